@@ -1,0 +1,225 @@
+import { z } from 'zod'
+import { parseDuration } from '../domain/duration.ts'
+import type { People } from '../domain/policy.ts'
+
+/** The file as people write it: every key optional but what has no default, durations as milliseconds. */
+
+const required = (sentence: string) => ({
+  error: (issue: { readonly input?: unknown }) =>
+    issue.input === undefined ? `Missing. ${sentence}` : sentence,
+})
+
+/** A part of the file that holds keys. Unknown keys are errors, which name the known ones. */
+const section = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `Unknown key. Known here: ${Object.keys(shape).join(', ')}.`
+        : `Write keys with values here: ${Object.keys(shape).join(', ')}.`,
+  })
+
+/** One of a few words. */
+const word = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
+  z.enum(words, { error: `Write ${words.join(' or ')}.` })
+
+const second = 1000
+const day = 86_400 * second
+
+function duration(min: number, max: number, range: string) {
+  return z
+    .string({ error: 'Write a duration with its unit, like 30s, 5m or 1h30m.' })
+    .transform((text, context) => {
+      const parsed = parseDuration(text)
+      if ('ms' in parsed && parsed.ms >= min && parsed.ms <= max) return parsed.ms
+      context.addIssue({
+        code: 'custom',
+        message: 'ms' in parsed ? `Write a duration ${range}.` : parsed.problem,
+      })
+      return z.NEVER
+    })
+}
+
+/** A threshold: seconds, as ages in pg_stat_activity are told. */
+const threshold = duration(0, 365 * day, 'up to 365d').transform((ms) => ms / second)
+
+/** Digits in quotes count as well: that is how `${PORT}` comes. */
+function number(min: number, max: number, sentence: string) {
+  return z.unknown().transform((value, context) => {
+    const count = typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value
+    if (typeof count === 'number' && Number.isInteger(count) && count >= min && count <= max) return count
+    context.addIssue({ code: 'custom', message: sentence })
+    return z.NEVER
+  })
+}
+
+const flag = z.unknown().transform((value, context) => {
+  if (value === true || value === 'true') return true
+  if (value === false || value === 'false') return false
+  context.addIssue({ code: 'custom', message: 'Write true or false.' })
+  return z.NEVER
+})
+
+const channelHint =
+  'Write the channel id (C…, G… or D…): in Slack open the channel, click its name, and copy the id at the bottom.'
+
+const channel = z.string(required(channelHint)).regex(/^[CGD][A-Z0-9]+$/, {
+  error: ({ input }) =>
+    String(input).startsWith('#')
+      ? `A channel name can change, so it is not taken. ${channelHint}`
+      : channelHint,
+})
+
+const personHint =
+  'Write a user id (U… or W…: profile, ⋮, "Copy member ID") or a user-group id (S…: the end of the group’s address).'
+
+const person = z.string({ error: personHint }).regex(/^[UWS][A-Z0-9]+$/, {
+  error: ({ input }) => {
+    const text = String(input)
+    if (text === 'everyone') return 'Write the word everyone alone (not in a list), or name people.'
+    return /^[@<]/.test(text) ? `A name can change, so it is not taken. ${personHint}` : personHint
+  },
+})
+
+const list = (what: string) =>
+  z
+    .array(person, required(what))
+    .min(1, { error: `An empty list lets nobody in. ${what}` })
+    .transform((ids): readonly string[] => [...new Set(ids)])
+
+const named = list('Write everyone, or a list of user and user-group ids like [U0DANA, S0DBAONCALL].')
+
+const people = z.unknown().transform((value, context): People => {
+  if (value === 'everyone') return value
+  const ids = named.safeParse(value)
+  if (ids.success) return ids.data
+  for (const { message, path } of ids.error.issues)
+    context.addIssue({ code: 'custom', message, path: [...path] })
+  return z.NEVER
+})
+
+const approversHint = 'Name the approvers: a list of user and user-group ids like [U0DANA, S0DBAONCALL].'
+
+const approvers = z.unknown().transform((value, context) => {
+  const everyone = value === 'everyone' || (Array.isArray(value) && value.includes('everyone'))
+  if (everyone) {
+    context.addIssue({ code: 'custom', message: `Approvers are never everyone. ${approversHint}` })
+    return z.NEVER
+  }
+  return value
+})
+
+const access = section({
+  viewers: people.optional(),
+  requesters: people.optional(),
+  approvers: approvers.pipe(list(approversHint)).optional(),
+})
+
+const atLeastOne = number(1, 20, 'Write how many different people must approve: a whole number from 1 to 20.')
+
+const approvals = section({
+  people: section({ cancel: atLeastOne.optional(), terminate: atLeastOne.optional() }).optional(),
+  requesterMayApprove: flag.optional(),
+  expireAfter: duration(second, 7 * day, 'from 1s to 7d').optional(),
+})
+
+const watch = section({
+  every: duration(100, 3600 * second, 'from 100ms to 1h').optional(),
+  blockedFor: threshold.optional(),
+  queryLongerThan: threshold.optional(),
+  idleInTransactionLongerThan: threshold.optional(),
+  idleLongerThan: threshold.optional(),
+  connectionsAbove: number(
+    1,
+    100,
+    'Write a percentage as a whole number from 1 to 100, without a sign.',
+  ).optional(),
+})
+
+/** NAMEDATALEN - 1: the server cuts names and application names at 63 bytes, so a longer one never matches. */
+const pattern = z
+  .string({ error: 'Write a name; a * at its end stands for any rest.' })
+  .min(1, { error: 'Write a name; a * at its end stands for any rest.' })
+  .refine((text) => Buffer.byteLength(text.replace(/\*$/, '')) <= 63, {
+    error: 'PostgreSQL cuts names at 63 bytes, so this would never match. Shorten it and end it with *.',
+  })
+  .refine((text) => !text.slice(0, -1).includes('*'), {
+    error: 'A * is understood only at the end of a name.',
+  })
+
+const protectedRule = section({
+  applicationName: pattern.optional(),
+  user: pattern.optional(),
+  database: pattern.optional(),
+}).refine((rule) => Object.values(rule).some((value) => value !== undefined), {
+  error: 'Write at least one of applicationName, user and database.',
+})
+
+const urlHint = `Write postgres://user:password@host:5432/database, best as \${NAME} from the environment.`
+
+const databaseUrl = z.string(required(urlHint)).superRefine((text, context) => {
+  const problem = databaseUrlProblem(text)
+  if (problem) context.addIssue({ code: 'custom', message: problem })
+})
+
+function databaseUrlProblem(text: string): string | null {
+  if (!/^postgres(ql)?:\/\//.test(text)) return `This is not the address of a PostgreSQL server. ${urlHint}`
+  const url = URL.canParse(text) ? new URL(text) : null
+  const encode = 'In the password write %23 for #, %2F for /, %3F for ?, %40 for @ and %25 for %.'
+  if (url?.hash !== '' || /%(?![0-9A-Fa-f]{2})/.test(text))
+    return `This address cannot be read. ${encode} Only one host is supported.`
+  return url.hostname.includes(',')
+    ? 'Only one host is supported: name each server as a cluster of its own.'
+    : null
+}
+
+const cluster = section({
+  name: z
+    .string(required('Give the cluster a short name, like orders.'))
+    .regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, {
+      error:
+        'Write a short name of lower-case letters, digits, - and _, at most 32, like orders or orders-eu.',
+    }),
+  url: databaseUrl,
+  channel: channel.optional(),
+  access: access.optional(),
+  approvals: approvals.optional(),
+  watch: watch.optional(),
+  protected: z
+    .array(protectedRule, { error: 'Write a list of rules like - applicationName: pg_dump.' })
+    .optional(),
+})
+
+const store = z
+  .string({ error: 'Write sqlite: and a path, like sqlite:./data/pg-marshal.db.' })
+  .transform((text, context) => {
+    const fail = (message: string) => {
+      context.addIssue({ code: 'custom', message })
+      return z.NEVER
+    }
+    if (/^postgres(ql)?:/.test(text))
+      return fail(
+        'This version stores in SQLite only, PostgreSQL comes later. Write sqlite:./data/pg-marshal.db.',
+      )
+    const path = /^sqlite:(?:\/\/(?=\/))?(?!\/\/)(.+)$/.exec(text)?.[1]
+    if (!path) return fail('Write sqlite: and a path, like sqlite:./data/pg-marshal.db.')
+    if (path.includes(':memory:')) return fail('Approvals must outlive a restart, so the store needs a file.')
+    return path
+  })
+
+const clustersHint = 'Name at least one cluster with its name and url.'
+
+export const fileSchema = section({
+  slack: section({ mode: word('socket', 'http').optional(), channel }).prefault({} as { channel: string }),
+  http: section({
+    host: z.string({ error: 'Write the address to listen on, like 127.0.0.1 or 0.0.0.0.' }).min(1).optional(),
+    port: number(0, 65535, 'Write a port from 0 to 65535 (0 takes a free one).').optional(),
+  }).optional(),
+  access: access.optional(),
+  approvals: approvals.optional(),
+  clusters: z.array(cluster, required(clustersHint)).min(1, { error: clustersHint }),
+  watch: watch.optional(),
+  store: section({ url: store.optional() }).optional(),
+  queryText: word('masked', 'full', 'hidden').optional(),
+})
+
+export type File = z.output<typeof fileSchema>

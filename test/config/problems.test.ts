@@ -1,0 +1,181 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is how the file names the environment
+import { describe, expect, it } from 'vitest'
+import { ConfigError, type Env, parseConfig } from '../../src/config.ts'
+
+const minimal = `
+slack: { channel: C0INCIDENTS }
+access: { approvers: [U0DANA] }
+clusters:
+  - name: orders
+    url: postgres://pg_marshal@db/postgres
+`
+
+/** What a person would read. */
+function problems(text: string, env: Env = {}): readonly string[] {
+  try {
+    parseConfig(text, env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+/** The minimal file with one more part. */
+const withPart = (part: string) => problems(`${minimal}${part}\n`)
+const withCluster = (part: string) => problems(`${minimal}    ${part}\n`)
+
+describe('problems', () => {
+  it('come all at once, each with its path', () => {
+    const found = problems(`
+slack: { channel: "#incidents", mode: push, token: xoxb-1 }
+access: { viewers: [everyone, "@dana"], requesters: [], approvers: everyone }
+approvals: { people: { cancel: 0, terminate: two }, requesterMayApprove: sometimes, expireAfter: 900 }
+clusters:
+  - { name: Orders DB, url: "mysql://root:hunter2@db", protected: [{ user: "a*b" }, {}] }
+  - { name: shop, channel: orders }
+  - { name: shop, url: "\${SHOP_URL}", watch: { blockedFro: 1s } }
+watch: { every: 1ms, connectionsAbove: 85% }
+store: { url: postgres://u:hunter2@db/x }
+queryText: no
+http: { port: 70000 }
+`)
+    const paths = found.map((problem) => problem.slice(0, problem.indexOf(': ')))
+    expect(new Set(paths)).toEqual(
+      new Set([
+        'slack.channel',
+        'slack.mode',
+        'slack.token',
+        'access.viewers[0]',
+        'access.viewers[1]',
+        'access.requesters',
+        'access.approvers',
+        'approvals.people.cancel',
+        'approvals.people.terminate',
+        'approvals.requesterMayApprove',
+        'approvals.expireAfter',
+        'clusters[0].name',
+        'clusters[0].url',
+        'clusters[0].protected[0].user',
+        'clusters[0].protected[1]',
+        'clusters[1].url',
+        'clusters[1].channel',
+        'clusters[2].name',
+        'clusters[2].url',
+        'clusters[2].watch.blockedFro',
+        'watch.every',
+        'watch.connectionsAbove',
+        'store.url',
+        'queryText',
+        'http.port',
+      ]),
+    )
+    expect(paths).toHaveLength(25)
+    for (const problem of found) expect(problem).toMatch(/^[\w.[\]]+: .*[A-Za-z\d)…].*\.$/)
+    expect(found.join()).not.toMatch(/hunter2|mysql|xoxb/)
+  })
+
+  it.each([
+    ['everyone', 'access.approvers: Approvers are never everyone. '],
+    ['[U1, everyone]', 'access.approvers: Approvers are never everyone. '],
+    ['[]', 'access.approvers: An empty list lets nobody in. '],
+    ['', 'access.approvers: Missing. '],
+    ['U1', 'access.approvers: Name the approvers: a list'],
+    ['["@dana"]', 'access.approvers[0]: A name can change, so it is not taken. Write a user id'],
+    ['[C1]', 'access.approvers[0]: Write a user id'],
+    ['[7]', 'access.approvers[0]: Write a user id'],
+  ])('approvers: %s', (approvers, start) => {
+    const found = problems(minimal.replace('[U0DANA]', approvers === '' ? '' : approvers))
+    expect(found).toHaveLength(1)
+    expect(found[0]?.slice(0, start.length)).toBe(start)
+  })
+
+  it('of people who could never come together', () => {
+    expect(withPart('approvals: { people: { terminate: 2 } }')).toEqual([
+      'approvals.people.terminate: More people must approve than are named in approvers (1). Name more, or ask for fewer.',
+    ])
+    expect(withCluster('approvals: { people: { cancel: 2 } }')[0]).toMatch(
+      /^clusters\[0\]\.approvals\.people\.cancel: /,
+    )
+  })
+
+  it.each([
+    ['http://db/x', 'This is not the address of a PostgreSQL server.'],
+    ['postgres://u:p#q@db/x', 'This address cannot be read. In the password write %23 for #'],
+    ['postgres://u:100%@db/x', 'This address cannot be read.'],
+    ['postgres://u:a/b@db/x', 'This address cannot be read.'],
+    ['postgres://a:1,b:2/x', 'This address cannot be read.'],
+    ['postgres://a,b/x', 'Only one host is supported'],
+  ])('url: %s', (url, sentence) => {
+    const found = problems(minimal.replace(/postgres:.*/, '${U}'), { U: url })
+    expect(found).toHaveLength(1)
+    expect(found[0]).toContain(`clusters[0].url: ${sentence}`)
+    expect(found[0]).not.toContain(url)
+  })
+
+  it.each([
+    ['postgres://u:p@h/d', 'PostgreSQL comes later'],
+    ['sqlite::memory:', 'needs a file'],
+    ['sqlite://data.db', 'Write sqlite: and a path'],
+    ['sqlite:', 'Write sqlite: and a path'],
+    ['./data.db', 'Write sqlite: and a path'],
+  ])('store.url: %s', (url, sentence) => {
+    expect(withPart(`store: { url: "${url}" }`)[0]).toContain(sentence)
+  })
+
+  it('of clusters', () => {
+    expect(problems('slack: { channel: C1 }\naccess: { approvers: [U1] }\n')).toEqual([
+      'clusters: Missing. Name at least one cluster with its name and url.',
+    ])
+    expect(problems('slack: { channel: C1 }\naccess: { approvers: [U1] }\nclusters: []\n')).toEqual([
+      'clusters: Name at least one cluster with its name and url.',
+    ])
+    expect(withPart('  - { name: orders, url: "postgres://h/d" }')).toEqual([
+      'clusters[1].name: clusters[0] has this name already.',
+    ])
+    expect(withCluster(`protected: [{ applicationName: ${'x'.repeat(64)} }]`)[0]).toContain(
+      'cuts names at 63 bytes',
+    )
+  })
+
+  it('of unknown keys name the known ones, and no key that may be a secret', () => {
+    expect(withPart('wach: {}')).toEqual([
+      'wach: Unknown key. Known here: slack, http, access, approvals, clusters, watch, store, queryText.',
+    ])
+    expect(withPart('http: { __proto__: 1 }')).toEqual([
+      'http.__proto__: Unknown key. Known here: host, port.',
+    ])
+    expect(withPart('http: { xoxb-123: 1 }')).toEqual([
+      'http: There is a key that is not a plain word. Unknown key. Known here: host, port.',
+    ])
+  })
+
+  it.each([
+    ['', 'The file is empty.'],
+    ['# only this\n', 'The file is empty.'],
+    ['a: b: hunter2', 'Line 1 is not valid YAML: there is a second colon; put the value in quotes.'],
+    ['slack:\n\tchannel: hunter2', 'Line 2 is not valid YAML: a tab is used for indentation; use spaces.'],
+    ['slack: 1\nslack: hunter2', 'Line 2 is not valid YAML: this key is there twice; keep one.'],
+    ['a: [${A}, ${B}]', 'Line 1 is not valid YAML: inside […] and {…} put ${NAME} in quotes.'],
+    ['a: {b: ${B}}', 'Line 1 is not valid YAML: inside […] and {…} put ${NAME} in quotes.'],
+    ['a: "hunter2', 'Line 1 is not valid YAML: a quote, a comma or a bracket is missing.'],
+    ['a: *hunter2', 'The file is not valid YAML: an alias'],
+    ['a: !hunter2 b', 'Line 1 is not valid YAML: '],
+    ['hunter2', 'Write keys with values here: slack, '],
+    ['- hunter2', 'Write keys with values here: slack, '],
+  ])('of a file that holds %j', (text, start) => {
+    const found = problems(text)
+    expect(found[0]?.slice(0, start.length)).toBe(start)
+    expect(found.join()).not.toContain('hunter2')
+  })
+
+  it('of an alias that holds itself end', () => {
+    expect(problems('slack: &a [*a]').join()).toContain('nested too deeply')
+  })
+
+  it('are told in the message, one a line', () => {
+    expect(() => parseConfig('', {}, 'other.yaml')).toThrow(
+      'The configuration (other.yaml) cannot be used:\n  - The file is empty. Copy pg-marshal.example.yaml and fill it in.',
+    )
+  })
+})

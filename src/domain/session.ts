@@ -100,7 +100,12 @@ export type LockTable = {
 export type Locks =
   | { readonly kind: 'none' }
   | { readonly kind: 'read'; readonly table: LockTable }
-  | { readonly kind: 'jammed'; readonly why: string; readonly last: LockTable | null; readonly lastTakenAt: number | null }
+  | {
+      readonly kind: 'jammed'
+      readonly why: string
+      readonly last: LockTable | null
+      readonly lastTakenAt: number | null
+    }
 
 /** What the server is and what it lets us see. */
 export type Server = {
@@ -110,6 +115,8 @@ export type Server = {
   readonly maxConnections: number
   /** False without pg_monitor (or pg_read_all_stats): others' state reads as NULL, so a calm picture means nothing. */
   readonly seesOthers: boolean
+  /** Whether the bot's own role is a superuser: then it may signal superusers' sessions too. */
+  readonly isSuperuser: boolean
 }
 
 export type Snapshot = {
@@ -117,8 +124,10 @@ export type Snapshot = {
   /** Milliseconds since the epoch, by our clock, when the activity was read. */
   readonly takenAt: number
   readonly server: Server
-  /** Every process of pg_stat_activity but our own two connections. */
+  /** Every process of pg_stat_activity but our own connections. */
   readonly sessions: readonly Session[]
+  /** How many connections we hold ourselves (two at most); they count against max_connections. */
+  readonly ownConnections: number
   readonly locks: Locks
 }
 

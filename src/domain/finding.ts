@@ -1,0 +1,156 @@
+import type { Forest, Root } from './blocking.ts'
+import type { Thresholds } from './policy.ts'
+import { isClient, isIdleInTransaction, type Session, type Snapshot, waitsForLock } from './session.ts'
+
+/** One thing that is wrong in one snapshot. Plain data: an incident keeps its last finding in the store. */
+export type Finding =
+  | { readonly kind: 'blocking'; readonly root: Root; readonly session: Session | null }
+  | {
+      readonly kind: 'longQuery' | 'idleInTransaction' | 'idle'
+      readonly session: Session
+      readonly seconds: number
+    }
+  | {
+      readonly kind: 'connections'
+      readonly used: number
+      readonly max: number
+      readonly holders: readonly Holder[]
+    }
+  | {
+      readonly kind: 'lockStorm'
+      readonly waiting: number
+      /** Sessions idle in a transaction: nobody else sits on a lock without doing anything. Oldest first. */
+      readonly suspects: readonly Session[]
+    }
+
+export type FindingKind = Finding['kind']
+
+/** Who holds the connections, most first. */
+export type Holder = {
+  readonly usename: string
+  readonly applicationName: string
+  readonly clientAddr: string
+  readonly count: number
+}
+
+/** The session that a finding is about; null for a prepared transaction and for findings about the whole server. */
+export const subjectOf = (finding: Finding): Session | null => ('session' in finding ? finding.session : null)
+
+/** The same trouble has the same key from one snapshot to the next. */
+export function findingKey(finding: Finding): string {
+  if (finding.kind === 'blocking' && finding.root.prepared)
+    return `blocking:prepared:${finding.root.prepared.gid}`
+  const session = subjectOf(finding)
+  return session ? `${finding.kind}:${session.pid}:${session.backendStart}` : finding.kind
+}
+
+/** How long it has been so; null where nobody can tell. */
+export const findingSeconds = (finding: Finding): number | null =>
+  finding.kind === 'blocking' ? finding.root.oldestWaitSeconds : 'seconds' in finding ? finding.seconds : null
+
+/**
+ * Everything in the snapshot that is past its threshold, worst first: jams, then long queries, sessions idle in a
+ * transaction, long-idle ones, connections. A session is found once, for the worst thing that it does; one that waits
+ * for a lock is somebody's victim and never found for being slow.
+ * @param open keys of what was found before: a jam that lost its oldest waiter is still the same jam, and a number of
+ *   connections that dances around its threshold is still too high
+ */
+export function findings(
+  snapshot: Snapshot,
+  forest: Forest,
+  thresholds: Thresholds,
+  open: ReadonlySet<string> = new Set(),
+): Finding[] {
+  const sessions = new Map(snapshot.sessions.map((session) => [session.pid, session]))
+  const jams = forest.roots
+    .map((root) => ({ kind: 'blocking', root, session: sessions.get(root.pid) ?? null }) as const)
+    .filter(
+      (jam) => (jam.root.oldestWaitSeconds ?? 0) >= thresholds.blockedForSeconds || open.has(findingKey(jam)),
+    )
+  const found = new Set(forest.roots.map((root) => root.pid))
+  const slow = snapshot.sessions
+    .filter((session) => isClient(session) && !found.has(session.pid) && !waitsForLock(session))
+    .flatMap((session) => slowness(session, thresholds) ?? [])
+    .sort((a, b) => rank[a.kind] - rank[b.kind] || (findingSeconds(b) ?? 0) - (findingSeconds(a) ?? 0))
+  return [...storm(snapshot), ...jams, ...slow, ...saturation(snapshot, thresholds, open)]
+}
+
+const rank: Record<FindingKind, number> = {
+  lockStorm: 0,
+  blocking: 1,
+  longQuery: 2,
+  idleInTransaction: 3,
+  idle: 4,
+  connections: 5,
+}
+
+function slowness(session: Session, thresholds: Thresholds): Finding | null {
+  if (session.state === 'active' && (session.querySeconds ?? 0) >= thresholds.queryLongerThanSeconds)
+    return { kind: 'longQuery', session, seconds: session.querySeconds ?? 0 }
+  if (
+    isIdleInTransaction(session) &&
+    (session.stateSeconds ?? 0) >= thresholds.idleInTransactionLongerThanSeconds
+  )
+    return { kind: 'idleInTransaction', session, seconds: session.stateSeconds ?? 0 }
+  if (session.state === 'idle' && (session.stateSeconds ?? 0) >= thresholds.idleLongerThanSeconds)
+    return { kind: 'idle', session, seconds: session.stateSeconds ?? 0 }
+  return null
+}
+
+function saturation(snapshot: Snapshot, thresholds: Thresholds, open: ReadonlySet<string>): Finding[] {
+  const max = snapshot.server.maxConnections
+  const used = connectionsUsed(snapshot)
+  const enough = open.has('connections')
+    ? thresholds.connectionsAbovePercent - 5
+    : thresholds.connectionsAbovePercent
+  return used * 100 >= max * enough
+    ? [{ kind: 'connections', used, max, holders: holdersOf(snapshot.sessions.filter(isClient)) }]
+    : []
+}
+
+/** Connections that count against max_connections: every client, and our own two, which are not among `sessions`. */
+export const connectionsUsed = (snapshot: Snapshot): number =>
+  snapshot.sessions.filter(isClient).length + snapshot.ownConnections
+
+function holdersOf(clients: readonly Session[]): Holder[] {
+  const counts = new Map<string, Holder & { count: number }>()
+  for (const { usename, applicationName, clientAddr } of clients) {
+    const holder = { usename: usename ?? '', applicationName, clientAddr: clientAddr ?? 'local', count: 0 }
+    const key = JSON.stringify(holder)
+    const known = counts.get(key) ?? holder
+    counts.set(key, { ...known, count: known.count + 1 })
+  }
+  return [...counts.values()].sort((a, b) => b.count - a.count).slice(0, 5)
+}
+
+function storm({ locks, sessions }: Snapshot): Finding[] {
+  if (locks.kind !== 'jammed') return []
+  const suspects = sessions
+    .filter((session) => isClient(session) && isIdleInTransaction(session))
+    .sort((a, b) => (b.xactSeconds ?? 0) - (a.xactSeconds ?? 0))
+    .slice(0, 5)
+  return [{ kind: 'lockStorm', waiting: sessions.filter(waitsForLock).length, suspects }]
+}
+
+/** Totals for the last line of a list. Clients only, as people count sessions. */
+export type Totals = {
+  readonly active: number
+  readonly idle: number
+  readonly idleInTransaction: number
+  readonly waiting: number
+  readonly used: number
+  readonly max: number
+}
+
+export function totals(snapshot: Snapshot): Totals {
+  const clients = snapshot.sessions.filter(isClient)
+  const count = (test: (session: Session) => boolean) => clients.filter(test).length
+  return {
+    active: count((session) => session.state === 'active'),
+    idle: count((session) => session.state === 'idle'),
+    idleInTransaction: count(isIdleInTransaction),
+    waiting: count(waitsForLock),
+    used: connectionsUsed(snapshot),
+    max: snapshot.server.maxConnections,
+  }
+}

@@ -1,0 +1,178 @@
+import { type Finding, type FindingKind, findingKey, findingSeconds, subjectOf } from './finding.ts'
+import type { Fit } from './proposal.ts'
+import type { Snapshot } from './session.ts'
+
+/** A finding followed over time. One incident has one card. */
+export type Incident = {
+  readonly id: string
+  readonly cluster: string
+  readonly key: string
+  /** As it was last seen. */
+  readonly finding: Finding
+  readonly openedAt: number
+  readonly changedAt: number
+  readonly resolvedAt: number | null
+  /** Why it is over, one sentence; null while it is not. */
+  readonly resolution: string | null
+  /** What could be done about it, as last seen; null where it is not about one session or transaction. */
+  readonly cure: Fit | null
+  /** The most sessions that it ever kept waiting. */
+  readonly mostVictims: number
+}
+
+export type Transition = {
+  readonly kind: 'opened' | 'changed' | 'reopened' | 'resolved'
+  readonly incident: Incident
+  /** What a person would want to know of it, one sentence; null when it only went on. */
+  readonly reason: string | null
+}
+
+/** The same trouble back within this time is the same incident, so that flapping does not fill the channel. */
+export const reopenWithinMs = 60_000
+
+/**
+ * Follows incidents from one snapshot to the next.
+ * @param known the open incidents of this cluster, and those resolved less than `reopenWithinMs` ago
+ * @param cureFor what could be done about a finding
+ * @param newId makes an id for an incident that opens
+ */
+export function fold(
+  known: readonly Incident[],
+  found: readonly Finding[],
+  snapshot: Snapshot,
+  cureFor: (finding: Finding) => Fit | null,
+  newId: () => string,
+): Transition[] {
+  const now = snapshot.takenAt
+  const byKey = new Map(known.map((incident) => [incident.key, incident]))
+  const seen = new Set(found.map(findingKey))
+  const ongoing = found.flatMap((finding): Transition[] => {
+    const before = byKey.get(findingKey(finding))
+    if (!before || (before.resolvedAt !== null && now - before.resolvedAt > reopenWithinMs))
+      return [opened(finding, cureFor(finding), snapshot.cluster, now, newId())]
+    const incident: Incident = {
+      ...before,
+      finding,
+      cure: cureFor(finding),
+      changedAt: now,
+      resolvedAt: null,
+      resolution: null,
+      mostVictims: Math.max(before.mostVictims, victimsOf(finding)),
+    }
+    if (before.resolvedAt !== null) return [{ kind: 'reopened', incident, reason: 'It is back.' }]
+    const reason =
+      before.cure?.action === incident.cure?.action
+        ? change(before.finding, finding)
+        : 'Another action fits now.'
+    if (reason) return [{ kind: 'changed', incident, reason }]
+    return aged(before.finding, finding) ? [{ kind: 'changed', incident, reason: null }] : []
+  })
+  const over = known
+    .filter((incident) => incident.resolvedAt === null && !seen.has(incident.key))
+    .flatMap((incident): Transition[] => {
+      const reason = ending(incident.finding, snapshot)
+      return reason
+        ? [
+            {
+              kind: 'resolved',
+              incident: { ...incident, changedAt: now, resolvedAt: now, resolution: reason },
+              reason,
+            },
+          ]
+        : []
+    })
+  return [...over, ...ongoing]
+}
+
+const opened = (
+  finding: Finding,
+  cure: Fit | null,
+  cluster: string,
+  now: number,
+  id: string,
+): Transition => ({
+  kind: 'opened',
+  incident: {
+    id,
+    cluster,
+    key: findingKey(finding),
+    finding,
+    cure,
+    openedAt: now,
+    changedAt: now,
+    resolvedAt: null,
+    resolution: null,
+    mostVictims: victimsOf(finding),
+  },
+  reason: 'Seen for the first time.',
+})
+
+/** How many sessions suffer from it. */
+export const victimsOf = (finding: Finding): number =>
+  finding.kind === 'blocking'
+    ? finding.root.victims.length
+    : finding.kind === 'lockStorm'
+      ? finding.waiting
+      : 0
+
+/** What changed that a person cares about; null when it is the same picture, a little older. */
+function change(before: Finding, after: Finding): string | null {
+  const was = subjectOf(before)
+  const is = subjectOf(after)
+  if (was?.state !== is?.state)
+    return `Its session went from ${was?.state ?? 'unseen'} to ${is?.state ?? 'unseen'}.`
+  if (is?.state === 'active' && was?.queryStart !== is.queryStart)
+    return 'Its session runs another statement.'
+  if (was?.xactStart !== is?.xactStart) return 'Its session is in another transaction.'
+  if (step(victimsOf(before)) !== step(victimsOf(after)))
+    return `${victimsOf(after)} sessions wait, before it were ${victimsOf(before)}.`
+  if (before.kind === 'connections' && after.kind === 'connections' && step(before.used) !== step(after.used))
+    return `${after.used} connections are used, before it were ${before.used}.`
+  return null
+}
+
+/** Whether it lasts so much longer that the ages on its card mislead. */
+const aged = (before: Finding, after: Finding): boolean =>
+  step(findingSeconds(before) ?? 0) !== step(findingSeconds(after) ?? 0)
+
+/** 0, 1, 2, 3, 4, 6, 8, 11, 16, …: two steps for each doubling, so that a growing number is told while it matters. */
+const step = (count: number): number => (count < 4 ? Math.floor(count) : Math.round(2 * Math.log2(count)))
+
+/** Why it is over; null when it cannot be told from this snapshot. */
+function ending(finding: Finding, snapshot: Snapshot): string | null {
+  const blindToLocks = snapshot.locks.kind === 'jammed'
+  const before = subjectOf(finding)
+  const session = snapshot.sessions.find(
+    ({ pid, backendStart }) => pid === before?.pid && backendStart === before.backendStart,
+  )
+  if (before && !session) return 'The session is gone.'
+  switch (finding.kind) {
+    case 'blocking':
+      if (blindToLocks) return null
+      return session ? 'Nobody waits behind it any more.' : 'The prepared transaction blocks nobody any more.'
+    case 'longQuery':
+      return session?.queryStart === before?.queryStart && session?.state === 'active'
+        ? 'It counts with another incident now.'
+        : 'The statement ended.'
+    case 'idleInTransaction':
+      return session?.xactStart === before?.xactStart
+        ? 'It counts with another incident now.'
+        : 'The transaction ended.'
+    case 'idle':
+      return 'The session is in use again.'
+    case 'connections':
+      return 'Enough connections are free again.'
+    case 'lockStorm':
+      return 'The lock manager answers again.'
+  }
+}
+
+/** The kinds in the words of a headline. */
+export const kindNames: Record<FindingKind, string> = {
+  blocking: 'Blocking',
+  longQuery: 'Long-running query',
+  idleInTransaction: 'Idle in transaction',
+  idle: 'Long-idle session',
+  connections: 'Connections running out',
+  lockStorm: 'Lock storm',
+}

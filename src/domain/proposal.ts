@@ -1,0 +1,198 @@
+import type { Action } from './action.ts'
+import { type Finding, subjectOf } from './finding.ts'
+import type { Outcome, Victim } from './outcome.ts'
+import { type Protected, protectedBy } from './policy.ts'
+import { isClient, isIdleInTransaction, type Server, type Session, type SessionKey } from './session.ts'
+
+/** Cancel or terminate this session, because… It is what an approve button stands for. */
+export type Proposal = {
+  /** Opaque and unguessable: it is the value of the button. */
+  readonly id: string
+  /** The card that it stands on: an incident's id, or the id of the first proposal that was made by hand there. */
+  readonly cardId: string
+  readonly action: Action
+  readonly key: SessionKey
+  /** The session as it was when this was proposed. It must still be so when the signal is sent. */
+  readonly session: Session
+  /** Who waited behind it then. */
+  readonly victims: readonly Victim[]
+  readonly reason: string
+  /** The user who asked for it by hand; null when the watcher proposed it. */
+  readonly requestedBy: string | null
+  readonly state: ProposalState
+  /** Counts the changes: a change is made only by the one who has seen the last (compare-and-swap). */
+  readonly revision: number
+  readonly approvals: readonly Approval[]
+  /** Who ended it, and how, once it is not open any more. */
+  readonly decidedBy: string | null
+  readonly decision: string | null
+  readonly outcome: Outcome | null
+  readonly createdAt: number
+  readonly expiresAt: number
+}
+
+/**
+ * `open`: waits for approvals. `claimed`: approved, and one process carries it out. `done`: carried out, see `outcome`.
+ * `denied`, `expired`: by a person, by time. `withdrawn`: there is nothing left to do, or not in this state.
+ */
+export type ProposalState = 'open' | 'claimed' | 'done' | 'denied' | 'expired' | 'withdrawn'
+
+export type Approval = { readonly userId: string; readonly at: number }
+
+/** A new proposal, open for `expireAfterMs`. */
+export const openProposal = (
+  made: Pick<Proposal, 'id' | 'cardId' | 'action' | 'key' | 'session' | 'victims' | 'reason' | 'requestedBy'>,
+  now: number,
+  expireAfterMs: number,
+): Proposal => ({
+  ...made,
+  state: 'open',
+  revision: 1,
+  approvals: [],
+  decidedBy: null,
+  decision: null,
+  outcome: null,
+  createdAt: now,
+  expiresAt: now + expireAfterMs,
+})
+
+/** Those of `pids` that wait now, as they wait. */
+export const victimsAmong = (pids: readonly number[], sessions: readonly Session[]): Victim[] => {
+  const behind = new Set(pids)
+  return sessions
+    .filter(({ pid }) => behind.has(pid))
+    .map(({ pid, backendStart, queryStart }) => ({ pid, backendStart, queryStart }))
+}
+
+/** What may be done to a session, or why nothing. Both sentences are for the card. */
+export type Fit =
+  | { readonly action: Action; readonly why: string; readonly otherwise: string }
+  | { readonly action: null; readonly why: string }
+
+/** The gentlest action that has an effect on this session. */
+export function fittingAction(
+  session: Session,
+  server: Server,
+  protectedSessions: readonly Protected[],
+): Fit {
+  const why = untouchable(session, server, protectedSessions)
+  if (why) return { action: null, why }
+  if (session.state === 'active' || session.state === 'fastpath function call')
+    return stuckInClientWrite(session)
+      ? {
+          action: 'terminate',
+          why: 'Terminate ends the session and rolls its transaction back.',
+          otherwise: 'Cancel cannot help: it waits for its client to take the result (ClientWrite).',
+        }
+      : {
+          action: 'cancel',
+          why: 'Cancel ends its statement; the client sees an error and keeps its connection.',
+          otherwise: 'Terminate would close the connection as well.',
+        }
+  if (isIdleInTransaction(session))
+    return {
+      action: 'terminate',
+      why: 'Terminate closes the connection and rolls its transaction back, so its locks are released.',
+      otherwise: 'Cancel has no effect on it: no statement is running.',
+    }
+  return {
+    action: 'terminate',
+    why: 'Terminate closes the connection; no transaction is open, so no work is lost.',
+    otherwise: 'Cancel has no effect on it: no statement is running.',
+  }
+}
+
+/** What could be done about a finding; null where it is not about one session or transaction. */
+export function cureFor(
+  finding: Finding,
+  server: Server,
+  protectedSessions: readonly Protected[],
+): Fit | null {
+  if (finding.kind === 'blocking' && finding.root.prepared) {
+    const { gid, database, owner } = finding.root.prepared
+    return {
+      action: null,
+      why: `A prepared transaction has no session to end. In database ${database}, as ${owner} or a superuser: COMMIT PREPARED or ROLLBACK PREPARED '${gid.replaceAll("'", "''")}'.`,
+    }
+  }
+  const session = subjectOf(finding)
+  return session ? fittingAction(session, server, protectedSessions) : null
+}
+
+/** Why this action, asked for by hand, is not possible or has no effect; null when it may be proposed. */
+export function objection(
+  action: Action,
+  session: Session,
+  server: Server,
+  protectedSessions: readonly Protected[],
+): string | null {
+  const fit = fittingAction(session, server, protectedSessions)
+  if (fit.action === null) return fit.why
+  return action === 'cancel' && fit.action === 'terminate' ? fit.otherwise : null
+}
+
+/** See the table of backend types in PostgreSQL's documentation of pg_stat_activity. */
+const backendReasons: Readonly<Record<string, string>> = {
+  'autovacuum worker':
+    'It is an autovacuum worker: ending it helps for a moment only, it comes back (at once, when it prevents transaction-id wraparound).',
+  walsender: 'It is a walsender: ending it breaks replication, which then starts over.',
+  'parallel worker': 'It is a parallel worker: act on its leader.',
+}
+
+function untouchable(
+  session: Session,
+  server: Server,
+  protectedSessions: readonly Protected[],
+): string | null {
+  if (!isClient(session))
+    return (
+      backendReasons[session.backendType] ?? `It is a server process (${session.backendType}), not a client.`
+    )
+  const rule = protectedBy(session, protectedSessions)
+  if (rule)
+    return `It is protected by the configuration (${Object.entries(rule)
+      .map(([key, value]) => `${key}: ${value}`)
+      .join(', ')}).`
+  if (session.isSuperuser && !server.isSuperuser)
+    return 'It belongs to a superuser, whom pg_signal_backend may not signal: only a superuser can end it.'
+  if (session.state === null) return 'Its state cannot be seen: the bot lacks pg_monitor.'
+  if (session.state === 'disabled') return 'Its state cannot be seen: track_activities is off for it.'
+  return null
+}
+
+/** A backend that blocks in a write to its client handles a termination there, but no cancel (be-secure.c). */
+const stuckInClientWrite = (session: Session): boolean =>
+  session.waitEventType === 'Client' && session.waitEvent === 'ClientWrite'
+
+/**
+ * What is different now from what was approved, one phrase each; empty when it is the same session in the same state.
+ * For a cancel that is the statement, for a terminate the transaction. The idle session without a transaction that
+ * a terminate was approved for must still be idle: one that was put to use again has a new owner.
+ */
+export function differences(proposal: Pick<Proposal, 'action' | 'session'>, now: Session): string[] {
+  const then = proposal.session
+  if (then.backendStart !== now.backendStart) return ['the pid belongs to another session']
+  if (proposal.action === 'cancel') {
+    if (then.queryStart !== now.queryStart || then.queryId !== now.queryId)
+      return ['it runs another statement']
+    return now.state === then.state ? [] : [`it is ${now.state} now, its statement ended`]
+  }
+  if (then.xactStart !== now.xactStart)
+    return [then.xactStart === null ? 'it is in use again' : 'its transaction ended']
+  return then.state === 'idle' && then.stateChange !== now.stateChange ? ['it was used meanwhile'] : []
+}
+
+/** Whether the session still is what was approved: for a cancel the statement runs, for a terminate it is there at all. */
+export const stillThere = (
+  { action, session }: Pick<Proposal, 'action' | 'session'>,
+  now: Session | undefined,
+): boolean =>
+  now !== undefined &&
+  now.backendStart === session.backendStart &&
+  (action === 'terminate' || differences({ action, session }, now).length === 0)
+
+/** Whether there may be something left to do that nobody is asked for any more: then a fresh look can be asked for. */
+export const mayBeOfferedAgain = ({ state, outcome }: Proposal): boolean =>
+  state === 'expired' ||
+  state === 'withdrawn' ||
+  (state === 'done' && outcome !== null && ['changed', 'unreachable', 'unknown'].includes(outcome.kind))

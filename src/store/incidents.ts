@@ -1,0 +1,44 @@
+import type { Kysely } from 'kysely'
+import type { Incident } from '../domain/incident.ts'
+import type { Schema } from './schema.ts'
+
+export type Incidents = {
+  /** Writes the incident as it is now, whether it is new or known. */
+  put(incident: Incident): Promise<void>
+  get(id: string): Promise<Incident | null>
+  /** The open incidents of a cluster, and those resolved after `since`; oldest first. */
+  recent(cluster: string, since: number): Promise<Incident[]>
+}
+
+export function incidentsIn(db: Kysely<Schema>): Incidents {
+  const select = db.selectFrom('incidents').select('data')
+  const read = ({ data }: { data: string }) => JSON.parse(data) as Incident
+  return {
+    async put(incident) {
+      const state = { resolved_at: incident.resolvedAt, data: JSON.stringify(incident) }
+      await db
+        .insertInto('incidents')
+        .values({
+          id: incident.id,
+          cluster: incident.cluster,
+          key: incident.key,
+          opened_at: incident.openedAt,
+          ...state,
+        })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet(state))
+        .execute()
+    },
+    async get(id) {
+      const row = await select.where('id', '=', id).executeTakeFirst()
+      return row ? read(row) : null
+    },
+    async recent(cluster, since) {
+      const rows = await select
+        .where('cluster', '=', cluster)
+        .where((where) => where.or([where('resolved_at', 'is', null), where('resolved_at', '>', since)]))
+        .orderBy('opened_at')
+        .execute()
+      return rows.map(read)
+    },
+  }
+}

@@ -1,0 +1,139 @@
+import { type Kysely, sql } from 'kysely'
+import { atomically, type Schema } from './schema.ts'
+
+/** A message as it should stand in Slack. Whoever changes it says how it should look; the outbox makes it so. */
+export type Message = {
+  readonly id: string
+  readonly channel: string
+  /** The id of the message in whose thread it stands; null for one in the channel itself. */
+  readonly threadOf: string | null
+  /** Urgent ones go first. */
+  readonly urgent: boolean
+  /** The fallback for notifications and screen readers, escaped already. */
+  readonly text: string
+  /** Block Kit. */
+  readonly blocks: readonly unknown[]
+}
+
+/** A message whose wanted content is not in Slack yet. */
+export type Pending = Message & {
+  /** Where it stands; null while it was never posted. */
+  readonly ts: string | null
+  /** The ts of the message in whose thread it goes; null when it goes into none. */
+  readonly threadTs: string | null
+  readonly revision: number
+  readonly attempts: number
+  readonly notBefore: number
+  readonly createdAt: number
+}
+
+export type Messages = {
+  /** Says how a message should look, new or known. The same content again changes nothing. */
+  put(message: Message, now: number): Promise<void>
+  /** What is not in Slack yet and can go there (a thread needs its first message), in the order of its making. */
+  pending(): Promise<Pending[]>
+  /** It stands in Slack as of this revision. */
+  delivered(id: string, revision: number, ts: string): Promise<void>
+  /** It could not be delivered; not to be tried again before that time. */
+  failed(id: string, notBefore: number, error: string): Promise<void>
+  /** Somebody deleted it in Slack: it is to be posted anew. */
+  lost(id: string): Promise<void>
+  /** Where a message stands; null when it was not posted yet. */
+  tsOf(id: string): Promise<string | null>
+}
+
+export function messagesIn(db: Kysely<Schema>): Messages {
+  return {
+    put: (message, now) =>
+      atomically(db, async (db) => {
+        const content = {
+          channel: message.channel,
+          urgent: message.urgent ? 1 : 0,
+          text: message.text,
+          blocks: JSON.stringify(message.blocks),
+        }
+        const known = await db
+          .selectFrom('messages')
+          .select(['text', 'blocks', 'revision'])
+          .where('id', '=', message.id)
+          .executeTakeFirst()
+        if (known && known.text === content.text && known.blocks === content.blocks) return
+        if (known) {
+          await db
+            .updateTable('messages')
+            .set({ ...content, revision: known.revision + 1, not_before: 0 })
+            .where('id', '=', message.id)
+            .execute()
+          return
+        }
+        const { last } = await db
+          .selectFrom('messages')
+          .select(({ fn }) => fn.max('seq').as('last'))
+          .executeTakeFirstOrThrow()
+        await db
+          .insertInto('messages')
+          .values({
+            id: message.id,
+            seq: (last ?? 0) + 1,
+            thread_of: message.threadOf,
+            ...content,
+            ts: null,
+            revision: 1,
+            sent_revision: 0,
+            attempts: 0,
+            not_before: 0,
+            error: null,
+            created_at: now,
+          })
+          .execute()
+      }),
+    async pending() {
+      const rows = await db
+        .selectFrom('messages as message')
+        .leftJoin('messages as first', 'first.id', 'message.thread_of')
+        .selectAll('message')
+        .select('first.ts as thread_ts')
+        .whereRef('message.sent_revision', '<', 'message.revision')
+        .where((where) =>
+          where.or([where('message.thread_of', 'is', null), where('first.ts', 'is not', null)]),
+        )
+        .orderBy('message.seq')
+        .execute()
+      return rows.map((row) => ({
+        id: row.id,
+        channel: row.channel,
+        threadOf: row.thread_of,
+        urgent: row.urgent === 1,
+        text: row.text,
+        blocks: JSON.parse(row.blocks) as unknown[],
+        ts: row.ts,
+        threadTs: row.thread_ts,
+        revision: row.revision,
+        attempts: row.attempts,
+        notBefore: row.not_before,
+        createdAt: row.created_at,
+      }))
+    },
+    async delivered(id, revision, ts) {
+      await db
+        .updateTable('messages')
+        .set({ ts, sent_revision: revision, attempts: 0, not_before: 0, error: null })
+        .where('id', '=', id)
+        .execute()
+    },
+    async failed(id, notBefore, error) {
+      await db
+        .updateTable('messages')
+        .set({ not_before: notBefore, error, attempts: sql<number>`attempts + 1` })
+        .where('id', '=', id)
+        .execute()
+    },
+    async lost(id) {
+      await db.updateTable('messages').set({ ts: null, sent_revision: 0 }).where('id', '=', id).execute()
+    },
+    async tsOf(id) {
+      const row = await db.selectFrom('messages').select('ts').where('id', '=', id).executeTakeFirst()
+      return row?.ts ?? null
+    },
+  }
+}

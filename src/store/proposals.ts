@@ -1,0 +1,72 @@
+import type { Kysely } from 'kysely'
+import type { Proposal, ProposalState } from '../domain/proposal.ts'
+import type { Schema } from './schema.ts'
+
+/** What a proposal may become; the rest of it never changes. */
+export type ProposalChange = Partial<
+  Pick<Proposal, 'state' | 'approvals' | 'decidedBy' | 'decision' | 'outcome'>
+>
+
+export type Proposals = {
+  add(proposal: Proposal): Promise<void>
+  get(id: string): Promise<Proposal | null>
+  /** Every proposal that was made on a card, oldest first. */
+  ofCard(cardId: string): Promise<Proposal[]>
+  inState(state: ProposalState): Promise<Proposal[]>
+  /** Open proposals whose time is up. */
+  dueBy(now: number): Promise<Proposal[]>
+  /**
+   * Compare-and-swap: changes the proposal only if nobody changed it since it was read.
+   * @returns the proposal as it is now stored, or null when somebody was faster
+   */
+  change(seen: Proposal, change: ProposalChange): Promise<Proposal | null>
+}
+
+export function proposalsIn(db: Kysely<Schema>): Proposals {
+  const select = db.selectFrom('proposals').select('data')
+  const read = ({ data }: { data: string }) => JSON.parse(data) as Proposal
+  const columns = (proposal: Proposal) => ({
+    state: proposal.state,
+    revision: proposal.revision,
+    data: JSON.stringify(proposal),
+  })
+  return {
+    async add(proposal) {
+      await db
+        .insertInto('proposals')
+        .values({
+          id: proposal.id,
+          card_id: proposal.cardId,
+          expires_at: proposal.expiresAt,
+          created_at: proposal.createdAt,
+          ...columns(proposal),
+        })
+        .execute()
+    },
+    async get(id) {
+      const row = await select.where('id', '=', id).executeTakeFirst()
+      return row ? read(row) : null
+    },
+    async ofCard(cardId) {
+      return (await select.where('card_id', '=', cardId).orderBy('created_at').orderBy('id').execute()).map(
+        read,
+      )
+    },
+    async inState(state) {
+      return (await select.where('state', '=', state).orderBy('created_at').execute()).map(read)
+    },
+    async dueBy(now) {
+      return (await select.where('state', '=', 'open').where('expires_at', '<=', now).execute()).map(read)
+    },
+    async change(seen, change) {
+      const changed: Proposal = { ...seen, ...change, revision: seen.revision + 1 }
+      const { numUpdatedRows } = await db
+        .updateTable('proposals')
+        .set(columns(changed))
+        .where('id', '=', seen.id)
+        .where('revision', '=', seen.revision)
+        .executeTakeFirst()
+      return numUpdatedRows === 1n ? changed : null
+    },
+  }
+}

@@ -1,0 +1,124 @@
+import type { Kysely } from 'kysely'
+import type { Migration } from 'kysely/migration'
+
+/**
+ * The bot's own memory. What is searched for has a column; the rest of a row is plain data of the domain, as JSON.
+ * Only SQL that SQLite and PostgreSQL share is used here. Times are milliseconds since the epoch.
+ */
+export type Schema = {
+  proposals: {
+    id: string
+    card_id: string
+    state: string
+    revision: number
+    expires_at: number
+    created_at: number
+    data: string
+  }
+  incidents: {
+    id: string
+    cluster: string
+    key: string
+    opened_at: number
+    resolved_at: number | null
+    data: string
+  }
+  journal: {
+    seq: number
+    at: number
+    card_id: string | null
+    kind: string
+    event: string
+    previous: string
+    hash: string
+  }
+  messages: {
+    id: string
+    seq: number
+    channel: string
+    thread_of: string | null
+    urgent: number
+    text: string
+    blocks: string
+    ts: string | null
+    revision: number
+    sent_revision: number
+    attempts: number
+    not_before: number
+    error: string | null
+    created_at: number
+  }
+}
+
+export const migrations: Record<string, Migration> = {
+  '001_start': {
+    async up(db) {
+      await db.schema
+        .createTable('proposals')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('card_id', 'text', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('revision', 'integer', (column) => column.notNull())
+        .addColumn('expires_at', 'bigint', (column) => column.notNull())
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .addColumn('data', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema
+        .createIndex('proposals_card')
+        .on('proposals')
+        .columns(['card_id', 'created_at'])
+        .execute()
+      await db.schema
+        .createIndex('proposals_state')
+        .on('proposals')
+        .columns(['state', 'expires_at'])
+        .execute()
+      await db.schema
+        .createTable('incidents')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('cluster', 'text', (column) => column.notNull())
+        .addColumn('key', 'text', (column) => column.notNull())
+        .addColumn('opened_at', 'bigint', (column) => column.notNull())
+        .addColumn('resolved_at', 'bigint')
+        .addColumn('data', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema
+        .createIndex('incidents_cluster')
+        .on('incidents')
+        .columns(['cluster', 'resolved_at'])
+        .execute()
+      await db.schema
+        .createTable('journal')
+        .addColumn('seq', 'integer', (column) => column.primaryKey())
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .addColumn('card_id', 'text')
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('event', 'text', (column) => column.notNull())
+        .addColumn('previous', 'text', (column) => column.notNull())
+        .addColumn('hash', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema.createIndex('journal_card').on('journal').columns(['card_id', 'seq']).execute()
+      await db.schema
+        .createTable('messages')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('seq', 'integer', (column) => column.notNull().unique())
+        .addColumn('channel', 'text', (column) => column.notNull())
+        .addColumn('thread_of', 'text')
+        .addColumn('urgent', 'integer', (column) => column.notNull())
+        .addColumn('text', 'text', (column) => column.notNull())
+        .addColumn('blocks', 'text', (column) => column.notNull())
+        .addColumn('ts', 'text')
+        .addColumn('revision', 'integer', (column) => column.notNull())
+        .addColumn('sent_revision', 'integer', (column) => column.notNull())
+        .addColumn('attempts', 'integer', (column) => column.notNull())
+        .addColumn('not_before', 'bigint', (column) => column.notNull())
+        .addColumn('error', 'text')
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
+}
+
+/** Runs all of it or nothing, in the transaction that is open already or in one of its own. */
+export const atomically = <T>(db: Kysely<Schema>, run: (db: Kysely<Schema>) => Promise<T>): Promise<T> =>
+  db.isTransaction ? run(db) : db.transaction().execute(run)

@@ -1,0 +1,81 @@
+import type { JournalEvent } from '../domain/journal.ts'
+import type { Approvals } from '../domain/policy.ts'
+import type { Proposal } from '../domain/proposal.ts'
+import { cardView } from '../slack/views/card.ts'
+import { channelLine, threadLine } from '../slack/views/lines.ts'
+import type { View } from '../slack/views/text.ts'
+import type { Records, Store } from '../store/store.ts'
+
+/** Where the cards of a cluster stand, and how many people an action needs there. */
+export type Posting = { readonly channel: string; readonly approvals: Approvals }
+
+/** Writes one event: to the journal, into the thread of its card, and into the channel where it belongs there. */
+export type Record = (event: JournalEvent) => Promise<void>
+
+export type Board = {
+  /**
+   * Changes what is remembered about one card (null: about none) and what stands in Slack, all or nothing: when the
+   * journal cannot be written, nothing else is. The card is drawn anew from what is remembered then.
+   */
+  change<T>(cardId: string | null, run: (records: Records, record: Record) => Promise<T>): Promise<T>
+}
+
+/**
+ * What the bot keeps in its channels: one card for each incident or request, its thread, and a line for each action.
+ * @param changed is called when there is something new to deliver
+ */
+export function createBoard(deps: {
+  readonly store: Store
+  readonly postings: ReadonlyMap<string, Posting>
+  readonly now: () => number
+  readonly changed: () => void
+}): Board {
+  const { store, postings, now, changed } = deps
+  return {
+    async change(cardId, run) {
+      const result = await store.atomically(async (records) => {
+        const record: Record = async (event) => {
+          const row = await records.journal.append(now(), cardId, event)
+          const proposal =
+            'proposalId' in event && event.proposalId ? await records.proposals.get(event.proposalId) : null
+          const thread = cardId && threadLine(event, proposal)
+          const line = channelLine(row, proposal)
+          const channel = postings.get(clusterOf(event, proposal) ?? '')?.channel
+          if (line && channel) await put(records, `line:${row.seq}`, channel, null, line)
+          if (thread) {
+            const posting = await postingOf(records, cardId)
+            if (posting) await put(records, `note:${row.seq}`, posting.channel, cardId, thread)
+          }
+        }
+        const result = await run(records, record)
+        if (cardId) await draw(records, cardId)
+        return result
+      })
+      changed()
+      return result
+    },
+  }
+
+  async function put(records: Records, id: string, channel: string, threadOf: string | null, view: View) {
+    await records.messages.put({ id, channel, threadOf, urgent: threadOf === null, ...view }, now())
+  }
+
+  async function draw(records: Records, cardId: string) {
+    const incident = await records.incidents.get(cardId)
+    const proposals = await records.proposals.ofCard(cardId)
+    const cluster = incident?.cluster ?? proposals[0]?.key.cluster
+    const posting = postings.get(cluster ?? '')
+    if (!cluster || !posting) return
+    const view = cardView({ cluster, incident, proposals, people: posting.approvals.people })
+    await put(records, cardId, posting.channel, null, view)
+  }
+
+  async function postingOf(records: Records, cardId: string) {
+    const incident = await records.incidents.get(cardId)
+    const cluster = incident?.cluster ?? (await records.proposals.ofCard(cardId))[0]?.key.cluster
+    return postings.get(cluster ?? '')
+  }
+}
+
+const clusterOf = (event: JournalEvent, proposal: Proposal | null): string | undefined =>
+  'cluster' in event ? event.cluster : proposal?.key.cluster

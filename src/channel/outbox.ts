@@ -1,0 +1,187 @@
+import type { Logger } from 'pino'
+import type { Message, Messages, Pending } from '../store/messages.ts'
+
+/** Why Slack did not take a message. Decided from Slack's error codes where the client is. */
+export class SlackFailure extends Error {
+  /** Slack's error code (`not_in_channel`), or the code of the socket or HTTP error. */
+  readonly code: string
+  /** Whether the same call may go through later without anybody's help. */
+  readonly retryable: boolean
+  /** What Slack asked us to wait, 0 where it did not. */
+  readonly retryAfterMs: number
+  constructor(code: string, retryable: boolean, retryAfterMs: number, cause?: unknown) {
+    super(`Slack: ${code}`, { cause })
+    this.name = 'SlackFailure'
+    this.code = code
+    this.retryable = retryable
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** Slack, as far as the outbox needs it. Both throw SlackFailure. */
+export type Poster = {
+  /** @returns the ts of the new message */
+  post(channel: string, threadTs: string | null, content: Content): Promise<string>
+  update(channel: string, ts: string, content: Content): Promise<void>
+}
+
+export type Content = Pick<Message, 'text' | 'blocks'>
+
+export type Outbox = {
+  /** There is something new to deliver. */
+  kick(): void
+  start(): void
+  /** Ends after the calls that are under way; what is left is delivered after the next start. */
+  stop(): Promise<void>
+  /** The last failure that stands between us and Slack; null when the last delivery went through. */
+  failure(): SlackFailure | null
+  /** Resolves when everything that can be delivered now has been. */
+  idle(): Promise<void>
+}
+
+/** One `chat.postMessage` a second in a channel: https://docs.slack.dev/apis/web-api/rate-limits */
+const postGapMs = 1000
+const longestPauseMs = 60_000
+
+/**
+ * Brings what should stand in Slack there: in order in each thread, urgent messages first, only the last of several
+ * edits, and again until it goes through. It holds no state of its own that a restart would lose.
+ */
+export function createOutbox(deps: {
+  readonly messages: Messages
+  readonly poster: Poster
+  readonly log: Logger
+  readonly now: () => number
+  readonly gapMs?: number
+}): Outbox {
+  const { messages, poster, log, now, gapMs = postGapMs } = deps
+  const channels = new Map<string, { busy: boolean; notBefore: number }>()
+  const flights = new Set<Promise<void>>()
+  let running = false
+  let timer: NodeJS.Timeout | undefined
+  let planned: Promise<void> | null = null
+  let again = false
+  let lastFailure: SlackFailure | null = null
+  const waiting: (() => void)[] = []
+
+  return {
+    kick,
+    start() {
+      running = true
+      kick()
+    },
+    async stop() {
+      running = false
+      clearTimeout(timer)
+      await planned
+      await Promise.all(flights)
+    },
+    failure: () => lastFailure,
+    idle() {
+      const done = new Promise<void>((resolve) => waiting.push(resolve))
+      kick()
+      return done
+    },
+  }
+
+  function kick() {
+    if (!running) return
+    if (planned) {
+      again = true
+      return
+    }
+    again = false
+    planned = plan()
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'the outbox could not be read')
+        wakeIn(1000)
+      })
+      .finally(() => {
+        planned = null
+        if (again) kick()
+      })
+  }
+
+  /** Starts the next call of every channel that is free, and sets the alarm for those that have to wait. */
+  async function plan() {
+    const pending = await messages.pending()
+    let wake = Number.POSITIVE_INFINITY
+    let left = 0
+    for (const [channel, queue] of Map.groupBy(pending, (message) => message.channel)) {
+      const state = channels.get(channel) ?? { busy: false, notBefore: 0 }
+      channels.set(channel, state)
+      if (state.busy) {
+        left++
+        continue
+      }
+      const time = now()
+      const ready = firstInEachThread(queue)
+      const due = ready.filter(
+        (message) => Math.max(message.notBefore, message.ts ? 0 : state.notBefore) <= time,
+      )
+      const next = due.find((message) => message.urgent) ?? due[0]
+      if (next) {
+        left++
+        state.busy = true
+        const flight = deliver(next, state).finally(() => {
+          state.busy = false
+          flights.delete(flight)
+          kick()
+        })
+        flights.add(flight)
+      } else {
+        const soonest = Math.min(
+          ...ready.map((message) => Math.max(message.notBefore, message.ts ? 0 : state.notBefore)),
+        )
+        if (ready.some((message) => message.notBefore <= time)) left++
+        wake = Math.min(wake, soonest - time)
+      }
+    }
+    if (left === 0) for (const resolve of waiting.splice(0)) resolve()
+    if (Number.isFinite(wake)) wakeIn(wake)
+  }
+
+  function wakeIn(milliseconds: number) {
+    clearTimeout(timer)
+    timer = setTimeout(kick, Math.max(1, milliseconds))
+  }
+
+  async function deliver(message: Pending, channel: { notBefore: number }) {
+    try {
+      if (message.ts) await poster.update(message.channel, message.ts, message)
+      else channel.notBefore = now() + gapMs
+      const ts = message.ts ?? (await poster.post(message.channel, message.threadTs, message))
+      await messages.delivered(message.id, message.revision, ts)
+      lastFailure = null
+    } catch (error) {
+      if (error instanceof SlackFailure) await explain(message, error, channel)
+      else log.error({ err: error, message: message.id }, 'a message could not be delivered')
+    }
+  }
+
+  async function explain(message: Pending, failure: SlackFailure, channel: { notBefore: number }) {
+    if (failure.code === 'message_not_found' && message.ts) return messages.lost(message.id)
+    lastFailure = failure
+    const pause = Math.max(
+      failure.retryAfterMs,
+      Math.min(longestPauseMs, 500 * 2 ** Math.min(message.attempts, 7)),
+    )
+    if (failure.retryAfterMs > 0) channel.notBefore = now() + failure.retryAfterMs
+    log.warn(
+      { code: failure.code, channel: message.channel, retryInMs: pause },
+      'Slack did not take a message',
+    )
+    await messages.failed(message.id, now() + pause, failure.code)
+  }
+}
+
+/** A thread is told in order: only the oldest undelivered message of each may go; a card's edits wait for nobody. */
+function firstInEachThread(queue: readonly Pending[]): Pending[] {
+  const threads = new Set<string>()
+  return queue.filter((message) => {
+    if (message.threadOf === null) return true
+    if (threads.has(message.threadOf)) return false
+    threads.add(message.threadOf)
+    return true
+  })
+}

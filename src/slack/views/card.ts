@@ -1,0 +1,258 @@
+import { formatDuration } from '../../domain/duration.ts'
+import { type Finding, subjectOf } from '../../domain/finding.ts'
+import { type Incident, kindNames } from '../../domain/incident.ts'
+import { type Fit, mayBeOfferedAgain, type Proposal } from '../../domain/proposal.ts'
+import type { Session } from '../../domain/session.ts'
+import { outcomeSentence } from './outcome.ts'
+import {
+  type Block,
+  bold,
+  bullets,
+  escapeText,
+  header,
+  type Leaf,
+  moment,
+  plainText,
+  preformatted,
+  richText,
+  section,
+  truncate,
+  user,
+  type View,
+} from './text.ts'
+import { count, list, lockOf, nameOf, stateOf } from './words.ts'
+
+/** The ids of the buttons on a card: https://docs.slack.dev/reference/block-kit/block-elements/button-element */
+export const detailsAction = 'pg_details'
+export const offerAgainAction = 'pg_offer_again'
+
+export type CardState = {
+  readonly cluster: string
+  /** Null for a card that began with a proposal made by hand. */
+  readonly incident: Incident | null
+  /** Every proposal that was made on this card, oldest first. */
+  readonly proposals: readonly Proposal[]
+  /** How many people an action needs here. */
+  readonly people: { readonly cancel: number; readonly terminate: number }
+}
+
+/** The card of an incident, or of a proposal made by hand: what is wrong, why this session, what may be done. */
+export function cardView(card: CardState): View {
+  const { incident, proposals, cluster } = card
+  const latest = proposals.at(-1)
+  const session = (incident ? subjectOf(incident.finding) : null) ?? latest?.session ?? null
+  const title = incident
+    ? kindNames[incident.finding.kind]
+    : latest
+      ? `${verbs[latest.action]} asked for`
+      : 'Card'
+  const over = incident?.resolvedAt != null
+  const headline = `${over ? 'Resolved: ' : ''}${title} on ${cluster}`
+  const what = incident ? sentenceOf(incident.finding) : latest ? requestSentence(latest) : ''
+  const blocks: Block[] = [
+    header(headline),
+    richText(section(what)),
+    ...(over ? [] : explanation(card, session)),
+    ...statement(session),
+    ...(proposals.length > 0
+      ? [richText(...proposals.slice(-6).map((proposal) => status(proposal, card)))]
+      : []),
+    ...(incident?.resolvedAt != null
+      ? [richText(section(bold('Resolved'), ' ', moment(incident.resolvedAt), `: ${resolution(incident)}`))]
+      : []),
+    ...buttons(card, session),
+  ]
+  const done = latest?.outcome ? ` ${outcomeSentence(latest)}` : ''
+  return {
+    text: escapeText(truncate(`${headline}: ${over ? resolution(incident) : what}${done}`, 3000)),
+    blocks,
+  }
+}
+
+/** Two of three things a responder asks: what is wrong, since when, whom it hurts. One sentence. */
+export function sentenceOf(finding: Finding): string {
+  switch (finding.kind) {
+    case 'blocking': {
+      const { root, session } = finding
+      const who = root.prepared
+        ? `Prepared transaction '${root.prepared.gid}' (${root.prepared.owner}, database ${root.prepared.database}, prepared ${formatDuration(root.prepared.preparedSeconds)} ago)`
+        : session
+          ? `Session ${nameOf(session)}, ${stateOf(session)},`
+          : `Session ${root.pid}`
+      const wait =
+        root.oldestWaitSeconds === null ? '' : `, the longest for ${formatDuration(root.oldestWaitSeconds)}`
+      return `${who} keeps ${count(root.victims.length, 'session')} waiting${wait}, for ${lockOf(root.wait)}.`
+    }
+    case 'longQuery':
+      return `Session ${nameOf(finding.session)} has run one statement for ${formatDuration(finding.seconds)}.`
+    case 'idleInTransaction':
+      return `Session ${nameOf(finding.session)} has been ${finding.session.state} for ${formatDuration(finding.seconds)}.`
+    case 'idle':
+      return `Session ${nameOf(finding.session)} has been idle for ${formatDuration(finding.seconds)}.`
+    case 'connections':
+      return `${finding.used} of ${finding.max} connections are used (${Math.round((finding.used * 100) / finding.max)} %).`
+    case 'lockStorm':
+      return `${count(finding.waiting, 'session waits', 'sessions wait')}, the lock manager is busy sorting them out; roots follow.`
+  }
+}
+
+const requestSentence = ({ session, victims }: Proposal): string =>
+  `Session ${nameOf(session)}, ${stateOf(session)}${victims.length > 0 ? `, keeps ${count(victims.length, 'session')} waiting` : ''}.`
+
+const resolution = (incident: Incident | null): string =>
+  incident
+    ? `${incident.resolution} It lasted ${formatDuration(((incident.resolvedAt ?? 0) - incident.openedAt) / 1000)}${incident.mostVictims > 0 ? ` and kept up to ${count(incident.mostVictims, 'session')} waiting` : ''}.`
+    : ''
+
+function explanation({ incident, proposals }: CardState, session: Session | null): Block[] {
+  const fit = incident?.cure ?? null
+  const asked = incident ? null : proposals.at(-1)
+  const lines: (Leaf | string)[][] = [
+    ...(incident ? why(incident.finding) : []),
+    ...(asked?.reason ? [[bold('Why: '), asked.reason]] : []),
+    ...(session ? [[bold('Its work: '), workOf(session)]] : []),
+    ...(fit ? cure(fit) : []),
+  ]
+  return lines.length > 0 ? [richText(bullets(...lines))] : []
+}
+
+/** Why it is this session that the card is about. */
+function why(finding: Finding): (Leaf | string)[][] {
+  switch (finding.kind) {
+    case 'blocking':
+      return [
+        [
+          bold('Why this one: '),
+          'it waits for no lock itself, and everyone counted here waits behind it',
+          finding.root.victims.length > 0 ? ` (${sample(finding.root.victims)}).` : '.',
+        ],
+      ]
+    case 'longQuery':
+      return [[bold('Why this one: '), 'its statement is past the threshold, and it waits for no lock.']]
+    case 'idleInTransaction':
+      return [
+        [bold('Why this one: '), 'it keeps its locks and holds vacuum back while its client does nothing.'],
+      ]
+    case 'idle':
+      return [[bold('Why this one: '), 'it takes a connection and has not used it.']]
+    case 'connections':
+      return finding.holders.map(({ usename, applicationName, clientAddr, count: n }) => [
+        bold(`${n} `),
+        `held by ${applicationName || 'no application name'}, user ${usename}, ${clientAddr}`,
+      ])
+    case 'lockStorm':
+      return finding.suspects.map((suspect) => [bold('Suspect: '), `${nameOf(suspect)}, ${stateOf(suspect)}`])
+  }
+}
+
+const sample = (pids: readonly number[]): string =>
+  pids.length > 5 ? `${pids.slice(0, 5).join(', ')} and ${pids.length - 5} more` : list(pids)
+
+/** What is lost when it ends. */
+export function workOf(session: Session): string {
+  if (session.xactSeconds === null) return 'no transaction is open.'
+  const written =
+    session.backendXid === null
+      ? 'it has written nothing'
+      : `it has written (transaction id ${session.backendXid})`
+  return `its transaction is open for ${formatDuration(session.xactSeconds)}; ${written}.`
+}
+
+function cure(fit: Fit): (Leaf | string)[][] {
+  if (fit.action === null) return [[bold('No button: '), fit.why]]
+  return [
+    [bold('What helps: '), fit.why],
+    [bold('What does not: '), fit.otherwise],
+  ]
+}
+
+const statement = (session: Session | null): Block[] =>
+  session?.query ? [richText(preformatted(truncate(session.query, 300)))] : []
+
+/** One line that says where a proposal stands. */
+function status(proposal: Proposal, { people }: CardState): Leaf {
+  const what = `${verbs[proposal.action]} ${proposal.key.pid}`
+  const approvers = proposal.approvals.flatMap(({ userId }, index) => [
+    ...(index > 0 ? [', '] : []),
+    user(userId),
+  ])
+  switch (proposal.state) {
+    case 'open': {
+      const asked = proposal.requestedBy ? ['asked for by ', user(proposal.requestedBy), '; '] : []
+      const have = `${proposal.approvals.length} of ${people[proposal.action]}`
+      const by = approvers.length > 0 ? [' (', ...approvers, ')'] : []
+      return section(
+        bold(what),
+        ': ',
+        ...asked,
+        `approved by ${have}`,
+        ...by,
+        ', open until ',
+        moment(proposal.expiresAt),
+      )
+    }
+    case 'claimed':
+      return section(bold(what), ': approved by ', ...approvers, '; sending …')
+    case 'done':
+      return section(bold(what), ': approved by ', ...approvers, `. ${outcomeSentence(proposal)}`)
+    case 'denied':
+      return section(
+        bold(what),
+        ': denied by ',
+        ...(proposal.decidedBy ? [user(proposal.decidedBy)] : ['somebody']),
+        ...(proposal.decision ? [`: ${proposal.decision}`] : []),
+      )
+    case 'expired':
+      return section(bold(what), ': expired ', moment(proposal.expiresAt), ', nothing was sent')
+    case 'withdrawn':
+      return section(bold(what), `: withdrawn, ${proposal.decision ?? 'the session changed'}`)
+  }
+}
+
+function buttons({ cluster, incident, proposals }: CardState, session: Session | null): Block[] {
+  const latest = proposals.at(-1)
+  const over = incident?.resolvedAt != null
+  const elements = [
+    ...(latest?.state === 'open' && !over ? decisions(latest, cluster) : []),
+    ...(latest && mayBeOfferedAgain(latest) && !over
+      ? [button(offerAgainAction, 'Offer again', latest.id)]
+      : []),
+    ...(session && !over ? [button(detailsAction, 'Details', incident?.id ?? latest?.id ?? '')] : []),
+  ]
+  return elements.length > 0 ? [{ type: 'actions', elements }] : []
+}
+
+function decisions(proposal: Proposal, cluster: string) {
+  const { action, session, victims } = proposal
+  const consequence =
+    action === 'cancel'
+      ? 'Its running statement ends with an error; the connection stays.'
+      : 'Its connection is closed and its transaction is rolled back.'
+  const confirm = {
+    title: plainText(`${verbs[action]} ${session.pid}?`, 100),
+    text: plainText(
+      `${verbs[action]} ${nameOf(session)} on ${cluster}, ${stateOf(session)}. ${consequence} ${workOf(session)}${victims.length > 0 ? ` ${count(victims.length, 'session waits', 'sessions wait')} behind it.` : ''}`,
+      300,
+    ),
+    confirm: plainText(verbs[action], 30),
+    deny: plainText('Back', 30),
+    style: 'danger',
+  }
+  return [
+    {
+      ...button(`approve_${action}`, `Approve: ${action} ${session.pid}`, proposal.id),
+      style: 'danger',
+      confirm,
+    },
+    button(`deny_${action}`, 'Deny', proposal.id),
+  ]
+}
+
+const button = (actionId: string, label: string, value: string) => ({
+  type: 'button',
+  action_id: actionId,
+  text: plainText(label, 75),
+  value,
+})
+
+const verbs = { cancel: 'Cancel', terminate: 'Terminate' } as const

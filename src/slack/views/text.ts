@@ -1,0 +1,91 @@
+/**
+ * The only place that makes text fit for Slack. Whatever comes from a database (names, statements, addresses) is
+ * untrusted: it goes into `rich_text` leaves, `raw_text` cells or `plain_text`, which Slack does not interpret, and is
+ * escaped in the fallback text, which it does.
+ * Limits: https://docs.slack.dev/reference/block-kit/blocks
+ */
+
+export type Block = { readonly type: string; readonly [key: string]: unknown }
+
+/** A leaf of a rich text. */
+export type Leaf = { readonly type: string; readonly [key: string]: unknown }
+
+type Style = { readonly bold?: true; readonly italic?: true; readonly code?: true; readonly strike?: true }
+
+// Control characters but newline, and what turns the direction of text or is not seen at all.
+const unsafe = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/gu
+
+/** Without control and bidirectional characters, which could make a line read as another. */
+export const clean = (text: string): string =>
+  text.replace(/\r\n?|[\t\v\f]/g, ' ').replace(unsafe, (found) => (found === '\n' ? found : ''))
+
+/** At most `max` characters, the last one an ellipsis where something is missing. Never half a character. */
+export function truncate(text: string, max: number): string {
+  if (text.length <= max) return text
+  const kept = text.slice(0, max - 1)
+  return `${/[\uD800-\uDBFF]$/.test(kept) ? kept.slice(0, -1) : kept}…`
+}
+
+/** For the fallback text and mrkdwn: https://docs.slack.dev/messaging/formatting-message-text#escaping */
+export const escapeText = (text: string): string =>
+  clean(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+
+export const plainText = (text: string, max: number) => ({
+  type: 'plain_text' as const,
+  text: truncate(clean(text), max) || ' ',
+  emoji: false,
+})
+
+/** Slack refuses an empty leaf. */
+export const text = (value: string, style?: Style): Leaf => ({
+  type: 'text',
+  text: clean(value) || ' ',
+  ...(style && { style }),
+})
+
+export const bold = (value: string): Leaf => text(value, { bold: true })
+export const code = (value: string): Leaf => text(value, { code: true })
+export const user = (userId: string): Leaf => ({ type: 'user', user_id: userId })
+
+/** A moment, shown in the reader's own time zone. */
+export const moment = (milliseconds: number): Leaf => ({
+  type: 'date',
+  timestamp: Math.floor(milliseconds / 1000),
+  format: '{time_secs}',
+  fallback: new Date(milliseconds).toISOString(),
+})
+
+const leaves = (parts: readonly (Leaf | string)[]): Leaf[] =>
+  parts.map((part) => (typeof part === 'string' ? text(part) : part))
+
+export const section = (...parts: readonly (Leaf | string)[]): Leaf => ({
+  type: 'rich_text_section',
+  elements: leaves(parts),
+})
+
+export const bullets = (...lines: readonly (readonly (Leaf | string)[])[]): Leaf => ({
+  type: 'rich_text_list',
+  style: 'bullet',
+  elements: lines.map((line) => section(...line)),
+})
+
+export const preformatted = (value: string): Leaf => ({
+  type: 'rich_text_preformatted',
+  elements: [text(value)],
+})
+
+export const richText = (...elements: readonly Leaf[]): Block => ({ type: 'rich_text', elements })
+
+export const header = (value: string): Block => ({ type: 'header', text: plainText(value, 150) })
+
+/** A small grey line. */
+export const context = (value: string): Block => ({ type: 'context', elements: [plainText(value, 2000)] })
+
+/** One table a message; the first row is its head. At most 100 rows of 20 cells. */
+export const table = (rows: readonly (readonly string[])[]): Block => ({
+  type: 'table',
+  rows: rows.map((row) => row.map((cell) => ({ type: 'raw_text', text: clean(cell) || ' ' }))),
+})
+
+/** What a message says: blocks for Slack, and the same in plain words for notifications and screen readers. */
+export type View = { readonly text: string; readonly blocks: readonly Block[] }

@@ -1,0 +1,83 @@
+import type { Wait } from '../../domain/blocking.ts'
+import { formatDuration } from '../../domain/duration.ts'
+import type { LockTarget, Session } from '../../domain/session.ts'
+import { clean, truncate } from './text.ts'
+
+/** How a session is named in a sentence: `4312 (web, user shop, database orders)`. */
+export function nameOf(session: Session): string {
+  const known = [
+    session.applicationName,
+    session.usename && `user ${session.usename}`,
+    session.datname && `database ${session.datname}`,
+  ].filter(Boolean)
+  return known.length > 0 ? `${session.pid} (${known.join(', ')})` : `${session.pid} (${session.backendType})`
+}
+
+/** What it is doing and for how long: `idle in transaction for 5 min`. */
+export function stateOf(session: Session): string {
+  if (session.state === null)
+    return session.backendType === 'client backend' ? 'in an unseen state' : session.backendType
+  const seconds = session.state === 'active' ? session.querySeconds : session.stateSeconds
+  return seconds === null ? session.state : `${session.state} for ${formatDuration(seconds)}`
+}
+
+/** What is waited for: `a row of public.orders`, `AccessExclusiveLock on public.orders`. */
+export function lockOf({ mode, target, relationName }: Wait): string {
+  switch (target.locktype) {
+    case 'transactionid':
+    case 'tuple':
+      return relationName
+        ? `a row of ${relationName}`
+        : `a row (held by transaction ${target.transactionid ?? '?'})`
+    case 'virtualxid':
+      return `the end of transaction ${target.virtualxid}`
+    case 'advisory':
+      return `advisory lock ${advisoryKey(target)}`
+    default:
+      return `${mode} on ${relationName ?? targetName(target)}`
+  }
+}
+
+/** pg_locks shows a bigint key in two halves (objsubid 1), a pair of integers as they are (objsubid 2). */
+const advisoryKey = ({ classid, objid, objsubid }: LockTarget): string =>
+  objsubid === 1
+    ? String(BigInt.asIntN(64, (BigInt(classid ?? 0) << 32n) | BigInt(objid ?? 0)))
+    : `(${(classid ?? 0) | 0}, ${(objid ?? 0) | 0})`
+
+/** What is locked, in words: `public.orders`, `a row of public.orders`, `advisory lock 42`. */
+export function targetOf(target: LockTarget): string {
+  switch (target.locktype) {
+    case 'tuple':
+      return `a row of ${target.relationName ?? `relation ${target.relation}`}`
+    case 'transactionid':
+      return `transaction ${target.transactionid ?? '?'}`
+    case 'virtualxid':
+      return `virtual transaction ${target.virtualxid ?? '?'}`
+    case 'advisory':
+      return `advisory lock ${advisoryKey(target)}`
+    default:
+      return targetName(target)
+  }
+}
+
+function targetName(target: LockTarget): string {
+  if (target.relationName) return target.relationName
+  if (target.relation !== null) return `relation ${target.relation} of database ${target.database}`
+  return target.locktype
+}
+
+export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`
+
+/** `,` and `and` between: `1, 2 and 3`. */
+export const list = (items: readonly (string | number)[]): string =>
+  items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`
+
+/** Who it is, short, for a cell or a line: `web · shop · orders`. A long name leaves room for the next. */
+export const whoOf = (session: Session): string =>
+  [session.applicationName, session.usename, session.datname]
+    .flatMap((name) => (name ? truncate(clean(name), 26) : []))
+    .join(' · ') || session.backendType
+
+/** What it waits for when that is not a lock: `IO/DataFileRead`; empty when it works. */
+export const waitEventOf = (session: Session): string =>
+  session.waitEventType === null ? '' : `${session.waitEventType}/${session.waitEvent ?? '?'}`

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto'
+import type { Board } from '../channel/board.ts'
+import type { Refusal } from '../domain/access.ts'
+import type { Action } from '../domain/action.ts'
+import {
+  fittingAction,
+  mayBeOfferedAgain,
+  objection,
+  openProposal,
+  type Proposal,
+} from '../domain/proposal.ts'
+import { keyOf } from '../domain/session.ts'
+import type { Proposals } from '../store/proposals.ts'
+import type { Admit, Caller } from './identity.ts'
+import type { Refuse } from './refuse.ts'
+import { see } from './see.ts'
+import type { Watched } from './watched.ts'
+
+type Deps = {
+  readonly board: Board
+  readonly proposals: Proposals
+  readonly clusters: ReadonlyMap<string, Watched>
+  readonly admit: Admit
+  readonly refuse: Refuse
+  readonly now: () => number
+}
+
+export type Request = {
+  readonly caller: Caller
+  readonly cluster: string
+  readonly action: Action
+  readonly pid: number
+  readonly reason: string
+}
+
+export type Propose = {
+  /** `/pg cancel PID reason` and `/pg terminate PID reason`: a card that asks the approvers. */
+  byHand(request: Request): Promise<{ readonly refusal: Refusal } | { readonly proposal: Proposal }>
+  /** "Offer again" on a card whose proposal does not stand any more. */
+  again(caller: Caller, proposalId: string): Promise<Refusal | null>
+}
+
+export function createPropose(deps: Deps): Propose {
+  const { board, proposals, clusters, admit, refuse, now } = deps
+
+  return {
+    async byHand({ caller, cluster: name, action, pid, reason }) {
+      const refused = async (refusal: Refusal) => ({
+        refusal: await refuse(caller, `/pg ${action} ${pid}`, refusal),
+      })
+      const watched = clusters.get(name)
+      if (!watched) return refused({ code: 'notWatched', reason: `there is no cluster ${name}` })
+      const notAdmitted = await admit(caller, watched.config.access.requesters, true)
+      if (notAdmitted) return refused(notAdmitted)
+      const seen = await see(watched.cluster, pid)
+      if ('code' in seen) return refused(seen)
+      const objects = objection(action, seen.session, seen.server, watched.config.protected)
+      if (objects) return refused({ code: 'untouchable', reason: objects })
+      const id = randomUUID()
+      const proposal = openProposal(
+        {
+          id,
+          cardId: id,
+          action,
+          key: keyOf(name, seen.session),
+          session: seen.session,
+          victims: seen.victims,
+          reason,
+          requestedBy: caller.userId,
+        },
+        now(),
+        watched.config.approvals.expireAfterMs,
+      )
+      await board.change(id, async (records, record) => {
+        await records.proposals.add(proposal)
+        await record({
+          kind: 'requested',
+          actor: caller.userId,
+          proposalId: id,
+          action,
+          session: proposal.key,
+          statement: proposal.session.query,
+          reason,
+        })
+      })
+      return { proposal }
+    },
+
+    async again(caller, proposalId) {
+      const before = await proposals.get(proposalId)
+      const refused = (refusal: Refusal) => refuse(caller, 'button pg_offer_again', refusal, before)
+      const watched = clusters.get(before?.key.cluster ?? '')
+      if (!before || !watched)
+        return refused({ code: 'unknownProposal', reason: 'this button stands for nothing that I know of' })
+      const notAdmitted = await admit(caller, watched.config.access.requesters, true)
+      if (notAdmitted) return refused(notAdmitted)
+      const latest = (await proposals.ofCard(before.cardId)).at(-1)
+      if (latest?.id !== before.id || !mayBeOfferedAgain(before))
+        return refused({ code: 'alreadyDecided', reason: 'the card has moved on; look at its latest state' })
+      const seen = await see(watched.cluster, before.key.pid)
+      if ('code' in seen) return refused(seen)
+      if (seen.session.backendStart !== before.key.backendStart)
+        return refused({ code: 'changed', reason: `${before.key.pid} is another session now` })
+      const fit = fittingAction(seen.session, seen.server, watched.config.protected)
+      if (fit.action === null) return refused({ code: 'untouchable', reason: fit.why })
+      await offer(
+        board,
+        { ...before, ...seen, action: fit.action },
+        now(),
+        watched.config.approvals.expireAfterMs,
+      )
+      return null
+    },
+  }
+}
+
+/** When a cancel had no effect, a terminate is proposed in its place; it needs approvals of its own. */
+export async function proposeInstead(
+  { board, now }: Pick<Deps, 'board' | 'now'>,
+  done: Proposal,
+  { config }: Watched,
+): Promise<void> {
+  if (done.action === 'cancel' && done.outcome?.kind === 'still')
+    await offer(board, { ...done, action: 'terminate' }, now(), config.approvals.expireAfterMs)
+}
+
+/** Puts a fresh proposal on the card of an earlier one, in the name of who asked for that. */
+const offer = (
+  board: Board,
+  made: Pick<Proposal, 'cardId' | 'action' | 'key' | 'session' | 'victims' | 'reason' | 'requestedBy'>,
+  now: number,
+  expireAfterMs: number,
+): Promise<void> =>
+  board.change(made.cardId, ({ proposals }) =>
+    proposals.add(openProposal({ ...made, id: randomUUID() }, now, expireAfterMs)),
+  )

@@ -1,0 +1,32 @@
+import type { Board } from '../channel/board.ts'
+import type { Refusal } from '../domain/access.ts'
+import type { Proposal } from '../domain/proposal.ts'
+import type { Caller } from './identity.ts'
+
+/**
+ * Writes a refusal down: in the journal, and in the thread of the card that it was about.
+ * @param entry where it was tried: the slash command, a button, a modal
+ * @returns the refusal, to be told to the caller in private
+ */
+export type Refuse = (
+  caller: Caller,
+  entry: string,
+  refusal: Refusal,
+  about?: Proposal | null,
+) => Promise<Refusal>
+
+export const createRefuse =
+  (board: Board): Refuse =>
+  async (caller, entry, refusal, about = null) => {
+    await board.change(about?.cardId ?? null, (_, record) =>
+      record({
+        kind: 'refused',
+        actor: caller.userId,
+        entry,
+        proposalId: about?.id ?? null,
+        code: refusal.code,
+        reason: refusal.reason,
+      }),
+    )
+    return refusal
+  }

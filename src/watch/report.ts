@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto'
+import type { Board } from '../channel/board.ts'
+import type { ClusterConfig } from '../config.ts'
+import type { Action } from '../domain/action.ts'
+import { type Finding, findings, subjectOf } from '../domain/finding.ts'
+import { fold, type Incident, reopenWithinMs, type Transition } from '../domain/incident.ts'
+import { bot, type JournalEvent } from '../domain/journal.ts'
+import type { Picture } from '../domain/picture.ts'
+import { cureFor, differences, openProposal, type Proposal, victimsAmong } from '../domain/proposal.ts'
+import { keyOf, type Session, type Snapshot } from '../domain/session.ts'
+import type { Cluster } from '../postgres/cluster.ts'
+import type { Records, Store } from '../store/store.ts'
+
+export type Report = {
+  /** Follows the incidents of a cluster with what was seen now. */
+  seen(picture: Picture): Promise<void>
+  /** Nothing could be seen: said once, with the reason, until it changes. */
+  blind(reason: string): Promise<void>
+}
+
+/** Turns what the watcher sees in one cluster into incidents, their cards and the proposals on them. */
+export function createReport(deps: {
+  readonly cluster: Cluster
+  readonly config: ClusterConfig
+  readonly store: Store
+  readonly board: Board
+  readonly now: () => number
+}): Report {
+  const { cluster, config, store, board, now } = deps
+  let blindBecause: string | null = null
+  const say = (event: JournalEvent) => board.change(null, (_, record) => record(event))
+
+  return {
+    async seen(picture) {
+      const { snapshot } = picture
+      if (!snapshot.server.seesOthers)
+        return this.blind(
+          'the bot lacks pg_monitor, so it cannot see what other sessions do. Grant it: run doctor for the statement.',
+        )
+      if (blindBecause !== null) {
+        blindBecause = null
+        await say({ kind: 'seesAgain', actor: bot, cluster: config.name, reason: 'Watching goes on.' })
+      }
+      const known = await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs)
+      const open = known.filter(({ resolvedAt }) => resolvedAt === null)
+      const found = findings(snapshot, picture.forest, config.watch, new Set(open.map(({ key }) => key)))
+      const cure = (finding: Finding) => cureFor(finding, snapshot.server, config.protected)
+      for (const transition of await withStatements(fold(known, found, snapshot, cure, randomUUID)))
+        await board.change(transition.incident.id, async (records, record) => {
+          await records.incidents.put(transition.incident)
+          if (transition.reason) await record(eventOf(transition))
+          await renewProposal(records, transition.incident, snapshot)
+        })
+    },
+
+    async blind(reason) {
+      if (blindBecause === reason) return
+      blindBecause = reason
+      await say({ kind: 'blind', actor: bot, cluster: config.name, reason })
+    },
+  }
+
+  /** Fetches the statements of the sessions that get to stand on a card. */
+  async function withStatements(transitions: readonly Transition[]): Promise<Transition[]> {
+    const sessions = transitions.flatMap(({ incident }) => subjectOf(incident.finding) ?? [])
+    if (sessions.length === 0) return [...transitions]
+    const told = new Map((await cluster.withText(sessions)).map((session) => [session.pid, session]))
+    return transitions.map((transition) => {
+      const { incident } = transition
+      const subject = subjectOf(incident.finding)
+      const query = subject && (told.get(subject.pid)?.query ?? subject.query)
+      return subject
+        ? {
+            ...transition,
+            incident: {
+              ...incident,
+              finding: { ...incident.finding, session: { ...subject, query } } as Finding,
+            },
+          }
+        : transition
+    })
+  }
+
+  /** Keeps one open proposal on the card that fits the session as it is now, and none when nothing is left to do. */
+  async function renewProposal({ proposals }: Records, incident: Incident, snapshot: Snapshot) {
+    const latest = (await proposals.ofCard(incident.id)).at(-1)
+    if (latest?.state === 'claimed') return
+    const session = subjectOf(incident.finding)
+    const action = incident.resolvedAt === null && session ? (incident.cure?.action ?? null) : null
+    if (latest && session && action === latest.action && differences(latest, session).length === 0) return
+    if (latest?.state === 'open') {
+      const decision = incident.resolvedAt === null ? 'the session changed' : 'the incident is over'
+      if (!(await proposals.change(latest, { state: 'withdrawn', decision }))) return
+    }
+    if (session && action) await proposals.add(proposalFor(incident, session, action, snapshot))
+  }
+
+  function proposalFor(incident: Incident, session: Session, action: Action, snapshot: Snapshot): Proposal {
+    const victims = incident.finding.kind === 'blocking' ? incident.finding.root.victims : []
+    return openProposal(
+      {
+        id: randomUUID(),
+        cardId: incident.id,
+        action,
+        key: keyOf(config.name, session),
+        session,
+        victims: victimsAmong(victims, snapshot.sessions),
+        reason: '',
+        requestedBy: null,
+      },
+      now(),
+      config.approvals.expireAfterMs,
+    )
+  }
+}
+
+const eventKinds = {
+  opened: 'incidentOpened',
+  changed: 'incidentChanged',
+  reopened: 'incidentReopened',
+  resolved: 'incidentResolved',
+} as const
+
+const eventOf = ({ kind, reason }: Transition): JournalEvent => ({
+  kind: eventKinds[kind],
+  actor: bot,
+  what: reason ?? '',
+})

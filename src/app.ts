@@ -1,0 +1,164 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { createBoard } from './channel/board.ts'
+import { createOutbox, SlackFailure } from './channel/outbox.ts'
+import type { Config, SlackSettings } from './config.ts'
+import { createMasker } from './domain/mask.ts'
+import { type HttpServer, startHttp } from './http/server.ts'
+import { createSlackLogger, type Log } from './log.ts'
+import { createLoop } from './loop.ts'
+import { createCluster } from './postgres/cluster.ts'
+import { createAnswers } from './respond/answer.ts'
+import { createApprove } from './respond/approve.ts'
+import { createExecute } from './respond/execute.ts'
+import { expireDue } from './respond/expire.ts'
+import { createPropose } from './respond/propose.ts'
+import { reconcile } from './respond/reconcile.ts'
+import { createRefuse } from './respond/refuse.ts'
+import type { Watched } from './respond/watched.ts'
+import { clientOptions, createSlack, type Slack } from './slack/client.ts'
+import { createAdmit } from './slack/identity.ts'
+import { listen } from './slack/listeners.ts'
+import { createEntrance, type Self } from './slack/receivers.ts'
+import { openStore } from './store/store.ts'
+import { createReport } from './watch/report.ts'
+import { createWatcher } from './watch/watcher.ts'
+
+export type RunningApp = {
+  /** The port that /healthz, /readyz and, in http mode, /slack/events are served on. */
+  readonly port: number
+  /** Finishes and acknowledges what is under way, delivers what is left to say, closes everything. */
+  stop(): Promise<void>
+}
+
+/** How long a stopping process goes on delivering messages to Slack. */
+const flushMs = 5000
+
+/**
+ * Wires the service together and starts it. Databases that cannot be reached do not keep it from starting.
+ * @throws SlackFailure when Slack refuses the token; what fails to open (store, port)
+ */
+export async function startApp(deps: {
+  readonly config: Config
+  readonly slack: SlackSettings
+  readonly log: Log
+  readonly now?: () => number
+}): Promise<RunningApp> {
+  const { config, slack: settings, log, now = Date.now } = deps
+  const closers: { readonly name: string; readonly close: () => Promise<void> }[] = []
+  const closing = (name: string, close: () => Promise<void>) => closers.push({ name, close })
+  const stop = async () => {
+    for (const { name, close } of closers.splice(0).reverse())
+      await close().catch((error: unknown) => log.error({ err: error }, `${name} did not close`))
+  }
+
+  try {
+    const slackLogger = createSlackLogger(log)
+    const slack = createSlack(settings.botToken, clientOptions(settings.apiUrl, slackLogger))
+    const self = await whoAmI(slack, log)
+
+    const store = await openStore(config.store)
+    closing('store', store.close)
+
+    const maskText = createMasker(config.queryText)
+    const clusters = new Map<string, Watched>()
+    for (const clusterConfig of config.clusters) {
+      const cluster = createCluster({ name: clusterConfig.name, url: clusterConfig.url, log, maskText })
+      clusters.set(cluster.name, { config: clusterConfig, cluster })
+      closing(`cluster ${cluster.name}`, cluster.close)
+    }
+    const watched = [...clusters.values()]
+    await Promise.all(watched.map(({ cluster }) => cluster.start()))
+
+    const outbox = createOutbox({ messages: store.messages, poster: slack, log, now })
+    closing('outbox', async () => {
+      await Promise.race([outbox.idle(), pause(flushMs, undefined, { ref: false })])
+      await outbox.stop()
+    })
+    const postings = new Map(watched.map(({ config }) => [config.name, config]))
+    const board = createBoard({ store, postings, now, changed: outbox.kick })
+
+    const admit = createAdmit({ slack, ourTeamId: self.teamId, now })
+    const refuse = createRefuse(board)
+    const { proposals } = store
+    const execute = createExecute({ board, clusters })
+    const approve = createApprove({ board, proposals, clusters, admit, refuse, execute, now })
+    const propose = createPropose({ board, proposals, clusters, admit, refuse, now })
+    const answers = createAnswers({ clusters, now })
+
+    const entrance = createEntrance(settings, self, slackLogger, log)
+    const channels = new Set([config.slack.channel, ...watched.map(({ config }) => config.channel)])
+    const listeners = listen(entrance.app, {
+      slack,
+      store,
+      clusters,
+      channels,
+      answers,
+      approve,
+      propose,
+      admit,
+      refuse,
+      log,
+    })
+
+    await reconcile({ board, proposals, clusters })
+    outbox.start()
+
+    const loops = [
+      createLoop('expiry', 1000, () => expireDue({ board, proposals, now }), log),
+      ...watched.map(({ cluster, config }) => {
+        const report = createReport({ cluster, config, store, board, now })
+        return createLoop(
+          `watcher ${cluster.name}`,
+          config.watch.everyMs,
+          createWatcher({ cluster, report, log }),
+          log,
+        )
+      }),
+    ]
+    for (const loop of loops) loop.start()
+    closing('loops', async () => {
+      await Promise.all(loops.map((loop) => loop.stop()))
+    })
+
+    const ready = () => ({
+      problems: [
+        ...(entrance.connected() ? [] : ['Slack: no socket is open']),
+        ...(outbox.failure() ? [`Slack: ${outbox.failure()?.code}`] : []),
+        ...watched.flatMap(({ cluster }) => {
+          const failure = cluster.failure()
+          return failure ? [`${cluster.name}: ${failure.reason}`] : []
+        }),
+      ],
+    })
+    const http: HttpServer = await startHttp({ ...config.http, slack: entrance.requestListener, ready, now })
+    closing('http', http.close)
+    closing('entrance', entrance.stop)
+    await entrance.start()
+    closing('requests', listeners.drain)
+
+    log.info({ port: http.port, clusters: [...clusters.keys()], mode: settings.mode }, 'pg-marshal is ready')
+    return { port: http.port, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Asks Slack who the token is. What passes by itself is waited for; a token that is refused is an error. */
+async function whoAmI(slack: Slack, log: Log): Promise<Self> {
+  for (let wait = 1000; ; wait = Math.min(wait * 2, 30_000)) {
+    try {
+      const {
+        team_id: teamId,
+        bot_id: botId,
+        user_id: botUserId,
+      } = await slack.call((client) => client.auth.test())
+      if (!teamId) throw new SlackFailure('no_team', false, 0)
+      return { teamId, botId, botUserId }
+    } catch (error) {
+      if (!(error instanceof SlackFailure && error.retryable)) throw error
+      log.warn({ code: error.code, retryInMs: wait }, 'Slack cannot be reached yet')
+      await pause(Math.max(wait, error.retryAfterMs))
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import { parseArgs } from 'node:util'
+import { startApp } from './app.ts'
+import { SlackFailure } from './channel/outbox.ts'
+import { ConfigError, loadConfig, requireSlack } from './config.ts'
+import { createLog } from './log.ts'
+import { doctor } from './terminal/doctor.ts'
+import { look } from './terminal/look.ts'
+
+const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
+
+  node src/main.ts                      the service (also: serve)
+  node src/main.ts sessions  [--cluster NAME] [--json]   what /pg sessions would show
+  node src/main.ts blocking  [--cluster NAME] [--json]   who blocks whom
+  node src/main.ts doctor               what is missing, in Slack and in each cluster, and how to grant it
+
+Settings come from pg-marshal.yaml (PG_MARSHAL_CONFIG names another) and the environment.
+`
+
+/** 0: well. 1: something is wrong that was looked for. 2: it could not be done, and the message says why. */
+type ExitCode = 0 | 1 | 2
+
+async function main(args: readonly string[]): Promise<ExitCode> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      cluster: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  const [command = 'serve', ...rest] = positionals
+  if (values.help || command === 'help') {
+    process.stdout.write(usage)
+    return 0
+  }
+  if (rest.length > 0) return misused(`I do not know what to do with "${rest[0]}".`)
+  switch (command) {
+    case 'serve':
+      return serve()
+    case 'sessions':
+    case 'blocking':
+      return look(
+        command,
+        values.cluster ?? null,
+        values.json,
+        loadConfig({ env: process.env }),
+        process.stdout,
+        process.stderr,
+      )
+    case 'doctor':
+      return doctor(loadConfig({ env: process.env }), process.env, process.stdout)
+    default:
+      return misused(`There is no command "${command}".`)
+  }
+}
+
+function misused(what: string): ExitCode {
+  process.stderr.write(`${what}\n\n${usage}`)
+  return 2
+}
+
+/** Runs until SIGTERM or SIGINT, then finishes what is under way. A second signal ends it at once. */
+async function serve(): Promise<ExitCode> {
+  const config = loadConfig({ env: process.env })
+  const slack = requireSlack(config, process.env)
+  const log = createLog({ level: config.logLevel })
+  const signal = new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve)
+  })
+  const app = await startApp({ config, slack, log })
+  log.info({ signal: await signal }, 'pg-marshal stops')
+  await app.stop()
+  return 0
+}
+
+/** What a person can do something about is told in one line; anything else is a fault of ours, with its trace. */
+function explain(error: unknown): string {
+  if (error instanceof ConfigError) return error.message
+  if (error instanceof SlackFailure)
+    return `Slack refused the bot's token (${error.code}). Check SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or run doctor.`
+  if (error instanceof Error && 'code' in error && error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION')
+    return `${error.message}\n\n${usage}`
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')
+    return 'The port is in use already. Set http.port to another, or stop the other process.'
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  process.stderr.write(`${explain(error)}\n`)
+  process.exitCode = 2
+}

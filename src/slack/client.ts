@@ -1,0 +1,79 @@
+import { type Logger as SlackLogger, webApi } from '@slack/bolt'
+import { type Poster, SlackFailure } from '../channel/outbox.ts'
+
+/** How long one call to Slack may take. */
+const timeoutMs = 5000
+
+/**
+ * Options for every client of the Slack SDK, a new object each time (the socket-mode receiver changes the one it gets).
+ * The defaults retry for half an hour and queue everything behind one 429; here a call fails soon, and who made it
+ * decides: a look-up refuses, the outbox tries again.
+ */
+export const clientOptions = (apiUrl: string | undefined, logger: SlackLogger): webApi.WebClientOptions => ({
+  ...(apiUrl && { slackApiUrl: apiUrl }),
+  logger,
+  timeout: timeoutMs,
+  retryConfig: { retries: 0 },
+  rejectRateLimitedCalls: true,
+})
+
+/** The Web API, with errors told by their codes. */
+export type Slack = Poster & {
+  readonly client: webApi.WebClient
+  /** Runs one call; throws SlackFailure. */
+  call<T>(run: (client: webApi.WebClient) => Promise<T>): Promise<T>
+}
+
+export function createSlack(token: string, options: webApi.WebClientOptions): Slack {
+  const client = new webApi.WebClient(token, options)
+  const call = async <T>(run: (client: webApi.WebClient) => Promise<T>): Promise<T> => {
+    try {
+      return await run(client)
+    } catch (error) {
+      throw slackFailure(error)
+    }
+  }
+  const still = { unfurl_links: false, unfurl_media: false }
+  return {
+    client,
+    call,
+    async post(channel, threadTs, { text, blocks }) {
+      const { ts } = await call((client) =>
+        client.chat.postMessage({
+          channel,
+          text,
+          blocks: blocks as never,
+          ...still,
+          ...(threadTs && { thread_ts: threadTs }),
+        }),
+      )
+      if (!ts) throw new SlackFailure('no_ts', true, 0)
+      return ts
+    },
+    async update(channel, ts, { text, blocks }) {
+      await call((client) => client.chat.update({ channel, ts, text, blocks: blocks as never, ...still }))
+    },
+  }
+}
+
+/** Errors of Slack that pass without anybody's help: https://docs.slack.dev/reference/methods/chat.postMessage#errors */
+const passing = new Set([
+  'ratelimited',
+  'rate_limited',
+  'message_limit_exceeded',
+  'internal_error',
+  'fatal_error',
+  'service_unavailable',
+  'request_timeout',
+])
+
+function slackFailure(error: unknown): SlackFailure {
+  if (error instanceof webApi.WebAPIRateLimitedError)
+    return new SlackFailure('ratelimited', true, error.retryAfter * 1000, error)
+  if (error instanceof webApi.WebAPIPlatformError)
+    return new SlackFailure(error.data.error, passing.has(error.data.error), 0, error)
+  if (error instanceof webApi.WebAPIHTTPError)
+    return new SlackFailure(`http_${error.statusCode}`, error.statusCode >= 500, 0, error)
+  if (error instanceof webApi.WebAPIRequestError) return new SlackFailure('unreachable', true, 0, error)
+  throw error
+}

@@ -1,0 +1,78 @@
+import { SlackFailure } from '../channel/outbox.ts'
+import { groupsIn, isListed, membershipRefusal, type Refusal, type User } from '../domain/access.ts'
+import type { Admit } from '../respond/identity.ts'
+import type { Slack } from './client.ts'
+
+/** `usergroups.users.list` may be called 20 times a minute, so readers are let in by members from a moment ago. */
+const membersStayMs = 5000
+
+/**
+ * Asks Slack who somebody is, now: `users.info` for each press and each command, `usergroups.users.list` for the
+ * groups in question. Whatever cannot be looked up is refused.
+ * @param ourTeamId the workspace that the bot's token belongs to
+ */
+export function createAdmit(deps: {
+  readonly slack: Slack
+  readonly ourTeamId: string
+  readonly now: () => number
+}): Admit {
+  const { slack, ourTeamId, now } = deps
+  const known = new Map<string, { readonly at: number; readonly members: readonly string[] }>()
+
+  async function membersOf(group: string, fresh: boolean): Promise<readonly string[]> {
+    const before = known.get(group)
+    if (!fresh && before && now() - before.at < membersStayMs) return before.members
+    const { users } = await slack.call((client) => client.usergroups.users.list({ usergroup: group }))
+    const members = users ?? []
+    known.set(group, { at: now(), members })
+    return members
+  }
+
+  async function userOf(id: string): Promise<User | null> {
+    const { user } = await slack.call((client) => client.users.info({ user: id }))
+    if (!user) return null
+    return {
+      id,
+      teamId: user.team_id ?? null,
+      name: user.profile?.display_name || user.real_name || user.name || id,
+      deleted: user.deleted ?? false,
+      isBot: user.is_bot ?? false,
+      isRestricted: user.is_restricted ?? false,
+      isUltraRestricted: user.is_ultra_restricted ?? false,
+      isStranger: user.is_stranger ?? false,
+    }
+  }
+
+  return async ({ userId, teamId }, allowed, fresh) => {
+    try {
+      if (teamId !== ourTeamId)
+        return refuse(
+          'notMember',
+          'Slack did not say that you belong to this workspace, so nothing is allowed',
+        )
+      const user = await userOf(userId)
+      if (!user) return refuse('lookUpFailed', 'Slack does not know this account')
+      const stranger = membershipRefusal(user, ourTeamId)
+      if (stranger) return stranger
+      // Named people need no look-up of groups.
+      if (isListed(allowed, userId, new Map())) return null
+      const groups = new Map<string, readonly string[]>()
+      for (const group of groupsIn(allowed)) groups.set(group, await membersOf(group, fresh))
+      return isListed(allowed, userId, groups)
+        ? null
+        : refuse(
+            'notAllowed',
+            'you are not among those who may do this; the configuration (access) names them',
+          )
+    } catch (error) {
+      if (error instanceof SlackFailure)
+        return refuse(
+          'lookUpFailed',
+          `Slack could not tell who you are (${error.code}); try again in a moment`,
+        )
+      throw error
+    }
+  }
+}
+
+const refuse = (code: Refusal['code'], reason: string): Refusal => ({ code, reason })

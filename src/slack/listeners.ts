@@ -1,0 +1,258 @@
+import type { App } from '@slack/bolt'
+import type { Logger } from 'pino'
+import type { Refusal } from '../domain/access.ts'
+import type { People } from '../domain/policy.ts'
+import type { Answers } from '../respond/answer.ts'
+import type { Approve } from '../respond/approve.ts'
+import { type Command, parseCommand } from '../respond/command.ts'
+import type { Admit, Caller } from '../respond/identity.ts'
+import type { Propose } from '../respond/propose.ts'
+import type { Refuse } from '../respond/refuse.ts'
+import { pickCluster, type Watched } from '../respond/watched.ts'
+import type { Store } from '../store/store.ts'
+import type { Slack } from './client.ts'
+import { pressed } from './presses.ts'
+import { denyModal, denyReason, denyReasonCallback } from './views/deny.ts'
+import { escapeText, type View } from './views/text.ts'
+
+export type Listening = {
+  readonly slack: Slack
+  readonly store: Pick<Store, 'incidents' | 'proposals'>
+  readonly clusters: ReadonlyMap<string, Watched>
+  /** The channels that the bot is configured for: answers there are visible to all, elsewhere private. */
+  readonly channels: ReadonlySet<string>
+  readonly answers: Answers
+  readonly approve: Approve
+  readonly propose: Propose
+  readonly admit: Admit
+  readonly refuse: Refuse
+  readonly log: Logger
+}
+
+/** How a listener talks back to the one who typed or pressed. */
+type Reply = {
+  /** To the caller alone. */
+  privately(view: View | string): Promise<void>
+  /** To the channel where it is one of ours, else to the caller alone. */
+  openly(view: View): Promise<void>
+}
+
+/** Every entry from Slack: acknowledge, parse, check who it is, call. Nothing is decided here. */
+export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
+  const { slack, channels, log, admit, refuse, approve } = deps
+  const flights = new Set<Promise<void>>()
+  let draining = false
+
+  // What comes while we stop is not acknowledged, so that Slack offers it to the next process.
+  async function take(
+    entry: string,
+    ack: () => Promise<void>,
+    reply: Reply,
+    run: () => Promise<Refusal | string | null>,
+  ) {
+    if (draining) return
+    const flight = ack()
+      .then(run)
+      .then((told) =>
+        told === null ? undefined : reply.privately(typeof told === 'string' ? told : refusalText(told)),
+      )
+      .catch(async (error: unknown) => {
+        log.error({ err: error, entry }, 'a request from Slack failed')
+        await reply.privately(
+          'Something went wrong on my side, and it is in my log. Look at the card before you try again.',
+        )
+      })
+      .catch((error: unknown) => log.error({ err: error, entry }, 'the answer could not be delivered'))
+      .finally(() => flights.delete(flight))
+    flights.add(flight)
+    await flight
+  }
+
+  app.command('/pg', async ({ command, ack, respond }) => {
+    const caller: Caller = { userId: command.user_id, teamId: command.team_id ?? null }
+    const ours = channels.has(command.channel_id)
+    const reply = replyTo(respond, command.channel_id, caller, ours)
+    await take('/pg', ack, reply, async () => {
+      const parsed = parseCommand(command.text ?? '')
+      if (asksForAction(parsed)) return ask(caller, command.channel_id, parsed)
+      for (const viewers of readersOf(parsed, command.channel_id)) {
+        const refusal = await admit(caller, viewers, false)
+        if (refusal) return refuse(caller, `/pg ${parsed.kind}`, refusal)
+      }
+      if (parsed.kind === 'problem') return parsed.message
+      const { view, failed } = await deps.answers(parsed, command.channel_id)
+      await (failed || parsed.kind === 'help' ? reply.privately(view) : reply.openly(view))
+      return null
+    })
+  })
+
+  app.action(/.*/, async ({ body, action, ack, respond }) => {
+    if (body.type !== 'block_actions') return
+    const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
+    const channel = body.channel?.id ?? ''
+    const reply = replyTo(respond, channel, caller, false)
+    await take('button', ack, reply, async () => {
+      const press = pressed(Reflect.get(action, 'action_id'), Reflect.get(action, 'value'))
+      switch (press.kind) {
+        case 'approve':
+          return approve({ caller, ...press, decision: 'approve', reason: '' })
+        case 'deny':
+          return askWhy(caller, press.proposalId, press.action, body.trigger_id)
+        case 'details':
+          return details(caller, press.cardId, reply)
+        case 'offerAgain':
+          return deps.propose.again(caller, press.proposalId)
+        case 'malformed':
+          return refuse(caller, 'button', {
+            code: 'malformed',
+            reason:
+              'this button is damaged or not mine, so nothing was done; use the buttons on the latest card',
+          })
+      }
+    })
+  })
+
+  app.view(denyReasonCallback, async ({ body, view, ack }) => {
+    const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
+    const proposal = await deps.store.proposals.get(view.private_metadata)
+    const channel = deps.clusters.get(proposal?.key.cluster ?? '')?.config.channel ?? ''
+    await take('modal', ack, whispering(channel, caller), () =>
+      approve({
+        caller,
+        proposalId: view.private_metadata,
+        decision: 'deny',
+        action: proposal?.action ?? 'cancel',
+        reason: denyReason(view.state.values),
+      }),
+    )
+  })
+
+  return {
+    async drain() {
+      draining = true
+      await Promise.all(flights)
+    },
+  }
+
+  /** `/pg cancel` and `/pg terminate`: the answer is the card itself. */
+  async function ask(caller: Caller, channelId: string, command: ActionCommand) {
+    const picked = pickCluster(deps.clusters, command.cluster, channelId)
+    if ('problem' in picked) return picked.problem
+    const { kind: action, pid, reason } = command
+    const made = await deps.propose.byHand({
+      caller,
+      cluster: picked.config.name,
+      action,
+      pid,
+      reason: reason ?? '',
+    })
+    return 'refusal' in made
+      ? made.refusal
+      : `Asked the approvers in <#${picked.config.channel}>: ${action} ${pid}. It happens when one of them approves.`
+  }
+
+  /** Who may deny is asked before the modal opens and again when it is sent. */
+  async function askWhy(
+    caller: Caller,
+    proposalId: string,
+    action: 'cancel' | 'terminate',
+    triggerId: string,
+  ) {
+    const proposal = await deps.store.proposals.get(proposalId)
+    const watched = deps.clusters.get(proposal?.key.cluster ?? '')
+    const denied = () => approve({ caller, proposalId, decision: 'deny', action, reason: '' })
+    if (!proposal || !watched || proposal.state !== 'open' || proposal.action !== action) return denied()
+    if (await admit(caller, watched.config.access.approvers, true)) return denied()
+    try {
+      await slack.call((client) =>
+        client.views.open({ trigger_id: triggerId, view: denyModal(proposalId, proposal.key.pid) }),
+      )
+      return null
+    } catch (error) {
+      // Without the modal there is no reason, but a denial is the safe side, so it counts.
+      log.warn({ err: error }, 'the modal did not open')
+      return denied()
+    }
+  }
+
+  async function details(caller: Caller, cardId: string, reply: Reply) {
+    const incident = await deps.store.incidents.get(cardId)
+    const proposal = (await deps.store.proposals.ofCard(cardId)).at(-1)
+    const finding = incident?.finding
+    const session = finding && 'session' in finding ? finding.session : (proposal?.session ?? null)
+    const watched = deps.clusters.get(incident?.cluster ?? proposal?.key.cluster ?? '')
+    if (!watched || !session)
+      return refuse(caller, 'button pg_details', {
+        code: 'unknownProposal',
+        reason: 'this button stands for nothing that I know of',
+      })
+    const refusal = await admit(caller, watched.config.access.viewers, false)
+    if (refusal) return refuse(caller, 'button pg_details', refusal)
+    const { view } = await deps.answers(
+      { kind: 'session', pid: session.pid, cluster: watched.config.name },
+      watched.config.channel,
+    )
+    await reply.privately(view)
+    return null
+  }
+
+  /** The lists that one must be in to read this: of the cluster that is asked, or of all; for help any member may. */
+  function readersOf(command: ReturnType<typeof parseCommand>, channelId: string): readonly People[] {
+    if (command.kind === 'help' || command.kind === 'problem') return ['everyone']
+    const picked = 'cluster' in command ? pickCluster(deps.clusters, command.cluster, channelId) : null
+    if (picked && 'problem' in picked) return ['everyone']
+    return picked
+      ? [picked.config.access.viewers]
+      : [...deps.clusters.values()].map(({ config }) => config.access.viewers)
+  }
+
+  function replyTo(
+    respond: (
+      message: { response_type: 'ephemeral' | 'in_channel'; replace_original: false } & Content,
+    ) => Promise<unknown>,
+    channel: string,
+    caller: Caller,
+    ours: boolean,
+  ): Reply {
+    const privately = async (view: View | string) => {
+      try {
+        await respond({ response_type: 'ephemeral', replace_original: false, ...content(view) })
+      } catch (error) {
+        log.info({ err: error }, 'a response_url did not work, so the answer goes another way')
+        await whisper(channel, caller, view)
+      }
+    }
+    return {
+      privately,
+      openly: async (view) => {
+        if (!ours) return privately(view)
+        await respond({ response_type: 'in_channel', replace_original: false, ...content(view) })
+      },
+    }
+  }
+
+  function whispering(channel: string, caller: Caller): Reply {
+    const privately = (view: View | string) => whisper(channel, caller, view)
+    return { privately, openly: privately }
+  }
+
+  async function whisper(channel: string, caller: Caller, view: View | string) {
+    await slack.call((client) =>
+      client.chat.postEphemeral({ channel, user: caller.userId, ...content(view) }),
+    )
+  }
+}
+
+type ActionCommand = Extract<Command, { kind: 'cancel' | 'terminate' }>
+
+const asksForAction = (command: { readonly kind: string }): command is ActionCommand =>
+  command.kind === 'cancel' || command.kind === 'terminate'
+
+type Content = { readonly text: string; readonly blocks?: never }
+
+const content = (view: View | string): Content =>
+  typeof view === 'string' ? { text: view } : { text: view.text, blocks: view.blocks as never }
+
+/** A refusal in one kind sentence. */
+const refusalText = ({ reason, by }: Refusal): string =>
+  `Nothing was done: ${escapeText(reason)}${by ? ` by <@${by}>` : ''}.`

@@ -1,0 +1,138 @@
+import type { RequestListener } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
+import { App, HTTPReceiver, type Receiver, type Logger as SlackLogger, SocketModeReceiver } from '@slack/bolt'
+import type { Logger } from 'pino'
+import type { SlackSettings } from '../config.ts'
+import { clientOptions } from './client.ts'
+
+/** The way in from Slack. */
+export type Entrance = {
+  readonly app: App
+  /** Takes requests on /slack/events; null in socket mode. */
+  readonly requestListener: RequestListener | null
+  start(): Promise<void>
+  /** No new requests from now on. */
+  stop(): Promise<void>
+  /** Whether requests can come in at the moment. */
+  connected(): boolean
+}
+
+/** Who we are, from `auth.test`: asked once, so that no request has to. */
+export type Self = {
+  readonly teamId: string
+  readonly botId: string | undefined
+  readonly botUserId: string | undefined
+}
+
+/** Bolt over signed HTTP or over socket mode, as the settings say. */
+export function createEntrance(
+  settings: SlackSettings,
+  self: Self,
+  logger: SlackLogger,
+  log: Logger,
+): Entrance {
+  const makeApp = (receiver: Receiver) =>
+    new App({
+      receiver,
+      logger,
+      authorize: async () => ({ botToken: settings.botToken, botId: self.botId, botUserId: self.botUserId }),
+      clientOptions: clientOptions(settings.apiUrl, logger),
+    })
+
+  if (settings.mode === 'http') {
+    const receiver = new HTTPReceiver({
+      signingSecret: settings.signingSecret,
+      endpoints: '/slack/events',
+      logger,
+    })
+    return {
+      app: makeApp(receiver),
+      requestListener: receiver.requestListener,
+      start: async () => {},
+      stop: async () => {},
+      connected: () => true,
+    }
+  }
+
+  // Slack refreshes each connection every few hours and closes it first. Two of them leave no gap: Slack sends each
+  // request to one that is open, and the app behind them is the same.
+  const sockets = [0, 1].map(() =>
+    keepConnected(
+      new SocketModeReceiver({
+        appToken: settings.appToken,
+        logger,
+        autoReconnectEnabled: false,
+        installerOptions: { clientOptions: clientOptions(settings.apiUrl, logger) },
+      }),
+      log,
+    ),
+  )
+  const [first, second] = sockets as [Socket, Socket]
+  const app = makeApp(first.receiver)
+  second.receiver.init(app)
+  return {
+    app,
+    requestListener: null,
+    // The first must be there, so that a bad token is told at the start; the second may follow.
+    start: async () => {
+      await first.start()
+      void second
+        .start()
+        .catch((error: unknown) => log.warn({ err: error }, 'the second socket did not open'))
+    },
+    stop: async () => {
+      await Promise.all(sockets.map((socket) => socket.stop()))
+    },
+    connected: () => sockets.some((socket) => socket.connected()),
+  }
+}
+
+type Socket = {
+  readonly receiver: SocketModeReceiver
+  /** Rejects when the first attempt fails. From then on it comes back by itself. */
+  start(): Promise<void>
+  stop(): Promise<void>
+  connected(): boolean
+}
+
+/**
+ * Opens a socket again whenever it closes: at once, then ever more slowly. The SDK's own reconnect waits five seconds
+ * first and ends for good (as an unhandled rejection) on a network error.
+ */
+function keepConnected(receiver: SocketModeReceiver, log: Logger): Socket {
+  const { client } = receiver
+  const stopping = new AbortController()
+  let open = false
+  client.on('connected', () => {
+    open = true
+  })
+  client.on('disconnected', () => {
+    const wasOpen = open
+    open = false
+    if (wasOpen && !stopping.signal.aborted) void reopen()
+  })
+
+  async function reopen() {
+    for (let wait = 250; !stopping.signal.aborted; wait = Math.min(wait * 2, 30_000)) {
+      try {
+        await receiver.start()
+        return
+      } catch (error) {
+        log.warn({ err: error, retryInMs: wait }, 'the socket to Slack did not open')
+      }
+      await pause(wait, undefined, { signal: stopping.signal }).catch(() => {})
+    }
+  }
+
+  return {
+    receiver,
+    async start() {
+      await receiver.start()
+    },
+    async stop() {
+      stopping.abort()
+      if (open) await client.disconnect()
+    },
+    connected: () => open,
+  }
+}

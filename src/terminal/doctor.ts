@@ -1,0 +1,151 @@
+import { SlackFailure } from '../channel/outbox.ts'
+import { type Config, ConfigError, type Env, requireSlack, type SlackSettings } from '../config.ts'
+import { createLog, createSlackLogger } from '../log.ts'
+import { ClusterFailure, createCluster } from '../postgres/cluster.ts'
+import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
+
+/** One thing that was looked at. A lack comes with what to do about it. */
+type Check = { readonly what: string; readonly remedy: string | null }
+
+const fine = (what: string): Check => ({ what, remedy: null })
+
+/** The scopes that manifest.yml asks for, and what each is for. */
+const scopes: Readonly<Record<string, string>> = {
+  commands: 'to be called with /pg',
+  'chat:write': 'to post cards and answers',
+  'users:read': 'to see who presses a button',
+  'usergroups:read': 'to see who is in a user group',
+}
+
+/**
+ * Looks at everything that the service needs and prints what is missing, with the scope to add or the GRANT to run.
+ * @returns 0 when nothing is, 1 when something is
+ */
+export async function doctor(
+  config: Config,
+  env: Env,
+  out: { write(text: string): unknown },
+): Promise<0 | 1> {
+  const parts: [string, Check[]][] = [['Slack', await checkSlack(config, env)]]
+  for (const cluster of config.clusters) parts.push([`Cluster ${cluster.name}`, await checkCluster(cluster)])
+  for (const [name, checks] of parts) {
+    out.write(`${name}\n`)
+    for (const { what, remedy } of checks)
+      out.write(remedy ? `  ✗ ${what}\n      ${remedy}\n` : `  ✓ ${what}\n`)
+  }
+  const missing = parts.flatMap(([, checks]) => checks).filter(({ remedy }) => remedy).length
+  out.write(missing === 0 ? '\nNothing is missing.\n' : `\nTo mend: ${missing}.\n`)
+  return missing === 0 ? 0 : 1
+}
+
+async function checkSlack(config: Config, env: Env): Promise<Check[]> {
+  let settings: SlackSettings
+  try {
+    settings = requireSlack(config, env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.problems.map((problem) => {
+      const [name, ...rest] = problem.split(': ')
+      return { what: `${name} is not usable`, remedy: rest.join(': ') }
+    })
+  }
+  const logger = createSlackLogger(createLog({ level: 'silent' }))
+  const bot = createSlack(settings.botToken, clientOptions(settings.apiUrl, logger))
+  const checks = [await checkToken(bot)]
+  if (checks[0]?.remedy === null)
+    checks.push(...(await checkScopes(bot)), ...(await checkChannels(bot, config)))
+  if (settings.mode === 'socket') {
+    const app = createSlack(settings.appToken, clientOptions(settings.apiUrl, logger))
+    checks.push(
+      await attempt(
+        () => app.call((client) => client.apps.connections.open({})),
+        'the app-level token opens a socket',
+        'SLACK_APP_TOKEN: make one under "Basic Information", "App-Level Tokens", with the scope connections:write, and turn socket mode on.',
+      ),
+    )
+  }
+  return checks
+}
+
+const checkToken = (slack: Slack): Promise<Check> =>
+  attempt(
+    () => slack.call((client) => client.auth.test()),
+    'the bot token is valid',
+    'SLACK_BOT_TOKEN: install the app to the workspace and take the token under "OAuth & Permissions".',
+  )
+
+async function checkScopes(slack: Slack): Promise<Check[]> {
+  const { response_metadata: metadata } = await slack.call((client) => client.auth.test())
+  if (!metadata?.scopes) return []
+  const granted = new Set(metadata.scopes)
+  return Object.entries(scopes).map(([scope, purpose]) =>
+    granted.has(scope)
+      ? fine(`scope ${scope}`)
+      : {
+          what: `scope ${scope} is missing (${purpose})`,
+          remedy: `Add ${scope} under "OAuth & Permissions", "Bot Token Scopes", and install the app again.`,
+        },
+  )
+}
+
+async function checkChannels(slack: Slack, config: Config): Promise<Check[]> {
+  const channels = [...new Set([config.slack.channel, ...config.clusters.map(({ channel }) => channel)])]
+  return Promise.all(
+    channels.map(async (channel): Promise<Check> => {
+      try {
+        const { channel: info } = await slack.call((client) => client.conversations.info({ channel }))
+        if (info?.is_archived)
+          return { what: `channel ${channel} is archived`, remedy: 'Unarchive it, or configure another.' }
+        return info?.is_member === false
+          ? { what: `the bot is not in channel ${channel}`, remedy: 'Type /invite @pg-marshal there.' }
+          : fine(`the bot is in channel ${channel}`)
+      } catch (error) {
+        if (!(error instanceof SlackFailure)) throw error
+        // Reading about channels is not needed for the work, so the manifest does not ask for it.
+        return error.code === 'missing_scope'
+          ? fine(
+              `channel ${channel}: not looked at (that takes channels:read); the bot must be invited there`,
+            )
+          : {
+              what: `channel ${channel}: ${error.code}`,
+              remedy: 'Check its id, and type /invite @pg-marshal there.',
+            }
+      }
+    }),
+  )
+}
+
+async function attempt(run: () => Promise<unknown>, what: string, remedy: string): Promise<Check> {
+  try {
+    await run()
+    return fine(what)
+  } catch (error) {
+    if (!(error instanceof SlackFailure)) throw error
+    return {
+      what: `not so that ${what} (${error.code})`,
+      remedy: error.code === 'unreachable' ? 'Slack cannot be reached: check the network.' : remedy,
+    }
+  }
+}
+
+async function checkCluster({ name, url }: Config['clusters'][number]): Promise<Check[]> {
+  const cluster = createCluster({ name, url, log: createLog({ level: 'silent' }), maskText: () => null })
+  try {
+    await cluster.start()
+    const failure = cluster.failure()
+    if (failure) return [{ what: 'cannot be reached', remedy: failure.reason }]
+    const { server } = await cluster.snapshot()
+    const lacks = await cluster.lacks()
+    return [
+      fine(
+        `answers: PostgreSQL ${Math.floor(server.versionNum / 10_000)}.${server.versionNum % 10_000}${server.inRecovery ? ', a standby' : ''}`,
+      ),
+      ...(lacks.length === 0 ? [fine('the role has what it needs')] : lacks),
+    ]
+  } catch (error) {
+    if (error instanceof ClusterFailure) return [{ what: 'cannot be read', remedy: error.reason }]
+    throw error
+  } finally {
+    await cluster.close()
+  }
+}

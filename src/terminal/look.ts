@@ -1,0 +1,65 @@
+import type { Config } from '../config.ts'
+import { createMasker } from '../domain/mask.ts'
+import { pictureOf } from '../domain/picture.ts'
+import { createLog } from '../log.ts'
+import { ClusterFailure, createCluster } from '../postgres/cluster.ts'
+import { createAnswers } from '../respond/answer.ts'
+import { blockingJson, sessionsJson } from '../respond/json.ts'
+import { pickCluster, type Watched } from '../respond/watched.ts'
+
+type Out = { write(text: string): unknown }
+
+/**
+ * `sessions` and `blocking` in the terminal: what the bot would show, without Slack.
+ * @returns 0, or 2 when the cluster is not known or cannot be seen
+ */
+export async function look(
+  what: 'sessions' | 'blocking',
+  name: string | null,
+  json: boolean,
+  config: Config,
+  out: Out,
+  err: Out,
+): Promise<0 | 2> {
+  const log = createLog({ level: 'silent' })
+  const maskText = createMasker(config.queryText)
+  const clusters = new Map<string, Watched>(
+    config.clusters.map((config) => [
+      config.name,
+      { config, cluster: createCluster({ name: config.name, url: config.url, log, maskText }) },
+    ]),
+  )
+  const picked = pickCluster(clusters, name, null)
+  if ('problem' in picked) {
+    err.write(`${picked.problem}\n`)
+    return 2
+  }
+  const { cluster } = picked
+  try {
+    await cluster.start()
+    if (!json) {
+      const answers = createAnswers({ clusters, now: Date.now })
+      const { view, failed } = await answers({ kind: what, filters: {}, cluster: picked.config.name }, null)
+      ;(failed ? err : out).write(`${unescapeText(view.text)}\n`)
+      return failed ? 2 : 0
+    }
+    const picture = pictureOf(await cluster.snapshot())
+    const sessions = await cluster.withText(picture.snapshot.sessions)
+    const shown =
+      what === 'sessions'
+        ? sessionsJson(picture, sessions)
+        : blockingJson(picture, picked.config.protected, sessions)
+    out.write(`${JSON.stringify(shown, null, 2)}\n`)
+    return 0
+  } catch (error) {
+    if (!(error instanceof ClusterFailure)) throw error
+    err.write(`Cannot see ${cluster.name}: ${error.reason}\n`)
+    return 2
+  } finally {
+    await cluster.close()
+  }
+}
+
+/** The fallback text of a message is escaped for Slack; a terminal wants it plain. */
+const unescapeText = (text: string): string =>
+  text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')

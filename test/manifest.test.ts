@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+
+const text = readFileSync(new URL('../manifest.yml', import.meta.url), 'utf8')
+const manifest = parse(text)
+
+describe('manifest.yml', () => {
+  it('asks for the scopes that are used, and no more', () => {
+    expect(manifest.oauth_config.scopes).toEqual({
+      bot: ['commands', 'chat:write', 'users:read', 'usergroups:read'],
+    })
+    expect(manifest.settings.event_subscriptions).toBeUndefined()
+  })
+
+  it('is for socket mode, with buttons and /pg', () => {
+    expect(manifest.settings).toMatchObject({
+      socket_mode_enabled: true,
+      interactivity: { is_enabled: true },
+    })
+    const [command, ...others] = manifest.features.slash_commands
+    expect(others).toEqual([])
+    expect(command).toMatchObject({ command: '/pg', should_escape: false })
+    for (const word of [
+      'sessions',
+      'blocking',
+      'long',
+      'idle',
+      'session PID',
+      'cancel PID',
+      'terminate PID',
+      'clusters',
+      'help',
+    ])
+      expect(command.usage_hint).toContain(word)
+  })
+
+  it("keeps Slack's limits (slackapi/manifest-schema)", () => {
+    expect(manifest.display_information.name.length).toBeLessThanOrEqual(35)
+    expect(manifest.display_information.description.length).toBeLessThanOrEqual(140)
+    expect(manifest.features.slash_commands[0].usage_hint.length).toBeLessThanOrEqual(1000)
+  })
+})

@@ -1,5 +1,6 @@
 import type { Action } from './action.ts'
 import { type Finding, subjectOf } from './finding.ts'
+import { sqlLiteral } from './literal.ts'
 import type { Outcome, Victim } from './outcome.ts'
 import { type Protected, protectedBy } from './policy.ts'
 import { isClient, isIdleInTransaction, type Server, type Session, type SessionKey } from './session.ts'
@@ -112,7 +113,7 @@ export function cureFor(
     const { gid, database, owner } = finding.root.prepared
     return {
       action: null,
-      why: `A prepared transaction has no session to end. In database ${database}, as ${owner} or a superuser: COMMIT PREPARED or ROLLBACK PREPARED '${gid.replaceAll("'", "''")}'.`,
+      why: `A prepared transaction has no session to end. In database ${database}, as ${owner} or a superuser: COMMIT PREPARED or ROLLBACK PREPARED ${sqlLiteral(gid)}.`,
     }
   }
   const session = subjectOf(finding)

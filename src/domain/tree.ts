@@ -1,0 +1,158 @@
+import type { Forest, Root, Wait } from './blocking.ts'
+
+/** Somebody who waits, as a line of the tree. */
+export type Branch = {
+  readonly pid: number
+  readonly wait: Wait
+  /** 1 stands right behind the root. */
+  readonly depth: number
+  /** The blocker nearest to the root. */
+  readonly behind: number
+}
+
+/** One jam with the lines that have room. */
+export type Tree = {
+  readonly root: Root | null
+  /** Sessions that wait for each other, where there is no root. */
+  readonly cycle: readonly number[]
+  /** From top to bottom. */
+  readonly branches: readonly Branch[]
+  /** Its victims that have no line. */
+  readonly more: number
+  /** Its victims that stand under a jam above already: many may block the same ones. */
+  readonly above: number
+}
+
+export type Trees = { readonly trees: readonly Tree[]; readonly moreTrees: number }
+
+/** One jam before it is laid out. `victims`: everyone who waits in it, longest wait first; a cycle's members too. */
+export type Stem = {
+  readonly root: Root | null
+  readonly cycle: readonly number[]
+  readonly victims: readonly number[]
+}
+
+/** How many blockers of one waiter are looked at for the way to the root. A row's queue needs one or two. */
+const patience = 64
+
+/**
+ * Lays the forest out as indented lines. A waiter stands under that blocker which is nearest to the root, so that a
+ * queue of 200 is one level deep, not 200. Every session has one line, under the worst jam that it waits behind.
+ * @param lines how many there may be for victims
+ */
+export function layOut(stems: readonly Stem[], forest: Forest, lines: number, maxTrees: number): Trees {
+  const placed = new Set<number>()
+  const shown = stems.slice(0, maxTrees)
+  let left = lines
+  const trees = shown.map((stem, index): Tree => {
+    const mine = stem.victims.filter((pid) => !placed.has(pid) && !stem.cycle.includes(pid))
+    // Something is left for each of those that follow.
+    const room = Math.max(1, left - 2 * (shown.length - 1 - index))
+    const branches = grow(stem, mine, forest, Math.min(room, left))
+    left -= branches.length
+    for (const pid of [...mine, ...stem.cycle]) placed.add(pid)
+    return {
+      root: stem.root,
+      cycle: stem.cycle,
+      branches,
+      more: mine.length - branches.length,
+      above: stem.victims.filter((pid) => !stem.cycle.includes(pid)).length - mine.length,
+    }
+  })
+  return { trees, moreTrees: stems.length - shown.length }
+}
+
+/** The roots, and the cycles that wait behind no root with everyone behind them. */
+export function stemsOf(forest: Forest): Stem[] {
+  const roots = forest.roots.map((root) => ({ root, cycle: [], victims: root.victims }))
+  const covered = new Set(forest.roots.flatMap(({ victims }) => victims))
+  const uncovered = [...forest.waits.keys()].filter((pid) => !covered.has(pid))
+  const cycles = forest.cycles.filter((pids) => pids.some((pid) => !covered.has(pid)))
+  const inCycles = new Set(cycles.flat())
+  const others = new Set(uncovered.filter((pid) => !inCycles.has(pid)))
+  const stems = cycles.map((cycle): Stem => {
+    // Who waits behind it: one round for each level.
+    const behind = new Set(cycle)
+    for (let size = 0; size < behind.size; ) {
+      size = behind.size
+      for (const pid of others)
+        if (forest.blockedBy(pid).some((blocker) => behind.has(blocker))) {
+          behind.add(pid)
+          others.delete(pid)
+        }
+    }
+    return { root: null, cycle, victims: [...behind] }
+  })
+  return [...roots, ...stems]
+}
+
+/** How many different sessions wait in these jams. */
+export const waitingIn = (stems: readonly Stem[]): number =>
+  new Set(stems.flatMap(({ victims }) => victims)).size
+
+function grow(stem: Stem, victims: readonly number[], forest: Forest, room: number): Branch[] {
+  const tops = new Set(stem.root ? [stem.root.pid] : stem.cycle)
+  const order = new Map(stem.victims.map((pid, index) => [pid, index]))
+  const known = new Map<number, readonly number[]>()
+  const blockersOf = (pid: number) => {
+    const blockers = known.get(pid) ?? forest.blockedBy(pid)
+    known.set(pid, blockers)
+    return blockers
+  }
+  const topOf = (pid: number) => blockersOf(pid).find((blocker) => tops.has(blocker))
+  const isVictim = (pid: number) => order.has(pid) && !tops.has(pid)
+
+  /** Under whom it stands: a root itself, else somebody right behind one, else whoever has waited longest. */
+  const parentOf = (pid: number): number | null => {
+    const top = topOf(pid)
+    if (top !== undefined) return top
+    const blockers = blockersOf(pid)
+      .filter((blocker) => isVictim(blocker) && blocker !== pid)
+      .sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0))
+      .slice(0, patience)
+    return blockers.find((blocker) => topOf(blocker) !== undefined) ?? nearestWay(blockers)
+  }
+  /** Breadth first over the blockers, for chains of several levels. */
+  const nearestWay = (starts: readonly number[]): number | null => {
+    const from = new Map(starts.map((pid) => [pid, pid]))
+    let steps = 0
+    // A map hands out what is added while it is walked.
+    for (const [pid, start] of from) {
+      if (topOf(pid) !== undefined) return start
+      if (++steps > patience * 4) break
+      for (const next of blockersOf(pid)) if (isVictim(next) && !from.has(next)) from.set(next, start)
+    }
+    return starts[0] ?? null
+  }
+
+  const parents = new Map<number, number>()
+  const mine = new Set(victims)
+  for (const victim of victims) {
+    if (parents.size >= room) break
+    // With everyone between it and the root, so that no line hangs in the air.
+    const way: [number, number][] = []
+    for (let pid = victim; !parents.has(pid) && mine.has(pid) && !way.some(([seen]) => seen === pid); ) {
+      const parent = parentOf(pid) ?? [...tops][0] ?? 0
+      way.push([pid, parent])
+      if (tops.has(parent)) break
+      pid = parent
+    }
+    if (parents.size + way.length > room && parents.size > 0) break
+    for (const [pid, parent] of way.slice(-room)) parents.set(pid, parent)
+  }
+
+  const children = Map.groupBy(parents.keys(), (pid) => parents.get(pid) ?? 0)
+  const branches: Branch[] = []
+  const visit = (parent: number, depth: number) => {
+    const below = (children.get(parent) ?? []).sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0))
+    for (const pid of below) {
+      const wait = forest.waits.get(pid)
+      if (wait) branches.push({ pid, wait, depth, behind: parent })
+      visit(pid, depth + 1)
+    }
+  }
+  for (const top of tops) visit(top, 1)
+  // Behind somebody who stands under another jam: right under this one.
+  for (const parent of children.keys()) if (!tops.has(parent) && !parents.has(parent)) visit(parent, 2)
+  return branches
+}

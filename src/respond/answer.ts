@@ -1,0 +1,168 @@
+import { jamMatches } from '../domain/filters.ts'
+import { type Picture, pictureOf } from '../domain/picture.ts'
+import { fittingAction } from '../domain/proposal.ts'
+import { chooseIdle, chooseLong, chooseSessions, type List } from '../domain/selection.ts'
+import type { Session } from '../domain/session.ts'
+import { layOut, stemsOf } from '../domain/tree.ts'
+import { ClusterFailure, type Lack } from '../postgres/cluster.ts'
+import type { Asked } from '../slack/views/answer.ts'
+import { blockingView, treeSessions } from '../slack/views/blocking.ts'
+import { type ClusterSight, clustersView } from '../slack/views/clusters.ts'
+import { helpView } from '../slack/views/help.ts'
+import { listView } from '../slack/views/list.ts'
+import { failureView, problemView } from '../slack/views/problem.ts'
+import { longestStatement, noSessionView, type OwnLocks, sessionView } from '../slack/views/session.ts'
+import { sessionsShown, sessionsView } from '../slack/views/sessions.ts'
+import type { View } from '../slack/views/text.ts'
+import type { Command, ListCommand } from './command.ts'
+import { pickCluster, type Watched } from './watched.ts'
+
+/** What can be answered by looking alone. */
+export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' }>
+
+/** `failed`: there was nothing to show, only why; to be told to the one who asked alone. */
+export type Answer = { readonly view: View; readonly failed?: boolean }
+
+/**
+ * Answers a command from one fresh look at the cluster. A cluster that cannot be seen makes an answer that says so.
+ * @param channelId where the command came from; null outside of Slack
+ */
+export type Answers = (question: Question, channelId: string | null) => Promise<Answer>
+
+/** How many lines a tree has, all in all, and how many roots it begins with. */
+const treeLines = 40
+const maxTrees = 8
+/** How much of each statement a list needs. */
+const shortStatement = 400
+
+export function createAnswers(deps: {
+  readonly clusters: ReadonlyMap<string, Watched>
+  readonly now: () => number
+}): Answers {
+  const { clusters, now } = deps
+
+  return async (question, channelId) => {
+    if (question.kind === 'help') return { view: helpView([...clusters.keys()]) }
+    if (question.kind === 'clusters')
+      return { view: clustersView(await Promise.all([...clusters.values()].map(sightOf)), now()) }
+    const watched = pickCluster(clusters, question.cluster, channelId)
+    if ('problem' in watched) return { view: problemView(watched.problem), failed: true }
+    try {
+      const picture = pictureOf(await watched.cluster.snapshot())
+      const asked: Asked = {
+        cluster: watched.config.name,
+        several: clusters.size > 1,
+        now: now(),
+        filters: 'filters' in question ? question.filters : {},
+        thresholds: watched.config.watch,
+        lacks: picture.snapshot.server.seesOthers ? [] : await lacksOf(watched),
+      }
+      return {
+        view:
+          question.kind === 'session'
+            ? await oneSession(watched, picture, question.pid, asked)
+            : await list(question.kind, watched, picture, asked),
+      }
+    } catch (error) {
+      if (!(error instanceof ClusterFailure)) throw error
+      return { view: failureView(watched.config.name, error.reason), failed: true }
+    }
+  }
+}
+
+async function list(
+  kind: ListCommand['kind'],
+  { cluster }: Watched,
+  picture: Picture,
+  asked: Asked,
+): Promise<View> {
+  const { filters, thresholds } = asked
+  const texts = (sessions: readonly Session[]) => textsOf(cluster, sessions)
+  switch (kind) {
+    case 'sessions': {
+      const selection = chooseSessions(picture, thresholds, filters)
+      return sessionsView(picture, selection, await texts(sessionsShown(selection)), asked)
+    }
+    case 'blocking': {
+      const sessions = new Map(picture.snapshot.sessions.map((session) => [session.pid, session]))
+      const stems = stemsOf(picture.forest)
+      const matching = stems.filter(({ root, cycle, victims }) =>
+        jamMatches({ root, pids: [...cycle, ...victims] }, sessions, filters),
+      )
+      const heads = 2 * Math.min(matching.length, maxTrees)
+      const trees = layOut(matching, picture.forest, treeLines - heads, maxTrees)
+      const shown = await texts(treeSessions(trees, sessions))
+      return blockingView(picture, trees, stems.length - matching.length, shown, asked)
+    }
+    case 'long':
+      return listed('long', chooseLong(picture, thresholds, filters))
+    case 'idle':
+      return listed('idle', chooseIdle(picture, thresholds, filters))
+  }
+
+  async function listed(which: 'long' | 'idle', chosen: List): Promise<View> {
+    return listView(which, picture, chosen, await texts(chosen.sessions), asked)
+  }
+}
+
+async function oneSession(
+  { cluster, config }: Watched,
+  picture: Picture,
+  pid: number,
+  asked: Asked,
+): Promise<View> {
+  const { snapshot } = picture
+  const session = snapshot.sessions.find((one) => one.pid === pid)
+  if (!session) return noSessionView(picture, pid, asked)
+  const [withText, locks] = await Promise.all([
+    orElse(() => cluster.withText([session], longestStatement), [session]),
+    ownLocks({ cluster, config }, picture, pid),
+  ])
+  const fit = fittingAction(session, snapshot.server, config.protected)
+  return sessionView(picture, withText[0] ?? session, locks, fit, asked)
+}
+
+/** The lock table is left alone while the lock manager is jammed: to read it would stall, too. */
+async function ownLocks({ cluster }: Watched, picture: Picture, pid: number): Promise<OwnLocks> {
+  if (picture.snapshot.locks.kind === 'jammed') return { unread: 'the lock manager is busy.' }
+  try {
+    return { groups: await cluster.locksOf(pid) }
+  } catch (error) {
+    if (!(error instanceof ClusterFailure)) throw error
+    return { unread: error.reason }
+  }
+}
+
+/** Statements are worth showing, but not worth an answer without the rest. */
+const textsOf = async (
+  cluster: Watched['cluster'],
+  sessions: readonly Session[],
+): Promise<Map<number, string | null>> =>
+  sessions.length === 0
+    ? new Map()
+    : new Map(
+        (await orElse(() => cluster.withText(sessions, shortStatement), [])).map(({ pid, query }) => [
+          pid,
+          query,
+        ]),
+      )
+
+const lacksOf = ({ cluster }: Watched): Promise<Lack[]> => orElse(() => cluster.lacks(), [])
+
+async function orElse<T>(ask: () => Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (!(error instanceof ClusterFailure)) throw error
+    return otherwise
+  }
+}
+
+async function sightOf({ cluster, config }: Watched): Promise<ClusterSight> {
+  try {
+    return { name: config.name, snapshot: await cluster.snapshot() }
+  } catch (error) {
+    if (!(error instanceof ClusterFailure)) throw error
+    return { name: config.name, reason: error.reason }
+  }
+}

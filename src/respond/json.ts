@@ -1,0 +1,125 @@
+import type { Root } from '../domain/blocking.ts'
+import { totals } from '../domain/finding.ts'
+import type { Picture } from '../domain/picture.ts'
+import type { Protected } from '../domain/policy.ts'
+import { cureFor } from '../domain/proposal.ts'
+import { isClient, type Session } from '../domain/session.ts'
+
+/** A session with the catalog's fields, and who blocks it: what pg_blocking_pids says. */
+export type SessionJson = Session & { readonly blockedBy: readonly number[] }
+
+export type RootJson = Pick<Root, 'pid' | 'kind' | 'victims' | 'oldestWaitSeconds'> & {
+  /** Null for a prepared transaction, whose pid is 0. */
+  readonly backendStart: string | null
+  /** Null for a session. */
+  readonly gid: string | null
+  /** What helps, and why; `action` null: why nothing can be done from here. */
+  readonly recommendation: {
+    readonly action: 'cancel' | 'terminate' | null
+    readonly pid: number
+    readonly reason: string
+    /** Why not the other action. */
+    readonly otherwise: string | null
+  }
+}
+
+type Head = {
+  readonly cluster: string
+  /** ISO 8601, by our clock. */
+  readonly takenAt: string
+  /** When the locks were read; null when they could not be. Older than `takenAt` in a lock storm. */
+  readonly locksTakenAt: string | null
+  /** Why the locks could not be read just now; null when they could. */
+  readonly locksUnread: string | null
+  /** False without pg_monitor: then calm means nothing. */
+  readonly seesOthers: boolean
+}
+
+export type BlockingJson = Head & {
+  readonly roots: readonly RootJson[]
+  readonly cycles: readonly (readonly number[])[]
+  /** Everybody who blocks or waits. */
+  readonly sessions: readonly SessionJson[]
+}
+
+export type SessionsJson = Head & {
+  readonly totals: ReturnType<typeof totals>
+  /** Every client session, and server processes that block or wait. */
+  readonly sessions: readonly SessionJson[]
+}
+
+/** What `blocking --json` prints. `sessions` may be given with their statements. */
+export function blockingJson(
+  picture: Picture,
+  protectedSessions: readonly Protected[],
+  sessions: readonly Session[] = picture.snapshot.sessions,
+): BlockingJson {
+  const { forest } = picture
+  const involved = involvedIn(picture)
+  return {
+    ...headOf(picture),
+    roots: forest.roots.map((root) => rootJson(root, picture, protectedSessions)),
+    cycles: forest.cycles,
+    sessions: sessions.filter(({ pid }) => involved.has(pid)).map((session) => sessionJson(session, picture)),
+  }
+}
+
+/** What `sessions --json` prints. `sessions` may be given with their statements. */
+export function sessionsJson(
+  picture: Picture,
+  sessions: readonly Session[] = picture.snapshot.sessions,
+): SessionsJson {
+  const involved = involvedIn(picture)
+  return {
+    ...headOf(picture),
+    totals: totals(picture.snapshot),
+    sessions: sessions
+      .filter((session) => isClient(session) || involved.has(session.pid))
+      .map((session) => sessionJson(session, picture)),
+  }
+}
+
+function headOf({ snapshot, forestTakenAt }: Picture): Head {
+  return {
+    cluster: snapshot.cluster,
+    takenAt: new Date(snapshot.takenAt).toISOString(),
+    locksTakenAt: forestTakenAt === null ? null : new Date(forestTakenAt).toISOString(),
+    locksUnread: snapshot.locks.kind === 'jammed' ? snapshot.locks.why : null,
+    seesOthers: snapshot.server.seesOthers,
+  }
+}
+
+const involvedIn = ({ forest }: Picture): Set<number> =>
+  new Set([
+    ...forest.roots.flatMap(({ pid, victims }) => [pid, ...victims]),
+    ...forest.waits.keys(),
+    ...forest.cycles.flat(),
+  ])
+
+const sessionJson = (session: Session, { forest }: Picture): SessionJson => ({
+  ...session,
+  blockedBy: forest.blockedBy(session.pid),
+})
+
+function rootJson(root: Root, { snapshot }: Picture, protectedSessions: readonly Protected[]): RootJson {
+  const { pid, kind, victims, oldestWaitSeconds, prepared } = root
+  const session = kind === 'session' ? (snapshot.sessions.find((one) => one.pid === pid) ?? null) : null
+  const cure = cureFor({ kind: 'blocking', root, session }, snapshot.server, protectedSessions) ?? {
+    action: null,
+    why: 'It is gone since.',
+  }
+  return {
+    pid,
+    backendStart: session?.backendStart ?? null,
+    kind,
+    gid: prepared?.gid ?? null,
+    victims,
+    oldestWaitSeconds,
+    recommendation: {
+      action: cure.action,
+      pid,
+      reason: cure.why,
+      otherwise: cure.action === null ? null : cure.otherwise,
+    },
+  }
+}

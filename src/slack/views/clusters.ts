@@ -1,0 +1,52 @@
+import { formatDuration } from '../../domain/duration.ts'
+import { totals } from '../../domain/finding.ts'
+import { isClient, type Snapshot } from '../../domain/session.ts'
+import { compose, type Line, lines } from './answer.ts'
+import { bold, truncate, type View } from './text.ts'
+import { count } from './words.ts'
+
+/** A cluster as it was just seen, or why it cannot be. */
+export type ClusterSight =
+  | { readonly name: string; readonly snapshot: Snapshot }
+  | { readonly name: string; readonly reason: string }
+
+const maxClusters = 40
+
+/** Every watched cluster in one line. */
+export function clustersView(all: readonly ClusterSight[], now: number): View {
+  const shown = all.slice(0, maxClusters)
+  const unseen = all.filter((sight) => 'reason' in sight).length
+  const headline: Line =
+    unseen > 0
+      ? [bold(`${unseen} of ${count(all.length, 'cluster')} cannot be seen.`)]
+      : [`${count(all.length, 'cluster')}, all of them seen.`]
+  return compose('Clusters', [
+    lines(headline),
+    {
+      kind: 'table',
+      head: ['Cluster', 'Version', 'Sessions', 'Waiting', 'Connections', 'Seen'],
+      rows: shown.map((sight) => row(sight, now)),
+    },
+    lines(...(all.length > shown.length ? [[`${all.length - shown.length} more clusters.`]] : [])),
+  ])
+}
+
+function row(sight: ClusterSight, now: number): string[] {
+  const name = truncate(sight.name, 63)
+  if ('reason' in sight) return [name, '', '', '', '', `cannot be seen: ${truncate(sight.reason, 140)}`]
+  const { snapshot } = sight
+  const { waiting, used, max } = totals(snapshot)
+  const age = (now - snapshot.takenAt) / 1000
+  const seen = age < 1 ? 'now' : `${formatDuration(age)} ago`
+  return [
+    name,
+    `${versionOf(snapshot.server.versionNum)}${snapshot.server.inRecovery ? ' (standby)' : ''}`,
+    String(snapshot.sessions.filter(isClient).length),
+    snapshot.server.seesOthers ? `${waiting}${snapshot.locks.kind === 'jammed' ? ' (lock storm)' : ''}` : '?',
+    `${used} of ${max}`,
+    snapshot.server.seesOthers ? seen : `${seen}, without others’ state: pg_monitor is missing`,
+  ]
+}
+
+/** 180004 is 18.4: https://www.postgresql.org/docs/current/runtime-config-preset.html#GUC-SERVER-VERSION-NUM */
+const versionOf = (versionNum: number): string => `${Math.floor(versionNum / 10_000)}.${versionNum % 10_000}`

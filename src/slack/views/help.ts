@@ -1,0 +1,52 @@
+import { codeParts, compose, type Line, lines } from './answer.ts'
+import { bold, text, type View } from './text.ts'
+
+/** What can be typed. */
+export function helpView(clusters: readonly string[]): View {
+  const several = clusters.length > 1
+  return compose('pg-marshal: what you can type', [
+    lines([bold('Look')]),
+    bullets(
+      '`/pg sessions`: who blocks whom, then what takes long, then totals',
+      '`/pg blocking`: who waits behind whom, as a tree',
+      '`/pg long`: long-running statements and transactions',
+      '`/pg idle`: sessions idle in a transaction, and long-idle ones',
+      '`/pg session 4312`: everything about one session',
+      '`/pg clusters`: the servers that are watched',
+    ),
+    lines([bold('Act'), ' (asks the approvers; nothing is sent before one of them presses the button)']),
+    bullets(
+      '`/pg cancel 4312 reason`: ends the running statement; the connection stays',
+      '`/pg terminate 4312 reason`: closes the connection and rolls its transaction back',
+    ),
+    lines([bold('Filter'), ' the lists; all that are given must hold']),
+    bullets(
+      '`--db orders`, `--user shop`, `--app web`: any part of the name, upper and lower case alike; `"two words"` in quotes',
+      '`--state active`, `idle`, `idle-in-transaction` or `waiting` (for a lock)',
+      '`--older 5m`: for longer than that in its statement, state or transaction: `30s`, `5m`, `1h30m`',
+      ...(several ? [] : ['`--cluster NAME`: only needed when there are several']),
+    ),
+    ...(several
+      ? [
+          lines(
+            [
+              bold('Cluster: '),
+              ...codeParts(
+                '`--cluster NAME` with any command, except in a channel that belongs to one cluster.',
+              ),
+            ],
+            [
+              text(
+                `Configured: ${clusters.slice(0, 30).join(', ')}${clusters.length > 30 ? ` and ${clusters.length - 30} more` : ''}.`,
+              ),
+            ],
+          ),
+        ]
+      : []),
+  ])
+}
+
+const bullets = (...sentences: readonly string[]) => ({
+  kind: 'bullets' as const,
+  lines: sentences.map((sentence): Line => codeParts(sentence)),
+})

@@ -1,0 +1,232 @@
+import type { Forest } from '../../domain/blocking.ts'
+import { formatDuration } from '../../domain/duration.ts'
+import type { Picture } from '../../domain/picture.ts'
+import type { Fit } from '../../domain/proposal.ts'
+import type { LockGroup, Session } from '../../domain/session.ts'
+import { type Asked, asOf, commandTo, compose, type Line, lines, notices, type Piece } from './answer.ts'
+import { bold, clean, truncate, type View } from './text.ts'
+import { count, list, lockOf, nameOf, stateOf, targetOf, waitEventOf } from './words.ts'
+
+/** How much of a statement one message has room for. */
+export const longestStatement = 5000
+
+/** Every lock of the session, or why they were not read. */
+export type OwnLocks = { readonly groups: readonly LockGroup[] } | { readonly unread: string }
+
+/** Everything about one session; what a person decides by stands first. */
+export function sessionView(
+  picture: Picture,
+  session: Session,
+  locks: OwnLocks,
+  fit: Fit,
+  asked: Asked,
+): View {
+  const { forest, snapshot } = picture
+  return compose(`Session ${session.pid} on ${asked.cluster}`, [
+    lines(...notices(picture, asked), [
+      bold(`${capital(stateOf(session))}. `),
+      truncate(nameOf(session), 250),
+    ]),
+    { kind: 'bullets', lines: [...blocking(session, picture, asked), ...work(session), ...client(session)] },
+    ...statement(session),
+    { kind: 'bullets', lines: lockLines(session, locks, forest) },
+    lines(offer(session, fit, asked), asOf(snapshot.takenAt, asked.now)),
+  ])
+}
+
+/** A session that is not there (any more). */
+export const noSessionView = (picture: Picture, pid: number, asked: Asked): View =>
+  compose(`Session ${pid} on ${asked.cluster}`, [
+    lines(
+      ...notices(picture, asked),
+      [
+        `There is no session ${pid} on ${asked.cluster} (any more). `,
+        commandTo(asked, 'sessions'),
+        ' shows those that are there.',
+      ],
+      asOf(picture.snapshot.takenAt, asked.now),
+    ),
+  ])
+
+const capital = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1)
+
+function blocking(session: Session, { forest, snapshot }: Picture, asked: Asked): Line[] {
+  const pid = session.leaderPid ?? session.pid
+  const sessions = new Map(snapshot.sessions.map((one) => [one.pid, one]))
+  const root = forest.roots.find((one) => one.kind === 'session' && one.pid === pid)
+  const direct = root ? [] : directlyBehind(pid, forest)
+  const wait = forest.waits.get(session.pid)
+  const blockers = forest.blockedBy(session.pid)
+  const cycle = forest.cycles.find((pids) => pids.includes(pid))
+  return [
+    ...(root
+      ? [
+          [
+            bold(`Blocks ${count(root.victims.length, 'session')}`),
+            root.oldestWaitSeconds === null
+              ? ''
+              : `, the longest for ${formatDuration(root.oldestWaitSeconds)}`,
+            `, for ${lockOf(root.wait)}: ${few(root.victims)} (`,
+            commandTo(asked, 'blocking'),
+            ').',
+          ],
+        ]
+      : []),
+    ...(direct.length > 0
+      ? [
+          [
+            bold(`${count(direct.length, 'session waits', 'sessions wait')} directly behind it`),
+            `: ${few(direct)}.`,
+          ],
+        ]
+      : []),
+    ...(wait
+      ? [
+          [
+            bold('Waits'),
+            `${wait.seconds === null ? '' : ` for ${formatDuration(wait.seconds)}`}: ${lockOf(wait)} (${wait.mode}).`,
+          ],
+        ]
+      : []),
+    ...blockers.slice(0, 5).map((blocker): Line => {
+      const one = sessions.get(blocker)
+      const who =
+        blocker === 0 ? preparedWords(forest, session.pid) : one ? nameOf(one) : `${blocker} (gone since)`
+      return [bold('Blocked by '), truncate(who, 200), one ? `, ${stateOf(one)}.` : '.']
+    }),
+    ...(blockers.length > 5
+      ? [[`Blocked by ${blockers.length - 5} more: `, commandTo(asked, 'blocking')]]
+      : []),
+    ...(cycle ? [[bold('In a circle: '), `${few(cycle)} wait for each other.`]] : []),
+    ...(!wait && waitEventOf(session) !== ''
+      ? [
+          [
+            bold('Wait event: '),
+            `${waitEventOf(session)}${session.waitEvent === 'ClientRead' ? ' (its client is to send the next statement)' : ''}.`,
+          ],
+        ]
+      : []),
+  ]
+}
+
+/** Who waits for a session that waits itself. Told one by one, so not where hundreds wait: the tree shows those. */
+const directlyBehind = (pid: number, forest: Forest): number[] =>
+  forest.waits.has(pid) && forest.waits.size <= 300
+    ? [...forest.waits.keys()].filter((waiter) => waiter !== pid && forest.blockedBy(waiter).includes(pid))
+    : []
+
+function preparedWords(forest: Forest, pid: number): string {
+  const gids = forest.roots.flatMap(({ prepared, victims }) =>
+    prepared && victims.includes(pid) ? prepared.gid : [],
+  )
+  return gids.length === 0 ? 'a prepared transaction' : `the prepared transaction ${list(gids.slice(0, 3))}`
+}
+
+const few = (pids: readonly number[]): string =>
+  pids.length > 10 ? `${pids.slice(0, 10).join(', ')} and ${pids.length - 10} more` : list(pids)
+
+function work(session: Session): Line[] {
+  const { xactSeconds, stateSeconds, querySeconds, backendXid, backendXmin } = session
+  const ages = [
+    xactSeconds === null ? 'no transaction is open' : `transaction open for ${formatDuration(xactSeconds)}`,
+    stateSeconds === null ? '' : `in this state for ${formatDuration(stateSeconds)}`,
+    querySeconds === null
+      ? ''
+      : `${session.state === 'active' ? 'statement' : 'last statement'} began ${formatDuration(querySeconds)} ago`,
+  ].filter(Boolean)
+  const written =
+    backendXid === null
+      ? xactSeconds === null
+        ? ''
+        : 'has written nothing (no transaction id)'
+      : `has written (transaction id ${backendXid})`
+  const horizon = backendXmin === null ? '' : `holds vacuum back to xmin ${backendXmin}`
+  const marks = [written, horizon].filter(Boolean).join('; ')
+  return [
+    [bold('Ages: '), `${ages.join('; ')}.`],
+    ...(marks === '' ? [] : [[bold('Transaction: '), `${marks}.`]]),
+  ]
+}
+
+const client = (session: Session): Line[] => [
+  [
+    bold('Client: '),
+    `${session.clientAddr ?? (session.backendType === 'client backend' ? 'local socket' : 'none')}, connected for ${formatDuration(session.backendSeconds)} (backend_start ${session.backendStart}).`,
+  ],
+  [
+    bold('Process: '),
+    `${session.backendType}${session.leaderPid === null ? '' : `, leader ${session.leaderPid}`}${session.isSuperuser ? ', superuser' : ''}.`,
+  ],
+]
+
+function statement(session: Session): Piece[] {
+  const title = session.state === 'active' ? 'Statement' : 'Last statement'
+  if (session.query === null || session.query.trim() === '')
+    return [lines([bold(`${title}: `), session.query === null ? 'not to be seen.' : 'none.'])]
+  const whole = clean(session.query)
+  const cut = truncate(whole, longestStatement)
+  return [
+    lines([bold(`${title}:`)]),
+    { kind: 'preformatted', value: cut },
+    ...(cut === whole ? [] : [lines([`… ${whole.length - cut.length + 1} more characters.`])]),
+  ]
+}
+
+/** Strong enough to be in somebody's way, weakest first: see "Table-Level Lock Modes" in the manual. */
+const strong = [
+  'ShareUpdateExclusiveLock',
+  'ShareLock',
+  'ShareRowExclusiveLock',
+  'ExclusiveLock',
+  'AccessExclusiveLock',
+]
+
+/** Waits first, then what may be in others' way; everybody's everyday locks are only counted. */
+function lockLines(session: Session, locks: OwnLocks, forest: Forest): Line[] {
+  if ('unread' in locks) return [[bold('Its locks '), `were not read: ${locks.unread}`]]
+  const contended = new Set([...forest.waits.values()].map(({ target }) => JSON.stringify(target)))
+  const weight = (group: LockGroup) =>
+    (group.granted ? 0 : 100) +
+    (contended.has(JSON.stringify(group.target)) ? 50 : 0) +
+    strong.indexOf(group.mode) +
+    1
+  // Every transaction holds its own virtual transaction id and its own transaction id.
+  const matter = locks.groups
+    .filter((group) => !group.granted || contended.has(JSON.stringify(group.target)) || isNotOwnId(group))
+    .filter(
+      (group) =>
+        weight(group) > 0 || group.target.locktype === 'advisory' || group.mode === 'RowExclusiveLock',
+    )
+    .sort((a, b) => weight(b) - weight(a))
+  const shown = matter.slice(0, 10)
+  const rest = locks.groups.length - shown.length
+  return [
+    ...shown.map(
+      (group): Line => [
+        bold(group.granted ? 'Holds ' : 'Waits for '),
+        `${group.mode} on ${targetOf(group.target)}${contended.has(JSON.stringify(group.target)) && group.granted ? ', others wait for it' : ''}.`,
+      ],
+    ),
+    ...(rest > 0
+      ? [
+          [
+            `${shown.length > 0 ? 'And ' : ''}${count(rest, `${shown.length > 0 ? 'other ' : ''}lock`)} that ${rest === 1 ? 'is' : 'are'} seldom in the way.`,
+          ],
+        ]
+      : []),
+    ...(locks.groups.length === 0 && session.state !== null ? [['It holds no locks.']] : []),
+  ]
+}
+
+const isNotOwnId = ({ target, mode }: LockGroup): boolean =>
+  !((target.locktype === 'virtualxid' || target.locktype === 'transactionid') && mode === 'ExclusiveLock')
+
+/** What could be done, in one line with the command to type. */
+function offer(session: Session, fit: Fit, asked: Asked): Line {
+  if (fit.action === null) return [bold('Nothing to do from here: '), fit.why]
+  return [
+    bold('What could be done: '),
+    commandTo(asked, `${fit.action} ${session.pid} reason`),
+    `: ${fit.why} ${fit.otherwise}`,
+  ]
+}

@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest'
+import { blockingJson, sessionsJson } from '../../src/respond/json.ts'
+import * as of from '../support/pictures.ts'
+
+const root = of.idleInTransaction(4312, 305)
+const sessions = [
+  root,
+  of.waiting(4320, 130),
+  of.waiting(4321, 90),
+  of.waiting(4330, 4),
+  of.session(9),
+  of.serverProcess(3, 'checkpointer'),
+]
+const groups = [
+  ...of.rowQueue(4312, [
+    [4320, 130],
+    [4321, 90],
+  ]),
+  ...of.rowQueue(-900, [[4330, 4]], 'public.payments', 2),
+]
+const picture = of.picture(sessions, of.locksRead(groups, { prepared: [of.prepared(900)] }))
+
+describe('blockingJson', () => {
+  it('has the roots with their recommendations, and everybody who blocks or waits', () => {
+    const json = blockingJson(picture, [])
+    expect(JSON.parse(JSON.stringify({ ...json, sessions: [] }))).toEqual({
+      cluster: 'orders',
+      takenAt: '2026-03-01T03:00:00.000Z',
+      locksTakenAt: '2026-03-01T03:00:00.000Z',
+      locksUnread: null,
+      seesOthers: true,
+      roots: [
+        {
+          pid: 4312,
+          backendStart: root.backendStart,
+          kind: 'session',
+          gid: null,
+          victims: [4320, 4321],
+          oldestWaitSeconds: 130,
+          recommendation: {
+            action: 'terminate',
+            pid: 4312,
+            reason:
+              'Terminate closes the connection and rolls its transaction back, so its locks are released.',
+            otherwise: 'Cancel has no effect on it: no statement is running.',
+          },
+        },
+        {
+          pid: 0,
+          backendStart: null,
+          kind: 'preparedTransaction',
+          gid: 'payment-77',
+          victims: [4330],
+          oldestWaitSeconds: 4,
+          recommendation: {
+            action: null,
+            pid: 0,
+            reason:
+              "A prepared transaction has no session to end. In database orders, as shop or a superuser: COMMIT PREPARED or ROLLBACK PREPARED 'payment-77'.",
+            otherwise: null,
+          },
+        },
+      ],
+      cycles: [],
+      sessions: [],
+    })
+    expect(json.sessions.map(({ pid, blockedBy }) => [pid, blockedBy])).toEqual([
+      [4312, []],
+      [4320, [4312]],
+      [4321, [4320]],
+      [4330, [0]],
+    ])
+    expect(json.sessions[0]).toEqual({ ...root, blockedBy: [] })
+  })
+
+  it('recommends nothing against a protected session, and says why', () => {
+    const [first] = blockingJson(picture, [{ applicationName: 'web' }]).roots
+    expect(first?.recommendation).toEqual({
+      action: null,
+      pid: 4312,
+      reason: 'It is protected by the configuration (applicationName: web).',
+      otherwise: null,
+    })
+  })
+
+  it('says that the locks are old in a lock storm', () => {
+    const storm = of.picture(sessions, {
+      kind: 'jammed',
+      why: 'busy',
+      last: of.lockTable(groups.slice(0, 2)),
+      lastTakenAt: of.takenAt - 5000,
+    })
+    expect(blockingJson(storm, [])).toMatchObject({
+      locksTakenAt: '2026-03-01T02:59:55.000Z',
+      locksUnread: 'busy',
+      roots: [{ pid: 4312, victims: [4320] }],
+    })
+  })
+})
+
+describe('sessionsJson', () => {
+  it('has every client, with the statements where they are given', () => {
+    const json = sessionsJson(
+      picture,
+      sessions.map((session) => ({ ...session, query: `text of ${session.pid}` })),
+    )
+    expect(json.totals).toEqual({ active: 4, idle: 0, idleInTransaction: 1, waiting: 3, used: 7, max: 100 })
+    expect(json.sessions.map(({ pid, query }) => [pid, query])).toEqual(
+      [4312, 4320, 4321, 4330, 9].map((pid) => [pid, `text of ${pid}`]),
+    )
+  })
+})

@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest'
+import { ClusterFailure } from '../../../src/postgres/cluster.ts'
+import { transcript } from '../../support/asking.ts'
+import * as of from '../../support/pictures.ts'
+
+const root = of.idleInTransaction(4312, 305, {
+  xactSeconds: 420,
+  backendXid: '704312',
+  backendXmin: '704300',
+  query: 'UPDATE public.orders\n   SET state = ?\n WHERE id = ?',
+})
+const groups = of.rowQueue(4312, [
+  [4320, 130],
+  [4321, 90],
+])
+const picture = of.picture([root, of.waiting(4320, 130), of.waiting(4321, 90), of.idle(9, 60)], groups)
+
+describe('sessionView', () => {
+  it('tells everything about a root', async () => {
+    const own = [
+      of.held(of.transaction('704312'), 'ExclusiveLock', 4312),
+      of.held(of.target({ locktype: 'virtualxid', virtualxid: '3/17' }), 'ExclusiveLock', 4312),
+      of.held(of.relation('public.orders'), 'RowExclusiveLock', 4312),
+      of.held(of.relation('public.orders_pkey', 2), 'RowExclusiveLock', 4312),
+      of.held(of.relation('public.items', 3), 'AccessShareLock', 4312),
+      of.held(of.advisory(42), 'ExclusiveLock', 4312),
+    ]
+    expect(await transcript('session 4312', picture, own)).toMatchInlineSnapshot(`
+      "Session 4312 on orders
+      Idle in transaction for 5 min 5 s. 4312 (web, user shop, database orders)
+      - Blocks 2 sessions, the longest for 2 min 10 s, for a row of public.orders: 4320 and 4321 (/pg blocking).
+      - Wait event: Client/ClientRead (its client is to send the next statement).
+      - Ages: transaction open for 7 min; in this state for 5 min 5 s; last statement began 5 min 5 s ago.
+      - Transaction: has written (transaction id 704312); holds vacuum back to xmin 704300.
+      - Client: 10.0.0.7, connected for 1 h (backend_start 2026-03-01 02:00:00.000000+00).
+      - Process: client backend.
+      Last statement:
+      UPDATE public.orders
+         SET state = ?
+       WHERE id = ?
+      - Holds ExclusiveLock on transaction 704312, others wait for it.
+      - Holds ExclusiveLock on advisory lock 42.
+      - Holds RowExclusiveLock on public.orders.
+      - Holds RowExclusiveLock on public.orders_pkey.
+      - And 2 other locks that are seldom in the way.
+      What could be done: /pg terminate 4312 reason: Terminate closes the connection and rolls its transaction back, so its locks are released. Cancel has no effect on it: no statement is running.
+      As of 2026-03-01 03:00:00 UTC, 2 s old."
+    `)
+  })
+
+  it('tells what a waiter waits for, behind whom, and who waits behind it', async () => {
+    const own = [
+      of.wanted(of.transaction('704312'), 'ShareLock', [4320, 130]),
+      of.held(of.tuple('public.orders'), 'ExclusiveLock', 4320),
+    ]
+    expect(await transcript('session 4320', picture, own)).toMatchInlineSnapshot(`
+      "Session 4320 on orders
+      Active for 2 min 10 s. 4320 (web, user shop, database orders)
+      - 1 session waits directly behind it: 4321.
+      - Waits for 2 min 10 s: a row of public.orders (ShareLock).
+      - Blocked by 4312 (web, user shop, database orders), idle in transaction for 5 min 5 s.
+      - Ages: transaction open for 2 min 10 s; in this state for 2 min 10 s; statement began 2 min 10 s ago.
+      - Transaction: has written nothing (no transaction id).
+      - Client: 10.0.0.7, connected for 1 h (backend_start 2026-03-01 02:00:00.000000+00).
+      - Process: client backend.
+      Statement: not to be seen.
+      - Waits for ShareLock on transaction 704312.
+      - Holds ExclusiveLock on a row of public.orders, others wait for it.
+      What could be done: /pg cancel 4320 reason: Cancel ends its statement; the client sees an error and keeps its connection. Terminate would close the connection as well.
+      As of 2026-03-01 03:00:00 UTC, 2 s old."
+    `)
+  })
+
+  it('tells of an idle session, and of a process that is no client', async () => {
+    expect(await transcript('session 9', picture)).toMatchInlineSnapshot(`
+      "Session 9 on orders
+      Idle for 1 min. 9 (web, user shop, database orders)
+      - Wait event: Client/ClientRead (its client is to send the next statement).
+      - Ages: no transaction is open; in this state for 1 min; last statement began 1 min ago.
+      - Client: 10.0.0.7, connected for 1 h (backend_start 2026-03-01 02:00:00.000000+00).
+      - Process: client backend.
+      Last statement: not to be seen.
+      - It holds no locks.
+      What could be done: /pg terminate 9 reason: Terminate closes the connection; no transaction is open, so no work is lost. Cancel has no effect on it: no statement is running.
+      As of 2026-03-01 03:00:00 UTC, 2 s old."
+    `)
+    const worker = of.picture([
+      of.serverProcess(50, 'autovacuum worker', { state: 'active', querySeconds: 30 }),
+    ])
+    expect(await transcript('session 50', worker)).toMatchInlineSnapshot(`
+      "Session 50 on orders
+      Active for 30 s. 50 (autovacuum worker)
+      - Ages: transaction open for 30 s; statement began 30 s ago.
+      - Transaction: has written nothing (no transaction id).
+      - Client: none, connected for 1 h (backend_start 2026-03-01 02:00:00.000000+00).
+      - Process: autovacuum worker.
+      Statement: not to be seen.
+      - It holds no locks.
+      Nothing to do from here: It is an autovacuum worker: ending it helps for a moment only, it comes back (at once, when it prevents transaction-id wraparound).
+      As of 2026-03-01 03:00:00 UTC, 2 s old."
+    `)
+  })
+
+  it('shows a long statement as far as there is room', async () => {
+    const long = of.picture([of.session(1, { query: `SELECT ${'x, '.repeat(4000)}?` })])
+    const lines = (await transcript('session 1', long)).split('\n')
+    expect(lines.filter((line) => line.includes('more characters'))).toEqual(['… 7009 more characters.'])
+  })
+
+  it('says why the locks were not read, and answers all the same', async () => {
+    const failure = new ClusterFailure('the server did not answer in time', 'DEADLINE', true)
+    expect(await transcript('session 9', picture, failure)).toContain(
+      '- Its locks were not read: the server did not answer in time',
+    )
+    const storm = of.picture([root], { kind: 'jammed', why: 'busy', last: null, lastTakenAt: null })
+    expect(await transcript('session 4312', storm, failure)).toContain(
+      'Its locks were not read: the lock manager is busy.',
+    )
+  })
+
+  it('names the prepared transaction that it waits for', async () => {
+    const waits = of.picture(
+      [of.waiting(10, 60)],
+      of.locksRead(of.rowQueue(-900, [[10, 60]]), { prepared: [of.prepared(900)] }),
+    )
+    expect(await transcript('session 10', waits)).toContain(
+      '- Blocked by the prepared transaction payment-77.',
+    )
+  })
+
+  it('says when a pid is not there', async () => {
+    expect(await transcript('session 77', picture)).toMatchInlineSnapshot(`
+      "Session 77 on orders
+      There is no session 77 on orders (any more). /pg sessions shows those that are there.
+      As of 2026-03-01 03:00:00 UTC, 2 s old."
+    `)
+  })
+})

@@ -1,0 +1,84 @@
+import type { ClusterConfig } from '../../src/config.ts'
+import { checkBlocks, checkText } from '../../src/demo/workspace/limits.ts'
+import type { Picture } from '../../src/domain/picture.ts'
+import type { LockGroup } from '../../src/domain/session.ts'
+import { type Cluster, ClusterFailure } from '../../src/postgres/cluster.ts'
+import { type Answer, createAnswers, type Question } from '../../src/respond/answer.ts'
+import { parseCommand } from '../../src/respond/command.ts'
+import type { Watched } from '../../src/respond/watched.ts'
+import type { View } from '../../src/slack/views/text.ts'
+import { takenAt, thresholds } from './pictures.ts'
+
+export const clusterConfig = (name: string, over: Partial<ClusterConfig> = {}): ClusterConfig => ({
+  name,
+  url: `postgres://marshal:secret@db.example/${name}`,
+  channel: 'C0OPS',
+  access: { viewers: 'everyone', requesters: 'everyone', approvers: ['U0DANA'] },
+  approvals: { people: { cancel: 1, terminate: 1 }, requesterMayApprove: false, expireAfterMs: 900_000 },
+  watch: { ...thresholds, everyMs: 5000 },
+  protected: [],
+  ...over,
+})
+
+/** A cluster that shows one picture; sessions carry their statements from the start. */
+export function pictureCluster(
+  picture: Picture,
+  ownLocks: readonly LockGroup[] | ClusterFailure = [],
+  over: Partial<Cluster> = {},
+): Cluster {
+  const unused = () => {
+    throw new Error('an answer only looks')
+  }
+  return {
+    name: picture.snapshot.cluster,
+    start: unused,
+    failure: () => null,
+    snapshot: async () => picture.snapshot,
+    withText: async (sessions) => [...sessions],
+    look: unused,
+    locksOf: async () => {
+      if (ownLocks instanceof ClusterFailure) throw ownLocks
+      return [...ownLocks]
+    },
+    signal: unused,
+    lacks: async () => [],
+    close: unused,
+    ...over,
+  } as Cluster
+}
+
+export const watching = (...clusters: readonly Watched[]): ReadonlyMap<string, Watched> =>
+  new Map(clusters.map((watched) => [watched.config.name, watched]))
+
+/** Types a command, and checks what comes back against Slack's limits. Two seconds pass on the way. */
+export async function ask(
+  typed: string,
+  clusters: ReadonlyMap<string, Watched>,
+  channelId: string | null = null,
+): Promise<Answer> {
+  const command = parseCommand(typed)
+  if (command.kind === 'problem') throw new Error(command.message)
+  const answers = createAnswers({ clusters, now: () => takenAt + 2000 })
+  const answer = await answers(command as Question, channelId)
+  checkView(answer.view)
+  return answer
+}
+
+/** What one cluster with this picture answers, as a screen reader says it. */
+export const transcript = async (
+  typed: string,
+  picture: Picture,
+  ownLocks: readonly LockGroup[] | ClusterFailure = [],
+  over: Partial<Cluster> = {},
+): Promise<string> => {
+  const watched = { config: clusterConfig('orders'), cluster: pictureCluster(picture, ownLocks, over) }
+  return (await ask(typed, watching(watched))).view.text
+}
+
+/** Throws where Slack would refuse the view, or a text of the database could be taken for markup. */
+export function checkView(view: View): void {
+  checkBlocks(view.blocks)
+  checkText(view.text, view.blocks, 4000)
+  if (JSON.stringify(view.blocks).includes('"mrkdwn"')) throw new Error('mrkdwn in an answer')
+  if (/[<>]/.test(view.text)) throw new Error('an unescaped bracket in the text')
+}

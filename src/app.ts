@@ -71,7 +71,7 @@ export async function startApp(deps: {
 
     const outbox = createOutbox({ messages: store.messages, poster: slack, log, now })
     closing('outbox', async () => {
-      await Promise.race([outbox.idle(), pause(flushMs, undefined, { ref: false })])
+      await Promise.race([outbox.empty(), pause(flushMs, undefined, { ref: false })])
       await outbox.stop()
     })
     const postings = new Map(watched.map(({ config }) => [config.name, config]))

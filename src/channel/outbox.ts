@@ -35,8 +35,10 @@ export type Outbox = {
   stop(): Promise<void>
   /** The last failure that stands between us and Slack; null when the last delivery went through. */
   failure(): SlackFailure | null
-  /** Resolves when everything that can be delivered now has been. */
+  /** Resolves when all that can go now has gone; what has to wait (for Slack, for its second) may be left. */
   idle(): Promise<void>
+  /** Resolves when nothing is left. */
+  empty(): Promise<void>
 }
 
 /** One `chat.postMessage` a second in a channel: https://docs.slack.dev/apis/web-api/rate-limits */
@@ -62,7 +64,7 @@ export function createOutbox(deps: {
   let planned: Promise<void> | null = null
   let again = false
   let lastFailure: SlackFailure | null = null
-  const waiting: (() => void)[] = []
+  const waiting: Record<'idle' | 'empty', (() => void)[]> = { idle: [], empty: [] }
 
   return {
     kick,
@@ -77,11 +79,8 @@ export function createOutbox(deps: {
       await Promise.all(flights)
     },
     failure: () => lastFailure,
-    idle() {
-      const done = new Promise<void>((resolve) => waiting.push(resolve))
-      kick()
-      return done
-    },
+    idle: () => wait('idle'),
+    empty: () => wait('empty'),
   }
 
   function kick() {
@@ -102,16 +101,22 @@ export function createOutbox(deps: {
       })
   }
 
+  function wait(until: 'idle' | 'empty'): Promise<void> {
+    const done = new Promise<void>((resolve) => waiting[until].push(resolve))
+    kick()
+    return done
+  }
+
   /** Starts the next call of every channel that is free, and sets the alarm for those that have to wait. */
   async function plan() {
     const pending = await messages.pending()
     let wake = Number.POSITIVE_INFINITY
-    let left = 0
+    let going = 0
     for (const [channel, queue] of Map.groupBy(pending, (message) => message.channel)) {
       const state = channels.get(channel) ?? { busy: false, notBefore: 0 }
       channels.set(channel, state)
       if (state.busy) {
-        left++
+        going++
         continue
       }
       const time = now()
@@ -121,7 +126,7 @@ export function createOutbox(deps: {
       )
       const next = due.find((message) => message.urgent) ?? due[0]
       if (next) {
-        left++
+        going++
         state.busy = true
         const flight = deliver(next, state).finally(() => {
           state.busy = false
@@ -133,11 +138,11 @@ export function createOutbox(deps: {
         const soonest = Math.min(
           ...ready.map((message) => Math.max(message.notBefore, message.ts ? 0 : state.notBefore)),
         )
-        if (ready.some((message) => message.notBefore <= time)) left++
         wake = Math.min(wake, soonest - time)
       }
     }
-    if (left === 0) for (const resolve of waiting.splice(0)) resolve()
+    if (going === 0) for (const resolve of waiting.idle.splice(0)) resolve()
+    if (pending.length === 0) for (const resolve of waiting.empty.splice(0)) resolve()
     if (Number.isFinite(wake)) wakeIn(wake)
   }
 

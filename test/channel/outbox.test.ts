@@ -1,0 +1,189 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createOutbox, type Outbox, type Poster, SlackFailure } from '../../src/channel/outbox.ts'
+import { createLog } from '../../src/log.ts'
+import type { Message } from '../../src/store/messages.ts'
+import { openStore, type Store } from '../../src/store/store.ts'
+
+/** A Slack that writes down what it is told and fails as it is told to. */
+function fakeSlack() {
+  const calls: string[] = []
+  const failures: SlackFailure[] = []
+  let hold: Promise<void> | null = null
+  let next = 0
+  const step = async (call: string) => {
+    await hold
+    const failure = failures.shift()
+    calls.push(failure ? `${call} ✗ ${failure.code}` : call)
+    if (failure) throw failure
+  }
+  const poster: Poster = {
+    async post(channel, threadTs, { text }) {
+      const ts = `ts${++next}`
+      await step(`post ${channel}${threadTs ? ` in ${threadTs}` : ''}: ${text}`)
+      return ts
+    },
+    async update(_, ts, { text }) {
+      await step(`update ${ts}: ${text}`)
+    },
+  }
+  return {
+    calls,
+    poster,
+    fail: (...codes: SlackFailure[]) => failures.push(...codes),
+    holdUntil: (promise: Promise<void> | null) => {
+      hold = promise
+    },
+  }
+}
+
+let directory: string
+let store: Store
+let outbox: Outbox
+let slack: ReturnType<typeof fakeSlack>
+let time = 0
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'pg-marshal-outbox-'))
+  store = await openStore({ kind: 'sqlite', path: join(directory, 'store.db') })
+  slack = fakeSlack()
+  time = 1_000_000
+  outbox = createOutbox({
+    messages: store.messages,
+    poster: slack.poster,
+    log: createLog({ level: 'silent' }),
+    now: () => time,
+    gapMs: 0,
+  })
+})
+afterEach(async () => {
+  await outbox.stop()
+  await store.close()
+  await rm(directory, { recursive: true })
+})
+
+const put = (id: string, over: Partial<Message> = {}) =>
+  store.messages.put({ id, channel: 'C1', threadOf: null, urgent: true, text: id, blocks: [], ...over }, time)
+
+describe('outbox', () => {
+  it('posts a card before its thread, urgent messages first, and a thread in order', async () => {
+    await put('note 1', { threadOf: 'card', urgent: false })
+    await put('note 2', { threadOf: 'card', urgent: false })
+    await put('small', { urgent: false })
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    expect(slack.calls).toEqual([
+      'post C1: card',
+      'post C1 in ts1: note 1',
+      'post C1 in ts1: note 2',
+      'post C1: small',
+    ])
+  })
+
+  it('edits in place, and only with the last of several edits', async () => {
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    await put('card', { text: 'two' })
+    await put('card', { text: 'three' })
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: card', 'update ts1: three'])
+  })
+
+  it('delivers what is left after a restart, and nothing twice', async () => {
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    await outbox.stop()
+    await put('card', { text: 'two' })
+    expect(slack.calls).toEqual(['post C1: card'])
+    outbox.start()
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: card', 'update ts1: two'])
+  })
+
+  it('waits as long as Slack asks, and no post goes to that channel meanwhile', async () => {
+    slack.fail(new SlackFailure('ratelimited', true, 30_000))
+    await put('one')
+    await put('two')
+    await put('elsewhere', { channel: 'C2' })
+    outbox.start()
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: one ✗ ratelimited', 'post C2: elsewhere'])
+    expect(outbox.failure()).toBeNull()
+    time += 30_000
+    await outbox.idle()
+    expect(slack.calls.slice(2).sort()).toEqual(['post C1: one', 'post C1: two'])
+  })
+
+  it('does not let one that fails hold up the others, nor let its thread go out of order', async () => {
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    slack.fail(new SlackFailure('http_500', true, 0))
+    await put('note 1', { threadOf: 'card', urgent: false })
+    await put('note 2', { threadOf: 'card', urgent: false })
+    await put('other', { urgent: false })
+    await outbox.idle()
+    expect(slack.calls.slice(1)).toEqual(['post C1 in ts1: note 1 ✗ http_500', 'post C1: other'])
+    time += 60_000
+    await outbox.idle()
+    expect(slack.calls.slice(3)).toEqual(['post C1 in ts1: note 1', 'post C1 in ts1: note 2'])
+  })
+
+  it('tells what stands between it and Slack', async () => {
+    slack.fail(new SlackFailure('not_in_channel', false, 0))
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    expect(outbox.failure()?.code).toBe('not_in_channel')
+    time += 60_000
+    await outbox.idle()
+    expect(outbox.failure()).toBeNull()
+  })
+
+  it('posts a card anew that somebody deleted', async () => {
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    slack.fail(new SlackFailure('message_not_found', false, 0))
+    await put('card', { text: 'two' })
+    await outbox.idle()
+    expect(slack.calls.slice(1)).toEqual(['update ts1: two ✗ message_not_found', 'post C1: two'])
+  })
+
+  it('finishes the call that is under way when it stops', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    slack.holdUntil(promise)
+    await put('card')
+    outbox.start()
+    // The call is under way when its channel is busy: asking for the plan again shows nothing new.
+    const stopped = outbox.stop()
+    resolve()
+    await stopped
+    expect(slack.calls).toEqual(['post C1: card'])
+    expect(await store.messages.pending()).toEqual([])
+  })
+
+  it('keeps a second between the posts of a channel, but not between edits', async () => {
+    outbox = createOutbox({
+      messages: store.messages,
+      poster: slack.poster,
+      log: createLog({ level: 'silent' }),
+      now: () => time,
+    })
+    await put('one')
+    await put('two')
+    outbox.start()
+    await outbox.idle()
+    await put('one', { text: 'edited' })
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: one', 'update ts1: edited'])
+    time += 1000
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: one', 'update ts1: edited', 'post C1: two'])
+  })
+})

@@ -1,0 +1,210 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Finding, findings } from '../../src/domain/finding.ts'
+import { fold, type Incident, reopenWithinMs, type Transition } from '../../src/domain/incident.ts'
+import { cureFor } from '../../src/domain/proposal.ts'
+import type { Session } from '../../src/domain/session.ts'
+import {
+  idle,
+  idleInTransaction,
+  locksRead,
+  picture,
+  rowQueue,
+  server,
+  session,
+  snapshot,
+  takenAt,
+  thresholds,
+  waiting,
+} from '../support/pictures.ts'
+
+const found = (
+  sessions: readonly Session[],
+  locks?: Parameters<typeof picture>[1],
+  over = {},
+  open?: Set<string>,
+) => {
+  const { snapshot: shot, forest } = picture(sessions, locks, over)
+  return findings(shot, forest, thresholds, open)
+}
+const kinds = (list: readonly Finding[]) => list.map(({ kind }) => kind)
+
+describe('findings', () => {
+  it('finds a jam past its threshold, and not its victims', () => {
+    const sessions = [idleInTransaction(1, 400), waiting(2, 40), waiting(3, 4_000)]
+    const [jam, ...more] = found(
+      sessions,
+      rowQueue(1, [
+        [2, 40],
+        [3, 39],
+      ]),
+    )
+    expect(jam).toMatchObject({ kind: 'blocking', session: { pid: 1 }, root: { victims: [2, 3] } })
+    expect(more).toEqual([])
+  })
+
+  it('leaves a young jam alone, unless it is known already', () => {
+    const sessions = [session(1, { backendStart: 'then' }), waiting(2, 5)]
+    const locks = rowQueue(1, [[2, 5]])
+    expect(found(sessions, locks)).toEqual([])
+    expect(kinds(found(sessions, locks, {}, new Set(['blocking:1:then'])))).toEqual(['blocking'])
+  })
+
+  it('finds each session once, for the worst thing', () => {
+    const list = found([
+      session(1, { querySeconds: 4_000 }),
+      idleInTransaction(2, 301),
+      idle(3, 2_000),
+      idle(4, 10),
+    ])
+    expect(kinds(list)).toEqual(['longQuery', 'idleInTransaction', 'idle'])
+  })
+
+  it('finds saturation, with who holds the connections, and lets go of it a little lower', () => {
+    const many = Array.from({ length: 83 }, (_, n) =>
+      idle(n + 1, 1, n < 60 ? { applicationName: 'leaky' } : {}),
+    )
+    expect(found(many)).toMatchObject([
+      {
+        kind: 'connections',
+        used: 85,
+        max: 100,
+        holders: [{ applicationName: 'leaky', count: 60 }, { count: 23 }],
+      },
+    ])
+    expect(found(many.slice(2))).toEqual([])
+    expect(kinds(found(many.slice(2), undefined, {}, new Set(['connections'])))).toEqual(['connections'])
+    expect(found(many.slice(6), undefined, {}, new Set(['connections']))).toEqual([])
+  })
+
+  it('tells a lock storm with the likely suspects', () => {
+    const sessions = [idleInTransaction(1, 5), waiting(2, 1), waiting(3, 1)]
+    const jammed = { kind: 'jammed', why: 'busy', last: null, lastTakenAt: null } as const
+    expect(found(sessions, jammed)).toMatchObject([{ kind: 'lockStorm', waiting: 2, suspects: [{ pid: 1 }] }])
+  })
+})
+
+describe('fold', () => {
+  let ids = 0
+  const step = (
+    known: readonly Incident[],
+    sessions: readonly Session[],
+    afterMs = 0,
+    locks?: Parameters<typeof picture>[1],
+  ) => {
+    const { snapshot: shot, forest } = picture(sessions, locks, {
+      takenAt: takenAt + afterMs,
+      server: server({ maxConnections: 1_000 }),
+    })
+    const open = new Set(known.filter(({ resolvedAt }) => resolvedAt === null).map(({ key }) => key))
+    const cure = (finding: Finding) => cureFor(finding, server(), [])
+    return fold(known, findings(shot, forest, thresholds, open), shot, cure, () => `incident-${++ids}`)
+  }
+  const only = (transitions: readonly Transition[]): Transition => {
+    expect(transitions).toHaveLength(1)
+    return transitions[0] as Transition
+  }
+
+  it('opens, stays silent while nothing changes, and resolves', () => {
+    const opened = only(step([], [idleInTransaction(1, 310, { xactStart: 'x' })]))
+    expect(opened).toMatchObject({
+      kind: 'opened',
+      incident: { cure: { action: 'terminate' }, resolvedAt: null },
+    })
+    expect(step([opened.incident], [idleInTransaction(1, 312, { xactStart: 'x' })], 2_000)).toEqual([])
+    const resolved = only(step([opened.incident], [], 4_000))
+    expect(resolved).toMatchObject({ kind: 'resolved', reason: 'The session is gone.' })
+    expect(resolved.incident.resolvedAt).toBe(takenAt + 4_000)
+  })
+
+  it('tells a growing jam in steps', () => {
+    const jam = (victims: number) => {
+      const waits = Array.from({ length: victims }, (_, n): [number, number] => [n + 2, 40])
+      return [
+        [
+          idleInTransaction(1, 100, { backendStart: 'then', xactStart: 'x' }),
+          ...waits.map(([pid]) => waiting(pid, 40)),
+        ],
+        0,
+        rowQueue(1, waits),
+      ] as const
+    }
+    const opened = only(step([], ...jam(1)))
+    expect(only(step([opened.incident], ...jam(2)))).toMatchObject({
+      kind: 'changed',
+      incident: { mostVictims: 2 },
+    })
+    const large = only(step([opened.incident], ...jam(100)))
+    expect(large.incident.mostVictims).toBe(100)
+    expect(step([large.incident], ...jam(101))).toEqual([])
+  })
+
+  it('is the same incident when it comes back soon, and another one later', () => {
+    const trouble = [idleInTransaction(1, 310, { backendStart: 'then' })]
+    const { incident } = only(step([], trouble))
+    const over = only(step([incident], [idle(1, 1, { backendStart: 'then' })], 1_000)).incident
+    expect(only(step([over], trouble, 1_000 + reopenWithinMs))).toMatchObject({
+      kind: 'reopened',
+      incident: { id: incident.id, resolvedAt: null },
+    })
+    expect(only(step([over], trouble, 2_000 + reopenWithinMs))).toMatchObject({ kind: 'opened' })
+  })
+
+  it('does not take a lock table that it cannot read for the end of a jam', () => {
+    const sessions = [idleInTransaction(1, 100), waiting(2, 40)]
+    const { incident } = only(step([], sessions, 0, rowQueue(1, [[2, 40]])))
+    const jammed = { kind: 'jammed', why: 'busy', last: null, lastTakenAt: null } as const
+    expect(
+      step([incident], sessions, 1_000, jammed).map(({ kind, incident }) => [kind, incident.finding.kind]),
+    ).toEqual([['opened', 'lockStorm']])
+  })
+
+  it('never has two open incidents for one trouble, and every opened one can end', () => {
+    const scene = fc.array(
+      fc.record({
+        pid: fc.integer({ min: 1, max: 4 }),
+        state: fc.constantFrom('idle', 'idle in transaction', 'active'),
+        seconds: fc.integer({ min: 0, max: 10_000 }),
+        jam: fc.boolean(),
+      }),
+      { maxLength: 4 },
+    )
+    fc.assert(
+      fc.property(fc.array(scene, { maxLength: 15 }), (scenes) => {
+        let known: Incident[] = []
+        let at = 0
+        const apply = (transitions: readonly Transition[]) => {
+          for (const { incident } of transitions)
+            known = [...known.filter(({ id }) => id !== incident.id), incident]
+        }
+        for (const actors of [...scenes, []]) {
+          at += 5_000
+          const unique = [...new Map(actors.map((actor) => [actor.pid, actor])).values()]
+          const sessions = unique.map(({ pid, state, seconds }) =>
+            session(pid, { state, stateSeconds: seconds, backendStart: 'then' }),
+          )
+          const jam = unique.find((actor) => actor.jam)
+          const locks = jam ? locksRead(rowQueue(jam.pid, [[99, 50]])) : undefined
+          apply(step(known, jam ? [...sessions, waiting(99, 50)] : sessions, at, locks))
+          const open = known.filter(({ resolvedAt }) => resolvedAt === null).map(({ key }) => key)
+          expect(new Set(open).size).toBe(open.length)
+          expect(new Set(known.map(({ id }) => id)).size).toBe(known.length)
+        }
+        expect(known.every(({ resolvedAt }) => resolvedAt !== null)).toBe(true)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('keeps what it cannot see', () => {
+    expect(
+      fold(
+        [],
+        [],
+        snapshot([]),
+        () => null,
+        () => 'x',
+      ),
+    ).toEqual([])
+  })
+})

@@ -1,0 +1,168 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { chainHash, firstHash, type JournalEvent } from '../../src/domain/journal.ts'
+import { openStore, type Store } from '../../src/store/store.ts'
+import { madeAt, proposal } from '../support/proposals.ts'
+
+let directory: string
+let store: Store
+const open = () => openStore({ kind: 'sqlite', path: join(directory, 'deep', 'store.db') })
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'pg-marshal-store-'))
+  store = await open()
+})
+afterEach(async () => {
+  await store.close()
+  await rm(directory, { recursive: true })
+})
+
+const expired: JournalEvent = { kind: 'expired', actor: 'pg-marshal', proposalId: 'p' }
+
+describe('proposals', () => {
+  it('keeps them as they are, also across a restart', async () => {
+    const made = proposal({ victims: [{ pid: 7, backendStart: 'then', queryStart: null }] })
+    await store.proposals.add(made)
+    await store.close()
+    store = await open()
+    expect(await store.proposals.get(made.id)).toEqual(made)
+    expect(await store.proposals.get('nobody')).toBeNull()
+    expect(await store.proposals.ofCard('card-1')).toEqual([made])
+  })
+
+  it('lets exactly one of many claim', async () => {
+    const made = proposal()
+    await store.proposals.add(made)
+    const claims = await Promise.all(
+      Array.from({ length: 50 }, (_, n) =>
+        store.proposals.change(made, { state: 'claimed', decidedBy: `U${n}` }),
+      ),
+    )
+    const won = claims.filter((claim) => claim !== null)
+    expect(won).toHaveLength(1)
+    expect(await store.proposals.get(made.id)).toEqual(won[0])
+    expect(await store.proposals.inState('claimed')).toEqual(won)
+  })
+
+  it('finds those whose time is up, and only the open ones', async () => {
+    await store.proposals.add(proposal({ id: 'early', expiresAt: madeAt + 10 }))
+    await store.proposals.add(proposal({ id: 'late', expiresAt: madeAt + 20 }))
+    await store.proposals.add(proposal({ id: 'denied', state: 'denied', expiresAt: madeAt + 5 }))
+    expect((await store.proposals.dueBy(madeAt + 10)).map(({ id }) => id)).toEqual(['early'])
+  })
+})
+
+describe('journal', () => {
+  it('chains its rows, whoever appends at the same time', async () => {
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) => store.journal.append(madeAt + n, n % 2 ? 'card' : null, expired)),
+    )
+    const rows = await store.journal.since(1, 100)
+    expect(rows.map(({ seq }) => seq)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1))
+    let previous = firstHash
+    for (const { hash, ...row } of rows) {
+      expect(row.previous).toBe(previous)
+      expect(chainHash(row)).toBe(hash)
+      previous = hash
+    }
+    expect(await store.journal.ofCard('card')).toHaveLength(10)
+  })
+
+  it('keeps nothing of a change that fails', async () => {
+    await expect(
+      store.atomically(async (records) => {
+        await records.journal.append(madeAt, null, expired)
+        await records.proposals.add(proposal())
+        throw new Error('on purpose')
+      }),
+    ).rejects.toThrow('on purpose')
+    expect(await store.journal.since(1, 10)).toEqual([])
+    expect(await store.proposals.ofCard('card-1')).toEqual([])
+  })
+
+  it('is on disk when append resolves: another process reads it at once', async () => {
+    await store.journal.append(madeAt, null, expired)
+    const path = join(directory, 'deep', 'store.db')
+    expect(existsSync(path)).toBe(true)
+    const other = new DatabaseSync(path, { readOnly: true })
+    expect(other.prepare('SELECT count(*) AS n FROM journal').get()).toEqual({ n: 1 })
+    other.close()
+  })
+})
+
+describe('messages', () => {
+  const message = (over = {}) => ({
+    id: 'card',
+    channel: 'C1',
+    threadOf: null,
+    urgent: true,
+    text: 'one',
+    blocks: [{ type: 'divider' }],
+    ...over,
+  })
+
+  it('holds a thread back until its first message stands', async () => {
+    await store.messages.put(message(), madeAt)
+    await store.messages.put(message({ id: 'note', threadOf: 'card', urgent: false }), madeAt)
+    expect((await store.messages.pending()).map(({ id }) => id)).toEqual(['card'])
+    await store.messages.delivered('card', 1, '1.1')
+    expect(await store.messages.pending()).toMatchObject([{ id: 'note', threadTs: '1.1', ts: null }])
+  })
+
+  it('remembers only the last of several edits, and that it changed during a delivery', async () => {
+    await store.messages.put(message(), madeAt)
+    await store.messages.put(message({ text: 'two' }), madeAt)
+    expect(await store.messages.pending()).toMatchObject([{ text: 'two', revision: 2 }])
+    await store.messages.put(message({ text: 'three' }), madeAt)
+    await store.messages.delivered('card', 2, '1.1')
+    expect(await store.messages.pending()).toMatchObject([{ text: 'three', revision: 3, ts: '1.1' }])
+  })
+
+  it('does not deliver the same content again', async () => {
+    await store.messages.put(message(), madeAt)
+    await store.messages.delivered('card', 1, '1.1')
+    await store.messages.put(message(), madeAt)
+    expect(await store.messages.pending()).toEqual([])
+  })
+
+  it('posts a lost one anew', async () => {
+    await store.messages.put(message(), madeAt)
+    await store.messages.delivered('card', 1, '1.1')
+    await store.messages.lost('card')
+    expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: null }])
+    expect(await store.messages.tsOf('card')).toBeNull()
+  })
+
+  it('counts the attempts', async () => {
+    await store.messages.put(message(), madeAt)
+    await store.messages.failed('card', madeAt + 500, 'ratelimited')
+    expect(await store.messages.pending()).toMatchObject([{ attempts: 1, notBefore: madeAt + 500 }])
+  })
+})
+
+describe('incidents', () => {
+  it('tells the open ones and the recently resolved', async () => {
+    const incident = {
+      id: 'i1',
+      cluster: 'orders',
+      key: 'connections',
+      finding: { kind: 'connections', used: 9, max: 10, holders: [] },
+      cure: null,
+      openedAt: madeAt,
+      changedAt: madeAt,
+      resolvedAt: null,
+      resolution: null,
+      mostVictims: 0,
+    } as const
+    await store.incidents.put(incident)
+    await store.incidents.put({ ...incident, id: 'i2', openedAt: madeAt + 1, resolvedAt: madeAt + 50 })
+    expect(await store.incidents.get('i1')).toEqual(incident)
+    expect((await store.incidents.recent('orders', madeAt + 49)).map(({ id }) => id)).toEqual(['i1', 'i2'])
+    expect((await store.incidents.recent('orders', madeAt + 50)).map(({ id }) => id)).toEqual(['i1'])
+    expect(await store.incidents.recent('other', 0)).toEqual([])
+  })
+})

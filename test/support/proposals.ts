@@ -1,0 +1,30 @@
+import { openProposal, type Proposal } from '../../src/domain/proposal.ts'
+import { keyOf, type Session } from '../../src/domain/session.ts'
+import { idleInTransaction } from './pictures.ts'
+
+/** When the proposals of tests are made: well after 1970, and easy to count from. */
+export const madeAt = 1_000_000
+
+/** An open proposal of the watcher: terminate a session that is idle in its transaction; it expires after a minute. */
+export function proposal(
+  over: Partial<Proposal> = {},
+  session: Session = idleInTransaction(4312, 600),
+): Proposal {
+  return {
+    ...openProposal(
+      {
+        id: 'b2f6b0a4-0000-4000-8000-000000000001',
+        cardId: 'card-1',
+        action: 'terminate',
+        key: keyOf('orders', session),
+        session,
+        victims: [],
+        reason: '',
+        requestedBy: null,
+      },
+      madeAt,
+      60_000,
+    ),
+    ...over,
+  }
+}

@@ -1,0 +1,196 @@
+/** Buttons, menus and inputs: https://docs.slack.dev/reference/block-kit/block-elements */
+import { askConfirm } from './confirm.js'
+import { h } from './dom.js'
+import { icon } from './icons.js'
+import { plainOf } from './text.js'
+
+const optionsOf = (element) =>
+  element.options ?? (element.option_groups ?? []).flatMap((group) => group.options)
+const optionValue = (option) => option?.value ?? ''
+
+/** What the element holds before anybody touched it. */
+const initialOf = (element) =>
+  element.initial_options?.map(optionValue) ??
+  element.initial_value ??
+  element.initial_user ??
+  element.initial_channel ??
+  element.initial_conversation ??
+  element.initial_date ??
+  element.initial_time ??
+  (element.initial_option ? optionValue(element.initial_option) : null)
+
+/** One press at a time; the control stays where it is and keeps the focus meanwhile. */
+async function act(node, element, block, surface, value) {
+  if (node.getAttribute('aria-busy') === 'true') return
+  if (element.confirm && !(await askConfirm(element.confirm, surface.store))) return
+  node.setAttribute('aria-busy', 'true')
+  try {
+    await surface.press(element, block, value)
+  } finally {
+    node.removeAttribute('aria-busy')
+  }
+}
+
+function button(element, block, surface) {
+  const complaint = surface.complaint(element.action_id)
+  const node = h(
+    'button',
+    {
+      type: 'button',
+      class: ['control', element.style].filter(Boolean).join(' '),
+      'data-action': element.action_id,
+      'data-focus': `${block.block_id} ${element.action_id}`,
+      'aria-label': element.accessibility_label,
+      onclick: () => {
+        if (element.url) window.open(element.url, '_blank', 'noreferrer,noopener')
+        act(node, element, block, surface)
+      },
+    },
+    plainOf(element.text),
+  )
+  if (!complaint) return node
+  return h(
+    'span',
+    { class: 'complained' },
+    node,
+    h('span', { class: 'complaint', role: 'alert' }, icon('warning'), ` ${complaint}`),
+  )
+}
+
+function menuOptions(element, surface) {
+  const option = (entry) => h('option', { value: entry.value }, plainOf(entry.text))
+  switch (element.type) {
+    case 'users_select':
+      return surface.store.data.users
+        .filter(surface.store.mayAct)
+        .map((user) => h('option', { value: user.id }, user.realName))
+    case 'channels_select':
+    case 'conversations_select':
+      return surface.store
+        .myChannels()
+        .filter((channel) => channel.kind !== 'im')
+        .map((channel) => h('option', { value: channel.id }, `#${channel.name}`))
+    default:
+      return element.option_groups
+        ? element.option_groups.map((group) =>
+            h('optgroup', { label: plainOf(group.label) }, group.options.map(option)),
+          )
+        : (element.options ?? []).map(option)
+  }
+}
+
+function menu(element, block, surface, props = {}) {
+  const placeholder = plainOf(element.placeholder) || (element.type === 'overflow' ? '⋯' : 'Choose')
+  const node = h(
+    'select',
+    {
+      class: 'control',
+      'data-action': element.action_id,
+      'data-focus': `${block.block_id} ${element.action_id}`,
+      'aria-label': props.id ? null : placeholder,
+      ...props,
+    },
+    h('option', { value: '' }, placeholder),
+    menuOptions(element, surface),
+  )
+  node.value = held(element, surface) ?? ''
+  return node
+}
+
+const held = (element, surface) =>
+  surface.values?.has(element.action_id) ? surface.values.get(element.action_id) : initialOf(element)
+
+/** Radio buttons and checkboxes. */
+function choices(element, block, surface, onchange, props = {}) {
+  const several = element.type === 'checkboxes'
+  const chosen = [held(element, surface)].flat()
+  return h(
+    'fieldset',
+    { 'data-action': element.action_id, ...props },
+    optionsOf(element).map((option) =>
+      h(
+        'label',
+        null,
+        h('input', {
+          type: several ? 'checkbox' : 'radio',
+          name: `${block.block_id}-${element.action_id}`,
+          value: option.value,
+          checked: chosen.includes(option.value),
+          onchange: ({ target }) => {
+            const boxes = [...target.closest('fieldset').querySelectorAll('input:checked')]
+            onchange(several ? boxes.map((box) => box.value) : target.value, target.closest('fieldset'))
+          },
+        }),
+        ' ',
+        plainOf(option.text),
+        option.description ? h('span', { class: 'faint' }, ` ${plainOf(option.description)}`) : null,
+      ),
+    ),
+  )
+}
+
+const typed = {
+  plain_text_input: 'text',
+  number_input: 'text',
+  email_text_input: 'email',
+  url_text_input: 'url',
+  datepicker: 'date',
+  timepicker: 'time',
+}
+
+function field(element, block, surface, onchange, props) {
+  const shared = {
+    'data-action': element.action_id,
+    'data-focus': `${block.block_id} ${element.action_id}`,
+    placeholder: plainOf(element.placeholder) || null,
+    autocomplete: 'off',
+    oninput: ({ target }) => onchange(target.value, target),
+    ...props,
+  }
+  const node = element.multiline
+    ? h('textarea', { rows: 4, ...shared })
+    : h('input', {
+        type: typed[element.type],
+        inputmode: element.type === 'number_input' ? 'decimal' : null,
+        ...shared,
+      })
+  node.value = held(element, surface) ?? ''
+  return node
+}
+
+/** A control in a section or actions block: using it tells the app. */
+export function controlNode(element, block, surface) {
+  if (element.type === 'button') return button(element, block, surface)
+  if (element.type === 'radio_buttons' || element.type === 'checkboxes') {
+    return choices(element, block, surface, (value, node) => {
+      surface.values?.set(element.action_id, value)
+      act(node, element, block, surface, value)
+    })
+  }
+  if (element.type in typed) {
+    return field(element, block, surface, () => {}, {
+      onchange: ({ target }) => act(target, element, block, surface, target.value),
+    })
+  }
+  const node = menu(element, block, surface, {
+    onchange: async () => {
+      const { value } = node
+      if (element.type === 'overflow') node.value = ''
+      else surface.values?.set(element.action_id, value)
+      if (value) await act(node, element, block, surface, value)
+    },
+  })
+  return node
+}
+
+/** An element of an input block: it only holds a value until the modal is submitted. */
+export function inputNode(element, block, surface, { id, describedBy }) {
+  const props = { id, 'aria-describedby': describedBy, 'aria-invalid': describedBy ? 'true' : null }
+  const keep = (value) => surface.values?.set(element.action_id, value === '' ? null : value)
+  if (element.type === 'radio_buttons' || element.type === 'checkboxes') {
+    return choices(element, block, surface, keep, props)
+  }
+  if (element.type in typed) return field(element, block, surface, keep, props)
+  const node = menu(element, block, surface, { ...props, onchange: () => keep(node.value) })
+  return node
+}

@@ -1,0 +1,122 @@
+/** Views of type `modal`: one dialog that shows the topmost of the stack. */
+import { control } from './api.js'
+import { blocksNode } from './blocks.js'
+import { clear, h } from './dom.js'
+import { icon } from './icons.js'
+import { plainOf } from './text.js'
+
+export function createModals(store, say) {
+  let dialog = null
+  let shown = null
+  let me = ''
+  /** What was typed, by view: an update of the view keeps it, as Slack does for the same block and action. */
+  const typed = new Map()
+
+  const close = () => control('closeView', { userId: store.look.me, viewId: shown.id }).catch(say)
+
+  const submit = async (event) => {
+    event.preventDefault()
+    const view = shown
+    const button = event.submitter ?? dialog.querySelector('[type=submit]')
+    if (button?.getAttribute('aria-busy') === 'true') return
+    button?.setAttribute('aria-busy', 'true')
+    try {
+      await control('submitView', {
+        userId: store.look.me,
+        viewId: view.id,
+        values: Object.fromEntries(typed.get(view.id) ?? []),
+      })
+    } catch (error) {
+      say(error)
+    } finally {
+      button?.removeAttribute('aria-busy')
+    }
+  }
+
+  const draw = (view) => {
+    if (!typed.has(view.id)) typed.set(view.id, new Map())
+    const values = typed.get(view.id)
+    const complaint = (actionId) =>
+      store.complaintsOn(view.id).find((entry) => entry.actionId === actionId)?.text
+    const surface = {
+      store,
+      values,
+      errors: view.errors,
+      complaint,
+      press: async (element, block, value) => {
+        await control('press', {
+          userId: store.look.me,
+          viewId: view.id,
+          actionId: element.action_id,
+          blockId: block.block_id,
+          value,
+          values: Object.fromEntries(values),
+        }).catch(say)
+      },
+    }
+    const focused = document.activeElement?.dataset?.focus
+    clear(
+      dialog,
+      h(
+        'form',
+        { novalidate: true, onsubmit: submit },
+        h(
+          'header',
+          null,
+          h('h2', { id: 'modal-title' }, plainOf(view.title)),
+          h(
+            'button',
+            { type: 'button', class: 'icon', 'aria-label': 'Close', onclick: close },
+            icon('close'),
+          ),
+        ),
+        h(
+          'div',
+          { class: 'dialog-body' },
+          view.complaint
+            ? h('p', { class: 'error', role: 'alert' }, icon('warning'), ` ${view.complaint}`)
+            : null,
+          blocksNode(view.blocks, surface),
+        ),
+        h(
+          'div',
+          { class: 'dialog-buttons' },
+          h('button', { type: 'button', class: 'control', onclick: close }, plainOf(view.close) || 'Cancel'),
+          view.submit
+            ? h('button', { type: 'submit', class: 'control primary' }, plainOf(view.submit))
+            : null,
+        ),
+      ),
+    )
+    const wrong = dialog.querySelector('.wrong input, .wrong textarea, .wrong select')
+    const again = focused ? dialog.querySelector(`[data-focus="${CSS.escape(focused)}"]`) : null
+    const first = dialog.querySelector('.dialog-body :is(input, textarea, select, button)')
+    ;(wrong ?? again ?? first ?? dialog.querySelector('[type=submit], .dialog-buttons button'))?.focus()
+  }
+
+  return () => {
+    const view = store.modals().at(-1) ?? null
+    if (view === shown && me === store.look.me) return
+    shown = view
+    me = store.look.me
+    if (!view) {
+      dialog?.close()
+      dialog?.remove()
+      dialog = null
+      return
+    }
+    if (!dialog) {
+      dialog = h('dialog', {
+        class: 'modal',
+        'aria-labelledby': 'modal-title',
+        oncancel: (event) => {
+          event.preventDefault()
+          close()
+        },
+      })
+      document.body.append(dialog)
+      dialog.showModal()
+    }
+    draw(view)
+  }
+}

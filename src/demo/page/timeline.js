@@ -1,0 +1,84 @@
+/** A scrolling list of messages that stays at its end while one looks at the end. */
+import { h, syncList } from './dom.js'
+import { dayOf, messageNode } from './message.js'
+
+const groupSeconds = 300
+
+export function createTimeline(store, say, { inThread }) {
+  const list = h('ol', { class: 'messages', role: 'log', tabindex: 0 })
+  const jump = h(
+    'button',
+    { type: 'button', class: 'jump', hidden: true, onclick: () => toEnd() },
+    '↓ New messages',
+  )
+  const node = h('div', { class: 'timeline' }, list, jump)
+  let place = ''
+  let count = 0
+  let atEnd = true
+
+  const toEnd = () => {
+    list.scrollTop = list.scrollHeight
+    jump.hidden = true
+  }
+  list.addEventListener('scroll', () => {
+    atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40
+    if (atEnd) jump.hidden = true
+  })
+  // Pictures, and a narrower window, change the height after the fact.
+  new ResizeObserver(() => {
+    if (atEnd) toEnd()
+  }).observe(list)
+
+  const render = (channel, thread, label) => {
+    list.setAttribute('aria-label', label)
+    const now = `${store.look.me} ${channel} ${thread}`
+    const moved = now !== place
+    place = now
+    if (moved) atEnd = true
+    const entries = []
+    let before = null
+    for (const item of store.timeline(channel, thread)) {
+      const { message, whisper, source } = item
+      const day = dayOf(message.ts)
+      if (!before || dayOf(before.message.ts) !== day) {
+        entries.push({
+          key: `day ${day}`,
+          parts: [],
+          build: () => h('li', { class: 'day' }, h('span', null, day)),
+        })
+        before = null
+      }
+      const compact =
+        before !== null &&
+        before.message.user === message.user &&
+        before.whisper === whisper &&
+        Number(message.ts) - Number(before.message.ts) < groupSeconds
+      const complaints = store
+        .complaintsOn(message.ts)
+        .map((entry) => entry.actionId)
+        .join()
+      entries.push({
+        key: message.ts,
+        parts: [
+          source ?? message,
+          compact,
+          complaints,
+          store.people,
+          store.look.me,
+          store.look.highlight === message.ts,
+        ],
+        build: () => messageNode(item, { store, channel, compact, inThread, say }),
+      })
+      before = item
+    }
+    syncList(list, entries)
+    const grown = entries.length > count
+    count = entries.length
+    const highlighted = moved && store.look.highlight && list.querySelector('.highlight')
+    if (highlighted) highlighted.scrollIntoView({ block: 'center' })
+    else if (atEnd) toEnd()
+    else if (grown && !moved) jump.hidden = false
+  }
+
+  return { node, render }
+}

@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { extname } from 'node:path'
+import { readBody, sendJson } from './http.ts'
+import type { Manifest } from './manifest.ts'
+import type { State } from './state.ts'
+import type { Change, Json } from './types.ts'
+
+type Options = {
+  readonly state: State
+  /** What may be called at `POST /control/<name>`; a JSON array is the arguments, anything else the only one. */
+  // biome-ignore lint/suspicious/noExplicitAny: the functions differ; each is called with what the page sent.
+  readonly control: Readonly<Record<string, (...args: any[]) => unknown>>
+  readonly origin: () => string
+  readonly commands: Manifest['commands']
+  readonly socketCount: () => number
+  readonly viaHttp: () => boolean
+}
+
+const pageDir = new URL('../page/', import.meta.url)
+const mediaTypes: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+}
+const heartbeatMs = 15_000
+const security = {
+  'content-security-policy':
+    "default-src 'self'; img-src 'self' https: data:; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+}
+
+/** The page, its live updates, and the switches of the practice room. */
+export const createControlApi = (options: Options) => {
+  const { state } = options
+  const listeners = new Set<ServerResponse>()
+
+  const snapshot = (): Json => ({
+    team: state.seed.team,
+    app: state.seed.app,
+    commands: options.commands,
+    users: [...state.users.values()],
+    channels: [...state.channels.values()],
+    userGroups: [...state.userGroups.values()],
+    messages: Object.fromEntries(state.messages),
+    ephemerals: state.ephemerals,
+    complaints: state.complaints,
+    modals: Object.fromEntries(state.modals),
+    homes: Object.fromEntries(state.homes),
+    connection: { http: options.viaHttp(), sockets: options.socketCount() },
+  })
+
+  const tellAll = (change: Change) => {
+    if (change.kind === 'request') return
+    const line = `event: change\ndata: ${JSON.stringify(change)}\n\n`
+    for (const listener of listeners) listener.write(line)
+  }
+  state.changes.on('change', tellAll)
+  const heartbeat = setInterval(() => {
+    for (const listener of listeners) listener.write(': still here\n\n')
+  }, heartbeatMs).unref()
+
+  /** The whole state first, then every change, in one stream: so nothing falls between the two. */
+  const stream = (response: ServerResponse) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream', ...security })
+    response.write(`retry: 500\nevent: state\ndata: ${JSON.stringify(snapshot())}\n\n`)
+    listeners.add(response)
+    response.once('close', () => listeners.delete(response))
+  }
+
+  const file = async (response: ServerResponse, name: string) => {
+    const type = mediaTypes[extname(name)]
+    if (!type || !/^[\w-]+(\/[\w-]+)*\.\w+$/.test(name))
+      return sendJson(response, 404, { ok: false, error: 'not_found' })
+    try {
+      const content = await readFile(new URL(name, pageDir))
+      response.writeHead(200, { 'content-type': type, ...security })
+      response.end(content)
+    } catch {
+      sendJson(response, 404, { ok: false, error: 'not_found' })
+    }
+  }
+
+  const call = async (request: IncomingMessage, response: ServerResponse, name: string) => {
+    const method = Object.hasOwn(options.control, name) ? options.control[name] : undefined
+    if (!method) return sendJson(response, 404, { ok: false, error: 'unknown_control' })
+    try {
+      const body = await readBody(request)
+      const given: unknown = body === '' ? [] : JSON.parse(body)
+      const result = await method(...(Array.isArray(given) ? given : [given]))
+      sendJson(response, 200, { ok: true, ...(result === undefined ? {} : { result }) })
+    } catch (error) {
+      sendJson(response, 400, { ok: false, error: error instanceof Error ? error.message : String(error) })
+    }
+  }
+
+  /** Another site in the same browser must not press buttons here, nor reach us under a name of its own. */
+  const isOurs = (request: IncomingMessage): boolean => {
+    const allowed = [options.origin(), options.origin().replace('127.0.0.1', 'localhost')]
+    const { host, origin } = request.headers
+    return allowed.includes(`http://${host}`) && (origin === undefined || allowed.includes(origin))
+  }
+
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (!isOurs(request)) return sendJson(response, 403, { ok: false, error: 'forbidden' })
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    if (request.method === 'POST' && pathname.startsWith('/control/')) {
+      return call(request, response, pathname.slice('/control/'.length))
+    }
+    if (request.method !== 'GET') return sendJson(response, 405, { ok: false, error: 'method_not_allowed' })
+    if (pathname === '/control/events') return stream(response)
+    if (pathname === '/control/state') return sendJson(response, 200, snapshot())
+    if (pathname.startsWith('/page/')) return file(response, pathname.slice('/page/'.length))
+    if (pathname === '/' || pathname.startsWith('/archives/')) return file(response, 'index.html')
+    sendJson(response, 404, { ok: false, error: 'not_found' })
+  }
+
+  const close = () => {
+    clearInterval(heartbeat)
+    for (const listener of listeners) listener.destroy()
+    listeners.clear()
+  }
+
+  return { handle, close }
+}

@@ -1,0 +1,336 @@
+import type { Delivered, EnvelopeType } from './delivery.ts'
+import { type Choice, clientSideErrors } from './elements.ts'
+import { actionOf, findControl, nameFor, userObject, valuesOf } from './payloads.ts'
+import { applyResponse, type ResponseContext, type ResponseUrls } from './responses.ts'
+import { slackbot } from './seed.ts'
+import type { State } from './state.ts'
+import { type Channel, type Json, type Message, SlackRefusal, type User, type View } from './types.ts'
+import { inPlaceOf, type Triggers, toView, type Views, viewPayload } from './views.ts'
+
+/** What one interaction led to, as far as Slack itself can see. */
+export type Outcome = {
+  /** The payload as it was delivered; absent when the client did not send anything. */
+  readonly payload?: Json
+  readonly delivered?: Delivered
+  /** Acknowledged in time. */
+  readonly acked: boolean
+  /** What Slack told the user in the app's place. */
+  readonly complaint?: string
+  /** Milliseconds until the ack or the complaint. */
+  readonly ms: number
+}
+
+export type SlashCommand = {
+  readonly userId: string
+  readonly channelId: string
+  /** What follows the command. */
+  readonly text?: string
+  /** `/pg` if absent. */
+  readonly command?: string
+}
+
+export type Press = {
+  readonly userId: string
+  readonly actionId: string
+  /** The message, public or private, and its channel; or else a view. */
+  readonly channelId?: string
+  readonly messageTs?: string
+  readonly viewId?: string
+  /** Only needed when the action id stands in several blocks. */
+  readonly blockId?: string
+  /** For a menu: the chosen option's value. For a button: overrides its value (a hand-made press). */
+  readonly value?: string
+  /** In a view: what its inputs hold, by action id. */
+  readonly values?: Readonly<Record<string, Choice>>
+}
+
+export type ViewSubmission = {
+  readonly userId: string
+  /** The topmost view if absent. */
+  readonly viewId?: string
+  /** What was typed and chosen, by action id; what is absent keeps its initial value. */
+  readonly values?: Readonly<Record<string, Choice>>
+}
+
+const trouble = 'We had some trouble connecting. Try again?'
+
+type Dependencies = {
+  readonly state: State
+  readonly views: Views
+  readonly triggers: Triggers
+  readonly responseUrls: ResponseUrls
+  readonly deliver: (type: EnvelopeType, payload: Json) => Promise<Delivered>
+  readonly verificationToken: string
+}
+
+/** What people do with the app, delivered in the payloads of https://docs.slack.dev/reference/interaction-payloads */
+export const createInteractions = (deps: Dependencies) => {
+  const { state, views, triggers, responseUrls, deliver } = deps
+  const { team, app } = state.seed
+
+  const userOf = (id: string): User => {
+    const user = state.users.get(id)
+    if (!user) throw new Error(`no user ${id} in this workspace`)
+    return user
+  }
+  const channelOf = (id: string): Channel => {
+    const channel = state.channels.get(id)
+    if (!channel) throw new Error(`no channel ${id} in this workspace`)
+    return channel
+  }
+  const common = (user: User): Json => ({
+    user: userObject(user),
+    api_app_id: app.id,
+    token: deps.verificationToken,
+    trigger_id: triggers.issue(user.id),
+    team: { id: team.id, domain: team.domain },
+    enterprise: null,
+    is_enterprise_install: false,
+  })
+
+  const timed = async (
+    type: EnvelopeType,
+    payload: Json,
+  ): Promise<Outcome & { readonly delivered: Delivered }> => {
+    const start = performance.now()
+    const delivered = await deliver(type, payload)
+    return { payload, delivered, acked: delivered.acked, ms: performance.now() - start }
+  }
+
+  /** An ack may carry an answer. It does not count as a use of the `response_url`. */
+  const answerFromAck = (context: ResponseContext, delivered: Delivered): Json | undefined => {
+    if (!delivered.acked || delivered.body === undefined) return undefined
+    const answer = typeof delivered.body === 'string' ? { text: delivered.body } : delivered.body
+    const silent = !answer.text && !answer.blocks
+    if (!silent) applyResponse(state, context, answer)
+    return answer
+  }
+
+  const slashCommand = async (given: SlashCommand): Promise<Outcome> => {
+    const user = userOf(given.userId)
+    const channel = channelOf(given.channelId)
+    const command = given.command ?? '/pg'
+    const context = { user: user.id, channel: channel.id }
+    const payload = {
+      token: deps.verificationToken,
+      team_id: team.id,
+      team_domain: team.domain,
+      channel_id: channel.id,
+      channel_name: nameFor(channel),
+      user_id: user.id,
+      user_name: user.name,
+      command,
+      text: given.text ?? '',
+      api_app_id: app.id,
+      is_enterprise_install: 'false',
+      response_url: responseUrls.issue('commands', context),
+      trigger_id: triggers.issue(user.id),
+    }
+    const outcome = await timed('slash_commands', payload)
+    const complain = (error: string): Outcome => {
+      const complaint = `${command} failed with the error "${error}"`
+      state.whisper({ channel: channel.id, to: user.id, from: slackbot, text: complaint })
+      return { ...outcome, complaint }
+    }
+    if (!outcome.delivered.acked) return complain(outcome.delivered.error)
+    const body = outcome.delivered.body
+    // An ack that speaks to the channel shows there what was typed, too.
+    if (typeof body === 'object' && body.response_type === 'in_channel') {
+      state.post({ channel: channel.id, user: user.id, text: `${command} ${given.text ?? ''}`.trim() })
+    }
+    try {
+      answerFromAck(context, outcome.delivered)
+    } catch (error) {
+      if (error instanceof SlackRefusal) return complain('invalid_command_response')
+      throw error
+    }
+    return outcome
+  }
+
+  const sendPress = async (
+    payload: Json,
+    context: ResponseContext | undefined,
+    mark: { ts?: string; view?: string },
+  ) => {
+    const action = (payload.actions as readonly Json[])[0]
+    const complaint = {
+      user: (payload.user as Json).id as string,
+      ...(context ? { channel: context.channel } : {}),
+      ...mark,
+      actionId: String(action?.action_id),
+      text: trouble,
+    }
+    state.setComplaint(complaint, true)
+    const outcome = await timed('interactive', payload)
+    if (!outcome.delivered.acked) {
+      state.setComplaint(complaint)
+      return { ...outcome, complaint: trouble }
+    }
+    if (context) answerFromAck(context, outcome.delivered)
+    return outcome
+  }
+
+  const pressInView = (user: User, view: View, press: Press): Promise<Outcome> => {
+    const control = findControl(view.blocks, press, `view ${view.id}`)
+    return sendPress(
+      {
+        type: 'block_actions',
+        ...common(user),
+        container: { type: 'view', view_id: view.id },
+        view: viewPayload(state, view, valuesOf(view.blocks, press.values)),
+        actions: [actionOf(control, press.value, state.nextTs())],
+      },
+      undefined,
+      { view: view.id },
+    )
+  }
+
+  const pressInMessage = (user: User, channel: Channel, ts: string, press: Press): Promise<Outcome> => {
+    const message = state.find(channel.id, ts)
+    const whisper = state.findEphemeral(channel.id, ts)
+    const shown: Message | typeof whisper = message ?? whisper
+    if (!shown) throw new Error(`no message ${ts} in ${channel.id}`)
+    const control = findControl(shown.blocks ?? [], press, `message ${ts}`)
+    const ephemeral = message === undefined
+    const context = { user: user.id, channel: channel.id, origin: { ts, ephemeral } }
+    return sendPress(
+      {
+        type: 'block_actions',
+        ...common(user),
+        container: {
+          type: 'message',
+          message_ts: ts,
+          channel_id: channel.id,
+          is_ephemeral: ephemeral,
+          ...(shown.thread_ts && shown.thread_ts !== ts ? { thread_ts: shown.thread_ts } : {}),
+        },
+        channel: { id: channel.id, name: nameFor(channel) },
+        // A private message's content is not sent back to the app.
+        ...(message ? { message } : {}),
+        state: { values: valuesOf(shown.blocks ?? [], press.values) },
+        response_url: responseUrls.issue('actions', context),
+        actions: [actionOf(control, press.value, state.nextTs())],
+      },
+      context,
+      { ts },
+    )
+  }
+
+  const press = async (given: Press): Promise<Outcome> => {
+    const user = userOf(given.userId)
+    if (given.viewId) {
+      const view = views.find((entry) => entry.id === given.viewId)
+      if (!view) throw new Error(`no view ${given.viewId}`)
+      return pressInView(user, view, given)
+    }
+    return pressInMessage(user, channelOf(given.channelId ?? ''), given.messageTs ?? '', given)
+  }
+
+  const topView = (userId: string, viewId: string | undefined): View => {
+    const stack = views.stackOf(userId)
+    const view = viewId ? stack.find((entry) => entry.id === viewId) : stack.at(-1)
+    if (!view) throw new Error(`${userId} has no such modal open`)
+    return view
+  }
+
+  /** https://docs.slack.dev/surfaces/modals#handling_submissions */
+  const applySubmission = (view: View, answer: Json | string | undefined) => {
+    const { response_action: action, errors, view: next } = typeof answer === 'object' ? answer : ({} as Json)
+    if (action === undefined) return views.pop(view)
+    if (action === 'clear') return views.clear(view.user)
+    if (action === 'push') {
+      views.push(view.user, next)
+      return
+    }
+    if (action === 'update') {
+      const fresh = inPlaceOf(view, toView(state, view.user, next, 'modal'))
+      state.setModals(
+        view.user,
+        views.stackOf(view.user).map((entry) => (entry.id === view.id ? fresh : entry)),
+      )
+      return
+    }
+    const known = view.blocks.map((block) => block.block_id)
+    if (
+      action !== 'errors' ||
+      typeof errors !== 'object' ||
+      errors === null ||
+      !Object.keys(errors).every((id) => known.includes(id))
+    ) {
+      throw new SlackRefusal('invalid_response_action')
+    }
+    views.annotate(view, { errors: errors as Record<string, string> })
+  }
+
+  const submitView = async (given: ViewSubmission): Promise<Outcome> => {
+    const user = userOf(given.userId)
+    const view = topView(user.id, given.viewId)
+    const values = valuesOf(view.blocks, given.values)
+    const errors = clientSideErrors(view.blocks, values)
+    views.annotate(view, {})
+    if (Object.keys(errors).length > 0) {
+      views.annotate(view, { errors })
+      return { acked: false, ms: 0 }
+    }
+    const outcome = await timed('interactive', {
+      type: 'view_submission',
+      ...common(user),
+      view: viewPayload(state, view, values),
+      response_urls: [],
+    })
+    try {
+      if (!outcome.delivered.acked) throw new SlackRefusal(outcome.delivered.error)
+      applySubmission(view, outcome.delivered.body)
+      return outcome
+    } catch (error) {
+      if (!(error instanceof SlackRefusal)) throw error
+      views.annotate(view, { complaint: trouble })
+      return { ...outcome, complaint: trouble }
+    }
+  }
+
+  /** The app hears of it only when it asked to (`notify_on_close`). */
+  const closeView = async (given: {
+    readonly userId: string
+    readonly viewId?: string
+  }): Promise<Outcome> => {
+    const user = userOf(given.userId)
+    const view = topView(user.id, given.viewId)
+    if (view.clear_on_close) views.clear(user.id)
+    else views.pop(view)
+    if (!view.notify_on_close) return { acked: true, ms: 0 }
+    const { trigger_id: _none, ...rest } = common(user)
+    return timed('interactive', {
+      type: 'view_closed',
+      ...rest,
+      view: viewPayload(state, view, valuesOf(view.blocks)),
+      is_cleared: view.clear_on_close,
+    })
+  }
+
+  /** An event the app subscribed to: https://docs.slack.dev/apis/events-api */
+  const sendEvent = (event: Json): Promise<Outcome> =>
+    timed('events_api', {
+      token: deps.verificationToken,
+      team_id: team.id,
+      api_app_id: app.id,
+      event: { ...event, event_ts: state.nextTs() },
+      type: 'event_callback',
+      event_id: `Ev${state.nextTs().replace('.', '')}`,
+      event_time: Math.floor(state.now() / 1000),
+      authorizations: [
+        {
+          enterprise_id: null,
+          team_id: team.id,
+          user_id: app.botUserId,
+          is_bot: true,
+          is_enterprise_install: false,
+        },
+      ],
+      is_ext_shared_channel: false,
+    })
+
+  return { slashCommand, press, submitView, closeView, sendEvent }
+}
+
+export type Interactions = ReturnType<typeof createInteractions>

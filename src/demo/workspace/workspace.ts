@@ -1,0 +1,304 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createControlApi } from './control.ts'
+import {
+  createHttpDelivery,
+  type Delivered,
+  type EnvelopeType,
+  type HttpOverrides,
+  type HttpTarget,
+} from './delivery.ts'
+import { createDirectory } from './directory.ts'
+import { createFaults, type Fault } from './faults.ts'
+import { readBody, sendJson } from './http.ts'
+import { createInteractions } from './interactions.ts'
+import { type Manifest, readManifest } from './manifest.ts'
+import { createResponseUrls } from './responses.ts'
+import { demoTeam } from './seed.ts'
+import { createSockets } from './sockets.ts'
+import { createState } from './state.ts'
+import { transcriptOf } from './transcript.ts'
+import type { Change, Ephemeral, Json, LoggedRequest, Message, Seed, View } from './types.ts'
+import { createTriggers, createViews } from './views.ts'
+import { createWaitFor } from './wait.ts'
+import { createWebApi, type Tokens } from './webapi.ts'
+
+const host = '127.0.0.1'
+
+/** Everything this emulator's methods can ask for: granted when there is neither a list nor a manifest. */
+export const everyScope: readonly string[] = [
+  'commands',
+  'chat:write',
+  'users:read',
+  'usergroups:read',
+  'channels:read',
+  'groups:read',
+  'im:read',
+  'channels:history',
+  'groups:history',
+  'im:history',
+  'im:write',
+]
+
+export type WorkspaceOptions = {
+  readonly seed?: Seed
+  /** 0 (the default) takes a free one. Loopback only, always. */
+  readonly port?: number
+  readonly tokens?: Partial<Tokens>
+  readonly signingSecret?: string
+  /** What the app was granted; the manifest's scopes if absent. */
+  readonly scopes?: readonly string[]
+  /** Given, payloads go to this address by signed HTTP; else over socket mode. */
+  readonly requestUrl?: string
+  /** Events the app subscribed to, as in the manifest: `app_home_opened`, … */
+  readonly events?: readonly string[]
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+  /** Milliseconds; Slack's own values if absent. */
+  readonly timing?: {
+    readonly ackMs?: number
+    readonly triggerMs?: number
+    readonly responseUrlMs?: number
+    readonly pingMs?: number
+  }
+  /** Decides the commands the page completes, and scopes and events where they are not given. Ours if absent. */
+  readonly manifest?: Manifest
+}
+
+export type RawDelivery = {
+  readonly type: EnvelopeType
+  readonly payload: Json
+  /** As the app is configured if absent. */
+  readonly via?: 'socket' | 'http'
+  readonly envelopeId?: string
+  readonly http?: HttpOverrides
+}
+
+export type Workspace = Awaited<ReturnType<typeof createWorkspace>>
+
+/** A local Slack workspace. Everything it opened is gone after `close()`. */
+export const createWorkspace = async (options: WorkspaceOptions = {}) => {
+  const now = options.now ?? Date.now
+  const ackMs = options.timing?.ackMs ?? 3000
+  const tokens: Tokens = { bot: 'xoxb-practice-room', app: 'xapp-practice-room', ...options.tokens }
+  const signingSecret = options.signingSecret ?? 'practice-room-signing-secret'
+  const manifest = options.manifest ?? (await readManifest())
+  const scopes = new Set(options.scopes ?? manifest?.scopes ?? everyScope)
+  const subscriptions = new Set(options.events ?? manifest?.events ?? [])
+  let requestUrl = options.requestUrl
+  let duplicates = 0
+  let base = ''
+  const baseUrl = () => base
+
+  const state = createState(options.seed ?? demoTeam, now)
+  const views = createViews(state)
+  const triggers = createTriggers(state, options.timing?.triggerMs ?? 3000)
+  const faults = createFaults()
+  const responseUrls = createResponseUrls(state, {
+    baseUrl,
+    uses: 5,
+    ttlMs: options.timing?.responseUrlMs ?? 30 * 60_000,
+  })
+  const sockets = createSockets({
+    appId: state.seed.app.id,
+    ackMs,
+    pingMs: options.timing?.pingMs ?? 5000,
+    onChange: (open) => state.tell({ kind: 'sockets', open }),
+  })
+  const http = createHttpDelivery({ ackMs, now })
+  const target = (): HttpTarget | undefined => (requestUrl ? { url: requestUrl, signingSecret } : undefined)
+
+  const sendOnce = (type: EnvelopeType, payload: Json): Promise<Delivered> => {
+    const url = target()
+    return url ? http.send(url, type, payload) : sockets.send(type, payload)
+  }
+  const deliver = async (type: EnvelopeType, payload: Json): Promise<Delivered> => {
+    if (duplicates === 0) return sendOnce(type, payload)
+    duplicates -= 1
+    const [first] = await Promise.all([sendOnce(type, payload), sendOnce(type, payload)])
+    return first
+  }
+  const interactions = createInteractions({
+    state,
+    views,
+    triggers,
+    responseUrls,
+    deliver,
+    verificationToken: 'practice-room-verification-token',
+  })
+
+  const webApi = createWebApi(() => ({ state, views, triggers, sockets, scopes, tokens, baseUrl }), faults)
+
+  const responseUrlCall = async (request: IncomingMessage, response: ServerResponse, path: string) => {
+    const body = await readBody(request)
+    let args: Json
+    try {
+      args = JSON.parse(body) as Json
+    } catch {
+      return sendJson(response, 400, { ok: false, error: 'invalid_payload' })
+    }
+    await faults.respond(
+      'response_url',
+      response,
+      () => responseUrls.use(path, args),
+      (answer) =>
+        state.log({ method: 'response_url', args, at: now(), ...(answer ? { response: answer } : {}) }),
+    )
+  }
+
+  /** A message typed by a person. */
+  const say = (given: {
+    readonly userId: string
+    readonly channelId: string
+    readonly text: string
+    readonly threadTs?: string
+  }): Message => {
+    const message = state.post({
+      channel: given.channelId,
+      user: given.userId,
+      text: given.text,
+      ...(given.threadTs ? { threadTs: given.threadTs } : {}),
+    })
+    const kind = state.channels.get(given.channelId)?.kind
+    if (subscriptions.has(kind === 'im' ? 'message.im' : 'message.channels')) {
+      void interactions.sendEvent({
+        ...message,
+        channel: given.channelId,
+        channel_type: kind === 'im' ? 'im' : 'channel',
+      })
+    }
+    return message
+  }
+
+  const openHome = async (userId: string): Promise<void> => {
+    if (!subscriptions.has('app_home_opened')) return
+    const view = state.homes.get(userId)
+    await interactions.sendEvent({
+      type: 'app_home_opened',
+      user: userId,
+      channel: state.openIm(userId).id,
+      tab: 'home',
+      ...(view ? { view: { id: view.id, type: 'home', hash: view.hash } } : {}),
+    })
+  }
+
+  const control = {
+    ...interactions,
+    ...createDirectory(state),
+    say,
+    openHome,
+    fault: (fault: Fault) => faults.add(fault),
+    clearFaults: () => faults.clear(),
+    faults: () => faults.list(),
+    disconnectSockets: () => sockets.disconnect(),
+    refreshSockets: sockets.refresh,
+    /** The next payload comes twice, as after a hiccup of the network. */
+    duplicateNext: (times = 1) => {
+      duplicates += times
+    },
+  }
+
+  const api = createControlApi({
+    state,
+    control,
+    origin: baseUrl,
+    commands: manifest?.commands ?? [
+      { command: '/pg', description: 'Ask about PostgreSQL', usageHint: 'help' },
+    ],
+    socketCount: sockets.count,
+    viaHttp: () => requestUrl !== undefined,
+  })
+
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const path = new URL(request.url ?? '/', 'http://localhost').pathname
+    if (path.startsWith('/api/')) return webApi(request, response, path.slice('/api/'.length))
+    if (/^\/(commands|actions)\//.test(path) && request.method === 'POST')
+      return responseUrlCall(request, response, path)
+    return api.handle(request, response)
+  }
+
+  const server = createServer((request, response) => {
+    handle(request, response).catch((error: unknown) => {
+      if (!response.headersSent)
+        sendJson(response, 500, { ok: false, error: error instanceof Error ? error.message : 'fatal_error' })
+      else response.destroy()
+    })
+  })
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy())
+    if (request.url?.startsWith('/link/')) sockets.upgrade(request, socket, head)
+    else socket.destroy()
+  })
+  server.listen(options.port ?? 0, host)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  base = `http://${host}:${port}`
+
+  const messages = (channelId: string): readonly Message[] => state.messagesIn(channelId)
+
+  const workspace = {
+    ...control,
+    url: base,
+    port,
+    seed: state.seed,
+    tokens,
+    signingSecret,
+    /** What the app is started with. */
+    env: {
+      SLACK_API_URL: `${base}/api/`,
+      SLACK_BOT_TOKEN: tokens.bot,
+      SLACK_APP_TOKEN: tokens.app,
+      SLACK_SIGNING_SECRET: signingSecret,
+    },
+    /** Turns to signed HTTP (an address) or back to socket mode (`undefined`). */
+    setRequestUrl: (url: string | undefined) => {
+      requestUrl = url
+    },
+    setScopes: (names: readonly string[]) => {
+      scopes.clear()
+      for (const name of names) scopes.add(name)
+    },
+    /** Everything in the channel, replies included, oldest first. */
+    messages,
+    /** The parent and its replies. */
+    thread: (channelId: string, ts: string): readonly Message[] =>
+      messages(channelId).filter((message) => message.ts === ts || message.thread_ts === ts),
+    ephemerals: (userId: string, channelId?: string): readonly Ephemeral[] =>
+      state.ephemerals.filter((entry) => entry.to === userId && (!channelId || entry.channel === channelId)),
+    complaints: (userId: string) => state.complaints.filter((entry) => entry.user === userId),
+    modal: (userId: string): View | undefined => views.stackOf(userId).at(-1),
+    home: (userId: string): View | undefined => state.homes.get(userId),
+    dms: (userId: string): readonly Message[] => messages(`D${userId.slice(1)}`),
+    sockets: sockets.count,
+    /** What the app called, oldest first; those of one method if named. */
+    requests: (method?: string): readonly LoggedRequest[] =>
+      state.requests.filter((request) => method === undefined || request.method === method),
+    onChange: (listener: (change: Change) => void): (() => void) => {
+      state.changes.on('change', listener)
+      return () => state.changes.off('change', listener)
+    },
+    /** A hand-made delivery: forged signatures, old timestamps, foreign payloads, the same envelope again. */
+    sendRaw: (raw: RawDelivery): Promise<Delivered> => {
+      const url = target()
+      if (raw.via === 'socket' || (!raw.via && !url))
+        return sockets.send(raw.type, raw.payload, raw.envelopeId)
+      if (!url) throw new Error('the app has no request URL')
+      return http.send(url, raw.type, raw.payload, raw.http)
+    },
+    /** What everybody sees, as text: for people and for failed tests. */
+    transcript: () => transcriptOf(state),
+    waitFor: createWaitFor(state),
+    close: async (): Promise<void> => {
+      api.close()
+      faults.clear()
+      http.close()
+      sockets.close()
+      state.changes.removeAllListeners()
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeAllConnections()
+      await closed
+    },
+  }
+  return workspace
+}

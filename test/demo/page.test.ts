@@ -1,0 +1,208 @@
+import { existsSync } from 'node:fs'
+import type { App } from '@slack/bolt'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { createWorkspace, everyScope, type Workspace } from '../../src/demo/workspace/index.ts'
+import { startBolt } from './bolt.ts'
+
+const pageModule = (name: string) => import(new URL(`../../src/demo/page/${name}`, import.meta.url).href)
+
+test.each([
+  [
+    'help | sessions | session PID',
+    ['/pg help', '/pg sessions', '/pg session PID'],
+    ['/pg help', '/pg sessions', '/pg session '],
+  ],
+  ['help · cancel PID [reason]', ['/pg help', '/pg cancel PID [reason]'], ['/pg help', '/pg cancel ']],
+  ['[help|sessions] ', ['/pg help', '/pg sessions'], ['/pg help', '/pg sessions']],
+])('completion from the usage hint %s', async (usageHint, labels, texts) => {
+  const { choicesOf } = await pageModule('composer.js')
+  const choices: { label: string; text: string }[] = choicesOf({ command: '/pg', usageHint })
+  expect(choices.map((choice) => choice.label)).toEqual(labels)
+  expect(choices.map((choice) => choice.text)).toEqual(texts)
+})
+
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
+const channel = 'C0INCIDENTS'
+const card = [
+  {
+    type: 'section',
+    text: { type: 'mrkdwn', text: '*4711* blocks <@U0DANA>, not &lt;!channel&gt;, but <!here>' },
+  },
+  {
+    type: 'rich_text',
+    elements: [
+      {
+        type: 'rich_text_preformatted',
+        elements: [{ type: 'text', text: '<img src=x onerror="window.hit=1"> & \'*x*\'' }],
+      },
+    ],
+  },
+  {
+    type: 'actions',
+    elements: [
+      {
+        type: 'button',
+        action_id: 'approve_terminate',
+        value: 'p1',
+        style: 'danger',
+        text: { type: 'plain_text', text: 'Approve' },
+        confirm: {
+          title: { type: 'plain_text', text: 'Terminate 4711?' },
+          text: { type: 'mrkdwn', text: 'It is *rolled back*.' },
+          confirm: { type: 'plain_text', text: 'Terminate' },
+          deny: { type: 'plain_text', text: 'Not now' },
+        },
+      },
+    ],
+  },
+]
+const listeners = (app: App) => {
+  app.command('/pg', async ({ ack, respond, client, command }) => {
+    await ack()
+    if (command.text !== 'why') return void (await respond(`private ${command.text}`))
+    await client.views.open({
+      trigger_id: command.trigger_id,
+      view: {
+        type: 'modal',
+        callback_id: 'why',
+        title: { type: 'plain_text', text: 'Why?' },
+        submit: { type: 'plain_text', text: 'Propose' },
+        blocks: [
+          {
+            type: 'input',
+            label: { type: 'plain_text', text: 'Reason' },
+            element: { type: 'plain_text_input', action_id: 'reason' },
+          },
+        ],
+      },
+    })
+  })
+  app.view('why', async ({ ack, client, view }) => {
+    await ack()
+    const [reason] = Object.values(view.state.values).map((block) => block.reason?.value)
+    await client.chat.postMessage({ channel, text: `because ${reason}` })
+  })
+  app.action('approve_terminate', async ({ ack, client, body }) => {
+    await ack()
+    if (body.type !== 'block_actions') return
+    const ts = body.message?.ts ?? ''
+    await client.chat.postMessage({ channel, thread_ts: ts, text: `approved by <@${body.user.id}>` })
+    await client.chat.update({ channel, ts, text: 'gone', blocks: [] })
+  })
+}
+
+describe.skipIf(!existsSync(executablePath))('the page, in a browser', () => {
+  let browser: Browser
+  let workspace: Workspace
+  let app: App
+  let page: Page
+  const problems: string[] = []
+  const closers: (() => Promise<unknown>)[] = []
+
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath,
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    })
+  })
+  afterAll(() => browser?.close())
+  afterEach(async () => {
+    for (const close of closers.splice(0).reverse()) await close()
+    expect(problems.splice(0)).toEqual([])
+  })
+
+  const open = async () => {
+    workspace = await createWorkspace({ scopes: everyScope, events: [] })
+    closers.push(workspace.close)
+    const running = await startBolt(workspace, 'socket', listeners)
+    closers.push(running.stop)
+    app = running.app
+    page = await browser.newPage({ locale: 'en-GB' })
+    closers.push(() => page.close())
+    page.on('console', (entry) => {
+      if (entry.type() === 'error') problems.push(entry.text())
+    })
+    page.on('pageerror', (error) => problems.push(String(error)))
+    await page.goto(workspace.url)
+    await page.getByRole('button', { name: 'incidents' }).click()
+  }
+
+  test('text means what it means in Slack, and nothing is HTML', async () => {
+    await open()
+    await app.client.chat.postMessage({ channel, text: 'card', blocks: card })
+    const body = page.locator('.message .body')
+    await body.waitFor()
+    expect(await body.locator('.ping').allTextContents()).toEqual(['@Dana', '@here'])
+    expect(await body.textContent()).toContain('not <!channel>, but')
+    expect(await body.locator('pre').textContent()).toBe('<img src=x onerror="window.hit=1"> & \'*x*\'')
+    expect(await body.locator('strong').first().textContent()).toBe('4711')
+    expect(await page.evaluate('window.hit')).toBeUndefined()
+  })
+
+  test('by keyboard alone: a command, a refusal of the dialog, an approval, the thread', async () => {
+    await open()
+    const composer = page.getByRole('combobox', { name: 'Message #incidents' })
+    await composer.press('/')
+    await composer.pressSequentially('pg sessions')
+    await composer.press('Enter')
+    await page.getByText('private sessions').waitFor()
+    await page.getByText('Only visible to you').waitFor()
+
+    await app.client.chat.postMessage({ channel, text: 'card', blocks: card })
+    const approve = page.getByRole('button', { name: 'Approve' })
+    await approve.press('Enter')
+    await page.getByRole('dialog', { name: 'Terminate 4711?' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    expect(workspace.messages(channel)[0]?.reply_count).toBeUndefined()
+
+    await page.getByLabel('Act as').selectOption('U0DANA')
+    expect(await page.getByText('Only visible to you').count()).toBe(0)
+    await approve.press('Enter')
+    await page.getByRole('button', { name: 'Terminate', exact: true }).press('Enter')
+    await page.getByText('(edited)').waitFor()
+    await page.getByRole('button', { name: /^1 reply/ }).press('Enter')
+    await page.locator('#thread').getByText('approved by @Dana').waitFor()
+    await page.keyboard.type('thank you')
+    await page.keyboard.press('Enter')
+    await workspace.waitFor(() => workspace.messages(channel).some((entry) => entry.text === 'thank you'))
+    await page.keyboard.press('Escape')
+    await page.locator('#thread').waitFor({ state: 'hidden' })
+  })
+
+  test('a modal asks, insists and is sent; a reload forgets nothing', async () => {
+    await open()
+    await page.getByLabel('Act as').selectOption('U0DEVI')
+    const composer = page.getByRole('combobox', { name: 'Message #incidents' })
+    await composer.fill('/pg why')
+    await composer.press('Enter')
+    const dialog = page.getByRole('dialog', { name: 'Why?' })
+    await dialog.waitFor()
+    await page.reload()
+    await dialog.waitFor()
+    expect(await page.getByLabel('Act as').inputValue()).toBe('U0DEVI')
+    await dialog.getByRole('button', { name: 'Propose' }).click()
+    await dialog.getByText('Please complete this required field.').waitFor()
+    await dialog.getByLabel('Reason').fill('forgotten psql')
+    await page.keyboard.press('Enter')
+    await page.getByText('because forgotten psql').waitFor()
+    expect(await dialog.count()).toBe(0)
+  })
+
+  test('a permalink leads to its message', async () => {
+    await open()
+    const { ts = '' } = await app.client.chat.postMessage({ channel, text: 'look here' })
+    const { permalink = '' } = await app.client.chat.getPermalink({ channel, message_ts: ts })
+    await page.goto(permalink)
+    expect(await page.locator('.message.highlight .body').textContent()).toBe('look here')
+  })
+})

@@ -42,8 +42,10 @@ export async function startApp(deps: {
   readonly slack: SlackSettings
   readonly log: Log
   readonly now?: () => number
+  /** Milliseconds between two posts in a channel; Slack's own limit if absent. */
+  readonly postGapMs?: number
 }): Promise<RunningApp> {
-  const { config, slack: settings, log, now = Date.now } = deps
+  const { config, slack: settings, log, now = Date.now, postGapMs } = deps
   const closers: { readonly name: string; readonly close: () => Promise<void> }[] = []
   const closing = (name: string, close: () => Promise<void>) => closers.push({ name, close })
   const stop = async () => {
@@ -69,7 +71,13 @@ export async function startApp(deps: {
     const watched = [...clusters.values()]
     await Promise.all(watched.map(({ cluster }) => cluster.start()))
 
-    const outbox = createOutbox({ messages: store.messages, poster: slack, log, now })
+    const outbox = createOutbox({
+      messages: store.messages,
+      poster: slack,
+      log,
+      now,
+      ...(postGapMs !== undefined && { gapMs: postGapMs }),
+    })
     closing('outbox', async () => {
       await Promise.race([outbox.empty(), pause(flushMs, undefined, { ref: false })])
       await outbox.stop()

@@ -255,4 +255,4 @@ const content = (view: View | string): Content =>
 
 /** A refusal in one kind sentence. */
 const refusalText = ({ reason, by }: Refusal): string =>
-  `Nothing was done: ${escapeText(reason)}${by ? ` by <@${by}>` : ''}.`
+  `Nothing was done: ${escapeText(reason).replace(/\.$/, '')}${by ? ` by <@${by}>` : ''}.`

@@ -1,0 +1,228 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { startTestServer, type TestServer } from '../support/postgres.ts'
+import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/room.ts'
+
+let server: TestServer
+let room: Room | undefined
+let shop: string
+
+beforeAll(async () => {
+  server = await startTestServer()
+  // An ordinary role: superusers' sessions are out of reach.
+  shop = await server.createRole('shop')
+  await server.admin.query(
+    'CREATE TABLE orders (id int PRIMARY KEY, state text); INSERT INTO orders SELECT n FROM generate_series(1, 9) AS n; GRANT ALL ON orders TO shop',
+  )
+})
+afterEach(async () => {
+  await room?.close()
+  await server.closeAll()
+})
+afterAll(() => server.stop())
+
+/** A session that is idle in its transaction, and `waiters` others that want the same row. */
+async function jam(waiters: number) {
+  const root = await server.open('checkout', shop)
+  await root.query('BEGIN')
+  await root.query("UPDATE orders SET state = 'paying' WHERE id = 1")
+  const victims = await Promise.all(Array.from({ length: waiters }, (_, n) => server.open(`web-${n}`, shop)))
+  const ends = victims.map((victim) =>
+    victim.start("UPDATE orders SET state = 'secret-literal' WHERE id = 1"),
+  )
+  await server.untilWaiting(...victims)
+  return { root, victims, ends }
+}
+
+describe.each(['socket', 'http'] as const)('over %s', (mode) => {
+  it('shows the jam, refuses a guest, and ends it when an approver presses', async () => {
+    room = await openRoom(server.marshalUrl, { mode })
+    const { root, ends } = await jam(3)
+    await room.start()
+
+    await room.type('U0RESP', 'sessions')
+    const answer = await room.line(/3 sessions wait behind 1 root/)
+    expect(answer.text).toContain(String(root.pid))
+    expect(wordsOf(answer)).not.toContain('secret-literal')
+
+    const card = await room.card('approve_terminate')
+    expect(hasButton(card, 'approve_cancel')).toBe(false)
+    expect(card.text).toMatch(/keeps 3 sessions waiting/)
+    expect(wordsOf(card)).toContain('Cancel has no effect on it')
+
+    expect((await room.press('U0GUEST', card, 'approve_terminate')).acked).toBe(true)
+    await room.whisper('U0GUEST', /guests may not use this/)
+    await room.press('U0RESP', card, 'approve_terminate')
+    await room.whisper('U0RESP', /not among those who may/)
+
+    await room.press('U0DANA', card, 'approve_terminate')
+    const done = await room.until(card.ts, /is gone after \d+ ms; 3 of 3 waiters moved on/)
+    expect(hasButton(done, 'approve_terminate')).toBe(false)
+    await Promise.all([root.ended, ...ends])
+
+    await room.line(new RegExp(`^Terminate ${root.pid} .* approved by <@U0DANA>: ${root.pid} is gone`))
+    const thread = await room.thread(card.ts, /is gone/)
+    expect(thread.map(({ text }) => text)).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/<@U0GUEST> was refused/),
+        expect.stringMatching(/<@U0RESP> was refused/),
+        expect.stringMatching(/<@U0DANA> approved \(1 of 1\)/),
+      ]),
+    )
+    await room.until(card.ts, /^Resolved/)
+  })
+
+  it('cancels a long statement that was asked for by hand, but not by the one who asked', async () => {
+    room = await openRoom(server.marshalUrl, { mode })
+    const slow = await server.open('reporting', shop)
+    const ended = slow.start('SELECT pg_sleep(600)')
+    await server.until("SELECT state = 'active' FROM pg_stat_activity WHERE pid = $1", [slow.pid])
+    await room.start()
+
+    await room.type('U0DANA', `cancel ${slow.pid} blocks the release`)
+    const card = await room.card('approve_cancel')
+    expect(wordsOf(card)).toContain('blocks the release')
+    await room.press('U0DANA', card, 'approve_cancel')
+    await room.whisper('U0DANA', /somebody else has to approve/)
+    await room.press('U0DEVI', card, 'approve_cancel')
+    await room.until(card.ts, /The statement of \d+ ended after \d+ ms/)
+    expect(await ended).toMatchObject({ code: '57014' })
+    await room.thread(card.ts, /ended after .*<@U0DANA>/)
+  })
+})
+
+describe('answers', () => {
+  it('are for all in a configured channel and private elsewhere; mistakes are always private', async () => {
+    room = await openRoom(server.marshalUrl)
+    await room.start()
+    await room.type('U0RESP', 'clusters')
+    await room.line(/orders/)
+    await room.type('U0RESP', 'sessions', 'C0RANDOM')
+    await room.whisper('U0RESP', /nobody waits/i)
+    expect(room.workspace.messages('C0RANDOM')).toEqual([])
+    const before = room.workspace.messages(channel).length
+    await room.type('U0RESP', 'sesions')
+    await room.whisper('U0RESP', /Did you mean `sessions`/)
+    await room.type('U0RESP', 'session 12x')
+    await room.whisper('U0RESP', /`12x` is not a PID/)
+    await room.type('U0RESP', 'cancel 999999 because')
+    await room.whisper('U0RESP', /there is no session 999999/)
+    expect(room.workspace.messages(channel)).toHaveLength(before)
+  })
+
+  it('explain a request that would have no effect', async () => {
+    room = await openRoom(server.marshalUrl)
+    const { root } = await jam(0)
+    await room.start()
+    await room.type('U0RESP', `cancel ${root.pid} it blocks`)
+    await room.whisper('U0RESP', /Cancel has no effect on it: no statement is running/)
+  })
+
+  it('show details of a card in private', async () => {
+    room = await openRoom(server.marshalUrl)
+    const { root } = await jam(1)
+    await room.start()
+    const card = await room.card('pg_details')
+    await room.press('U0RESP', card, 'pg_details')
+    const details = await room.whisper('U0RESP', new RegExp(`${root.pid}`))
+    expect(details).toContain('Idle in transaction')
+  })
+})
+
+describe('an approval', () => {
+  it('sends nothing when the session is not in the approved state any more', async () => {
+    room = await openRoom(server.marshalUrl)
+    const { root } = await jam(0)
+    await room.start()
+    await room.type('U0RESP', `terminate ${root.pid} forgotten`)
+    const card = await room.card('approve_terminate')
+    await root.query('COMMIT')
+    await root.query('BEGIN')
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /Nothing was sent: \d+ is not what was approved: its transaction ended/)
+    expect((await root.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
+  })
+
+  it('happens once, however many press', async () => {
+    room = await openRoom(server.marshalUrl)
+    const { root } = await jam(2)
+    await room.start()
+    const card = await room.card('approve_terminate')
+    const { press } = room
+    await Promise.all(
+      Array.from({ length: 12 }, (_, n) => press(n % 2 ? 'U0DANA' : 'U0DEVI', card, 'approve_terminate')),
+    )
+    await room.until(card.ts, /is gone/)
+    await root.ended
+    await room.workspace.waitFor(
+      () =>
+        ['U0DANA', 'U0DEVI']
+          .flatMap((user) => room?.workspace.ephemerals(user) ?? [])
+          .filter(({ text }) => /already decided: approved by <@U0D/.test(text)).length === 11,
+      { timeoutMs: 30_000, what: 'eleven refusals' },
+    )
+  })
+
+  it('is refused by a button that is damaged or foreign, and the refusal is written down', async () => {
+    room = await openRoom(server.marshalUrl)
+    await jam(1)
+    await room.start()
+    const card = await room.card('approve_terminate')
+    await room.workspace.press({
+      userId: 'U0DANA',
+      channelId: channel,
+      messageTs: card.ts,
+      actionId: 'approve_terminate',
+      value: '1; DROP',
+    })
+    await room.whisper('U0DANA', /damaged or not mine/)
+    await room.workspace.press({
+      userId: 'U0DEVI',
+      channelId: channel,
+      messageTs: card.ts,
+      actionId: 'approve_terminate',
+      value: '00000000-0000-4000-8000-000000000000',
+    })
+    await room.whisper('U0DEVI', /stands for nothing that I know of/)
+    expect(hasButton(await room.card('approve_terminate'), 'approve_terminate')).toBe(true)
+  })
+
+  it('can be denied, with a reason', async () => {
+    room = await openRoom(server.marshalUrl)
+    const { root } = await jam(1)
+    await room.start()
+    const card = await room.card('deny_terminate')
+    await room.press('U0DANA', card, 'deny_terminate')
+    await room.workspace.waitFor(() => room?.workspace.modal('U0DANA'))
+    await room.workspace.submitView({ userId: 'U0DANA', values: { reason: 'month end' } as never })
+    const denied = await room.until(card.ts, /denied by/)
+    expect(wordsOf(denied)).toContain('month end')
+    expect(hasButton(denied, 'approve_terminate')).toBe(false)
+    expect((await root.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
+  })
+
+  it('expires by itself, and can be offered again', async () => {
+    room = await openRoom(server.marshalUrl, { over: { approvals: { expireAfter: '2s' } } })
+    await jam(1)
+    await room.start()
+    const card = await room.card('approve_terminate')
+    const expired = await room.until(card.ts, /expired/)
+    expect(hasButton(expired, 'approve_terminate')).toBe(false)
+    await room.press('U0RESP', expired, 'pg_offer_again')
+    const again = await room.card('approve_terminate')
+    expect(again.ts).toBe(card.ts)
+  })
+
+  it('by too few people waits for more', async () => {
+    room = await openRoom(server.marshalUrl, { over: { approvals: { people: { terminate: 2 } } } })
+    const { root } = await jam(1)
+    await room.start()
+    const card = await room.card('approve_terminate')
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /approved by 1 of 2/)
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.whisper('U0DANA', /you approved it already/)
+    await room.press('U0DEVI', card, 'approve_terminate')
+    await room.until(card.ts, /is gone/)
+    await root.ended
+  })
+})

@@ -1,32 +1,42 @@
+import pg from 'pg'
+import type { Logger } from 'pino'
 import type { Action } from '../domain/action.ts'
 import type { LockGroup, Session, SessionKey, Snapshot } from '../domain/session.ts'
+import { createConnection } from './connection.ts'
+import { ClusterFailure, failureWith } from './errors.ts'
+import { createLockReader } from './lockReader.ts'
+import {
+  type ActivityRow,
+  activityRows,
+  areNamed,
+  type Facts,
+  factsFrom,
+  type Names,
+  namesFrom,
+  sessionFrom,
+  signalRows,
+  textRows,
+} from './rows.ts'
+import { type Statement, statements } from './statements.ts'
 
-/** Why a cluster could not be asked. `reason` is one sentence for people, told from the SQLSTATE. */
-export class ClusterFailure extends Error {
-  readonly reason: string
-  /** SQLSTATE, or the code of the socket error, or `DEADLINE`. */
-  readonly code: string
-  readonly retryable: boolean
-  constructor(reason: string, code: string, retryable: boolean, cause?: unknown) {
-    super(reason, { cause })
-    this.name = 'ClusterFailure'
-    this.reason = reason
-    this.code = code
-    this.retryable = retryable
-  }
-}
+export { ClusterFailure } from './errors.ts'
 
 /** What must still be true of the session for the signal to be sent; checked by the server in the same statement. */
 export type Guard = {
   readonly key: SessionKey
-  /** For a cancel: the very statement that was approved. Else the next one would die. */
+  /** For a cancel: the very statement that was approved. Else the next one would die. Null matches nothing. */
   readonly queryStart: string | null
-  /** For a terminate: the transaction that was approved. */
+  /** For a terminate: the transaction that was approved. Null: there was none, and there must be none now. */
   readonly xactStart: string | null
 }
 
-/** `sent`: what pg_cancel_backend or pg_terminate_backend returned. `changed`: the guard matched nothing. */
-export type SignalResult = { readonly kind: 'sent'; readonly returned: boolean; readonly sql: string } | { readonly kind: 'changed'; readonly sql: string }
+/**
+ * `sent`: what pg_cancel_backend or pg_terminate_backend returned. `changed`: the guard matched nothing, and nothing
+ * was sent. `sql` is the statement with its values, for the journal.
+ */
+export type SignalResult =
+  | { readonly kind: 'sent'; readonly returned: boolean; readonly sql: string }
+  | { readonly kind: 'changed'; readonly sql: string }
 
 /** One thing that is missing on the server, and the statement that grants it. */
 export type Lack = { readonly what: string; readonly remedy: string }
@@ -39,15 +49,242 @@ export type Cluster = {
   failure(): ClusterFailure | null
   /** One look at the server in three tiers; callers at the same time share one. Throws ClusterFailure. */
   snapshot(): Promise<Snapshot>
-  /** The same sessions with their (masked) statements filled in, in one query. Throws ClusterFailure. */
+  /**
+   * The same sessions with their (masked) statements filled in, in one query. A session that runs another statement by
+   * now, or is another one, keeps null. Throws ClusterFailure.
+   */
   withText(sessions: readonly Session[], maxLength?: number): Promise<Session[]>
   /** Reads sessions again by pid, on the connection that never touches the lock manager. Throws ClusterFailure. */
   look(pids: readonly number[]): Promise<Session[]>
   /** Every lock that one session holds or waits for. Throws ClusterFailure. */
   locksOf(pid: number): Promise<LockGroup[]>
-  /** Sends the signal in one guarded statement. Throws ClusterFailure (42501 when the server refuses). */
+  /**
+   * Sends the signal in one guarded statement. Throws ClusterFailure: 42501 when the server refuses. After any other
+   * code (DEADLINE, CONNECTION_LOST, 57P01, …) it is not known whether the signal was sent.
+   */
   signal(action: Action, guard: Guard): Promise<SignalResult>
   /** What the bot's role lacks here. Throws ClusterFailure. */
   lacks(): Promise<Lack[]>
   close(): Promise<void>
+}
+
+export type ClusterOptions = {
+  readonly name: string
+  readonly url: string
+  readonly log: Logger
+  /** Applied to every statement text before it leaves here. */
+  readonly maskText: (text: string) => string | null
+  /** Milliseconds since the epoch. */
+  readonly clock?: () => number
+  /** Milliseconds: for a new connection, for a look at the activity or a signal, and for the lock table. */
+  readonly deadlines?: { readonly connect?: number; readonly activity?: number; readonly locks?: number }
+}
+
+/** How long names of databases and roles, and what we are granted, are believed. */
+const factsLastMs = 60_000
+
+/**
+ * Two connections. One reads the activity and sends signals; it takes no lock that could wait, so it always answers.
+ * The other reads the lock table and shared catalogs and may stall while the server sorts out a pile of waiters.
+ */
+export function createCluster(options: ClusterOptions): Cluster {
+  const { name, url, maskText, clock = Date.now } = options
+  const log = options.log.child({ cluster: name })
+  const deadlines = { connect: 5_000, activity: 3_000, locks: 1_000, ...options.deadlines }
+
+  let facts: Facts | null = null
+  let factsAt = 0
+  let names: Names = { databases: new Map(), roles: new Map() }
+  const learn = async (query: (statement: Statement, values: readonly unknown[]) => Promise<unknown[]>) => {
+    facts = factsFrom(await query(statements.facts, []))
+    names = namesFrom(await query(statements.names, []))
+    factsAt = clock()
+    return facts
+  }
+
+  const activity = createConnection({
+    url,
+    log: log.child({ connection: 'activity' }),
+    connectMs: deadlines.connect,
+    deadlineMs: deadlines.activity,
+    onDeadline: 'drop',
+    // The server gives up first, so that a slow answer does not cost the connection.
+    settings: { statement_timeout: String(Math.ceil(deadlines.activity * 0.8)), lock_timeout: '100' },
+    prepare: async (query) => {
+      await learn(query)
+      // What a statement looks up at its first use comes from shared catalogs, and in a storm that may take seconds.
+      await query(statements.activity, [null])
+      await query(statements.text, [[], 0])
+      await query(statements.cancel, [0, null, null])
+      await query(statements.terminate, [0, null, null])
+    },
+  })
+  const locks = createConnection({
+    url,
+    log: log.child({ connection: 'locks' }),
+    connectMs: deadlines.connect,
+    deadlineMs: deadlines.locks,
+    onDeadline: 'wait',
+    settings: { statement_timeout: '5000', lock_timeout: '100' },
+  })
+  const lockReader = createLockReader(locks, deadlines.locks, clock)
+
+  /** Single flight; a failure leaves what was known. In a storm a shared catalog is not for the activity connection. */
+  let learning: Promise<unknown> | null = null
+  const learnAgain = (isCalm: boolean): Promise<unknown> => {
+    learning ??= learn(isCalm ? activity.query : locks.query)
+      .catch((error) => {
+        // Nobody may be waiting for it. A failure of the connection is told by the connection; this is a fault of ours.
+        if (!(error instanceof ClusterFailure)) log.error({ fault: error?.name }, 'facts could not be read')
+      })
+      .finally(() => {
+        learning = null
+      })
+    return learning
+  }
+
+  const readActivity = async (pids: readonly number[] | null): Promise<ActivityRow[]> => {
+    const rows = activityRows.parse(await activity.query(statements.activity, [pids]))
+    // A few rows do not tell how the server is.
+    if (!areNamed(rows, names)) await learnAgain(pids === null && isCalm(rows))
+    return rows
+  }
+  const isCalm = (rows: readonly ActivityRow[]) => rows.every((row) => row.wait_event !== 'LockManager')
+  const known = (): Facts => {
+    if (facts === null) throw activity.failure() ?? failureWith('CONNECTING')
+    return facts
+  }
+
+  const take = async (): Promise<Snapshot> => {
+    const rows = await readActivity(null)
+    const takenAt = clock()
+    const { version_num, in_recovery, max_connections, sees_others, is_superuser, datid } = known()
+    freeLocksConnection(rows)
+    // Who may not see a session is not told even what kind of process it is: a revoked grant shows at once.
+    const seesOthers = sees_others && rows.every((row) => row.backend_type !== null)
+    if (!seesOthers || takenAt - factsAt > factsLastMs) void learnAgain(isCalm(rows))
+
+    const own = new Set([activity.pid(), locks.pid()].filter((pid) => pid !== null))
+    const sessions = rows.filter((row) => !own.has(row.pid)).map((row) => sessionFrom(row, names))
+    return {
+      cluster: name,
+      takenAt,
+      server: {
+        versionNum: version_num,
+        inRecovery: in_recovery,
+        maxConnections: max_connections,
+        seesOthers,
+        isSuperuser: is_superuser,
+      },
+      sessions,
+      ownConnections: own.size,
+      locks: await lockReader.read(sessions, datid),
+    }
+  }
+
+  /**
+   * A late read may take its time, but only as long as somebody works on it: if the server says that our backend is
+   * gone or idle, twice in a row, the answer was lost on the way.
+   */
+  let idleLooks = 0
+  const freeLocksConnection = (rows: readonly ActivityRow[]) => {
+    const backend = rows.find((row) => row.pid === locks.pid())
+    const lost = lockReader.isLate() && locks.pid() !== null && backend?.state !== 'active'
+    idleLooks = lost ? idleLooks + 1 : 0
+    if (idleLooks >= 2) locks.drop(failureWith('DEADLINE'))
+  }
+
+  let flight: Promise<Snapshot> | null = null
+  return {
+    name,
+    start: async () => {
+      await Promise.all([activity.start(), locks.start()])
+    },
+    failure: activity.failure,
+    snapshot: () => {
+      flight ??= take().finally(() => {
+        flight = null
+      })
+      return flight
+    },
+    look: async (pids) => {
+      const rows = await readActivity(pids)
+      return rows.map((row) => sessionFrom(row, names))
+    },
+    withText: async (sessions, maxLength = 2_000) => {
+      if (sessions.length === 0) return []
+      const pids = sessions.map((session) => session.pid)
+      const rows = textRows.parse(await activity.query(statements.text, [pids, maxLength]))
+      const byPid = new Map(rows.map((row) => [row.pid, row]))
+      return sessions.map((session) => {
+        const row = byPid.get(session.pid)
+        const isSame = row?.backend_start === session.backendStart && row.query_start === session.queryStart
+        const isVisible = session.state !== null && row?.query
+        return { ...session, query: isSame && isVisible ? maskText(row.query ?? '') : null }
+      })
+    },
+    locksOf: async (pid) => lockReader.locksOf(pid, known().datid),
+    signal: async (action, { key, queryStart, xactStart }) => {
+      const statement = statements[action]
+      const values = [key.pid, key.backendStart, action === 'cancel' ? queryStart : xactStart]
+      const sql = withValues(statement.text, values)
+      // Without an identity nothing can match; an empty text would not even be a time.
+      if (key.backendStart === '') return { kind: 'changed', sql }
+      const [row] = signalRows.parse(await activity.query(statement, values))
+      const result: SignalResult = row
+        ? { kind: 'sent', returned: row.returned, sql }
+        : { kind: 'changed', sql }
+      log.info({ action, pid: key.pid, backendStart: key.backendStart, result: result.kind }, 'signal')
+      return result
+    },
+    lacks: async () => lacksOf(await learn(locks.query)),
+    close: async () => {
+      await Promise.all([activity.close(), locks.close()])
+    },
+  }
+}
+
+/** What runs on the server, as one line that a DBA can read; it is never run from this text. */
+function withValues(text: string, values: readonly (string | number | null)[]): string {
+  return text.replaceAll(/\s+/g, ' ').replaceAll(/\$(\d)/g, (_, index) => {
+    const value = values[Number(index) - 1]
+    return typeof value === 'string' ? pg.escapeLiteral(value) : String(value ?? 'NULL')
+  })
+}
+
+function lacksOf(facts: Facts): Lack[] {
+  const role = pg.escapeIdentifier(facts.role)
+  if (facts.is_superuser) {
+    return [
+      {
+        what: `The bot's role ${role} is a superuser. It works, but least privilege is better: a role that may only look and signal.`,
+        remedy:
+          "CREATE ROLE pg_marshal LOGIN PASSWORD '…'; GRANT pg_monitor, pg_signal_backend TO pg_marshal;",
+      },
+    ]
+  }
+  const lacks: Lack[] = []
+  if (!facts.sees_others) {
+    lacks.push({
+      what: `The role ${role} does not see what other sessions do, so a calm picture means nothing.`,
+      remedy: `GRANT pg_monitor TO ${role};`,
+    })
+  }
+  if (!facts.may_signal) {
+    lacks.push({
+      what: `The role ${role} may not cancel or terminate sessions of others.`,
+      remedy: `GRANT pg_signal_backend TO ${role};`,
+    })
+  }
+  if (facts.may_use_reserved === false) {
+    lacks.push({
+      what: `The role ${role} may not use reserved connections, so a restart of the bot fails while all slots are taken.`,
+      remedy:
+        `GRANT pg_use_reserved_connections TO ${role};` +
+        (facts.reserved_connections === 0
+          ? ' ALTER SYSTEM SET reserved_connections = 2; -- needs a restart'
+          : ''),
+    })
+  }
+  return lacks
 }

@@ -1,0 +1,191 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import type { Logger } from 'pino'
+import { type ClusterFailure, failureOf, failureWith } from './errors.ts'
+import { type Statement, statements } from './statements.ts'
+
+/** One connection to one server that comes back by itself. Statements run one after the other, outside transactions. */
+export type Connection = {
+  /** Resolves after the first attempt, whatever came of it. */
+  start(): Promise<void>
+  /** Why there is no connection at the moment; null when there is one. */
+  failure(): ClusterFailure | null
+  /** The backend that serves us; null without a connection. */
+  pid(): number | null
+  /** Rows of one statement, as objects. Throws ClusterFailure. */
+  query(statement: Statement, values: readonly unknown[]): Promise<unknown[]>
+  /** Gives this connection up and makes another. */
+  drop(failure: ClusterFailure): void
+  /** Never hangs and never throws. */
+  close(): Promise<void>
+}
+
+export type ConnectionOptions = {
+  readonly url: string
+  readonly log: Logger
+  /** Milliseconds for making a connection, with everything that is asked at first. */
+  readonly connectMs: number
+  /** Milliseconds until a statement is given up with `DEADLINE`. */
+  readonly deadlineMs: number
+  /**
+   * What a passed deadline means. `drop`: nobody is home, connect anew. `wait`: the server is busy in a way that it
+   * cannot interrupt, and another connection would only be one more that hangs; the statement is left to end.
+   */
+  readonly onDeadline: 'drop' | 'wait'
+  /** Server settings, beside the ones below. */
+  readonly settings: Readonly<Record<string, string>>
+  /** Asked on each new connection before it counts as made. */
+  readonly prepare?: (query: Connection['query']) => Promise<void>
+}
+
+const settings = {
+  application_name: 'pg-marshal',
+  // Ours is the only statement text that is trusted with names; it qualifies them, and the path is the second bolt.
+  search_path: 'pg_catalog, pg_temp',
+  default_transaction_read_only: 'on',
+  idle_session_timeout: '0',
+  DateStyle: 'ISO',
+  TimeZone: 'UTC',
+  // Never worth it for statements of some milliseconds.
+  jit: 'off',
+}
+
+const firstRetryMs = 250
+const longestRetryMs = 5_000
+/** A server that ends a connection in order does it at once; else the socket goes. */
+const goodbyeMs = 300
+
+export function createConnection(options: ConnectionOptions): Connection {
+  const { log, connectMs, deadlineMs } = options
+  let client: pg.Client | null = null
+  let failure: ClusterFailure | null = failureWith('CONNECTING')
+  let failedAttempts = 0
+  let retry: NodeJS.Timeout | undefined
+  let opening: Promise<void> | null = null
+  let closed = false
+  let making: pg.Client | null = null
+  let tail: Promise<unknown> = Promise.resolve()
+
+  const open = async (): Promise<void> => {
+    try {
+      const made = new pg.Client({
+        connectionString: options.url,
+        keepAlive: true,
+        keepAliveInitialDelayMillis: 10_000,
+        fallback_application_name: settings.application_name,
+      })
+      making = made
+      made.on('error', (error) => lost(made, failureOf(error)))
+      made.on('end', () => lost(made, failureWith('CONNECTION_LOST')))
+      await within(connectMs, prepare(made))
+      if (closed) throw failureWith('CLOSED')
+      client = made
+      if (failedAttempts > 0) log.info({ attempts: failedAttempts }, 'connected again')
+      failure = null
+      failedAttempts = 0
+    } catch (error) {
+      if (making) discard(making)
+      note(failureOf(error))
+    } finally {
+      making = null
+    }
+  }
+  const prepare = async (made: pg.Client): Promise<void> => {
+    await made.connect()
+    const all = Object.entries({ ...settings, ...options.settings })
+    await run(made, statements.sessionSettings, [all.map(([name]) => name), all.map(([, value]) => value)])
+    await options.prepare?.((statement, values) => run(made, statement, values))
+  }
+  const attempt = (): Promise<void> => {
+    opening ??= open().finally(() => {
+      opening = null
+    })
+    return opening
+  }
+
+  const lost = (which: pg.Client, why: ClusterFailure) => {
+    if (which !== client) return
+    client = null
+    discard(which)
+    note(why)
+  }
+  /** Remembers why, and tries again: sooner at first, with jitter, so that many bots do not come back at once. */
+  const note = (why: ClusterFailure) => {
+    if (closed) return
+    if (failure?.code !== why.code) log.warn({ code: why.code }, why.reason)
+    failure = why
+    const pause = Math.min(longestRetryMs, firstRetryMs * 2 ** failedAttempts) * (0.5 + Math.random() / 2)
+    failedAttempts++
+    clearTimeout(retry)
+    retry = setTimeout(attempt, pause)
+  }
+
+  return {
+    start: attempt,
+    failure: () => failure,
+    pid: () => (client as { processID?: number } | null)?.processID ?? null,
+    query: (statement, values) => {
+      let givenUp = false
+      const result = tail.then(() => {
+        if (client === null || givenUp) throw failure ?? failureWith('DEADLINE')
+        const at = client
+        const answer = run(at, statement, values)
+        if (options.onDeadline === 'wait') return answer
+        return within(deadlineMs, answer).catch((error) => {
+          const why = failureOf(error)
+          if (why.code === 'DEADLINE') lost(at, why)
+          throw why
+        })
+      })
+      tail = result.catch(() => {})
+      if (options.onDeadline === 'drop') return result
+      // What still stands in line when its time is over is never sent.
+      return within(deadlineMs, result).catch((error) => {
+        givenUp = true
+        throw failureOf(error)
+      })
+    },
+    drop: (why) => {
+      if (client !== null) lost(client, why)
+    },
+    close: async () => {
+      closed = true
+      failure = failureWith('CLOSED')
+      clearTimeout(retry)
+      if (making) discard(making)
+      const last = client
+      client = null
+      if (last !== null) {
+        await Promise.race([last.end().catch(() => {}), delay(goodbyeMs)])
+        discard(last)
+      }
+      await opening
+    },
+  }
+}
+
+async function run(client: pg.Client, statement: Statement, values: readonly unknown[]): Promise<unknown[]> {
+  try {
+    const { rows } = await client.query({ ...statement, values: [...values] })
+    return rows
+  } catch (error) {
+    throw failureOf(error)
+  }
+}
+
+/** Without a goodbye: it would wait for the statement that hangs. */
+function discard(client: pg.Client): void {
+  client.connection.stream.destroy()
+}
+
+/** Rejects with `DEADLINE` when the time is over; what comes later is dropped. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(failureWith('DEADLINE')), ms)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
+    work.catch(() => {})
+  }
+}

@@ -1,0 +1,127 @@
+import { blockingForest } from '../domain/blocking.ts'
+import { type LockGroup, type Locks, type LockTable, type Session, waitsForLock } from '../domain/session.ts'
+import { type Connection, within } from './connection.ts'
+import { type ClusterFailure, failureOf } from './errors.ts'
+import { blockerRows, locksFrom, preparedFrom, relationRows } from './rows.ts'
+import { statements } from './statements.ts'
+
+export type LockReader = {
+  /** The lock table as far as it matters for these sessions. Never throws: what stands in the way makes it `jammed`. */
+  read(sessions: readonly Session[], datid: number): Promise<Locks>
+  /** Every lock of one session. Throws ClusterFailure. */
+  locksOf(pid: number, datid: number): Promise<LockGroup[]>
+  /** Whether a read has passed its deadline and has not come back. */
+  isLate(): boolean
+}
+
+/**
+ * From here on the lock manager is busy with itself: while it looks for deadlocks it holds the whole lock table, a read
+ * of pg_locks stands in line with all the others, and nothing interrupts it.
+ */
+const busyLockManager = { sessions: 20, share: 0.25, atLeast: 5 }
+/** pg_blocking_pids is for a few: each call holds the lock table once more. */
+const mostAsked = 50
+
+export function createLockReader(
+  connection: Pick<Connection, 'query'>,
+  deadlineMs: number,
+  clock: () => number,
+): LockReader {
+  let last: LockTable | null = null
+  let lastTakenAt: number | null = null
+  /** A read that passed its deadline and has not come back: nothing is sent after it until it does. */
+  let late: Promise<unknown> | null = null
+
+  const jammed = (why: string): Locks => ({ kind: 'jammed', why, last, lastTakenAt })
+
+  /** Without a name is better than without an answer: pg_class may be locked by a VACUUM FULL. */
+  const named = async (groups: readonly LockGroup[], datid: number): Promise<LockGroup[]> => {
+    const here = ({ target }: LockGroup) => target.database === datid || target.database === 0
+    const oids = new Set(groups.filter(here).flatMap(({ target }) => target.relation ?? []))
+    if (oids.size === 0) return [...groups]
+    const rows = await connection.query(statements.relations, [[...oids]]).catch((error) => {
+      const failure = failureOf(error)
+      if (failure.code === '55P03' || failure.code === '57014') return []
+      throw failure
+    })
+    const names = new Map(relationRows.parse(rows).map(({ oid, name }) => [oid, name]))
+    return groups.map((group) => {
+      const name =
+        here(group) && group.target.relation !== null ? names.get(group.target.relation) : undefined
+      return name === undefined ? group : { ...group, target: { ...group.target, relationName: name } }
+    })
+  }
+
+  const readTable = async (sessions: readonly Session[], datid: number): Promise<LockTable> => {
+    const { readAt, groups } = locksFrom(await connection.query(statements.locks, []))
+    const isPrepared = groups.some((group) => group.pids.some((pid) => pid <= 0))
+    const prepared = isPrepared ? preparedFrom(await connection.query(statements.prepared, [])) : []
+    const table: LockTable = {
+      readAt: readAt ?? clock() / 1000,
+      groups: await named(groups, datid),
+      prepared,
+      asked: new Map(),
+    }
+    const { cycles } = blockingForest(table, sessions)
+    const members = cycles.flat().filter((pid) => pid > 0)
+    const unsafe = sessions.filter((session) => session.waitEvent === 'SafeSnapshot').map(({ pid }) => pid)
+    if (members.length + unsafe.length === 0) return table
+    const asked = await connection.query(statements.blockingPids, [
+      members.slice(0, mostAsked),
+      unsafe.slice(0, mostAsked),
+    ])
+    return { ...table, asked: new Map(blockerRows.parse(asked).map(({ pid, blockers }) => [pid, blockers])) }
+  }
+
+  return {
+    isLate: () => late !== null,
+    read: async (sessions, datid) => {
+      const waiting = sessions.filter(
+        (session) => waitsForLock(session) || session.waitEvent === 'SafeSnapshot',
+      ).length
+      const busy = sessions.filter(
+        (session) => session.waitEventType === 'LWLock' && session.waitEvent === 'LockManager',
+      ).length
+      const { sessions: many, share, atLeast } = busyLockManager
+      if (busy >= many || (busy >= atLeast && busy > share * (waiting + busy))) {
+        return jammed(
+          `${waiting + busy} sessions wait, and the lock manager is busy sorting them out: who blocks them will follow.`,
+        )
+      }
+      if (waiting === 0) return { kind: 'none' }
+      if (late) return jammed('The lock table is busy: the last look at it has not come back yet.')
+
+      const read = readTable(sessions, datid).then((table) => {
+        last = table
+        lastTakenAt = clock()
+        return table
+      })
+      try {
+        return { kind: 'read', table: await within(deadlineMs, read) }
+      } catch (error) {
+        const failure = failureOfRead(error)
+        if (failure.code !== 'DEADLINE') return jammed(failure.reason)
+        late = read
+          .catch(() => {})
+          .finally(() => {
+            late = null
+          })
+        return jammed(
+          `The lock table did not answer within ${deadlineMs / 1000} s: the server is busy with it.`,
+        )
+      }
+    },
+    locksOf: async (pid, datid) => {
+      const read = async () =>
+        named(locksFrom(await connection.query(statements.locksOf, [pid])).groups, datid)
+      return within(deadlineMs, read())
+    },
+  }
+}
+
+/** A row that is not what the statement yields is a fault of ours and must be seen, not shown as a jam. */
+function failureOfRead(error: unknown): ClusterFailure {
+  const failure = failureOf(error)
+  if (failure !== error) throw error
+  return failure
+}

@@ -1,0 +1,193 @@
+import { z } from 'zod'
+import type { LockGroup, LockTarget, PreparedTransaction, Session } from '../domain/session.ts'
+
+/** What each statement of sql/ yields, checked and turned into the words of the domain. */
+
+const text = z.string().nullable()
+const number = z.number().nullable()
+/** Ages are told by the server's clock, which may stand still or step back by a little. */
+const seconds = z
+  .number()
+  .nullable()
+  .transform((age) => (age === null ? null : Math.max(0, age)))
+
+const activityRow = z.object({
+  pid: z.number(),
+  leader_pid: number,
+  backend_type: text,
+  backend_start: text,
+  datid: number,
+  usesysid: number,
+  application_name: text,
+  client_addr: text,
+  state: text,
+  wait_event_type: text,
+  wait_event: text,
+  xact_start: text,
+  query_start: text,
+  state_change: text,
+  backend_xid: text,
+  backend_xmin: text,
+  query_id: text,
+  xact_seconds: seconds,
+  query_seconds: seconds,
+  state_seconds: seconds,
+  backend_seconds: seconds,
+})
+export type ActivityRow = z.infer<typeof activityRow>
+export const activityRows = z.array(activityRow)
+
+/** Names by oid, as far as they are known. */
+export type Names = {
+  readonly databases: ReadonlyMap<number, string>
+  readonly roles: ReadonlyMap<number, { readonly name: string; readonly isSuperuser: boolean }>
+}
+
+const nameRows = z.array(
+  z.object({
+    kind: z.enum(['database', 'role']),
+    oid: z.number(),
+    name: z.string(),
+    is_superuser: z.boolean(),
+  }),
+)
+
+export function namesFrom(rows: unknown): Names {
+  const databases = new Map<number, string>()
+  const roles = new Map<number, { name: string; isSuperuser: boolean }>()
+  for (const { kind, oid, name, is_superuser } of nameRows.parse(rows)) {
+    if (kind === 'database') databases.set(oid, name)
+    else roles.set(oid, { name, isSuperuser: is_superuser })
+  }
+  return { databases, roles }
+}
+
+/** Whether every database and role of these rows has its name. Oid 0: a process that has none. */
+export const areNamed = (rows: readonly ActivityRow[], names: Names): boolean =>
+  rows.every(
+    ({ datid, usesysid }) =>
+      (!datid || names.databases.has(datid)) && (!usesysid || names.roles.has(usesysid)),
+  )
+
+export function sessionFrom(row: ActivityRow, names: Names): Session {
+  const role = row.usesysid ? names.roles.get(row.usesysid) : undefined
+  return {
+    pid: row.pid,
+    leaderPid: row.leader_pid,
+    // Without pg_monitor the server tells neither: an empty identity matches no guard, and is no client backend.
+    backendType: row.backend_type ?? '',
+    backendStart: row.backend_start ?? '',
+    datname: row.datid ? (names.databases.get(row.datid) ?? null) : null,
+    usename: role?.name ?? null,
+    isSuperuser: role?.isSuperuser ?? false,
+    applicationName: row.application_name ?? '',
+    clientAddr: row.client_addr,
+    state: row.state,
+    waitEventType: row.wait_event_type,
+    waitEvent: row.wait_event,
+    xactStart: row.xact_start,
+    queryStart: row.query_start,
+    stateChange: row.state_change,
+    backendXid: row.backend_xid,
+    backendXmin: row.backend_xmin,
+    queryId: row.query_id,
+    xactSeconds: row.xact_seconds,
+    querySeconds: row.query_seconds,
+    stateSeconds: row.state_seconds,
+    backendSeconds: row.backend_seconds ?? 0,
+    query: null,
+  }
+}
+
+export const textRows = z.array(
+  z.object({ pid: z.number(), backend_start: text, query_start: text, query: text }),
+)
+
+const factsRow = z.object({
+  version_num: z.number(),
+  in_recovery: z.boolean(),
+  max_connections: z.number(),
+  datid: z.number(),
+  role: z.string(),
+  is_superuser: z.boolean(),
+  sees_others: z.boolean(),
+  may_signal: z.boolean(),
+  may_use_reserved: z.boolean().nullable(),
+  reserved_connections: number,
+})
+export type Facts = z.infer<typeof factsRow>
+export const factsFrom = (rows: unknown): Facts => z.tuple([factsRow]).parse(rows)[0]
+
+/** `ROW(locktype, database, relation, page, tuple, virtualxid, transactionid, classid, objid, objsubid)::text`. */
+const target = z.string().transform((row): LockTarget => {
+  const fields = row.slice(1, -1).split(',')
+  const at = (index: number) => fields[index] || null
+  const numberAt = (index: number) => (fields[index] ? Number(fields[index]) : null)
+  return {
+    locktype: at(0) ?? '',
+    database: numberAt(1),
+    relation: numberAt(2),
+    relationName: null,
+    page: numberAt(3),
+    tuple: numberAt(4),
+    virtualxid: at(5),
+    transactionid: at(6),
+    classid: numberAt(7),
+    objid: numberAt(8),
+    objsubid: numberAt(9),
+  }
+})
+
+const lockRows = z.array(
+  z.object({
+    target,
+    mode: z.string(),
+    granted: z.boolean(),
+    pids: z.array(z.number()),
+    wait_starts: z.array(z.number().nullable()).nullable(),
+    read_at: z.number(),
+  }),
+)
+
+export type LockRead = { readonly readAt: number | null; readonly groups: readonly LockGroup[] }
+
+export function locksFrom(rows: unknown): LockRead {
+  const parsed = lockRows.parse(rows)
+  return {
+    readAt: parsed.at(-1)?.read_at ?? null,
+    groups: parsed.map((row) => ({
+      target: row.target,
+      mode: row.mode,
+      granted: row.granted,
+      pids: row.pids,
+      waitStarts: row.wait_starts ?? [],
+    })),
+  }
+}
+
+export const relationRows = z.array(z.object({ oid: z.number(), name: z.string() }))
+
+export const blockerRows = z.array(z.object({ pid: z.number(), blockers: z.array(z.number()) }))
+
+const preparedRows = z.array(
+  z
+    .object({
+      xid: z.string(),
+      gid: z.string(),
+      owner: z.string().nullable(),
+      database: z.string().nullable(),
+      prepared: z.string(),
+      prepared_seconds: z.number(),
+    })
+    .transform(
+      ({ prepared_seconds, owner, database, ...row }): PreparedTransaction => ({
+        ...row,
+        owner: owner ?? '',
+        database: database ?? '',
+        preparedSeconds: Math.max(0, prepared_seconds),
+      }),
+    ),
+)
+export const preparedFrom = (rows: unknown): PreparedTransaction[] => preparedRows.parse(rows)
+
+export const signalRows = z.array(z.object({ returned: z.boolean() })).max(1)

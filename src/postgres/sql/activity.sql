@@ -1,0 +1,30 @@
+-- Tier 1: every process of the server ($1 NULL), or those with the given pids. No statement text.
+--
+-- It reads the function behind pg_stat_activity and not the view: the view joins pg_database and pg_authid, and a lock
+-- on a shared catalog is never a fast-path lock. In a storm of deadlock checks (1,000 sessions on one row) the view
+-- stalled for 16 s, this never for more than 80 ms. The names of the oids are kept on our side (names.sql).
+-- Cost: 2.5 ms on the server with 1,000 sessions, 5.5 ms with 2,000. No locks.
+SELECT a.pid,
+       a.leader_pid,
+       a.backend_type,
+       a.backend_start::text,
+       a.datid::int8::float8,
+       a.usesysid::int8::float8,
+       a.application_name,
+       pg_catalog.host(a.client_addr) AS client_addr,
+       a.state,
+       a.wait_event_type,
+       a.wait_event,
+       a.xact_start::text,
+       a.query_start::text,
+       a.state_change::text,
+       a.backend_xid::text,
+       a.backend_xmin::text,
+       a.query_id::text,
+       extract(epoch FROM t.now - a.xact_start)::float8 AS xact_seconds,
+       extract(epoch FROM t.now - a.query_start)::float8 AS query_seconds,
+       extract(epoch FROM t.now - a.state_change)::float8 AS state_seconds,
+       extract(epoch FROM t.now - a.backend_start)::float8 AS backend_seconds
+FROM (SELECT pg_catalog.clock_timestamp() AS now OFFSET 0) AS t,
+     pg_catalog.pg_stat_get_activity(NULL) AS a
+WHERE $1::int[] IS NULL OR a.pid = ANY ($1)

@@ -1,0 +1,11 @@
+-- Cancels the statement of session $1, if it still is the session that began at $2 and still runs the very statement
+-- that began at $3. A statement that has ended is not cancelled: the next one would die for it.
+-- One statement outside a transaction, so that the server looks and signals at the same moment. No rows: not sent.
+SELECT pg_catalog.pg_cancel_backend(a.pid) AS returned
+FROM pg_catalog.pg_stat_get_activity($1::int) AS a
+WHERE a.pid = $1::int
+  AND a.pid <> pg_catalog.pg_backend_pid()
+  AND a.backend_type = 'client backend'
+  AND a.backend_start = $2::timestamptz
+  AND a.state = 'active'
+  AND a.query_start = $3::timestamptz

@@ -1,0 +1,17 @@
+-- What the server is, and what our role may do there. pg_use_reserved_connections came with 16: NULL before.
+-- Run when a connection is opened, and about once a minute, as names.sql.
+-- Cost: under 1 ms. Locks shared catalogs (AccessShareLock).
+SELECT pg_catalog.current_setting('server_version_num')::int AS version_num,
+       pg_catalog.pg_is_in_recovery() AS in_recovery,
+       pg_catalog.current_setting('max_connections')::int AS max_connections,
+       (SELECT d.oid::int8::float8 FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database()) AS datid,
+       current_user::text AS role,
+       me.rolsuper AS is_superuser,
+       pg_catalog.pg_has_role(me.oid, 'pg_read_all_stats', 'USAGE') AS sees_others,
+       pg_catalog.pg_has_role(me.oid, 'pg_signal_backend', 'USAGE') AS may_signal,
+       (SELECT pg_catalog.pg_has_role(me.oid, r.oid, 'USAGE')
+        FROM pg_catalog.pg_roles AS r
+        WHERE r.rolname = 'pg_use_reserved_connections') AS may_use_reserved,
+       pg_catalog.current_setting('reserved_connections', true)::int AS reserved_connections
+FROM pg_catalog.pg_roles AS me
+WHERE me.rolname = current_user

@@ -1,0 +1,30 @@
+-- Tier 2: the contended part of the lock table, grouped by target and mode, and the row locks that tell the relation of
+-- a wait for a transaction (they are held only while somebody waits).
+-- Fast-path locks are never in contention: the server moves them to the main table when a conflicting request comes.
+-- A prepared transaction has no pid. It comes as minus its transaction id, found by the lock that every transaction
+-- holds on its own id; 0 if it was resolved meanwhile. Targets are compared as text, since an xid cannot be sorted.
+-- Cost: linear; 19 ms and 46 kB for 2,000 sessions that wait for one row. It takes all partitions of the lock table in
+-- shared mode for a moment, so in a storm of deadlock checks it stalls: only the connection for locks runs it.
+WITH locks AS MATERIALIZED (
+  SELECT (l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid,
+          l.classid, l.objid, l.objsubid)::text AS target,
+         l.locktype, l.transactionid, l.virtualtransaction, l.pid, l.mode, l.granted, l.waitstart
+  FROM pg_catalog.pg_locks AS l
+  WHERE NOT l.fastpath AND l.mode <> 'SIReadLock' AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+), prepared AS (
+  SELECT l.virtualtransaction, -pg_catalog.min(l.transactionid::text::float8) AS pid
+  FROM locks AS l
+  WHERE l.pid IS NULL AND l.locktype = 'transactionid'
+    AND l.transactionid IN (SELECT p.transaction FROM pg_catalog.pg_prepared_xact() AS p)
+  GROUP BY l.virtualtransaction
+)
+SELECT l.target,
+       l.mode,
+       l.granted,
+       pg_catalog.array_agg(coalesce(l.pid::float8, p.pid, 0)) AS pids,
+       pg_catalog.array_agg(extract(epoch FROM l.waitstart)::float8) FILTER (WHERE NOT l.granted) AS wait_starts,
+       extract(epoch FROM pg_catalog.clock_timestamp())::float8 AS read_at
+FROM locks AS l
+LEFT JOIN prepared AS p ON l.pid IS NULL AND p.virtualtransaction = l.virtualtransaction
+WHERE l.locktype = 'tuple' OR l.target IN (SELECT w.target FROM locks AS w WHERE NOT w.granted)
+GROUP BY l.target, l.mode, l.granted

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+
+/** A file of sql/, prepared under its name on each connection that runs it. */
+export type Statement = { readonly name: string; readonly text: string }
+
+const read = (name: string): Statement => ({
+  name: `pg_marshal_${name}`,
+  text: readFileSync(new URL(`sql/${name}.sql`, import.meta.url), 'utf8')
+    .split('\n')
+    .filter((line) => !line.startsWith('--'))
+    .join('\n')
+    .trim(),
+})
+
+export const statements = {
+  sessionSettings: read('session_settings'),
+  activity: read('activity'),
+  names: read('names'),
+  facts: read('facts'),
+  text: read('text'),
+  locks: read('locks'),
+  locksOf: read('locks_of'),
+  relations: read('relations'),
+  prepared: read('prepared'),
+  blockingPids: read('blocking_pids'),
+  cancel: read('cancel'),
+  terminate: read('terminate'),
+}

@@ -1,0 +1,434 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { blockingForest } from '../../src/domain/blocking.ts'
+import { keyOf, type Locks, type LockTable, type Session, type Snapshot } from '../../src/domain/session.ts'
+import type { Cluster, Guard } from '../../src/postgres/cluster.ts'
+import { createConnection } from '../../src/postgres/connection.ts'
+import { closeClusters, logTo, openCluster } from '../support/cluster.ts'
+import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
+
+let server: TestServer
+
+beforeAll(async () => {
+  server = await startTestServer({
+    settings: { max_connections: 40, max_prepared_transactions: 5, deadlock_timeout: '10min' },
+  })
+  await server.admin.query(`
+    CREATE TABLE orders (id int PRIMARY KEY, note text);
+    INSERT INTO orders VALUES (1, 'one'), (2, 'two');
+    CREATE SCHEMA "Odd";
+    CREATE TABLE "Odd"."Order Items" (id int);
+    CREATE ROLE app LOGIN PASSWORD 'app';
+    GRANT ALL ON orders, "Odd"."Order Items" TO app;
+    GRANT USAGE ON SCHEMA "Odd" TO app`)
+})
+afterEach(async () => {
+  await closeClusters()
+  await server.closeAll()
+})
+afterAll(() => server?.stop())
+
+const app = () => server.urlFor('app', 'app')
+const started = async (
+  options: Parameters<typeof openCluster>[0] = { url: server.marshalUrl },
+): Promise<Cluster> => {
+  const cluster = openCluster(options)
+  await cluster.start()
+  return cluster
+}
+const find = ({ sessions }: Pick<Snapshot, 'sessions'>, pid: number): Session => {
+  const session = sessions.find((one) => one.pid === pid)
+  if (!session) throw new Error(`no session ${pid}`)
+  return session
+}
+const tableOf = (locks: Locks): LockTable => {
+  if (locks.kind !== 'read') throw new Error(`locks are ${JSON.stringify(locks)}`)
+  return locks.table
+}
+const guardOf = (session: Session): Guard => ({
+  key: keyOf('orders', session),
+  queryStart: session.queryStart,
+  xactStart: session.xactStart,
+})
+const ownSessions = async (application = 'pg-marshal') => {
+  const { rows } = await server.admin.query(
+    'SELECT pid FROM pg_stat_activity WHERE application_name = $1 ORDER BY pid',
+    [application],
+  )
+  return rows.map((row): number => row.pid)
+}
+
+test.runIf(process.env.PG_MARSHAL_TEST_MAJOR)('it is the version that test/matrix.ts means', () => {
+  expect(Math.floor(server.versionNum / 10_000)).toBe(Number(process.env.PG_MARSHAL_TEST_MAJOR))
+})
+
+test('a calm server: sessions, facts, and no look at the locks', async () => {
+  const idle = await server.open('calm', app())
+  await idle.query('BEGIN')
+  const cluster = await started()
+  const snapshot = await cluster.snapshot()
+  expect(snapshot).toMatchObject({
+    cluster: 'orders',
+    server: {
+      versionNum: server.versionNum,
+      inRecovery: false,
+      maxConnections: 40,
+      seesOthers: true,
+      isSuperuser: false,
+    },
+    ownConnections: 2,
+    locks: { kind: 'none' },
+  })
+  expect(find(snapshot, idle.pid)).toMatchObject({
+    datname: 'postgres',
+    usename: 'app',
+    isSuperuser: false,
+    applicationName: 'calm',
+    clientAddr: '127.0.0.1',
+    state: 'idle in transaction',
+    backendType: 'client backend',
+    query: null,
+  })
+  expect(find(snapshot, idle.pid).backendStart).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\+00$/)
+  const admin = await server.admin.query('SELECT pg_backend_pid() AS pid')
+  expect(find(snapshot, admin.rows[0].pid).isSuperuser).toBe(true)
+  expect(snapshot.sessions.map((session) => session.applicationName)).not.toContain('pg-marshal')
+})
+
+test('two connections, also when everything is asked at once', async () => {
+  const cluster = await started()
+  const looks = Array.from({ length: 20 }, () => [
+    cluster.snapshot(),
+    cluster.look([1]),
+    cluster.locksOf(1),
+  ]).flat()
+  await Promise.all(looks)
+  expect(await ownSessions()).toHaveLength(2)
+  const [one, other] = [cluster.snapshot(), cluster.snapshot()]
+  expect(await one).toBe(await other)
+})
+
+test('our name stands whatever the url says', async () => {
+  await started({ url: `${server.marshalUrl}?application_name=something-else` })
+  expect(await ownSessions()).toHaveLength(2)
+  expect(await ownSessions('something-else')).toEqual([])
+})
+
+test('nothing of ours can write, wait long, or find a name outside of pg_catalog', async () => {
+  const connection = createConnection({
+    url: server.url,
+    log: logTo([]),
+    connectMs: 5_000,
+    deadlineMs: 5_000,
+    onDeadline: 'drop',
+    settings: { statement_timeout: '700', lock_timeout: '70' },
+  })
+  await connection.start()
+  const run = (text: string) => connection.query({ name: text.slice(0, 20), text }, [])
+  expect(
+    await run(`SELECT current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock,
+                      current_setting('search_path') AS path, current_setting('TimeZone') AS zone`),
+  ).toEqual([{ statement: '700ms', lock: '70ms', path: 'pg_catalog, pg_temp', zone: 'UTC' }])
+  await expect(run('CREATE TABLE written ()')).rejects.toMatchObject({ code: '25006' })
+  await expect(run('SELECT * FROM orders')).rejects.toMatchObject({ code: '42P01' })
+  await expect(run('SELECT pg_sleep(20)')).rejects.toMatchObject({ code: '57014' })
+  expect(connection.failure()).toBeNull()
+  await connection.close()
+  await expect(run('SELECT 1')).rejects.toMatchObject({ code: 'CLOSED' })
+})
+
+test('a row lock: the root, its relation, and how long', async () => {
+  const [root, first, second] = await Promise.all(
+    ['root', 'first', 'second'].map((name) => server.open(name, app())),
+  )
+  if (!root || !first || !second) throw new Error('not opened')
+  await root.query('BEGIN')
+  await root.query("UPDATE orders SET note = 'x' WHERE id = 1")
+  void first.start("UPDATE orders SET note = 'y' WHERE id = 1")
+  await server.untilWaiting(first)
+  void second.start("UPDATE orders SET note = 'z' WHERE id = 1")
+  await server.untilWaiting(second)
+
+  const { sessions, locks } = await (await started()).snapshot()
+  const forest = blockingForest(tableOf(locks), sessions)
+  expect(forest.roots).toMatchObject([
+    {
+      pid: root.pid,
+      kind: 'session',
+      victims: [first.pid, second.pid],
+      wait: {
+        pid: first.pid,
+        relationName: 'orders',
+        mode: 'ShareLock',
+        target: { locktype: 'transactionid' },
+      },
+    },
+  ])
+  expect(forest.roots[0]?.oldestWaitSeconds).toBeGreaterThan(0)
+  expect(forest.roots[0]?.oldestWaitSeconds).toBeLessThan(60)
+  expect(forest.waits.get(second.pid)?.relationName).toBe('orders')
+})
+
+test('a relation in another schema keeps its schema and its quotes', async () => {
+  const [root, waiter] = [await server.open('root', app()), await server.open('waiter', app())]
+  await root.query('BEGIN')
+  await root.query('LOCK TABLE "Odd"."Order Items" IN SHARE MODE')
+  void waiter.start('INSERT INTO "Odd"."Order Items" VALUES (1)')
+  await server.untilWaiting(waiter)
+  const { sessions, locks } = await (await started()).snapshot()
+  expect(blockingForest(tableOf(locks), sessions).roots[0]?.wait.relationName).toBe('"Odd"."Order Items"')
+})
+
+test.each(['before', 'after'])(
+  'a prepared transaction is a root, %s a restart of the server too',
+  async (when) => {
+    const session = await server.open('prepares')
+    await session.query('BEGIN')
+    await session.query("UPDATE orders SET note = 'p' WHERE id = 2")
+    await session.query('SAVEPOINT s')
+    await session.query("UPDATE orders SET note = 'q' WHERE id = 2")
+    await session.query("PREPARE TRANSACTION 'two-phase'")
+    // Held by the prepared transaction's own entry, not by a session with a live virtual id.
+    if (when === 'after') await session.close()
+    const waiter = await server.open('waiter', app())
+    void waiter.start('DELETE FROM orders WHERE id = 2')
+    await server.untilWaiting(waiter)
+    const { sessions, locks } = await (await started()).snapshot()
+    const forest = blockingForest(tableOf(locks), sessions)
+    expect(forest.blockedBy(waiter.pid)).toEqual([0])
+    expect(forest.roots).toMatchObject([
+      {
+        pid: 0,
+        kind: 'preparedTransaction',
+        victims: [waiter.pid],
+        prepared: { gid: 'two-phase', owner: 'postgres' },
+      },
+    ])
+    await server.closeAll()
+    await server.admin.query("ROLLBACK PREPARED 'two-phase'")
+  },
+)
+
+test('a cycle is asked of the server', async () => {
+  const [a, b] = [await server.open('a'), await server.open('b')]
+  await a.query('SELECT pg_advisory_lock(1)')
+  await b.query('SELECT pg_advisory_lock(2)')
+  void a.start('SELECT pg_advisory_lock(2)')
+  void b.start('SELECT pg_advisory_lock(1)')
+  await server.untilWaiting(a, b)
+  const { sessions, locks } = await (await started()).snapshot()
+  const table = tableOf(locks)
+  expect(new Map(table.asked)).toEqual(
+    new Map([
+      [a.pid, [b.pid]],
+      [b.pid, [a.pid]],
+    ]),
+  )
+  const forest = blockingForest(table, sessions)
+  expect(forest.cycles).toEqual([[a.pid, b.pid].sort((x, y) => x - y)])
+  expect(forest.roots).toEqual([])
+})
+
+test('a wait for a safe snapshot, which is in no lock table', async () => {
+  const [writer, reader] = [await server.open('writer'), await server.open('reader')]
+  await writer.query('BEGIN ISOLATION LEVEL SERIALIZABLE')
+  await writer.query("UPDATE orders SET note = 's' WHERE id = 1")
+  await reader.query('BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE')
+  void reader.start('SELECT * FROM orders')
+  await server.until("SELECT wait_event = 'SafeSnapshot' FROM pg_stat_activity WHERE pid = $1", [reader.pid])
+  const { sessions, locks } = await (await started()).snapshot()
+  const forest = blockingForest(tableOf(locks), sessions)
+  expect(forest.roots).toMatchObject([
+    { pid: writer.pid, victims: [reader.pid], wait: { mode: 'SafeSnapshot' } },
+  ])
+})
+
+test('the catalog is locked: an answer without the name, and nobody waits', async () => {
+  const [root, waiter, vacuum] = [
+    await server.open('root'),
+    await server.open('waiter'),
+    await server.open('vacuum'),
+  ]
+  const cluster = await started()
+  await root.query('BEGIN')
+  await root.query('LOCK TABLE orders IN SHARE MODE')
+  void waiter.start("UPDATE orders SET note = 'c'")
+  await server.untilWaiting(waiter)
+  tableOf((await cluster.snapshot()).locks)
+  await vacuum.query('BEGIN')
+  await vacuum.query('LOCK TABLE pg_catalog.pg_class IN ACCESS EXCLUSIVE MODE')
+  const { sessions, locks } = await cluster.snapshot()
+  const forest = blockingForest(tableOf(locks), sessions)
+  expect(forest.roots).toMatchObject([{ pid: root.pid, wait: { relationName: null } }])
+})
+
+test('every lock of one session, fast-path ones too', async () => {
+  const session = await server.open('holder')
+  await session.query('BEGIN')
+  await session.query('SELECT * FROM orders')
+  const groups = await (await started()).locksOf(session.pid)
+  expect(groups).toContainEqual(
+    expect.objectContaining({
+      mode: 'AccessShareLock',
+      granted: true,
+      pids: [session.pid],
+      target: expect.objectContaining({ locktype: 'relation', relationName: 'orders' }),
+    }),
+  )
+})
+
+test('text is masked before it leaves, cut, and only for the same statement', async () => {
+  const cluster = await started()
+  const [idle, moves] = [await server.open('idle', app()), await server.open('moves', app())]
+  await idle.query("SELECT 'a secret'")
+  const snapshot = await cluster.snapshot()
+  const session = find(snapshot, idle.pid)
+  const other = find(snapshot, moves.pid)
+  await moves.query('SELECT 2')
+  const texts = await cluster.withText([
+    session,
+    other,
+    { ...session, backendStart: '2001-01-01 00:00:00+00' },
+  ])
+  expect(texts.map(({ query }) => query)).toEqual([`masked(${"SELECT 'a secret'".length})`, null, null])
+  expect(await cluster.withText([session], 4)).toMatchObject([{ query: 'masked(4)' }])
+  expect(JSON.stringify(await cluster.snapshot())).not.toContain('secret')
+})
+
+test('a signal reaches the session that was approved', async () => {
+  const cluster = await started()
+  const [busy, idle] = [await server.open('busy', app()), await server.open('idle', app())]
+  const statement = busy.start('SELECT pg_sleep(600)')
+  await server.until(
+    "SELECT state = 'active' AND wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1",
+    [busy.pid],
+  )
+  const [running] = await cluster.look([busy.pid])
+  if (!running) throw new Error('gone')
+  const cancelled = await cluster.signal('cancel', guardOf(running))
+  expect(cancelled).toMatchObject({ kind: 'sent', returned: true })
+  expect(cancelled.sql).toContain(`a.backend_start = '${running.backendStart}'::timestamptz`)
+  expect(await statement).toMatchObject({ code: '57014' })
+
+  await idle.query('BEGIN')
+  const terminated = await cluster.signal('terminate', guardOf(find(await cluster.snapshot(), idle.pid)))
+  expect(terminated).toMatchObject({ kind: 'sent', returned: true })
+  await idle.ended
+})
+
+test('a signal reaches nobody else', async () => {
+  const cluster = await started()
+  const victim = await server.open('victim', app())
+  await victim.query('BEGIN')
+  await victim.query('SELECT 1')
+  const inTransaction = find(await cluster.snapshot(), victim.pid)
+  const { backendStart } = inTransaction
+  // The same moment but for a microsecond: what a JavaScript Date would have made of it.
+  const digit = Number(backendStart.at(-4) ?? 0)
+  const nearly = `${backendStart.slice(0, -4)}${(digit + 1) % 10}${backendStart.slice(-3)}`
+  const guard = guardOf(inTransaction)
+  const notTheSame: [string, 'cancel' | 'terminate', Guard][] = [
+    [
+      'another session under this pid',
+      'terminate',
+      { ...guard, key: { ...guard.key, backendStart: nearly } },
+    ],
+    ['no identity', 'terminate', { ...guard, key: { ...guard.key, backendStart: '' } }],
+    ['no such pid', 'terminate', { ...guard, key: { ...guard.key, pid: 1 } }],
+    ['another transaction', 'terminate', { ...guard, xactStart: nearly }],
+    ['no transaction then', 'terminate', { ...guard, xactStart: null }],
+    ['its statement has ended', 'cancel', guard],
+    ['no statement', 'cancel', { ...guard, queryStart: null }],
+  ]
+  for (const [what, action, changed] of notTheSame) {
+    expect(await cluster.signal(action, changed), what).toMatchObject({ kind: 'changed' })
+  }
+
+  await victim.query('COMMIT')
+  await victim.query('BEGIN')
+  expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'changed' })
+  expect((await victim.query('SELECT 7 AS still')).rows).toEqual([{ still: 7 }])
+})
+
+test('a cancel does not hit the next statement', async () => {
+  const cluster = await started()
+  const busy = await server.open('busy', app())
+  const isSleeping = "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1"
+  void busy.start('SELECT pg_sleep(600)')
+  await server.until(isSleeping, [busy.pid])
+  const approved = guardOf(find(await cluster.snapshot(), busy.pid))
+  await server.admin.query('SELECT pg_cancel_backend($1)', [busy.pid])
+  const next = busy.start('SELECT pg_sleep(600)')
+  await server.until(`${isSleeping} AND query_start > $2`, [busy.pid, approved.queryStart])
+  expect(await cluster.signal('cancel', approved)).toMatchObject({ kind: 'changed' })
+  const now = find(await cluster.snapshot(), busy.pid)
+  expect(now.waitEvent).toBe('PgSleep')
+  expect(await cluster.signal('cancel', guardOf(now))).toMatchObject({ kind: 'sent' })
+  expect(await next).toMatchObject({ code: '57014' })
+})
+
+test('a superuser is out of reach: the server says so with 42501', async () => {
+  const cluster = await started()
+  const superuser = await server.open('superuser')
+  const session = find(await cluster.snapshot(), superuser.pid)
+  expect(session.isSuperuser).toBe(true)
+  await expect(cluster.signal('terminate', guardOf(session))).rejects.toMatchObject({
+    code: '42501',
+    retryable: false,
+    reason: expect.stringContaining('superuser'),
+  })
+})
+
+test('a role without pg_monitor: told, with the grants, and seen again once granted', async () => {
+  const url = await server.createRole('wea"k')
+  const session = await server.open('unseen', app())
+  const cluster = await started({ url })
+  const blind = await cluster.snapshot()
+  expect(blind.server.seesOthers).toBe(false)
+  expect(find(blind, session.pid)).toMatchObject({ state: null, backendStart: '', backendType: '' })
+  expect(await cluster.withText([find(blind, session.pid)])).toMatchObject([{ query: null }])
+  const remedies = (await cluster.lacks()).map(({ remedy }) => remedy)
+  expect(remedies.slice(0, 2)).toEqual([
+    'GRANT pg_monitor TO "wea""k";',
+    'GRANT pg_signal_backend TO "wea""k";',
+  ])
+  expect(remedies.length).toBe(server.versionNum >= 160000 ? 3 : 2)
+
+  for (const remedy of remedies) await server.admin.query(remedy.replace(/ ALTER SYSTEM.*/, ''))
+  await waitFor(async () => (await cluster.snapshot()).server.seesOthers, 'it sees')
+  expect(await cluster.lacks()).toEqual([])
+  await server.admin.query('REVOKE pg_monitor FROM "wea""k"')
+  await waitFor(async () => !(await cluster.snapshot()).server.seesOthers, 'it does not see')
+})
+
+test('a superuser lacks nothing but is told that less is better', async () => {
+  const cluster = await started({ url: server.url })
+  const [lack, ...more] = await cluster.lacks()
+  expect(lack?.what).toContain('superuser')
+  expect(more).toEqual([])
+})
+
+test('a database and a role made after the start are named', async () => {
+  const cluster = await started()
+  await server.admin.query('CREATE DATABASE later')
+  await server.admin.query("CREATE ROLE newcomer LOGIN PASSWORD 'n'")
+  const session = await server.open('newcomer', server.urlFor('newcomer', 'n', 'later'))
+  expect(find(await cluster.snapshot(), session.pid)).toMatchObject({ datname: 'later', usename: 'newcomer' })
+})
+
+test.each([
+  ['a wrong password', () => server.urlFor('app', 'wrong-secret'), '28P01'],
+  ['no such role', () => server.urlFor('nobody-here', 'wrong-secret'), '28P01'],
+  ['no such database', () => server.urlFor('app', 'app', 'nowhere'), '3D000'],
+  ['nobody listens', () => 'postgres://app:wrong-secret@127.0.0.1:1/x', 'ECONNREFUSED'],
+  ['no connection string', () => 'postgres://app:wrong-secret@127.0.0.1:port/x', 'ERR_INVALID_URL'],
+])('%s: one sentence, no secret', async (_, url, code) => {
+  const lines: string[] = []
+  const cluster = await started({ url: url(), log: logTo(lines) })
+  const failure = cluster.failure()
+  expect(failure).toMatchObject({ code, cause: undefined })
+  await expect(cluster.snapshot()).rejects.toBe(cluster.failure())
+  await expect(cluster.lacks()).rejects.toMatchObject({ code })
+  expect(failure?.reason).toMatch(/^[A-Z].*\.$/)
+  expect(lines.join()).toContain(code)
+  expect(lines.join() + failure?.stack).not.toContain('wrong-secret')
+})

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import type { Session } from '../../src/domain/session.ts'
+import type { Connection } from '../../src/postgres/connection.ts'
+import { createLockReader } from '../../src/postgres/lockReader.ts'
+
+/** When the lock table is read at all; how it is read is tested on a real server. */
+const waiting = { waitEventType: 'Lock', waitEvent: 'tuple' }
+const busy = { waitEventType: 'LWLock', waitEvent: 'LockManager' }
+const calm = { waitEventType: null, waitEvent: null }
+const times = (count: number, wait: Partial<Session>): Session[] =>
+  Array.from({ length: count }, (_, pid) => ({ pid, leaderPid: null, ...wait }) as Session)
+
+const read = async (sessions: Session[]) => {
+  const asked: string[] = []
+  const connection: Pick<Connection, 'query'> = {
+    query: async ({ name }) => {
+      asked.push(name)
+      return []
+    },
+  }
+  const reader = createLockReader(connection, 1_000, () => 0)
+  return { locks: await reader.read(sessions, 5), asked }
+}
+
+test.each([
+  ['nobody waits', [...times(50, calm)], 'none'],
+  ['a few in the lock manager, as on any busy server', [...times(4, busy), ...times(50, calm)], 'none'],
+  ['one waits', times(1, waiting), 'read'],
+  ['many wait, few in the lock manager', [...times(200, waiting), ...times(19, busy)], 'read'],
+  ['a storm begins', [...times(12, waiting), ...times(5, busy)], 'jammed'],
+  ['a storm', [...times(900, waiting), ...times(20, busy)], 'jammed'],
+] as const)('%s', async (_, sessions, kind) => {
+  const { locks, asked } = await read([...sessions])
+  expect(locks.kind).toBe(kind)
+  expect(asked).toEqual(kind === 'read' ? ['pg_marshal_locks'] : [])
+})
+
+test('a jam says how many wait, and has no table yet', async () => {
+  const { locks } = await read([...times(900, waiting), ...times(100, busy)])
+  expect(locks).toMatchObject({
+    kind: 'jammed',
+    why: expect.stringContaining('1000 sessions wait'),
+    last: null,
+  })
+})

@@ -68,6 +68,14 @@ export type JournalEvent =
       readonly actor: string
       readonly what: string
     }
+  /** A privilege that the bot needs and does not have. */
+  | {
+      readonly kind: 'lacking'
+      readonly actor: string
+      readonly cluster: string
+      readonly what: string
+      readonly remedy: string
+    }
   | {
       readonly kind: 'blind' | 'seesAgain'
       readonly actor: string

@@ -140,11 +140,14 @@ const backendReasons: Readonly<Record<string, string>> = {
   'parallel worker': 'It is a parallel worker: act on its leader.',
 }
 
+const unseen = 'Its state cannot be seen: the bot lacks pg_monitor.'
+
 function untouchable(
   session: Session,
   server: Server,
   protectedSessions: readonly Protected[],
 ): string | null {
+  if (session.state === null && session.backendType === '') return unseen
   if (!isClient(session))
     return (
       backendReasons[session.backendType] ?? `It is a server process (${session.backendType}), not a client.`
@@ -156,7 +159,7 @@ function untouchable(
       .join(', ')}).`
   if (session.isSuperuser && !server.isSuperuser)
     return 'It belongs to a superuser, whom pg_signal_backend may not signal: only a superuser can end it.'
-  if (session.state === null) return 'Its state cannot be seen: the bot lacks pg_monitor.'
+  if (session.state === null) return unseen
   if (session.state === 'disabled') return 'Its state cannot be seen: track_activities is off for it.'
   return null
 }

@@ -4,6 +4,7 @@ import type { Action } from '../domain/action.ts'
 import type { LockGroup, Session, SessionKey, Snapshot } from '../domain/session.ts'
 import { createConnection } from './connection.ts'
 import { ClusterFailure, failureWith } from './errors.ts'
+import { type Lack, lacksOf } from './lacks.ts'
 import { createLockReader } from './lockReader.ts'
 import {
   type ActivityRow,
@@ -20,6 +21,7 @@ import {
 import { type Statement, statements } from './statements.ts'
 
 export { ClusterFailure } from './errors.ts'
+export type { Lack } from './lacks.ts'
 
 /** What must still be true of the session for the signal to be sent; checked by the server in the same statement. */
 export type Guard = {
@@ -37,9 +39,6 @@ export type Guard = {
 export type SignalResult =
   | { readonly kind: 'sent'; readonly returned: boolean; readonly sql: string }
   | { readonly kind: 'changed'; readonly sql: string }
-
-/** One thing that is missing on the server, and the statement that grants it. */
-export type Lack = { readonly what: string; readonly remedy: string }
 
 export type Cluster = {
   readonly name: string
@@ -250,41 +249,4 @@ function withValues(text: string, values: readonly (string | number | null)[]): 
     const value = values[Number(index) - 1]
     return typeof value === 'string' ? pg.escapeLiteral(value) : String(value ?? 'NULL')
   })
-}
-
-function lacksOf(facts: Facts): Lack[] {
-  const role = pg.escapeIdentifier(facts.role)
-  if (facts.is_superuser) {
-    return [
-      {
-        what: `The bot's role ${role} is a superuser. It works, but least privilege is better: a role that may only look and signal.`,
-        remedy:
-          "CREATE ROLE pg_marshal LOGIN PASSWORD '…'; GRANT pg_monitor, pg_signal_backend TO pg_marshal;",
-      },
-    ]
-  }
-  const lacks: Lack[] = []
-  if (!facts.sees_others) {
-    lacks.push({
-      what: `The role ${role} does not see what other sessions do, so a calm picture means nothing.`,
-      remedy: `GRANT pg_monitor TO ${role};`,
-    })
-  }
-  if (!facts.may_signal) {
-    lacks.push({
-      what: `The role ${role} may not cancel or terminate sessions of others.`,
-      remedy: `GRANT pg_signal_backend TO ${role};`,
-    })
-  }
-  if (facts.may_use_reserved === false) {
-    lacks.push({
-      what: `The role ${role} may not use reserved connections, so a restart of the bot fails while all slots are taken.`,
-      remedy:
-        `GRANT pg_use_reserved_connections TO ${role};` +
-        (facts.reserved_connections === 0
-          ? ' ALTER SYSTEM SET reserved_connections = 2; -- needs a restart'
-          : ''),
-    })
-  }
-  return lacks
 }

@@ -147,7 +147,9 @@ const textsOf = async (
         ]),
       )
 
-const lacksOf = ({ cluster }: Watched): Promise<Lack[]> => orElse(() => cluster.lacks(), [])
+/** What stands in the way of seeing and acting. */
+const lacksOf = ({ cluster }: Watched): Promise<Lack[]> =>
+  orElse(async () => (await cluster.lacks()).filter(({ needed }) => needed), [])
 
 async function orElse<T>(ask: () => Promise<T>, otherwise: T): Promise<T> {
   try {

@@ -5,7 +5,12 @@ import { ClusterFailure, createCluster } from '../postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
 
 /** One thing that was looked at. A lack comes with what to do about it. */
-type Check = { readonly what: string; readonly remedy: string | null }
+type Check = {
+  readonly what: string
+  readonly remedy: string | null
+  /** False for advice: the service works without it. */
+  readonly needed?: boolean
+}
 
 const fine = (what: string): Check => ({ what, remedy: null })
 
@@ -30,11 +35,13 @@ export async function doctor(
   for (const cluster of config.clusters) parts.push([`Cluster ${cluster.name}`, await checkCluster(cluster)])
   for (const [name, checks] of parts) {
     out.write(`${name}\n`)
-    for (const { what, remedy } of checks)
-      out.write(remedy ? `  ✗ ${what}\n      ${remedy}\n` : `  ✓ ${what}\n`)
+    for (const { what, remedy, needed = true } of checks)
+      out.write(remedy ? `  ${needed ? '✗' : '!'} ${what}\n      ${remedy}\n` : `  ✓ ${what}\n`)
   }
-  const missing = parts.flatMap(([, checks]) => checks).filter(({ remedy }) => remedy).length
-  out.write(missing === 0 ? '\nNothing is missing.\n' : `\nTo mend: ${missing}.\n`)
+  const toMend = parts.flatMap(([, checks]) => checks).filter(({ remedy }) => remedy)
+  const missing = toMend.filter(({ needed = true }) => needed).length
+  const advice = toMend.length - missing > 0 ? ` Advice (!): ${toMend.length - missing}.` : ''
+  out.write(missing === 0 ? `\nNothing is missing.${advice}\n` : `\nMissing: ${missing}.${advice}\n`)
   return missing === 0 ? 0 : 1
 }
 

@@ -8,7 +8,7 @@ import { bot, type JournalEvent } from '../domain/journal.ts'
 import type { Picture } from '../domain/picture.ts'
 import { cureFor, differences, openProposal, type Proposal, victimsAmong } from '../domain/proposal.ts'
 import { keyOf, type Session, type Snapshot } from '../domain/session.ts'
-import type { Cluster } from '../postgres/cluster.ts'
+import { type Cluster, ClusterFailure, type Lack } from '../postgres/cluster.ts'
 import type { Records, Store } from '../store/store.ts'
 
 export type Report = {
@@ -17,6 +17,9 @@ export type Report = {
   /** Nothing could be seen: said once, with the reason, until it changes. */
   blind(reason: string): Promise<void>
 }
+
+/** How often is looked whether a privilege was granted or lost. */
+const askLacksEveryMs = 60_000
 
 /** Turns what the watcher sees in one cluster into incidents, their cards and the proposals on them. */
 export function createReport(deps: {
@@ -28,15 +31,16 @@ export function createReport(deps: {
 }): Report {
   const { cluster, config, store, board, now } = deps
   let blindBecause: string | null = null
+  let lacking = ''
+  let askLacksAt = 0
   const say = (event: JournalEvent) => board.change(null, (_, record) => record(event))
 
   return {
     async seen(picture) {
       const { snapshot } = picture
+      await tellLacks()
       if (!snapshot.server.seesOthers)
-        return this.blind(
-          'the bot lacks pg_monitor, so it cannot see what other sessions do. Grant it: run doctor for the statement.',
-        )
+        return this.blind('the bot lacks pg_monitor, so it cannot see what other sessions do.')
       if (blindBecause !== null) {
         blindBecause = null
         await say({ kind: 'seesAgain', actor: bot, cluster: config.name, reason: 'Watching goes on.' })
@@ -58,6 +62,28 @@ export function createReport(deps: {
       blindBecause = reason
       await say({ kind: 'blind', actor: bot, cluster: config.name, reason })
     },
+  }
+
+  /** Says once what the role lacks, and again when that has changed. */
+  async function tellLacks() {
+    if (now() < askLacksAt) return
+    askLacksAt = now() + askLacksEveryMs
+    const lacks = await neededLacks()
+    const remedies = lacks.map(({ remedy }) => remedy).join()
+    if (remedies === lacking) return
+    lacking = remedies
+    for (const { what, remedy } of lacks)
+      await say({ kind: 'lacking', actor: bot, cluster: config.name, what, remedy })
+  }
+
+  async function neededLacks(): Promise<Lack[]> {
+    try {
+      return (await cluster.lacks()).filter(({ needed }) => needed)
+    } catch (error) {
+      // The look itself went well; what is wrong with the other connection shows in the snapshots.
+      if (error instanceof ClusterFailure) return []
+      throw error
+    }
   }
 
   /** Fetches the statements of the sessions that get to stand on a card. */

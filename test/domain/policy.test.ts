@@ -24,7 +24,9 @@ describe('protectedBy', () => {
     expect(protectedBy(session, [rule])).toBeNull()
   })
 
-  it('does not match a name that is not known', () => {
-    expect(protectedBy({ ...session, datname: null }, [{ database: '*' }])).toBeNull()
+  it('protects a session whose name is not known: it may be the one', () => {
+    const rule = { database: 'ledger' }
+    expect(protectedBy({ ...session, datname: null }, [rule])).toBe(rule)
+    expect(protectedBy({ ...session, usename: null }, [rule])).toBeNull()
   })
 })

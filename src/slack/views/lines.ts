@@ -1,7 +1,18 @@
 import type { JournalEvent, JournalRow } from '../../domain/journal.ts'
 import type { Proposal } from '../../domain/proposal.ts'
 import { outcomeSentence } from './outcome.ts'
-import { bold, context, escapeText, type Leaf, richText, section, truncate, user, type View } from './text.ts'
+import {
+  bold,
+  code,
+  context,
+  escapeText,
+  type Leaf,
+  richText,
+  section,
+  truncate,
+  user,
+  type View,
+} from './text.ts'
 import { nameOf } from './words.ts'
 
 type Line = readonly (Leaf | string)[]
@@ -16,6 +27,8 @@ export function threadLine(event: JournalEvent, proposal: Proposal | null): View
 export function channelLine(row: JournalRow, proposal: Proposal | null): View | null {
   const { event } = row
   if (event.kind === 'blind') return view([bold(`Blind on ${event.cluster}: `), event.reason])
+  if (event.kind === 'lacking')
+    return view([bold(`Missing on ${event.cluster}: `), `${event.what} `, code(event.remedy)])
   if (event.kind === 'seesAgain') return view([bold(`Sees ${event.cluster} again. `), event.reason])
   if (event.kind !== 'outcome' || !proposal) return null
   const said = view([
@@ -60,6 +73,7 @@ function lineOf(event: JournalEvent, proposal: Proposal | null): Line | null {
     case 'incidentReopened':
     case 'incidentResolved':
       return [event.what]
+    case 'lacking':
     case 'blind':
     case 'seesAgain':
       return null

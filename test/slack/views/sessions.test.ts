@@ -189,6 +189,7 @@ describe('sessionsView', () => {
           {
             what: 'The role marshal does not see what other sessions do, so a calm picture means nothing.',
             remedy: 'GRANT pg_monitor TO marshal;',
+            needed: true,
           },
         ],
       }),

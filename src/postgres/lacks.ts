@@ -1,0 +1,48 @@
+import pg from 'pg'
+import type { Facts } from './rows.ts'
+
+/** One thing that is missing on the server, and the statement that grants it. */
+export type Lack = {
+  readonly what: string
+  readonly remedy: string
+  /** False where the bot works without it, but better with it. */
+  readonly needed: boolean
+}
+
+/** What the bot's role lacks, worst first. */
+export function lacksOf(facts: Facts): Lack[] {
+  const role = pg.escapeIdentifier(facts.role)
+  if (facts.is_superuser)
+    return [
+      {
+        what: `The bot's role ${role} is a superuser. It works, but least privilege is better: a role that may only look and signal.`,
+        remedy:
+          "CREATE ROLE marshal LOGIN PASSWORD '…'; GRANT pg_monitor, pg_signal_backend TO marshal; -- and log in as it",
+        needed: false,
+      },
+    ]
+  const lacks: Lack[] = []
+  if (!facts.sees_others)
+    lacks.push({
+      what: `The role ${role} does not see what other sessions do, so a calm picture means nothing.`,
+      remedy: `GRANT pg_monitor TO ${role};`,
+      needed: true,
+    })
+  if (!facts.may_signal)
+    lacks.push({
+      what: `The role ${role} may not cancel or terminate sessions of others.`,
+      remedy: `GRANT pg_signal_backend TO ${role};`,
+      needed: true,
+    })
+  if (facts.may_use_reserved === false)
+    lacks.push({
+      what: `The role ${role} may not use reserved connections, so a restart of the bot fails while all slots are taken.`,
+      remedy:
+        `GRANT pg_use_reserved_connections TO ${role};` +
+        (facts.reserved_connections === 0
+          ? ' ALTER SYSTEM SET reserved_connections = 2; -- needs a restart'
+          : ''),
+      needed: false,
+    })
+  return lacks
+}

@@ -1,0 +1,190 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { startPostgres } from '../../src/demo/postgres.ts'
+import { startTestServer, type TestServer } from '../support/postgres.ts'
+import { type Bot, run, serve } from '../support/process.ts'
+import { hasButton, openRoom, type Room, wordsOf } from '../support/room.ts'
+
+let server: TestServer
+let room: Room
+let shop: string
+const bots: Bot[] = []
+
+beforeAll(async () => {
+  server = await startTestServer()
+  shop = await server.createRole('shop')
+  await server.admin.query(
+    "CREATE TABLE orders (id int PRIMARY KEY, state text); INSERT INTO orders VALUES (1, 'open'); GRANT ALL ON orders TO shop",
+  )
+})
+afterEach(async () => {
+  server.resume()
+  await Promise.all(bots.splice(0).map((bot) => bot.kill('SIGKILL')))
+  await room.close()
+  await server.closeAll()
+})
+afterAll(() => server.stop())
+
+const started = async (): Promise<Bot> => {
+  const bot = await serve(room)
+  bots.push(bot)
+  return bot
+}
+
+async function jam() {
+  const root = await server.open('checkout', shop)
+  await root.query('BEGIN')
+  await root.query("UPDATE orders SET state = 'paying' WHERE id = 1")
+  const victim = await server.open('web', shop)
+  const end = victim.start("UPDATE orders SET state = 'x' WHERE id = 1")
+  await server.untilWaiting(victim)
+  return { root, victim, end }
+}
+
+describe('killed between press and outcome', () => {
+  it('says after the restart that it does not know, how the session is, and sends nothing', async () => {
+    room = await openRoom(server.marshalUrl)
+    const { root } = await jam()
+    const bot = await started()
+    const card = await room.card('approve_terminate')
+    // A server that hangs keeps the approval under way for as long as the test needs.
+    server.suspend()
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /sending/)
+    expect(await bot.kill('SIGKILL')).toBe('SIGKILL')
+    server.resume()
+
+    await started()
+    const told = await room.until(card.ts, /Outcome unknown: the signal may have been sent/)
+    expect(wordsOf(told)).toContain('The session is still there, idle in transaction.')
+    expect(hasButton(told, 'approve_terminate')).toBe(false)
+    await room.line(/^Terminate .* Outcome unknown/)
+    expect((await root.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
+
+    // It can be approved anew, by a press of its own.
+    await room.press('U0DANA', told, 'pg_offer_again')
+    const again = await room.card('approve_terminate')
+    expect(again.ts).toBe(card.ts)
+    await room.press('U0DANA', again, 'approve_terminate')
+    await room.until(card.ts, /is gone after/)
+    await root.ended
+  })
+})
+
+describe('asked to stop', () => {
+  it('finishes and tells what is under way, and exits with 0', async () => {
+    room = await openRoom(server.marshalUrl)
+    const { root } = await jam()
+    const bot = await started()
+    const card = await room.card('approve_terminate')
+    const pressed = room.press('U0DANA', card, 'approve_terminate')
+    await pressed
+    expect(await bot.kill('SIGTERM')).toBe(0)
+    await root.ended
+    const told = room.workspace.messages('C0INCIDENTS').find(({ ts }) => ts === card.ts)
+    expect(told && wordsOf(told)).toMatch(/is gone after \d+ ms; 1 of 1 waiter moved on/)
+  })
+})
+
+describe('a cluster that cannot be seen', () => {
+  it('does not keep the bot from starting; it says so, and sees again', async () => {
+    const away = await startPostgres()
+    try {
+      room = await openRoom(await away.createRole('marshal', ['pg_monitor', 'pg_signal_backend']))
+      await away.halt()
+      await started()
+      await room.line(/^Blind on orders: /)
+      await room.type('U0RESP', 'sessions')
+      await room.whisper('U0RESP', /Cannot see orders/)
+      await away.restart()
+      await room.line(/^Sees orders again/)
+      await room.type('U0RESP', 'sessions')
+      await room.line(/nobody waits/i)
+    } finally {
+      await away.stop()
+    }
+  })
+
+  it('for want of privileges is told with the grant, never as calm', async () => {
+    const weak = await server.createRole('weak')
+    room = await openRoom(weak)
+    await started()
+    await room.line(/^Missing on orders: .*GRANT pg_monitor TO "weak"/)
+    await room.line(/^Blind on orders: .*pg_monitor/)
+    await room.type('U0RESP', 'sessions')
+    const answer = await room.line(/^Sessions on orders\n.*may not see other sessions/)
+    expect(answer.text).not.toMatch(/nobody waits/i)
+  })
+})
+
+describe('the terminal', () => {
+  const ends = async (bot: Bot) => ({ code: await bot.ended, output: bot.output() })
+
+  it('ends with one clear message when the token is bad', async () => {
+    room = await openRoom(server.marshalUrl)
+    const { code, output } = await ends(
+      await run({ ...room, env: { ...room.env, SLACK_BOT_TOKEN: 'xoxb-wrong' } }),
+    )
+    expect(code).toBe(2)
+    expect(output).toMatch(/^Slack refused the bot's token \(invalid_auth\)\. Check SLACK_BOT_TOKEN/)
+    expect(output).not.toContain('xoxb-wrong')
+  })
+
+  it('ends with every problem at once when the configuration is bad', async () => {
+    room = await openRoom(server.marshalUrl)
+    const yaml = JSON.stringify({ ...JSON.parse(room.yaml), access: { approvers: 'everyone' }, wach: {} })
+    const { code, output } = await ends(await run({ ...room, yaml }))
+    expect(code).toBe(2)
+    expect(output).toMatch(/access\.approvers/)
+    expect(output).toMatch(/wach/)
+  })
+
+  it('prints who blocks whom without Slack', async () => {
+    room = await openRoom(server.marshalUrl)
+    const { root, victim } = await jam()
+    const env = { DATABASE_URL: server.marshalUrl }
+    const { code, output } = await ends(await run({ ...room, env }, ['blocking', '--json']))
+    expect(code).toBe(0)
+    const json = JSON.parse(output)
+    expect(json).toMatchObject({
+      cluster: 'orders',
+      roots: [
+        {
+          pid: root.pid,
+          kind: 'session',
+          gid: null,
+          victims: [victim.pid],
+          recommendation: { action: 'terminate' },
+        },
+      ],
+    })
+    expect(json.sessions.find(({ pid }: { pid: number }) => pid === victim.pid)).toMatchObject({
+      blockedBy: [root.pid],
+      usename: 'shop',
+      applicationName: 'web',
+    })
+    const text = await ends(await run({ ...room, env }, ['sessions']))
+    expect(text.code).toBe(0)
+    expect(text.output).toContain('1 session waits behind 1 root')
+  })
+
+  it('tells what is missing, and how to grant it', async () => {
+    const poor = await server.createRole('poor')
+    room = await openRoom(poor, { workspace: { scopes: ['commands', 'chat:write', 'users:read'] } })
+    const { code, output } = await ends(await run(room, ['doctor']))
+    expect(code).toBe(1)
+    expect(output).toContain('Add usergroups:read')
+    expect(output).toContain('GRANT pg_monitor TO "poor";')
+    expect(output).toContain('GRANT pg_signal_backend TO "poor";')
+    const fine = await ends(
+      await run({ ...room, env: { ...room.env, DATABASE_URL: server.marshalUrl } }, ['doctor']),
+    )
+    expect(fine.output).toMatch(/Missing: 1\. Advice \(!\): 1\./)
+  })
+
+  it('refuses what it does not know', async () => {
+    room = await openRoom(server.marshalUrl)
+    const { code, output } = await ends(await run(room, ['dance']))
+    expect(code).toBe(2)
+    expect(output).toContain('There is no command "dance".')
+  })
+})

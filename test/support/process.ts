@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Room } from './room.ts'
+
+/** The bot as a process of its own, as `npm start` runs it. */
+export type Bot = {
+  readonly child: ChildProcess
+  /** Everything it said so far, on both streams. */
+  output(): string
+  /** Resolves with the exit code, or with the name of the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals | null>
+  kill(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
+}
+
+const main = resolve(import.meta.dirname, '../../src/main.ts')
+
+/** Runs `node src/main.ts` with these arguments in the room's environment. */
+export async function run(
+  room: Pick<Room, 'directory' | 'env' | 'yaml'>,
+  args: readonly string[] = [],
+): Promise<Bot> {
+  const config = join(room.directory, 'pg-marshal.yaml')
+  await writeFile(config, room.yaml)
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { PATH: process.env.PATH, ...room.env, LOG_LEVEL: 'info', PG_MARSHAL_CONFIG: config },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  const ended = new Promise<number | NodeJS.Signals | null>((resolve) =>
+    child.once('close', (code, signal) => resolve(code ?? signal)),
+  )
+  return {
+    child,
+    output: () => output,
+    ended,
+    kill(signal) {
+      child.kill(signal)
+      return ended
+    },
+  }
+}
+
+/** Runs the service and waits until it says that it is ready. */
+export async function serve(room: Pick<Room, 'directory' | 'env' | 'yaml'>): Promise<Bot> {
+  const bot = await run(room)
+  await new Promise<void>((resolve, reject) => {
+    const look = () => bot.output().includes('pg-marshal is ready') && resolve()
+    bot.child.stdout?.on('data', look)
+    void bot.ended.then(() => reject(new Error(`it ended before it was ready:\n${bot.output()}`)))
+  })
+  return bot
+}

@@ -86,12 +86,12 @@ export async function startApp(deps: {
     const board = createBoard({ store, postings, now, changed: outbox.kick })
 
     const admit = createAdmit({ slack, ourTeamId: self.teamId, now })
-    const refuse = createRefuse(board)
+    const refuse = createRefuse(board, log)
     const { proposals } = store
     const execute = createExecute({ board, clusters })
-    const approve = createApprove({ board, proposals, clusters, admit, refuse, execute, now })
+    const approve = createApprove({ board, proposals, clusters, admit, refuse, execute, now, log })
     const propose = createPropose({ board, proposals, clusters, admit, refuse, now })
-    const answers = createAnswers({ clusters, now })
+    const answers = createAnswers({ clusters, past: store, now })
 
     const entrance = createEntrance(settings, self, slackLogger, log)
     const channels = new Set([config.slack.channel, ...watched.map(({ config }) => config.channel)])

@@ -209,6 +209,7 @@ function resolveCluster(file: File, cluster: File['clusters'][number]): ClusterC
     approvals: {
       people: { cancel: people('cancel'), terminate: people('terminate') },
       requesterMayApprove: cluster.approvals?.requesterMayApprove ?? approvals?.requesterMayApprove ?? false,
+      breakGlass: cluster.approvals?.breakGlass?.who ?? approvals?.breakGlass?.who ?? [],
       expireAfterMs: cluster.approvals?.expireAfter ?? approvals?.expireAfter ?? 900_000,
     },
     watch: {

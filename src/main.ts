@@ -3,6 +3,7 @@ import { startApp } from './app.ts'
 import { SlackFailure } from './channel/outbox.ts'
 import { ConfigError, loadConfig, requireSlack } from './config.ts'
 import { createLog } from './log.ts'
+import { auditExport, auditVerify, parseMoment } from './terminal/audit.ts'
 import { doctor } from './terminal/doctor.ts'
 import { look } from './terminal/look.ts'
 
@@ -12,6 +13,8 @@ const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
   node src/main.ts sessions  [--cluster NAME] [--json]   what /pg sessions would show
   node src/main.ts blocking  [--cluster NAME] [--json]   who blocks whom
   node src/main.ts doctor               what is missing, in Slack and in each cluster, and how to grant it
+  node src/main.ts audit verify [--head HASH]            whether the journal is as it was written; HASH from the channel
+  node src/main.ts audit export [--from TIME] [--to TIME]  the journal as JSON Lines; TIME like 2026-03-01 or 2026-03-01T03:00:00Z
 
 Settings come from pg-marshal.yaml (PG_MARSHAL_CONFIG names another) and the environment.
 `
@@ -26,6 +29,9 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     options: {
       cluster: { type: 'string' },
       json: { type: 'boolean', default: false },
+      head: { type: 'string' },
+      from: { type: 'string' },
+      to: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -34,6 +40,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     process.stdout.write(usage)
     return 0
   }
+  if (command === 'audit') return audit(rest, values)
   if (rest.length > 0) return misused(`I do not know what to do with "${rest[0]}".`)
   switch (command) {
     case 'serve':
@@ -53,6 +60,25 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     default:
       return misused(`There is no command "${command}".`)
   }
+}
+
+async function audit(
+  [what, ...rest]: readonly string[],
+  { head, from, to }: { head?: string | undefined; from?: string | undefined; to?: string | undefined },
+): Promise<ExitCode> {
+  if ((what !== 'verify' && what !== 'export') || rest.length > 0)
+    return misused('Write "audit verify" or "audit export".')
+  const config = loadConfig({ env: process.env })
+  if (what === 'verify') {
+    if (head !== undefined && !/^[0-9a-f]{64}$/.test(head))
+      return misused('--head takes the 64 hexadecimal digits that stand under an action line in the channel.')
+    return auditVerify(config, head ?? null, process.stdout, process.stderr)
+  }
+  const start = from === undefined ? 0 : parseMoment(from)
+  const end = to === undefined ? Number.MAX_SAFE_INTEGER : parseMoment(to)
+  if (start === null || end === null)
+    return misused('--from and --to take a day or a moment, like 2026-03-01 or 2026-03-01T03:00:00Z.')
+  return auditExport(config, start, end, process.stdout, process.stderr)
 }
 
 function misused(what: string): ExitCode {

@@ -39,6 +39,7 @@ describe('a valid file', () => {
           approvals: {
             people: { cancel: 1, terminate: 1 },
             requesterMayApprove: false,
+            breakGlass: [],
             expireAfterMs: 900_000,
           },
           watch: {
@@ -104,7 +105,12 @@ queryText: hidden
     expect(a).toMatchObject({
       channel: 'C1',
       access: { viewers: ['U1'], requesters: 'everyone', approvers: ['U1', 'S1'] },
-      approvals: { people: { cancel: 2, terminate: 1 }, requesterMayApprove: false, expireAfterMs: 60_000 },
+      approvals: {
+        people: { cancel: 2, terminate: 1 },
+        requesterMayApprove: false,
+        breakGlass: [],
+        expireAfterMs: 60_000,
+      },
       watch: { everyMs: 5_000, blockedForSeconds: 10, connectionsAbovePercent: 70 },
     })
     expect(b).toMatchObject({

@@ -66,7 +66,13 @@ export function createBoard(deps: {
     const cluster = incident?.cluster ?? proposals[0]?.key.cluster
     const posting = postings.get(cluster ?? '')
     if (!cluster || !posting) return
-    const view = cardView({ cluster, incident, proposals, people: posting.approvals.people })
+    const view = cardView({
+      cluster,
+      incident,
+      proposals,
+      people: posting.approvals.people,
+      breakGlass: posting.approvals.breakGlass.length > 0,
+    })
     await put(records, cardId, posting.channel, null, view)
   }
 

@@ -116,9 +116,16 @@ const access = section({
 
 const atLeastOne = number(1, 20, 'Write how many different people must approve: a whole number from 1 to 20.')
 
+const breakGlassHint = 'Name the people who may act alone in an emergency: a list of user ids like [U0DANA].'
+
+const breakGlassPerson = z
+  .string()
+  .regex(/^[UW]/, { error: `Only people can break the glass, no groups. ${breakGlassHint}` })
+
 const approvals = section({
   people: section({ cancel: atLeastOne.optional(), terminate: atLeastOne.optional() }).optional(),
   requesterMayApprove: flag.optional(),
+  breakGlass: section({ who: list(breakGlassHint).pipe(z.array(breakGlassPerson)) }).optional(),
   expireAfter: duration(second, 7 * day, 'from 1s to 7d').optional(),
 })
 

@@ -25,6 +25,7 @@ export type RefusalCode =
   | 'wrongAction'
   | 'requester'
   | 'alreadyApproved'
+  | 'noReason'
   | 'alreadyDecided'
   | 'expired'
   | 'changed'

@@ -6,8 +6,10 @@ import type { Approval, Proposal } from './proposal.ts'
 /** An authorised person pressed a button. Who they are was checked before; here it is decided what it means. */
 export type Press = {
   readonly userId: string
-  readonly decision: 'approve' | 'deny'
+  readonly decision: 'approve' | 'deny' | 'breakGlass'
   readonly action: Action
+  /** Why it is denied, or why one person acts alone; only the latter has to say. */
+  readonly reason: string
 }
 
 export type Decision =
@@ -34,14 +36,22 @@ export function decide(proposal: Proposal, press: Press, policy: Approvals, now:
     }
   if (now >= proposal.expiresAt) return { kind: 'expire' }
   if (press.decision === 'deny') return { kind: 'deny' }
+  if (press.decision === 'breakGlass')
+    return press.reason === ''
+      ? refuse('noReason', 'breaking the glass takes a reason')
+      : { kind: 'execute', approvals: withApproval(proposal, press.userId, now) }
   if (press.userId === proposal.requestedBy && !policy.requesterMayApprove)
     return refuse('requester', 'you asked for it, so somebody else has to approve it')
   if (proposal.approvals.some(({ userId }) => userId === press.userId))
     return refuse('alreadyApproved', 'you approved it already; somebody else has to as well')
-  const approvals = [...proposal.approvals, { userId: press.userId, at: now }]
+  const approvals = withApproval(proposal, press.userId, now)
   const needed = policy.people[proposal.action]
   return approvals.length < needed ? { kind: 'wait', approvals, needed } : { kind: 'execute', approvals }
 }
+
+/** Each person counts once. */
+const withApproval = ({ approvals }: Proposal, userId: string, at: number): readonly Approval[] =>
+  approvals.some((one) => one.userId === userId) ? approvals : [...approvals, { userId, at }]
 
 /** What a late press is told. */
 function alreadyDecided(proposal: Proposal): string {

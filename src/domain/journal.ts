@@ -34,6 +34,15 @@ export type JournalEvent =
       readonly code: RefusalCode
       readonly reason: string
     }
+  /** One named person acted alone. */
+  | {
+      readonly kind: 'brokeGlass'
+      readonly actor: string
+      readonly proposalId: string
+      readonly action: Action
+      readonly session: SessionKey
+      readonly reason: string
+    }
   | { readonly kind: 'denied'; readonly actor: string; readonly proposalId: string; readonly reason: string }
   | { readonly kind: 'expired'; readonly actor: string; readonly proposalId: string }
   | {
@@ -85,21 +94,58 @@ export type JournalEvent =
 
 export const bot = 'pg-marshal'
 
-/** One row of the journal: the event, when, about which card, and the chain. */
-export type JournalRow = {
+/** A row of the journal as it is stored. */
+export type StoredRow = {
+  /** 1, 2, 3, … without a gap. */
   readonly seq: number
+  /** Milliseconds since the epoch. */
   readonly at: number
   readonly cardId: string | null
-  readonly event: JournalEvent
+  readonly kind: string
+  /** The event as JSON, to the letter. */
+  readonly event: string
   /** SHA-256 (hex) of the row before; 64 zeros for the first. */
   readonly previous: string
   readonly hash: string
 }
 
+/** A row of the journal, read. */
+export type JournalRow = Omit<StoredRow, 'kind' | 'event'> & { readonly event: JournalEvent }
+
 export const firstHash = '0'.repeat(64)
 
-/** SHA-256 over the content of a row and the hash of the one before, so that no row can be changed, removed or put in between. */
-export const chainHash = (row: Omit<JournalRow, 'hash'>): string =>
+/** SHA-256 over all that a row says and the hash of the one before. */
+export const chainHash = (row: Omit<StoredRow, 'hash'>): string =>
   createHash('sha256')
-    .update(JSON.stringify([row.seq, row.at, row.cardId, row.event, row.previous]))
+    .update(JSON.stringify([row.seq, row.at, row.cardId, row.kind, row.event, row.previous]))
     .digest('hex')
+
+/** The first row that is not as it was written. */
+export type Fault = { readonly seq: number; readonly what: string }
+
+/** Checks rows one after the other, in the order of `seq`; the first fault ends it. */
+export function createVerifier(): {
+  check(row: StoredRow): Fault | null
+  readonly head: () => StoredRow | null
+} {
+  let last: StoredRow | null = null
+  return {
+    head: () => last,
+    check(row) {
+      const expected = (last?.seq ?? 0) + 1
+      if (row.seq !== expected)
+        return {
+          seq: expected,
+          what: row.seq > expected ? 'was removed' : 'does not belong there: it was inserted',
+        }
+      if (chainHash(row) !== row.hash) return { seq: row.seq, what: 'was changed' }
+      if (row.previous !== (last?.hash ?? firstHash))
+        return {
+          seq: row.seq,
+          what: 'does not follow the row before it: that one, or this one, was changed or inserted',
+        }
+      last = row
+      return null
+    },
+  }
+}

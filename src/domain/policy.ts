@@ -15,6 +15,8 @@ export type Approvals = {
   /** How many different people must approve, at least 1. */
   readonly people: { readonly cancel: number; readonly terminate: number }
   readonly requesterMayApprove: boolean
+  /** User ids of those who may act alone in an emergency, with a reason; empty: nobody. */
+  readonly breakGlass: readonly string[]
   readonly expireAfterMs: number
 }
 

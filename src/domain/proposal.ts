@@ -24,6 +24,8 @@ export type Proposal = {
   /** Counts the changes: a change is made only by the one who has seen the last (compare-and-swap). */
   readonly revision: number
   readonly approvals: readonly Approval[]
+  /** Who acted alone, and why; null where the ordinary approvals were given. */
+  readonly brokeGlass: { readonly userId: string; readonly reason: string } | null
   /** Who ended it, and how, once it is not open any more. */
   readonly decidedBy: string | null
   readonly decision: string | null
@@ -50,6 +52,7 @@ export const openProposal = (
   state: 'open',
   revision: 1,
   approvals: [],
+  brokeGlass: null,
   decidedBy: null,
   decision: null,
   outcome: null,

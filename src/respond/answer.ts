@@ -9,11 +9,13 @@ import type { Asked } from '../slack/views/answer.ts'
 import { blockingView, treeSessions } from '../slack/views/blocking.ts'
 import { type ClusterSight, clustersView } from '../slack/views/clusters.ts'
 import { helpView } from '../slack/views/help.ts'
+import { historyView } from '../slack/views/history.ts'
 import { listView } from '../slack/views/list.ts'
 import { failureView, problemView } from '../slack/views/problem.ts'
 import { longestStatement, noSessionView, type OwnLocks, sessionView } from '../slack/views/session.ts'
 import { sessionsShown, sessionsView } from '../slack/views/sessions.ts'
 import type { View } from '../slack/views/text.ts'
+import type { Records } from '../store/store.ts'
 import type { Command, ListCommand } from './command.ts'
 import { pickCluster, type Watched } from './watched.ts'
 
@@ -32,19 +34,24 @@ export type Answers = (question: Question, channelId: string | null) => Promise<
 /** How many lines a tree has, all in all, and how many roots it begins with. */
 const treeLines = 40
 const maxTrees = 8
+/** How many rows of the journal are shown at once. */
+const historyRows = 30
 /** How much of each statement a list needs. */
 const shortStatement = 400
 
 export function createAnswers(deps: {
   readonly clusters: ReadonlyMap<string, Watched>
+  /** What is remembered of the past; null where there is no store, as in the terminal. */
+  readonly past: Pick<Records, 'journal' | 'proposals'> | null
   readonly now: () => number
 }): Answers {
-  const { clusters, now } = deps
+  const { clusters, past, now } = deps
 
   return async (question, channelId) => {
     if (question.kind === 'help') return { view: helpView([...clusters.keys()]) }
     if (question.kind === 'clusters')
       return { view: clustersView(await Promise.all([...clusters.values()].map(sightOf)), now()) }
+    if (question.kind === 'history') return { view: await history(question, past) }
     const watched = pickCluster(clusters, question.cluster, channelId)
     if ('problem' in watched) return { view: problemView(watched.problem), failed: true }
     try {
@@ -68,6 +75,18 @@ export function createAnswers(deps: {
       return { view: failureView(watched.config.name, error.reason), failed: true }
     }
   }
+}
+
+async function history(
+  { pid, card }: Question & { kind: 'history' },
+  past: Pick<Records, 'journal' | 'proposals'> | null,
+): Promise<View> {
+  if (!past) return problemView('There is no journal here.')
+  if (pid === null && card === null)
+    return historyView('everything', await past.journal.latest(historyRows), historyRows)
+  const cards = pid === null ? await past.journal.cardsLike(card ?? '') : await past.proposals.cardsOf(pid)
+  const rows = await past.journal.ofCards(cards, historyRows)
+  return historyView(pid === null ? `incident ${card}` : `PID ${pid}`, rows, historyRows)
 }
 
 async function list(

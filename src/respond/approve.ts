@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { Board } from '../channel/board.ts'
 import type { Refusal } from '../domain/access.ts'
 import { decide, type Press } from '../domain/approval.ts'
@@ -15,7 +16,7 @@ export type ButtonPress = {
   readonly proposalId: string
   readonly decision: Press['decision']
   readonly action: Press['action']
-  /** Why it is denied; empty where nobody said. */
+  /** Why it is denied or why the glass is broken; empty where nobody said. */
   readonly reason: string
 }
 
@@ -34,14 +35,15 @@ export function createApprove(deps: {
   readonly refuse: Refuse
   readonly execute: (claimed: Proposal) => Promise<Proposal>
   readonly now: () => number
+  readonly log: Logger
 }): Approve {
-  const { board, proposals, clusters, admit, refuse, execute, now } = deps
+  const { board, proposals, clusters, admit, refuse, execute, now, log } = deps
 
   return async (press) => {
     const { caller, proposalId } = press
     const proposal = await proposals.get(proposalId)
     const refused = (refusal: Refusal, about: Proposal | null = proposal) =>
-      refuse(caller, `button ${press.decision}_${press.action}`, refusal, about)
+      refuse(caller, `${press.decision} ${press.action}`, refusal, about)
 
     if (!proposal)
       return refused({ code: 'unknownProposal', reason: 'this button stands for nothing that I know of' })
@@ -51,7 +53,9 @@ export function createApprove(deps: {
         code: 'notWatched',
         reason: `cluster ${proposal.key.cluster} is not configured any more`,
       })
-    const notAdmitted = await admit(caller, watched.config.access.approvers, true)
+    const { access, approvals } = watched.config
+    const allowed = press.decision === 'breakGlass' ? approvals.breakGlass : access.approvers
+    const notAdmitted = await admit(caller, allowed, true)
     if (notAdmitted) return refused(notAdmitted)
 
     const settled = await settle(press, proposal, watched)
@@ -68,15 +72,10 @@ export function createApprove(deps: {
     seen: Proposal,
     watched: Watched,
   ): Promise<{ proposal: Proposal; refusal: Refusal | null }> {
-    const decision = decide(
-      seen,
-      { userId: press.caller.userId, decision: press.decision, action: press.action },
-      watched.config.approvals,
-      now(),
-    )
+    const decision = decide(seen, { ...press, userId: press.caller.userId }, watched.config.approvals, now())
     if (decision.kind === 'refuse') return { proposal: seen, refusal: decision.refusal }
     const actor = press.caller.userId
-    const changed = await board.change(seen.cardId, async (records, record) => {
+    const written = board.change(seen.cardId, async (records, record) => {
       switch (decision.kind) {
         case 'expire': {
           const expired = await records.proposals.change(seen, { state: 'expired' })
@@ -101,19 +100,21 @@ export function createApprove(deps: {
         }
         case 'execute': {
           const { approvals } = decision
+          const brokeGlass = press.decision === 'breakGlass' ? { userId: actor, reason: press.reason } : null
           const claimed = await records.proposals.change(seen, {
             state: 'claimed',
             approvals,
             decidedBy: actor,
+            brokeGlass,
           })
           if (!claimed) return null
-          await record({
-            kind: 'approved',
-            actor,
-            proposalId: seen.id,
-            have: approvals.length,
-            needed: approvals.length,
-          })
+          const about = { actor, proposalId: seen.id }
+          const have = approvals.length
+          await record(
+            brokeGlass
+              ? { kind: 'brokeGlass', ...about, action: seen.action, session: seen.key, reason: press.reason }
+              : { kind: 'approved', ...about, have, needed: have },
+          )
           await record({
             kind: 'intended',
             actor: bot,
@@ -127,6 +128,14 @@ export function createApprove(deps: {
         }
       }
     })
+    let changed: Proposal | null
+    try {
+      changed = await written
+    } catch (error) {
+      log.error({ err: error }, 'a decision could not be written down, so it does not count')
+      const reason = 'my journal cannot be written, so nothing is sent; see my log'
+      return { proposal: seen, refusal: { code: 'notRecorded', reason } }
+    }
     if (changed)
       return {
         proposal: changed,

@@ -16,6 +16,8 @@ export type Command =
   | { readonly kind: 'clusters' }
   | ListCommand
   | { readonly kind: 'session'; readonly pid: number; readonly cluster: string | null }
+  /** What was asked, decided and done: about a pid, about a card (the beginning of its id), or lately. */
+  | { readonly kind: 'history'; readonly pid: number | null; readonly card: string | null }
   | {
       readonly kind: 'cancel' | 'terminate'
       readonly pid: number
@@ -37,6 +39,7 @@ const kinds = [
   'cancel',
   'terminate',
   'clusters',
+  'history',
 ] as const
 
 /** What people type who come from elsewhere. */
@@ -51,6 +54,9 @@ const meant: Readonly<Record<string, string>> = {
   ps: 'sessions',
   list: 'sessions',
   activity: 'sessions',
+  journal: 'history',
+  log: 'history',
+  audit: 'history',
   status: 'sessions',
   pid: 'session',
   show: 'session',
@@ -104,6 +110,8 @@ export function parseCommand(typed: string): Command | Problem {
         : problem('`clusters` shows every cluster and takes nothing after it: type `/pg clusters`.')
     case 'session':
       return parseSession(rest)
+    case 'history':
+      return parseHistory(rest)
     case 'cancel':
     case 'terminate':
       return parseAction(kind, rest)
@@ -280,6 +288,19 @@ function parseSession(words: readonly Word[]): Command | Problem {
   if (typeof pid !== 'number') return pid
   if (more.length > 0) return problem(`\`session\` takes one PID: type \`/pg session ${pid}\`.`)
   return { kind: 'session', pid, cluster: given.values.get('cluster') ?? null }
+}
+
+function parseHistory([about, ...more]: readonly Word[]): Command | Problem {
+  if (about === undefined) return { kind: 'history', pid: null, card: null }
+  const example =
+    'type `/pg history`, `/pg history 4312`, or `/pg history 3f2a9c1b` with the id at the foot of a card'
+  if (more.length > 0) return problem(`\`history\` takes one PID or one incident: ${example}.`)
+  const word = about.text.toLowerCase()
+  // Eight digits may be the beginning of an id; a PID is shorter almost everywhere.
+  if (isPid(word) && word.length < 8) return { kind: 'history', pid: Number(word), card: null }
+  if (/^[0-9a-f]{8}[0-9a-f-]{0,28}$/.test(word)) return { kind: 'history', pid: null, card: word }
+  if (isPid(word)) return { kind: 'history', pid: Number(word), card: null }
+  return problem(`\`${shown(about.text)}\` is neither a PID nor an incident: ${example}.`)
 }
 
 /** The reason is free text; only `--cluster` is no part of it, wherever it stands. */

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { Board } from '../channel/board.ts'
 import type { Refusal } from '../domain/access.ts'
 import type { Proposal } from '../domain/proposal.ts'
@@ -16,17 +17,22 @@ export type Refuse = (
 ) => Promise<Refusal>
 
 export const createRefuse =
-  (board: Board): Refuse =>
+  (board: Board, log: Logger): Refuse =>
   async (caller, entry, refusal, about = null) => {
-    await board.change(about?.cardId ?? null, (_, record) =>
-      record({
-        kind: 'refused',
-        actor: caller.userId,
-        entry,
-        proposalId: about?.id ?? null,
-        code: refusal.code,
-        reason: refusal.reason,
-      }),
-    )
+    try {
+      await board.change(about?.cardId ?? null, (_, record) =>
+        record({
+          kind: 'refused',
+          actor: caller.userId,
+          entry,
+          proposalId: about?.id ?? null,
+          code: refusal.code,
+          reason: refusal.reason,
+        }),
+      )
+    } catch (error) {
+      // A refusal stands whether it can be written down or not.
+      log.error({ err: error, entry, code: refusal.code }, 'a refusal could not be written down')
+    }
     return refusal
   }

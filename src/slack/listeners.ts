@@ -1,6 +1,7 @@
 import type { App } from '@slack/bolt'
 import type { Logger } from 'pino'
 import type { Refusal } from '../domain/access.ts'
+import type { Action } from '../domain/action.ts'
 import type { People } from '../domain/policy.ts'
 import type { Answers } from '../respond/answer.ts'
 import type { Approve } from '../respond/approve.ts'
@@ -12,7 +13,7 @@ import { pickCluster, type Watched } from '../respond/watched.ts'
 import type { Store } from '../store/store.ts'
 import type { Slack } from './client.ts'
 import { pressed } from './presses.ts'
-import { denyModal, denyReason, denyReasonCallback } from './views/deny.ts'
+import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from './views/reason.ts'
 import { escapeText, type View } from './views/text.ts'
 
 export type Listening = {
@@ -97,7 +98,9 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
         case 'approve':
           return approve({ caller, ...press, decision: 'approve', reason: '' })
         case 'deny':
-          return askWhy(caller, press.proposalId, press.action, body.trigger_id)
+          return askWhy('deny', caller, press.proposalId, body.trigger_id, press.action)
+        case 'breakGlass':
+          return askWhy('breakGlass', caller, press.proposalId, body.trigger_id)
         case 'details':
           return details(caller, press.cardId, reply)
         case 'offerAgain':
@@ -112,20 +115,21 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
     })
   })
 
-  app.view(denyReasonCallback, async ({ body, view, ack }) => {
-    const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
-    const proposal = await deps.store.proposals.get(view.private_metadata)
-    const channel = deps.clusters.get(proposal?.key.cluster ?? '')?.config.channel ?? ''
-    await take('modal', ack, whispering(channel, caller), () =>
-      approve({
-        caller,
-        proposalId: view.private_metadata,
-        decision: 'deny',
-        action: proposal?.action ?? 'cancel',
-        reason: denyReason(view.state.values),
-      }),
-    )
-  })
+  for (const why of ['deny', 'breakGlass'] as const)
+    app.view(reasonCallbacks[why], async ({ body, view, ack }) => {
+      const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
+      const proposal = await deps.store.proposals.get(view.private_metadata)
+      const channel = deps.clusters.get(proposal?.key.cluster ?? '')?.config.channel ?? ''
+      await take('modal', ack, whispering(channel, caller), () =>
+        approve({
+          caller,
+          proposalId: view.private_metadata,
+          decision: why,
+          action: proposal?.action ?? 'cancel',
+          reason: reasonIn(view.state.values),
+        }),
+      )
+    })
 
   return {
     async drain() {
@@ -151,27 +155,40 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
       : `Asked the approvers in <#${picked.config.channel}>: ${action} ${pid}. It happens when one of them approves.`
   }
 
-  /** Who may deny is asked before the modal opens and again when it is sent. */
+  /** Who may do it is asked before the modal opens, and again when it is sent. */
   async function askWhy(
+    why: ReasonFor,
     caller: Caller,
     proposalId: string,
-    action: 'cancel' | 'terminate',
     triggerId: string,
+    action?: Action,
   ) {
     const proposal = await deps.store.proposals.get(proposalId)
     const watched = deps.clusters.get(proposal?.key.cluster ?? '')
-    const denied = () => approve({ caller, proposalId, decision: 'deny', action, reason: '' })
-    if (!proposal || !watched || proposal.state !== 'open' || proposal.action !== action) return denied()
-    if (await admit(caller, watched.config.access.approvers, true)) return denied()
+    const decide = () =>
+      approve({
+        caller,
+        proposalId,
+        decision: why,
+        action: action ?? proposal?.action ?? 'cancel',
+        reason: '',
+      })
+    if (!proposal || !watched || proposal.state !== 'open' || (action ?? proposal.action) !== proposal.action)
+      return decide()
+    const { access, approvals } = watched.config
+    if (await admit(caller, why === 'deny' ? access.approvers : approvals.breakGlass, true)) return decide()
     try {
       await slack.call((client) =>
-        client.views.open({ trigger_id: triggerId, view: denyModal(proposalId, proposal.key.pid) }),
+        client.views.open({
+          trigger_id: triggerId,
+          view: reasonModal(why, proposalId, proposal.action, proposal.key.pid),
+        }),
       )
       return null
     } catch (error) {
-      // Without the modal there is no reason, but a denial is the safe side, so it counts.
+      // Without the modal there is no reason: a denial, the safe side, counts all the same; the glass stays whole.
       log.warn({ err: error }, 'the modal did not open')
-      return denied()
+      return decide()
     }
   }
 

@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import type { Action } from '../domain/action.ts'
-import { detailsAction, offerAgainAction } from './views/card.ts'
+import { breakGlassAction, detailsAction, offerAgainAction } from './views/card.ts'
 
 /** What a button of ours stands for. */
 export type Pressed =
   | { readonly kind: 'approve' | 'deny'; readonly action: Action; readonly proposalId: string }
   | { readonly kind: 'details'; readonly cardId: string }
-  | { readonly kind: 'offerAgain'; readonly proposalId: string }
+  | { readonly kind: 'offerAgain' | 'breakGlass'; readonly proposalId: string }
   /** None of ours, or damaged. */
   | { readonly kind: 'malformed' }
 
@@ -21,5 +21,6 @@ export function pressed(actionId: unknown, value: unknown): Pressed {
     return { kind: decision[1] as 'approve' | 'deny', action: decision[2] as Action, proposalId: parsed.data }
   if (actionId === detailsAction) return { kind: 'details', cardId: parsed.data }
   if (actionId === offerAgainAction) return { kind: 'offerAgain', proposalId: parsed.data }
+  if (actionId === breakGlassAction) return { kind: 'breakGlass', proposalId: parsed.data }
   return { kind: 'malformed' }
 }

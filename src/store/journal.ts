@@ -1,24 +1,36 @@
 import type { Kysely } from 'kysely'
-import { chainHash, firstHash, type JournalEvent, type JournalRow } from '../domain/journal.ts'
+import {
+  chainHash,
+  firstHash,
+  type JournalEvent,
+  type JournalRow,
+  type StoredRow,
+} from '../domain/journal.ts'
 import { atomically, type Schema } from './schema.ts'
 
 export type Journal = {
   /** Appends a row; it is on disk when this resolves. Throws when it cannot be written: then nothing may be done. */
   append(at: number, cardId: string | null, event: JournalEvent): Promise<JournalRow>
-  /** What happened around one card, oldest first. */
-  ofCard(cardId: string): Promise<JournalRow[]>
-  /** Everything from one row on, oldest first. */
-  since(seq: number, limit: number): Promise<JournalRow[]>
+  /** What happened on these cards, oldest first; of much only the last `limit`. */
+  ofCards(cardIds: readonly string[], limit: number): Promise<JournalRow[]>
+  /** The last rows, oldest first. */
+  latest(limit: number): Promise<JournalRow[]>
+  /** The cards whose id begins so. */
+  cardsLike(beginning: string): Promise<string[]>
+  /** Every row as it is stored, in the order of `seq`. */
+  all(): AsyncIterable<StoredRow>
 }
 
+/** How many rows are read at once when all are. */
+const page = 1000
+
 export function journalIn(db: Kysely<Schema>): Journal {
-  const read = (row: Schema['journal']): JournalRow => ({
-    seq: row.seq,
-    at: row.at,
-    cardId: row.card_id,
-    event: JSON.parse(row.event) as JournalEvent,
-    previous: row.previous,
-    hash: row.hash,
+  const select = db
+    .selectFrom('journal')
+    .select(['seq', 'at', 'card_id as cardId', 'kind', 'event', 'previous', 'hash'])
+  const read = ({ kind: _, event, ...row }: StoredRow): JournalRow => ({
+    ...row,
+    event: JSON.parse(event) as JournalEvent,
   })
   return {
     append: (at, cardId, event) =>
@@ -29,40 +41,48 @@ export function journalIn(db: Kysely<Schema>): Journal {
           .orderBy('seq', 'desc')
           .limit(1)
           .executeTakeFirst()
-        const unsigned = { seq: (last?.seq ?? 0) + 1, at, cardId, event, previous: last?.hash ?? firstHash }
+        const unsigned = {
+          seq: (last?.seq ?? 0) + 1,
+          at,
+          cardId,
+          kind: event.kind,
+          event: JSON.stringify(event),
+          previous: last?.hash ?? firstHash,
+        }
         const row = { ...unsigned, hash: chainHash(unsigned) }
+        const { cardId: card_id, ...columns } = row
         await db
           .insertInto('journal')
-          .values({
-            seq: row.seq,
-            at,
-            card_id: cardId,
-            kind: event.kind,
-            event: JSON.stringify(event),
-            previous: row.previous,
-            hash: row.hash,
-          })
+          .values({ ...columns, card_id })
           .execute()
-        return row
+        return read(row)
       }),
-    async ofCard(cardId) {
-      const rows = await db
-        .selectFrom('journal')
-        .selectAll()
-        .where('card_id', '=', cardId)
-        .orderBy('seq')
-        .execute()
-      return rows.map(read)
+    async ofCards(cardIds, limit) {
+      if (cardIds.length === 0) return []
+      const rows = await select.where('card_id', 'in', cardIds).orderBy('seq', 'desc').limit(limit).execute()
+      return rows.reverse().map(read)
     },
-    async since(seq, limit) {
+    async latest(limit) {
+      return (await select.orderBy('seq', 'desc').limit(limit).execute()).reverse().map(read)
+    },
+    async cardsLike(beginning) {
       const rows = await db
         .selectFrom('journal')
-        .selectAll()
-        .where('seq', '>=', seq)
-        .orderBy('seq')
-        .limit(limit)
+        .select('card_id')
+        .distinct()
+        .where('card_id', 'like', `${beginning.replaceAll(/[^0-9a-f-]/g, '')}%`)
+        .limit(20)
         .execute()
-      return rows.map(read)
+      return rows.flatMap((row) => row.card_id ?? [])
+    },
+    async *all() {
+      for (let after = Number.MIN_SAFE_INTEGER; ; ) {
+        const rows = await select.where('seq', '>', after).orderBy('seq').limit(page).execute()
+        yield* rows
+        const last = rows.at(-1)
+        if (!last || rows.length < page) return
+        after = last.seq
+      }
     },
   }
 }

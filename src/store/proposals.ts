@@ -4,7 +4,7 @@ import type { Schema } from './schema.ts'
 
 /** What a proposal may become; the rest of it never changes. */
 export type ProposalChange = Partial<
-  Pick<Proposal, 'state' | 'approvals' | 'decidedBy' | 'decision' | 'outcome'>
+  Pick<Proposal, 'state' | 'approvals' | 'brokeGlass' | 'decidedBy' | 'decision' | 'outcome'>
 >
 
 export type Proposals = {
@@ -12,6 +12,8 @@ export type Proposals = {
   get(id: string): Promise<Proposal | null>
   /** Every proposal that was made on a card, oldest first. */
   ofCard(cardId: string): Promise<Proposal[]>
+  /** The cards on which something was proposed for this pid, whichever session had it. */
+  cardsOf(pid: number): Promise<string[]>
   inState(state: ProposalState): Promise<Proposal[]>
   /** Open proposals whose time is up. */
   dueBy(now: number): Promise<Proposal[]>
@@ -37,6 +39,7 @@ export function proposalsIn(db: Kysely<Schema>): Proposals {
         .values({
           id: proposal.id,
           card_id: proposal.cardId,
+          pid: proposal.key.pid,
           expires_at: proposal.expiresAt,
           created_at: proposal.createdAt,
           ...columns(proposal),
@@ -51,6 +54,15 @@ export function proposalsIn(db: Kysely<Schema>): Proposals {
       return (await select.where('card_id', '=', cardId).orderBy('created_at').orderBy('id').execute()).map(
         read,
       )
+    },
+    async cardsOf(pid) {
+      const rows = await db
+        .selectFrom('proposals')
+        .select('card_id')
+        .distinct()
+        .where('pid', '=', pid)
+        .execute()
+      return rows.map((row) => row.card_id)
     },
     async inState(state) {
       return (await select.where('state', '=', state).orderBy('created_at').execute()).map(read)

@@ -9,6 +9,7 @@ export type Schema = {
   proposals: {
     id: string
     card_id: string
+    pid: number
     state: string
     revision: number
     expires_at: number
@@ -57,6 +58,7 @@ export const migrations: Record<string, Migration> = {
         .createTable('proposals')
         .addColumn('id', 'text', (column) => column.primaryKey())
         .addColumn('card_id', 'text', (column) => column.notNull())
+        .addColumn('pid', 'integer', (column) => column.notNull())
         .addColumn('state', 'text', (column) => column.notNull())
         .addColumn('revision', 'integer', (column) => column.notNull())
         .addColumn('expires_at', 'bigint', (column) => column.notNull())

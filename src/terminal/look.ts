@@ -38,7 +38,7 @@ export async function look(
   try {
     await cluster.start()
     if (!json) {
-      const answers = createAnswers({ clusters, now: Date.now })
+      const answers = createAnswers({ clusters, past: null, now: Date.now })
       const { view, failed } = await answers({ kind: what, filters: {}, cluster: picked.config.name }, null)
       ;(failed ? err : out).write(`${unescapeText(view.text)}\n`)
       return failed ? 2 : 0

@@ -8,11 +8,12 @@ import { madeAt, proposal } from '../support/proposals.ts'
 const policy = (over: Partial<Approvals> = {}): Approvals => ({
   people: { cancel: 1, terminate: 1 },
   requesterMayApprove: false,
+  breakGlass: [],
   expireAfterMs: 60_000,
   ...over,
 })
 const press = (userId: string, over = {}) =>
-  ({ userId, decision: 'approve', action: 'terminate', ...over }) as const
+  ({ userId, decision: 'approve', action: 'terminate', reason: '', ...over }) as const
 const two = policy({ people: { cancel: 1, terminate: 2 } })
 
 describe('decide', () => {
@@ -84,6 +85,7 @@ describe('decide', () => {
     const event = fc.record({
       userId: people,
       decision: fc.constantFrom('approve' as const, 'deny' as const),
+      reason: fc.constant(''),
       action: fc.constantFrom('cancel' as const, 'terminate' as const),
       after: fc.integer({ min: 0, max: 70_000 }),
     })

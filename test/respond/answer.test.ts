@@ -136,6 +136,7 @@ describe('answers', () => {
       - /pg idle: sessions idle in a transaction, and long-idle ones
       - /pg session 4312: everything about one session
       - /pg clusters: the servers that are watched
+      - /pg history, /pg history 4312, /pg history 3f2a9c1b: what was asked, decided and done: lately, to a PID, on a card
       Act (asks the approvers; nothing is sent before one of them presses the button)
       - /pg cancel 4312 reason: ends the running statement; the connection stays
       - /pg terminate 4312 reason: closes the connection and rolls its transaction back

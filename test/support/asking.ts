@@ -14,7 +14,12 @@ export const clusterConfig = (name: string, over: Partial<ClusterConfig> = {}): 
   url: `postgres://marshal:secret@db.example/${name}`,
   channel: 'C0OPS',
   access: { viewers: 'everyone', requesters: 'everyone', approvers: ['U0DANA'] },
-  approvals: { people: { cancel: 1, terminate: 1 }, requesterMayApprove: false, expireAfterMs: 900_000 },
+  approvals: {
+    people: { cancel: 1, terminate: 1 },
+    requesterMayApprove: false,
+    breakGlass: [],
+    expireAfterMs: 900_000,
+  },
   watch: { ...thresholds, everyMs: 5000 },
   protected: [],
   ...over,
@@ -58,7 +63,7 @@ export async function ask(
 ): Promise<Answer> {
   const command = parseCommand(typed)
   if (command.kind === 'problem') throw new Error(command.message)
-  const answers = createAnswers({ clusters, now: () => takenAt + 2000 })
+  const answers = createAnswers({ clusters, past: null, now: () => takenAt + 2000 })
   const answer = await answers(command as Question, channelId)
   checkView(answer.view)
   return answer

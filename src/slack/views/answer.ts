@@ -11,7 +11,9 @@ import {
   escapeText,
   header,
   type Leaf,
+  type Line,
   moment,
+  plainWords,
   preformatted,
   richText,
   section,
@@ -34,7 +36,7 @@ export type Asked = {
   readonly lacks: readonly { readonly what: string; readonly remedy: string }[]
 }
 
-export type Line = readonly (Leaf | string)[]
+export type { Line } from './text.ts'
 
 /** A piece of an answer. From the pieces come both the blocks and the same in plain words. */
 export type Piece =
@@ -116,16 +118,6 @@ function wordsOf(piece: Piece): string[] {
   }
 }
 
-const plainWords = (line: Line): string =>
-  line
-    .map((part) => {
-      if (typeof part === 'string') return escapeText(part)
-      if (part.type === 'user') return `<@${part.user_id}>`
-      if (part.type === 'date') return timeWords(Number(part.timestamp) * 1000)
-      return escapeText(String(part.text ?? ''))
-    })
-    .join('')
-
 /**
  * Whole lines, as many as have room, how many are left out, and the last one, which tells the age of it all. Escaped
  * text must not be cut inside of a line.
@@ -143,8 +135,6 @@ function wholeLines(all: readonly string[], max: number): string {
   }
   return fitting.join('\n')
 }
-
-const timeWords = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 
 /** A command to type, as `/pg long --db orders`. */
 export function commandTo(

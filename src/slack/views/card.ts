@@ -8,6 +8,7 @@ import {
   type Block,
   bold,
   bullets,
+  context,
   escapeText,
   header,
   type Leaf,
@@ -25,6 +26,7 @@ import { count, list, lockOf, nameOf, stateOf } from './words.ts'
 /** The ids of the buttons on a card: https://docs.slack.dev/reference/block-kit/block-elements/button-element */
 export const detailsAction = 'pg_details'
 export const offerAgainAction = 'pg_offer_again'
+export const breakGlassAction = 'pg_break_glass'
 
 export type CardState = {
   readonly cluster: string
@@ -34,6 +36,8 @@ export type CardState = {
   readonly proposals: readonly Proposal[]
   /** How many people an action needs here. */
   readonly people: { readonly cancel: number; readonly terminate: number }
+  /** Whether somebody may act alone here. */
+  readonly breakGlass: boolean
 }
 
 /** The card of an incident, or of a proposal made by hand: what is wrong, why this session, what may be done. */
@@ -61,6 +65,7 @@ export function cardView(card: CardState): View {
       ? [richText(section(bold('Resolved'), ' ', moment(incident.resolvedAt), `: ${resolution(incident)}`))]
       : []),
     ...buttons(card, session),
+    ...reference(card),
   ]
   const done = latest?.outcome ? ` ${outcomeSentence(latest)}` : ''
   return {
@@ -176,25 +181,33 @@ function status(proposal: Proposal, { people }: CardState): Leaf {
     ...(index > 0 ? [', '] : []),
     user(userId),
   ])
+  const by = proposal.brokeGlass
+    ? [
+        bold('BREAK GLASS'),
+        ' by ',
+        user(proposal.brokeGlass.userId),
+        ` alone, because: ${proposal.brokeGlass.reason}`,
+      ]
+    : ['approved by ', ...approvers]
   switch (proposal.state) {
     case 'open': {
       const asked = proposal.requestedBy ? ['asked for by ', user(proposal.requestedBy), '; '] : []
       const have = `${proposal.approvals.length} of ${people[proposal.action]}`
-      const by = approvers.length > 0 ? [' (', ...approvers, ')'] : []
+      const who = approvers.length > 0 ? [' (', ...approvers, ')'] : []
       return section(
         bold(what),
         ': ',
         ...asked,
         `approved by ${have}`,
-        ...by,
+        ...who,
         ', open until ',
         moment(proposal.expiresAt),
       )
     }
     case 'claimed':
-      return section(bold(what), ': approved by ', ...approvers, '; sending …')
+      return section(bold(what), ': ', ...by, '; sending …')
     case 'done':
-      return section(bold(what), ': approved by ', ...approvers, `. ${outcomeSentence(proposal)}`)
+      return section(bold(what), ': ', ...by, `. ${outcomeSentence(proposal)}`)
     case 'denied':
       return section(
         bold(what),
@@ -209,11 +222,14 @@ function status(proposal: Proposal, { people }: CardState): Leaf {
   }
 }
 
-function buttons({ cluster, incident, proposals }: CardState, session: Session | null): Block[] {
+function buttons({ cluster, incident, proposals, breakGlass }: CardState, session: Session | null): Block[] {
   const latest = proposals.at(-1)
   const over = incident?.resolvedAt != null
   const elements = [
     ...(latest?.state === 'open' && !over ? decisions(latest, cluster) : []),
+    ...(latest?.state === 'open' && !over && breakGlass
+      ? [button(breakGlassAction, 'Break glass …', latest.id)]
+      : []),
     ...(latest && mayBeOfferedAgain(latest) && !over
       ? [button(offerAgainAction, 'Offer again', latest.id)]
       : []),
@@ -247,6 +263,15 @@ function decisions(proposal: Proposal, cluster: string) {
     button(`deny_${action}`, 'Deny', proposal.id),
   ]
 }
+
+/** How to find all of it again. */
+function reference({ incident, proposals }: CardState): Block[] {
+  const id = shortId(incident?.id ?? proposals[0]?.cardId ?? '')
+  return [context(`${incident ? 'Incident' : 'Request'} ${id} · /pg history ${id} tells all of it`)]
+}
+
+/** Enough of an id to name a card with. */
+export const shortId = (id: string): string => id.slice(0, 8)
 
 const button = (actionId: string, label: string, value: string) => ({
   type: 'button',

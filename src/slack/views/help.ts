@@ -13,6 +13,7 @@ export function helpView(clusters: readonly string[]): View {
       '`/pg idle`: sessions idle in a transaction, and long-idle ones',
       '`/pg session 4312`: everything about one session',
       '`/pg clusters`: the servers that are watched',
+      '`/pg history`, `/pg history 4312`, `/pg history 3f2a9c1b`: what was asked, decided and done: lately, to a PID, on a card',
     ),
     lines([bold('Act'), ' (asks the approvers; nothing is sent before one of them presses the button)']),
     bullets(

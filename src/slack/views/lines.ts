@@ -5,8 +5,8 @@ import {
   bold,
   code,
   context,
-  escapeText,
-  type Leaf,
+  type Line,
+  plainWords,
   richText,
   section,
   truncate,
@@ -14,8 +14,6 @@ import {
   type View,
 } from './text.ts'
 import { nameOf } from './words.ts'
-
-type Line = readonly (Leaf | string)[]
 
 /** What the thread under a card says of an event; null for what the card itself shows well enough. */
 export function threadLine(event: JournalEvent, proposal: Proposal | null): View | null {
@@ -27,6 +25,7 @@ export function threadLine(event: JournalEvent, proposal: Proposal | null): View
 export function channelLine(row: JournalRow, proposal: Proposal | null): View | null {
   const { event } = row
   if (event.kind === 'blind') return view([bold(`Blind on ${event.cluster}: `), event.reason])
+  if (event.kind === 'brokeGlass') return view(brokeGlass(event))
   if (event.kind === 'lacking')
     return view([bold(`Missing on ${event.cluster}: `), `${event.what} `, code(event.remedy)])
   if (event.kind === 'seesAgain') return view([bold(`Sees ${event.cluster} again. `), event.reason])
@@ -35,7 +34,7 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
     bold(
       `${event.action === 'cancel' ? 'Cancel' : 'Terminate'} ${nameOf(proposal.session)} on ${event.session.cluster}`,
     ),
-    ', approved by ',
+    proposal.brokeGlass ? ', BREAK GLASS by ' : ', approved by ',
     ...proposal.approvals.flatMap(({ userId }, index) => [...(index > 0 ? [', '] : []), user(userId)]),
     ...(proposal.requestedBy ? [', asked for by ', user(proposal.requestedBy)] : []),
     `: ${outcomeSentence(proposal)}`,
@@ -43,7 +42,8 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
   return { ...said, blocks: [...said.blocks, context(`journal ${row.seq} · ${row.hash}`)] }
 }
 
-function lineOf(event: JournalEvent, proposal: Proposal | null): Line | null {
+/** What happened, for a thread or a history: `proposal` says who asked for it and is to be told. */
+export function lineOf(event: JournalEvent, proposal: Proposal | null): Line | null {
   switch (event.kind) {
     case 'requested':
       return [
@@ -52,6 +52,8 @@ function lineOf(event: JournalEvent, proposal: Proposal | null): Line | null {
       ]
     case 'approved':
       return [user(event.actor), ` approved (${event.have} of ${event.needed}).`]
+    case 'brokeGlass':
+      return brokeGlass(event)
     case 'refused':
       return [user(event.actor), ` was refused (${event.entry}): ${event.reason}`]
     case 'denied':
@@ -65,7 +67,7 @@ function lineOf(event: JournalEvent, proposal: Proposal | null): Line | null {
     case 'withdrawn':
       return [`The proposal was withdrawn: ${event.reason}.`, ...mention(proposal)]
     case 'outcome':
-      return [proposal ? outcomeSentence(proposal) : 'Done.', ...mention(proposal)]
+      return [outcomeSentence({ ...event, key: event.session }), ...mention(proposal)]
     case 'intended':
     case 'incidentOpened':
       return null
@@ -80,18 +82,17 @@ function lineOf(event: JournalEvent, proposal: Proposal | null): Line | null {
   }
 }
 
+const brokeGlass = (event: JournalEvent & { kind: 'brokeGlass' }): Line => [
+  bold('BREAK GLASS: '),
+  user(event.actor),
+  ` acts alone: ${event.action} ${event.session.pid} on ${event.session.cluster}. Reason: ${event.reason}`,
+]
+
 /** Tells the one who asked. */
 const mention = (proposal: Proposal | null): Line =>
   proposal?.requestedBy ? [' ', user(proposal.requestedBy)] : []
 
 const view = (line: Line): View => ({
-  text: truncate(line.map(words).join(''), 3000),
+  text: truncate(plainWords(line), 3000),
   blocks: [richText(section(...line))],
 })
-
-const words = (part: Leaf | string): string =>
-  typeof part === 'string'
-    ? escapeText(part)
-    : part.type === 'user'
-      ? `<@${part.user_id}>`
-      : escapeText(String(part.text ?? ''))

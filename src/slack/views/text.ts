@@ -89,3 +89,19 @@ export const table = (rows: readonly (readonly string[])[]): Block => ({
 
 /** What a message says: blocks for Slack, and the same in plain words for notifications and screen readers. */
 export type View = { readonly text: string; readonly blocks: readonly Block[] }
+
+/** Text and leaves in a row. */
+export type Line = readonly (Leaf | string)[]
+
+/** The same in plain words, escaped, for the fallback text. */
+export const plainWords = (line: Line): string =>
+  line
+    .map((part) => {
+      if (typeof part === 'string') return escapeText(part)
+      if (part.type === 'user') return `<@${part.user_id}>`
+      if (part.type === 'date') return timeWords(Number(part.timestamp) * 1000)
+      return escapeText(String(part.text ?? ''))
+    })
+    .join('')
+
+const timeWords = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`

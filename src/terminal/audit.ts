@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs'
+import type { Config } from '../config.ts'
+import { createVerifier } from '../domain/journal.ts'
+import { openStore, type Store } from '../store/store.ts'
+
+type Out = { write(text: string): unknown }
+
+/**
+ * `audit verify`: follows the chain from the first row to the last and names the first that is not as it was written.
+ * @param head a hash that was posted to the channel: the row that has it must still be there, or the end was cut off
+ * @returns 0 when all is as it was written, 1 when not, 2 when there is no journal
+ */
+export const auditVerify = (config: Config, head: string | null, out: Out, err: Out): Promise<0 | 1 | 2> =>
+  withStore(config, err, async ({ journal }): Promise<0 | 1> => {
+    const verifier = createVerifier()
+    let headSeen = head === null
+    for await (const row of journal.all()) {
+      const fault = verifier.check(row)
+      if (fault) {
+        out.write(`The journal is not as it was written: row ${fault.seq} ${fault.what}.\n`)
+        return 1
+      }
+      headSeen ||= row.hash === head
+    }
+    const last = verifier.head()
+    const end = last ? `${last.seq} rows, head ${last.hash}` : 'no rows'
+    if (!headSeen) {
+      out.write(
+        `The journal is not as it was written: the row with the posted hash is missing, so rows were removed after row ${last?.seq ?? 0} (${end}).\n`,
+      )
+      return 1
+    }
+    out.write(`The journal is as it was written: ${end}.\n`)
+    if (head === null)
+      out.write(
+        'That no rows are missing at its end is proved with a hash from the channel: audit verify --head HASH.\n',
+      )
+    return 0
+  })
+
+/**
+ * `audit export`: the rows of a time as JSON Lines, as they are stored, oldest first.
+ * @param from `to` milliseconds since the epoch; from is included, to is not
+ */
+export const auditExport = (config: Config, from: number, to: number, out: Out, err: Out): Promise<0 | 2> =>
+  withStore(config, err, async ({ journal }): Promise<0> => {
+    for await (const { event, ...row } of journal.all())
+      if (row.at >= from && row.at < to)
+        out.write(
+          `${JSON.stringify({ ...row, at: new Date(row.at).toISOString(), event: JSON.parse(event) })}\n`,
+        )
+    return 0
+  })
+
+async function withStore<T>(config: Config, err: Out, run: (store: Store) => Promise<T>): Promise<T | 2> {
+  if (!existsSync(config.store.path)) {
+    err.write(`There is no store at ${config.store.path}; store.url in the configuration says where it is.\n`)
+    return 2
+  }
+  const store = await openStore(config.store)
+  try {
+    return await run(store)
+  } finally {
+    await store.close()
+  }
+}
+
+/** Reads a day or a moment (`2026-03-01`, `2026-03-01T03:00:00Z`; days are UTC); null when it is none. */
+export function parseMoment(text: string): number | null {
+  const time = /^\d{4}-\d{2}-\d{2}(T[\d:.]+(Z|[+-]\d{2}:\d{2}))?$/.test(text) ? Date.parse(text) : Number.NaN
+  return Number.isNaN(time) ? null : time
+}

@@ -1,0 +1,269 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest'
+import type { JournalRow } from '../../src/domain/journal.ts'
+import { startTestServer, type TestServer, type TestSession } from '../support/postgres.ts'
+import { run } from '../support/process.ts'
+import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/room.ts'
+
+let server: TestServer
+let room: Room
+let shop: string
+
+beforeAll(async () => {
+  server = await startTestServer()
+  shop = await server.createRole('shop')
+  await server.admin.query(
+    "CREATE TABLE orders (id int PRIMARY KEY, state text); INSERT INTO orders VALUES (1, 'open'); GRANT ALL ON orders TO shop",
+  )
+})
+afterEach(async () => {
+  await room.close()
+  await server.closeAll()
+})
+afterAll(() => server.stop())
+
+async function jam(): Promise<TestSession> {
+  const root = await server.open('checkout', shop)
+  await root.query('BEGIN')
+  await root.query("UPDATE orders SET state = 'paying' WHERE id = 1")
+  const victim = await server.open('web', shop)
+  void victim.start("UPDATE orders SET state = 'x' WHERE id = 1")
+  await server.untilWaiting(victim)
+  return root
+}
+
+const alive = async (session: TestSession) => (await session.query('SELECT true AS alive')).rows[0].alive
+
+/** The events in the journal, as they are on disk. */
+function journal(): JournalRow['event'][] {
+  const database = new DatabaseSync(join(room.directory, 'store.db'), { readOnly: true })
+  const rows = database.prepare('SELECT event FROM journal ORDER BY seq').all()
+  database.close()
+  return rows.map(({ event }) => JSON.parse(String(event)))
+}
+
+describe('who is refused, with one row and no signal', () => {
+  test.each([
+    ['a guest', 'U0GUEST', /guests/],
+    ['a guest of one channel', 'U0SINGLE', /guests/],
+    ['a deactivated account', 'U0GONE', /deactivated/],
+    ['a bot', 'U0OTHERBOT', /bots/],
+    ['a stranger', 'U0STRANGER', /workspace/],
+    ['a member who is no approver', 'U0RESP', /not among those/],
+  ])('%s', async (_, userId, reason) => {
+    room = await openRoom(server.marshalUrl)
+    const root = await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    await room.press(userId, card, 'approve_terminate')
+    await room.whisper(userId, reason)
+    const refusals = journal().filter(({ kind }) => kind === 'refused')
+    expect(refusals).toMatchObject([{ actor: userId }])
+    expect(await alive(root)).toBe(true)
+  })
+
+  it('one whose team Slack does not tell', async () => {
+    room = await openRoom(server.marshalUrl)
+    const root = await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    const { payload } = await room.press('U0RESP', card, 'approve_terminate')
+    const { team_id: _, ...user } = (payload as { user: Record<string, unknown> }).user
+    await room.workspace.sendRaw({
+      type: 'interactive',
+      payload: { ...payload, user: { ...user, id: 'U0DANA' } },
+    })
+    await room.workspace.waitFor(() => journal().filter(({ kind }) => kind === 'refused').length === 2, {
+      timeoutMs: 10_000,
+    })
+    expect(await alive(root)).toBe(true)
+  })
+
+  test.each(['users.info', 'usergroups.users.list'])('anybody while %s fails', async (method) => {
+    room = await openRoom(server.marshalUrl)
+    const root = await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    room.workspace.fault({ method, kind: 'error500', times: 5 })
+    await room.press('U0DEVI', card, 'approve_terminate')
+    await room.whisper('U0DEVI', /Slack could not tell who you are/)
+    expect(await alive(root)).toBe(true)
+  })
+
+  it('one who left the group after the card was posted', async () => {
+    room = await openRoom(server.marshalUrl)
+    const root = await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    room.workspace.setGroupMembers('S0DBAONCALL', ['U0RESP'])
+    await room.press('U0DEVI', card, 'approve_terminate')
+    await room.whisper('U0DEVI', /not among those/)
+    expect(await alive(root)).toBe(true)
+    await room.press('U0RESP', card, 'approve_terminate')
+    await root.ended
+  })
+
+  it('readers and requesters who are not in their lists', async () => {
+    room = await openRoom(server.marshalUrl, {
+      over: { access: { viewers: ['U0RESP'], requesters: ['U0DANA'], approvers: ['U0DANA'] } },
+    })
+    const root = await jam()
+    await room.start()
+    await room.type('U0DEVI', 'sessions')
+    await room.whisper('U0DEVI', /not among those/)
+    await room.type('U0RESP', `terminate ${root.pid} please`)
+    await room.whisper('U0RESP', /not among those/)
+    const card = await room.card('pg_details')
+    await room.press('U0DANA', card, 'pg_details')
+    await room.whisper('U0DANA', /not among those/)
+    expect(journal().filter(({ kind }) => kind === 'refused')).toHaveLength(3)
+  })
+})
+
+describe('over http', () => {
+  test.each([
+    ['a forged signature', { signature: 'v0=0000' }],
+    ['an old timestamp', { timestamp: Math.floor(Date.now() / 1000) - 301 }],
+    ['a timestamp in the future', { timestamp: Math.floor(Date.now() / 1000) + 360 }],
+  ])('%s is 401', async (_, http) => {
+    room = await openRoom(server.marshalUrl, { mode: 'http' })
+    const root = await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    const { payload } = await room.press('U0RESP', card, 'approve_terminate')
+    await room.whisper('U0RESP', /not among/)
+    const rows = journal().length
+    const forged = { ...payload, user: { ...(payload as { user: object }).user, id: 'U0DANA' } }
+    expect(
+      await room.workspace.sendRaw({ type: 'interactive', payload: forged, http: http as never }),
+    ).toMatchObject({ status: 401 })
+    expect(journal()).toHaveLength(rows)
+    expect(await alive(root)).toBe(true)
+  })
+})
+
+describe('an envelope delivered twice', () => {
+  it('is one approval', async () => {
+    room = await openRoom(server.marshalUrl)
+    const root = await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    room.workspace.duplicateNext()
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /is gone/)
+    await root.ended
+    await room.whisper('U0DANA', /already decided/)
+    expect(journal().filter(({ kind }) => kind === 'intended')).toHaveLength(1)
+    expect(journal().filter(({ kind }) => kind === 'outcome')).toHaveLength(1)
+  })
+})
+
+describe('a cancel that has no effect', () => {
+  it('offers terminate, which needs an approval of its own', async () => {
+    room = await openRoom(server.marshalUrl)
+    const stuck = await server.open('exporter', shop)
+    await room.start()
+    // A client that does not read: the backend blocks in a write, where it heeds no cancel. Until its buffers are full
+    // it is an ordinary active session.
+    const sleeping = stuck.start('SELECT pg_sleep(600)')
+    await server.until("SELECT state = 'active' FROM pg_stat_activity WHERE pid = $1", [stuck.pid])
+    await room.type('U0RESP', `cancel ${stuck.pid} too slow`)
+    const card = await room.card('approve_cancel')
+    // A stopped backend heeds nothing either, and can be stopped from here.
+    process.kill(stuck.pid, 'SIGSTOP')
+    try {
+      await room.press('U0DANA', card, 'approve_cancel')
+      const told = await room.until(card.ts, /still there after 5/)
+      expect(hasButton(told, 'approve_cancel')).toBe(false)
+      await room.workspace.waitFor(
+        () =>
+          room.workspace
+            .messages(channel)
+            .some((message) => message.ts === card.ts && hasButton(message, 'approve_terminate')),
+        { timeoutMs: 10_000 },
+      )
+    } finally {
+      process.kill(stuck.pid, 'SIGCONT')
+    }
+    await sleeping
+  })
+})
+
+describe('break-glass', () => {
+  it('lets one named person act alone, with a reason, loudly', async () => {
+    room = await openRoom(server.marshalUrl, {
+      over: { approvals: { people: { terminate: 2 }, breakGlass: { who: ['U0RESP'] } } },
+    })
+    const root = await jam()
+    await room.start()
+    const card = await room.card('pg_break_glass')
+    await room.press('U0DANA', card, 'pg_break_glass')
+    await room.whisper('U0DANA', /not among those/)
+    await room.press('U0RESP', card, 'pg_break_glass')
+    await room.workspace.waitFor(() => room.workspace.modal('U0RESP'))
+    await room.workspace.submitView({
+      userId: 'U0RESP',
+      values: { reason: 'shop is down, nobody answers' } as never,
+    })
+    const done = await room.until(card.ts, /is gone/)
+    expect(wordsOf(done)).toMatch(/BREAK GLASS/)
+    expect(wordsOf(done)).toContain('shop is down, nobody answers')
+    await room.line(/^BREAK GLASS: <@U0RESP> acts alone/)
+    await room.line(/^Terminate .* BREAK GLASS by <@U0RESP>/)
+    expect(journal().filter(({ kind }) => kind === 'brokeGlass')).toMatchObject([
+      { actor: 'U0RESP', reason: 'shop is down, nobody answers' },
+    ])
+    await root.ended
+  })
+
+  it('is off unless configured', async () => {
+    room = await openRoom(server.marshalUrl)
+    await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    expect(hasButton(card, 'pg_break_glass')).toBe(false)
+  })
+})
+
+describe('history', () => {
+  it('tells what was asked, decided and done, and the journal proves it', async () => {
+    room = await openRoom(server.marshalUrl)
+    const root = await jam()
+    await room.start()
+    await room.type('U0RESP', `terminate ${root.pid} holds the row`)
+    const card = await room.card('approve_terminate', 'asked for')
+    await room.press('U0GUEST', card, 'approve_terminate')
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /is gone/)
+    const action = await room.line(/^Terminate .*is gone/)
+    await room.type('U0RESP', `history ${root.pid}`)
+    const history = await room.line(/^History of PID/)
+    for (const what of [
+      /U0RESP> asks to terminate/,
+      /U0GUEST> was refused/,
+      /U0DANA> approved/,
+      /is gone after/,
+    ])
+      expect(history.text).toMatch(what)
+    const head = /journal \d+ · ([0-9a-f]{64})/.exec(wordsOf(action))?.[1] ?? 'no head'
+    const verify = await run(room, ['audit', 'verify', '--head', head])
+    expect(await verify.ended).toBe(0)
+    expect(verify.output()).toContain('is as it was written')
+  })
+})
+
+describe('a journal that cannot be written', () => {
+  it('keeps every action from happening', async () => {
+    room = await openRoom(server.marshalUrl)
+    const root = await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    const database = new DatabaseSync(join(room.directory, 'store.db'))
+    database.exec("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    database.close()
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.whisper('U0DANA', /journal cannot be written, so nothing is sent/)
+    expect(await alive(root)).toBe(true)
+  })
+})

@@ -1,0 +1,153 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
+import type { Config } from '../../src/config.ts'
+import { openStore } from '../../src/store/store.ts'
+import { auditExport, auditVerify, parseMoment } from '../../src/terminal/audit.ts'
+
+const rows = 8
+const day = Date.UTC(2026, 2, 1)
+let directory: string
+let config: Config
+let heads: string[]
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'pg-marshal-audit-'))
+  config = { store: { kind: 'sqlite', path: join(directory, 'store.db') } } as Config
+  const store = await openStore(config.store)
+  heads = []
+  for (let n = 0; n < rows; n++) {
+    const event = { kind: 'denied', actor: 'U1', proposalId: `p${n}`, reason: `reason ${n}` } as const
+    heads.push((await store.journal.append(day + n * 60_000, `card-${n}`, event)).hash)
+  }
+  await store.close()
+})
+afterEach(() => rm(directory, { recursive: true }))
+
+const tamper = (sql: string) => {
+  const database = new DatabaseSync(config.store.path)
+  database.exec(sql)
+  database.close()
+}
+
+async function verify(head: string | null = null) {
+  let said = ''
+  const out = { write: (text: string) => (said += text) }
+  return { code: await auditVerify(config, head, out, out), said }
+}
+
+describe('audit verify', () => {
+  it('finds an untouched journal as it was written, up to a posted head', async () => {
+    expect(await verify()).toMatchObject({
+      code: 0,
+      said: expect.stringContaining(`8 rows, head ${heads.at(-1)}`),
+    })
+    expect(await verify(heads[3])).toMatchObject({ code: 0 })
+  })
+
+  test.each([
+    [
+      'its words',
+      `UPDATE journal SET event = replace(event, 'reason 4', 'reason 5') WHERE seq = 5`,
+      'row 5 was changed',
+    ],
+    ['its time', 'UPDATE journal SET at = at + 1 WHERE seq = 3', 'row 3 was changed'],
+    ['its card', `UPDATE journal SET card_id = 'other' WHERE seq = 3`, 'row 3 was changed'],
+    ['its kind', `UPDATE journal SET kind = 'approved' WHERE seq = 3`, 'row 3 was changed'],
+    ['only white space', `UPDATE journal SET event = event || ' ' WHERE seq = 3`, 'row 3 was changed'],
+    ['its hash', `UPDATE journal SET hash = '${'a'.repeat(64)}' WHERE seq = 1`, 'row 1 was changed'],
+    ['a row removed', 'DELETE FROM journal WHERE seq = 4', 'row 4 was removed'],
+    ['the first row removed', 'DELETE FROM journal WHERE seq = 1', 'row 1 was removed'],
+    [
+      'a row removed and the rest renumbered',
+      'DELETE FROM journal WHERE seq = 4; UPDATE journal SET seq = seq - 1 WHERE seq > 4',
+      'row 4 was changed',
+    ],
+    [
+      'a row before the first',
+      `INSERT INTO journal SELECT 0, at, card_id, kind, event, previous, hash FROM journal WHERE seq = 1`,
+      'row 1 does not belong there',
+    ],
+    [
+      'two rows exchanged',
+      'UPDATE journal SET seq = 100 WHERE seq = 2; UPDATE journal SET seq = 2 WHERE seq = 3; UPDATE journal SET seq = 3 WHERE seq = 100',
+      'row 2 was changed',
+    ],
+  ])('names the row when somebody changed %s', async (_, sql, expected) => {
+    tamper(sql)
+    expect(await verify()).toMatchObject({ code: 1, said: expect.stringContaining(expected) })
+  })
+
+  it('names the row after one that was put in with a fitting hash', async () => {
+    // Somebody who knows how the chain is made rewrites row 5 and its hash, but not all that follows.
+    const { chainHash } = await import('../../src/domain/journal.ts')
+    const database = new DatabaseSync(config.store.path)
+    const { card_id: cardId, ...row } = database
+      .prepare('SELECT * FROM journal WHERE seq = 5')
+      .get() as never as {
+      seq: number
+      at: number
+      card_id: string
+      kind: string
+      event: string
+      previous: string
+    }
+    const event = row.event.replace('reason 4', 'nothing happened')
+    const { seq, at, kind, previous } = row
+    database
+      .prepare('UPDATE journal SET event = ?, hash = ? WHERE seq = 5')
+      .run(event, chainHash({ seq, at, kind, previous, cardId, event }))
+    database.close()
+    expect(await verify()).toMatchObject({
+      code: 1,
+      said: expect.stringContaining('row 6 does not follow the row before it'),
+    })
+  })
+
+  it('finds a cut end by the head that was posted', async () => {
+    tamper('DELETE FROM journal WHERE seq > 5')
+    expect((await verify()).code).toBe(0)
+    expect(await verify(heads[7])).toMatchObject({
+      code: 1,
+      said: expect.stringContaining('removed after row 5'),
+    })
+  })
+
+  it('says when there is no journal', async () => {
+    config = { store: { kind: 'sqlite', path: join(directory, 'nothing.db') } } as Config
+    expect(await verify()).toMatchObject({ code: 2, said: expect.stringContaining('There is no store at') })
+  })
+})
+
+describe('audit export', () => {
+  it('writes the rows of a time as JSON lines', async () => {
+    let said = ''
+    const out = { write: (text: string) => (said += text) }
+    expect(await auditExport(config, day + 60_000, day + 180_000, out, out)).toBe(0)
+    const lines = said
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(lines.map(({ seq }) => seq)).toEqual([2, 3])
+    expect(lines[0]).toMatchObject({
+      at: '2026-03-01T00:01:00.000Z',
+      cardId: 'card-1',
+      event: { kind: 'denied', actor: 'U1', reason: 'reason 1' },
+      hash: heads[1],
+      previous: heads[0],
+    })
+  })
+
+  test.each([
+    ['2026-03-01', day],
+    ['2026-03-01T00:00:00Z', day],
+    ['2026-03-01T01:00:00+01:00', day],
+    ['yesterday', null],
+    ['2026-13-01', null],
+    ['', null],
+  ])('reads %j', (text, expected) => {
+    expect(parseMoment(text)).toBe(expected)
+  })
+})

@@ -90,7 +90,7 @@ export function fittingAction(
         }
       : {
           action: 'cancel',
-          why: 'Cancel ends its statement; the client sees an error and keeps its connection.',
+          why: 'Cancel ends its statement with an error and rolls its transaction back; the connection stays.',
           otherwise: 'Terminate would close the connection as well.',
         }
   if (isIdleInTransaction(session))

@@ -218,7 +218,7 @@ describe('an approval', () => {
     await room.start()
     const card = await room.card('approve_terminate')
     await room.press('U0DANA', card, 'approve_terminate')
-    await room.until(card.ts, /approved by 1 of 2/)
+    await room.until(card.ts, /1 of 2 approvals/)
     await room.press('U0DANA', card, 'approve_terminate')
     await room.whisper('U0DANA', /you approved it already/)
     await room.press('U0DEVI', card, 'approve_terminate')

@@ -155,24 +155,31 @@ const sample = (pids: readonly number[]): string =>
 
 /** What is lost when it ends. */
 export function workOf(session: Session): string {
-  if (session.xactSeconds === null) return 'no transaction is open.'
+  if (session.xactSeconds === null) return 'No transaction is open.'
   const written =
     session.backendXid === null
       ? 'it has written nothing'
       : `it has written (transaction id ${session.backendXid})`
-  return `its transaction is open for ${formatDuration(session.xactSeconds)}; ${written}.`
+  return `Its transaction is open for ${formatDuration(session.xactSeconds)}; ${written}.`
 }
 
 function cure(fit: Fit): (Leaf | string)[][] {
   if (fit.action === null) return [[bold('No button: '), fit.why]]
   return [
     [bold('What helps: '), fit.why],
-    [bold('What does not: '), fit.otherwise],
+    [bold('The other action: '), fit.otherwise],
   ]
 }
 
 const statement = (session: Session | null): Block[] =>
-  session?.query ? [richText(preformatted(truncate(session.query, 300)))] : []
+  session?.query
+    ? [
+        richText(
+          section(session.state === 'active' ? 'It runs:' : 'Its last statement:'),
+          preformatted(truncate(session.query, 300)),
+        ),
+      ]
+    : []
 
 /** One line that says where a proposal stands. */
 function status(proposal: Proposal, { people }: CardState): Leaf {
@@ -198,7 +205,7 @@ function status(proposal: Proposal, { people }: CardState): Leaf {
         bold(what),
         ': ',
         ...asked,
-        `approved by ${have}`,
+        `${have} approvals`,
         ...who,
         ', open until ',
         moment(proposal.expiresAt),
@@ -242,7 +249,7 @@ function decisions(proposal: Proposal, cluster: string) {
   const { action, session, victims } = proposal
   const consequence =
     action === 'cancel'
-      ? 'Its running statement ends with an error; the connection stays.'
+      ? 'Its statement ends with an error, its transaction is rolled back, the connection stays.'
       : 'Its connection is closed and its transaction is rolled back.'
   const confirm = {
     title: plainText(`${verbs[action]} ${session.pid}?`, 100),

@@ -66,7 +66,7 @@ describe('sessionView', () => {
       Statement: not to be seen.
       - Waits for ShareLock on transaction 704312.
       - Holds ExclusiveLock on a row of public.orders, others wait for it.
-      What could be done: /pg cancel 4320 reason: Cancel ends its statement; the client sees an error and keeps its connection. Terminate would close the connection as well.
+      What could be done: /pg cancel 4320 reason: Cancel ends its statement with an error and rolls its transaction back; the connection stays. Terminate would close the connection as well.
       As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)
   })

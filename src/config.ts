@@ -44,6 +44,7 @@ const watchDefaults = {
   idleInTransactionLongerThan: 300,
   idleLongerThan: 1_800,
   connectionsAbove: 85,
+  cardsPerMinute: 6,
 }
 
 /**
@@ -214,6 +215,7 @@ function resolveCluster(file: File, cluster: File['clusters'][number]): ClusterC
     },
     watch: {
       everyMs: limit('every'),
+      cardsPerMinute: limit('cardsPerMinute'),
       blockedForSeconds: limit('blockedFor'),
       queryLongerThanSeconds: limit('queryLongerThan'),
       idleInTransactionLongerThanSeconds: limit('idleInTransactionLongerThan'),

@@ -44,6 +44,7 @@ describe('a valid file', () => {
           },
           watch: {
             everyMs: 5_000,
+            cardsPerMinute: 6,
             blockedForSeconds: 30,
             queryLongerThanSeconds: 3_600,
             idleInTransactionLongerThanSeconds: 300,

@@ -1,7 +1,9 @@
+import { hasOwnCard } from '../domain/incident.ts'
 import type { JournalEvent } from '../domain/journal.ts'
 import type { Approvals } from '../domain/policy.ts'
 import type { Proposal } from '../domain/proposal.ts'
 import { cardView } from '../slack/views/card.ts'
+import { digestView } from '../slack/views/digest.ts'
 import { channelLine, threadLine } from '../slack/views/lines.ts'
 import type { View } from '../slack/views/text.ts'
 import type { Records, Store } from '../store/store.ts'
@@ -43,8 +45,8 @@ export function createBoard(deps: {
           const channel = postings.get(clusterOf(event, proposal) ?? '')?.channel
           if (line && channel) await put(records, `line:${row.seq}`, channel, null, line)
           if (thread) {
-            const posting = await postingOf(records, cardId)
-            if (posting) await put(records, `note:${row.seq}`, posting.channel, cardId, thread)
+            const where = await threadChannel(records, cardId)
+            if (where) await put(records, `note:${row.seq}`, where, cardId, thread)
           }
         }
         const result = await run(records, record)
@@ -61,25 +63,26 @@ export function createBoard(deps: {
   }
 
   async function draw(records: Records, cardId: string) {
-    const incident = await records.incidents.get(cardId)
+    const incidents = await records.incidents.ofCard(cardId)
+    const [incident = null] = incidents
     const proposals = await records.proposals.ofCard(cardId)
     const cluster = incident?.cluster ?? proposals[0]?.key.cluster
     const posting = postings.get(cluster ?? '')
     if (!cluster || !posting) return
-    const view = cardView({
-      cluster,
-      incident,
-      proposals,
-      people: posting.approvals.people,
-      breakGlass: posting.approvals.breakGlass.length > 0,
-    })
+    const { people, breakGlass } = posting.approvals
+    const view =
+      incident && !hasOwnCard(incident)
+        ? digestView(cluster, cardId, incidents)
+        : cardView({ cluster, incident, proposals, people, breakGlass: breakGlass.length > 0 })
     await put(records, cardId, posting.channel, null, view)
   }
 
-  async function postingOf(records: Records, cardId: string) {
-    const incident = await records.incidents.get(cardId)
+  /** Where the thread of a card stands; null for a digest, which has none. */
+  async function threadChannel(records: Records, cardId: string): Promise<string | null> {
+    const [incident] = await records.incidents.ofCard(cardId)
+    if (incident && !hasOwnCard(incident)) return null
     const cluster = incident?.cluster ?? (await records.proposals.ofCard(cardId))[0]?.key.cluster
-    return postings.get(cluster ?? '')
+    return postings.get(cluster ?? '')?.channel ?? null
   }
 }
 

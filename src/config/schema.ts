@@ -140,6 +140,11 @@ const watch = section({
     100,
     'Write a percentage as a whole number from 1 to 100, without a sign.',
   ).optional(),
+  cardsPerMinute: number(
+    1,
+    60,
+    'Write how many cards a minute may bring: a whole number from 1 to 60.',
+  ).optional(),
 })
 
 /** NAMEDATALEN - 1: the server cuts names and application names at 63 bytes, so a longer one never matches. */

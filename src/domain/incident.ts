@@ -2,9 +2,10 @@ import { type Finding, type FindingKind, findingKey, findingSeconds, subjectOf }
 import type { Fit } from './proposal.ts'
 import type { Snapshot } from './session.ts'
 
-/** A finding followed over time. One incident has one card. */
+/** A finding followed over time. It has a card of its own (whose id is the incident's), or stands in a digest. */
 export type Incident = {
   readonly id: string
+  readonly cardId: string
   readonly cluster: string
   readonly key: string
   /** As it was last seen. */
@@ -44,14 +45,14 @@ export function fold(
   newId: () => string,
 ): Transition[] {
   const now = snapshot.takenAt
-  const byKey = new Map(known.map((incident) => [incident.key, incident]))
-  const seen = new Set(found.map(findingKey))
+  const followed = match(known, found)
   const ongoing = found.flatMap((finding): Transition[] => {
-    const before = byKey.get(findingKey(finding))
+    const before = followed.get(finding)
     if (!before || (before.resolvedAt !== null && now - before.resolvedAt > reopenWithinMs))
       return [opened(finding, cureFor(finding), snapshot.cluster, now, newId())]
     const incident: Incident = {
       ...before,
+      key: findingKey(finding),
       finding,
       cure: cureFor(finding),
       changedAt: now,
@@ -60,6 +61,8 @@ export function fold(
       mostVictims: Math.max(before.mostVictims, victimsOf(finding)),
     }
     if (before.resolvedAt !== null) return [{ kind: 'reopened', incident, reason: 'It is back.' }]
+    if (before.key !== incident.key)
+      return [{ kind: 'changed', incident, reason: 'The same jam goes on behind another session.' }]
     const reason =
       before.cure?.action === incident.cure?.action
         ? change(before.finding, finding)
@@ -67,8 +70,9 @@ export function fold(
     if (reason) return [{ kind: 'changed', incident, reason }]
     return aged(before.finding, finding) ? [{ kind: 'changed', incident, reason: null }] : []
   })
+  const ongoingIds = new Set([...followed.values()].map(({ id }) => id))
   const over = known
-    .filter((incident) => incident.resolvedAt === null && !seen.has(incident.key))
+    .filter((incident) => incident.resolvedAt === null && !ongoingIds.has(incident.id))
     .flatMap((incident): Transition[] => {
       const reason = ending(incident.finding, snapshot)
       return reason
@@ -84,6 +88,88 @@ export function fold(
   return [...over, ...ongoing]
 }
 
+/**
+ * Which known incident each finding goes on with: the one with the same key; else, for a jam, an open one whose root is
+ * gone and whose sessions are in this jam too. So a jam keeps its card when its root is ended and the next one in the
+ * queue takes its place.
+ */
+function match(known: readonly Incident[], found: readonly Finding[]): Map<Finding, Incident> {
+  const byKey = new Map(known.map((incident) => [incident.key, incident]))
+  const followed = new Map<Finding, Incident>()
+  for (const finding of found) {
+    const incident = byKey.get(findingKey(finding))
+    if (incident) followed.set(finding, incident)
+  }
+  const taken = new Set([...followed.values()].map(({ id }) => id))
+  for (const finding of found) {
+    if (followed.has(finding) || finding.kind !== 'blocking') continue
+    const here = jamOf(finding)
+    const [heir] = known
+      .filter(
+        ({ id, resolvedAt, finding: { kind } }) =>
+          kind === 'blocking' && resolvedAt === null && !taken.has(id),
+      )
+      .map((incident) => ({ incident, shared: sharedWith(here, incident.finding) }))
+      .filter(({ shared }) => shared > 0)
+      .sort((a, b) => b.shared - a.shared)
+    if (!heir) continue
+    followed.set(finding, heir.incident)
+    taken.add(heir.incident.id)
+  }
+  return followed
+}
+
+const jamOf = ({ root }: Finding & { kind: 'blocking' }): ReadonlySet<number> =>
+  new Set([root.pid, ...root.victims])
+
+const sharedWith = (jam: ReadonlySet<number>, other: Finding): number =>
+  other.kind === 'blocking' ? [...jamOf(other)].filter((pid) => pid !== 0 && jam.has(pid)).length : 0
+
+/**
+ * Gives the incidents that open their cards: the worst ones a card each, as many as a minute allows; what is more goes
+ * into one digest, the open one or a new one.
+ * @param transitions worst first, as `fold` tells them
+ */
+export function place(
+  transitions: readonly Transition[],
+  known: readonly Incident[],
+  cardsPerMinute: number,
+  now: number,
+  newId: () => string,
+): Transition[] {
+  const recent = known.filter((incident) => hasOwnCard(incident) && now - incident.openedAt < 60_000)
+  let left = cardsPerMinute - recent.length
+  let digest = known.find((incident) => incident.resolvedAt === null && !hasOwnCard(incident))?.cardId
+  return transitions.map((transition) => {
+    if (transition.kind !== 'opened' || left-- > 0) return transition
+    digest ??= newId()
+    return { ...transition, incident: { ...transition.incident, cardId: digest } }
+  })
+}
+
+export const hasOwnCard = ({ id, cardId }: Pick<Incident, 'id' | 'cardId'>): boolean => id === cardId
+
+export type Severity = 'critical' | 'warning' | 'notice'
+
+/** How bad it is, from who is hurt and for how long. */
+export function severityOf(finding: Finding): Severity {
+  switch (finding.kind) {
+    case 'lockStorm':
+      return 'critical'
+    case 'blocking':
+      return finding.root.victims.length >= 10 || (finding.root.oldestWaitSeconds ?? 0) >= 300
+        ? 'critical'
+        : 'warning'
+    case 'connections':
+      return finding.used * 100 >= finding.max * 95 ? 'critical' : 'warning'
+    case 'longQuery':
+    case 'idleInTransaction':
+      return 'warning'
+    case 'idle':
+      return 'notice'
+  }
+}
+
 const opened = (
   finding: Finding,
   cure: Fit | null,
@@ -94,6 +180,7 @@ const opened = (
   kind: 'opened',
   incident: {
     id,
+    cardId: id,
     cluster,
     key: findingKey(finding),
     finding,

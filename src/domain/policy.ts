@@ -34,6 +34,8 @@ export type Thresholds = {
 export type Watch = Thresholds & {
   /** Milliseconds from the start of one look to the start of the next. */
   readonly everyMs: number
+  /** How many new incidents get a card of their own in a minute; what is more goes into one digest. */
+  readonly cardsPerMinute: number
 }
 
 /**

@@ -13,6 +13,7 @@ import { pickCluster, type Watched } from '../respond/watched.ts'
 import type { Store } from '../store/store.ts'
 import type { Slack } from './client.ts'
 import { pressed } from './presses.ts'
+import { wholeDigestView } from './views/digest.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from './views/reason.ts'
 import { escapeText, type View } from './views/text.ts'
 
@@ -103,6 +104,8 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
           return askWhy('breakGlass', caller, press.proposalId, body.trigger_id)
         case 'details':
           return details(caller, press.cardId, reply)
+        case 'showAll':
+          return showAll(caller, press.cardId, reply)
         case 'offerAgain':
           return deps.propose.again(caller, press.proposalId)
         case 'malformed':
@@ -210,6 +213,20 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
       watched.config.channel,
     )
     await reply.privately(view)
+    return null
+  }
+
+  async function showAll(caller: Caller, cardId: string, reply: Reply) {
+    const incidents = await deps.store.incidents.ofCard(cardId)
+    const watched = deps.clusters.get(incidents[0]?.cluster ?? '')
+    if (!watched)
+      return refuse(caller, 'button pg_show_all', {
+        code: 'unknownProposal',
+        reason: 'this button stands for nothing that I know of',
+      })
+    const refusal = await admit(caller, watched.config.access.viewers, false)
+    if (refusal) return refuse(caller, 'button pg_show_all', refusal)
+    await reply.privately(wholeDigestView(watched.config.name, incidents))
     return null
   }
 

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import type { Action } from '../domain/action.ts'
 import { breakGlassAction, detailsAction, offerAgainAction } from './views/card.ts'
+import { showAllAction } from './views/digest.ts'
 
 /** What a button of ours stands for. */
 export type Pressed =
   | { readonly kind: 'approve' | 'deny'; readonly action: Action; readonly proposalId: string }
-  | { readonly kind: 'details'; readonly cardId: string }
+  | { readonly kind: 'details' | 'showAll'; readonly cardId: string }
   | { readonly kind: 'offerAgain' | 'breakGlass'; readonly proposalId: string }
   /** None of ours, or damaged. */
   | { readonly kind: 'malformed' }
@@ -19,6 +20,7 @@ export function pressed(actionId: unknown, value: unknown): Pressed {
   const decision = /^(approve|deny)_(cancel|terminate)$/.exec(actionId)
   if (decision)
     return { kind: decision[1] as 'approve' | 'deny', action: decision[2] as Action, proposalId: parsed.data }
+  if (actionId === showAllAction) return { kind: 'showAll', cardId: parsed.data }
   if (actionId === detailsAction) return { kind: 'details', cardId: parsed.data }
   if (actionId === offerAgainAction) return { kind: 'offerAgain', proposalId: parsed.data }
   if (actionId === breakGlassAction) return { kind: 'breakGlass', proposalId: parsed.data }

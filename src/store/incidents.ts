@@ -6,6 +6,8 @@ export type Incidents = {
   /** Writes the incident as it is now, whether it is new or known. */
   put(incident: Incident): Promise<void>
   get(id: string): Promise<Incident | null>
+  /** The incidents that stand on a card: one, or those of a digest; oldest first. */
+  ofCard(cardId: string): Promise<Incident[]>
   /** The open incidents of a cluster, and those resolved after `since`; oldest first. */
   recent(cluster: string, since: number): Promise<Incident[]>
 }
@@ -15,13 +17,13 @@ export function incidentsIn(db: Kysely<Schema>): Incidents {
   const read = ({ data }: { data: string }) => JSON.parse(data) as Incident
   return {
     async put(incident) {
-      const state = { resolved_at: incident.resolvedAt, data: JSON.stringify(incident) }
+      const state = { key: incident.key, resolved_at: incident.resolvedAt, data: JSON.stringify(incident) }
       await db
         .insertInto('incidents')
         .values({
           id: incident.id,
           cluster: incident.cluster,
-          key: incident.key,
+          card_id: incident.cardId,
           opened_at: incident.openedAt,
           ...state,
         })
@@ -31,6 +33,9 @@ export function incidentsIn(db: Kysely<Schema>): Incidents {
     async get(id) {
       const row = await select.where('id', '=', id).executeTakeFirst()
       return row ? read(row) : null
+    },
+    async ofCard(cardId) {
+      return (await select.where('card_id', '=', cardId).orderBy('opened_at').execute()).map(read)
     },
     async recent(cluster, since) {
       const rows = await select

@@ -20,6 +20,7 @@ export type Schema = {
     id: string
     cluster: string
     key: string
+    card_id: string
     opened_at: number
     resolved_at: number | null
     data: string
@@ -80,6 +81,7 @@ export const migrations: Record<string, Migration> = {
         .addColumn('id', 'text', (column) => column.primaryKey())
         .addColumn('cluster', 'text', (column) => column.notNull())
         .addColumn('key', 'text', (column) => column.notNull())
+        .addColumn('card_id', 'text', (column) => column.notNull())
         .addColumn('opened_at', 'bigint', (column) => column.notNull())
         .addColumn('resolved_at', 'bigint')
         .addColumn('data', 'text', (column) => column.notNull())
@@ -89,6 +91,7 @@ export const migrations: Record<string, Migration> = {
         .on('incidents')
         .columns(['cluster', 'resolved_at'])
         .execute()
+      await db.schema.createIndex('incidents_card').on('incidents').column('card_id').execute()
       await db.schema
         .createTable('journal')
         .addColumn('seq', 'integer', (column) => column.primaryKey())

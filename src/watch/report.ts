@@ -3,7 +3,14 @@ import type { Board } from '../channel/board.ts'
 import type { ClusterConfig } from '../config.ts'
 import type { Action } from '../domain/action.ts'
 import { type Finding, findings, subjectOf } from '../domain/finding.ts'
-import { fold, type Incident, reopenWithinMs, type Transition } from '../domain/incident.ts'
+import {
+  fold,
+  hasOwnCard,
+  type Incident,
+  place,
+  reopenWithinMs,
+  type Transition,
+} from '../domain/incident.ts'
 import { bot, type JournalEvent } from '../domain/journal.ts'
 import type { Picture } from '../domain/picture.ts'
 import { cureFor, differences, openProposal, type Proposal, victimsAmong } from '../domain/proposal.ts'
@@ -49,12 +56,16 @@ export function createReport(deps: {
       const open = known.filter(({ resolvedAt }) => resolvedAt === null)
       const found = findings(snapshot, picture.forest, config.watch, new Set(open.map(({ key }) => key)))
       const cure = (finding: Finding) => cureFor(finding, snapshot.server, config.protected)
-      for (const transition of await withStatements(fold(known, found, snapshot, cure, randomUUID)))
-        await board.change(transition.incident.id, async (records, record) => {
-          await records.incidents.put(transition.incident)
+      const folded = fold(known, found, snapshot, cure, randomUUID)
+      const placed = place(folded, known, config.watch.cardsPerMinute, snapshot.takenAt, randomUUID)
+      for (const transition of await withStatements(placed)) {
+        const { incident } = transition
+        await board.change(incident.cardId, async (records, record) => {
+          await records.incidents.put(incident)
           if (transition.reason) await record(eventOf(transition))
-          await renewProposal(records, transition.incident, snapshot)
+          if (hasOwnCard(incident)) await renewProposal(records, incident, snapshot)
         })
+      }
     },
 
     async blind(reason) {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Finding, findings } from '../../src/domain/finding.ts'
-import { fold, type Incident, reopenWithinMs, type Transition } from '../../src/domain/incident.ts'
+import { fold, type Incident, place, reopenWithinMs, type Transition } from '../../src/domain/incident.ts'
 import { cureFor } from '../../src/domain/proposal.ts'
 import type { Session } from '../../src/domain/session.ts'
 import {
@@ -84,6 +84,47 @@ describe('findings', () => {
   })
 })
 
+describe('place', () => {
+  const opening = (n: number, openedAt = takenAt): Transition => {
+    const finding = { kind: 'idle', session: idle(n, 4_000), seconds: 4_000 } as const
+    const incident: Incident = {
+      id: `i${n}`,
+      cardId: `i${n}`,
+      cluster: 'orders',
+      key: `k${n}`,
+      finding,
+      cure: null,
+      openedAt,
+      changedAt: openedAt,
+      resolvedAt: null,
+      resolution: null,
+      mostVictims: 0,
+    }
+    return { kind: 'opened', incident, reason: 'new' }
+  }
+  const cards = (transitions: readonly Transition[]) => transitions.map(({ incident }) => incident.cardId)
+  const many = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => opening(from + n))
+
+  it('gives the first a card each, and puts the rest into one digest', () => {
+    const placed = place(many(0, 9), [], 6, takenAt, () => 'digest')
+    expect(cards(placed)).toEqual(['i0', 'i1', 'i2', 'i3', 'i4', 'i5', 'digest', 'digest', 'digest'])
+    const known = placed.map(({ incident }) => incident)
+    expect(cards(place(many(9, 11), known, 6, takenAt + 30_000, () => 'another'))).toEqual([
+      'digest',
+      'digest',
+    ])
+    expect(cards(place(many(9, 11), known, 6, takenAt + 60_000, () => 'another'))).toEqual(['i9', 'i10'])
+  })
+
+  it('begins another digest when the last is over', () => {
+    const known = place(many(0, 7), [], 6, takenAt, () => 'digest').map(({ incident }) => ({
+      ...incident,
+      resolvedAt: takenAt + 1,
+    }))
+    expect(cards(place(many(7, 8), known, 6, takenAt + 2, () => 'another'))).toEqual(['another'])
+  })
+})
+
 describe('fold', () => {
   let ids = 0
   const step = (
@@ -157,6 +198,44 @@ describe('fold', () => {
     expect(
       step([incident], sessions, 1_000, jammed).map(({ kind, incident }) => [kind, incident.finding.kind]),
     ).toEqual([['opened', 'lockStorm']])
+  })
+
+  it('keeps a jam whose root is replaced by the next in the queue', () => {
+    const [a, b, c] = [idleInTransaction(1, 100), waiting(2, 50), waiting(3, 45)]
+    const { incident } = only(
+      step(
+        [],
+        [a, b, c],
+        0,
+        rowQueue(1, [
+          [2, 50],
+          [3, 45],
+        ]),
+      ),
+    )
+    const next = only(step([incident], [idleInTransaction(2, 1), c], 5_000, rowQueue(2, [[3, 50]])))
+    expect(next).toMatchObject({
+      kind: 'changed',
+      reason: 'The same jam goes on behind another session.',
+      incident: { id: incident.id, finding: { root: { pid: 2, victims: [3] } }, mostVictims: 2 },
+    })
+    // And it ends as one incident.
+    expect(step([next.incident], [], 9_000).map(({ kind, incident: { id } }) => [kind, id])).toEqual([
+      ['resolved', incident.id],
+    ])
+  })
+
+  it('does not take another jam for the same one', () => {
+    const { incident } = only(
+      step([], [idleInTransaction(1, 100), waiting(2, 50)], 0, rowQueue(1, [[2, 50]])),
+    )
+    const transitions = step(
+      [incident],
+      [idleInTransaction(7, 1), waiting(8, 40)],
+      5_000,
+      rowQueue(7, [[8, 40]]),
+    )
+    expect(transitions.map(({ kind }) => kind)).toEqual(['resolved', 'opened'])
   })
 
   it('never has two open incidents for one trouble, and every opened one can end', () => {

@@ -90,6 +90,49 @@ describe.each(['socket', 'http'] as const)('over %s', (mode) => {
   })
 })
 
+describe('alerts', () => {
+  it('keep one card for a jam while one root follows another', async () => {
+    room = await openRoom(server.marshalUrl)
+    const root = await server.open('checkout', shop)
+    const heir = await server.open('fulfilment', shop)
+    const last = await server.open('web', shop)
+    for (const session of [root, heir]) await session.query('BEGIN')
+    await root.query("UPDATE orders SET state = 'a' WHERE id = 1")
+    await heir.query("UPDATE orders SET state = 'b' WHERE id = 2")
+    const waits = heir.start("UPDATE orders SET state = 'b' WHERE id = 1")
+    await server.untilWaiting(heir)
+    void last.start("UPDATE orders SET state = 'c' WHERE id = 2")
+    await server.untilWaiting(heir, last)
+    await room.start()
+    const card = await room.card('approve_terminate', String(root.pid))
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, new RegExp(`${root.pid} is gone after \\d+ ms; 1 of 2 waiters moved on`))
+    await waits
+    // The one that moved on is the next root, on the same card, with a proposal of its own.
+    const next = await room.until(card.ts, new RegExp(`Session ${heir.pid} .*keeps 1 session waiting`))
+    expect(next.ts).toBe(card.ts)
+    await room.until(card.ts, new RegExp(`Approve: terminate ${heir.pid}`))
+    await room.press('U0DEVI', card, 'approve_terminate')
+    await room.until(card.ts, /^Resolved/)
+  })
+
+  it('put what comes all at once into a digest', async () => {
+    room = await openRoom(server.marshalUrl, {
+      over: { watch: { every: '200ms', idleLongerThan: '1s', cardsPerMinute: 3 } },
+    })
+    for (let n = 0; n < 14; n++) await server.open(`pool-${n}`, shop)
+    await room.start()
+    const digest = await room.line(/^\d+ more incidents on orders/)
+    await room.until(digest.ts, /^1\d more incidents on orders[\s\S]*Show all/)
+    const cards = room.workspace.messages(channel).filter(({ text }) => text.startsWith('Long-idle session'))
+    expect(cards.length).toBeLessThanOrEqual(3)
+    await room.press('U0RESP', digest, 'pg_show_all')
+    await room.whisper('U0RESP', /^All 1\d incidents of the digest/)
+    await server.closeAll()
+    await room.until(digest.ts, /^Resolved: 1\d incidents on orders/)
+  })
+})
+
 describe('answers', () => {
   it('are for all in a configured channel and private elsewhere; mistakes are always private', async () => {
     room = await openRoom(server.marshalUrl)

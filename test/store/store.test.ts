@@ -146,6 +146,7 @@ describe('incidents', () => {
   it('tells the open ones and the recently resolved', async () => {
     const incident = {
       id: 'i1',
+      cardId: 'i1',
       cluster: 'orders',
       key: 'connections',
       finding: { kind: 'connections', used: 9, max: 10, holders: [] },

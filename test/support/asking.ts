@@ -20,7 +20,7 @@ export const clusterConfig = (name: string, over: Partial<ClusterConfig> = {}): 
     breakGlass: [],
     expireAfterMs: 900_000,
   },
-  watch: { ...thresholds, everyMs: 5000 },
+  watch: { ...thresholds, cardsPerMinute: 6, everyMs: 5000 },
   protected: [],
   ...over,
 })

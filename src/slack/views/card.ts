@@ -1,6 +1,6 @@
 import { formatDuration } from '../../domain/duration.ts'
 import { type Finding, subjectOf } from '../../domain/finding.ts'
-import { type Incident, kindNames } from '../../domain/incident.ts'
+import { type Incident, kindNames, severityOf } from '../../domain/incident.ts'
 import { type Fit, mayBeOfferedAgain, type Proposal } from '../../domain/proposal.ts'
 import type { Session } from '../../domain/session.ts'
 import { outcomeSentence } from './outcome.ts'
@@ -51,7 +51,8 @@ export function cardView(card: CardState): View {
       ? `${verbs[latest.action]} asked for`
       : 'Card'
   const over = incident?.resolvedAt != null
-  const headline = `${over ? 'Resolved: ' : ''}${title} on ${cluster}`
+  const critical = incident && severityOf(incident.finding) === 'critical'
+  const headline = `${over ? 'Resolved: ' : critical ? 'Critical: ' : ''}${title} on ${cluster}`
   const what = incident ? sentenceOf(incident.finding) : latest ? requestSentence(latest) : ''
   const blocks: Block[] = [
     header(headline),

@@ -27,6 +27,7 @@ import { proposal } from '../../support/proposals.ts'
 
 const incidentOf = (finding: Finding, over: Partial<Incident> = {}): Incident => ({
   id: '3f2a9c1b-0000-4000-8000-000000000001',
+  cardId: '3f2a9c1b-0000-4000-8000-000000000001',
   cluster: 'orders',
   key: 'key',
   finding,
@@ -108,7 +109,9 @@ describe('a card', () => {
       [Approve: terminate 1] [Deny] [Details]
       Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
     `)
-    expect(view.text).toMatchInlineSnapshot(`"Blocking on orders: Session 1 (web, user shop, database orders), idle in transaction for 6 min 40 s, keeps 2 sessions waiting, the longest for 40 s, for a row of public.orders."`)
+    expect(view.text).toMatchInlineSnapshot(
+      `"Blocking on orders: Session 1 (web, user shop, database orders), idle in transaction for 6 min 40 s, keeps 2 sessions waiting, the longest for 40 s, for a row of public.orders."`,
+    )
     const actions = view.blocks.find(({ type }) => type === 'actions') as never as {
       elements: { action_id: string; value: string; confirm?: unknown }[]
     }
@@ -119,7 +122,9 @@ describe('a card', () => {
     ])
     expect(
       told([actions.elements[0]?.confirm].map((confirm) => ({ type: 'section', ...(confirm as object) }))),
-    ).toMatchInlineSnapshot(`"Terminate 1 (web, user shop, database orders) on orders, idle in transaction for 6 min 40 s. Its connection is closed and its transaction is rolled back. Its transaction is open for 6 min 40 s; it has written (transaction id 759). 2 sessions wait behind it."`)
+    ).toMatchInlineSnapshot(
+      `"Terminate 1 (web, user shop, database orders) on orders, idle in transaction for 6 min 40 s. Its connection is closed and its transaction is rolled back. Its transaction is open for 6 min 40 s; it has written (transaction id 759). 2 sessions wait behind it."`,
+    )
   })
 
   it('offers nothing for a prepared transaction, but says what to run', () => {

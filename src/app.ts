@@ -14,6 +14,7 @@ import { expireDue } from './respond/expire.ts'
 import { createPropose } from './respond/propose.ts'
 import { reconcile } from './respond/reconcile.ts'
 import { createRefuse } from './respond/refuse.ts'
+import { createSilencing } from './respond/silence.ts'
 import type { Watched } from './respond/watched.ts'
 import { clientOptions, createSlack, type Slack } from './slack/client.ts'
 import { createAdmit } from './slack/identity.ts'
@@ -91,6 +92,7 @@ export async function startApp(deps: {
     const execute = createExecute({ board, clusters })
     const approve = createApprove({ board, proposals, clusters, admit, refuse, execute, now, log })
     const propose = createPropose({ board, proposals, clusters, admit, refuse, now })
+    const silencing = createSilencing({ board, store, clusters, admit, refuse, now })
     const answers = createAnswers({ clusters, past: store, now })
 
     const entrance = createEntrance(settings, self, slackLogger, log)
@@ -103,6 +105,7 @@ export async function startApp(deps: {
       answers,
       approve,
       propose,
+      silencing,
       admit,
       refuse,
       log,

@@ -2,6 +2,7 @@ import { hasOwnCard } from '../domain/incident.ts'
 import type { JournalEvent } from '../domain/journal.ts'
 import type { Approvals } from '../domain/policy.ts'
 import type { Proposal } from '../domain/proposal.ts'
+import { silenceOf } from '../domain/silence.ts'
 import { cardView } from '../slack/views/card.ts'
 import { digestView } from '../slack/views/digest.ts'
 import { channelLine, threadLine } from '../slack/views/lines.ts'
@@ -20,6 +21,8 @@ export type Board = {
    * journal cannot be written, nothing else is. The card is drawn anew from what is remembered then.
    */
   change<T>(cardId: string | null, run: (records: Records, record: Record) => Promise<T>): Promise<T>
+  /** Draws the open incidents of a cluster anew, and so posts those that were held back. */
+  redraw(cluster: string): Promise<void>
 }
 
 /**
@@ -56,6 +59,13 @@ export function createBoard(deps: {
       changed()
       return result
     },
+    async redraw(cluster) {
+      await store.atomically(async (records) => {
+        const open = await records.incidents.recent(cluster, now())
+        for (const cardId of new Set(open.map(({ cardId }) => cardId))) await draw(records, cardId)
+      })
+      changed()
+    },
   }
 
   async function put(records: Records, id: string, channel: string, threadOf: string | null, view: View) {
@@ -70,10 +80,14 @@ export function createBoard(deps: {
     const posting = postings.get(cluster ?? '')
     if (!cluster || !posting) return
     const { people, breakGlass } = posting.approvals
+    const silences = (await records.silences.ofCluster(cluster)).filter(({ until }) => until > now())
+    const silence = incident && silenceOf(incident, silences)
+    // Silence holds new cards back; those that stand are kept true.
+    if (silence && !(await records.messages.isKnown(cardId))) return
     const view =
       incident && !hasOwnCard(incident)
         ? digestView(cluster, cardId, incidents)
-        : cardView({ cluster, incident, proposals, people, breakGlass: breakGlass.length > 0 })
+        : cardView({ cluster, incident, proposals, people, breakGlass: breakGlass.length > 0, silence })
     await put(records, cardId, posting.channel, null, view)
   }
 

@@ -17,6 +17,8 @@ export type Incident = {
   readonly resolution: string | null
   /** What could be done about it, as last seen; null where it is not about one session or transaction. */
   readonly cure: Fit | null
+  /** Who said that they look after it; null while nobody did. */
+  readonly acknowledgedBy: string | null
   /** The most sessions that it ever kept waiting. */
   readonly mostVictims: number
 }
@@ -189,6 +191,7 @@ const opened = (
     changedAt: now,
     resolvedAt: null,
     resolution: null,
+    acknowledgedBy: null,
     mostVictims: victimsOf(finding),
   },
   reason: 'Seen for the first time.',

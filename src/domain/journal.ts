@@ -85,6 +85,17 @@ export type JournalEvent =
       readonly what: string
       readonly remedy: string
     }
+  | { readonly kind: 'acknowledged'; readonly actor: string }
+  /** New cards are held back until then (milliseconds since the epoch), or are not any more. */
+  | {
+      readonly kind: 'silenced'
+      readonly actor: string
+      readonly cluster: string
+      readonly what: string
+      readonly until: number
+      readonly reason: string
+    }
+  | { readonly kind: 'silenceEnded'; readonly actor: string; readonly cluster: string; readonly what: string }
   | {
       readonly kind: 'blind' | 'seesAgain'
       readonly actor: string

@@ -17,10 +17,11 @@ import { sessionsShown, sessionsView } from '../slack/views/sessions.ts'
 import type { View } from '../slack/views/text.ts'
 import type { Records } from '../store/store.ts'
 import type { Command, ListCommand } from './command.ts'
+import type { SilenceCommand } from './silenceCommand.ts'
 import { pickCluster, type Watched } from './watched.ts'
 
 /** What can be answered by looking alone. */
-export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' }>
+export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' } | SilenceCommand>
 
 /** `failed`: there was nothing to show, only why; to be told to the one who asked alone. */
 export type Answer = { readonly view: View; readonly failed?: boolean }

@@ -1,7 +1,9 @@
 import { parseDuration } from '../domain/duration.ts'
 import { type Filters, type StateFilter, stateFilters, stateWord } from '../domain/filters.ts'
 import { nearest } from '../domain/nearest.ts'
+import { options, type Problem, problem, takeOptions } from './options.ts'
 import { shown } from './shown.ts'
+import { parseQuiet, parseSnooze, parseUnsnooze, type SilenceCommand } from './silenceCommand.ts'
 import { optionOf, type Word, wordsOf } from './words.ts'
 
 export type ListCommand = {
@@ -15,6 +17,7 @@ export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'clusters' }
   | ListCommand
+  | SilenceCommand
   | { readonly kind: 'session'; readonly pid: number; readonly cluster: string | null }
   /** What was asked, decided and done: about a pid, about a card (the beginning of its id), or lately. */
   | { readonly kind: 'history'; readonly pid: number | null; readonly card: string | null }
@@ -25,9 +28,6 @@ export type Command =
       readonly reason: string | null
       readonly cluster: string | null
     }
-
-/** What could not be understood: one sentence that says what to type instead. Words to type stand in backticks. */
-export type Problem = { readonly kind: 'problem'; readonly message: string }
 
 const kinds = [
   'help',
@@ -40,6 +40,9 @@ const kinds = [
   'terminate',
   'clusters',
   'history',
+  'snooze',
+  'unsnooze',
+  'quiet',
 ] as const
 
 /** What people type who come from elsewhere. */
@@ -54,6 +57,10 @@ const meant: Readonly<Record<string, string>> = {
   ps: 'sessions',
   list: 'sessions',
   activity: 'sessions',
+  mute: 'snooze',
+  silence: 'snooze',
+  unmute: 'unsnooze',
+  maintenance: 'quiet',
   journal: 'history',
   log: 'history',
   audit: 'history',
@@ -64,29 +71,9 @@ const meant: Readonly<Record<string, string>> = {
   databases: 'clusters',
 }
 
-const options = ['db', 'user', 'app', 'state', 'older', 'cluster'] as const
-type Option = (typeof options)[number]
-
-const meantOptions: Readonly<Record<string, Option>> = {
-  database: 'db',
-  datname: 'db',
-  role: 'user',
-  usename: 'user',
-  username: 'user',
-  application: 'app',
-  application_name: 'app',
-  applicationname: 'app',
-  age: 'older',
-  since: 'older',
-  'older-than': 'older',
-  server: 'cluster',
-}
-
 /** PostgreSQL's largest process id. */
 const largestPid = 2 ** 31 - 1
 const longestReason = 500
-
-const problem = (message: string): Problem => ({ kind: 'problem', message })
 
 /** Reads the text after `/pg`. Never throws, whatever is typed. */
 export function parseCommand(typed: string): Command | Problem {
@@ -112,6 +99,12 @@ export function parseCommand(typed: string): Command | Problem {
       return parseSession(rest)
     case 'history':
       return parseHistory(rest)
+    case 'snooze':
+      return parseSnooze(rest)
+    case 'unsnooze':
+      return parseUnsnooze(rest)
+    case 'quiet':
+      return parseQuiet(rest)
     case 'cancel':
     case 'terminate':
       return parseAction(kind, rest)
@@ -125,84 +118,6 @@ function unknownWord({ text }: Word): Problem {
   const guess = (Object.hasOwn(meant, word) ? meant[word] : undefined) ?? nearest(word, kinds)
   const advice = guess == null ? 'Type `/pg help` for the commands.' : `Did you mean \`${guess}\`?`
   return problem(`I do not know the command \`${shown(text)}\`. ${advice}`)
-}
-
-type Given = { readonly values: Map<Option, string>; readonly others: Word[] }
-
-/** Takes the options out of the words. */
-function takeOptions(command: string, words: readonly Word[], known: readonly Option[]): Given | Problem {
-  const values = new Map<Option, string>()
-  const others: Word[] = []
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at]
-    if (word === undefined) break
-    const option = optionOf(word)
-    if (option === null) {
-      others.push(word)
-      continue
-    }
-    const name = known.find((one) => one === option.name)
-    if (name === undefined) return unknownOption(command, option.name, known)
-    if (values.has(name)) return problem(`\`--${name}\` stands there twice: give it once.`)
-    let value = option.value
-    let open = word.open
-    if (value === null) {
-      const next = words[at + 1]
-      if (next !== undefined && optionOf(next) === null) {
-        at++
-        value = next.text
-        open = next.open
-        if (name === 'state' && !next.quoted) {
-          const more = stateTail(value, words.slice(at + 1))
-          value = [value, ...more].join(' ')
-          at += more.length
-        }
-      }
-    }
-    if (open)
-      return problem(`The quote after \`--${name}\` is never closed: write \`--${name} "two words"\`.`)
-    if (value === null || value.trim() === '')
-      return problem(`\`--${name}\` needs a value: write ${examples[name]}.`)
-    values.set(name, value.trim())
-  }
-  return { values, others }
-}
-
-/** `--state idle in transaction`, typed without quotes. */
-function stateTail(first: string, after: readonly Word[]): string[] {
-  const said = after.slice(0, 3).map(({ text }) => text.toLowerCase())
-  const whole = first.toLowerCase()
-  if (whole === 'idle' && said[0] === 'in' && said[1] === 'transaction')
-    return said[2] === '(aborted)' || said[2] === 'aborted'
-      ? ['in', 'transaction', '(aborted)']
-      : ['in', 'transaction']
-  if (whole === 'fastpath' && said[0] === 'function' && said[1] === 'call') return ['function', 'call']
-  return []
-}
-
-const examples: Record<Option, string> = {
-  db: '`--db orders`',
-  user: '`--user shop`',
-  app: '`--app web`',
-  state: '`--state idle-in-transaction`',
-  older: '`--older 5m`',
-  cluster: '`--cluster NAME`',
-}
-
-function unknownOption(command: string, name: string, known: readonly Option[]): Problem {
-  const near = (Object.hasOwn(meantOptions, name) ? meantOptions[name] : undefined) ?? nearest(name, options)
-  const guess = known.find((one) => one === near)
-  if (options.some((one) => one === name))
-    return problem(
-      `\`${command}\` takes no \`--${shown(name)}\`, only ${known.map((one) => `\`--${one}\``).join(', ')}.`,
-    )
-  return problem(
-    `I do not know \`--${shown(name)}\`. ${
-      guess === undefined
-        ? `\`${command}\` takes ${known.map((one) => `\`--${one}\``).join(', ')}.`
-        : `Did you mean \`--${guess}\`?`
-    }`,
-  )
 }
 
 function parseList(kind: ListCommand['kind'], words: readonly Word[]): ListCommand | Problem {
@@ -340,3 +255,5 @@ function parseAction(kind: 'cancel' | 'terminate', words: readonly Word[]): Comm
     )
   return { kind, pid, reason: reason === '' ? null : reason, cluster }
 }
+
+export type { Problem } from './options.ts'

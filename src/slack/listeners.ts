@@ -9,6 +9,8 @@ import { type Command, parseCommand } from '../respond/command.ts'
 import type { Admit, Caller } from '../respond/identity.ts'
 import type { Propose } from '../respond/propose.ts'
 import type { Refuse } from '../respond/refuse.ts'
+import type { Silencing } from '../respond/silence.ts'
+import type { SilenceCommand } from '../respond/silenceCommand.ts'
 import { pickCluster, type Watched } from '../respond/watched.ts'
 import type { Store } from '../store/store.ts'
 import type { Slack } from './client.ts'
@@ -26,6 +28,7 @@ export type Listening = {
   readonly answers: Answers
   readonly approve: Approve
   readonly propose: Propose
+  readonly silencing: Silencing
   readonly admit: Admit
   readonly refuse: Refuse
   readonly log: Logger
@@ -77,6 +80,7 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
     await take('/pg', ack, reply, async () => {
       const parsed = parseCommand(command.text ?? '')
       if (asksForAction(parsed)) return ask(caller, command.channel_id, parsed)
+      if (silences(parsed)) return hush(caller, command.channel_id, parsed, reply)
       for (const viewers of readersOf(parsed, command.channel_id)) {
         const refusal = await admit(caller, viewers, false)
         if (refusal) return refuse(caller, `/pg ${parsed.kind}`, refusal)
@@ -104,6 +108,10 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
           return askWhy('breakGlass', caller, press.proposalId, body.trigger_id)
         case 'details':
           return details(caller, press.cardId, reply)
+        case 'acknowledge':
+          return deps.silencing.acknowledge(caller, press.incidentId)
+        case 'snooze':
+          return deps.silencing.snooze(caller, press.incidentId)
         case 'showAll':
           return showAll(caller, press.cardId, reply)
         case 'offerAgain':
@@ -216,6 +224,16 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
     return null
   }
 
+  async function hush(caller: Caller, channelId: string, command: SilenceCommand, reply: Reply) {
+    const picked = pickCluster(deps.clusters, command.cluster, channelId)
+    if ('problem' in picked) return picked.problem
+    const told = await deps.silencing.run(caller, picked, command)
+    if ('refusal' in told) return told.refusal
+    if ('privately' in told) return told.privately
+    await reply.openly(told.openly)
+    return null
+  }
+
   async function showAll(caller: Caller, cardId: string, reply: Reply) {
     const incidents = await deps.store.incidents.ofCard(cardId)
     const watched = deps.clusters.get(incidents[0]?.cluster ?? '')
@@ -278,6 +296,9 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
 }
 
 type ActionCommand = Extract<Command, { kind: 'cancel' | 'terminate' }>
+
+const silences = (command: { readonly kind: string }): command is SilenceCommand =>
+  ['snooze', 'unsnooze', 'quiet'].includes(command.kind)
 
 const asksForAction = (command: { readonly kind: string }): command is ActionCommand =>
   command.kind === 'cancel' || command.kind === 'terminate'

@@ -1,12 +1,19 @@
 import { z } from 'zod'
 import type { Action } from '../domain/action.ts'
-import { breakGlassAction, detailsAction, offerAgainAction } from './views/card.ts'
+import {
+  acknowledgeAction,
+  breakGlassAction,
+  detailsAction,
+  offerAgainAction,
+  snoozeAction,
+} from './views/card.ts'
 import { showAllAction } from './views/digest.ts'
 
 /** What a button of ours stands for. */
 export type Pressed =
   | { readonly kind: 'approve' | 'deny'; readonly action: Action; readonly proposalId: string }
   | { readonly kind: 'details' | 'showAll'; readonly cardId: string }
+  | { readonly kind: 'acknowledge' | 'snooze'; readonly incidentId: string }
   | { readonly kind: 'offerAgain' | 'breakGlass'; readonly proposalId: string }
   /** None of ours, or damaged. */
   | { readonly kind: 'malformed' }
@@ -23,6 +30,8 @@ export function pressed(actionId: unknown, value: unknown): Pressed {
   if (actionId === showAllAction) return { kind: 'showAll', cardId: parsed.data }
   if (actionId === detailsAction) return { kind: 'details', cardId: parsed.data }
   if (actionId === offerAgainAction) return { kind: 'offerAgain', proposalId: parsed.data }
+  if (actionId === acknowledgeAction) return { kind: 'acknowledge', incidentId: parsed.data }
+  if (actionId === snoozeAction) return { kind: 'snooze', incidentId: parsed.data }
   if (actionId === breakGlassAction) return { kind: 'breakGlass', proposalId: parsed.data }
   return { kind: 'malformed' }
 }

@@ -38,6 +38,8 @@ export type Messages = {
   failed(id: string, notBefore: number, error: string): Promise<void>
   /** Somebody deleted it in Slack: it is to be posted anew. */
   lost(id: string): Promise<void>
+  /** Whether it was ever put. */
+  isKnown(id: string): Promise<boolean>
   /** Where a message stands; null when it was not posted yet. */
   tsOf(id: string): Promise<string | null>
 }
@@ -130,6 +132,10 @@ export function messagesIn(db: Kysely<Schema>): Messages {
     },
     async lost(id) {
       await db.updateTable('messages').set({ ts: null, sent_revision: 0 }).where('id', '=', id).execute()
+    },
+    async isKnown(id) {
+      const row = await db.selectFrom('messages').select('id').where('id', '=', id).executeTakeFirst()
+      return row !== undefined
     },
     async tsOf(id) {
       const row = await db.selectFrom('messages').select('ts').where('id', '=', id).executeTakeFirst()

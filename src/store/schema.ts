@@ -25,6 +25,11 @@ export type Schema = {
     resolved_at: number | null
     data: string
   }
+  silences: {
+    id: string
+    cluster: string
+    data: string
+  }
   journal: {
     seq: number
     at: number
@@ -92,6 +97,12 @@ export const migrations: Record<string, Migration> = {
         .columns(['cluster', 'resolved_at'])
         .execute()
       await db.schema.createIndex('incidents_card').on('incidents').column('card_id').execute()
+      await db.schema
+        .createTable('silences')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('cluster', 'text', (column) => column.notNull())
+        .addColumn('data', 'text', (column) => column.notNull())
+        .execute()
       await db.schema
         .createTable('journal')
         .addColumn('seq', 'integer', (column) => column.primaryKey())

@@ -5,6 +5,7 @@ import { type Journal, journalIn } from './journal.ts'
 import { type Messages, messagesIn } from './messages.ts'
 import { type Proposals, proposalsIn } from './proposals.ts'
 import { atomically, migrations, type Schema } from './schema.ts'
+import { type Silences, silencesIn } from './silences.ts'
 import { sqliteDialect } from './sqlite.ts'
 
 /** Where the store is; the kind decides the dialect. */
@@ -15,6 +16,7 @@ export type Records = {
   readonly incidents: Incidents
   readonly journal: Journal
   readonly messages: Messages
+  readonly silences: Silences
 }
 
 /** The bot's own memory: everything that has to survive a crash. */
@@ -51,4 +53,5 @@ const recordsIn = (db: Kysely<Schema>): Records => ({
   incidents: incidentsIn(db),
   journal: journalIn(db),
   messages: messagesIn(db),
+  silences: silencesIn(db),
 })

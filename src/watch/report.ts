@@ -16,6 +16,7 @@ import type { Picture } from '../domain/picture.ts'
 import { cureFor, differences, openProposal, type Proposal, victimsAmong } from '../domain/proposal.ts'
 import { keyOf, type Session, type Snapshot } from '../domain/session.ts'
 import { type Cluster, ClusterFailure, type Lack } from '../postgres/cluster.ts'
+import { silenceWords } from '../slack/views/words.ts'
 import type { Records, Store } from '../store/store.ts'
 
 export type Report = {
@@ -46,6 +47,7 @@ export function createReport(deps: {
     async seen(picture) {
       const { snapshot } = picture
       await tellLacks()
+      await endSilences()
       if (!snapshot.server.seesOthers)
         return this.blind('the bot lacks pg_monitor, so it cannot see what other sessions do.')
       if (blindBecause !== null) {
@@ -59,8 +61,8 @@ export function createReport(deps: {
       const folded = fold(known, found, snapshot, cure, randomUUID)
       const placed = place(folded, known, config.watch.cardsPerMinute, snapshot.takenAt, randomUUID)
       for (const transition of await withStatements(placed)) {
-        const { incident } = transition
-        await board.change(incident.cardId, async (records, record) => {
+        await board.change(transition.incident.cardId, async (records, record) => {
+          const incident = await withCause(records, transition)
           await records.incidents.put(incident)
           if (transition.reason) await record(eventOf(transition))
           if (hasOwnCard(incident)) await renewProposal(records, incident, snapshot)
@@ -73,6 +75,28 @@ export function createReport(deps: {
       blindBecause = reason
       await say({ kind: 'blind', actor: bot, cluster: config.name, reason })
     },
+  }
+
+  /** A resolved incident says what ended it: an approved action of ours, or not. */
+  async function withCause({ proposals }: Records, { kind, incident }: Transition): Promise<Incident> {
+    if (kind !== 'resolved' || !hasOwnCard(incident)) return incident
+    const subject = subjectOf(incident.finding)
+    const ours = (await proposals.ofCard(incident.cardId)).findLast(
+      ({ outcome, key }) => outcome?.kind === 'effective' && key.backendStart === subject?.backendStart,
+    )
+    const cause = ours ? `It was ended by the approved ${ours.action}.` : 'It was not ended from here.'
+    return { ...incident, resolution: `${incident.resolution} ${cause}` }
+  }
+
+  /** Tells that a silence is over, and posts what it held back. */
+  async function endSilences() {
+    const over = (await store.silences.ofCluster(config.name)).filter(({ until }) => until <= now())
+    for (const { id, scope } of over)
+      await board.change(null, async ({ silences }, record) => {
+        if (await silences.end(id))
+          await record({ kind: 'silenceEnded', actor: bot, cluster: config.name, what: silenceWords(scope) })
+      })
+    if (over.length > 0) await board.redraw(config.name)
   }
 
   /** Says once what the role lacks, and again when that has changed. */

@@ -98,6 +98,7 @@ describe('place', () => {
       changedAt: openedAt,
       resolvedAt: null,
       resolution: null,
+      acknowledgedBy: null,
       mostVictims: 0,
     }
     return { kind: 'opened', incident, reason: 'new' }

@@ -1,5 +1,7 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { startTestServer, type TestServer } from '../support/postgres.ts'
+import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/room.ts'
 
 let server: TestServer
@@ -19,6 +21,14 @@ afterEach(async () => {
   await server.closeAll()
 })
 afterAll(() => server.stop())
+
+/** How many incidents are written down. */
+function incidentsIn(room: Room | undefined): number {
+  const database = new DatabaseSync(join(room?.directory ?? '', 'store.db'), { readOnly: true })
+  const row = database.prepare('SELECT count(*) AS n FROM incidents').get()
+  database.close()
+  return Number(row?.n)
+}
 
 /** A session that is idle in its transaction, and `waiters` others that want the same row. */
 async function jam(waiters: number) {
@@ -68,7 +78,7 @@ describe.each(['socket', 'http'] as const)('over %s', (mode) => {
         expect.stringMatching(/<@U0DANA> approved \(1 of 1\)/),
       ]),
     )
-    await room.until(card.ts, /^Resolved/)
+    await room.until(card.ts, /^Resolved: .*It was ended by the approved terminate/)
   })
 
   it('cancels a long statement that was asked for by hand, but not by the one who asked', async () => {
@@ -114,6 +124,31 @@ describe('alerts', () => {
     await room.until(card.ts, new RegExp(`Approve: terminate ${heir.pid}`))
     await room.press('U0DEVI', card, 'approve_terminate')
     await room.until(card.ts, /^Resolved/)
+  })
+
+  it('can be acknowledged, and held back while planned work goes on', async () => {
+    room = await openRoom(server.marshalUrl)
+    await room.start()
+    await room.type('U0RESP', 'quiet 1h upgrade of the web shop')
+    await room.line(
+      /^Quiet on orders: no new cards for everything until .*<@U0RESP>: upgrade of the web shop/,
+    )
+    const { root } = await jam(2)
+    // The incident is followed all the same; its card waits for the end of the quiet.
+    await waitFor(() => incidentsIn(room) === 1, 'the incident is written down')
+    expect(room.workspace.messages(channel).filter(({ text }) => text.startsWith('Blocking'))).toEqual([])
+    await room.type('U0GUEST', 'quiet off')
+    await room.whisper('U0GUEST', /guests/)
+    await room.type('U0RESP', 'quiet off')
+    await room.line(/^The quiet on orders has ended/)
+    const card = await room.card('pg_acknowledge', String(root.pid))
+    await room.press('U0RESP', card, 'pg_acknowledge')
+    const seen = await room.until(card.ts, /looks after it/)
+    expect(hasButton(seen, 'pg_acknowledge')).toBe(false)
+    await room.press('U0DANA', card, 'pg_snooze')
+    await room.until(card.ts, /Quiet until/)
+    await root.query('COMMIT')
+    await room.until(card.ts, /^Resolved: .*It was not ended from here/)
   })
 
   it('put what comes all at once into a digest', async () => {

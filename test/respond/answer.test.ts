@@ -140,6 +140,9 @@ describe('answers', () => {
       Act (asks the approvers; nothing is sent before one of them presses the button)
       - /pg cancel 4312 reason: ends the running statement; the connection stays
       - /pg terminate 4312 reason: closes the connection and rolls its transaction back
+      Calm (everything is still watched and written down)
+      - /pg snooze blocking 30m, /pg snooze 3f2a9c1b 1h: no new cards for a kind (blocking, long, idle-in-transaction, idle, connections, storm) or an incident; /pg unsnooze … ends it
+      - /pg quiet 2h reason: no new cards at all, for planned work; /pg quiet off ends it, /pg quiet shows what is silent
       Filter the lists; all that are given must hold
       - --db orders, --user shop, --app web: any part of the name, upper and lower case alike; "two words" in quotes
       - --state active, idle, idle-in-transaction or waiting (for a lock)

@@ -19,6 +19,27 @@ describe('parseCommand', () => {
     ['long --older 90s', { kind: 'long', filters: { olderSeconds: 90 }, cluster: null }],
     ['idle --older 1h30m', { kind: 'idle', filters: { olderSeconds: 5400 }, cluster: null }],
     ['clusters', { kind: 'clusters' }],
+    [
+      'snooze blocking 30m deploy',
+      {
+        kind: 'snooze',
+        about: { findingKind: 'blocking' },
+        forMs: 1_800_000,
+        reason: 'deploy',
+        cluster: null,
+      },
+    ],
+    [
+      'snooze 3f2a9c1b',
+      { kind: 'snooze', about: { card: '3f2a9c1b' }, forMs: 1_800_000, reason: '', cluster: null },
+    ],
+    [
+      'unsnooze IDLE --cluster orders',
+      { kind: 'unsnooze', about: { findingKind: 'idle' }, cluster: 'orders' },
+    ],
+    ['quiet', { kind: 'quiet', forMs: null, reason: '', cluster: null }],
+    ['quiet off', { kind: 'quiet', forMs: 0, reason: '', cluster: null }],
+    ['quiet 2h new index', { kind: 'quiet', forMs: 7_200_000, reason: 'new index', cluster: null }],
     ['history', { kind: 'history', pid: null, card: null }],
     ['history 4312', { kind: 'history', pid: 4312, card: null }],
     ['history 3F2A9C1B', { kind: 'history', pid: null, card: '3f2a9c1b' }],
@@ -106,6 +127,20 @@ describe('parseCommand', () => {
     [
       'history 1 2',
       '`history` takes one PID or one incident: type `/pg history`, `/pg history 4312`, or `/pg history 3f2a9c1b` with the id at the foot of a card.',
+    ],
+    [
+      'snooze',
+      '`snooze` needs a kind of trouble or an incident: type `/pg snooze blocking 30m`, or `/pg snooze 3f2a9c1b 1h` with the id at the foot of a card.',
+    ],
+    [
+      'snooze blokcing',
+      '`blokcing` is neither a kind of trouble (blocking, long, idle-in-transaction, idle, connections, storm) nor an incident. Did you mean `blocking`?',
+    ],
+    ['snooze blocking soon', '`soon`: This is not a duration: write 250ms, 30s, 5m, 1h, 2d or 1h30m.'],
+    ['quiet 2h', 'Say why, so that everybody knows: type `/pg quiet 2h upgrade of the web shop`.'],
+    [
+      'quiet 30d vacation',
+      'From one second to 7 days: type `/pg quiet 2h reason`, `/pg quiet off`, or `/pg quiet` to see what is silent.',
     ],
     ['clusters now', '`clusters` shows every cluster and takes nothing after it: type `/pg clusters`.'],
     ['sessions --usr x', 'I do not know `--usr`. Did you mean `--user`?'],

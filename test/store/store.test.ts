@@ -155,6 +155,7 @@ describe('incidents', () => {
       changedAt: madeAt,
       resolvedAt: null,
       resolution: null,
+      acknowledgedBy: null,
       mostVictims: 0,
     } as const
     await store.incidents.put(incident)

@@ -3,6 +3,7 @@ import { type Finding, subjectOf } from '../../domain/finding.ts'
 import { type Incident, kindNames, severityOf } from '../../domain/incident.ts'
 import { type Fit, mayBeOfferedAgain, type Proposal } from '../../domain/proposal.ts'
 import type { Session } from '../../domain/session.ts'
+import type { Silence } from '../../domain/silence.ts'
 import { outcomeSentence } from './outcome.ts'
 import {
   type Block,
@@ -27,6 +28,8 @@ import { count, list, lockOf, nameOf, stateOf } from './words.ts'
 export const detailsAction = 'pg_details'
 export const offerAgainAction = 'pg_offer_again'
 export const breakGlassAction = 'pg_break_glass'
+export const acknowledgeAction = 'pg_acknowledge'
+export const snoozeAction = 'pg_snooze'
 
 export type CardState = {
   readonly cluster: string
@@ -38,6 +41,8 @@ export type CardState = {
   readonly people: { readonly cancel: number; readonly terminate: number }
   /** Whether somebody may act alone here. */
   readonly breakGlass: boolean
+  /** Until when it brings no new cards; null where it does. */
+  readonly silence: Silence | null
 }
 
 /** The card of an incident, or of a proposal made by hand: what is wrong, why this session, what may be done. */
@@ -65,6 +70,7 @@ export function cardView(card: CardState): View {
     ...(incident?.resolvedAt != null
       ? [richText(section(bold('Resolved'), ' ', moment(incident.resolvedAt), `: ${resolution(incident)}`))]
       : []),
+    ...(incident && !over ? attention(card, incident) : []),
     ...buttons(card, session),
     ...reference(card),
   ]
@@ -230,7 +236,19 @@ function status(proposal: Proposal, { people }: CardState): Leaf {
   }
 }
 
-function buttons({ cluster, incident, proposals, breakGlass }: CardState, session: Session | null): Block[] {
+/** Who looks after it, and whether it is silent. */
+function attention({ silence }: CardState, { acknowledgedBy }: Incident): Block[] {
+  const said: (Leaf | string)[] = [
+    ...(acknowledgedBy ? [user(acknowledgedBy), ' looks after it. '] : []),
+    ...(silence ? ['Quiet until ', moment(silence.until), ', by ', user(silence.by), '.'] : []),
+  ]
+  return said.length > 0 ? [richText(section(...said))] : []
+}
+
+function buttons(
+  { cluster, incident, proposals, breakGlass, silence }: CardState,
+  session: Session | null,
+): Block[] {
   const latest = proposals.at(-1)
   const over = incident?.resolvedAt != null
   const elements = [
@@ -241,6 +259,10 @@ function buttons({ cluster, incident, proposals, breakGlass }: CardState, sessio
     ...(latest && mayBeOfferedAgain(latest) && !over
       ? [button(offerAgainAction, 'Offer again', latest.id)]
       : []),
+    ...(incident && !over && !incident.acknowledgedBy
+      ? [button(acknowledgeAction, 'Acknowledge', incident.id)]
+      : []),
+    ...(incident && !over && !silence ? [button(snoozeAction, 'Snooze 30 min', incident.id)] : []),
     ...(session && !over ? [button(detailsAction, 'Details', incident?.id ?? latest?.id ?? '')] : []),
   ]
   return elements.length > 0 ? [{ type: 'actions', elements }] : []

@@ -6,6 +6,7 @@ import {
   code,
   context,
   type Line,
+  moment,
   plainWords,
   richText,
   section,
@@ -26,6 +27,17 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
   const { event } = row
   if (event.kind === 'blind') return view([bold(`Blind on ${event.cluster}: `), event.reason])
   if (event.kind === 'brokeGlass') return view(brokeGlass(event))
+  if (event.kind === 'silenced')
+    return view([
+      bold(`Quiet on ${event.cluster}: `),
+      `no new cards for ${event.what} until `,
+      moment(event.until),
+      ', says ',
+      user(event.actor),
+      ...(event.reason ? [`: ${event.reason}`] : []),
+    ])
+  if (event.kind === 'silenceEnded')
+    return view([bold(`The quiet on ${event.cluster} has ended: `), `${event.what} brings cards again.`])
   if (event.kind === 'lacking')
     return view([bold(`Missing on ${event.cluster}: `), `${event.what} `, code(event.remedy)])
   if (event.kind === 'seesAgain') return view([bold(`Sees ${event.cluster} again. `), event.reason])
@@ -75,6 +87,17 @@ export function lineOf(event: JournalEvent, proposal: Proposal | null): Line | n
     case 'incidentReopened':
     case 'incidentResolved':
       return [event.what]
+    case 'acknowledged':
+      return [user(event.actor), ' looks after it.']
+    case 'silenced':
+      return [
+        user(event.actor),
+        ` silenced ${event.what} until `,
+        moment(event.until),
+        ...(event.reason ? [`: ${event.reason}`] : []),
+      ]
+    case 'silenceEnded':
+      return [`The quiet about ${event.what} has ended.`]
     case 'lacking':
     case 'blind':
     case 'seesAgain':

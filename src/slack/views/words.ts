@@ -1,6 +1,8 @@
 import type { Wait } from '../../domain/blocking.ts'
 import { formatDuration } from '../../domain/duration.ts'
+import { kindNames } from '../../domain/incident.ts'
 import type { LockTarget, Session } from '../../domain/session.ts'
+import type { Silence } from '../../domain/silence.ts'
 import { clean, truncate } from './text.ts'
 
 /** How a session is named in a sentence: `4312 (web, user shop, database orders)`. */
@@ -64,6 +66,18 @@ function targetName(target: LockTarget): string {
   if (target.relationName) return target.relationName
   if (target.relation !== null) return `relation ${target.relation} of database ${target.database}`
   return target.locktype
+}
+
+/** What a silence is about. */
+export function silenceWords(scope: Silence['scope']): string {
+  switch (scope.kind) {
+    case 'cluster':
+      return 'everything'
+    case 'finding':
+      return kindNames[scope.findingKind].toLowerCase()
+    case 'incident':
+      return `incident ${scope.incidentId.slice(0, 8)}`
+  }
 }
 
 export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`

@@ -36,6 +36,7 @@ const incidentOf = (finding: Finding, over: Partial<Incident> = {}): Incident =>
   changedAt: takenAt,
   resolvedAt: null,
   resolution: null,
+  acknowledgedBy: null,
   mostVictims: 0,
   ...over,
 })
@@ -54,6 +55,7 @@ const card = (over: Partial<CardState>) => {
     proposals: [],
     people: { cancel: 1, terminate: 2 },
     breakGlass: false,
+    silence: null,
     ...over,
   })
   checkView(view)
@@ -106,7 +108,7 @@ describe('a card', () => {
       Its last statement:
       UPDATE orders SET state = ?
       Terminate 1: 0 of 2 approvals, open until (time)
-      [Approve: terminate 1] [Deny] [Details]
+      [Approve: terminate 1] [Deny] [Acknowledge] [Snooze 30 min] [Details]
       Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
     `)
     expect(view.text).toMatchInlineSnapshot(
@@ -139,6 +141,7 @@ describe('a card', () => {
       Prepared transaction 'it's' (shop, database orders, prepared 3 h ago) keeps 1 session waiting, the longest for 40 s, for a row (held by transaction 900).
       Why this one: it waits for no lock itself, and everyone counted here waits behind it (2).
       No button: A prepared transaction has no session to end. In database orders, as shop or a superuser: COMMIT PREPARED or ROLLBACK PREPARED 'it''s'.
+      [Acknowledge] [Snooze 30 min]
       Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
     `)
   })

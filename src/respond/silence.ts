@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto'
+import type { Board } from '../channel/board.ts'
+import type { Refusal } from '../domain/access.ts'
+import type { Silence } from '../domain/silence.ts'
+import { silencesView } from '../slack/views/silences.ts'
+import type { View } from '../slack/views/text.ts'
+import { silenceWords } from '../slack/views/words.ts'
+import type { Store } from '../store/store.ts'
+import type { Admit, Caller } from './identity.ts'
+import type { Refuse } from './refuse.ts'
+import type { About, SilenceCommand } from './silenceCommand.ts'
+import type { Watched } from './watched.ts'
+
+/** How long the button on a card silences its incident. */
+const snoozeMs = 30 * 60_000
+
+/** What the caller is told: a refusal or a sentence in private, or a view for all. */
+export type Told = { readonly refusal: Refusal } | { readonly privately: string } | { readonly openly: View }
+
+export type Silencing = {
+  /** `/pg snooze`, `/pg unsnooze` and `/pg quiet`. */
+  run(caller: Caller, watched: Watched, command: SilenceCommand): Promise<Told>
+  /** "Snooze" on a card. */
+  snooze(caller: Caller, incidentId: string): Promise<Refusal | string>
+  /** "Acknowledge" on a card. */
+  acknowledge(caller: Caller, incidentId: string): Promise<Refusal | null>
+}
+
+/** Holds new cards back for a while, for those who may read the cards; everything is still watched and written down. */
+export function createSilencing(deps: {
+  readonly board: Board
+  readonly store: Store
+  readonly clusters: ReadonlyMap<string, Watched>
+  readonly admit: Admit
+  readonly refuse: Refuse
+  readonly now: () => number
+}): Silencing {
+  const { board, store, clusters, admit, refuse, now } = deps
+
+  async function silence(
+    caller: Caller,
+    cluster: string,
+    scope: Silence['scope'],
+    forMs: number,
+    reason: string,
+  ) {
+    const made: Silence = {
+      id: randomUUID(),
+      cluster,
+      scope,
+      since: now(),
+      until: now() + forMs,
+      by: caller.userId,
+      reason,
+    }
+    await board.change(scope.kind === 'incident' ? scope.incidentId : null, async ({ silences }, record) => {
+      for (const before of await silences.ofCluster(cluster))
+        if (sameScope(before.scope, scope)) await silences.end(before.id)
+      await silences.add(made)
+      await record({
+        kind: 'silenced',
+        actor: caller.userId,
+        cluster,
+        what: silenceWords(scope),
+        until: made.until,
+        reason,
+      })
+    })
+    return made
+  }
+
+  /** @returns how many silences were ended */
+  async function lift(
+    caller: Caller,
+    cluster: string,
+    test: (scope: Silence['scope']) => boolean,
+  ): Promise<number> {
+    const ended = await board.change(null, async ({ silences }, record) => {
+      const found = (await silences.ofCluster(cluster)).filter(({ scope }) => test(scope))
+      for (const { id, scope } of found)
+        if (await silences.end(id))
+          await record({ kind: 'silenceEnded', actor: caller.userId, cluster, what: silenceWords(scope) })
+      return found.length
+    })
+    if (ended > 0) await board.redraw(cluster)
+    return ended
+  }
+
+  async function scopeOf(cluster: string, about: About): Promise<Silence['scope'] | null> {
+    if ('findingKind' in about) return { kind: 'finding', findingKind: about.findingKind }
+    const open = await store.incidents.recent(cluster, now())
+    const incident = open.find(({ id }) => id.startsWith(about.card))
+    return incident ? { kind: 'incident', incidentId: incident.id, key: incident.key } : null
+  }
+
+  return {
+    async run(caller, { config }, command) {
+      const refusal = await admit(caller, config.access.viewers, false)
+      if (refusal) return { refusal: await refuse(caller, `/pg ${command.kind}`, refusal) }
+      const { name } = config
+      if (command.kind === 'quiet') {
+        if (command.forMs === null)
+          return {
+            openly: silencesView(
+              name,
+              (await store.silences.ofCluster(name)).filter(({ until }) => until > now()),
+            ),
+          }
+        if (command.forMs === 0)
+          return (await lift(caller, name, ({ kind }) => kind === 'cluster')) > 0
+            ? { privately: `New cards come again on ${name}.` }
+            : { privately: `${name} was not quiet.` }
+        await silence(caller, name, { kind: 'cluster' }, command.forMs, command.reason)
+        return { privately: `${name} is quiet; \`/pg quiet off\` ends it early.` }
+      }
+      const scope = await scopeOf(name, command.about)
+      if (!scope)
+        return {
+          privately: `No open incident on ${name} has an id that begins so; the id stands at the foot of its card.`,
+        }
+      if (command.kind === 'unsnooze')
+        return (await lift(caller, name, (other) => sameScope(other, scope))) > 0
+          ? { privately: 'New cards come again for it.' }
+          : { privately: 'It was not snoozed; `/pg quiet` shows what is silent.' }
+      await silence(caller, name, scope, command.forMs, command.reason)
+      return { privately: `Snoozed: ${silenceWords(scope)} on ${name}; \`/pg unsnooze\` ends it early.` }
+    },
+
+    async snooze(caller, incidentId) {
+      const incident = await store.incidents.get(incidentId)
+      const watched = clusters.get(incident?.cluster ?? '')
+      if (!incident || !watched) return refuse(caller, 'button pg_snooze', unknown)
+      const refusal = await admit(caller, watched.config.access.viewers, false)
+      if (refusal) return refuse(caller, 'button pg_snooze', refusal)
+      if (incident.resolvedAt !== null) return 'It is over already.'
+      await silence(
+        caller,
+        incident.cluster,
+        { kind: 'incident', incidentId, key: incident.key },
+        snoozeMs,
+        '',
+      )
+      return 'Snoozed for 30 minutes: this trouble brings no new card until then.'
+    },
+
+    async acknowledge(caller, incidentId) {
+      const incident = await store.incidents.get(incidentId)
+      const watched = clusters.get(incident?.cluster ?? '')
+      if (!incident || !watched) return refuse(caller, 'button pg_acknowledge', unknown)
+      const refusal = await admit(caller, watched.config.access.viewers, false)
+      if (refusal) return refuse(caller, 'button pg_acknowledge', refusal)
+      return board.change(incident.cardId, async ({ incidents }, record) => {
+        const current = await incidents.get(incidentId)
+        if (!current || current.acknowledgedBy !== null)
+          return {
+            code: 'alreadyDecided',
+            reason: 'it was already acknowledged',
+            by: current?.acknowledgedBy ?? null,
+          }
+        await incidents.put({ ...current, acknowledgedBy: caller.userId })
+        await record({ kind: 'acknowledged', actor: caller.userId })
+        return null
+      })
+    },
+  }
+}
+
+const unknown: Refusal = { code: 'unknownProposal', reason: 'this button stands for nothing that I know of' }
+
+const sameScope = (a: Silence['scope'], b: Silence['scope']): boolean =>
+  a.kind === b.kind &&
+  (a.kind === 'cluster' ||
+    (a.kind === 'finding' && b.kind === 'finding' && a.findingKind === b.findingKind) ||
+    (a.kind === 'incident' && b.kind === 'incident' && a.key === b.key))

@@ -1,0 +1,30 @@
+import type { Kysely } from 'kysely'
+import type { Silence } from '../domain/silence.ts'
+import type { Schema } from './schema.ts'
+
+export type Silences = {
+  add(silence: Silence): Promise<void>
+  /** Those of a cluster that have not been ended, also when their time is up: whoever sees that ends them. */
+  ofCluster(cluster: string): Promise<Silence[]>
+  /** @returns false when it was ended already */
+  end(id: string): Promise<boolean>
+}
+
+export function silencesIn(db: Kysely<Schema>): Silences {
+  return {
+    async add(silence) {
+      await db
+        .insertInto('silences')
+        .values({ id: silence.id, cluster: silence.cluster, data: JSON.stringify(silence) })
+        .execute()
+    },
+    async ofCluster(cluster) {
+      const rows = await db.selectFrom('silences').select('data').where('cluster', '=', cluster).execute()
+      return rows.map(({ data }) => JSON.parse(data) as Silence)
+    },
+    async end(id) {
+      const { numDeletedRows } = await db.deleteFrom('silences').where('id', '=', id).executeTakeFirst()
+      return numDeletedRows === 1n
+    },
+  }
+}

@@ -120,6 +120,8 @@ describe('a card', () => {
     expect(actions.elements.map(({ action_id }) => action_id)).toEqual([
       'approve_terminate',
       'deny_terminate',
+      'pg_acknowledge',
+      'pg_snooze',
       'pg_details',
     ])
     expect(

@@ -72,12 +72,30 @@ export async function startApp(deps: {
     const watched = [...clusters.values()]
     await Promise.all(watched.map(({ cluster }) => cluster.start()))
 
+    const channels = new Set([config.slack.channel, ...watched.map(({ config }) => config.channel)])
     const outbox = createOutbox({
       messages: store.messages,
       poster: slack,
       log,
       now,
       ...(postGapMs !== undefined && { gapMs: postGapMs }),
+      onBroken: async (broken, { code }) => {
+        const text = `I cannot post to <#${broken}> (${code}): cards and the action log of that channel are held back until it takes messages again.`
+        for (const channel of channels)
+          if (channel !== broken)
+            await store.messages.put(
+              {
+                id: `broken:${broken}:${channel}:${now()}`,
+                channel,
+                threadOf: null,
+                urgent: true,
+                text,
+                blocks: [],
+              },
+              now(),
+            )
+        outbox.kick()
+      },
     })
     closing('outbox', async () => {
       await Promise.race([outbox.empty(), pause(flushMs, undefined, { ref: false })])
@@ -96,7 +114,6 @@ export async function startApp(deps: {
     const answers = createAnswers({ clusters, past: store, now })
 
     const entrance = createEntrance(settings, self, slackLogger, log)
-    const channels = new Set([config.slack.channel, ...watched.map(({ config }) => config.channel)])
     const listeners = listen(entrance.app, {
       slack,
       store,
@@ -134,7 +151,9 @@ export async function startApp(deps: {
     const ready = () => ({
       problems: [
         ...(entrance.connected() ? [] : ['Slack: no socket is open']),
-        ...(outbox.failure() ? [`Slack: ${outbox.failure()?.code}`] : []),
+        ...[...outbox.failures()].map(
+          ([channel, { code }]) => `Slack: ${channel} takes no messages (${code})`,
+        ),
         ...watched.flatMap(({ cluster }) => {
           const failure = cluster.failure()
           return failure ? [`${cluster.name}: ${failure.reason}`] : []

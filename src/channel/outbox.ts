@@ -20,8 +20,13 @@ export class SlackFailure extends Error {
 
 /** Slack, as far as the outbox needs it. Both throw SlackFailure. */
 export type Poster = {
-  /** @returns the ts of the new message */
-  post(channel: string, threadTs: string | null, content: Content): Promise<string>
+  /**
+   * @param id goes along as metadata, so that `find` can tell the message again
+   * @returns the ts of the new message
+   */
+  post(channel: string, threadTs: string | null, content: Content, id: string): Promise<string>
+  /** The ts of a message that was posted with this id since then; null when there is none, or where we may not look. */
+  find(channel: string, threadTs: string | null, id: string, since: number): Promise<string | null>
   update(channel: string, ts: string, content: Content): Promise<void>
 }
 
@@ -33,8 +38,8 @@ export type Outbox = {
   start(): void
   /** Ends after the calls that are under way; what is left is delivered after the next start. */
   stop(): Promise<void>
-  /** The last failure that stands between us and Slack; null when the last delivery went through. */
-  failure(): SlackFailure | null
+  /** What keeps messages from each channel at the moment, by channel id. */
+  failures(): ReadonlyMap<string, SlackFailure>
   /** Resolves when all that can go now has gone; what has to wait (for Slack, for its second) may be left. */
   idle(): Promise<void>
   /** Resolves when nothing is left. */
@@ -55,15 +60,17 @@ export function createOutbox(deps: {
   readonly log: Logger
   readonly now: () => number
   readonly gapMs?: number
+  /** A channel takes no messages until somebody helps; called once, until it takes one again. */
+  readonly onBroken?: (channel: string, failure: SlackFailure) => Promise<void>
 }): Outbox {
-  const { messages, poster, log, now, gapMs = postGapMs } = deps
-  const channels = new Map<string, { busy: boolean; notBefore: number }>()
+  const { messages, poster, log, now, gapMs = postGapMs, onBroken } = deps
+  const channels = new Map<string, ChannelState>()
+  const failures = new Map<string, SlackFailure>()
   const flights = new Set<Promise<void>>()
   let running = false
   let timer: NodeJS.Timeout | undefined
   let planned: Promise<void> | null = null
   let again = false
-  let lastFailure: SlackFailure | null = null
   const waiting: Record<'idle' | 'empty', (() => void)[]> = { idle: [], empty: [] }
 
   return {
@@ -78,7 +85,7 @@ export function createOutbox(deps: {
       await planned
       await Promise.all(flights)
     },
-    failure: () => lastFailure,
+    failures: () => failures,
     idle: () => wait('idle'),
     empty: () => wait('empty'),
   }
@@ -113,7 +120,7 @@ export function createOutbox(deps: {
     let wake = Number.POSITIVE_INFINITY
     let going = 0
     for (const [channel, queue] of Map.groupBy(pending, (message) => message.channel)) {
-      const state = channels.get(channel) ?? { busy: false, notBefore: 0 }
+      const state = channels.get(channel) ?? { busy: false, postNotBefore: 0, notBefore: 0 }
       channels.set(channel, state)
       if (state.busy) {
         going++
@@ -121,9 +128,9 @@ export function createOutbox(deps: {
       }
       const time = now()
       const ready = firstInEachThread(queue)
-      const due = ready.filter(
-        (message) => Math.max(message.notBefore, message.ts ? 0 : state.notBefore) <= time,
-      )
+      const dueAt = (message: Pending) =>
+        Math.max(message.notBefore, state.notBefore, message.ts ? 0 : state.postNotBefore)
+      const due = ready.filter((message) => dueAt(message) <= time)
       const next = due.find((message) => message.urgent) ?? due[0]
       if (next) {
         going++
@@ -135,10 +142,7 @@ export function createOutbox(deps: {
         })
         flights.add(flight)
       } else {
-        const soonest = Math.min(
-          ...ready.map((message) => Math.max(message.notBefore, message.ts ? 0 : state.notBefore)),
-        )
-        wake = Math.min(wake, soonest - time)
+        wake = Math.min(wake, ...ready.map((message) => dueAt(message) - time))
       }
     }
     if (going === 0) for (const resolve of waiting.idle.splice(0)) resolve()
@@ -151,33 +155,57 @@ export function createOutbox(deps: {
     timer = setTimeout(kick, Math.max(1, milliseconds))
   }
 
-  async function deliver(message: Pending, channel: { notBefore: number }) {
+  async function deliver(message: Pending, state: ChannelState) {
     try {
-      if (message.ts) await poster.update(message.channel, message.ts, message)
-      else channel.notBefore = now() + gapMs
-      const ts = message.ts ?? (await poster.post(message.channel, message.threadTs, message))
+      const ts = await bring(message, state)
       await messages.delivered(message.id, message.revision, ts)
-      lastFailure = null
+      failures.delete(message.channel)
     } catch (error) {
-      if (error instanceof SlackFailure) await explain(message, error, channel)
-      else log.error({ err: error, message: message.id }, 'a message could not be delivered')
+      if (error instanceof SlackFailure) return explain(message, error, state)
+      // The store cannot be written: what was posted may be posted again, so slowly.
+      log.error({ err: error, message: message.id }, 'a delivery could not be written down')
+      state.notBefore = now() + longestPauseMs
     }
   }
 
-  async function explain(message: Pending, failure: SlackFailure, channel: { notBefore: number }) {
-    if (failure.code === 'message_not_found' && message.ts) return messages.lost(message.id)
-    lastFailure = failure
-    const pause = Math.max(
-      failure.retryAfterMs,
-      Math.min(longestPauseMs, 500 * 2 ** Math.min(message.attempts, 7)),
-    )
-    if (failure.retryAfterMs > 0) channel.notBefore = now() + failure.retryAfterMs
-    log.warn(
-      { code: failure.code, channel: message.channel, retryInMs: pause },
-      'Slack did not take a message',
-    )
-    await messages.failed(message.id, now() + pause, failure.code)
+  /** @returns the ts at which the message stands now */
+  async function bring(message: Pending, state: ChannelState): Promise<string> {
+    const { id, channel, threadTs, createdAt } = message
+    if (message.ts) {
+      await poster.update(channel, message.ts, message)
+      return message.ts
+    }
+    if (message.replyLost) {
+      const found = await poster.find(channel, threadTs, id, createdAt)
+      if (found) {
+        await poster.update(channel, found, message)
+        return found
+      }
+    }
+    state.postNotBefore = now() + gapMs
+    return poster.post(channel, threadTs, message, id)
   }
+
+  async function explain(message: Pending, failure: SlackFailure, state: ChannelState) {
+    const { id, channel, ts, attempts } = message
+    if (failure.code === 'message_not_found' && ts) return messages.lost(id)
+    const news = !failures.has(channel)
+    failures.set(channel, failure)
+    const pause = Math.max(failure.retryAfterMs, Math.min(longestPauseMs, 500 * 2 ** Math.min(attempts, 7)))
+    if (failure.retryAfterMs > 0) state.notBefore = now() + failure.retryAfterMs
+    log.warn({ code: failure.code, channel, retryInMs: pause }, 'Slack did not take a message')
+    await messages.failed(id, now() + pause, failure.code)
+    if (news && !failure.retryable) await onBroken?.(channel, failure)
+  }
+}
+
+type ChannelState = {
+  /** A call is under way. */
+  busy: boolean
+  /** For new messages. */
+  postNotBefore: number
+  /** For any call. */
+  notBefore: number
 }
 
 /** A thread is told in order: only the oldest undelivered message of each may go; a card's edits wait for nobody. */

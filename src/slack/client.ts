@@ -37,7 +37,7 @@ export function createSlack(token: string, options: webApi.WebClientOptions): Sl
   return {
     client,
     call,
-    async post(channel, threadTs, { text, blocks }) {
+    async post(channel, threadTs, { text, blocks }, id) {
       const { ts } = await call((client) =>
         client.chat.postMessage({
           channel,
@@ -45,15 +45,39 @@ export function createSlack(token: string, options: webApi.WebClientOptions): Sl
           blocks: blocks as never,
           ...still,
           ...(threadTs && { thread_ts: threadTs }),
+          metadata: { event_type: messageEvent, event_payload: { id } },
         }),
       )
       if (!ts) throw new SlackFailure('no_ts', true, 0)
       return ts
     },
+    async find(channel, threadTs, id, since) {
+      const range = { channel, include_all_metadata: true, limit: 100, oldest: String(since / 1000 - 1) }
+      try {
+        const { messages = [] } = await call<{ messages?: Metadata[] }>((client) =>
+          threadTs
+            ? client.conversations.replies({ ...range, ts: threadTs })
+            : client.conversations.history(range),
+        )
+        return messages.find(({ metadata }) => metadata?.event_payload?.id === id)?.ts ?? null
+      } catch (error) {
+        // Reading a channel takes channels:history, which the manifest does not ask for: rather twice than never.
+        if (error instanceof SlackFailure && !error.retryable) return null
+        throw error
+      }
+    },
     async update(channel, ts, { text, blocks }) {
       await call((client) => client.chat.update({ channel, ts, text, blocks: blocks as never, ...still }))
     },
   }
+}
+
+/** Marks our messages: https://docs.slack.dev/messaging/message-metadata */
+const messageEvent = 'pg_marshal_message'
+
+type Metadata = {
+  readonly ts?: string
+  readonly metadata?: { readonly event_payload?: { readonly id?: unknown } }
 }
 
 /** Errors of Slack that pass without anybody's help: https://docs.slack.dev/reference/methods/chat.postMessage#errors */

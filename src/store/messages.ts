@@ -25,6 +25,8 @@ export type Pending = Message & {
   readonly attempts: number
   readonly notBefore: number
   readonly createdAt: number
+  /** The last attempt may have gone through without our hearing of it. */
+  readonly replyLost: boolean
 }
 
 export type Messages = {
@@ -114,6 +116,7 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         attempts: row.attempts,
         notBefore: row.not_before,
         createdAt: row.created_at,
+        replyLost: row.error === 'unreachable' || (row.error?.startsWith('http_5') ?? false),
       }))
     },
     async delivered(id, revision, ts) {

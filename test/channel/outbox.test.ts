@@ -13,6 +13,7 @@ function fakeSlack() {
   const failures: SlackFailure[] = []
   let hold: Promise<void> | null = null
   let next = 0
+  let found: string | null = null
   const step = async (call: string) => {
     await hold
     const failure = failures.shift()
@@ -20,6 +21,10 @@ function fakeSlack() {
     if (failure) throw failure
   }
   const poster: Poster = {
+    async find(channel, _, id) {
+      await step(`find ${channel}: ${id}`)
+      return found
+    },
     async post(channel, threadTs, { text }) {
       const ts = `ts${++next}`
       await step(`post ${channel}${threadTs ? ` in ${threadTs}` : ''}: ${text}`)
@@ -33,6 +38,9 @@ function fakeSlack() {
     calls,
     poster,
     fail: (...codes: SlackFailure[]) => failures.push(...codes),
+    has: (ts: string | null) => {
+      found = ts
+    },
     holdUntil: (promise: Promise<void> | null) => {
       hold = promise
     },
@@ -44,18 +52,23 @@ let store: Store
 let outbox: Outbox
 let slack: ReturnType<typeof fakeSlack>
 let time = 0
+let broken: string[]
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'pg-marshal-outbox-'))
   store = await openStore({ kind: 'sqlite', path: join(directory, 'store.db') })
   slack = fakeSlack()
   time = 1_000_000
+  broken = []
   outbox = createOutbox({
     messages: store.messages,
     poster: slack.poster,
     log: createLog({ level: 'silent' }),
     now: () => time,
     gapMs: 0,
+    onBroken: async (channel, { code }) => {
+      broken.push(`${channel} ${code}`)
+    },
   })
 })
 afterEach(async () => {
@@ -113,7 +126,7 @@ describe('outbox', () => {
     outbox.start()
     await outbox.idle()
     expect(slack.calls).toEqual(['post C1: one ✗ ratelimited', 'post C2: elsewhere'])
-    expect(outbox.failure()).toBeNull()
+    expect([...outbox.failures().keys()]).toEqual(['C1'])
     time += 30_000
     await outbox.idle()
     expect(slack.calls.slice(2).sort()).toEqual(['post C1: one', 'post C1: two'])
@@ -123,12 +136,12 @@ describe('outbox', () => {
     await put('card')
     outbox.start()
     await outbox.idle()
-    slack.fail(new SlackFailure('http_500', true, 0))
+    slack.fail(new SlackFailure('internal_error', true, 0))
     await put('note 1', { threadOf: 'card', urgent: false })
     await put('note 2', { threadOf: 'card', urgent: false })
     await put('other', { urgent: false })
     await outbox.idle()
-    expect(slack.calls.slice(1)).toEqual(['post C1 in ts1: note 1 ✗ http_500', 'post C1: other'])
+    expect(slack.calls.slice(1)).toEqual(['post C1 in ts1: note 1 ✗ internal_error', 'post C1: other'])
     time += 60_000
     await outbox.idle()
     expect(slack.calls.slice(3)).toEqual(['post C1 in ts1: note 1', 'post C1 in ts1: note 2'])
@@ -139,10 +152,11 @@ describe('outbox', () => {
     await put('card')
     outbox.start()
     await outbox.idle()
-    expect(outbox.failure()?.code).toBe('not_in_channel')
+    expect(outbox.failures().get('C1')?.code).toBe('not_in_channel')
     time += 60_000
     await outbox.idle()
-    expect(outbox.failure()).toBeNull()
+    expect(outbox.failures().size).toBe(0)
+    expect(broken).toEqual(['C1 not_in_channel'])
   })
 
   it('posts a card anew that somebody deleted', async () => {
@@ -153,6 +167,24 @@ describe('outbox', () => {
     await put('card', { text: 'two' })
     await outbox.idle()
     expect(slack.calls.slice(1)).toEqual(['update ts1: two ✗ message_not_found', 'post C1: two'])
+  })
+
+  it('looks for a post whose reply was lost before it posts again', async () => {
+    slack.fail(new SlackFailure('unreachable', true, 0))
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    slack.has('ts1')
+    time += 60_000
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: card ✗ unreachable', 'find C1: card', 'update ts1: card'])
+    slack.fail(new SlackFailure('http_503', true, 0))
+    slack.has(null)
+    await put('other')
+    await outbox.idle()
+    time += 60_000
+    await outbox.idle()
+    expect(slack.calls.slice(3)).toEqual(['post C1: other ✗ http_503', 'find C1: other', 'post C1: other'])
   })
 
   it('finishes the call that is under way when it stops', async () => {

@@ -1,0 +1,121 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { everyScope } from '../../src/demo/workspace/index.ts'
+import { startTestServer, type TestServer } from '../support/postgres.ts'
+import { channel, openRoom, type Room } from '../support/room.ts'
+
+let server: TestServer
+let room: Room
+let shop: string
+
+beforeAll(async () => {
+  server = await startTestServer()
+  shop = await server.createRole('shop')
+  await server.admin.query(
+    "CREATE TABLE orders (id int PRIMARY KEY, state text); INSERT INTO orders VALUES (1, 'open'); GRANT ALL ON orders TO shop",
+  )
+})
+afterEach(async () => {
+  await room.close()
+  await server.closeAll()
+})
+afterAll(() => server.stop())
+
+async function jam() {
+  const root = await server.open('checkout', shop)
+  await root.query('BEGIN')
+  await root.query("UPDATE orders SET state = 'paying' WHERE id = 1")
+  const victim = await server.open('web', shop)
+  void victim.start("UPDATE orders SET state = 'x' WHERE id = 1")
+  await server.untilWaiting(victim)
+  return root
+}
+
+const cards = () => room.workspace.messages(channel).filter(({ text }) => /Blocking on orders/.test(text))
+
+describe('a card', () => {
+  it.each([
+    ['is rate-limited', { kind: 'rateLimited', retryAfter: 2, times: 2 }],
+    ['answers with 500', { kind: 'error500', times: 2 }],
+    ['takes the post, and its reply is lost', { kind: 'replyLost', times: 1 }],
+  ] as const)('is there exactly once after Slack %s', async (_, fault) => {
+    room = await openRoom(server.marshalUrl, { workspace: { scopes: [...everyScope] } })
+    await room.start()
+    room.workspace.fault({ method: 'chat.postMessage', ...fault })
+    const root = await jam()
+    const card = await room.card('approve_terminate')
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /is gone/)
+    await root.ended
+    await room.until(card.ts, /^Resolved/)
+    expect(cards()).toHaveLength(1)
+  })
+
+  it('is posted anew when somebody deletes it', async () => {
+    room = await openRoom(server.marshalUrl)
+    await room.start()
+    await jam()
+    const card = await room.card('approve_terminate')
+    room.workspace.deleteMessage(channel, card.ts)
+    await room.press('U0GUEST', card, 'approve_terminate').catch(() => null)
+    const again = await room.card('approve_terminate')
+    expect(again.ts).not.toBe(card.ts)
+    expect(cards()).toHaveLength(1)
+  })
+
+  it('is true again after an outage that outlasts its incident', async () => {
+    room = await openRoom(server.marshalUrl)
+    await room.start()
+    const root = await jam()
+    const card = await room.card('approve_terminate')
+    room.workspace.fault({ method: 'chat.update', kind: 'error500', times: 3 })
+    room.workspace.fault({ method: 'chat.postMessage', kind: 'error500', times: 3 })
+    await root.query('COMMIT')
+    await room.until(card.ts, /^Resolved/)
+    expect(cards()).toHaveLength(1)
+  })
+})
+
+describe('a channel that takes no messages', () => {
+  it('is told in another one and in /readyz, and gets its cards when it takes them again', async () => {
+    room = await openRoom(server.marshalUrl, {
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
+      over: { clusters: [{ name: 'orders', url: '${DATABASE_URL}', channel: 'C0RANDOM' }] },
+    })
+    const app = await room.start()
+    await jam()
+    const told = await room.line(/^I cannot post to <#C0RANDOM> \(not_in_channel\)/)
+    expect(told.text).toContain('held back')
+    const readiness = await fetch(`http://127.0.0.1:${app.port}/readyz`)
+    expect(readiness.status).toBe(503)
+    expect(await readiness.json()).toMatchObject({
+      problems: ['Slack: C0RANDOM takes no messages (not_in_channel)'],
+    })
+    room.workspace.invite('C0RANDOM')
+    await room.workspace.waitFor(
+      () => room.workspace.messages('C0RANDOM').find(({ text }) => /^Blocking on orders/.test(text)),
+      { timeoutMs: 30_000, what: 'the card' },
+    )
+  })
+})
+
+describe('a socket', () => {
+  it.each(['refreshSockets', 'disconnectSockets'] as const)('comes back by itself after %s', async (how) => {
+    room = await openRoom(server.marshalUrl)
+    await room.start()
+    const root = await jam()
+    const card = await room.card('approve_terminate')
+    const dropped = room.workspace.waitFor(() => room.workspace.sockets() === 0, {
+      timeoutMs: 10_000,
+      what: 'no socket',
+    })
+    room.workspace[how]()
+    await dropped
+    await room.workspace.waitFor(() => room.workspace.sockets() === 2, {
+      timeoutMs: 10_000,
+      what: 'both sockets',
+    })
+    expect((await room.press('U0DANA', card, 'approve_terminate')).acked).toBe(true)
+    await room.until(card.ts, /is gone/)
+    await root.ended
+  })
+})

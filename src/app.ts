@@ -21,6 +21,7 @@ import { createAdmit } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
 import { createEntrance, type Self } from './slack/receivers.ts'
 import { openStore } from './store/store.ts'
+import { createPace } from './watch/pace.ts'
 import { createReport } from './watch/report.ts'
 import { createWatcher } from './watch/watcher.ts'
 
@@ -134,11 +135,12 @@ export async function startApp(deps: {
     const loops = [
       createLoop('expiry', 1000, () => expireDue({ board, proposals, now }), log),
       ...watched.map(({ cluster, config }) => {
+        const pace = createPace(config.watch.everyMs, now, () => performance.now())
         const report = createReport({ cluster, config, store, board, now })
         return createLoop(
           `watcher ${cluster.name}`,
           config.watch.everyMs,
-          createWatcher({ cluster, report, log }),
+          createWatcher({ cluster, report, pace, log }),
           log,
         )
       }),

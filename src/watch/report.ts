@@ -24,6 +24,10 @@ export type Report = {
   seen(picture: Picture): Promise<void>
   /** Nothing could be seen: said once, with the reason, until it changes. */
   blind(reason: string): Promise<void>
+  /** Something happened to the watching itself: told each time. */
+  gap(what: string): Promise<void>
+  /** Watching does not keep up, and why, or does again (null): told when it changes. */
+  behind(reason: string | null): Promise<void>
 }
 
 /** How often is looked whether a privilege was granted or lost. */
@@ -39,6 +43,7 @@ export function createReport(deps: {
 }): Report {
   const { cluster, config, store, board, now } = deps
   let blindBecause: string | null = null
+  let isBehind = false
   let lacking = ''
   let askLacksAt = 0
   const say = (event: JournalEvent) => board.change(null, (_, record) => record(event))
@@ -68,6 +73,19 @@ export function createReport(deps: {
           if (hasOwnCard(incident)) await renewProposal(records, incident, snapshot)
         })
       }
+    },
+
+    gap: (what) => say({ kind: 'blind', actor: bot, cluster: config.name, reason: what }),
+
+    async behind(reason) {
+      if ((reason === null) === !isBehind) return
+      isBehind = reason !== null
+      const about = { actor: bot, cluster: config.name }
+      await say(
+        reason
+          ? { kind: 'blind', ...about, reason: `watching is behind: ${reason}` }
+          : { kind: 'seesAgain', ...about, reason: 'Watching keeps up.' },
+      )
     },
 
     async blind(reason) {

@@ -1,0 +1,53 @@
+import { formatDuration } from '../domain/duration.ts'
+
+/** How far the clock may be set, and how long the loop may stand still, before it is told. */
+const jumpMs = 30_000
+const stallMs = 30_000
+/** How many looks in a row must be too slow. */
+const slowLooks = 3
+
+export type Pace = {
+  /**
+   * To be called at the start of each round.
+   * @returns what happened since the last one that makes what was watched doubtful, one sentence; null when nothing
+   */
+  begin(): string | null
+  /**
+   * To be called at the end of each round.
+   * @returns why watching is behind, as long as it is; null when it keeps up
+   */
+  end(): string | null
+}
+
+/**
+ * Notices when watching itself goes wrong: the process stood still, the clock was set, or looks take longer than the
+ * time between them.
+ * @param wall milliseconds since the epoch, `steady` milliseconds of a clock that nobody sets
+ */
+export function createPace(everyMs: number, wall: () => number, steady: () => number): Pace {
+  let last: { readonly wall: number; readonly steady: number } | null = null
+  let began = 0
+  let slow = 0
+  return {
+    begin() {
+      const now = { wall: wall(), steady: steady() }
+      const before = last
+      last = now
+      began = now.steady
+      if (!before) return null
+      const passed = now.steady - before.steady
+      const jump = now.wall - before.wall - passed
+      if (Math.abs(jump) > jumpMs)
+        return `The clock was set ${jump > 0 ? 'forward' : 'back'} by ${formatDuration(Math.abs(jump) / 1000)}.`
+      if (passed > everyMs + stallMs) return `Watching stood still for ${formatDuration(passed / 1000)}.`
+      return null
+    },
+    end() {
+      const took = steady() - began
+      slow = took > everyMs ? slow + 1 : 0
+      return slow >= slowLooks
+        ? `one look takes ${formatDuration(took / 1000)}, longer than the ${formatDuration(everyMs / 1000)} between two.`
+        : null
+    },
+  }
+}

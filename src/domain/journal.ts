@@ -18,6 +18,15 @@ export type JournalEvent =
       readonly statement: string | null
       readonly reason: string
     }
+  /** Proposed without a request for this action: by the watcher, after a cancel without effect, or on "Offer again". */
+  | {
+      readonly kind: 'offered'
+      readonly actor: string
+      readonly proposalId: string
+      readonly action: Action
+      readonly session: SessionKey
+      readonly statement: string | null
+    }
   | {
       readonly kind: 'approved'
       readonly actor: string

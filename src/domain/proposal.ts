@@ -203,3 +203,13 @@ export const mayBeOfferedAgain = ({ state, outcome }: Proposal): boolean =>
   state === 'expired' ||
   state === 'withdrawn' ||
   (state === 'done' && outcome !== null && ['changed', 'unreachable', 'unknown'].includes(outcome.kind))
+
+/** Whether what was proposed last still is what fits, decided or not: then nothing new is to be proposed. */
+export const stands = (latest: Proposal, action: Action, now: Session): boolean =>
+  latest.action === action && differences(latest, now).length === 0
+
+/** A session that was busy a moment ago and will be again is none to terminate for being idle in its transaction. */
+const settledAfterSeconds = 2
+
+export const isSettled = (session: Session): boolean =>
+  !isIdleInTransaction(session) || (session.stateSeconds ?? 0) >= settledAfterSeconds

@@ -3,6 +3,7 @@ import type { Board } from '../channel/board.ts'
 import type { Refusal } from '../domain/access.ts'
 import { decide, type Press } from '../domain/approval.ts'
 import { bot } from '../domain/journal.ts'
+import type { People } from '../domain/policy.ts'
 import type { Proposal } from '../domain/proposal.ts'
 import type { Proposals } from '../store/proposals.ts'
 import type { Admit, Caller } from './identity.ts'
@@ -58,12 +59,34 @@ export function createApprove(deps: {
     const notAdmitted = await admit(caller, allowed, true)
     if (notAdmitted) return refused(notAdmitted)
 
-    const settled = await settle(press, proposal, watched)
+    const current = await withoutStrangers(proposal, caller, access.approvers)
+    const settled = await settle(press, current, watched)
     if (settled.refusal) return refused(settled.refusal, settled.proposal)
     if (settled.proposal.state !== 'claimed') return null
     const done = await execute(settled.proposal)
     await proposeInstead(deps, done, watched)
     return null
+  }
+
+  /** An approval counts for as long as who gave it may approve: those who may not any more are taken off. */
+  async function withoutStrangers(seen: Proposal, caller: Caller, approvers: People): Promise<Proposal> {
+    if (seen.state !== 'open') return seen
+    const gone: string[] = []
+    for (const { userId } of seen.approvals)
+      if (await admit({ userId, teamId: caller.teamId }, approvers, true)) gone.push(userId)
+    if (gone.length === 0) return seen
+    const changed = await board.change(seen.cardId, ({ proposals }) =>
+      proposals.change(seen, { approvals: seen.approvals.filter(({ userId }) => !gone.includes(userId)) }),
+    )
+    const reason = 'they may not approve any more, so their earlier approval does not count'
+    for (const userId of gone)
+      await refuse(
+        { userId, teamId: caller.teamId },
+        'earlier approval',
+        { code: 'notAllowed', reason },
+        seen,
+      )
+    return changed ?? (await proposals.get(seen.id)) ?? seen
   }
 
   /** Decides, and writes the decision down unless somebody was faster; then decides again on what that one left. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Board } from '../channel/board.ts'
 import type { Refusal } from '../domain/access.ts'
 import type { Action } from '../domain/action.ts'
+import { bot } from '../domain/journal.ts'
 import {
   fittingAction,
   mayBeOfferedAgain,
@@ -105,6 +106,7 @@ export function createPropose(deps: Deps): Propose {
       if (fit.action === null) return refused({ code: 'untouchable', reason: fit.why })
       await offer(
         board,
+        caller.userId,
         { ...before, ...seen, action: fit.action },
         now(),
         watched.config.approvals.expireAfterMs,
@@ -121,16 +123,23 @@ export async function proposeInstead(
   { config }: Watched,
 ): Promise<void> {
   if (done.action === 'cancel' && done.outcome?.kind === 'still')
-    await offer(board, { ...done, action: 'terminate' }, now(), config.approvals.expireAfterMs)
+    await offer(board, bot, { ...done, action: 'terminate' }, now(), config.approvals.expireAfterMs)
 }
 
-/** Puts a fresh proposal on the card of an earlier one, in the name of who asked for that. */
-const offer = (
+/** Puts a fresh proposal on the card of an earlier one; who asked for that one stays the requester. */
+async function offer(
   board: Board,
+  actor: string,
   made: Pick<Proposal, 'cardId' | 'action' | 'key' | 'session' | 'victims' | 'reason' | 'requestedBy'>,
   now: number,
   expireAfterMs: number,
-): Promise<void> =>
-  board.change(made.cardId, ({ proposals }) =>
-    proposals.add(openProposal({ ...made, id: randomUUID() }, now, expireAfterMs)),
-  )
+): Promise<void> {
+  const { cardId, action, key, session, victims, reason, requestedBy } = made
+  const id = randomUUID()
+  await board.change(cardId, async ({ proposals }, record) => {
+    await proposals.add(
+      openProposal({ id, cardId, action, key, session, victims, reason, requestedBy }, now, expireAfterMs),
+    )
+    await record({ kind: 'offered', actor, proposalId: id, action, session: key, statement: session.query })
+  })
+}

@@ -34,6 +34,8 @@ export type Messages = {
   put(message: Message, now: number): Promise<void>
   /** What is not in Slack yet and can go there (a thread needs its first message), in the order of its making. */
   pending(): Promise<Pending[]>
+  /** How much is not in Slack yet, and since when the oldest message waits that was never posted; null: none does. */
+  backlog(): Promise<{ readonly count: number; readonly oldestAt: number | null }>
   /** It stands in Slack as of this revision. */
   delivered(id: string, revision: number, ts: string): Promise<void>
   /** It could not be delivered; not to be tried again before that time. */
@@ -118,6 +120,16 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         createdAt: row.created_at,
         replyLost: row.error === 'unreachable' || (row.error?.startsWith('http_5') ?? false),
       }))
+    },
+    async backlog() {
+      const row = await db
+        .selectFrom('messages')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .select(sql<number | null>`min(CASE WHEN ts IS NULL THEN created_at END)`.as('oldestAt'))
+        .whereRef('sent_revision', '<', 'revision')
+        .executeTakeFirstOrThrow()
+      // A PostgreSQL bigint comes as text.
+      return { count: Number(row.count), oldestAt: row.oldestAt === null ? null : Number(row.oldestAt) }
     },
     async delivered(id, revision, ts) {
       await db

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { type Dialect, SqliteDialect } from 'kysely'
@@ -9,7 +9,9 @@ import { type Dialect, SqliteDialect } from 'kysely'
  * before the signal" rests on.
  */
 export function sqliteDialect(path: string): Dialect {
-  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
+  mkdirSync(dirname(path), { recursive: true })
+  // It holds who did what to which session: for our own user's eyes. What SQLite puts beside it takes the same mode.
+  closeSync(openSync(path, 'a', 0o600))
   const database = new DatabaseSync(path)
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000')
   return new SqliteDialect({

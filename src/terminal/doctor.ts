@@ -110,9 +110,11 @@ async function checkChannels(slack: Slack, config: Config): Promise<Check[]> {
         if (!(error instanceof SlackFailure)) throw error
         // Reading about channels is not needed for the work, so the manifest does not ask for it.
         return error.code === 'missing_scope'
-          ? fine(
-              `channel ${channel}: not looked at (that takes channels:read); the bot must be invited there`,
-            )
+          ? {
+              what: `channel ${channel} was not looked at (that would take the scope channels:read)`,
+              remedy: 'Type /invite @pg-marshal there, unless the bot is in it already.',
+              needed: false,
+            }
           : {
               what: `channel ${channel}: ${error.code}`,
               remedy: 'Check its id, and type /invite @pg-marshal there.',

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Board } from '../channel/board.ts'
 import type { ClusterConfig } from '../config.ts'
-import type { Action } from '../domain/action.ts'
-import { type Finding, findings, subjectOf } from '../domain/finding.ts'
+import { type Finding, findingKey, findings, subjectOf } from '../domain/finding.ts'
 import {
   fold,
   hasOwnCard,
@@ -13,11 +12,11 @@ import {
 } from '../domain/incident.ts'
 import { bot, type JournalEvent } from '../domain/journal.ts'
 import type { Picture } from '../domain/picture.ts'
-import { cureFor, differences, openProposal, type Proposal, victimsAmong } from '../domain/proposal.ts'
-import { keyOf, type Session, type Snapshot } from '../domain/session.ts'
+import { cureFor } from '../domain/proposal.ts'
 import { type Cluster, ClusterFailure, type Lack } from '../postgres/cluster.ts'
 import { silenceWords } from '../slack/views/words.ts'
 import type { Records, Store } from '../store/store.ts'
+import { createOffers } from './offers.ts'
 
 export type Report = {
   /** Follows the incidents of a cluster with what was seen now. */
@@ -46,6 +45,7 @@ export function createReport(deps: {
   let isBehind = false
   let lacking = ''
   let askLacksAt = 0
+  const offers = createOffers(deps)
   const say = (event: JournalEvent) => board.change(null, (_, record) => record(event))
 
   return {
@@ -70,9 +70,11 @@ export function createReport(deps: {
           const incident = await withCause(records, transition)
           await records.incidents.put(incident)
           if (transition.reason) await record(eventOf(transition))
-          if (hasOwnCard(incident)) await renewProposal(records, incident, snapshot)
         })
       }
+      const byKey = new Map(found.map((finding) => [findingKey(finding), finding]))
+      for (const incident of await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs))
+        await offers.renew(incident, byKey.get(incident.key) ?? null, snapshot)
     },
 
     gap: (what) => say({ kind: 'blind', actor: bot, cluster: config.name, reason: what }),
@@ -158,38 +160,6 @@ export function createReport(deps: {
           }
         : transition
     })
-  }
-
-  /** Keeps one open proposal on the card that fits the session as it is now, and none when nothing is left to do. */
-  async function renewProposal({ proposals }: Records, incident: Incident, snapshot: Snapshot) {
-    const latest = (await proposals.ofCard(incident.id)).at(-1)
-    if (latest?.state === 'claimed') return
-    const session = subjectOf(incident.finding)
-    const action = incident.resolvedAt === null && session ? (incident.cure?.action ?? null) : null
-    if (latest && session && action === latest.action && differences(latest, session).length === 0) return
-    if (latest?.state === 'open') {
-      const decision = incident.resolvedAt === null ? 'the session changed' : 'the incident is over'
-      if (!(await proposals.change(latest, { state: 'withdrawn', decision }))) return
-    }
-    if (session && action) await proposals.add(proposalFor(incident, session, action, snapshot))
-  }
-
-  function proposalFor(incident: Incident, session: Session, action: Action, snapshot: Snapshot): Proposal {
-    const victims = incident.finding.kind === 'blocking' ? incident.finding.root.victims : []
-    return openProposal(
-      {
-        id: randomUUID(),
-        cardId: incident.id,
-        action,
-        key: keyOf(config.name, session),
-        session,
-        victims: victimsAmong(victims, snapshot.sessions),
-        reason: '',
-        requestedBy: null,
-      },
-      now(),
-      config.approvals.expireAfterMs,
-    )
   }
 }
 

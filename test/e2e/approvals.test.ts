@@ -104,6 +104,23 @@ describe('who is refused, with one row and no signal', () => {
     await root.ended
   })
 
+  it('an earlier approval of one who left the group since', async () => {
+    room = await openRoom(server.marshalUrl, { over: { approvals: { people: { terminate: 2 } } } })
+    const root = await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    await room.press('U0DEVI', card, 'approve_terminate')
+    await room.until(card.ts, /1 of 2 approvals/)
+    room.workspace.setGroupMembers('S0DBAONCALL', ['U0RESP'])
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.thread(card.ts, /<@U0DEVI> was refused \(earlier approval\)/)
+    await room.thread(card.ts, /<@U0DANA> approved \(1 of 2\)/)
+    expect(await alive(root)).toBe(true)
+    await room.press('U0RESP', card, 'approve_terminate')
+    await room.until(card.ts, /is gone/)
+    await root.ended
+  })
+
   it('readers and requesters who are not in their lists', async () => {
     room = await openRoom(server.marshalUrl, {
       over: { access: { viewers: ['U0RESP'], requesters: ['U0DANA'], approvers: ['U0DANA'] } },

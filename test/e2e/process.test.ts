@@ -178,7 +178,7 @@ describe('the terminal', () => {
     const fine = await ends(
       await run({ ...room, env: { ...room.env, DATABASE_URL: server.marshalUrl } }, ['doctor']),
     )
-    expect(fine.output).toMatch(/Missing: 1\. Advice \(!\): 1\./)
+    expect(fine.output).toMatch(/Missing: 1\. Advice \(!\): 2\./)
   })
 
   it('refuses what it does not know', async () => {

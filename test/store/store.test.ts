@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,6 +46,10 @@ describe('proposals', () => {
     expect(won).toHaveLength(1)
     expect(await store.proposals.get(made.id)).toEqual(won[0])
     expect(await store.proposals.inState('claimed')).toEqual(won)
+  })
+
+  it('keeps its file to our own user', () => {
+    expect(statSync(join(directory, 'deep', 'store.db')).mode & 0o777).toBe(0o600)
   })
 
   it('finds those whose time is up, and only the open ones', async () => {

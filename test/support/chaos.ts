@@ -61,7 +61,7 @@ export async function chaosRound(server: TestServer, shop: string, random: () =>
         .press(people[Math.floor(random() * people.length)] ?? 'U0DANA', card, 'approve_terminate')
         .catch(() => null),
     )
-    await delay(random() * (frozen ? 400 : 250))
+    await delay(random() * (frozen ? 400 : 120))
     await bots[0]?.kill('SIGKILL')
     const killedAt = await stepOf(server, room)
     if (random() < 0.3) {

@@ -1,4 +1,4 @@
-import type { JournalEvent, JournalRow } from '../../domain/journal.ts'
+import { bot, type JournalEvent, type JournalRow } from '../../domain/journal.ts'
 import type { Proposal } from '../../domain/proposal.ts'
 import { outcomeSentence } from './outcome.ts'
 import {
@@ -76,8 +76,15 @@ export function lineOf(event: JournalEvent, proposal: Proposal | null): Line | n
       ]
     case 'expired':
       return ['The proposal expired; nothing was sent.', ...mention(proposal)]
+    // What the watcher offers and takes back by itself shows on the card.
+    case 'offered':
+      return event.actor === bot
+        ? null
+        : [user(event.actor), ` asks to ${event.action} ${event.session.pid} after all.`]
     case 'withdrawn':
-      return [`The proposal was withdrawn: ${event.reason}.`, ...mention(proposal)]
+      return proposal?.requestedBy || proposal?.approvals.length
+        ? [`The proposal was withdrawn: ${event.reason}.`, ...mention(proposal)]
+        : null
     case 'outcome':
       return [outcomeSentence({ ...event, key: event.session }), ...mention(proposal)]
     case 'intended':

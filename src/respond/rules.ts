@@ -1,0 +1,64 @@
+import { type Filters, matches } from '../domain/filters.ts'
+import type { Thresholds } from '../domain/policy.ts'
+import { explain, rulesAt } from '../domain/rules.ts'
+import { isClient, type Snapshot } from '../domain/session.ts'
+import { ClusterFailure } from '../postgres/cluster.ts'
+import { type RulesShown, rulesView } from '../slack/views/rules.ts'
+import type { View } from '../slack/views/text.ts'
+import type { Watched } from './watched.ts'
+
+/** `/pg rules [--db] [--user] [--app]`. */
+export type RulesQuestion = {
+  readonly kind: 'rules'
+  readonly filters: Pick<Filters, 'db' | 'user' | 'app'>
+  readonly cluster: string | null
+}
+
+/**
+ * Which thresholds hold here, for whom, and why. The rules are told even while the cluster cannot be seen.
+ * @param several whether there are other clusters to ask about
+ */
+export async function answerRules(
+  { filters }: RulesQuestion,
+  { cluster, config }: Watched,
+  several: boolean,
+  now: number,
+): Promise<View> {
+  const { watch } = config
+  const seen = await see(cluster)
+  const { db: database, user, app: applicationName } = filters
+  const named = [database, user, applicationName].some((name) => name !== undefined)
+  return rulesView(
+    {
+      ...('reason' in seen
+        ? { sessions: null, unseen: seen.reason }
+        : { sessions: countsOf(seen, watch, filters, now), unseen: null }),
+      verdicts: named ? explain({ database, user, applicationName }, watch, now) : null,
+    },
+    { cluster: config.name, several, now, filters, thresholds: watch, lacks: [] },
+  )
+}
+
+async function see(cluster: Watched['cluster']): Promise<Snapshot | { readonly reason: string }> {
+  try {
+    return await cluster.snapshot()
+  } catch (error) {
+    if (!(error instanceof ClusterFailure)) throw error
+    return { reason: error.reason }
+  }
+}
+
+function countsOf(
+  { sessions, takenAt }: Snapshot,
+  watch: Thresholds,
+  filters: Filters,
+  now: number,
+): NonNullable<RulesShown['sessions']> {
+  const matching = sessions.filter((session) => isClient(session) && matches(session, filters))
+  const counted = Map.groupBy(matching, rulesAt(watch, now))
+  return {
+    takenAt,
+    counts: watch.rules.map((rule) => counted.get(rule)?.length ?? 0),
+    others: counted.get(null)?.length ?? 0,
+  }
+}

@@ -46,8 +46,10 @@ export async function startApp(deps: {
   readonly now?: () => number
   /** Milliseconds between two posts in a channel; Slack's own limit if absent. */
   readonly postGapMs?: number
+  /** Ends a start that waits for Slack or for the store. */
+  readonly signal?: AbortSignal
 }): Promise<RunningApp> {
-  const { config, slack: settings, log, now = Date.now, postGapMs } = deps
+  const { config, slack: settings, log, now = Date.now, postGapMs, signal } = deps
   const closers: { readonly name: string; readonly close: () => Promise<void> }[] = []
   const closing = (name: string, close: () => Promise<void>) => closers.push({ name, close })
   const stop = async () => {
@@ -58,9 +60,9 @@ export async function startApp(deps: {
   try {
     const slackLogger = createSlackLogger(log)
     const slack = createSlack(settings.botToken, clientOptions(settings.apiUrl, slackLogger))
-    const self = await whoAmI(slack, log)
+    const self = await whoAmI(slack, log, signal)
 
-    const store = await openStore(config.store)
+    const store = await openStore(config.store, { signal })
     closing('store', store.close)
 
     const maskText = createMasker(config.queryText)
@@ -89,7 +91,8 @@ export async function startApp(deps: {
                 id: `broken:${broken}:${channel}:${now()}`,
                 channel,
                 threadOf: null,
-                urgent: true,
+                priority: 4,
+                once: true,
                 text,
                 blocks: [],
               },
@@ -108,7 +111,7 @@ export async function startApp(deps: {
     const admit = createAdmit({ slack, ourTeamId: self.teamId, now })
     const refuse = createRefuse(board, log)
     const { proposals } = store
-    const execute = createExecute({ board, clusters })
+    const execute = createExecute({ board, clusters, log })
     const approve = createApprove({ board, proposals, clusters, admit, refuse, execute, now, log })
     const propose = createPropose({ board, proposals, clusters, admit, refuse, now })
     const silencing = createSilencing({ board, store, clusters, admit, refuse, now })
@@ -152,6 +155,7 @@ export async function startApp(deps: {
 
     const ready = () => ({
       problems: [
+        ...(board.isWritable() ? [] : ['Store: the last change could not be written']),
         ...(entrance.connected() ? [] : ['Slack: no socket is open']),
         ...[...outbox.failures()].map(
           ([channel, { code }]) => `Slack: ${channel} takes no messages (${code})`,
@@ -177,7 +181,7 @@ export async function startApp(deps: {
 }
 
 /** Asks Slack who the token is. What passes by itself is waited for; a token that is refused is an error. */
-async function whoAmI(slack: Slack, log: Log): Promise<Self> {
+async function whoAmI(slack: Slack, log: Log, signal?: AbortSignal): Promise<Self> {
   for (let wait = 1000; ; wait = Math.min(wait * 2, 30_000)) {
     try {
       const {
@@ -190,7 +194,7 @@ async function whoAmI(slack: Slack, log: Log): Promise<Self> {
     } catch (error) {
       if (!(error instanceof SlackFailure && error.retryable)) throw error
       log.warn({ code: error.code, retryInMs: wait }, 'Slack cannot be reached yet')
-      await pause(Math.max(wait, error.retryAfterMs))
+      await pause(Math.max(wait, error.retryAfterMs), undefined, { signal })
     }
   }
 }

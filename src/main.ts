@@ -1,8 +1,10 @@
+import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { startApp } from './app.ts'
 import { SlackFailure } from './channel/outbox.ts'
 import { ConfigError, loadConfig, requireSlack } from './config.ts'
 import { createLog } from './log.ts'
+import { StoreFailure } from './store/lock.ts'
 import { auditExport, auditVerify, parseMoment } from './terminal/audit.ts'
 import { doctor } from './terminal/doctor.ts'
 import { look } from './terminal/look.ts'
@@ -91,12 +93,20 @@ async function serve(): Promise<ExitCode> {
   const config = loadConfig({ env: process.env })
   const slack = requireSlack(config, process.env)
   const log = createLog({ level: config.logLevel })
-  const signal = new Promise<NodeJS.Signals>((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve)
-  })
-  const app = await startApp({ config, slack, log })
-  log.info({ signal: await signal }, 'pg-marshal stops')
-  await app.stop()
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(name))
+  const stopped = once(stop.signal, 'abort')
+  try {
+    const app = await startApp({ config, slack, log, signal: stop.signal })
+    await stopped
+    log.info({ signal: stop.signal.reason }, 'pg-marshal stops')
+    await app.stop()
+    // All that is ours is closed; a handshake that never ends must not keep the process.
+    setTimeout(() => process.exit(0), 1000).unref()
+  } catch (error) {
+    // Asked to stop before it had started: that is no fault.
+    if (!stop.signal.aborted) throw error
+  }
   return 0
 }
 
@@ -104,12 +114,16 @@ async function serve(): Promise<ExitCode> {
 function explain(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   if (error instanceof SlackFailure)
-    return `Slack refused the bot's token (${error.code}). Check SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or run doctor.`
-  if (error instanceof Error && 'code' in error && error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION')
-    return `${error.message}\n\n${usage}`
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')
+    return `Slack refused a token (${error.code}). Check SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or run doctor.`
+  if (error instanceof StoreFailure) return error.message
+  if (!(error instanceof Error)) return String(error)
+  const code = 'code' in error ? String(error.code) : ''
+  if (code.startsWith('ERR_PARSE_ARGS_')) return `${error.message}\n\n${usage}`
+  if (code === 'EADDRINUSE')
     return 'The port is in use already. Set http.port to another, or stop the other process.'
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  if (code === 'EACCES' && 'syscall' in error && error.syscall === 'listen')
+    return 'This port needs privileges. Set http.port to 1024 or higher.'
+  return error.stack ?? error.message
 }
 
 try {

@@ -1,4 +1,4 @@
-import { hasOwnCard } from '../domain/incident.ts'
+import { hasOwnCard, severityOf } from '../domain/incident.ts'
 import type { JournalEvent } from '../domain/journal.ts'
 import type { Approvals } from '../domain/policy.ts'
 import type { Proposal } from '../domain/proposal.ts'
@@ -7,6 +7,7 @@ import { cardView } from '../slack/views/card.ts'
 import { digestView } from '../slack/views/digest.ts'
 import { channelLine, threadLine } from '../slack/views/lines.ts'
 import type { View } from '../slack/views/text.ts'
+import type { Message } from '../store/messages.ts'
 import type { Records, Store } from '../store/store.ts'
 
 /** Where the cards of a cluster stand, and how many people an action needs there. */
@@ -15,14 +16,24 @@ export type Posting = { readonly channel: string; readonly approvals: Approvals 
 /** Writes one event: to the journal, into the thread of its card, and into the channel where it belongs there. */
 export type Record = (event: JournalEvent) => Promise<void>
 
+/** The same for several cards: says which card the event belongs to (null: to none). */
+export type RecordOn = (cardId: string | null, event: JournalEvent) => Promise<void>
+
 export type Board = {
   /**
    * Changes what is remembered about one card (null: about none) and what stands in Slack, all or nothing: when the
    * journal cannot be written, nothing else is. The card is drawn anew from what is remembered then.
    */
   change<T>(cardId: string | null, run: (records: Records, record: Record) => Promise<T>): Promise<T>
+  /** The same for several cards at once; `cardIds` are drawn anew. */
+  changeAll<T>(
+    cardIds: readonly string[],
+    run: (records: Records, record: RecordOn) => Promise<T>,
+  ): Promise<T>
   /** Draws the open incidents of a cluster anew, and so posts those that were held back. */
   redraw(cluster: string): Promise<void>
+  /** Whether the last change could be written down. */
+  isWritable(): boolean
 }
 
 /**
@@ -36,40 +47,63 @@ export function createBoard(deps: {
   readonly changed: () => void
 }): Board {
   const { store, postings, now, changed } = deps
+  let writable = true
+
   return {
-    async change(cardId, run) {
-      const result = await store.atomically(async (records) => {
-        const record: Record = async (event) => {
-          const row = await records.journal.append(now(), cardId, event)
-          const proposal =
-            'proposalId' in event && event.proposalId ? await records.proposals.get(event.proposalId) : null
-          const thread = cardId && threadLine(event, proposal)
-          const line = channelLine(row, proposal)
-          const channel = postings.get(clusterOf(event, proposal) ?? '')?.channel
-          if (line && channel) await put(records, `line:${row.seq}`, channel, null, line)
-          if (thread) {
-            const where = await threadChannel(records, cardId)
-            if (where) await put(records, `note:${row.seq}`, where, cardId, thread)
-          }
-        }
-        const result = await run(records, record)
-        if (cardId) await draw(records, cardId)
-        return result
-      })
-      changed()
-      return result
-    },
-    async redraw(cluster) {
-      await store.atomically(async (records) => {
+    isWritable: () => writable,
+    change: (cardId, run) =>
+      write(cardId ? [cardId] : [], (records, record) => run(records, (event) => record(cardId, event))),
+    changeAll: write,
+    redraw: (cluster) =>
+      write([], async (records) => {
         const open = await records.incidents.recent(cluster, now())
         for (const cardId of new Set(open.map(({ cardId }) => cardId))) await draw(records, cardId)
-      })
-      changed()
-    },
+      }),
   }
 
-  async function put(records: Records, id: string, channel: string, threadOf: string | null, view: View) {
-    await records.messages.put({ id, channel, threadOf, urgent: threadOf === null, ...view }, now())
+  async function write<T>(
+    cardIds: readonly string[],
+    run: (records: Records, record: RecordOn) => Promise<T>,
+  ): Promise<T> {
+    try {
+      const result = await store.atomically(async (records) => {
+        const result = await run(records, (cardId, event) => record(records, cardId, event))
+        for (const cardId of new Set(cardIds)) await draw(records, cardId)
+        return result
+      })
+      writable = true
+      changed()
+      return result
+    } catch (error) {
+      writable = false
+      throw error
+    }
+  }
+
+  async function record(records: Records, cardId: string | null, event: JournalEvent) {
+    const row = await records.journal.append(now(), cardId, event)
+    const proposal =
+      'proposalId' in event && event.proposalId ? await records.proposals.get(event.proposalId) : null
+    const line = channelLine(row, proposal)
+    const channel = postings.get(clusterOf(event, proposal) ?? '')?.channel
+    if (line && channel)
+      await put(
+        records,
+        { id: `line:${row.seq}`, channel, threadOf: null, priority: priorities.line, once: true },
+        line,
+      )
+    const thread = cardId && threadLine(event, proposal)
+    const where = thread ? await threadChannel(records, cardId) : null
+    if (thread && where)
+      await put(
+        records,
+        { id: `note:${row.seq}`, channel: where, threadOf: cardId, priority: priorities.note, once: true },
+        thread,
+      )
+  }
+
+  function put(records: Records, about: Omit<Message, 'text' | 'blocks'>, view: View): Promise<void> {
+    return records.messages.put({ ...about, ...view }, now())
   }
 
   async function draw(records: Records, cardId: string) {
@@ -88,7 +122,8 @@ export function createBoard(deps: {
       incident && !hasOwnCard(incident)
         ? digestView(cluster, cardId, incidents)
         : cardView({ cluster, incident, proposals, people, breakGlass: breakGlass.length > 0, silence })
-    await put(records, cardId, posting.channel, null, view)
+    const priority = incident ? priorities[severityOf(incident.finding)] : priorities.critical
+    await put(records, { id: cardId, channel: posting.channel, threadOf: null, priority, once: false }, view)
   }
 
   /** Where the thread of a card stands; null for a digest, which has none. */
@@ -99,6 +134,9 @@ export function createBoard(deps: {
     return postings.get(cluster ?? '')?.channel ?? null
   }
 }
+
+/** A request by hand waits for somebody, as a critical incident does; the thread tells what is known already. */
+const priorities = { critical: 4, warning: 3, line: 2, notice: 1, note: 0 } as const
 
 const clusterOf = (event: JournalEvent, proposal: Proposal | null): string | undefined =>
   'cluster' in event ? event.cluster : proposal?.key.cluster

@@ -51,7 +51,7 @@ const postGapMs = 1000
 const longestPauseMs = 60_000
 
 /**
- * Brings what should stand in Slack there: in order in each thread, urgent messages first, only the last of several
+ * Brings what should stand in Slack there: in order in each thread, the most urgent first, only the last of several
  * edits, and again until it goes through. It holds no state of its own that a restart would lose.
  */
 export function createOutbox(deps: {
@@ -131,7 +131,7 @@ export function createOutbox(deps: {
       const dueAt = (message: Pending) =>
         Math.max(message.notBefore, state.notBefore, message.ts ? 0 : state.postNotBefore)
       const due = ready.filter((message) => dueAt(message) <= time)
-      const next = due.find((message) => message.urgent) ?? due[0]
+      const [next] = due
       if (next) {
         going++
         state.busy = true
@@ -157,8 +157,10 @@ export function createOutbox(deps: {
 
   async function deliver(message: Pending, state: ChannelState) {
     try {
-      const ts = await bring(message, state)
-      await messages.delivered(message.id, message.revision, ts)
+      const content = await messages.content(message.id)
+      if (!content) return
+      const ts = await bring(message, content, state)
+      await messages.delivered(message.id, content.revision, ts)
       failures.delete(message.channel)
     } catch (error) {
       if (error instanceof SlackFailure) return explain(message, error, state)
@@ -169,21 +171,21 @@ export function createOutbox(deps: {
   }
 
   /** @returns the ts at which the message stands now */
-  async function bring(message: Pending, state: ChannelState): Promise<string> {
+  async function bring(message: Pending, content: Content, state: ChannelState): Promise<string> {
     const { id, channel, threadTs, createdAt } = message
     if (message.ts) {
-      await poster.update(channel, message.ts, message)
+      await poster.update(channel, message.ts, content)
       return message.ts
     }
     if (message.replyLost) {
       const found = await poster.find(channel, threadTs, id, createdAt)
       if (found) {
-        await poster.update(channel, found, message)
+        await poster.update(channel, found, content)
         return found
       }
     }
     state.postNotBefore = now() + gapMs
-    return poster.post(channel, threadTs, message, id)
+    return poster.post(channel, threadTs, content, id)
   }
 
   async function explain(message: Pending, failure: SlackFailure, state: ChannelState) {

@@ -16,6 +16,8 @@ export type Decision =
   | { readonly kind: 'refuse'; readonly refusal: Refusal }
   /** Counted, but more people are needed. */
   | { readonly kind: 'wait'; readonly approvals: readonly Approval[]; readonly needed: number }
+  /** They approved it before, and it was carried out: a second delivery of the same press, or impatience. */
+  | { readonly kind: 'counted' }
   /** Enough different people: carry it out. */
   | { readonly kind: 'execute'; readonly approvals: readonly Approval[] }
   | { readonly kind: 'deny' }
@@ -29,6 +31,8 @@ export function decide(proposal: Proposal, press: Press, policy: Approvals, now:
   })
   if (press.action !== proposal.action)
     return refuse('wrongAction', 'this button does not belong to that proposal')
+  if (proposal.state !== 'open' && press.decision === 'approve' && hasApproved(proposal, press.userId))
+    return { kind: 'counted' }
   if (proposal.state !== 'open')
     return {
       kind: 'refuse',
@@ -48,6 +52,9 @@ export function decide(proposal: Proposal, press: Press, policy: Approvals, now:
   const needed = policy.people[proposal.action]
   return approvals.length < needed ? { kind: 'wait', approvals, needed } : { kind: 'execute', approvals }
 }
+
+const hasApproved = ({ state, approvals }: Proposal, userId: string): boolean =>
+  (state === 'claimed' || state === 'done') && approvals.some((one) => one.userId === userId)
 
 /** Each person counts once. */
 const withApproval = ({ approvals }: Proposal, userId: string, at: number): readonly Approval[] =>

@@ -171,12 +171,14 @@ function untouchable(
 const stuckInClientWrite = (session: Session): boolean =>
   session.waitEventType === 'Client' && session.waitEvent === 'ClientWrite'
 
+type Approved = Pick<Proposal, 'action' | 'session' | 'victims' | 'requestedBy'>
+
 /**
  * What is different now from what was approved, one phrase each; empty when it is the same session in the same state.
  * For a cancel that is the statement, for a terminate the transaction. The idle session without a transaction that
  * a terminate was approved for must still be idle: one that was put to use again has a new owner.
  */
-export function differences(proposal: Pick<Proposal, 'action' | 'session'>, now: Session): string[] {
+export function differences(proposal: Approved, now: Session): string[] {
   const then = proposal.session
   if (then.backendStart !== now.backendStart) return ['the pid belongs to another session']
   if (proposal.action === 'cancel') {
@@ -186,23 +188,24 @@ export function differences(proposal: Pick<Proposal, 'action' | 'session'>, now:
   }
   if (then.xactStart !== now.xactStart)
     return [then.xactStart === null ? 'it is in use again' : 'its transaction ended']
-  return then.state === 'idle' && then.stateChange !== now.stateChange ? ['it was used meanwhile'] : []
+  // A session that was in nobody's way is ended for not being used; one that others wait for, for what it holds.
+  const unused = then.state === 'idle' && proposal.victims.length === 0 && proposal.requestedBy === null
+  return unused && then.stateChange !== now.stateChange ? ['it was used meanwhile'] : []
 }
 
 /** Whether the session still is what was approved: for a cancel the statement runs, for a terminate it is there at all. */
-export const stillThere = (
-  { action, session }: Pick<Proposal, 'action' | 'session'>,
-  now: Session | undefined,
-): boolean =>
+export const stillThere = (approved: Approved, now: Session | undefined): boolean =>
   now !== undefined &&
-  now.backendStart === session.backendStart &&
-  (action === 'terminate' || differences({ action, session }, now).length === 0)
+  now.backendStart === approved.session.backendStart &&
+  (approved.action === 'terminate' || differences(approved, now).length === 0)
 
 /** Whether there may be something left to do that nobody is asked for any more: then a fresh look can be asked for. */
 export const mayBeOfferedAgain = ({ state, outcome }: Proposal): boolean =>
   state === 'expired' ||
   state === 'withdrawn' ||
-  (state === 'done' && outcome !== null && ['changed', 'unreachable', 'unknown'].includes(outcome.kind))
+  (state === 'done' &&
+    outcome !== null &&
+    ['changed', 'refused', 'unreachable', 'unknown'].includes(outcome.kind))
 
 /** Whether what was proposed last still is what fits, decided or not: then nothing new is to be proposed. */
 export const stands = (latest: Proposal, action: Action, now: Session): boolean =>

@@ -113,6 +113,8 @@ export type Server = {
   readonly versionNum: number
   readonly inRecovery: boolean
   readonly maxConnections: number
+  /** How many of them an ordinary role never gets: superuser_reserved_connections and (16+) reserved_connections. */
+  readonly reservedConnections: number
   /** False without pg_monitor (or pg_read_all_stats): others' state reads as NULL, so a calm picture means nothing. */
   readonly seesOthers: boolean
   /** Whether the bot's own role is a superuser: then it may signal superusers' sessions too. */
@@ -142,5 +144,7 @@ export const keyOf = (cluster: string, session: Session): SessionKey => ({
   backendStart: session.backendStart,
 })
 
-/** How long the session waits for a lock is told by the lock table; that it does is told here. */
-export const waitsForLock = (session: Session): boolean => session.waitEventType === 'Lock'
+/** That it waits for a lock, or in a lock storm for the lock manager; how long, the lock table tells. */
+export const waitsForLock = (session: Session): boolean =>
+  session.waitEventType === 'Lock' ||
+  (session.waitEventType === 'LWLock' && session.waitEvent === 'LockManager')

@@ -21,8 +21,15 @@ export type ButtonPress = {
   readonly reason: string
 }
 
-/** Resolves when the press is carried out: with why it is not, to be told in private, or with null. */
-export type Approve = (press: ButtonPress) => Promise<Refusal | null>
+/** Resolves when the press is carried out: with what is to be told in private (a refusal, a sentence), or with null. */
+export type Approve = (press: ButtonPress) => Promise<Refusal | string | null>
+
+type Settled =
+  | { readonly kind: 'refused'; readonly proposal: Proposal; readonly refusal: Refusal }
+  /** This press was counted before. */
+  | { readonly kind: 'counted' }
+  /** This press changed the proposal: if it is claimed now, it is this press that carries it out. */
+  | { readonly kind: 'changed'; readonly proposal: Proposal }
 
 /**
  * One press, from top to bottom: who is it, what does it mean, and if it was the last approval: claim, intent, signal,
@@ -61,7 +68,8 @@ export function createApprove(deps: {
 
     const current = await withoutStrangers(proposal, caller, access.approvers)
     const settled = await settle(press, current, watched)
-    if (settled.refusal) return refused(settled.refusal, settled.proposal)
+    if (settled.kind === 'refused') return refused(settled.refusal, settled.proposal)
+    if (settled.kind === 'counted') return 'Your approval was counted already; the card says what came of it.'
     if (settled.proposal.state !== 'claimed') return null
     const done = await execute(settled.proposal)
     await proposeInstead(deps, done, watched)
@@ -90,13 +98,10 @@ export function createApprove(deps: {
   }
 
   /** Decides, and writes the decision down unless somebody was faster; then decides again on what that one left. */
-  async function settle(
-    press: ButtonPress,
-    seen: Proposal,
-    watched: Watched,
-  ): Promise<{ proposal: Proposal; refusal: Refusal | null }> {
+  async function settle(press: ButtonPress, seen: Proposal, watched: Watched): Promise<Settled> {
     const decision = decide(seen, { ...press, userId: press.caller.userId }, watched.config.approvals, now())
-    if (decision.kind === 'refuse') return { proposal: seen, refusal: decision.refusal }
+    if (decision.kind === 'refuse') return { kind: 'refused', proposal: seen, refusal: decision.refusal }
+    if (decision.kind === 'counted') return { kind: 'counted' }
     const actor = press.caller.userId
     const written = board.change(seen.cardId, async (records, record) => {
       switch (decision.kind) {
@@ -151,22 +156,24 @@ export function createApprove(deps: {
         }
       }
     })
-    let changed: Proposal | null
+    let changed: Proposal | null | undefined
     try {
       changed = await written
     } catch (error) {
       log.error({ err: error }, 'a decision could not be written down, so it does not count')
       const reason = 'my journal cannot be written, so nothing is sent; see my log'
-      return { proposal: seen, refusal: { code: 'notRecorded', reason } }
+      return { kind: 'refused', proposal: seen, refusal: { code: 'notRecorded', reason } }
     }
-    if (changed)
-      return {
-        proposal: changed,
-        refusal: changed.state === 'expired' ? { code: 'expired', reason: 'it has expired' } : null,
-      }
+    if (changed?.state === 'expired')
+      return { kind: 'refused', proposal: changed, refusal: { code: 'expired', reason: 'it has expired' } }
+    if (changed) return { kind: 'changed', proposal: changed }
     const current = await proposals.get(seen.id)
     return current
       ? settle(press, current, watched)
-      : { proposal: seen, refusal: { code: 'unknownProposal', reason: 'it is not there any more' } }
+      : {
+          kind: 'refused',
+          proposal: seen,
+          refusal: { code: 'unknownProposal', reason: 'it is not there any more' },
+        }
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import type { Board } from '../channel/board.ts'
 import { bot } from '../domain/journal.ts'
 import { movedOn, type Outcome } from '../domain/outcome.ts'
@@ -23,17 +24,34 @@ type Carried = { readonly outcome: Outcome; readonly sql: string | null; readonl
 export function createExecute(deps: {
   readonly board: Board
   readonly clusters: ReadonlyMap<string, Watched>
+  readonly log: Logger
 }): (claimed: Proposal) => Promise<Proposal> {
-  const { board, clusters } = deps
+  const { board, clusters, log } = deps
 
   return async (claimed) => {
     const watched = clusters.get(claimed.key.cluster)
     const carried = watched
       ? await carryOut(claimed, watched)
       : nothingSent({ kind: 'unreachable', why: 'this cluster is not configured any more.' })
-    return finish(board, claimed, carried)
+    return finishSurely(claimed, carried)
+  }
+
+  /** What was done must be written down: while the store refuses, again and again, for as long as anybody would wait. */
+  async function finishSurely(claimed: Proposal, carried: Carried): Promise<Proposal> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await finish(board, claimed, carried)
+      } catch (error) {
+        log.error({ err: error, outcome: carried.outcome.kind }, 'an outcome could not be written down')
+        if (attempt === finishAttempts) throw error
+      }
+      await pause(1000)
+    }
   }
 }
+
+/** Once a second; after that the next start says that the outcome is unknown. */
+const finishAttempts = 300
 
 /** Writes the outcome of a claimed proposal down and tells it. */
 export async function finish(board: Board, claimed: Proposal, carried: Carried): Promise<Proposal> {

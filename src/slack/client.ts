@@ -24,13 +24,20 @@ export type Slack = Poster & {
   call<T>(run: (client: webApi.WebClient) => Promise<T>): Promise<T>
 }
 
-export function createSlack(token: string, options: webApi.WebClientOptions): Slack {
+/** @param failed is told of each call that fails */
+export function createSlack(
+  token: string,
+  options: webApi.WebClientOptions,
+  failed: (failure: SlackFailure) => void = () => {},
+): Slack {
   const client = new webApi.WebClient(token, options)
   const call = async <T>(run: (client: webApi.WebClient) => Promise<T>): Promise<T> => {
     try {
       return await run(client)
     } catch (error) {
-      throw slackFailure(error)
+      const failure = slackFailure(error)
+      failed(failure)
+      throw failure
     }
   }
   const still = { unfurl_links: false, unfurl_media: false }
@@ -91,7 +98,8 @@ const passing = new Set([
   'request_timeout',
 ])
 
-function slackFailure(error: unknown): SlackFailure {
+/** What the Slack SDK threw, told by its code; what is none of Slack's is thrown on. */
+export function slackFailure(error: unknown): SlackFailure {
   if (error instanceof webApi.WebAPIRateLimitedError)
     return new SlackFailure('ratelimited', true, error.retryAfter * 1000, error)
   if (error instanceof webApi.WebAPIPlatformError)

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { App } from '@slack/bolt'
 import type { Logger } from 'pino'
 import type { Refusal } from '../domain/access.ts'
@@ -75,10 +77,9 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
 
   app.command('/pg', async ({ command, ack, respond }) => {
     const caller: Caller = { userId: command.user_id, teamId: command.team_id ?? null }
-    const ours = channels.has(command.channel_id)
-    const reply = replyTo(respond, command.channel_id, caller, ours)
+    const parsed = parseCommand(command.text ?? '')
+    const reply = replyTo(respond, command.channel_id, caller, mayBeOpen(parsed, command.channel_id))
     await take('/pg', ack, reply, async () => {
-      const parsed = parseCommand(command.text ?? '')
       if (asksForAction(parsed)) return ask(caller, command.channel_id, parsed)
       if (silences(parsed)) return hush(caller, command.channel_id, parsed, reply)
       for (const viewers of readersOf(parsed, command.channel_id)) {
@@ -129,18 +130,23 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
   for (const why of ['deny', 'breakGlass'] as const)
     app.view(reasonCallbacks[why], async ({ body, view, ack }) => {
       const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
-      const proposal = await deps.store.proposals.get(view.private_metadata)
+      const proposalId = String(view.private_metadata ?? '')
+      const proposal = await deps.store.proposals.get(proposalId)
       const channel = deps.clusters.get(proposal?.key.cluster ?? '')?.config.channel ?? ''
       await take('modal', ack, whispering(channel, caller), () =>
         approve({
           caller,
-          proposalId: view.private_metadata,
+          proposalId,
           decision: why,
           action: proposal?.action ?? 'cancel',
           reason: reasonIn(view.state.values),
         }),
       )
     })
+
+  // What is not ours is acknowledged, so that nobody sees Slack's own error, and does nothing.
+  app.shortcut(/.*/, ({ ack }) => ack())
+  app.view({ callback_id: /^(?!deny_reason$|break_glass_reason$)/ }, ({ ack }) => ack())
 
   return {
     async drain() {
@@ -248,6 +254,17 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
     return null
   }
 
+  /**
+   * Answers are for all in a configured channel; but what only some may see of a cluster is for all in its own channel
+   * alone, where everybody who reads along was let in.
+   */
+  function mayBeOpen(command: ReturnType<typeof parseCommand>, channelId: string): boolean {
+    if (!channels.has(channelId)) return false
+    const picked = 'cluster' in command ? pickCluster(deps.clusters, command.cluster, channelId) : null
+    const shown = picked && 'config' in picked ? [picked] : [...deps.clusters.values()]
+    return shown.every(({ config }) => config.access.viewers === 'everyone' || config.channel === channelId)
+  }
+
   /** The lists that one must be in to read this: of the cluster that is asked, or of all; for help any member may. */
   function readersOf(command: ReturnType<typeof parseCommand>, channelId: string): readonly People[] {
     if (command.kind === 'help' || command.kind === 'problem') return ['everyone']
@@ -266,9 +283,17 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
     caller: Caller,
     ours: boolean,
   ): Reply {
+    // Bolt's respond() waits for ever.
+    const answer: typeof respond = (message) =>
+      Promise.race([
+        respond(message),
+        pause(answerWithinMs, undefined, { ref: false }).then(() =>
+          Promise.reject(new Error('no reply in time')),
+        ),
+      ])
     const privately = async (view: View | string) => {
       try {
-        await respond({ response_type: 'ephemeral', replace_original: false, ...content(view) })
+        await answer({ response_type: 'ephemeral', replace_original: false, ...content(view) })
       } catch (error) {
         log.info({ err: error }, 'a response_url did not work, so the answer goes another way')
         await whisper(channel, caller, view)
@@ -278,7 +303,12 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
       privately,
       openly: async (view) => {
         if (!ours) return privately(view)
-        await respond({ response_type: 'in_channel', replace_original: false, ...content(view) })
+        try {
+          await answer({ response_type: 'in_channel', replace_original: false, ...content(view) })
+        } catch (error) {
+          log.info({ err: error }, 'a response_url did not work, so the answer goes another way')
+          await slack.post(channel, null, view, randomUUID())
+        }
       },
     }
   }
@@ -302,6 +332,9 @@ const silences = (command: { readonly kind: string }): command is SilenceCommand
 
 const asksForAction = (command: { readonly kind: string }): command is ActionCommand =>
   command.kind === 'cancel' || command.kind === 'terminate'
+
+/** How long a `response_url` may take. */
+const answerWithinMs = 3000
 
 type Content = { readonly text: string; readonly blocks?: never }
 

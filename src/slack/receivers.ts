@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { App, HTTPReceiver, type Receiver, type Logger as SlackLogger, SocketModeReceiver } from '@slack/bolt'
 import type { Logger } from 'pino'
 import type { SlackSettings } from '../config.ts'
-import { clientOptions } from './client.ts'
+import { clientOptions, slackFailure } from './client.ts'
 
 /** The way in from Slack. */
 export type Entrance = {
@@ -76,9 +76,7 @@ export function createEntrance(
     // The first must be there, so that a bad token is told at the start; the second may follow.
     start: async () => {
       await first.start()
-      void second
-        .start()
-        .catch((error: unknown) => log.warn({ err: error }, 'the second socket did not open'))
+      second.startLater()
     },
     stop: async () => {
       await Promise.all(sockets.map((socket) => socket.stop()))
@@ -89,11 +87,16 @@ export function createEntrance(
 
 type Socket = {
   readonly receiver: SocketModeReceiver
-  /** Rejects when the first attempt fails. From then on it comes back by itself. */
+  /** Rejects with SlackFailure when the first attempt fails. From then on it comes back by itself. */
   start(): Promise<void>
+  /** Tries until it opens. */
+  startLater(): void
   stop(): Promise<void>
   connected(): boolean
 }
+
+/** Interrupted people do not wait longer than that for the next attempt. */
+const longestWaitMs = 5000
 
 /**
  * Opens a socket again whenever it closes: at once, then ever more slowly. The SDK's own reconnect waits five seconds
@@ -105,6 +108,8 @@ function keepConnected(receiver: SocketModeReceiver, log: Logger): Socket {
   let open = false
   client.on('connected', () => {
     open = true
+    // It was on its way when we stopped.
+    if (stopping.signal.aborted) void client.disconnect()
   })
   client.on('disconnected', () => {
     const wasOpen = open
@@ -113,22 +118,28 @@ function keepConnected(receiver: SocketModeReceiver, log: Logger): Socket {
   })
 
   async function reopen() {
-    for (let wait = 250; !stopping.signal.aborted; wait = Math.min(wait * 2, 30_000)) {
+    for (let wait = 250; !stopping.signal.aborted; wait = Math.min(wait * 2, longestWaitMs)) {
       try {
         await receiver.start()
         return
       } catch (error) {
         log.warn({ err: error, retryInMs: wait }, 'the socket to Slack did not open')
       }
-      await pause(wait, undefined, { signal: stopping.signal }).catch(() => {})
+      // Not all at the same moment after an outage.
+      await pause(wait * (0.5 + Math.random() / 2), undefined, { signal: stopping.signal }).catch(() => {})
     }
   }
 
   return {
     receiver,
     async start() {
-      await receiver.start()
+      try {
+        await receiver.start()
+      } catch (error) {
+        throw slackFailure(error)
+      }
     },
+    startLater: () => void reopen(),
     async stop() {
       stopping.abort()
       if (open) await client.disconnect()

@@ -7,8 +7,10 @@ export type Message = {
   readonly channel: string
   /** The id of the message in whose thread it stands; null for one in the channel itself. */
   readonly threadOf: string | null
-  /** Urgent ones go first. */
-  readonly urgent: boolean
+  /** The highest goes first. */
+  readonly priority: number
+  /** It is never edited, so nothing of it is kept once it stands. */
+  readonly once: boolean
   /** The fallback for notifications and screen readers, escaped already. */
   readonly text: string
   /** Block Kit. */
@@ -16,12 +18,11 @@ export type Message = {
 }
 
 /** A message whose wanted content is not in Slack yet. */
-export type Pending = Message & {
+export type Pending = Pick<Message, 'id' | 'channel' | 'threadOf' | 'priority'> & {
   /** Where it stands; null while it was never posted. */
   readonly ts: string | null
   /** The ts of the message in whose thread it goes; null when it goes into none. */
   readonly threadTs: string | null
-  readonly revision: number
   readonly attempts: number
   readonly notBefore: number
   readonly createdAt: number
@@ -32,8 +33,15 @@ export type Pending = Message & {
 export type Messages = {
   /** Says how a message should look, new or known. The same content again changes nothing. */
   put(message: Message, now: number): Promise<void>
-  /** What is not in Slack yet and can go there (a thread needs its first message), in the order of its making. */
+  /**
+   * What is not in Slack yet and can go there (a thread needs its first message), without what it says: the most
+   * urgent first, then in the order of its making; of very many only the first.
+   */
   pending(): Promise<Pending[]>
+  /** What a message is to say now. */
+  content(
+    id: string,
+  ): Promise<{ readonly text: string; readonly blocks: readonly unknown[]; readonly revision: number } | null>
   /** How much is not in Slack yet, and since when the oldest message waits that was never posted; null: none does. */
   backlog(): Promise<{ readonly count: number; readonly oldestAt: number | null }>
   /** It stands in Slack as of this revision. */
@@ -48,13 +56,20 @@ export type Messages = {
   tsOf(id: string): Promise<string | null>
 }
 
+/** More than can be delivered while one call is under way. */
+const mostAtOnce = 500
+
 export function messagesIn(db: Kysely<Schema>): Messages {
+  const undelivered = db
+    .selectFrom('messages as message')
+    .whereRef('message.sent_revision', '<', 'message.revision')
   return {
     put: (message, now) =>
       atomically(db, async (db) => {
         const content = {
           channel: message.channel,
-          urgent: message.urgent ? 1 : 0,
+          priority: message.priority,
+          once: message.once ? 1 : 0,
           text: message.text,
           blocks: JSON.stringify(message.blocks),
         }
@@ -94,50 +109,58 @@ export function messagesIn(db: Kysely<Schema>): Messages {
           .execute()
       }),
     async pending() {
-      const rows = await db
-        .selectFrom('messages as message')
+      const rows = await undelivered
         .leftJoin('messages as first', 'first.id', 'message.thread_of')
-        .selectAll('message')
+        .select(['message.id', 'message.channel', 'message.thread_of', 'message.priority', 'message.ts'])
+        .select(['message.attempts', 'message.not_before', 'message.error', 'message.created_at'])
         .select('first.ts as thread_ts')
-        .whereRef('message.sent_revision', '<', 'message.revision')
         .where((where) =>
           where.or([where('message.thread_of', 'is', null), where('first.ts', 'is not', null)]),
         )
+        .orderBy('message.priority', 'desc')
         .orderBy('message.seq')
+        .limit(mostAtOnce)
         .execute()
       return rows.map((row) => ({
         id: row.id,
         channel: row.channel,
         threadOf: row.thread_of,
-        urgent: row.urgent === 1,
-        text: row.text,
-        blocks: JSON.parse(row.blocks) as unknown[],
+        priority: row.priority,
         ts: row.ts,
         threadTs: row.thread_ts,
-        revision: row.revision,
         attempts: row.attempts,
         notBefore: row.not_before,
         createdAt: row.created_at,
         replyLost: row.error === 'unreachable' || (row.error?.startsWith('http_5') ?? false),
       }))
     },
-    async backlog() {
+    async content(id) {
       const row = await db
         .selectFrom('messages')
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .select(sql<number | null>`min(CASE WHEN ts IS NULL THEN created_at END)`.as('oldestAt'))
-        .whereRef('sent_revision', '<', 'revision')
-        .executeTakeFirstOrThrow()
-      // A PostgreSQL bigint comes as text.
-      return { count: Number(row.count), oldestAt: row.oldestAt === null ? null : Number(row.oldestAt) }
-    },
-    async delivered(id, revision, ts) {
-      await db
-        .updateTable('messages')
-        .set({ ts, sent_revision: revision, attempts: 0, not_before: 0, error: null })
+        .select(['text', 'blocks', 'revision'])
         .where('id', '=', id)
-        .execute()
+        .executeTakeFirst()
+      return row ? { ...row, blocks: JSON.parse(row.blocks) as unknown[] } : null
     },
+    async backlog() {
+      const { count } = await undelivered
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow()
+      const { oldest } = await undelivered
+        .where('message.ts', 'is', null)
+        .select(({ fn }) => fn.min('message.created_at').as('oldest'))
+        .executeTakeFirstOrThrow()
+      return { count: Number(count), oldestAt: oldest }
+    },
+    delivered: (id, revision, ts) =>
+      atomically(db, async (db) => {
+        await db.deleteFrom('messages').where('id', '=', id).where('once', '=', 1).execute()
+        await db
+          .updateTable('messages')
+          .set({ ts, sent_revision: revision, attempts: 0, not_before: 0, error: null })
+          .where('id', '=', id)
+          .execute()
+      }),
     async failed(id, notBefore, error) {
       await db
         .updateTable('messages')

@@ -44,7 +44,8 @@ export type Schema = {
     seq: number
     channel: string
     thread_of: string | null
-    urgent: number
+    priority: number
+    once: number
     text: string
     blocks: string
     ts: string | null
@@ -120,7 +121,8 @@ export const migrations: Record<string, Migration> = {
         .addColumn('seq', 'integer', (column) => column.notNull().unique())
         .addColumn('channel', 'text', (column) => column.notNull())
         .addColumn('thread_of', 'text')
-        .addColumn('urgent', 'integer', (column) => column.notNull())
+        .addColumn('priority', 'integer', (column) => column.notNull())
+        .addColumn('once', 'integer', (column) => column.notNull())
         .addColumn('text', 'text', (column) => column.notNull())
         .addColumn('blocks', 'text', (column) => column.notNull())
         .addColumn('ts', 'text')

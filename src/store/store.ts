@@ -2,11 +2,12 @@ import { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { type Incidents, incidentsIn } from './incidents.ts'
 import { type Journal, journalIn } from './journal.ts'
+import { lockStore, StoreFailure } from './lock.ts'
 import { type Messages, messagesIn } from './messages.ts'
 import { type Proposals, proposalsIn } from './proposals.ts'
 import { atomically, migrations, type Schema } from './schema.ts'
 import { type Silences, silencesIn } from './silences.ts'
-import { sqliteDialect } from './sqlite.ts'
+import { prepareFile, sqliteDialect } from './sqlite.ts'
 
 /** Where the store is; the kind decides the dialect. */
 export type StoreSettings = { readonly kind: 'sqlite'; readonly path: string }
@@ -29,22 +30,44 @@ export type Store = Records & {
 /**
  * Opens the store and brings its schema up to date.
  * @param settings a path of SQLite; a missing directory is made
- * @throws when the file cannot be opened or its schema is newer than this program
+ * @param alone keeps other processes from working with it at the same time
+ * @throws StoreFailure when it cannot be opened, or when another process keeps it
  */
-export async function openStore(settings: StoreSettings): Promise<Store> {
-  const db = new Kysely<Schema>({ dialect: sqliteDialect(settings.path) })
-  const { error } = await new Migrator({
-    db,
-    provider: { getMigrations: async () => migrations },
-  }).migrateToLatest()
-  if (error) {
-    await db.destroy()
-    throw error
-  }
-  return {
-    ...recordsIn(db),
-    atomically: (run) => atomically(db, (db) => run(recordsIn(db))),
-    close: () => db.destroy(),
+export async function openStore(
+  settings: StoreSettings,
+  alone: { readonly signal?: AbortSignal | undefined } | null = null,
+): Promise<Store> {
+  const { path } = settings
+  let unlock = () => {}
+  try {
+    prepareFile(path)
+    if (alone) unlock = await lockStore(path, alone.signal)
+    const db = new Kysely<Schema>({ dialect: sqliteDialect(path) })
+    const { error } = await new Migrator({
+      db,
+      provider: { getMigrations: async () => migrations },
+    }).migrateToLatest()
+    if (error) {
+      await db.destroy()
+      throw error
+    }
+    return {
+      ...recordsIn(db),
+      atomically: (run) => atomically(db, (db) => run(recordsIn(db))),
+      close: async () => {
+        await db.destroy()
+        unlock()
+      },
+    }
+  } catch (error) {
+    unlock()
+    if (error instanceof StoreFailure) throw error
+    const why =
+      error instanceof Error && 'code' in error ? String(error.code) : 'it is no store of pg-marshal'
+    throw new StoreFailure(
+      `The store ${path} cannot be opened (${why}). Check store.url, the directory and its permissions.`,
+      error,
+    )
   }
 }
 

@@ -4,7 +4,15 @@ import type { ClusterConfig } from '../config.ts'
 import { type Finding, subjectOf } from '../domain/finding.ts'
 import { hasOwnCard, type Incident } from '../domain/incident.ts'
 import { bot } from '../domain/journal.ts'
-import { cureFor, isSettled, openProposal, type Proposal, stands, victimsAmong } from '../domain/proposal.ts'
+import {
+  cureFor,
+  differences,
+  isSettled,
+  openProposal,
+  type Proposal,
+  stands,
+  victimsAmong,
+} from '../domain/proposal.ts'
 import { keyOf, type Snapshot } from '../domain/session.ts'
 import type { Cluster } from '../postgres/cluster.ts'
 import type { Store } from '../store/store.ts'
@@ -16,6 +24,8 @@ export type Offers = {
    * @param finding the trouble as it was just seen; null when it was not
    */
   renew(incident: Incident, finding: Finding | null, snapshot: Snapshot): Promise<void>
+  /** Takes back what was asked for by hand and cannot be done any more: its card must not offer it. */
+  review(snapshot: Snapshot): Promise<void>
 }
 
 export function createOffers(deps: {
@@ -28,6 +38,19 @@ export function createOffers(deps: {
   const { cluster, config, store, board, now } = deps
 
   return {
+    async review({ sessions }) {
+      for (const open of await store.proposals.inState('open')) {
+        if (open.requestedBy === null || open.key.cluster !== config.name) continue
+        const session = sessions.find(({ pid }) => pid === open.key.pid)
+        const [different] = session ? differences(open, session) : [`${open.key.pid} is gone`]
+        if (!different) continue
+        await board.change(open.cardId, async ({ proposals }, record) => {
+          if (await proposals.change(open, { state: 'withdrawn', decision: different }))
+            await record({ kind: 'withdrawn', actor: bot, proposalId: open.id, reason: different })
+        })
+      }
+    },
+
     async renew(incident, finding, snapshot) {
       if (!hasOwnCard(incident)) return
       const latest = (await store.proposals.ofCard(incident.id)).at(-1) ?? null

@@ -51,7 +51,7 @@ export function createReport(deps: {
   return {
     async seen(picture) {
       const { snapshot } = picture
-      await tellLacks()
+      await tellLacks(snapshot.server.seesOthers)
       await endSilences()
       if (!snapshot.server.seesOthers)
         return this.blind('the bot lacks pg_monitor, so it cannot see what other sessions do.')
@@ -65,16 +65,22 @@ export function createReport(deps: {
       const cure = (finding: Finding) => cureFor(finding, snapshot.server, config.protected)
       const folded = fold(known, found, snapshot, cure, randomUUID)
       const placed = place(folded, known, config.watch.cardsPerMinute, snapshot.takenAt, randomUUID)
-      for (const transition of await withStatements(placed)) {
-        await board.change(transition.incident.cardId, async (records, record) => {
-          const incident = await withCause(records, transition)
-          await records.incidents.put(incident)
-          if (transition.reason) await record(eventOf(transition))
-        })
-      }
+      const transitions = await withStatements(placed)
+      if (transitions.length > 0)
+        await board.changeAll(
+          transitions.map(({ incident }) => incident.cardId),
+          async (records, record) => {
+            for (const transition of transitions) {
+              const incident = await withCause(records, transition)
+              await records.incidents.put(incident)
+              if (transition.reason) await record(incident.cardId, eventOf(transition))
+            }
+          },
+        )
       const byKey = new Map(found.map((finding) => [findingKey(finding), finding]))
       for (const incident of await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs))
         await offers.renew(incident, byKey.get(incident.key) ?? null, snapshot)
+      await offers.review(snapshot)
     },
 
     gap: (what) => say({ kind: 'blind', actor: bot, cluster: config.name, reason: what }),
@@ -120,8 +126,9 @@ export function createReport(deps: {
   }
 
   /** Says once what the role lacks, and again when that has changed. */
-  async function tellLacks() {
-    if (now() < askLacksAt) return
+  async function tellLacks(sees: boolean) {
+    // What was lost is told at once, what is only suspected once a minute.
+    if (sees && now() < askLacksAt) return
     askLacksAt = now() + askLacksEveryMs
     const lacks = await neededLacks()
     const remedies = lacks.map(({ remedy }) => remedy).join()

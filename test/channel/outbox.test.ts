@@ -78,13 +78,16 @@ afterEach(async () => {
 })
 
 const put = (id: string, over: Partial<Message> = {}) =>
-  store.messages.put({ id, channel: 'C1', threadOf: null, urgent: true, text: id, blocks: [], ...over }, time)
+  store.messages.put(
+    { id, channel: 'C1', threadOf: null, priority: 1, once: false, text: id, blocks: [], ...over },
+    time,
+  )
 
 describe('outbox', () => {
   it('posts a card before its thread, urgent messages first, and a thread in order', async () => {
-    await put('note 1', { threadOf: 'card', urgent: false })
-    await put('note 2', { threadOf: 'card', urgent: false })
-    await put('small', { urgent: false })
+    await put('note 1', { threadOf: 'card', priority: 0 })
+    await put('note 2', { threadOf: 'card', priority: 0 })
+    await put('small', { priority: 0 })
     await put('card')
     outbox.start()
     await outbox.idle()
@@ -137,9 +140,9 @@ describe('outbox', () => {
     outbox.start()
     await outbox.idle()
     slack.fail(new SlackFailure('internal_error', true, 0))
-    await put('note 1', { threadOf: 'card', urgent: false })
-    await put('note 2', { threadOf: 'card', urgent: false })
-    await put('other', { urgent: false })
+    await put('note 1', { threadOf: 'card', priority: 0 })
+    await put('note 2', { threadOf: 'card', priority: 0 })
+    await put('other', { priority: 0 })
     await outbox.idle()
     expect(slack.calls.slice(1)).toEqual(['post C1 in ts1: note 1 ✗ internal_error', 'post C1: other'])
     time += 60_000

@@ -59,6 +59,14 @@ describe('decide', () => {
       madeAt,
       'alreadyDecided',
     ],
+    [
+      'claimed by this one',
+      proposal({ state: 'claimed', approvals: [dana] }),
+      press('U1'),
+      policy(),
+      madeAt,
+      'counted',
+    ],
     ['done', proposal({ state: 'done', decidedBy: 'U2' }), press('U1'), policy(), madeAt, 'alreadyDecided'],
     [
       'denied',

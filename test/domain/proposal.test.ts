@@ -112,13 +112,25 @@ describe('differences', () => {
       ['it was used meanwhile'],
     ],
   ] as const)('%s', (_, action, then, now, expected) => {
-    expect(differences({ action, session: then }, now)).toEqual(expected)
+    const approved = { action, session: then, victims: [], requestedBy: null }
+    expect(differences(approved, now)).toEqual(expected)
     const gone = action === 'cancel' ? expected.length > 0 : then.backendStart !== now.backendStart
-    expect(stillThere({ action, session: then }, now)).toBe(!gone)
+    expect(stillThere(approved, now)).toBe(!gone)
+  })
+
+  it('lets an idle session be ended for what it holds, though it was used since', () => {
+    const now = { ...unused, stateChange: serverTime(1) }
+    const victims = [{ pid: 2, backendStart: 'then', queryStart: null }]
+    expect(differences({ action: 'terminate', session: unused, victims, requestedBy: null }, now)).toEqual([])
+    expect(
+      differences({ action: 'terminate', session: unused, victims: [], requestedBy: 'U1' }, now),
+    ).toEqual([])
   })
 
   it('takes a session that is not there for gone', () => {
-    expect(stillThere({ action: 'terminate', session: resting }, undefined)).toBe(false)
+    expect(
+      stillThere({ action: 'terminate', session: resting, victims: [], requestedBy: null }, undefined),
+    ).toBe(false)
   })
 })
 

@@ -160,6 +160,19 @@ describe('over http', () => {
   })
 })
 
+describe('a hostile or odd request', () => {
+  it.each(['//', '/slack/events', '/%', '/healthz?x=%zz'])(
+    'for %s is answered and ends nothing',
+    async (path) => {
+      room = await openRoom(server.marshalUrl, { mode: 'http' })
+      const app = await room.start()
+      const { status } = await fetch(`http://127.0.0.1:${app.port}${path}`)
+      expect([200, 400, 404, 405]).toContain(status)
+      expect((await fetch(`http://127.0.0.1:${app.port}/healthz`)).status).toBe(200)
+    },
+  )
+})
+
 describe('an envelope delivered twice', () => {
   it('is one approval', async () => {
     room = await openRoom(server.marshalUrl)
@@ -170,7 +183,8 @@ describe('an envelope delivered twice', () => {
     await room.press('U0DANA', card, 'approve_terminate')
     await room.until(card.ts, /is gone/)
     await root.ended
-    await room.whisper('U0DANA', /already decided/)
+    await room.whisper('U0DANA', /Your approval was counted already/)
+    expect(journal().filter(({ kind }) => kind === 'refused')).toEqual([])
     expect(journal().filter(({ kind }) => kind === 'intended')).toHaveLength(1)
     expect(journal().filter(({ kind }) => kind === 'outcome')).toHaveLength(1)
   })

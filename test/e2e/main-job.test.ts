@@ -207,8 +207,19 @@ describe('answers', () => {
 })
 
 describe('an approval', () => {
-  it('sends nothing when the session is not in the approved state any more', async () => {
+  it('is taken back when the session is not in that state any more', async () => {
     room = await openRoom(server.marshalUrl)
+    const { root } = await jam(0)
+    await room.start()
+    await room.type('U0RESP', `terminate ${root.pid} forgotten`)
+    const card = await room.card('approve_terminate')
+    await root.query('COMMIT')
+    const gone = await room.until(card.ts, /withdrawn, its transaction ended/)
+    expect(hasButton(gone, 'approve_terminate')).toBe(false)
+  })
+
+  it('sends nothing when the session changed since the last look', async () => {
+    room = await openRoom(server.marshalUrl, { over: { watch: { every: '1h' } } })
     const { root } = await jam(0)
     await room.start()
     await room.type('U0RESP', `terminate ${root.pid} forgotten`)
@@ -221,23 +232,23 @@ describe('an approval', () => {
   })
 
   it('happens once, however many press', async () => {
-    room = await openRoom(server.marshalUrl)
+    const people = ['U0DANA', ...Array.from({ length: 9 }, (_, n) => `U0MANY${n}`)]
+    room = await openRoom(server.marshalUrl, { over: { access: { approvers: people } } })
+    for (const id of people.slice(1))
+      room.workspace.addUser({ id, teamId: 'T0DEMO', name: id.toLowerCase(), realName: id })
     const { root } = await jam(2)
     await room.start()
     const card = await room.card('approve_terminate')
-    const { press } = room
+    const { press, workspace } = room
     await Promise.all(
-      Array.from({ length: 12 }, (_, n) => press(n % 2 ? 'U0DANA' : 'U0DEVI', card, 'approve_terminate')),
+      people.flatMap((id) => Array.from({ length: 5 }, () => press(id, card, 'approve_terminate'))),
     )
     await room.until(card.ts, /is gone/)
     await root.ended
-    await room.workspace.waitFor(
-      () =>
-        ['U0DANA', 'U0DEVI']
-          .flatMap((user) => room?.workspace.ephemerals(user) ?? [])
-          .filter(({ text }) => /already decided: approved by <@U0D/.test(text)).length === 11,
-      { timeoutMs: 30_000, what: 'eleven refusals' },
-    )
+    const told = () => people.flatMap((id) => workspace.ephemerals(id)).map(({ text }) => text)
+    await workspace.waitFor(() => told().length === 49, { timeoutMs: 30_000, what: '49 answers' })
+    expect(told().filter((text) => /already decided: approved by <@U0/.test(text))).toHaveLength(45)
+    expect(told().filter((text) => /Your approval was counted already/.test(text))).toHaveLength(4)
   })
 
   it('is refused by a button that is damaged or foreign, and the refusal is written down', async () => {

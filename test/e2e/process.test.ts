@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { startPostgres } from '../../src/demo/postgres.ts'
-import { startTestServer, type TestServer } from '../support/postgres.ts'
+import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
 import { type Bot, run, serve } from '../support/process.ts'
 import { hasButton, openRoom, type Room, wordsOf } from '../support/room.ts'
 
@@ -85,6 +85,28 @@ describe('asked to stop', () => {
   })
 })
 
+describe('a second process on the same store', () => {
+  it('waits for the first to end, and takes over', async () => {
+    room = await openRoom(server.marshalUrl)
+    const first = await started()
+    const second = await run(room)
+    bots.push(second)
+    expect(await first.kill('SIGTERM')).toBe(0)
+    await waitFor(() => second.output().includes('pg-marshal is ready'), 'the second is ready')
+  })
+})
+
+describe('asked to stop while it waits for Slack', () => {
+  it('ends at once', async () => {
+    room = await openRoom(server.marshalUrl)
+    room.workspace.fault({ method: 'auth.test', kind: 'error500', times: 100 })
+    const bot = await run(room)
+    bots.push(bot)
+    await waitFor(() => bot.output().includes('Slack cannot be reached yet'), 'it waits')
+    expect(await bot.kill('SIGTERM')).toBe(0)
+  })
+})
+
 describe('a cluster that cannot be seen', () => {
   it('does not keep the bot from starting; it says so, and sees again', async () => {
     const away = await startPostgres()
@@ -125,8 +147,25 @@ describe('the terminal', () => {
       await run({ ...room, env: { ...room.env, SLACK_BOT_TOKEN: 'xoxb-wrong' } }),
     )
     expect(code).toBe(2)
-    expect(output).toMatch(/^Slack refused the bot's token \(invalid_auth\)\. Check SLACK_BOT_TOKEN/)
+    expect(output).toMatch(/^Slack refused a token \(invalid_auth\)\. Check SLACK_BOT_TOKEN/)
     expect(output).not.toContain('xoxb-wrong')
+  })
+
+  it('ends with one clear message when the store cannot be opened', async () => {
+    room = await openRoom(server.marshalUrl)
+    const yaml = JSON.stringify({ ...JSON.parse(room.yaml), store: { url: `sqlite:${room.directory}` } })
+    const { code, output } = await ends(await run({ ...room, yaml }))
+    expect(code).toBe(2)
+    expect(output).toMatch(/The store .* cannot be opened \(EISDIR\)\. Check store\.url/)
+    expect(output).not.toMatch(/ at /)
+  })
+
+  it('ends with one clear message when the app token is bad', async () => {
+    room = await openRoom(server.marshalUrl)
+    const env = { ...room.env, SLACK_APP_TOKEN: 'xapp-wrong', LOG_LEVEL: 'silent' }
+    const { code, output } = await ends(await run({ ...room, env }))
+    expect(code).toBe(2)
+    expect(output).toMatch(/Slack refused a token \(invalid_auth\)/)
   })
 
   it('ends with every problem at once when the configuration is bad', async () => {

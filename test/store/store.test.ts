@@ -101,7 +101,8 @@ describe('messages', () => {
     id: 'card',
     channel: 'C1',
     threadOf: null,
-    urgent: true,
+    priority: 1,
+    once: false,
     text: 'one',
     blocks: [{ type: 'divider' }],
     ...over,
@@ -109,7 +110,7 @@ describe('messages', () => {
 
   it('holds a thread back until its first message stands', async () => {
     await store.messages.put(message(), madeAt)
-    await store.messages.put(message({ id: 'note', threadOf: 'card', urgent: false }), madeAt)
+    await store.messages.put(message({ id: 'note', threadOf: 'card', priority: 0 }), madeAt)
     expect((await store.messages.pending()).map(({ id }) => id)).toEqual(['card'])
     await store.messages.delivered('card', 1, '1.1')
     expect(await store.messages.pending()).toMatchObject([{ id: 'note', threadTs: '1.1', ts: null }])
@@ -118,10 +119,12 @@ describe('messages', () => {
   it('remembers only the last of several edits, and that it changed during a delivery', async () => {
     await store.messages.put(message(), madeAt)
     await store.messages.put(message({ text: 'two' }), madeAt)
-    expect(await store.messages.pending()).toMatchObject([{ text: 'two', revision: 2 }])
+    expect(await store.messages.pending()).toMatchObject([{ id: 'card' }])
+    expect(await store.messages.content('card')).toMatchObject({ text: 'two', revision: 2 })
     await store.messages.put(message({ text: 'three' }), madeAt)
     await store.messages.delivered('card', 2, '1.1')
-    expect(await store.messages.pending()).toMatchObject([{ text: 'three', revision: 3, ts: '1.1' }])
+    expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: '1.1' }])
+    expect(await store.messages.content('card')).toMatchObject({ text: 'three', revision: 3 })
   })
 
   it('does not deliver the same content again', async () => {
@@ -129,6 +132,23 @@ describe('messages', () => {
     await store.messages.delivered('card', 1, '1.1')
     await store.messages.put(message(), madeAt)
     expect(await store.messages.pending()).toEqual([])
+  })
+
+  it('keeps nothing of what is never edited, once it stands', async () => {
+    await store.messages.put(message({ once: true }), madeAt)
+    await store.messages.delivered('card', 1, '1.1')
+    expect(await store.messages.isKnown('card')).toBe(false)
+  })
+
+  it('tells the most urgent first', async () => {
+    for (const [id, priority] of [
+      ['a', 1],
+      ['b', 3],
+      ['c', 3],
+      ['d', 2],
+    ] as const)
+      await store.messages.put(message({ id, priority }), madeAt)
+    expect((await store.messages.pending()).map(({ id }) => id)).toEqual(['b', 'c', 'd', 'a'])
   })
 
   it('posts a lost one anew', async () => {

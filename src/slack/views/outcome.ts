@@ -26,7 +26,7 @@ export function outcomeSentence({
     case 'changed':
       return `Nothing was sent: ${outcome.what}.`
     case 'refused':
-      return `Nothing was sent, the server refused: ${outcome.why}`
+      return `Nothing was sent. ${outcome.why}`
     case 'unreachable':
       return `Nothing was sent: ${outcome.why}`
     case 'unknown':

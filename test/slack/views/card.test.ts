@@ -212,7 +212,7 @@ describe('a card', () => {
       /still there after 5 s, waiting in ClientWrite\. .*Never kill -9/,
     ],
     [{ kind: 'changed', what: '4312 was gone already' }, /Nothing was sent: 4312 was gone already\./],
-    [{ kind: 'refused', why: 'a superuser.' }, /the server refused: a superuser\./],
+    [{ kind: 'refused', why: 'a superuser.' }, /Nothing was sent\. a superuser\./],
     [{ kind: 'unreachable', why: 'it is down.' }, /Nothing was sent: it is down\./],
     [
       { kind: 'unknown', now: 'The session is gone now.' },

@@ -1,0 +1,39 @@
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as pause } from 'node:timers/promises'
+
+/** The store cannot be used; the message says why and what to do. */
+export class StoreFailure extends Error {
+  constructor(message: string, cause: unknown) {
+    super(message, { cause })
+    this.name = 'StoreFailure'
+  }
+}
+
+/** How long a process that starts waits for the one before it to end. */
+const waitMs = 15_000
+
+/**
+ * Makes sure that one process alone works with a store: a second one would take what the first is carrying out for
+ * something that a crash left behind. The lock is the operating system's, on a file beside the store, so it ends with
+ * the process, however that ends.
+ * @throws StoreFailure when another process keeps it
+ * @returns lets go of it
+ */
+export async function lockStore(path: string, signal?: AbortSignal): Promise<() => void> {
+  const database = new DatabaseSync(`${path}.lock`)
+  for (const until = performance.now() + waitMs; ; ) {
+    try {
+      database.exec('BEGIN EXCLUSIVE')
+      return () => database.close()
+    } catch (error) {
+      if (performance.now() > until || signal?.aborted) {
+        database.close()
+        throw new StoreFailure(
+          `Another pg-marshal works with the store ${path}. Stop it, or give this one a store of its own (store.url).`,
+          error,
+        )
+      }
+    }
+    await pause(200)
+  }
+}

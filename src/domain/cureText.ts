@@ -1,0 +1,184 @@
+import type { Root, Wait } from './blocking.ts'
+import type { WayOut, WorkLost } from './cure.ts'
+import { formatDuration } from './duration.ts'
+import { sqlLiteral } from './literal.ts'
+import type { Protected } from './policy.ts'
+import { fittingAction } from './proposal.ts'
+import { isIdleInTransaction, type PreparedTransaction, type Server, type Session } from './session.ts'
+
+/** The sentences of cure.ts. Names in them come from the database: not trusted, but short and on one line. */
+
+/** What stands around a way out: the jam, everybody who keeps its waiters waiting, and how they wait. */
+export type Around = {
+  readonly root: Root | null
+  /** The jam's own root, and the others that share its victims. */
+  readonly roots: readonly Root[]
+  readonly jam: ReadonlySet<number>
+  readonly byPid: ReadonlyMap<number, Session>
+  readonly waits: ReadonlyMap<number, Wait>
+}
+
+/** "Cancel 4312 (ALTER TABLE, waiting 40 s, nothing done is lost): 212 of 213 waiters proceed at once; 4100 (…) may finish." */
+export function wayText(
+  way: Omit<WayOut, 'text'>,
+  costs: readonly WorkLost[],
+  stuck: readonly number[],
+  around: Around,
+): string {
+  const all = [{ pid: way.pid, action: way.action }, ...way.together]
+  const steps = all.map(({ pid, action }, index) => {
+    const session = around.byPid.get(pid)
+    const what = session
+      ? [about(session, around), loss(costs[index] ?? 'activeWriter', session)].join(', ')
+      : ''
+    return `${action} ${pid} (${what})`
+  })
+  const [first = '', ...others] = steps
+  const doing = [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...others].join(' and ')
+  return `${doing}: ${effect(way, stuck, around)}${rest(way, around)}.`
+}
+
+function effect(way: Omit<WayOut, 'text'>, stuck: readonly number[], around: Around): string {
+  const total = around.jam.size
+  const of = (count: number) =>
+    total === 1 ? 'the one waiter' : count === total ? `all ${total} waiters` : `${count} of ${total} waiters`
+  const verb = (count: number, one: string, many: string) => (count === 1 ? one : many)
+  const parts = [`${of(way.atOnce)} ${verb(way.atOnce, 'proceeds', 'proceed')} at once`]
+  if (way.inTurn > 0) parts.push(`${way.inTurn} ${verb(way.inTurn, 'follows', 'follow one after the other')}`)
+  if (way.stuck > 0) {
+    const ended = new Set([way.pid, ...way.together.map(({ pid }) => pid)])
+    const by = around.roots.filter(
+      (root) => !ended.has(root.pid) && root.victims.some((pid) => stuck.includes(pid)),
+    )
+    const names = by.length > 0 ? ` by ${namesOf(by, around)}` : ''
+    parts.push(`${way.stuck} ${verb(way.stuck, 'stays', 'stay')} blocked${names}`)
+  }
+  return parts.join(', ')
+}
+
+/** What becomes of the roots where somebody else is ended. */
+function rest(way: Omit<WayOut, 'text'>, around: Around): string {
+  const isEnded = around.roots.some(({ pid }) => pid === way.pid)
+  if (isEnded || way.stuck > 0 || around.roots.length === 0) return ''
+  const isWorking = around.roots.every(({ pid }) => around.byPid.get(pid)?.state === 'active')
+  const verb = isWorking ? 'may finish' : around.roots.length === 1 ? 'stays' : 'stay'
+  return `; ${namesOf(around.roots, around)} ${verb}`
+}
+
+function namesOf(roots: readonly Root[], around: Around): string {
+  const names = roots.slice(0, 2).map(({ pid, prepared }) => {
+    if (pid === 0)
+      return prepared ? `the prepared transaction ${sqlLiteral(prepared.gid)}` : 'a prepared transaction'
+    const session = around.byPid.get(pid)
+    return session ? `${pid} (${about(session, around)})` : String(pid)
+  })
+  const more = roots.length - names.length
+  return [...names, ...(more > 0 ? [`${more} more`] : [])].join(' and ')
+}
+
+/** "ALTER TABLE, waiting 40 s", "reporting, running 2 h". */
+function about(session: Session, { waits }: Around): string {
+  const name = nameOf(session)
+  const wait = waits.get(session.pid)
+  if (wait) {
+    const asked = `asks for ${wait.mode}${wait.relationName ? ` on ${plain(wait.relationName)}` : ''}`
+    const seconds = wait.seconds ?? session.querySeconds ?? 0
+    return `${commandOf(session) ?? asked}, waiting ${formatDuration(seconds)}`
+  }
+  if (isIdleInTransaction(session))
+    return `${name}, idle in transaction for ${formatDuration(session.stateSeconds ?? 0)}`
+  if (session.state === 'active')
+    return `${commandOf(session) ?? name}, running ${formatDuration(session.querySeconds ?? 0)}`
+  return `${name}, idle for ${formatDuration(session.stateSeconds ?? session.backendSeconds)}`
+}
+
+const nameOf = ({ applicationName, usename, backendType }: Session): string =>
+  plain(applicationName || usename || backendType)
+
+/** A name on one line that cannot be mistaken for the sentence around it. */
+const plain = (name: string): string => name.replaceAll(/[^\p{L}\p{N} ._:@/"-]/gu, '?').slice(0, 40)
+
+/** The words that a statement begins with, where they are a command that one knows by its name. */
+function commandOf({ query }: Session): string | null {
+  const words = /^\s*([a-z]+(?:\s+[a-z]+){0,3})/i
+    .exec(query ?? '')?.[1]
+    ?.toUpperCase()
+    .replaceAll(/\s+/g, ' ')
+  return commands.find((command) => words === command || words?.startsWith(`${command} `)) ?? null
+}
+const objects = [
+  'MATERIALIZED VIEW',
+  'TABLE',
+  'INDEX',
+  'VIEW',
+  'TYPE',
+  'FUNCTION',
+  'TRIGGER',
+  'SEQUENCE',
+  'SCHEMA',
+]
+const commands = [
+  ...[
+    'CREATE UNIQUE INDEX',
+    'CREATE INDEX',
+    'REFRESH MATERIALIZED VIEW',
+    'LOCK TABLE',
+    'LOCK',
+    'VACUUM FULL',
+  ],
+  ...['ALTER', 'DROP', 'CREATE', 'REINDEX'].flatMap((verb) => objects.map((object) => `${verb} ${object}`)),
+  ...['VACUUM', 'ANALYZE', 'CLUSTER', 'TRUNCATE', 'REINDEX', 'COPY', 'CALL', 'MERGE'],
+  ...['SELECT', 'UPDATE', 'INSERT', 'DELETE'],
+]
+
+function loss(cost: WorkLost, session: Session): string {
+  const done = formatDuration(session.xactSeconds ?? 0)
+  return {
+    request: 'nothing done is lost',
+    idle: 'no transaction is open, so nothing is lost',
+    idleReader: 'it has written nothing',
+    activeReader: 'it has written nothing, its answer is lost',
+    idleWriter: `what it wrote in ${done} is rolled back`,
+    activeWriter: `what it wrote in ${done} is rolled back`,
+  }[cost]
+}
+
+export const handText = ({ gid }: PreparedTransaction): string => `ROLLBACK PREPARED ${sqlLiteral(gid)};`
+
+export const cycleText = (pids: readonly number[]): string =>
+  `${pids.slice(0, 5).join(', ')}${pids.length > 5 ? ', …' : ''} wait for each other: the server ends such a deadlock by itself, after deadlock_timeout.`
+
+/** Why no action helps. */
+export function deadEndText(
+  { root, roots, byPid, jam, waits }: Around,
+  server: Server,
+  protectedSessions: readonly Protected[],
+): string {
+  if (root === null) return 'Nobody can be told who keeps them waiting.'
+  if (root.kind === 'preparedTransaction') {
+    if (!root.prepared) return 'A prepared transaction held the lock, and is gone since.'
+    const { gid, owner, database, preparedSeconds } = root.prepared
+    return (
+      `No session to end: the prepared transaction ${sqlLiteral(gid)} (${plain(owner)}, prepared ${formatDuration(preparedSeconds)} ago) holds the lock. ` +
+      `Ask whoever coordinates it; by hand, in database ${plain(database)} as ${plain(owner)} or a superuser: ${handText(root.prepared)}`
+    )
+  }
+  const session = byPid.get(root.pid)
+  if (!session) return `${root.pid} held the lock, and is gone since.`
+  const who = `${root.pid} (${about(session, { root, roots, byPid, jam, waits })})`
+  if (session.backendType === 'autovacuum worker') {
+    // One that is not for wraparound is cancelled by whom it blocks, after deadlock_timeout (ProcSleep in proc.c).
+    const known = /to prevent wraparound/.test(session.query ?? '')
+    const purpose =
+      known || (root.oldestWaitSeconds ?? 0) > 10 ? ' that prevents transaction-id wraparound' : ''
+    return purpose
+      ? `No action helps: ${root.pid} is an autovacuum worker${purpose}; ended, it comes back at once. Let it finish (running ${formatDuration(session.xactSeconds ?? 0)}).`
+      : `Nothing to do: ${root.pid} is an autovacuum worker, which gives way by itself after deadlock_timeout.`
+  }
+  const fit = fittingAction(session, server, protectedSessions)
+  if (fit.action === null) return `Nothing can be done to ${who} from here. ${fit.why}`
+  const others = roots.filter((other) => other !== root)
+  return others.length > 0
+    ? `Ending ${who} frees nobody: ${namesOf(others, { root, roots, byPid, jam, waits })} ${others.length === 1 ? 'blocks' : 'block'} the same ${jam.size === 1 ? 'waiter' : 'waiters'}.`
+    : `Ending ${who} frees nobody, as far as the lock table tells.`
+}

@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import packageJson from '../package.json' with { type: 'json' }
 import { createBoard } from './channel/board.ts'
 import { createOutbox, SlackFailure } from './channel/outbox.ts'
 import type { Config, SlackSettings } from './config.ts'
 import { createMasker } from './domain/mask.ts'
+import { createMetrics } from './http/metrics.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
 import { createSlackLogger, type Log } from './log.ts'
 import { createLoop } from './loop.ts'
@@ -21,6 +23,7 @@ import { createAdmit } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
 import { createEntrance, type Self } from './slack/receivers.ts'
 import { openStore } from './store/store.ts'
+import { createHeartbeat } from './watch/heartbeat.ts'
 import { createPace } from './watch/pace.ts'
 import { createReport } from './watch/report.ts'
 import { createWatcher } from './watch/watcher.ts'
@@ -59,7 +62,23 @@ export async function startApp(deps: {
 
   try {
     const slackLogger = createSlackLogger(log)
-    const slack = createSlack(settings.botToken, clientOptions(settings.apiUrl, slackLogger))
+    const metrics = createMetrics({
+      version: packageJson.version,
+      clusters: config.clusters.map(({ name }) => name),
+      remembered: {
+        openIncidents: async () => {
+          const open = await Promise.all(
+            config.clusters.map(({ name }) => store.incidents.recent(name, now())),
+          )
+          return open.flat().map(({ cluster, finding: { kind } }) => ({ cluster, kind }))
+        },
+        backlog: () => store.messages.backlog(),
+      },
+      now,
+    })
+    const slack = createSlack(settings.botToken, clientOptions(settings.apiUrl, slackLogger), ({ code }) =>
+      metrics.countSlackError(code),
+    )
     const self = await whoAmI(slack, log, signal)
 
     const store = await openStore(config.store, { signal })
@@ -106,7 +125,15 @@ export async function startApp(deps: {
       await outbox.stop()
     })
     const postings = new Map(watched.map(({ config }) => [config.name, config]))
-    const board = createBoard({ store, postings, now, changed: outbox.kick })
+    const board = createBoard({
+      store,
+      postings,
+      now,
+      changed: outbox.kick,
+      recorded: (event) => {
+        if (event.kind === 'outcome') metrics.countAction(event.action, event.outcome.kind)
+      },
+    })
 
     const admit = createAdmit({ slack, ourTeamId: self.teamId, now })
     const refuse = createRefuse(board, log)
@@ -135,6 +162,18 @@ export async function startApp(deps: {
     await reconcile({ board, proposals, clusters })
     outbox.start()
 
+    const heartbeat =
+      config.heartbeatUrl === null
+        ? null
+        : createHeartbeat({
+            url: config.heartbeatUrl,
+            clusters: [...clusters.keys()],
+            slackWorks: () => entrance.connected() && outbox.failures().size === 0,
+            log,
+            now: () => performance.now(),
+          })
+    closing('heartbeat', async () => heartbeat?.stop())
+
     const loops = [
       createLoop('expiry', 1000, () => expireDue({ board, proposals, now }), log),
       ...watched.map(({ cluster, config }) => {
@@ -143,7 +182,17 @@ export async function startApp(deps: {
         return createLoop(
           `watcher ${cluster.name}`,
           config.watch.everyMs,
-          createWatcher({ cluster, report, pace, log }),
+          createWatcher({
+            cluster,
+            report,
+            pace,
+            onlooker: {
+              saw: metrics.observeSnapshot,
+              unseen: () => metrics.clusterUnseen(cluster.name),
+              done: (well) => heartbeat?.looked(cluster.name, well),
+            },
+            log,
+          }),
           log,
         )
       }),
@@ -166,7 +215,13 @@ export async function startApp(deps: {
         }),
       ],
     })
-    const http: HttpServer = await startHttp({ ...config.http, slack: entrance.requestListener, ready, now })
+    const http: HttpServer = await startHttp({
+      ...config.http,
+      slack: entrance.requestListener,
+      ready,
+      metrics: metrics.expose,
+      now,
+    })
     closing('http', http.close)
     closing('entrance', entrance.stop)
     await entrance.start()

@@ -3,7 +3,7 @@ import { readFileText } from './config/file.ts'
 import { ConfigError, type Env, type Path, type Problem, pathText } from './config/problem.ts'
 import { type File, fileSchema } from './config/schema.ts'
 import type { QueryText } from './domain/mask.ts'
-import type { Access, Approvals, Protected, Watch } from './domain/policy.ts'
+import type { Access, Approvals, Protected, Rule, SessionThresholds, Watch } from './domain/policy.ts'
 
 export { ConfigError, type Env } from './config/problem.ts'
 export { requireSlack, type SlackSettings } from './config/slack.ts'
@@ -30,6 +30,8 @@ export type Config = {
   /** A path relative to the working directory, or absolute. */
   readonly store: { readonly kind: 'sqlite'; readonly path: string }
   readonly queryText: QueryText
+  /** Asked for after each full cycle of watching; who knows it can keep us quiet: never log it, never show it. */
+  readonly heartbeatUrl: string | null
   readonly logLevel: LogLevel
 }
 
@@ -187,6 +189,7 @@ function resolve(file: File, logLevel: LogLevel): Config {
     clusters: file.clusters.map((cluster) => resolveCluster(file, cluster)),
     store: { kind: 'sqlite', path: file.store?.url ?? './data/pg-marshal.db' },
     queryText: file.queryText ?? 'masked',
+    heartbeatUrl: file.watch?.heartbeatUrl ?? null,
     logLevel,
   }
 }
@@ -221,7 +224,29 @@ function resolveCluster(file: File, cluster: File['clusters'][number]): ClusterC
       idleInTransactionLongerThanSeconds: limit('idleInTransactionLongerThan'),
       idleLongerThanSeconds: limit('idleLongerThan'),
       connectionsAbovePercent: limit('connectionsAbove'),
+      rules: [...rulesOf(cluster.watch, 'cluster'), ...rulesOf(watch, 'general')],
     },
     protected: cluster.protected ?? [],
   }
 }
+
+const thresholdNames = {
+  blockedFor: 'blockedForSeconds',
+  queryLongerThan: 'queryLongerThanSeconds',
+  idleInTransactionLongerThan: 'idleInTransactionLongerThanSeconds',
+  idleLongerThan: 'idleLongerThanSeconds',
+} as const satisfies Record<string, keyof SessionThresholds>
+
+/** A cluster's own rules are asked before those that hold for all. */
+const rulesOf = (watch: File['watch'] | File['clusters'][number]['watch'], from: Rule['from']): Rule[] =>
+  (watch?.rules ?? []).map(({ match, limits, hours }) => ({
+    match,
+    thresholds: Object.fromEntries(
+      Object.entries(thresholdNames).flatMap(([name, seconds]) => {
+        const limit = limits[name as keyof typeof thresholdNames]
+        return limit === undefined ? [] : [[seconds, limit]]
+      }),
+    ),
+    hours,
+    from,
+  }))

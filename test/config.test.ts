@@ -50,12 +50,14 @@ describe('a valid file', () => {
             idleInTransactionLongerThanSeconds: 300,
             idleLongerThanSeconds: 1_800,
             connectionsAbovePercent: 85,
+            rules: [],
           },
           protected: [],
         },
       ],
       store: { kind: 'sqlite', path: './data/pg-marshal.db' },
       queryText: 'masked',
+      heartbeatUrl: null,
       logLevel: 'info',
     } satisfies Config)
   })
@@ -74,8 +76,14 @@ describe('a valid file', () => {
 
   it('holds for the example with its commented parts as well', () => {
     const text = readFileSync(new URL('../pg-marshal.example.yaml', import.meta.url), 'utf8')
-    const all = text.replaceAll(/^#( {3,})/gm, ' $1')
-    const [orders] = parseConfig(all, { ORDERS_DATABASE_URL: 'postgresql:///postgres' }).clusters
+    const all = text.replaceAll(/^#( +)(?=(?:- )?\w+:(?: |$))/gm, ' $1')
+    const config = parseConfig(all, {
+      ORDERS_DATABASE_URL: 'postgresql:///postgres',
+      HEARTBEAT_URL: 'https://hc.example/ping/uuid',
+    })
+    const [orders] = config.clusters
+    expect(config.heartbeatUrl).toBe('https://hc.example/ping/uuid')
+    expect(orders?.watch.rules).toHaveLength(2)
     expect(orders?.channel).toBe('C0ORDERS')
     expect(orders?.watch.blockedForSeconds).toBe(10)
     expect(orders?.protected.at(-1)).toEqual({ database: 'billing', applicationName: 'batch-*' })
@@ -127,6 +135,48 @@ queryText: hidden
       queryText: 'hidden',
       logLevel: 'debug',
     })
+  })
+
+  it('asks the rules of a cluster before those for all', () => {
+    const config = parseConfig(
+      `
+slack: { channel: C1 }
+access: { approvers: [U1] }
+watch:
+  idleLongerThan: never
+  rules:
+    - { match: { applicationName: pg_dump }, queryLongerThan: 6h, idleInTransactionLongerThan: never }
+clusters:
+  - { name: a, url: 'postgres://a/x' }
+  - name: b
+    url: postgres://b/x
+    watch:
+      rules:
+        - { match: { user: 'batch*', database: orders }, blockedFor: 2m, hours: "Sat,Sun 22:00-06:00", timeZone: Asia/Tokyo }
+`,
+      {},
+    )
+    const dump = {
+      match: { applicationName: 'pg_dump' },
+      thresholds: {
+        queryLongerThanSeconds: 21_600,
+        idleInTransactionLongerThanSeconds: Number.POSITIVE_INFINITY,
+      },
+      hours: null,
+      from: 'general',
+    }
+    const [a, b] = config.clusters
+    expect(a?.watch.idleLongerThanSeconds).toBe(Number.POSITIVE_INFINITY)
+    expect(a?.watch.rules).toEqual([dump])
+    expect(b?.watch.rules).toEqual([
+      {
+        match: { user: 'batch*', database: 'orders' },
+        thresholds: { blockedForSeconds: 120 },
+        hours: { days: [5, 6], from: 1320, until: 360, timeZone: 'Asia/Tokyo' },
+        from: 'cluster',
+      },
+      dump,
+    ])
   })
 
   it('takes approvers from every cluster where there are none above', () => {

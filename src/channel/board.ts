@@ -45,8 +45,10 @@ export function createBoard(deps: {
   readonly postings: ReadonlyMap<string, Posting>
   readonly now: () => number
   readonly changed: () => void
+  /** Told of each event when it is written down for good. */
+  readonly recorded: (event: JournalEvent) => void
 }): Board {
-  const { store, postings, now, changed } = deps
+  const { store, postings, now, changed, recorded } = deps
   let writable = true
 
   return {
@@ -65,13 +67,18 @@ export function createBoard(deps: {
     cardIds: readonly string[],
     run: (records: Records, record: RecordOn) => Promise<T>,
   ): Promise<T> {
+    const events: JournalEvent[] = []
     try {
       const result = await store.atomically(async (records) => {
-        const result = await run(records, (cardId, event) => record(records, cardId, event))
+        const result = await run(records, (cardId, event) => {
+          events.push(event)
+          return record(records, cardId, event)
+        })
         for (const cardId of new Set(cardIds)) await draw(records, cardId)
         return result
       })
       writable = true
+      for (const event of events) recorded(event)
       changed()
       return result
     } catch (error) {

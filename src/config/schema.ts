@@ -1,46 +1,13 @@
 import { z } from 'zod'
-import { parseDuration } from '../domain/duration.ts'
 import type { People } from '../domain/policy.ts'
+import { day, duration, match, required, second, section, threshold } from './parts.ts'
+import { rules } from './rules.ts'
 
 /** The file as people write it: every key optional but what has no default, durations as milliseconds. */
-
-const required = (sentence: string) => ({
-  error: (issue: { readonly input?: unknown }) =>
-    issue.input === undefined ? `Missing. ${sentence}` : sentence,
-})
-
-/** A part of the file that holds keys. Unknown keys are errors, which name the known ones. */
-const section = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `Unknown key. Known here: ${Object.keys(shape).join(', ')}.`
-        : `Write keys with values here: ${Object.keys(shape).join(', ')}.`,
-  })
 
 /** One of a few words. */
 const word = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
   z.enum(words, { error: `Write ${words.join(' or ')}.` })
-
-const second = 1000
-const day = 86_400 * second
-
-function duration(min: number, max: number, range: string) {
-  return z
-    .string({ error: 'Write a duration with its unit, like 30s, 5m or 1h30m.' })
-    .transform((text, context) => {
-      const parsed = parseDuration(text)
-      if ('ms' in parsed && parsed.ms >= min && parsed.ms <= max) return parsed.ms
-      context.addIssue({
-        code: 'custom',
-        message: 'ms' in parsed ? `Write a duration ${range}.` : parsed.problem,
-      })
-      return z.NEVER
-    })
-}
-
-/** A threshold: seconds, as ages in pg_stat_activity are told. */
-const threshold = duration(0, 365 * day, 'up to 365d').transform((ms) => ms / second)
 
 /** Digits in quotes count as well: that is how `${PORT}` comes. */
 function number(min: number, max: number, sentence: string) {
@@ -129,7 +96,7 @@ const approvals = section({
   expireAfter: duration(second, 7 * day, 'from 1s to 7d').optional(),
 })
 
-const watch = section({
+const limits = {
   every: duration(100, 3600 * second, 'from 100ms to 1h').optional(),
   blockedFor: threshold.optional(),
   queryLongerThan: threshold.optional(),
@@ -145,26 +112,21 @@ const watch = section({
     60,
     'Write how many cards a minute may bring: a whole number from 1 to 60.',
   ).optional(),
-})
+  rules: rules.optional(),
+}
 
-/** NAMEDATALEN - 1: the server cuts names and application names at 63 bytes, so a longer one never matches. */
-const pattern = z
-  .string({ error: 'Write a name; a * at its end stands for any rest.' })
-  .min(1, { error: 'Write a name; a * at its end stands for any rest.' })
-  .refine((text) => Buffer.byteLength(text.replace(/\*$/, '')) <= 63, {
-    error: 'PostgreSQL cuts names at 63 bytes, so this would never match. Shorten it and end it with *.',
-  })
-  .refine((text) => !text.slice(0, -1).includes('*'), {
-    error: 'A * is understood only at the end of a name.',
-  })
+const heartbeatHint = `Write an http or https address, best as \${NAME} from the environment.`
 
-const protectedRule = section({
-  applicationName: pattern.optional(),
-  user: pattern.optional(),
-  database: pattern.optional(),
-}).refine((rule) => Object.values(rule).some((value) => value !== undefined), {
-  error: 'Write at least one of applicationName, user and database.',
-})
+/** One for the whole bot: it is asked for when every cluster was read. */
+const heartbeatUrl = z.string({ error: heartbeatHint }).refine(isWebAddress, { error: heartbeatHint })
+
+function isWebAddress(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null
+  return url !== null && /^https?:$/.test(url.protocol)
+}
+
+const watch = section({ ...limits, heartbeatUrl: heartbeatUrl.optional() })
+const clusterWatch = section(limits)
 
 const urlHint = `Write postgres://user:password@host:5432/database, best as \${NAME} from the environment.`
 
@@ -195,10 +157,8 @@ const cluster = section({
   channel: channel.optional(),
   access: access.optional(),
   approvals: approvals.optional(),
-  watch: watch.optional(),
-  protected: z
-    .array(protectedRule, { error: 'Write a list of rules like - applicationName: pg_dump.' })
-    .optional(),
+  watch: clusterWatch.optional(),
+  protected: z.array(match, { error: 'Write a list of rules like - applicationName: pg_dump.' }).optional(),
 })
 
 const store = z

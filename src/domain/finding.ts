@@ -1,10 +1,18 @@
 import type { Forest, Root } from './blocking.ts'
-import type { Thresholds } from './policy.ts'
+import type { Picture } from './picture.ts'
+import type { SessionThresholds, Thresholds } from './policy.ts'
+import { thresholdsAt } from './rules.ts'
 import { isClient, isIdleInTransaction, type Session, type Snapshot, waitsForLock } from './session.ts'
 
 /** One thing that is wrong in one snapshot. Plain data: an incident keeps its last finding in the store. */
 export type Finding =
-  | { readonly kind: 'blocking'; readonly root: Root; readonly session: Session | null }
+  | {
+      readonly kind: 'blocking'
+      readonly root: Root
+      readonly session: Session | null
+      /** Other roots behind which some of its victims wait too: to end one alone may free nobody. */
+      readonly rivals: readonly number[]
+    }
   | {
       readonly kind: 'longQuery' | 'idleInTransaction' | 'idle'
       readonly session: Session
@@ -51,7 +59,8 @@ export const findingSeconds = (finding: Finding): number | null =>
 /**
  * Everything in the snapshot that is past its threshold, worst first: jams, then long queries, sessions idle in a
  * transaction, long-idle ones, connections. A session is found once, for the worst thing that it does; one that waits
- * for a lock is somebody's victim and never found for being slow.
+ * for a lock is somebody's victim and never found for being slow. Thresholds are each session's own; a jam is found
+ * when somebody in it has waited for too long by their own threshold, whatever holds for the root.
  * @param open keys of what was found before: a jam that lost its oldest waiter is still the same jam, and a number of
  *   connections that dances around its threshold is still too high
  */
@@ -62,15 +71,28 @@ export function findings(
   open: ReadonlySet<string> = new Set(),
 ): Finding[] {
   const sessions = new Map(snapshot.sessions.map((session) => [session.pid, session]))
+  const thresholdsOf = thresholdsAt(thresholds, snapshot.takenAt)
+  const waitsTooLong = (pid: number) => {
+    const session = sessions.get(pid)
+    const { blockedForSeconds } = session ? thresholdsOf(session) : thresholds
+    return (forest.waits.get(pid)?.seconds ?? 0) >= blockedForSeconds
+  }
+  const rivalsOf = rivalry(forest)
   const jams = forest.roots
-    .map((root) => ({ kind: 'blocking', root, session: sessions.get(root.pid) ?? null }) as const)
-    .filter(
-      (jam) => (jam.root.oldestWaitSeconds ?? 0) >= thresholds.blockedForSeconds || open.has(findingKey(jam)),
+    .map(
+      (root) =>
+        ({
+          kind: 'blocking',
+          root,
+          session: sessions.get(root.pid) ?? null,
+          rivals: rivalsOf(root),
+        }) as const,
     )
-  const found = new Set(forest.roots.map((root) => root.pid))
+    .filter((jam) => jam.root.victims.some(waitsTooLong) || open.has(findingKey(jam)))
+  const found = new Set(jams.map(({ root }) => root.pid))
   const slow = snapshot.sessions
     .filter((session) => isClient(session) && !found.has(session.pid) && !waitsForLock(session))
-    .flatMap((session) => slowness(session, thresholds) ?? [])
+    .flatMap((session) => slowness(session, thresholdsOf(session)) ?? [])
     .sort((a, b) => rank[a.kind] - rank[b.kind] || (findingSeconds(b) ?? 0) - (findingSeconds(a) ?? 0))
   return [...storm(snapshot), ...jams, ...slow, ...saturation(snapshot, thresholds, open)]
 }
@@ -84,7 +106,19 @@ const rank: Record<FindingKind, number> = {
   connections: 5,
 }
 
-function slowness(session: Session, thresholds: Thresholds): Finding | null {
+/** Tells of each root which others keep some of its victims waiting. */
+function rivalry({ roots }: Forest): (root: Root) => number[] {
+  const before = new Map<number, Root[]>()
+  for (const root of roots)
+    for (const victim of root.victims) before.set(victim, [...(before.get(victim) ?? []), root])
+  return (root) => {
+    const rivals = new Set(root.victims.flatMap((victim) => before.get(victim) ?? []))
+    rivals.delete(root)
+    return [...rivals].map(({ pid }) => pid)
+  }
+}
+
+function slowness(session: Session, thresholds: SessionThresholds): Finding | null {
   if (session.state === 'active' && (session.querySeconds ?? 0) >= thresholds.queryLongerThanSeconds)
     return { kind: 'longQuery', session, seconds: session.querySeconds ?? 0 }
   if (
@@ -97,13 +131,12 @@ function slowness(session: Session, thresholds: Thresholds): Finding | null {
   return null
 }
 
+/** Above the threshold; or nobody but those for whom slots are kept back gets one any more. */
 function saturation(snapshot: Snapshot, thresholds: Thresholds, open: ReadonlySet<string>): Finding[] {
-  const max = snapshot.server.maxConnections
+  const { maxConnections: max, reservedConnections: reserved } = snapshot.server
   const used = connectionsUsed(snapshot)
-  const enough = open.has('connections')
-    ? thresholds.connectionsAbovePercent - 5
-    : thresholds.connectionsAbovePercent
-  return used * 100 >= max * enough
+  const enough = Math.min(thresholds.connectionsAbovePercent, ((max - reserved) * 100) / max)
+  return used * 100 >= max * (open.has('connections') ? enough - 5 : enough)
     ? [{ kind: 'connections', used, max, holders: holdersOf(snapshot.sessions.filter(isClient)) }]
     : []
 }
@@ -132,6 +165,10 @@ function storm({ locks, sessions }: Snapshot): Finding[] {
   return [{ kind: 'lockStorm', waiting: sessions.filter(waitsForLock).length, suspects }]
 }
 
+/** How many connections ordinary roles may still make; the rest is kept back for superusers and the like. */
+export const connectionsLeft = (snapshot: Snapshot): number =>
+  snapshot.server.maxConnections - snapshot.server.reservedConnections - connectionsUsed(snapshot)
+
 /** Totals for the last line of a list. Clients only, as people count sessions. */
 export type Totals = {
   readonly active: number
@@ -154,3 +191,26 @@ export function totals(snapshot: Snapshot): Totals {
     max: snapshot.server.maxConnections,
   }
 }
+
+/**
+ * How long each session has waited that waits for a lock now. In a lock storm that is told from the last table that was
+ * read, for those who still wait; null while nobody can tell.
+ */
+export function waitSeconds({ snapshot, forest, forestTakenAt }: Picture): Map<number, number> | null {
+  const waiting = snapshot.sessions.filter(waitsForLock)
+  if (forestTakenAt === null && waiting.length > 0) return null
+  const since = (snapshot.takenAt - (forestTakenAt ?? snapshot.takenAt)) / 1000
+  const isOld = snapshot.locks.kind === 'jammed'
+  const waits = isOld ? waiting.flatMap(({ pid }) => forest.waits.get(pid) ?? []) : [...forest.waits.values()]
+  return new Map(waits.map(({ pid, seconds }) => [pid, (seconds ?? 0) + since]))
+}
+
+/** The longest wait for a lock; 0 when nobody waits, null while nobody can tell. */
+export function oldestWaitSeconds(picture: Picture): number | null {
+  const waits = waitSeconds(picture)
+  return waits && Math.max(0, ...waits.values())
+}
+
+/** Age of the oldest open transaction of a client session; 0 without any. */
+export const longestTransactionSeconds = (snapshot: Snapshot): number =>
+  Math.max(0, ...snapshot.sessions.filter(isClient).map(({ xactSeconds }) => xactSeconds ?? 0))

@@ -249,7 +249,9 @@ function ending(finding: Finding, snapshot: Snapshot): string | null {
         ? 'It counts with another incident now.'
         : 'The transaction ended.'
     case 'idle':
-      return 'The session is in use again.'
+      return session?.stateChange === before?.stateChange
+        ? 'It is within its limit now (see /pg rules).'
+        : 'The session is in use again.'
     case 'connections':
       return 'Enough connections are free again.'
     case 'lockStorm':

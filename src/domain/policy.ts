@@ -1,3 +1,4 @@
+import type { Hours } from './hours.ts'
 import type { Session } from './session.ts'
 
 /** `everyone` is every full member of the workspace; else Slack user ids (U…, W…) and user-group ids (S…). */
@@ -20,15 +21,32 @@ export type Approvals = {
   readonly expireAfterMs: number
 }
 
-/** From when on something is trouble. */
-export type Thresholds = {
-  /** How long somebody has waited for a lock. */
+/** From when on something that a session does is trouble, in seconds; Infinity: never. */
+export type SessionThresholds = {
+  /** How long it has waited for a lock. Those who wait decide what hurts, not the one they wait for. */
   readonly blockedForSeconds: number
   readonly queryLongerThanSeconds: number
   readonly idleInTransactionLongerThanSeconds: number
   readonly idleLongerThanSeconds: number
+}
+
+/** From when on something is trouble. */
+export type Thresholds = SessionThresholds & {
   /** Percent of max_connections, 1 to 100. */
   readonly connectionsAbovePercent: number
+  /** For which sessions it is different; the first that matches holds, see `thresholdsAt`. */
+  readonly rules: readonly Rule[]
+}
+
+/** Other thresholds for some sessions. */
+export type Rule = {
+  readonly match: Match
+  /** Only those that are different. */
+  readonly thresholds: Partial<SessionThresholds>
+  /** When it holds; null: always. */
+  readonly hours: Hours | null
+  /** Whether it stands with the cluster, or above for all of them. */
+  readonly from: 'cluster' | 'general'
 }
 
 export type Watch = Thresholds & {
@@ -39,27 +57,39 @@ export type Watch = Thresholds & {
 }
 
 /**
- * Sessions that are never cancelled or terminated, whoever asks. Every key that is there must match; at least one is.
- * A value is the exact name, upper and lower case apart; a `*` at its end stands for any rest.
+ * Which sessions are meant. Every key that is there must match; at least one is. A value is the exact name, upper and
+ * lower case apart; a `*` at its end stands for any rest.
  */
-export type Protected = {
+export type Match = {
   readonly applicationName?: string | undefined
   readonly user?: string | undefined
   readonly database?: string | undefined
 }
 
+/** Sessions that are never cancelled or terminated, whoever asks. */
+export type Protected = Match
+
 /** The first rule that protects the session; null when none does. */
 export const protectedBy = (session: Session, rules: readonly Protected[]): Protected | null =>
-  rules.find(
-    (rule) =>
-      matches(rule.applicationName, session.applicationName) &&
-      matches(rule.user, session.usename) &&
-      matches(rule.database, session.datname),
-  ) ?? null
-
-function matches(pattern: string | undefined, value: string | null): boolean {
-  if (pattern === undefined) return true
   // A name that the server has not told (a new role during a lock storm) may be the protected one.
-  if (value === null) return true
+  rules.find((rule) => matchesNames(session, rule, true)) ?? null
+
+/** @param unknown what a name that the server has not told counts as */
+export const matchesNames = (
+  names: {
+    readonly datname: string | null
+    readonly usename: string | null
+    readonly applicationName: string | null
+  },
+  match: Match,
+  unknown: boolean,
+): boolean =>
+  matches(match.applicationName, names.applicationName, unknown) &&
+  matches(match.user, names.usename, unknown) &&
+  matches(match.database, names.datname, unknown)
+
+function matches(pattern: string | undefined, value: string | null, unknown: boolean): boolean {
+  if (pattern === undefined) return true
+  if (value === null) return unknown
   return pattern.endsWith('*') ? value.startsWith(pattern.slice(0, -1)) : value === pattern
 }

@@ -1,8 +1,9 @@
 import type { Root } from './blocking.ts'
 import { ageOf, type Filters, hasFilters, jamMatches, matches } from './filters.ts'
-import { type Finding, findings } from './finding.ts'
+import { type Finding, findings, subjectOf } from './finding.ts'
 import type { Picture } from './picture.ts'
 import type { Thresholds } from './policy.ts'
+import { thresholdsAt } from './rules.ts'
 import { isClient, isIdleInTransaction, type Session, waitsForLock } from './session.ts'
 import { type Stem, stemsOf, waitingIn } from './tree.ts'
 
@@ -60,13 +61,12 @@ export function chooseSessions(picture: Picture, thresholds: Thresholds, filters
   const { snapshot, forest } = picture
   const stems = stemsOf(forest)
   const jams = jamsOf(picture, stems, filters)
-  const found = findings(snapshot, forest, { ...thresholds, blockedForSeconds: 0 })
+  const found = findings(snapshot, forest, thresholds)
+  const roots = new Set(stems.flatMap(({ root }) => root?.pid ?? []))
   const past = (kind: GroupKind) =>
-    found.flatMap((finding) =>
-      finding.kind === kind && 'session' in finding && finding.session && matches(finding.session, filters)
-        ? [finding.session]
-        : [],
-    )
+    found
+      .flatMap((finding) => (finding.kind === kind ? (subjectOf(finding) ?? []) : []))
+      .filter((session) => !roots.has(session.pid) && matches(session, filters))
   const clients = snapshot.sessions.filter(isClient)
   const behind = new Set(stems.flatMap(({ root, victims }) => (root ? [root.pid, ...victims] : victims)))
   const lost = clients
@@ -153,21 +153,23 @@ export type List = {
  * first. `--older` takes the threshold's place.
  */
 export function chooseLong({ snapshot }: Picture, thresholds: Thresholds, filters: Filters): List {
-  const limit = filters.olderSeconds ?? thresholds.queryLongerThanSeconds
+  const thresholdsOf = thresholdsAt(thresholds, snapshot.takenAt)
+  const limitOf = (session: Session) => filters.olderSeconds ?? thresholdsOf(session).queryLongerThanSeconds
   const active = snapshot.sessions
     .filter((session) => isClient(session) && session.state === 'active')
     .filter((session) => matches(session, { ...filters, olderSeconds: undefined }))
     .sort(oldestFirst)
-  return listOf(active, (session) => ageOf(session) >= limit, filters)
+  return listOf(active, (session) => ageOf(session) >= limitOf(session), filters)
 }
 
 /** Sessions idle in a transaction, then idle ones, each past its threshold (or `--older`), oldest first. */
 export function chooseIdle({ snapshot }: Picture, thresholds: Thresholds, filters: Filters): List {
+  const thresholdsOf = thresholdsAt(thresholds, snapshot.takenAt)
   const limitOf = (session: Session) =>
     filters.olderSeconds ??
     (isIdleInTransaction(session)
-      ? thresholds.idleInTransactionLongerThanSeconds
-      : thresholds.idleLongerThanSeconds)
+      ? thresholdsOf(session).idleInTransactionLongerThanSeconds
+      : thresholdsOf(session).idleLongerThanSeconds)
   const still = (session: Session) => session.stateSeconds ?? 0
   const idle = snapshot.sessions
     .filter((session) => isClient(session) && (session.state === 'idle' || isIdleInTransaction(session)))

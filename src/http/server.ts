@@ -1,5 +1,6 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Exposition } from './metrics.ts'
 
 /** What a probe is told: `problems` is empty when all is well. */
 export type Readiness = { readonly problems: readonly string[] }
@@ -9,8 +10,20 @@ export type HttpServer = { readonly port: number; close(): Promise<void> }
 /** Slack's timestamps may be this old, and no further ahead: Bolt checks the first only. */
 const clockSkewSeconds = 300
 
+/** How long requests that are under way may go on when the server closes. */
+const closeGraceMs = 1000
+
+type Reply = { readonly status: number; readonly contentType: string; readonly body: string }
+
+const json = (status: number, body: object): Reply => ({
+  status,
+  contentType: 'application/json',
+  body: `${JSON.stringify(body)}\n`,
+})
+
 /**
- * `/healthz` (the process lives), `/readyz` (it can do its job, or why not) and, in http mode, `/slack/events`.
+ * `/healthz` (the process lives), `/readyz` (it can do its job, or why not), `/metrics` for Prometheus and, in http mode,
+ * `/slack/events`.
  * @param slack takes Slack's signed requests; null in socket mode
  */
 export async function startHttp(settings: {
@@ -18,29 +31,38 @@ export async function startHttp(settings: {
   readonly port: number
   readonly slack: RequestListener | null
   readonly ready: () => Readiness
+  readonly metrics?: () => Promise<Exposition>
   readonly now: () => number
 }): Promise<HttpServer> {
+  const { slack, ready, metrics, now } = settings
+  const pages: Readonly<Record<string, () => Reply | Promise<Reply>>> = {
+    '/healthz': () => json(200, { status: 'ok' }),
+    '/readyz': () => {
+      const { problems } = ready()
+      const isReady = problems.length === 0
+      return json(isReady ? 200 : 503, { status: isReady ? 'ok' : 'not ready', problems })
+    },
+    ...(metrics && { '/metrics': async () => ({ status: 200, ...(await metrics()) }) }),
+  }
+  const reply = async (method: string | undefined, path: string): Promise<Reply> => {
+    if (method !== 'GET' && method !== 'HEAD') return json(405, { error: 'method not allowed' })
+    const page = Object.hasOwn(pages, path) ? pages[path] : undefined
+    return page ? page() : json(404, { error: 'not found' })
+  }
+
   const server = createServer((request, response) => {
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname
-    const answer = (status: number, body: object) =>
-      response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`)
-    if (path === '/slack/events' && settings.slack) {
+    // Anybody may send what is no path (`GET //`): that must not throw.
+    const path = URL.parse(request.url ?? '/', 'http://localhost')?.pathname ?? ''
+    const answer = ({ status, contentType, body }: Reply) =>
+      response.writeHead(status, { 'content-type': contentType }).end(body)
+    if (path === '/slack/events' && slack && request.method === 'POST') {
       const stamp = Number(request.headers['x-slack-request-timestamp'])
-      if (stamp > settings.now() / 1000 + clockSkewSeconds)
-        return answer(401, { error: 'timestamp in the future' })
-      return settings.slack(request, response)
+      if (stamp > now() / 1000 + clockSkewSeconds)
+        return answer(json(401, { error: 'timestamp in the future' }))
+      return slack(request, response)
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      return answer(405, { error: 'method not allowed' })
-    if (path === '/healthz') return answer(200, { status: 'ok' })
-    if (path === '/readyz') {
-      const { problems } = settings.ready()
-      return answer(problems.length === 0 ? 200 : 503, {
-        status: problems.length === 0 ? 'ok' : 'not ready',
-        problems,
-      })
-    }
-    return answer(404, { error: 'not found' })
+    // What went wrong may name a path or an address; who scrapes needs to know only that it did.
+    return reply(request.method, path).then(answer, () => answer(json(500, { error: 'internal error' })))
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -52,6 +74,8 @@ export async function startHttp(settings: {
       new Promise((resolve) => {
         server.close(() => resolve())
         server.closeIdleConnections()
+        // A request that never comes to its end must not keep the process.
+        setTimeout(() => server.closeAllConnections(), closeGraceMs).unref()
       }),
   }
 }

@@ -125,6 +125,8 @@ export function createCluster(options: ClusterOptions): Cluster {
     deadlineMs: deadlines.locks,
     onDeadline: 'wait',
     settings: { statement_timeout: '5000', lock_timeout: '100' },
+    // While slots are scarce, the one that a restart may get is for the connection without which nothing is seen.
+    yieldTo: () => (activity.failure()?.code === '53300' ? activity.failure() : null),
   })
   const lockReader = createLockReader(locks, deadlines.locks, clock)
 
@@ -157,7 +159,8 @@ export function createCluster(options: ClusterOptions): Cluster {
   const take = async (): Promise<Snapshot> => {
     const rows = await readActivity(null)
     const takenAt = clock()
-    const { version_num, in_recovery, max_connections, sees_others, is_superuser, datid } = known()
+    const facts = known()
+    const { version_num, in_recovery, max_connections, sees_others, is_superuser, datid } = facts
     freeLocksConnection(rows)
     // Who may not see a session is not told even what kind of process it is: a revoked grant shows at once.
     const seesOthers = sees_others && rows.every((row) => row.backend_type !== null)
@@ -172,6 +175,7 @@ export function createCluster(options: ClusterOptions): Cluster {
         versionNum: version_num,
         inRecovery: in_recovery,
         maxConnections: max_connections,
+        reservedConnections: facts.superuser_reserved_connections + (facts.reserved_connections ?? 0),
         seesOthers,
         isSuperuser: is_superuser,
       },
@@ -197,7 +201,8 @@ export function createCluster(options: ClusterOptions): Cluster {
   return {
     name,
     start: async () => {
-      await Promise.all([activity.start(), locks.start()])
+      await activity.start()
+      await locks.start()
     },
     failure: activity.failure,
     snapshot: () => {

@@ -34,6 +34,8 @@ export type ConnectionOptions = {
   readonly onDeadline: 'drop' | 'wait'
   /** Server settings, beside the ones below. */
   readonly settings: Readonly<Record<string, string>>
+  /** Why another connection goes first at the moment: then none is opened, and it is tried again later. */
+  readonly yieldTo?: () => ClusterFailure | null
   /** Asked on each new connection before it counts as made. */
   readonly prepare?: (query: Connection['query']) => Promise<void>
 }
@@ -68,6 +70,8 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   const open = async (): Promise<void> => {
     try {
+      const first = options.yieldTo?.()
+      if (first) throw first
       const made = new pg.Client({
         connectionString: options.url,
         keepAlive: true,

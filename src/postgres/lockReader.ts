@@ -1,5 +1,5 @@
 import { blockingForest } from '../domain/blocking.ts'
-import { type LockGroup, type Locks, type LockTable, type Session, waitsForLock } from '../domain/session.ts'
+import type { LockGroup, Locks, LockTable, Session } from '../domain/session.ts'
 import { type Connection, within } from './connection.ts'
 import { type ClusterFailure, failureOf } from './errors.ts'
 import { blockerRows, locksFrom, preparedFrom, relationRows } from './rows.ts'
@@ -77,7 +77,7 @@ export function createLockReader(
     isLate: () => late !== null,
     read: async (sessions, datid) => {
       const waiting = sessions.filter(
-        (session) => waitsForLock(session) || session.waitEvent === 'SafeSnapshot',
+        ({ waitEventType, waitEvent }) => waitEventType === 'Lock' || waitEvent === 'SafeSnapshot',
       ).length
       const busy = sessions.filter(
         (session) => session.waitEventType === 'LWLock' && session.waitEvent === 'LockManager',

@@ -114,6 +114,7 @@ const factsRow = z.object({
   may_signal: z.boolean(),
   may_use_reserved: z.boolean().nullable(),
   reserved_connections: number,
+  superuser_reserved_connections: z.number(),
 })
 export type Facts = z.infer<typeof factsRow>
 export const factsFrom = (rows: unknown): Facts => z.tuple([factsRow]).parse(rows)[0]

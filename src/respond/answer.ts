@@ -17,6 +17,7 @@ import { sessionsShown, sessionsView } from '../slack/views/sessions.ts'
 import type { View } from '../slack/views/text.ts'
 import type { Records } from '../store/store.ts'
 import type { Command, ListCommand } from './command.ts'
+import { answerRules } from './rules.ts'
 import type { SilenceCommand } from './silenceCommand.ts'
 import { pickCluster, type Watched } from './watched.ts'
 
@@ -55,6 +56,8 @@ export function createAnswers(deps: {
     if (question.kind === 'history') return { view: await history(question, past) }
     const watched = pickCluster(clusters, question.cluster, channelId)
     if ('problem' in watched) return { view: problemView(watched.problem), failed: true }
+    if (question.kind === 'rules')
+      return { view: await answerRules(question, watched, clusters.size > 1, now()) }
     try {
       const picture = pictureOf(await watched.cluster.snapshot())
       const asked: Asked = {

@@ -2,6 +2,7 @@ import { parseDuration } from '../domain/duration.ts'
 import { type Filters, type StateFilter, stateFilters, stateWord } from '../domain/filters.ts'
 import { nearest } from '../domain/nearest.ts'
 import { options, type Problem, problem, takeOptions } from './options.ts'
+import type { RulesQuestion } from './rules.ts'
 import { shown } from './shown.ts'
 import { parseQuiet, parseSnooze, parseUnsnooze, type SilenceCommand } from './silenceCommand.ts'
 import { optionOf, type Word, wordsOf } from './words.ts'
@@ -17,6 +18,7 @@ export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'clusters' }
   | ListCommand
+  | RulesQuestion
   | SilenceCommand
   | { readonly kind: 'session'; readonly pid: number; readonly cluster: string | null }
   /** What was asked, decided and done: about a pid, about a card (the beginning of its id), or lately. */
@@ -39,6 +41,7 @@ const kinds = [
   'cancel',
   'terminate',
   'clusters',
+  'rules',
   'history',
   'snooze',
   'unsnooze',
@@ -91,6 +94,8 @@ export function parseCommand(typed: string): Command | Problem {
     case 'long':
     case 'idle':
       return parseList(kind, rest)
+    case 'rules':
+      return parseRules(rest)
     case 'clusters':
       return rest.length === 0
         ? { kind }
@@ -193,6 +198,20 @@ function readPid(command: string, word: Word | undefined): number | Problem {
   if (word === undefined) return problem(`\`${command}\` needs a PID: ${example}.`)
   if (isPid(word.text)) return Number(word.text)
   return problem(`\`${shown(word.text)}\` is not a PID (a whole number from 1 to ${largestPid}): ${example}.`)
+}
+
+function parseRules(words: readonly Word[]): Command | Problem {
+  const given = takeOptions('rules', words, ['db', 'user', 'app', 'cluster'])
+  if ('kind' in given) return given
+  if (given.others.length > 0)
+    return problem('`rules` takes names of a session: type `/pg rules --app pg_dump --user backup`.')
+  const { values } = given
+  const filters = {
+    ...optional('db', values.get('db')),
+    ...optional('user', values.get('user')),
+    ...optional('app', values.get('app')),
+  }
+  return { kind: 'rules', filters, cluster: values.get('cluster') ?? null }
 }
 
 function parseSession(words: readonly Word[]): Command | Problem {

@@ -104,7 +104,11 @@ const sessionJson = (session: Session, { forest }: Picture): SessionJson => ({
 function rootJson(root: Root, { snapshot }: Picture, protectedSessions: readonly Protected[]): RootJson {
   const { pid, kind, victims, oldestWaitSeconds, prepared } = root
   const session = kind === 'session' ? (snapshot.sessions.find((one) => one.pid === pid) ?? null) : null
-  const cure = cureFor({ kind: 'blocking', root, session }, snapshot.server, protectedSessions) ?? {
+  const cure = cureFor(
+    { kind: 'blocking', root, session, rivals: [] },
+    snapshot.server,
+    protectedSessions,
+  ) ?? {
     action: null,
     why: 'It is gone since.',
   }

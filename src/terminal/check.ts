@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { type Config, ConfigError } from '../config.ts'
 import { formatDuration, parseDuration } from '../domain/duration.ts'
-import { totals } from '../domain/finding.ts'
+import { connectionsLeft, totals } from '../domain/finding.ts'
 import { type Picture, pictureOf } from '../domain/picture.ts'
 import {
   judge,
@@ -164,7 +164,8 @@ function readLimit(name: LimitName, text: string): number | string {
   return 'ms' in parsed ? parsed.ms / 1000 : parsed.problem
 }
 
-function wordsOf({ status, troubles }: Verdict, picture: Picture): string {
+/** What is wrong, worst first, or that nothing is. */
+export function wordsOf({ status, troubles }: Verdict, picture: Picture): string {
   if (status !== 'OK') return troubles.map((trouble) => troubleWords(trouble, picture)).join('; ')
   const { waiting, used, max, active } = totals(picture.snapshot)
   return `${count(active, 'active session')}, ${waiting} waiting for a lock, ${used} of ${max} connections used`
@@ -181,7 +182,8 @@ function troubleWords({ what, count: n, worst }: Trouble, picture: Picture): str
       return `${count(n, 'session waits', 'sessions wait')} for a lock, ${n > 1 ? 'the longest ' : ''}${since}${behind(worst.session?.pid, picture)}`
     case 'connections-above': {
       const { used, max } = totals(picture.snapshot)
-      return `${used} of ${max} connections used (${Math.floor(worst.value)} %)`
+      const left = connectionsLeft(picture.snapshot) > 0 ? '' : ', no more for ordinary roles'
+      return `${used} of ${max} connections used (${Math.floor((used * 100) / max)} %${left})`
     }
     case 'query-longer-than':
       return `long statement: ${longest}${who} ${since}`

@@ -123,6 +123,52 @@ http: { port: 70000 }
     expect(withPart(`store: { url: "${url}" }`)[0]).toContain(sentence)
   })
 
+  it.each([
+    ['3', ': Write a list of rules like'],
+    ['[3]', '[0]: Write keys with values here: match, blockedFor, queryLongerThan'],
+    ['[{ blockedFor: 1s }]', '[0].match: Missing. Write for which sessions'],
+    ['[{ match: {}, blockedFor: 1s }]', '[0].match: Write at least one of applicationName'],
+    ['[{ match: { app: x }, blockedFor: 1s }]', '[0].match.app: Unknown key. Known here: applicationName'],
+    ['[{ match: { user: "a*b" }, blockedFor: 1s }]', '[0].match.user: A * is understood only at the end'],
+    ['[{ match: { user: a } }]', '[0]: Write at least one of blockedFor, queryLongerThan'],
+    ['[{ match: { user: a }, every: 1s }]', '[0].every: Unknown key.'],
+    ['[{ match: { user: a }, blockedFor: 3 }]', '[0].blockedFor: Write a duration with its unit'],
+    ['[{ match: { user: a }, blockedFor: 400d }]', '[0].blockedFor: Write a duration up to 365d, or never.'],
+    ['[{ match: { user: a }, blockedFor: 1s, hours: daily }]', '[0].hours: Write days and times of day'],
+    ['[{ match: { user: a }, blockedFor: 1s, timeZone: UTC }]', '[0].timeZone: This means nothing without'],
+    [
+      '[{ match: { user: a }, blockedFor: 1s, hours: "08:00-09:00", timeZone: Mars }]',
+      '[0].timeZone: Write a time zone of the IANA database',
+    ],
+  ])('watch.rules: %s', (rules, start) => {
+    const [found] = withPart(`watch: { rules: ${rules} }`)
+    expect(found?.slice(0, `watch.rules${start}`.length)).toBe(`watch.rules${start}`)
+    const [own] = withCluster(`watch: { rules: ${rules} }`)
+    expect(own).toBe(`clusters[0].${found}`)
+  })
+
+  it('of several things in one rule come together', () => {
+    const found = withPart('watch: { rules: [{ blockedFor: 1, hours: x, timeZone: y, foo: 1 }] }')
+    expect(found.map((problem) => problem.slice('watch.rules[0].'.length).split(':')[0])).toEqual([
+      'match',
+      'blockedFor',
+      'hours',
+      'timeZone',
+      'foo',
+    ])
+  })
+
+  it('of the heartbeat, which is one for all clusters, and never repeated', () => {
+    for (const url of ['ftp://u:hunter2@h/', 'hunter2', '7', '[]'])
+      expect(withPart(`watch: { heartbeatUrl: ${url} }`)).toEqual([
+        'watch.heartbeatUrl: Write an http or https address, best as ${NAME} from the environment.',
+      ])
+    expect(withPart('watch: { heartbeatUrl: "${PING}" }')[0]).toContain('PING is not set')
+    expect(withCluster('watch: { heartbeatUrl: "https://h/" }')[0]).toMatch(
+      /^clusters\[0\]\.watch\.heartbeatUrl: Unknown key/,
+    )
+  })
+
   it('of clusters', () => {
     expect(problems('slack: { channel: C1 }\naccess: { approvers: [U1] }\n')).toEqual([
       'clusters: Missing. Name at least one cluster with its name and url.',

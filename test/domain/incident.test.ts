@@ -5,10 +5,12 @@ import { fold, type Incident, place, reopenWithinMs, type Transition } from '../
 import { cureFor } from '../../src/domain/proposal.ts'
 import type { Session } from '../../src/domain/session.ts'
 import {
+  held,
   idle,
   idleInTransaction,
   locksRead,
   picture,
+  relation,
   rowQueue,
   server,
   session,
@@ -16,6 +18,7 @@ import {
   takenAt,
   thresholds,
   waiting,
+  wanted,
 } from '../support/pictures.ts'
 
 const found = (
@@ -41,6 +44,20 @@ describe('findings', () => {
     )
     expect(jam).toMatchObject({ kind: 'blocking', session: { pid: 1 }, root: { victims: [2, 3] } })
     expect(more).toEqual([])
+  })
+
+  it('says of each root which others keep its victims waiting too', () => {
+    const at = relation('public.orders')
+    const locks = [
+      held(at, 'AccessShareLock', 1, 2),
+      wanted(at, 'AccessExclusiveLock', [3, 40]),
+      wanted(at, 'AccessShareLock', [4, 35]),
+    ]
+    const sessions = [session(1), session(2), waiting(3, 40), waiting(4, 35)]
+    expect(found(sessions, locks)).toMatchObject([
+      { root: { pid: 1 }, rivals: [2] },
+      { root: { pid: 2 }, rivals: [1] },
+    ])
   })
 
   it('leaves a young jam alone, unless it is known already', () => {

@@ -197,6 +197,7 @@ export const server = (over: Partial<Server> = {}): Server => ({
   versionNum: 180_004,
   inRecovery: false,
   maxConnections: 100,
+  reservedConnections: 3,
   seesOthers: true,
   isSuperuser: false,
   ...over,
@@ -231,4 +232,5 @@ export const thresholds: Thresholds = {
   idleInTransactionLongerThanSeconds: 300,
   idleLongerThanSeconds: 1_800,
   connectionsAbovePercent: 85,
+  rules: [],
 }

@@ -12,6 +12,7 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version_num,
        (SELECT pg_catalog.pg_has_role(me.oid, r.oid, 'USAGE')
         FROM pg_catalog.pg_roles AS r
         WHERE r.rolname = 'pg_use_reserved_connections') AS may_use_reserved,
-       pg_catalog.current_setting('reserved_connections', true)::int AS reserved_connections
+       pg_catalog.current_setting('reserved_connections', true)::int AS reserved_connections,
+       pg_catalog.current_setting('superuser_reserved_connections')::int AS superuser_reserved_connections
 FROM pg_catalog.pg_roles AS me
 WHERE me.rolname = current_user

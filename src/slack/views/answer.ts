@@ -214,12 +214,23 @@ export function notices({ snapshot, forestTakenAt }: Picture, asked: Asked): Lin
   ]
 }
 
+/** A threshold: `1 h`, `never`. */
+export const limitOf = (seconds: number): string =>
+  Number.isFinite(seconds) ? formatDuration(seconds) : 'never'
+
+/** What is passed: `1 h`; told as not the same for all where rules make a difference. */
+export const limitFor = (seconds: number, { rules }: Thresholds): string => {
+  const limit = Number.isFinite(seconds) ? formatDuration(seconds) : 'any limit'
+  return rules.length > 0 ? `${limit} (or its rule’s limit)` : limit
+}
+
 /** `statement 1 h, idle in transaction 5 min, idle 30 min` */
 export const thresholdWords = (thresholds: Thresholds): string =>
   [
-    `statement ${formatDuration(thresholds.queryLongerThanSeconds)}`,
-    `idle in transaction ${formatDuration(thresholds.idleInTransactionLongerThanSeconds)}`,
-    `idle ${formatDuration(thresholds.idleLongerThanSeconds)}`,
+    `statement ${limitOf(thresholds.queryLongerThanSeconds)}`,
+    `idle in transaction ${limitOf(thresholds.idleInTransactionLongerThanSeconds)}`,
+    `idle ${limitOf(thresholds.idleLongerThanSeconds)}`,
+    ...(thresholds.rules.length > 0 ? ['or what its rule says'] : []),
   ].join(', ')
 
 /** A statement in one line. */

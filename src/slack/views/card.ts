@@ -138,6 +138,14 @@ function why(finding: Finding): (Leaf | string)[][] {
           'it waits for no lock itself, and everyone counted here waits behind it',
           finding.root.victims.length > 0 ? ` (${sample(finding.root.victims)}).` : '.',
         ],
+        ...(finding.rivals.length > 0
+          ? [
+              [
+                bold('Not alone: '),
+                `some of them wait for ${sample(finding.rivals)} as well; ending ${finding.root.pid} alone may free nobody.`,
+              ],
+            ]
+          : []),
       ]
     case 'longQuery':
       return [[bold('Why this one: '), 'its statement is past the threshold, and it waits for no lock.']]

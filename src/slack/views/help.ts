@@ -12,6 +12,7 @@ export function helpView(clusters: readonly string[]): View {
       '`/pg long`: long-running statements and transactions',
       '`/pg idle`: sessions idle in a transaction, and long-idle ones',
       '`/pg session 4312`: everything about one session',
+      '`/pg rules`, `/pg rules --app pg_dump`: from when on something is trouble here, and for whom it is different',
       '`/pg clusters`: the servers that are watched',
       '`/pg history`, `/pg history 4312`, `/pg history 3f2a9c1b`: what was asked, decided and done: lately, to a PID, on a card',
     ),

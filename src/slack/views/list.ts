@@ -3,7 +3,7 @@ import { filterWords, hasFilters } from '../../domain/filters.ts'
 import type { Picture } from '../../domain/picture.ts'
 import type { List } from '../../domain/selection.ts'
 import type { Session } from '../../domain/session.ts'
-import { type Asked, compose, footer, type Line, lines, notices, oneLine } from './answer.ts'
+import { type Asked, compose, footer, type Line, limitFor, lines, notices, oneLine } from './answer.ts'
 import { narrower, whyOf } from './sessions.ts'
 import { bold, code, truncate, type View } from './text.ts'
 import { count, list, stateOf, whoOf } from './words.ts'
@@ -44,7 +44,8 @@ function headline(
   sessions: readonly Session[],
   { filters, thresholds }: Asked,
 ): Line {
-  const limit = (seconds: number) => formatDuration(filters.olderSeconds ?? seconds)
+  const limit = (seconds: number) =>
+    filters.olderSeconds === undefined ? limitFor(seconds, thresholds) : formatDuration(filters.olderSeconds)
   const { olderSeconds: _, ...names } = filters
   const among: Line = hasFilters(names) ? [' (', code(filterWords(names)), ')'] : []
   const what =

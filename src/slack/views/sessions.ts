@@ -10,6 +10,7 @@ import {
   compose,
   footer,
   type Line,
+  limitFor,
   lines,
   notices,
   oneLine,
@@ -56,11 +57,11 @@ const groupWords: Record<GroupKind, (n: number, asked: Asked) => string> = {
   waiting: (n) =>
     `${count(n, 'session waits', 'sessions wait')} for a lock, and who holds it was not to be seen in that moment: ask again`,
   longQuery: (n, { thresholds }) =>
-    `${count(n, 'statement runs', 'statements run')} for longer than ${formatDuration(thresholds.queryLongerThanSeconds)}`,
+    `${count(n, 'statement runs', 'statements run')} for longer than ${limitFor(thresholds.queryLongerThanSeconds, thresholds)}`,
   idleInTransaction: (n, { thresholds }) =>
-    `${count(n, 'session is', 'sessions are')} idle in transaction for longer than ${formatDuration(thresholds.idleInTransactionLongerThanSeconds)}`,
+    `${count(n, 'session is', 'sessions are')} idle in transaction for longer than ${limitFor(thresholds.idleInTransactionLongerThanSeconds, thresholds)}`,
   idle: (n, { thresholds }) =>
-    `${count(n, 'session is', 'sessions are')} idle for longer than ${formatDuration(thresholds.idleLongerThanSeconds)}`,
+    `${count(n, 'session is', 'sessions are')} idle for longer than ${limitFor(thresholds.idleLongerThanSeconds, thresholds)}`,
   other: (n, { filters }) =>
     hasFilters(filters)
       ? `${count(n, 'other session matches', 'other sessions match')}`

@@ -1,0 +1,49 @@
+import { z } from 'zod'
+import { isTimeZone, parseHours } from '../domain/hours.ts'
+import { match, section, threshold } from './parts.ts'
+
+const limits = {
+  blockedFor: threshold.optional(),
+  queryLongerThan: threshold.optional(),
+  idleInTransactionLongerThan: threshold.optional(),
+  idleLongerThan: threshold.optional(),
+}
+
+const limitNames = Object.keys(limits) as (keyof typeof limits)[]
+
+const matchHint = 'Write for which sessions this holds, like match: { applicationName: pg_dump }.'
+
+const zoneHint = 'Write a time zone of the IANA database, like Europe/Berlin or UTC.'
+
+const hours = z.string({ error: 'Write hours like "Mon-Fri 08:00-18:00".' }).superRefine((text, context) => {
+  const parsed = parseHours(text, 'UTC')
+  if ('problem' in parsed) context.addIssue({ code: 'custom', message: parsed.problem })
+})
+
+const rule = section({
+  match: z.unknown().superRefine(isThere).pipe(match),
+  ...limits,
+  hours: hours.optional(),
+  timeZone: z.string({ error: zoneHint }).refine(isTimeZone, { error: zoneHint }).optional(),
+}).transform(({ match, hours: text, timeZone, ...given }, context) => {
+  const fail = (message: string, ...path: string[]) => {
+    context.addIssue({ code: 'custom', message, path })
+    return z.NEVER
+  }
+  if (limitNames.every((name) => given[name] === undefined))
+    return fail(`Write at least one of ${limitNames.join(', ')}.`)
+  if (timeZone !== undefined && text === undefined)
+    return fail('This means nothing without hours.', 'timeZone')
+  const parsed = text === undefined ? null : parseHours(text, timeZone ?? 'UTC')
+  return { match, limits: given, hours: parsed && 'hours' in parsed ? parsed.hours : null }
+})
+
+function isThere(value: unknown, context: z.RefinementCtx) {
+  if (value === undefined)
+    context.addIssue({ code: 'custom', message: `Missing. ${matchHint}`, continue: false })
+}
+
+/** Other thresholds for some sessions; the first rule that matches holds. */
+export const rules = z.array(rule, {
+  error: 'Write a list of rules like - { match: { applicationName: pg_dump }, queryLongerThan: 6h }.',
+})

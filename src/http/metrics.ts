@@ -1,0 +1,204 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Action } from '../domain/action.ts'
+import {
+  connectionsUsed,
+  type FindingKind,
+  longestTransactionSeconds,
+  oldestWaitSeconds,
+} from '../domain/finding.ts'
+import { kindNames } from '../domain/incident.ts'
+import type { Outcome } from '../domain/outcome.ts'
+import type { Picture } from '../domain/picture.ts'
+import { isClient, waitsForLock } from '../domain/session.ts'
+
+/** What the service tells Prometheus. The recorders never throw and cost next to nothing. */
+export type Metrics = {
+  /** A cluster was read. Without pg_monitor it counts as not seen: what is seen then would read as calm. */
+  observeSnapshot(picture: Picture, seconds: number): void
+  /** A cluster could not be read: what was last seen of it is not told any longer. */
+  clusterUnseen(cluster: string): void
+  /** An approved action has ended. */
+  countAction(action: Action, result: Outcome['kind']): void
+  /** A call to Slack failed; `code` is that of SlackFailure. */
+  countSlackError(code: string): void
+  /** The text that Prometheus scrapes. Throws when the store cannot be read: a scrape that fails is seen. */
+  expose(): Promise<Exposition>
+  /** Every name that there is, for tests of the dashboards. */
+  names(): string[]
+}
+
+export type Exposition = { readonly contentType: string; readonly body: string }
+
+/** Asked at each scrape. */
+export type Remembered = {
+  readonly openIncidents: () => Promise<readonly { readonly cluster: string; readonly kind: FindingKind }[]>
+  /** `oldestAt`: since when a message waits that was never posted, milliseconds since the epoch. */
+  readonly backlog: () => Promise<{ readonly count: number; readonly oldestAt: number | null }>
+}
+
+/** PostgreSQL's own: https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW */
+const states = [
+  'active',
+  'idle',
+  'idle in transaction',
+  'idle in transaction (aborted)',
+  'fastpath function call',
+  'starting',
+  'disabled',
+] as const
+
+const actions: readonly Action[] = ['cancel', 'terminate']
+const results: readonly Outcome['kind'][] = [
+  'effective',
+  'still',
+  'changed',
+  'refused',
+  'unreachable',
+  'unknown',
+]
+
+/** Codes that somebody would look for, and no others: a label must not grow with what Slack invents. */
+const slackCodes: ReadonlySet<string> = new Set([
+  ...[
+    'ratelimited',
+    'unreachable',
+    'internal_error',
+    'fatal_error',
+    'service_unavailable',
+    'request_timeout',
+  ],
+  ...['invalid_auth', 'not_authed', 'token_revoked', 'token_expired', 'account_inactive', 'missing_scope'],
+  ...['channel_not_found', 'not_in_channel', 'is_archived', 'restricted_action', 'message_not_found'],
+  ...['cant_update_message', 'edit_window_closed', 'msg_too_long', 'invalid_blocks', 'user_not_found'],
+  ...['http_4xx', 'http_5xx'],
+])
+
+/** A snapshot takes some milliseconds; the deadlines of a slow one add up to about four seconds. */
+const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+export function createMetrics(deps: {
+  readonly version: string
+  /** The names of all clusters that are watched. */
+  readonly clusters: readonly string[]
+  readonly remembered: Remembered
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}): Metrics {
+  const { version, clusters, remembered, now } = deps
+  const registry = new Registry()
+  const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+    new Gauge({ name: `pg_marshal_${name}`, help, labelNames, registers: [registry] })
+  const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+    new Counter({ name: `pg_marshal_${name}`, help, labelNames, registers: [registry] })
+
+  gauge('build_info', 'Always 1; the versions that run.', 'version', 'node_version').set(
+    { version, node_version: process.versions.node },
+    1,
+  )
+  const up = gauge(
+    'cluster_up',
+    'Whether the last look saw the cluster and what its sessions do: 1 or 0.',
+    'cluster',
+  )
+  const seenAt = gauge('last_snapshot_timestamp_seconds', 'When the cluster was last read.', 'cluster')
+  const duration = new Histogram({
+    name: 'pg_marshal_snapshot_duration_seconds',
+    help: 'How long a look at the cluster took that came back.',
+    labelNames: ['cluster'] as const,
+    buckets,
+    registers: [registry],
+  })
+  const sessions = gauge(
+    'sessions',
+    'Client sessions by their state in pg_stat_activity.',
+    'cluster',
+    'state',
+  )
+  const waiting = gauge('sessions_waiting', 'Client sessions that wait for a lock.', 'cluster')
+  const oldestWait = gauge(
+    'oldest_wait_seconds',
+    'The longest that a session has waited for a lock; absent while nobody can tell.',
+    'cluster',
+  )
+  const longestTransaction = gauge(
+    'longest_transaction_seconds',
+    'Age of the oldest open transaction of a client session.',
+    'cluster',
+  )
+  const used = gauge('connections_used', 'Connections that count against max_connections.', 'cluster')
+  const max = gauge('connections_max', 'The setting max_connections of the server.', 'cluster')
+  const reserved = gauge(
+    'connections_reserved',
+    'How many of them are kept back from ordinary roles.',
+    'cluster',
+  )
+  const incidents = gauge('incidents_open', 'Incidents that are not over.', 'cluster', 'kind')
+  const outboxMessages = gauge('outbox_messages', 'Messages that are not in Slack as they should be.')
+  const outboxAge = gauge(
+    'outbox_oldest_age_seconds',
+    'Age of the oldest message that was never posted; 0 without any.',
+  )
+  const actionsTotal = counter('actions_total', 'Approved actions by what came of them.', 'action', 'result')
+  const slackErrors = counter('slack_errors_total', 'Failed calls to Slack by error code.', 'code')
+
+  // What has not happened yet is 0, so that a rate sees the first time.
+  for (const cluster of clusters) up.set({ cluster }, 0)
+  for (const action of actions) for (const result of results) actionsTotal.inc({ action, result }, 0)
+
+  const forget = (cluster: string) => {
+    for (const gauge of [waiting, oldestWait, longestTransaction]) gauge.remove({ cluster })
+    for (const state of [...states, 'unknown']) sessions.remove({ cluster, state })
+  }
+
+  return {
+    observeSnapshot({ snapshot, ...picture }, seconds) {
+      const { cluster, server, takenAt } = snapshot
+      forget(cluster)
+      duration.observe({ cluster }, seconds)
+      seenAt.set({ cluster }, takenAt / 1000)
+      used.set({ cluster }, connectionsUsed(snapshot))
+      max.set({ cluster }, server.maxConnections)
+      reserved.set({ cluster }, server.reservedConnections)
+      up.set({ cluster }, server.seesOthers ? 1 : 0)
+      if (!server.seesOthers) return
+      const clients = snapshot.sessions.filter(isClient)
+      const counts = Map.groupBy(clients, ({ state }) => states.find((known) => known === state) ?? 'unknown')
+      for (const state of [...states, 'unknown'] as const)
+        sessions.set({ cluster, state }, counts.get(state)?.length ?? 0)
+      waiting.set({ cluster }, clients.filter(waitsForLock).length)
+      longestTransaction.set({ cluster }, longestTransactionSeconds(snapshot))
+      const wait = oldestWaitSeconds({ snapshot, ...picture })
+      if (wait !== null) oldestWait.set({ cluster }, wait)
+    },
+    clusterUnseen(cluster) {
+      forget(cluster)
+      up.set({ cluster }, 0)
+      for (const gauge of [used, max, reserved]) gauge.remove({ cluster })
+    },
+    countAction(action, result) {
+      actionsTotal.inc({ action, result })
+    },
+    countSlackError(code) {
+      slackErrors.inc({ code: slackCodeOf(code) })
+    },
+    async expose() {
+      const [open, { count, oldestAt }] = await Promise.all([
+        remembered.openIncidents(),
+        remembered.backlog(),
+      ])
+      const counts = Map.groupBy(open, ({ cluster, kind }) => `${cluster} ${kind}`)
+      for (const cluster of clusters)
+        for (const kind of Object.keys(kindNames))
+          incidents.set({ cluster, kind }, counts.get(`${cluster} ${kind}`)?.length ?? 0)
+      outboxMessages.set(count)
+      outboxAge.set(oldestAt === null ? 0 : Math.max(0, (now() - oldestAt) / 1000))
+      return { contentType: registry.contentType, body: await registry.metrics() }
+    },
+    names: () => registry.getMetricsAsArray().map(({ name }) => name),
+  }
+}
+
+function slackCodeOf(code: string): string {
+  const known = code.replace(/^http_([45])\d\d$/, 'http_$1xx')
+  return slackCodes.has(known) ? known : 'other'
+}

@@ -1,0 +1,213 @@
+import { describe, expect, it } from 'vitest'
+import { createMetrics, type Remembered } from '../../src/http/metrics.ts'
+import * as of from '../support/pictures.ts'
+
+const nothing: Remembered = {
+  openIncidents: async () => [],
+  backlog: async () => ({ count: 0, oldestAt: null }),
+}
+const metricsOf = (remembered: Partial<Remembered> = {}, clusters = ['orders', 'shop']) =>
+  createMetrics({
+    version: '1.2.3',
+    clusters,
+    remembered: { ...nothing, ...remembered },
+    now: () => of.takenAt,
+  })
+
+type Watching = ReturnType<typeof metricsOf>
+
+/** The lines of one metric, without its help. */
+const told = async (metrics: Watching, name: string) =>
+  (await metrics.expose()).body
+    .split('\n')
+    .filter((line) => line.startsWith(`pg_marshal_${name}{`) || line.startsWith(`pg_marshal_${name} `))
+    .map((line) => line.replace(`pg_marshal_${name}`, ''))
+
+const jam = of.picture(
+  [
+    of.idleInTransaction(1, 90, { xactSeconds: 4_000 }),
+    of.waiting(2, 40),
+    of.waiting(3, 20),
+    of.idle(4, 10),
+    of.session(5, { state: 'not invented yet' }),
+    of.serverProcess(6, 'checkpointer'),
+  ],
+  of.rowQueue(1, [
+    [2, 40.5],
+    [3, 20],
+  ]),
+)
+
+describe('a cluster', () => {
+  it('is told as it was seen', async () => {
+    const metrics = metricsOf()
+    metrics.observeSnapshot(jam, 0.02)
+    expect(await told(metrics, 'cluster_up')).toEqual(['{cluster="orders"} 1', '{cluster="shop"} 0'])
+    expect(await told(metrics, 'sessions')).toEqual([
+      '{cluster="orders",state="active"} 2',
+      '{cluster="orders",state="idle"} 1',
+      '{cluster="orders",state="idle in transaction"} 1',
+      '{cluster="orders",state="idle in transaction (aborted)"} 0',
+      '{cluster="orders",state="fastpath function call"} 0',
+      '{cluster="orders",state="starting"} 0',
+      '{cluster="orders",state="disabled"} 0',
+      '{cluster="orders",state="unknown"} 1',
+    ])
+    expect(await told(metrics, 'sessions_waiting')).toEqual(['{cluster="orders"} 2'])
+    expect(await told(metrics, 'oldest_wait_seconds')).toEqual(['{cluster="orders"} 40.5'])
+    expect(await told(metrics, 'longest_transaction_seconds')).toEqual(['{cluster="orders"} 4000'])
+    expect(await told(metrics, 'connections_used')).toEqual(['{cluster="orders"} 7'])
+    expect(await told(metrics, 'connections_max')).toEqual(['{cluster="orders"} 100'])
+    expect(await told(metrics, 'connections_reserved')).toEqual(['{cluster="orders"} 3'])
+    expect(await told(metrics, 'last_snapshot_timestamp_seconds')).toEqual([
+      `{cluster="orders"} ${of.takenAt / 1000}`,
+    ])
+    expect(await told(metrics, 'snapshot_duration_seconds_bucket')).toContain(
+      '{le="0.025",cluster="orders"} 1',
+    )
+    expect(await told(metrics, 'snapshot_duration_seconds_count')).toEqual(['{cluster="orders"} 1'])
+  })
+
+  it('is told as calm when it is', async () => {
+    const metrics = metricsOf()
+    metrics.observeSnapshot(of.picture([]), 0.001)
+    expect(await told(metrics, 'oldest_wait_seconds')).toEqual(['{cluster="orders"} 0'])
+    expect(await told(metrics, 'longest_transaction_seconds')).toEqual(['{cluster="orders"} 0'])
+  })
+
+  const sayNothing = async (metrics: Watching) => {
+    expect(await told(metrics, 'cluster_up')).toEqual(['{cluster="orders"} 0'])
+    for (const name of ['sessions', 'sessions_waiting', 'oldest_wait_seconds', 'longest_transaction_seconds'])
+      expect(await told(metrics, name)).toEqual([])
+  }
+
+  it('that cannot be read is down, and what was seen before is not told any longer', async () => {
+    const metrics = metricsOf({}, ['orders'])
+    metrics.observeSnapshot(jam, 0.02)
+    metrics.clusterUnseen('orders')
+    await sayNothing(metrics)
+    expect(await told(metrics, 'connections_used')).toEqual([])
+    expect(await told(metrics, 'last_snapshot_timestamp_seconds')).toHaveLength(1)
+  })
+
+  it('whose sessions may not be seen is down, not calm; its connections can be counted', async () => {
+    const metrics = metricsOf({}, ['orders'])
+    metrics.observeSnapshot(jam, 0.02)
+    const blind = of.picture([of.session(1, { state: null })], [], {
+      server: of.server({ seesOthers: false }),
+    })
+    metrics.observeSnapshot(blind, 0.02)
+    await sayNothing(metrics)
+    expect(await told(metrics, 'connections_used')).toEqual(['{cluster="orders"} 3'])
+  })
+
+  it('in a lock storm keeps the waits that go on, and says nothing where it cannot know', async () => {
+    const metrics = metricsOf({}, ['orders'])
+    const { snapshot } = jam
+    const last = snapshot.locks.kind === 'read' ? snapshot.locks.table : null
+    const sessions = snapshot.sessions.map((one) => (one.pid === 2 ? of.session(2) : one))
+    const storm = (table: typeof last) =>
+      of.picture(sessions, {
+        kind: 'jammed',
+        why: 'it piles up.',
+        last: table,
+        lastTakenAt: table && of.takenAt - 5_000,
+      })
+    metrics.observeSnapshot(storm(last), 0.02)
+    expect(await told(metrics, 'oldest_wait_seconds')).toEqual(['{cluster="orders"} 25'])
+    metrics.observeSnapshot(storm(null), 0.02)
+    expect(await told(metrics, 'oldest_wait_seconds')).toEqual([])
+    expect(await told(metrics, 'sessions_waiting')).toEqual(['{cluster="orders"} 1'])
+  })
+})
+
+describe('the bot', () => {
+  it('tells open incidents and the outbox as they are remembered at that moment', async () => {
+    const open = [
+      { cluster: 'orders', kind: 'blocking' as const },
+      { cluster: 'orders', kind: 'blocking' as const },
+      { cluster: 'shop', kind: 'connections' as const },
+    ]
+    const metrics = metricsOf({
+      openIncidents: async () => open.splice(0, 3),
+      backlog: async () => ({ count: 4, oldestAt: of.takenAt - 12_500 }),
+    })
+    const first = await told(metrics, 'incidents_open')
+    expect(first).toHaveLength(12)
+    expect(first.filter((line) => !line.endsWith(' 0'))).toEqual([
+      '{cluster="orders",kind="blocking"} 2',
+      '{cluster="shop",kind="connections"} 1',
+    ])
+    expect((await told(metrics, 'incidents_open')).filter((line) => !line.endsWith(' 0'))).toEqual([])
+    expect(await told(metrics, 'outbox_messages')).toEqual([' 4'])
+    expect(await told(metrics, 'outbox_oldest_age_seconds')).toEqual([' 12.5'])
+    expect(await told(metricsOf(), 'outbox_oldest_age_seconds')).toEqual([' 0'])
+  })
+
+  it('counts actions by what came of them, from 0', async () => {
+    const metrics = metricsOf()
+    metrics.countAction('terminate', 'effective')
+    metrics.countAction('terminate', 'effective')
+    metrics.countAction('cancel', 'unknown')
+    const lines = await told(metrics, 'actions_total')
+    expect(lines).toHaveLength(12)
+    expect(lines).toContain('{action="terminate",result="effective"} 2')
+    expect(lines).toContain('{action="cancel",result="unknown"} 1')
+    expect(lines).toContain('{action="cancel",result="refused"} 0')
+  })
+
+  it('counts errors of Slack by a bounded set of codes', async () => {
+    const metrics = metricsOf()
+    for (const code of ['ratelimited', 'http_503', 'http_404', 'http_418', 'never_heard_of', 'x'.repeat(999)])
+      metrics.countSlackError(code)
+    for (let code = 0; code < 500; code++) metrics.countSlackError(`code_${code}`)
+    expect(await told(metrics, 'slack_errors_total')).toEqual([
+      '{code="ratelimited"} 1',
+      '{code="http_5xx"} 1',
+      '{code="http_4xx"} 2',
+      '{code="other"} 502',
+    ])
+  })
+
+  it('says what runs', async () => {
+    expect(await told(metricsOf(), 'build_info')).toEqual([
+      `{version="1.2.3",node_version="${process.versions.node}"} 1`,
+    ])
+  })
+})
+
+describe('the text', () => {
+  it('has names by the conventions, a help for each, and no label that grows', async () => {
+    const metrics = metricsOf({ openIncidents: async () => [{ cluster: 'orders', kind: 'idle' }] })
+    metrics.observeSnapshot(jam, 0.02)
+    metrics.countSlackError('ratelimited')
+    const { body, contentType } = await metrics.expose()
+    expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/)
+    const types = [...body.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type]) => ({ name, type }))
+    expect(types.map(({ name }) => name)).toEqual(metrics.names())
+    for (const { name, type } of types) {
+      expect(name).toMatch(/^pg_marshal_[a-z_]+[a-z]$/)
+      expect(name.endsWith('_total')).toBe(type === 'counter')
+      expect(body).toMatch(new RegExp(`^# HELP ${name} [A-Z].*[.\\w]$`, 'm'))
+    }
+    const labels = new Set([...body.matchAll(/[{,](\w+)="/g)].map(([, label]) => label))
+    expect([...labels].sort()).toEqual(
+      ['action', 'cluster', 'code', 'kind', 'le', 'node_version', 'result', 'state', 'version'].sort(),
+    )
+    expect(body).not.toMatch(/"web"|10\.0\.0\.7|"public/)
+  })
+
+  it('is refused where the store cannot be read', async () => {
+    const metrics = metricsOf({
+      backlog: async () => {
+        throw new Error('disk')
+      },
+    })
+    await expect(metrics.expose()).rejects.toThrow('disk')
+  })
+
+  it('belongs to one service: a second one starts from nothing', async () => {
+    metricsOf().countAction('cancel', 'effective')
+    expect((await told(metricsOf(), 'actions_total')).every((line) => line.endsWith(' 0'))).toBe(true)
+  })
+})

@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { findings } from '../../src/domain/finding.ts'
+import { pictureOf } from '../../src/domain/picture.ts'
+import { keyOf } from '../../src/domain/session.ts'
+import type { Cluster } from '../../src/postgres/cluster.ts'
+import { closeClusters, openCluster } from '../support/cluster.ts'
+import * as of from '../support/pictures.ts'
+import { startTestServer, type TestServer, type TestSession, waitFor } from '../support/postgres.ts'
+
+/** Two slots for superusers, and from 16 on two more that are kept back by `reserved_connections`. */
+let server: TestServer
+let app: string
+let crowd: TestSession[]
+
+const slots = { max_connections: 14, superuser_reserved_connections: 2 }
+const ours = "SELECT pid FROM pg_stat_activity WHERE application_name = 'pg-marshal'"
+const canReserve = () => server.versionNum >= 160_000
+
+beforeEach(async () => {
+  // Before 16 the server does not start with a setting that it does not know.
+  server = await startTestServer({ settings: { ...slots, reserved_connections: 2 } }).catch(() =>
+    startTestServer({ settings: slots }),
+  )
+  app = await server.createRole('app')
+  crowd = []
+})
+afterEach(async () => {
+  await closeClusters()
+  await server.stop()
+})
+
+/** Takes every slot that an ordinary role can have. */
+async function fill(): Promise<void> {
+  for (;;) {
+    const session = await server.open('checkout', app).catch((error) => error)
+    if (session instanceof Error) {
+      expect(session).toMatchObject({ code: '53300' })
+      return
+    }
+    crowd.push(session)
+  }
+}
+
+/** Ends our connections; the crowd is to get their slots before we are back. */
+async function takeOurSlots(): Promise<void> {
+  const wanted = crowd.length + 2
+  await waitFor(async () => {
+    await server.admin.query(`SELECT pg_terminate_backend(pid, 5000) FROM (${ours}) AS us`)
+    await fill()
+    return crowd.length >= wanted
+  }, 'the crowd has our slots')
+}
+
+const isBack = (cluster: Cluster) => waitFor(() => cluster.failure() === null, 'the cluster is seen again')
+
+test('with every slot taken the bot reads, names the holders, signals, and is told why it gets no other', async () => {
+  const cluster = openCluster({ url: server.marshalUrl })
+  await cluster.start()
+  await fill()
+
+  const picture = pictureOf(await cluster.snapshot())
+  const [finding] = findings(picture.snapshot, picture.forest, of.thresholds)
+  // Ours are counted, the slots that are kept back are not used.
+  const { rows } = await server.admin.query(
+    "SELECT count(*)::int AS used FROM pg_stat_activity WHERE backend_type = 'client backend'",
+  )
+  expect(finding).toMatchObject({ kind: 'connections', max: 14, used: rows[0].used })
+  expect(finding?.kind === 'connections' && finding.holders[0]).toEqual({
+    usename: 'app',
+    applicationName: 'checkout',
+    clientAddr: '127.0.0.1',
+    count: crowd.length,
+  })
+  expect(crowd.length).toBeGreaterThanOrEqual(7)
+
+  const late = openCluster({ url: server.marshalUrl })
+  await late.start()
+  expect(late.failure()).toMatchObject({ code: '53300', retryable: true })
+  await expect(late.snapshot()).rejects.toMatchObject({
+    code: '53300',
+    reason: expect.stringMatching(/^Every connection slot is taken\..*pg_use_reserved_connections/),
+  })
+
+  const victim = picture.snapshot.sessions.find(({ pid }) => pid === crowd[0]?.pid)
+  if (!victim) throw new Error('the crowd is not seen')
+  const { queryStart, xactStart } = victim
+  const guard = { key: keyOf('orders', victim), queryStart, xactStart }
+  expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'sent', returned: true })
+  await crowd[0]?.ended
+})
+
+test('a lost connection without the grant: told by 53300, advised by doctor, and back when a slot is free', async () => {
+  const cluster = openCluster({ url: server.marshalUrl })
+  await cluster.start()
+  const advice = (await cluster.lacks()).map(({ remedy }) => remedy)
+  expect(advice).toEqual(canReserve() ? ['GRANT pg_use_reserved_connections TO "marshal";'] : [])
+  await fill()
+  await takeOurSlots()
+  await waitFor(() => cluster.failure()?.code === '53300', 'it is told that every slot is taken')
+  await expect(cluster.snapshot()).rejects.toMatchObject({ code: '53300', retryable: true })
+
+  await crowd.pop()?.close()
+  await isBack(cluster)
+  expect((await cluster.snapshot()).sessions.length).toBeGreaterThan(0)
+})
+
+test('a lost connection with pg_use_reserved_connections: both are regained while all else is taken', async ({
+  skip,
+}) => {
+  if (!canReserve()) skip('reserved_connections came with 16')
+  await server.admin.query('GRANT pg_use_reserved_connections TO marshal')
+  const cluster = openCluster({ url: server.marshalUrl })
+  await cluster.start()
+  expect(await cluster.lacks()).toEqual([])
+  await fill()
+  const { rows: before } = await server.admin.query(ours)
+  await takeOurSlots()
+
+  await server.until(`SELECT count(*) = 2 FROM (${ours}) AS us WHERE pid <> ALL ($1)`, [
+    before.map(({ pid }) => pid),
+  ])
+  await isBack(cluster)
+  await expect(server.open('checkout', app)).rejects.toMatchObject({ code: '53300' })
+  const snapshot = await cluster.snapshot()
+  expect(snapshot.ownConnections).toBe(2)
+  expect(snapshot.sessions.filter(({ applicationName }) => applicationName === 'checkout')).toHaveLength(
+    crowd.length,
+  )
+})

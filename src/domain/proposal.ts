@@ -101,7 +101,7 @@ export function fittingAction(
     }
   return {
     action: 'terminate',
-    why: 'Terminate closes the connection; no transaction is open, so no work is lost.',
+    why: 'Terminate closes the connection and releases its session-level advisory locks; no transaction is open, so no work is lost.',
     otherwise: 'Cancel has no effect on it: no statement is running.',
   }
 }
@@ -202,6 +202,7 @@ export const stillThere = (approved: Approved, now: Session | undefined): boolea
 /** Whether there may be something left to do that nobody is asked for any more: then a fresh look can be asked for. */
 export const mayBeOfferedAgain = ({ state, outcome }: Proposal): boolean =>
   state === 'expired' ||
+  state === 'denied' ||
   state === 'withdrawn' ||
   (state === 'done' &&
     outcome !== null &&

@@ -22,6 +22,7 @@ export function createWatcher(deps: {
   readonly log: Logger
 }): () => Promise<void> {
   const { cluster, report, pace, onlooker, log } = deps
+  let lastReason = ''
   return async () => {
     const gap = pace.begin()
     if (gap) await report.gap(gap)
@@ -29,6 +30,7 @@ export function createWatcher(deps: {
     try {
       const startedAt = performance.now()
       const picture = pictureOf(await cluster.snapshot())
+      lastReason = ''
       onlooker.saw(picture, (performance.now() - startedAt) / 1000)
       await report.seen(picture)
       await report.behind(pace.end())
@@ -36,7 +38,12 @@ export function createWatcher(deps: {
     } catch (error) {
       if (!(error instanceof ClusterFailure)) throw error
       onlooker.unseen()
-      log.warn({ cluster: cluster.name, code: error.code }, error.reason)
+      // The same again at every look tells nothing new.
+      log[error.reason === lastReason ? 'debug' : 'warn'](
+        { cluster: cluster.name, code: error.code },
+        error.reason,
+      )
+      lastReason = error.reason
       await report.blind(error.reason)
     } finally {
       onlooker.done(well)

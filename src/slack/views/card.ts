@@ -260,7 +260,7 @@ function buttons(
   const latest = proposals.at(-1)
   const over = incident?.resolvedAt != null
   const elements = [
-    ...(latest?.state === 'open' && !over ? decisions(latest, cluster) : []),
+    ...(latest?.state === 'open' && !over ? decisions(latest, incident?.finding ?? null, cluster) : []),
     ...(latest?.state === 'open' && !over && breakGlass
       ? [button(breakGlassAction, 'Break glass …', latest.id)]
       : []),
@@ -276,16 +276,23 @@ function buttons(
   return elements.length > 0 ? [{ type: 'actions', elements }] : []
 }
 
-function decisions(proposal: Proposal, cluster: string) {
-  const { action, session, victims } = proposal
+function decisions(proposal: Proposal, finding: Finding | null, cluster: string) {
+  const { action } = proposal
+  // As it was last seen, where the card tells of it; the proposal keeps it as it was when it was made.
+  const seen = finding && subjectOf(finding)
+  const session = seen?.pid === proposal.session.pid ? seen : proposal.session
+  const waiting = finding?.kind === 'blocking' ? finding.root.victims.length : proposal.victims.length
   const consequence =
     action === 'cancel'
       ? 'Its statement ends with an error, its transaction is rolled back, the connection stays.'
-      : 'Its connection is closed and its transaction is rolled back.'
+      : session.xactSeconds === null
+        ? 'Its connection is closed.'
+        : 'Its connection is closed and its transaction is rolled back.'
   const confirm = {
     title: plainText(`${verbs[action]} ${session.pid}?`, 100),
     text: plainText(
-      `${verbs[action]} ${nameOf(session)} on ${cluster}, ${stateOf(session)}. ${consequence} ${workOf(session)}${victims.length > 0 ? ` ${count(victims.length, 'session waits', 'sessions wait')} behind it.` : ''}`,
+      // What happens first: a long name at the end may be cut.
+      `${consequence} ${workOf(session)}${waiting > 0 ? ` ${count(waiting, 'session waits', 'sessions wait')} behind it.` : ''} On ${cluster}: ${nameOf(session)}, ${stateOf(session)}.`,
       300,
     ),
     confirm: plainText(verbs[action], 30),

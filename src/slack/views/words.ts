@@ -11,7 +11,10 @@ export function nameOf(session: Session): string {
     session.applicationName,
     session.usename && `user ${session.usename}`,
     session.datname && `database ${session.datname}`,
-  ].filter(Boolean)
+  ]
+    .filter((part) => part !== null && part !== '')
+    // A name may contain a line break: it must not begin a line of its own.
+    .map((part) => String(part).replaceAll(/\s+/g, ' '))
   return known.length > 0 ? `${session.pid} (${known.join(', ')})` : `${session.pid} (${session.backendType})`
 }
 
@@ -24,7 +27,8 @@ export function stateOf(session: Session): string {
 }
 
 /** What is waited for: `a row of public.orders`, `AccessExclusiveLock on public.orders`. */
-export function lockOf({ mode, target, relationName }: Wait): string {
+export function lockOf({ mode, target, relationName: name }: Wait): string {
+  const relationName = name?.replaceAll(/\s+/g, ' ') ?? null
   switch (target.locktype) {
     case 'transactionid':
     case 'tuple':

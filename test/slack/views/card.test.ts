@@ -127,7 +127,7 @@ describe('a card', () => {
     expect(
       told([actions.elements[0]?.confirm].map((confirm) => ({ type: 'section', ...(confirm as object) }))),
     ).toMatchInlineSnapshot(
-      `"Terminate 1 (web, user shop, database orders) on orders, idle in transaction for 6 min 40 s. Its connection is closed and its transaction is rolled back. Its transaction is open for 6 min 40 s; it has written (transaction id 759). 2 sessions wait behind it."`,
+      `"Its connection is closed and its transaction is rolled back. Its transaction is open for 6 min 40 s; it has written (transaction id 759). 2 sessions wait behind it. On orders: 1 (web, user shop, database orders), idle in transaction for 6 min 40 s."`,
     )
   })
 

@@ -147,7 +147,7 @@ export async function startApp(deps: {
     const entrance = createEntrance(settings, self, slackLogger, log)
     const listeners = listen(entrance.app, {
       slack,
-      store,
+      store: { ...store, tsOf: store.messages.tsOf },
       clusters,
       channels,
       answers,

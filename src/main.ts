@@ -76,14 +76,15 @@ async function audit(
     return misused('Write "audit verify" or "audit export".')
   const config = loadConfig({ env: process.env })
   if (what === 'verify') {
-    if (head !== undefined && !/^[0-9a-f]{64}$/.test(head))
+    if (head !== undefined && !/^[0-9a-f]{64}$/i.test(head))
       return misused('--head takes the 64 hexadecimal digits that stand under an action line in the channel.')
-    return auditVerify(config, head ?? null, process.stdout, process.stderr)
+    return auditVerify(config, head?.toLowerCase() ?? null, process.stdout, process.stderr)
   }
   const start = from === undefined ? 0 : parseMoment(from)
   const end = to === undefined ? Number.MAX_SAFE_INTEGER : parseMoment(to)
   if (start === null || end === null)
     return misused('--from and --to take a day or a moment, like 2026-03-01 or 2026-03-01T03:00:00Z.')
+  if (start > end) return misused('--from is later than --to.')
   return auditExport(config, start, end, process.stdout, process.stderr)
 }
 
@@ -100,6 +101,8 @@ async function serve(): Promise<ExitCode> {
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(name))
   const stopped = once(stop.signal, 'abort')
+  // Bolt drops some promises: what goes wrong in one must not end the watching.
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was dropped'))
   try {
     const app = await startApp({ config, slack, log, signal: stop.signal })
     await stopped

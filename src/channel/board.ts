@@ -1,5 +1,6 @@
 import { hasOwnCard, severityOf } from '../domain/incident.ts'
 import type { JournalEvent } from '../domain/journal.ts'
+import { maskQuery } from '../domain/mask.ts'
 import type { Approvals } from '../domain/policy.ts'
 import type { Proposal } from '../domain/proposal.ts'
 import { silenceOf } from '../domain/silence.ts'
@@ -88,7 +89,7 @@ export function createBoard(deps: {
   }
 
   async function record(records: Records, cardId: string | null, event: JournalEvent) {
-    const row = await records.journal.append(now(), cardId, event)
+    const row = await records.journal.append(now(), cardId, masked(event))
     const proposal =
       'proposalId' in event && event.proposalId ? await records.proposals.get(event.proposalId) : null
     const line = channelLine(row, proposal)
@@ -144,6 +145,12 @@ export function createBoard(deps: {
 
 /** A request by hand waits for somebody, as a critical incident does; the thread tells what is known already. */
 const priorities = { critical: 4, warning: 3, line: 2, notice: 1, note: 0 } as const
+
+/** Whatever `queryText` shows in Slack, the journal keeps no constants. */
+const masked = (event: JournalEvent): JournalEvent =>
+  'statement' in event && event.statement !== null
+    ? { ...event, statement: maskQuery(event.statement) }
+    : event
 
 const clusterOf = (event: JournalEvent, proposal: Proposal | null): string | undefined =>
   'cluster' in event ? event.cluster : proposal?.key.cluster

@@ -41,14 +41,17 @@ export function decide(proposal: Proposal, press: Press, policy: Approvals, now:
   if (now >= proposal.expiresAt) return { kind: 'expire' }
   if (press.decision === 'deny') return { kind: 'deny' }
   if (press.decision === 'breakGlass')
-    return press.reason === ''
+    return !/[\p{L}\p{N}]/u.test(press.reason)
       ? refuse('noReason', 'breaking the glass takes a reason')
       : { kind: 'execute', approvals: withApproval(proposal, press.userId, now) }
   if (press.userId === proposal.requestedBy && !policy.requesterMayApprove)
     return refuse('requester', 'you asked for it, so somebody else has to approve it')
   if (proposal.approvals.some(({ userId }) => userId === press.userId))
     return refuse('alreadyApproved', 'you approved it already; somebody else has to as well')
-  const approvals = withApproval(proposal, press.userId, now)
+  const counting = proposal.approvals.filter(
+    ({ userId }) => policy.requesterMayApprove || userId !== proposal.requestedBy,
+  )
+  const approvals = withApproval({ ...proposal, approvals: counting }, press.userId, now)
   const needed = policy.people[proposal.action]
   return approvals.length < needed ? { kind: 'wait', approvals, needed } : { kind: 'execute', approvals }
 }

@@ -18,6 +18,8 @@ export type Proposal = {
   /** Who waited behind it then. */
   readonly victims: readonly Victim[]
   readonly reason: string
+  /** The cancel without effect in whose place this terminate was proposed; null for all others. */
+  readonly insteadOf: string | null
   /** The user who asked for it by hand; null when the watcher proposed it. */
   readonly requestedBy: string | null
   readonly state: ProposalState
@@ -44,10 +46,15 @@ export type Approval = { readonly userId: string; readonly at: number }
 
 /** A new proposal, open for `expireAfterMs`. */
 export const openProposal = (
-  made: Pick<Proposal, 'id' | 'cardId' | 'action' | 'key' | 'session' | 'victims' | 'reason' | 'requestedBy'>,
+  made: Pick<
+    Proposal,
+    'id' | 'cardId' | 'action' | 'key' | 'session' | 'victims' | 'reason' | 'requestedBy'
+  > &
+    Partial<Pick<Proposal, 'insteadOf'>>,
   now: number,
   expireAfterMs: number,
 ): Proposal => ({
+  insteadOf: null,
   ...made,
   state: 'open',
   revision: 1,
@@ -210,7 +217,9 @@ export const mayBeOfferedAgain = ({ state, outcome }: Proposal): boolean =>
 
 /** Whether what was proposed last still is what fits, decided or not: then nothing new is to be proposed. */
 export const stands = (latest: Proposal, action: Action, now: Session): boolean =>
-  latest.action === action && differences(latest, now).length === 0
+  latest.key.pid === now.pid &&
+  (latest.action === action || latest.insteadOf !== null) &&
+  differences(latest, now).length === 0
 
 /** A session that was busy a moment ago and will be again is none to terminate for being idle in its transaction. */
 const settledAfterSeconds = 2

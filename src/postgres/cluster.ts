@@ -62,6 +62,8 @@ export type Cluster = {
    * code (DEADLINE, CONNECTION_LOST, 57P01, …) it is not known whether the signal was sent.
    */
   signal(action: Action, guard: Guard): Promise<SignalResult>
+  /** Whether this is one of our own connections, which no snapshot shows. */
+  isOwn(pid: number): boolean
   /** What the bot's role lacks here. Throws ClusterFailure. */
   lacks(): Promise<Lack[]>
   close(): Promise<void>
@@ -211,6 +213,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       })
       return flight
     },
+    isOwn: (pid) => pid === activity.pid() || pid === locks.pid(),
     look: async (pids) => {
       const rows = await readActivity(pids)
       return rows.map((row) => sessionFrom(row, names))

@@ -66,7 +66,9 @@ export function createApprove(deps: {
     const notAdmitted = await admit(caller, allowed, true)
     if (notAdmitted) return refused(notAdmitted)
 
-    const current = await withoutStrangers(proposal, caller, access.approvers)
+    const current =
+      press.decision === 'approve' ? await recount(proposal, caller, access.approvers) : proposal
+    if ('code' in current) return refused(current)
     const settled = await settle(press, current, watched)
     if (settled.kind === 'refused') return refused(settled.refusal, settled.proposal)
     if (settled.kind === 'counted') return 'Your approval was counted already; the card says what came of it.'
@@ -76,12 +78,22 @@ export function createApprove(deps: {
     return null
   }
 
-  /** An approval counts for as long as who gave it may approve: those who may not any more are taken off. */
-  async function withoutStrangers(seen: Proposal, caller: Caller, approvers: People): Promise<Proposal> {
+  /**
+   * An approval counts for as long as who gave it may approve: those who may not any more are taken off. While that cannot
+   * be looked up, nothing is decided.
+   */
+  async function recount(seen: Proposal, caller: Caller, approvers: People): Promise<Proposal | Refusal> {
     if (seen.state !== 'open') return seen
     const gone: string[] = []
-    for (const { userId } of seen.approvals)
-      if (await admit({ userId, teamId: caller.teamId }, approvers, true)) gone.push(userId)
+    for (const { userId } of seen.approvals) {
+      const refusal = await admit({ userId, teamId: caller.teamId }, approvers, true)
+      if (refusal?.code === 'lookUpFailed')
+        return {
+          code: 'lookUpFailed',
+          reason: `whether the earlier approval still counts is not known: ${refusal.reason}`,
+        }
+      if (refusal) gone.push(userId)
+    }
     if (gone.length === 0) return seen
     const changed = await board.change(seen.cardId, ({ proposals }) =>
       proposals.change(seen, { approvals: seen.approvals.filter(({ userId }) => !gone.includes(userId)) }),

@@ -31,9 +31,18 @@ export function createExecute(deps: {
   return async (claimed) => {
     const watched = clusters.get(claimed.key.cluster)
     const carried = watched
-      ? await carryOut(claimed, watched)
+      ? await carryOut(claimed, watched).catch(afterFault)
       : nothingSent({ kind: 'unreachable', why: 'this cluster is not configured any more.' })
     return finishSurely(claimed, carried)
+  }
+
+  /** A fault of ours in the middle: whether the signal went out is not known here any more. */
+  function afterFault(error: unknown): Carried {
+    log.error({ err: error }, 'an action ended in a fault')
+    return nothingSent({
+      kind: 'unknown',
+      now: 'A fault on my side, see my log; look at the session yourself.',
+    })
   }
 
   /** What was done must be written down: while the store refuses, again and again, for as long as anybody would wait. */

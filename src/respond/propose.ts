@@ -104,13 +104,16 @@ export function createPropose(deps: Deps): Propose {
         return refused({ code: 'changed', reason: `${before.key.pid} is another session now` })
       const fit = fittingAction(seen.session, seen.server, watched.config.protected)
       if (fit.action === null) return refused({ code: 'untouchable', reason: fit.why })
-      await offer(
+      const offered = await offer(
         board,
         caller.userId,
-        { ...before, ...seen, action: fit.action },
+        before,
+        { action: fit.action, session: seen.session, victims: seen.victims, insteadOf: null },
         now(),
         watched.config.approvals.expireAfterMs,
       )
+      if (!offered)
+        return refused({ code: 'alreadyDecided', reason: 'somebody was faster; look at the card' })
       return null
     },
   }
@@ -123,23 +126,35 @@ export async function proposeInstead(
   { config }: Watched,
 ): Promise<void> {
   if (done.action === 'cancel' && done.outcome?.kind === 'still')
-    await offer(board, bot, { ...done, action: 'terminate' }, now(), config.approvals.expireAfterMs)
+    await offer(
+      board,
+      bot,
+      done,
+      { action: 'terminate', session: done.session, victims: done.victims, insteadOf: done.id },
+      now(),
+      config.approvals.expireAfterMs,
+    )
 }
 
-/** Puts a fresh proposal on the card of an earlier one; who asked for that one stays the requester. */
-async function offer(
+/**
+ * Puts a fresh proposal on the card of an earlier one, in whose name it is; not when somebody was faster.
+ * @returns whether it was put there
+ */
+const offer = (
   board: Board,
   actor: string,
-  made: Pick<Proposal, 'cardId' | 'action' | 'key' | 'session' | 'victims' | 'reason' | 'requestedBy'>,
+  before: Proposal,
+  made: Pick<Proposal, 'action' | 'session' | 'victims' | 'insteadOf'>,
   now: number,
   expireAfterMs: number,
-): Promise<void> {
-  const { cardId, action, key, session, victims, reason, requestedBy } = made
-  const id = randomUUID()
-  await board.change(cardId, async ({ proposals }, record) => {
-    await proposals.add(
-      openProposal({ id, cardId, action, key, session, victims, reason, requestedBy }, now, expireAfterMs),
-    )
+): Promise<boolean> =>
+  board.change(before.cardId, async ({ proposals }, record) => {
+    const latest = (await proposals.ofCard(before.cardId)).at(-1)
+    if (latest?.id !== before.id) return false
+    const { cardId, key, reason, requestedBy } = before
+    const id = randomUUID()
+    await proposals.add(openProposal({ id, cardId, key, reason, requestedBy, ...made }, now, expireAfterMs))
+    const { action, session } = made
     await record({ kind: 'offered', actor, proposalId: id, action, session: key, statement: session.query })
+    return true
   })
-}

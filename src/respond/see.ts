@@ -17,6 +17,7 @@ export async function see(cluster: Cluster, pid: number): Promise<Sight | Refusa
   try {
     const snapshot = await cluster.snapshot()
     const found = snapshot.sessions.find((session) => session.pid === pid)
+    if (!found && cluster.isOwn(pid)) return { code: 'untouchable', reason: `${pid} is my own connection` }
     if (!found) return noSession(pid)
     const [session] = await cluster.withText([found])
     if (!session) return noSession(pid)

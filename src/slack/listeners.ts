@@ -23,7 +23,7 @@ import { escapeText, type View } from './views/text.ts'
 
 export type Listening = {
   readonly slack: Slack
-  readonly store: Pick<Store, 'incidents' | 'proposals'>
+  readonly store: Pick<Store, 'incidents' | 'proposals'> & Pick<Store['messages'], 'tsOf'>
   readonly clusters: ReadonlyMap<string, Watched>
   /** The channels that the bot is configured for: answers there are visible to all, elsewhere private. */
   readonly channels: ReadonlySet<string>
@@ -101,8 +101,11 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
     await take('button', ack, reply, async () => {
       const press = pressed(Reflect.get(action, 'action_id'), Reflect.get(action, 'value'))
       switch (press.kind) {
-        case 'approve':
-          return approve({ caller, ...press, decision: 'approve', reason: '' })
+        case 'approve': {
+          const told = await approve({ caller, ...press, decision: 'approve', reason: '' })
+          await clearCopy(press.proposalId, channel, Reflect.get(body.container, 'message_ts'))
+          return told
+        }
         case 'deny':
           return askWhy('deny', caller, press.proposalId, body.trigger_id, press.action)
         case 'breakGlass':
@@ -132,7 +135,8 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
       const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
       const proposalId = String(view.private_metadata ?? '')
       const proposal = await deps.store.proposals.get(proposalId)
-      const channel = deps.clusters.get(proposal?.key.cluster ?? '')?.config.channel ?? ''
+      const [anyChannel = ''] = channels
+      const channel = deps.clusters.get(proposal?.key.cluster ?? '')?.config.channel ?? anyChannel
       await take('modal', ack, whispering(channel, caller), () =>
         approve({
           caller,
@@ -158,7 +162,7 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
   /** `/pg cancel` and `/pg terminate`: the answer is the card itself. */
   async function ask(caller: Caller, channelId: string, command: ActionCommand) {
     const picked = pickCluster(deps.clusters, command.cluster, channelId)
-    if ('problem' in picked) return picked.problem
+    if ('problem' in picked) return toMember(caller, command.kind, picked.problem)
     const { kind: action, pid, reason } = command
     const made = await deps.propose.byHand({
       caller,
@@ -230,9 +234,29 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
     return null
   }
 
+  /**
+   * A post whose reply was lost stands twice, and we know of one alone. Who presses a button of the other shows us where
+   * it is: it is emptied, so that its buttons mislead nobody again.
+   */
+  async function clearCopy(proposalId: string, channel: string, pressedTs: unknown) {
+    const proposal = await deps.store.proposals.get(proposalId)
+    const ts = proposal && (await deps.store.tsOf(proposal.cardId))
+    if (!ts || typeof pressedTs !== 'string' || pressedTs === ts) return
+    const text = 'This card came twice. The other one goes on.'
+    await slack
+      .update(channel, pressedTs, { text, blocks: [] })
+      .catch((error: unknown) => log.info({ err: error }, 'a second copy of a card could not be emptied'))
+  }
+
+  /** What names our clusters is for members of the workspace alone. */
+  async function toMember(caller: Caller, command: string, sentence: string): Promise<Refusal | string> {
+    const refusal = await admit(caller, 'everyone', false)
+    return refusal ? refuse(caller, `/pg ${command}`, refusal) : sentence
+  }
+
   async function hush(caller: Caller, channelId: string, command: SilenceCommand, reply: Reply) {
     const picked = pickCluster(deps.clusters, command.cluster, channelId)
-    if ('problem' in picked) return picked.problem
+    if ('problem' in picked) return toMember(caller, command.kind, picked.problem)
     const told = await deps.silencing.run(caller, picked, command)
     if ('refusal' in told) return told.refusal
     if ('privately' in told) return told.privately

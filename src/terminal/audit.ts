@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Config } from '../config.ts'
-import { createVerifier } from '../domain/journal.ts'
+import { createVerifier, type Fault } from '../domain/journal.ts'
 import { openStore, type Store } from '../store/store.ts'
 
 type Out = { write(text: string): unknown }
@@ -14,19 +14,29 @@ export const auditVerify = (config: Config, head: string | null, out: Out, err: 
   withStore(config, err, async ({ journal }): Promise<0 | 1> => {
     const verifier = createVerifier()
     let headSeen = head === null
-    for await (const row of journal.all()) {
-      const fault = verifier.check(row)
-      if (fault) {
-        out.write(`The journal is not as it was written: row ${fault.seq} ${fault.what}.\n`)
-        return 1
+    const wrong = (fault: Fault) => {
+      out.write(`The journal is not as it was written: row ${fault.seq} ${fault.what}.\n`)
+      return 1 as const
+    }
+    try {
+      for await (const row of journal.all()) {
+        const fault = verifier.check(row)
+        if (fault) return wrong(fault)
+        headSeen ||= row.hash === head
       }
-      headSeen ||= row.hash === head
+    } catch (error) {
+      // A number that the bot never wrote, too large to be read.
+      if (!(error instanceof RangeError)) throw error
+      return wrong({
+        seq: (verifier.head()?.seq ?? 0) + 1,
+        what: 'or one soon after it was changed: it cannot be read',
+      })
     }
     const last = verifier.head()
     const end = last ? `${last.seq} rows, head ${last.hash}` : 'no rows'
     if (!headSeen) {
       out.write(
-        `The journal is not as it was written: the row with the posted hash is missing, so rows were removed after row ${last?.seq ?? 0} (${end}).\n`,
+        `The journal is not as it was written: the row with the posted hash is missing, so rows at its end were removed or rewritten, after row ${last?.seq ?? 0} at the latest (${end}).\n`,
       )
       return 1
     }
@@ -67,6 +77,10 @@ async function withStore<T>(config: Config, err: Out, run: (store: Store) => Pro
 
 /** Reads a day or a moment (`2026-03-01`, `2026-03-01T03:00:00Z`; days are UTC); null when it is none. */
 export function parseMoment(text: string): number | null {
-  const time = /^\d{4}-\d{2}-\d{2}(T[\d:.]+(Z|[+-]\d{2}:\d{2}))?$/.test(text) ? Date.parse(text) : Number.NaN
+  const shape = /^(\d{4}-\d{2}-\d{2})(T[\d:.]+(?:Z|[+-]\d{2}:\d{2}))?$/.exec(text)
+  const day = shape?.[1] ?? ''
+  // `Date.parse` takes the 30th of February for the 2nd of March.
+  const isDay = !Number.isNaN(Date.parse(day)) && new Date(Date.parse(day)).toISOString().startsWith(day)
+  const time = shape && isDay ? Date.parse(text) : Number.NaN
   return Number.isNaN(time) ? null : time
 }

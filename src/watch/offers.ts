@@ -72,6 +72,9 @@ export function createOffers(deps: {
           await record({ kind: 'withdrawn', actor: bot, proposalId: latest.id, reason: decision })
         }
         if (!told || !action) return
+        // Somebody may have asked for a fresh look meanwhile.
+        if (latest?.state !== 'open' && (await proposals.ofCard(incident.id)).at(-1)?.id !== latest?.id)
+          return
         const offered: Proposal = openProposal(
           {
             id: randomUUID(),

@@ -107,10 +107,18 @@ export function createReport(deps: {
   async function withCause({ proposals }: Records, { kind, incident }: Transition): Promise<Incident> {
     if (kind !== 'resolved' || !hasOwnCard(incident)) return incident
     const subject = subjectOf(incident.finding)
-    const ours = (await proposals.ofCard(incident.cardId)).findLast(
-      ({ outcome, key }) => outcome?.kind === 'effective' && key.backendStart === subject?.backendStart,
+    const ours = (await proposals.ofCard(incident.cardId)).filter(
+      ({ state, outcome, key }) =>
+        key.backendStart === subject?.backendStart &&
+        (state === 'claimed' || ['effective', 'still', 'unknown'].includes(outcome?.kind ?? '')),
     )
-    const cause = ours ? `It was ended by the approved ${ours.action}.` : 'It was not ended from here.'
+    const sure = ours.findLast(({ outcome }) => outcome?.kind === 'effective')
+    const last = ours.at(-1)
+    const cause = sure
+      ? `It was ended by the approved ${sure.action}.`
+      : last
+        ? `An approved ${last.action} was under way.`
+        : 'It was not ended from here.'
     return { ...incident, resolution: `${incident.resolution} ${cause}` }
   }
 

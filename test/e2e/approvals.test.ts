@@ -221,6 +221,98 @@ describe('a cancel that has no effect', () => {
   })
 })
 
+describe("a watcher's cancel that has no effect", () => {
+  it('leaves terminate on the card until somebody decides', async () => {
+    room = await openRoom(server.marshalUrl, { over: { watch: { every: '200ms', queryLongerThan: '1s' } } })
+    const stubborn = await server.open('batch', shop)
+    const ended = stubborn.start(
+      'DO $$ BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(60); END $$',
+    )
+    await room.start()
+    const card = await room.card('approve_cancel')
+    await room.press('U0DANA', card, 'approve_cancel')
+    await room.until(card.ts, /still there after 5 s, active/)
+    await room.card('approve_terminate')
+    // The watcher looks on, and leaves it.
+    const rounds = room.workspace.requests('chat.update').length
+    await server.until('SELECT pg_sleep(1) IS NOT NULL')
+    expect(journal().filter(({ kind }) => kind === 'withdrawn')).toEqual([])
+    expect(room.workspace.requests('chat.update').length - rounds).toBeLessThan(5)
+    await room.press('U0DEVI', card, 'approve_terminate')
+    await room.until(card.ts, /is gone after/)
+    expect(await ended).toMatchObject({ code: '57P01' })
+    const over = await room.until(card.ts, /^Resolved/)
+    expect(over.text).toContain('It was ended by the approved terminate.')
+  })
+})
+
+describe('an approval that cannot be counted just now', () => {
+  it('waits: nobody loses an approval to a failure of Slack', async () => {
+    room = await openRoom(server.marshalUrl, { over: { approvals: { people: { terminate: 2 } } } })
+    const root = await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    await room.press('U0DEVI', card, 'approve_terminate')
+    await room.until(card.ts, /1 of 2 approvals/)
+    room.workspace.fault({ method: 'usergroups.users.list', kind: 'rateLimited', retryAfter: 1, times: 1 })
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.whisper('U0DANA', /whether the earlier approval still counts is not known/)
+    expect(await alive(root)).toBe(true)
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /is gone/)
+    await root.ended
+  })
+})
+
+describe('"Offer again"', () => {
+  it('makes one proposal, however many press', async () => {
+    room = await openRoom(server.marshalUrl, {
+      over: { approvals: { expireAfter: '2s' }, watch: { every: '1h' } },
+    })
+    const root = await jam()
+    await room.start()
+    await room.type('U0RESP', `terminate ${root.pid} forgotten`)
+    const card = await room.card('pg_offer_again', 'asked for')
+    await Promise.all(Array.from({ length: 8 }, () => room.press('U0DANA', card, 'pg_offer_again')))
+    await room.card('approve_terminate', 'asked for')
+    await room.whisper('U0DANA', /somebody was faster|has moved on/)
+    expect(journal().filter(({ kind }) => kind === 'offered')).toHaveLength(1)
+  })
+})
+
+describe('a stranger who asks which clusters there are', () => {
+  it('is told nothing', async () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
+    const url = '${DATABASE_URL}'
+    room = await openRoom(server.marshalUrl, {
+      over: {
+        clusters: [
+          { name: 'orders', url },
+          { name: 'payroll', url },
+        ],
+      },
+    })
+    await room.start()
+    await room.type('U0GUEST', 'terminate 4312 x', 'C0RANDOM')
+    expect(await room.whisper('U0GUEST', /guests/)).not.toContain('payroll')
+    expect(journal().filter(({ kind }) => kind === 'refused')).toHaveLength(1)
+  })
+})
+
+describe('queryText: full', () => {
+  it('shows statements in Slack and keeps their constants out of the journal', async () => {
+    room = await openRoom(server.marshalUrl, { over: { queryText: 'full' } })
+    const root = await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    expect(wordsOf(card)).toContain("'paying'")
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /is gone/)
+    await root.ended
+    expect(JSON.stringify(journal())).not.toContain('paying')
+  })
+})
+
 describe('break-glass', () => {
   it('lets one named person act alone, with a reason, loudly', async () => {
     room = await openRoom(server.marshalUrl, {
@@ -231,6 +323,10 @@ describe('break-glass', () => {
     const card = await room.card('pg_break_glass')
     await room.press('U0DANA', card, 'pg_break_glass')
     await room.whisper('U0DANA', /not among those/)
+    await room.press('U0RESP', card, 'pg_break_glass')
+    await room.workspace.waitFor(() => room.workspace.modal('U0RESP'))
+    await room.workspace.submitView({ userId: 'U0RESP', values: { reason: '\u200b.' } as never })
+    await room.whisper('U0RESP', /takes a reason/)
     await room.press('U0RESP', card, 'pg_break_glass')
     await room.workspace.waitFor(() => room.workspace.modal('U0RESP'))
     await room.workspace.submitView({

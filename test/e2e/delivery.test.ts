@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { everyScope } from '../../src/demo/workspace/index.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
-import { channel, openRoom, type Room } from '../support/room.ts'
+import { channel, hasButton, openRoom, type Room } from '../support/room.ts'
 
 let server: TestServer
 let room: Room
@@ -48,6 +48,23 @@ describe('a card', () => {
     await root.ended
     await room.until(card.ts, /^Resolved/)
     expect(cards()).toHaveLength(1)
+  })
+
+  it('that came twice, because we may not look for it, loses the buttons of its copy when one is pressed', async () => {
+    room = await openRoom(server.marshalUrl)
+    await room.start()
+    const root = await server.open('checkout', shop)
+    await root.query('BEGIN')
+    room.workspace.fault({ method: 'chat.postMessage', kind: 'replyLost', times: 1 })
+    await room.type('U0RESP', `terminate ${root.pid} forgotten`)
+    const asked = () => room.workspace.messages(channel).filter(({ text }) => /asked for/.test(text))
+    await room.workspace.waitFor(() => asked().length === 2, { timeoutMs: 30_000, what: 'two cards' })
+    const [copy] = asked()
+    if (!copy) throw new Error('no card')
+    await room.press('U0DANA', copy, 'approve_terminate')
+    await root.ended
+    const emptied = await room.until(copy.ts, /This card came twice/)
+    expect(hasButton(emptied, 'approve_terminate')).toBe(false)
   })
 
   it('is posted anew when somebody deletes it', async () => {

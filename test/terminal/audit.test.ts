@@ -111,8 +111,13 @@ describe('audit verify', () => {
     expect((await verify()).code).toBe(0)
     expect(await verify(heads[7])).toMatchObject({
       code: 1,
-      said: expect.stringContaining('removed after row 5'),
+      said: expect.stringContaining('removed or rewritten, after row 5'),
     })
+  })
+
+  it('takes a number that cannot be read for a change', async () => {
+    tamper('UPDATE journal SET at = 9223372036854775807 WHERE seq = 3')
+    expect(await verify()).toMatchObject({ code: 1, said: expect.stringContaining('cannot be read') })
   })
 
   it('says when there is no journal', async () => {

@@ -18,9 +18,7 @@ export function outcomeSentence({
       return `${what} after ${formatDuration(outcome.afterMs / 1000)}${waiters}.`
     }
     case 'still': {
-      const where = outcome.waitEvent
-        ? `waiting in ${outcome.waitEvent}`
-        : (outcome.state ?? 'in an unseen state')
+      const where = `${outcome.state ?? 'in an unseen state'}${outcome.waitEvent ? `, waiting in ${outcome.waitEvent}` : ''}`
       return `The signal was sent; ${pid} is still there after ${formatDuration(outcome.afterMs / 1000)}, ${where}. ${afterStill(action, outcome.waitEvent)}`
     }
     case 'changed':

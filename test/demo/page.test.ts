@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs'
 import type { App } from '@slack/bolt'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createWorkspace, everyScope, type Workspace } from '../../src/demo/workspace/index.ts'
 import { startBolt } from './bolt.ts'
+import { hasBrowser, listenForProblems, openBrowser, withoutBrowser } from './browser.ts'
 
 const pageModule = (name: string) => import(new URL(`../../src/demo/page/${name}`, import.meta.url).href)
 
@@ -22,7 +22,7 @@ test.each([
   expect(choices.map((choice) => choice.text)).toEqual(texts)
 })
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
+if (!hasBrowser) console.log(withoutBrowser)
 const channel = 'C0INCIDENTS'
 const card = [
   {
@@ -92,7 +92,7 @@ const listeners = (app: App) => {
   })
 }
 
-describe.skipIf(!existsSync(executablePath))('the page, in a browser', () => {
+describe.skipIf(!hasBrowser)('the page, in a browser', () => {
   let browser: Browser
   let workspace: Workspace
   let app: App
@@ -101,18 +101,7 @@ describe.skipIf(!existsSync(executablePath))('the page, in a browser', () => {
   const closers: (() => Promise<unknown>)[] = []
 
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    })
+    browser = await openBrowser()
   })
   afterAll(() => browser?.close())
   afterEach(async () => {
@@ -128,10 +117,7 @@ describe.skipIf(!existsSync(executablePath))('the page, in a browser', () => {
     app = running.app
     page = await browser.newPage({ locale: 'en-GB' })
     closers.push(() => page.close())
-    page.on('console', (entry) => {
-      if (entry.type() === 'error') problems.push(entry.text())
-    })
-    page.on('pageerror', (error) => problems.push(String(error)))
+    listenForProblems(page, problems)
     await page.goto(workspace.url)
     await page.getByRole('button', { name: 'incidents' }).click()
   }
@@ -196,6 +182,39 @@ describe.skipIf(!existsSync(executablePath))('the page, in a browser', () => {
     await page.keyboard.press('Enter')
     await page.getByText('because forgotten psql').waitFor()
     expect(await dialog.count()).toBe(0)
+  })
+
+  test('a long text is folded until somebody wants to see more', async () => {
+    await open()
+    const lines = Array.from({ length: 30 }, (_, n) => `line ${n}`).join('\n')
+    const section = (expand: boolean) => ({ type: 'section', expand, text: { type: 'mrkdwn', text: lines } })
+    await app.client.chat.postMessage({ channel, text: 'open', blocks: [section(true)] })
+    await app.client.chat.postMessage({ channel, text: 'folded', blocks: [section(false)] })
+    const more = page.getByRole('button', { name: 'See more' })
+    await more.press('Enter')
+    expect(await more.count()).toBe(0)
+    expect(await page.locator('.folded').count()).toBe(0)
+    await app.client.chat.postMessage({ channel, text: lines })
+    await more.waitFor()
+  })
+
+  test('a press that is confirmed after the card was edited still arrives, with what was shown', async () => {
+    await open()
+    const heard: unknown[] = []
+    app.action('approve_terminate', async ({ ack, action }) => {
+      await ack()
+      heard.push('value' in action && action.value)
+    })
+    for (const blocks of [card, []]) {
+      const { ts = '' } = await app.client.chat.postMessage({ channel, text: 'card', blocks: card })
+      await page.locator(`[data-ts="${ts}"]`).getByRole('button', { name: 'Approve' }).click()
+      await page.getByRole('dialog').waitFor()
+      await app.client.chat.update({ channel, ts, text: 'edited meanwhile', blocks })
+      await page.locator(`[data-ts="${ts}"]`).getByText('(edited)').waitFor()
+      await page.getByRole('button', { name: 'Terminate', exact: true }).click()
+      await workspace.waitFor(() => workspace.thread(channel, ts).length === 2)
+    }
+    expect(heard).toEqual(['p1', 'p1'])
   })
 
   test('a permalink leads to its message', async () => {

@@ -11,13 +11,17 @@ export async function control(name, ...args) {
   return answer.result
 }
 
-/** @param {{onState: (state: object) => void, onChange: (change: object) => void, onConnection: (up: boolean) => void}} listeners */
-export function listen({ onState, onChange, onConnection }) {
+/**
+ * @param {{onState: (state: object) => void, onChange: (change: object) => void, onRoom: (room: object) => void,
+ *   onConnection: (up: boolean) => void}} listeners
+ */
+export function listen({ onState, onChange, onRoom, onConnection }) {
   const source = new EventSource('/control/events')
   source.addEventListener('state', (event) => {
     onState(JSON.parse(event.data))
     onConnection(true)
   })
   source.addEventListener('change', (event) => onChange(JSON.parse(event.data)))
+  source.addEventListener('room', (event) => onRoom(JSON.parse(event.data)))
   source.addEventListener('error', () => onConnection(false))
 }

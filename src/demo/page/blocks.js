@@ -1,6 +1,7 @@
 /** Block Kit, drawn: https://docs.slack.dev/reference/block-kit/blocks */
 import { controlNode, inputNode } from './controls.js'
 import { h } from './dom.js'
+import { longText } from './long.js'
 import { richText } from './rich-text.js'
 import { plainOf, textNode } from './text.js'
 
@@ -78,7 +79,15 @@ const drawn = {
       h(
         'div',
         { class: 'section-body' },
-        block.text ? h('div', { class: 'section-text' }, textNode(block.text, surface.store)) : null,
+        block.text
+          ? h(
+              'div',
+              { class: 'section-text' },
+              block.expand
+                ? textNode(block.text, surface.store)
+                : longText(block.text.text, textNode(block.text, surface.store), block.block_id),
+            )
+          : null,
         block.fields
           ? h(
               'div',

@@ -43,7 +43,8 @@ function button(element, block, surface) {
       'aria-label': element.accessibility_label,
       onclick: () => {
         if (element.url) window.open(element.url, '_blank', 'noreferrer,noopener')
-        act(node, element, block, surface)
+        // Its value as it was shown: the message may be another one by the time it is confirmed.
+        act(node, element, block, surface, element.value)
       },
     },
     plainOf(element.text),

@@ -2,6 +2,7 @@
 import { listen } from './api.js'
 import { createConversation } from './conversation.js'
 import { createModals } from './modals.js'
+import { createPanel } from './room/panel.js'
 import { createSidebar } from './sidebar.js'
 import { createStore } from './store.js'
 import { createThread } from './thread.js'
@@ -28,6 +29,8 @@ const regions = [
   createModals(store, say),
 ]
 
+const panel = createPanel(at('truth'), at('top'), store, say)
+
 /** `/archives/C…/p…` from `chat.getPermalink` leads to that message. */
 function followPermalink() {
   const found = /^\/archives\/(\w+)\/p(\d+)(\d{6})$/.exec(location.pathname)
@@ -51,6 +54,7 @@ listen({
     followPermalink()
   },
   onChange: store.apply,
+  onRoom: panel.draw,
   onConnection: store.setConnected,
 })
 document.addEventListener('visibilitychange', () => {

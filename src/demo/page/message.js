@@ -3,6 +3,7 @@ import { control } from './api.js'
 import { blocksNode } from './blocks.js'
 import { h } from './dom.js'
 import { icon } from './icons.js'
+import { longText } from './long.js'
 import { mrkdwn } from './mrkdwn.js'
 
 const timeOf = (ts) => new Date(Number(ts) * 1000)
@@ -44,6 +45,22 @@ function threadSummary(message, channel, store) {
     h('span', { class: 'faint' }, `Last reply at ${last}`),
   )
 }
+
+/** A text file, as Slack shows a snippet. */
+const fileNode = (file) =>
+  h(
+    'figure',
+    { class: 'file' },
+    h(
+      'figcaption',
+      null,
+      icon('file'),
+      ' ',
+      h('strong', null, file.title),
+      h('span', { class: 'faint' }, ` ${file.size} bytes`),
+    ),
+    h('pre', { tabindex: 0 }, h('code', null, file.preview)),
+  )
 
 /**
  * @param {{message: object, whisper: boolean}} entry
@@ -95,7 +112,25 @@ export function messageNode({ message, whisper }, { store, channel, compact, inT
     h(
       'div',
       { class: 'content' },
-      whisper ? h('p', { class: 'only-you faint' }, icon('eye'), ' Only visible to you') : null,
+      whisper
+        ? h(
+            'p',
+            { class: 'only-you faint' },
+            icon('eye'),
+            ' Only visible to you',
+            h('span', { 'aria-hidden': 'true' }, ' · '),
+            h(
+              'button',
+              {
+                type: 'button',
+                class: 'plain-link',
+                'data-focus': 'dismiss',
+                onclick: () => control('dismiss', store.look.me, channel, message.ts).catch(say),
+              },
+              'Dismiss',
+            ),
+          )
+        : null,
       compact
         ? null
         : h(
@@ -113,7 +148,15 @@ export function messageNode({ message, whisper }, { store, channel, compact, inT
         : null,
       message.blocks
         ? h('div', { class: 'body' }, blocksNode(message.blocks, surface), edited)
-        : h('div', { class: 'body' }, mrkdwn(message.text, store), edited),
+        : h(
+            'div',
+            { class: 'body' },
+            message.text
+              ? longText(message.text, mrkdwn(message.text, store), `${channel} ${message.ts}`)
+              : null,
+            edited,
+          ),
+      (message.files ?? []).map(fileNode),
       inThread ? null : threadSummary(message, channel, store),
     ),
     inThread || whisper

@@ -12,11 +12,7 @@ export function createSidebar(root, store) {
   const picker = h('select', { id: 'act-as', onchange: () => switchTo(picker.value) })
   const face = h('span', { class: 'face' })
   const places = h('div', { class: 'places' })
-  root.append(
-    h('h1', { class: 'team' }),
-    h('div', { class: 'act-as' }, face, h('label', { for: 'act-as' }, 'Act as'), picker),
-    places,
-  )
+  root.append(h('div', { class: 'act-as' }, face, h('label', { for: 'act-as' }, 'Act as'), picker), places)
   let drawnPeople = ''
 
   const switchTo = (me) => {
@@ -56,7 +52,6 @@ export function createSidebar(root, store) {
 
   return () => {
     const { data, look } = store
-    root.querySelector('.team').textContent = data.team.name
     const people = JSON.stringify(data.users)
     if (people !== drawnPeople) {
       drawnPeople = people

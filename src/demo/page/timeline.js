@@ -5,13 +5,13 @@ import { dayOf, messageNode } from './message.js'
 const groupSeconds = 300
 
 export function createTimeline(store, say, { inThread }) {
-  const list = h('ol', { class: 'messages', role: 'log', tabindex: 0 })
+  const list = h('ol', { class: 'messages', tabindex: 0 })
   const jump = h(
     'button',
     { type: 'button', class: 'jump', hidden: true, onclick: () => toEnd() },
     '↓ New messages',
   )
-  const node = h('div', { class: 'timeline' }, list, jump)
+  const node = h('div', { class: 'timeline', role: 'log' }, list, jump)
   let place = ''
   let count = 0
   let atEnd = true
@@ -30,6 +30,7 @@ export function createTimeline(store, say, { inThread }) {
   }).observe(list)
 
   const render = (channel, thread, label) => {
+    node.setAttribute('aria-label', label)
     list.setAttribute('aria-label', label)
     const now = `${store.look.me} ${channel} ${thread}`
     const moved = now !== place

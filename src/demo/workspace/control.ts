@@ -6,6 +6,14 @@ import type { Manifest } from './manifest.ts'
 import type { State } from './state.ts'
 import type { Change, Json } from './types.ts'
 
+/** What stands beside the workspace on its page: the practice room's panel. */
+export type Annex = {
+  /** May be called at `POST /control/room/<name>`. */
+  readonly controls: Options['control']
+  readonly state: () => Json
+  readonly onChange: (listener: () => void) => void
+}
+
 type Options = {
   readonly state: State
   /** What may be called at `POST /control/<name>`; a JSON array is the arguments, anything else the only one. */
@@ -54,11 +62,22 @@ export const createControlApi = (options: Options) => {
   })
 
   const tellAll = (change: Change) => {
-    if (change.kind === 'request') return
+    if (change.kind === 'request' || change.kind === 'interaction') return
     const line = `event: change\ndata: ${JSON.stringify(change)}\n\n`
     for (const listener of listeners) listener.write(line)
   }
   state.changes.on('change', tellAll)
+
+  let annex: Annex | undefined
+  const roomLine = () => (annex ? `event: room\ndata: ${JSON.stringify(annex.state())}\n\n` : '')
+  const attach = (given: Annex) => {
+    annex = given
+    given.onChange(() => {
+      if (listeners.size === 0) return
+      const line = roomLine()
+      for (const listener of listeners) listener.write(line)
+    })
+  }
   const heartbeat = setInterval(() => {
     for (const listener of listeners) listener.write(': still here\n\n')
   }, heartbeatMs).unref()
@@ -66,7 +85,7 @@ export const createControlApi = (options: Options) => {
   /** The whole state first, then every change, in one stream: so nothing falls between the two. */
   const stream = (response: ServerResponse) => {
     response.writeHead(200, { 'content-type': 'text/event-stream', ...security })
-    response.write(`retry: 500\nevent: state\ndata: ${JSON.stringify(snapshot())}\n\n`)
+    response.write(`retry: 500\nevent: state\ndata: ${JSON.stringify(snapshot())}\n\n${roomLine()}`)
     listeners.add(response)
     response.once('close', () => listeners.delete(response))
   }
@@ -85,7 +104,10 @@ export const createControlApi = (options: Options) => {
   }
 
   const call = async (request: IncomingMessage, response: ServerResponse, name: string) => {
-    const method = Object.hasOwn(options.control, name) ? options.control[name] : undefined
+    const [table, own] = name.startsWith('room/')
+      ? [annex?.controls ?? {}, name.slice('room/'.length)]
+      : [options.control, name]
+    const method = Object.hasOwn(table, own) ? table[own] : undefined
     if (!method) return sendJson(response, 404, { ok: false, error: 'unknown_control' })
     try {
       const body = await readBody(request)
@@ -124,5 +146,5 @@ export const createControlApi = (options: Options) => {
     listeners.clear()
   }
 
-  return { handle, close }
+  return { handle, close, attach }
 }

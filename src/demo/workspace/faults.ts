@@ -21,16 +21,22 @@ export type Fault = {
   | { readonly kind: 'slow'; readonly ms: number }
 )
 
-export type Answer = { readonly status: number; readonly body: Json }
+export type Answer = {
+  readonly status: number
+  readonly body: Json
+  readonly headers?: Readonly<Record<string, string>>
+}
 
 export const createFaults = () => {
   let waiting: { fault: Fault; left: number }[] = []
+  const held = new Map<string, Fault>()
   const hanging = new Set<ServerResponse>()
 
   /** The fault that meets this call, used up by one. */
   const take = (method: string): Fault | undefined => {
     const entry = waiting.find(({ fault }) => fault.method === undefined || fault.method === method)
-    if (!entry) return undefined
+    if (!entry)
+      return [...held.values()].find((fault) => fault.method === undefined || fault.method === method)
     entry.left -= 1
     if (entry.left <= 0) waiting = waiting.filter((other) => other !== entry)
     return entry.fault
@@ -44,9 +50,10 @@ export const createFaults = () => {
     log: (answer?: Json) => void,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<void> => {
-    const reply = ({ status, body }: Answer, more: Readonly<Record<string, string>> = {}) => {
+    const reply = (answer: Answer, more: Readonly<Record<string, string>> = {}) => {
+      const { status, body } = answer
       log(body)
-      sendJson(response, status, body, { ...headers, ...more })
+      sendJson(response, status, body, { ...headers, ...answer.headers, ...more })
     }
     const fault = take(method)
     switch (fault?.kind) {
@@ -77,10 +84,16 @@ export const createFaults = () => {
     add: (fault: Fault) => {
       waiting.push({ fault, left: fault.times ?? 1 })
     },
+    /** Meets every call from now on; `null` takes the one of this name away. */
+    hold: (name: string, fault: Fault | null) => {
+      if (fault) held.set(name, fault)
+      else held.delete(name)
+    },
     respond,
     list: (): readonly Fault[] => waiting.map(({ fault, left }) => ({ ...fault, times: left })),
     clear: () => {
       waiting = []
+      held.clear()
       for (const response of hanging) response.destroy()
       hanging.clear()
     },

@@ -1,3 +1,4 @@
+export type { Annex } from './control.ts'
 export type { Delivered, EnvelopeType } from './delivery.ts'
 export { signatureOf } from './delivery.ts'
 export type { Fault } from './faults.ts'
@@ -5,6 +6,7 @@ export type { Outcome, Press, SlashCommand, ViewSubmission } from './interaction
 export { blockTextLimit, checkBlocks, checkView, tableTextLimit, textLimit } from './limits.ts'
 export { readManifest } from './manifest.ts'
 export { demoTeam } from './seed.ts'
+export type { History } from './state.ts'
 export { blocksText } from './transcript.ts'
 export type * from './types.ts'
 export {

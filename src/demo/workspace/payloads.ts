@@ -11,18 +11,28 @@ export const userObject = (user: User): Json => ({
   team_id: user.teamId,
 })
 
-/** The control somebody means. Throws with what is there instead. */
+/**
+ * The control somebody means. A block's id changes with each edit, and a message may be edited between the look and the
+ * press (a confirm dialog takes its time): what the client showed is sent all the same, as Slack's own clients do.
+ * Throws with what is there instead when only an action id is given.
+ */
 export const findControl = (
   blocks: readonly Block[],
-  wanted: { readonly actionId: string; readonly blockId?: string },
+  wanted: { readonly actionId: string; readonly blockId?: string; readonly value?: string },
   where: string,
 ): Control => {
   const controls = controlsIn(blocks)
-  const found = controls.find(
-    ({ element, blockId }) =>
-      element.action_id === wanted.actionId && (wanted.blockId === undefined || wanted.blockId === blockId),
-  )
+  const meant = controls.filter(({ element }) => element.action_id === wanted.actionId)
+  const found =
+    wanted.blockId === undefined
+      ? meant[0]
+      : (meant.find(({ blockId }) => blockId === wanted.blockId) ??
+        meant.find(({ element }) => element.type !== 'button' || element.value === wanted.value))
   if (found) return found
+  if (wanted.blockId !== undefined && wanted.value !== undefined) {
+    const { actionId: action_id, value, blockId } = wanted
+    return { element: { type: 'button', action_id, value, text: { type: 'plain_text', text: '' } }, blockId }
+  }
   const there = controls.map(({ element }) => String(element.action_id)).join(', ')
   throw new Error(`no control ${wanted.actionId} in ${where}; there: ${there || 'none'}`)
 }

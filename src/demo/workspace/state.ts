@@ -24,9 +24,16 @@ export type Draft = {
   readonly metadata?: Json
   readonly threadTs?: string
   readonly broadcast?: boolean
+  readonly files?: readonly Json[]
 }
 
 export type State = ReturnType<typeof createState>
+
+/** What a workspace that is kept goes on from. */
+export type History = {
+  readonly messages: Readonly<Record<string, readonly Message[]>>
+  readonly ephemerals: readonly Ephemeral[]
+}
 
 /** A practice room that stays open all day must not grow without end. */
 const requestLimit = 5_000
@@ -69,7 +76,7 @@ export const completeBlocks = (blocks: readonly Block[]): readonly Block[] => {
 }
 
 /** Everything the workspace remembers, and the one place that changes it. `now` is in milliseconds. */
-export const createState = (seed: Seed, now: () => number) => {
+export const createState = (seed: Seed, now: () => number, history?: History) => {
   const changes = new EventEmitter<{ change: [Change] }>().setMaxListeners(0)
   const { team, app } = seed
   const users = new Map<string, User>()
@@ -133,6 +140,12 @@ export const createState = (seed: Seed, now: () => number) => {
     if (!user.deleted && !user.isBot && !user.isStranger) openIm(user.id)
   }
 
+  for (const [channel, earlier] of Object.entries(history?.messages ?? {}))
+    messages.get(channel)?.push(...earlier)
+  ephemerals.push(...(history?.ephemerals ?? []))
+  for (const { ts } of [...[...messages.values()].flat(), ...ephemerals])
+    lastTs = Math.max(lastTs, Math.round(Number(ts) * 1e6))
+
   const messagesIn = (channel: string): readonly Message[] => messages.get(channel) ?? []
   const find = (channel: string, ts: string) => messagesIn(channel).find((message) => message.ts === ts)
 
@@ -190,6 +203,7 @@ export const createState = (seed: Seed, now: () => number) => {
       ...(draft.blocks?.length ? { blocks: completeBlocks(draft.blocks) } : {}),
       ...(draft.metadata ? { metadata: draft.metadata } : {}),
       ...(draft.threadTs ? { thread_ts: draft.threadTs } : {}),
+      ...(draft.files ? { upload: true, files: draft.files } : {}),
     }
     messages.get(draft.channel)?.push(message)
     tell({ kind: 'message', channel: draft.channel, message })
@@ -309,5 +323,6 @@ export const createState = (seed: Seed, now: () => number) => {
     setModals,
     setHome,
     log,
+    history: (): History => ({ messages: Object.fromEntries(messages), ephemerals }),
   }
 }

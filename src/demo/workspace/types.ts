@@ -59,6 +59,9 @@ export type Message = {
   readonly reply_users_count?: number
   readonly latest_reply?: string
   readonly edited?: { readonly user: string; readonly ts: string }
+  readonly upload?: boolean
+  /** https://docs.slack.dev/reference/objects/file-object */
+  readonly files?: readonly Json[]
 }
 
 /** "Only visible to you". Slack keeps these in the client alone; here they survive a reload. */
@@ -134,6 +137,8 @@ export type Change =
   | { readonly kind: 'userGroup'; readonly userGroup: UserGroup }
   | { readonly kind: 'sockets'; readonly open: number }
   | { readonly kind: 'request'; readonly request: LoggedRequest }
+  /** Somebody typed a command, pressed a control or sent a modal. */
+  | { readonly kind: 'interaction'; readonly user: string }
 
 /** A call of the app to us, for tests to look at. */
 export type LoggedRequest = {

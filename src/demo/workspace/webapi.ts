@@ -3,8 +3,10 @@ import { parseArguments } from './arguments.ts'
 import type { Faults } from './faults.ts'
 import { readBody, sendJson } from './http.ts'
 import { chatMethods } from './methods-chat.ts'
+import { type Files, fileMethods } from './methods-files.ts'
 import { readMethods } from './methods-read.ts'
 import { viewMethods } from './methods-views.ts'
+import type { Pacing } from './pacing.ts'
 import type { Sockets } from './sockets.ts'
 import type { State } from './state.ts'
 import { type Json, SlackRefusal } from './types.ts'
@@ -19,6 +21,7 @@ export type MethodContext = {
   readonly sockets: Sockets
   readonly scopes: ReadonlySet<string>
   readonly tokens: Tokens
+  readonly files: Files
   readonly baseUrl: () => string
 }
 
@@ -53,6 +56,7 @@ const rootMethods: Readonly<Record<string, Method>> = {
 const methods: Readonly<Record<string, Method>> = {
   ...rootMethods,
   ...chatMethods,
+  ...fileMethods,
   ...readMethods,
   ...viewMethods,
 }
@@ -69,7 +73,7 @@ const check = (context: MethodContext, method: Method, token: string, args: Json
 }
 
 /** Answers `/api/<method>` as https://docs.slack.dev/apis/web-api/ describes: always 200, except for 429 and trouble. */
-export const createWebApi = (context: () => MethodContext, faults: Faults) => {
+export const createWebApi = (context: () => MethodContext, faults: Faults, pacing: Pacing) => {
   const answer = (name: string, args: Json, token: string): Json => {
     try {
       const method = Object.hasOwn(methods, name) ? methods[name] : undefined
@@ -100,7 +104,7 @@ export const createWebApi = (context: () => MethodContext, faults: Faults) => {
     await faults.respond(
       name,
       response,
-      () => ({ status: 200, body: answer(name, args, token) }),
+      () => pacing.refuse(name, args) ?? { status: 200, body: answer(name, args, token) },
       (result) => state.log({ method: name, args, at: state.now(), ...(result ? { response: result } : {}) }),
       { 'x-oauth-scopes': [...scopes].join(',') },
     )

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createControlApi } from './control.ts'
+import { type Annex, createControlApi } from './control.ts'
 import {
   createHttpDelivery,
   type Delivered,
@@ -14,10 +14,12 @@ import { createFaults, type Fault } from './faults.ts'
 import { readBody, sendJson } from './http.ts'
 import { createInteractions } from './interactions.ts'
 import { type Manifest, readManifest } from './manifest.ts'
+import { createFiles } from './methods-files.ts'
+import { createPacing } from './pacing.ts'
 import { createResponseUrls } from './responses.ts'
 import { demoTeam } from './seed.ts'
 import { createSockets } from './sockets.ts'
-import { createState } from './state.ts'
+import { createState, type History } from './state.ts'
 import { transcriptOf } from './transcript.ts'
 import type { Change, Ephemeral, Json, LoggedRequest, Message, Seed, View } from './types.ts'
 import { createTriggers, createViews } from './views.ts'
@@ -39,6 +41,7 @@ export const everyScope: readonly string[] = [
   'groups:history',
   'im:history',
   'im:write',
+  'files:write',
 ]
 
 export type WorkspaceOptions = {
@@ -64,6 +67,8 @@ export type WorkspaceOptions = {
   }
   /** Decides the commands the page completes, and scopes and events where they are not given. Ours if absent. */
   readonly manifest?: Manifest
+  /** What `history()` of an earlier workspace told. */
+  readonly history?: History
 }
 
 export type RawDelivery = {
@@ -91,10 +96,12 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
   let base = ''
   const baseUrl = () => base
 
-  const state = createState(options.seed ?? demoTeam, now)
+  const state = createState(options.seed ?? demoTeam, now, options.history)
   const views = createViews(state)
   const triggers = createTriggers(state, options.timing?.triggerMs ?? 3000)
   const faults = createFaults()
+  const pacing = createPacing(now)
+  const files = createFiles(state, baseUrl)
   const responseUrls = createResponseUrls(state, {
     baseUrl,
     uses: 5,
@@ -128,7 +135,11 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     verificationToken: 'practice-room-verification-token',
   })
 
-  const webApi = createWebApi(() => ({ state, views, triggers, sockets, scopes, tokens, baseUrl }), faults)
+  const webApi = createWebApi(
+    () => ({ state, views, triggers, sockets, scopes, tokens, files, baseUrl }),
+    faults,
+    pacing,
+  )
 
   const responseUrlCall = async (request: IncomingMessage, response: ServerResponse, path: string) => {
     const body = await readBody(request)
@@ -190,6 +201,15 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     openHome,
     fault: (fault: Fault) => faults.add(fault),
     clearFaults: () => faults.clear(),
+    /** A fault that stays until `null` is held under its name. */
+    holdFault: (name: string, fault: Fault | null) => faults.hold(name, fault),
+    /** Whether more than one message a second in a channel is refused, as Slack does. Off at first. */
+    setPacing: (on: boolean) => pacing.set(on),
+    /** “Dismiss”: takes a private message off the screen. */
+    dismiss: (userId: string, channelId: string, ts: string) => {
+      const ephemeral = state.findEphemeral(channelId, ts)
+      if (ephemeral?.to === userId) state.removeEphemeral(ephemeral)
+    },
     faults: () => faults.list(),
     disconnectSockets: () => sockets.disconnect(),
     refreshSockets: sockets.refresh,
@@ -213,6 +233,7 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname
     if (path.startsWith('/api/')) return webApi(request, response, path.slice('/api/'.length))
+    if (path.startsWith('/upload/')) return files.upload(request, response, path)
     if (/^\/(commands|actions)\//.test(path) && request.method === 'POST')
       return responseUrlCall(request, response, path)
     return api.handle(request, response)
@@ -286,6 +307,10 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
       if (!url) throw new Error('the app has no request URL')
       return http.send(url, raw.type, raw.payload, raw.http)
     },
+    /** Puts the practice room's own panel beside the workspace. */
+    attach: (annex: Annex) => api.attach(annex),
+    /** What has been said so far, to go on from another time. */
+    history: () => state.history(),
     /** What everybody sees, as text: for people and for failed tests. */
     transcript: () => transcriptOf(state),
     waitFor: createWaitFor(state),

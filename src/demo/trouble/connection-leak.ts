@@ -1,0 +1,28 @@
+import type { Scenario } from './scenario.ts'
+
+const tooMany = '53300'
+
+export const connectionLeak: Scenario = {
+  id: 'connection-leak',
+  title: 'A connection leak, until every slot is taken',
+  story: 'New visitors get “sorry, too many clients already”.',
+  cause: 'loyalty-app opens a connection for every visit and closes none; what is ended it opens again.',
+  // Whatever is terminated comes back: the application has to be mended.
+  gentlest: null,
+  isOver: ({ connected }) => connected.length === 0,
+  async start(stage) {
+    /** Whether there was room for one more. */
+    const leak = async (): Promise<boolean> => {
+      try {
+        const session = await stage.open('loyalty-app')
+        session.leave('SELECT seen FROM visits LIMIT 1')
+        return true
+      } catch (error) {
+        if ((error as { code?: string }).code === tooMany) return false
+        throw error
+      }
+    }
+    while (await leak()) await stage.pause(20)
+    stage.repeat(() => leak().catch(() => !stage.isClosed()), 1000)
+  },
+}

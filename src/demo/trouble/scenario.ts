@@ -1,0 +1,35 @@
+import type { Admin } from '../admin.ts'
+import type { Stage } from './stage.ts'
+
+/** One kind of trouble, to order. It is real: real sessions of a make-believe company on a real server. */
+export type Scenario = {
+  readonly id: string
+  readonly title: string
+  /** What people hear of it first; it does not tell the cause. */
+  readonly story: string
+  /** The cause, for those who look behind the scenes. */
+  readonly cause: string
+  /**
+   * The way out that loses least, and whose work is lost on it. Null: nobody ends this from Slack (the application has
+   * to be mended, or somebody with psql is needed), so a game day does not play it.
+   */
+  readonly gentlest: { readonly words: string; readonly ends: readonly string[] } | null
+  /** Resolves when the trouble is there. Its sessions are ended by the stage. */
+  start(stage: Stage): Promise<void>
+  /** Whether the trouble itself is over, though sessions of it may remain. */
+  isOver(seen: Seen): boolean
+  /** Removes what outlives the sessions. May be called again after a failure. */
+  readonly clean?: (admin: Admin, stage: Stage) => Promise<unknown>
+}
+
+/** What the server shows of the sessions of one scenario. */
+export type Seen = {
+  /** Names of those that wait for a lock. */
+  readonly waiting: readonly string[]
+  /** Names of those that are connected. */
+  readonly connected: readonly string[]
+  /** Names of those that run a statement. */
+  readonly active: readonly string[]
+}
+
+export const nobodyWaits = ({ waiting }: Seen): boolean => waiting.length === 0

@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { channelFor, memberOnly, need, str, structure } from './arguments.ts'
+import { readBody, sendJson } from './http.ts'
+import { isObject } from './rules.ts'
+import type { State } from './state.ts'
+import { type Json, SlackRefusal } from './types.ts'
+import type { Method } from './webapi.ts'
+
+type File = {
+  readonly id: string
+  readonly name: string
+  readonly length: number
+  content: string | null
+  isShared: boolean
+}
+
+/** How much of a file the page shows. Characters. */
+const previewLength = 4_000
+
+/** Files on their way: an address to send them to, then the word that they are complete. */
+export const createFiles = (state: State, baseUrl: () => string) => {
+  const files = new Map<string, File>()
+  const tickets = new Map<string, File>()
+
+  return {
+    announce: (name: string, length: number): Json => {
+      const id = `F0${randomBytes(5).toString('hex').toUpperCase()}`
+      const file: File = { id, name, length, content: null, isShared: false }
+      const ticket = randomBytes(12).toString('hex')
+      files.set(id, file)
+      tickets.set(ticket, file)
+      return { upload_url: `${baseUrl()}/upload/v1/${ticket}`, file_id: id }
+    },
+    find: (id: string) => files.get(id),
+    /** `POST` of the bytes, as they are or as the one file of a form. */
+    upload: async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
+      const file = tickets.get(path.slice('/upload/v1/'.length))
+      const body = await readBody(request)
+      if (request.method !== 'POST' || !file || file.content !== null)
+        return sendJson(response, 404, { ok: false, error: 'invalid_url' })
+      file.content = fileOf(request.headers['content-type'] ?? '', body)
+      response.writeHead(200, { 'content-type': 'text/plain' })
+      response.end(`OK - ${Buffer.byteLength(file.content)}`)
+    },
+    /** https://docs.slack.dev/reference/objects/file-object, as far as the page and an app need it. */
+    object: (file: File, title: string | undefined): Json => ({
+      id: file.id,
+      name: file.name,
+      title: title ?? file.name,
+      mimetype: 'text/plain',
+      mode: 'snippet',
+      size: Buffer.byteLength(file.content ?? ''),
+      preview: (file.content ?? '').slice(0, previewLength),
+      user: state.seed.app.botUserId,
+    }),
+  }
+}
+
+export type Files = ReturnType<typeof createFiles>
+
+function fileOf(contentType: string, body: string): string {
+  const boundary = /^multipart\/form-data;.*boundary="?([^";]+)/.exec(contentType)?.[1]
+  if (boundary === undefined) return body
+  const part = body.split(`--${boundary}`).find((one) => /;\s*filename/i.test(one)) ?? ''
+  return part.slice(part.indexOf('\r\n\r\n') + 4).replace(/\r\n$/, '')
+}
+
+export const fileMethods: Readonly<Record<string, Method>> = {
+  'files.getUploadURLExternal': {
+    scope: () => 'files:write',
+    run: ({ files }, args) => {
+      const length = Number(need(args, 'length'))
+      if (!Number.isInteger(length) || length <= 0) throw new SlackRefusal('invalid_arguments')
+      return files.announce(need(args, 'filename'), length)
+    },
+  },
+  'files.completeUploadExternal': {
+    scope: () => 'files:write',
+    run: ({ state, files }, args) => {
+      const given = structure(args, 'files', 'invalid_arguments')
+      if (!Array.isArray(given) || given.length === 0) throw new SlackRefusal('invalid_arguments')
+      const complete = given.map((entry) => {
+        const file = isObject(entry) ? files.find(String(entry.id)) : undefined
+        if (!file || file.content === null || file.isShared) throw new SlackRefusal('file_not_found')
+        if (Buffer.byteLength(file.content) !== file.length) throw new SlackRefusal('file_update_failed')
+        return { file, object: files.object(file, str(entry, 'title')) }
+      })
+      const where = str(args, 'channel_id')
+      if (where !== undefined) {
+        const channel = memberOnly(state, channelFor(state, where))
+        if (channel.archived) throw new SlackRefusal('is_archived')
+        const threadTs = str(args, 'thread_ts')
+        if (threadTs !== undefined && !state.find(channel.id, threadTs))
+          throw new SlackRefusal('invalid_thread_ts')
+        state.post({
+          channel: channel.id,
+          user: state.seed.app.botUserId,
+          text: str(args, 'initial_comment') ?? '',
+          files: complete.map(({ object }) => object),
+          ...(threadTs ? { threadTs } : {}),
+        })
+      }
+      for (const { file } of complete) file.isShared = true
+      return { files: complete.map(({ object }) => object) }
+    },
+  },
+}

@@ -1,0 +1,168 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type Options, parseOptions } from '../../src/demo/options.ts'
+import { openPracticeRoom } from '../../src/demo/room.ts'
+import { waitFor } from '../support/postgres.ts'
+
+const main = resolve(import.meta.dirname, '../../src/demo/main.ts')
+
+describe('options', () => {
+  const standard: Options = { help: false, major: '18', port: 0, keep: false }
+  it.each<[string, Partial<Options>]>([
+    ['', {}],
+    ['--postgres 14 --port 8080 --keep', { major: '14', port: 8080, keep: true }],
+    ['--postgres=18 -h', { help: true }],
+  ])('“%s” is understood', (line, wanted) => {
+    expect(parseOptions(line.split(' ').filter(Boolean))).toEqual({ ...standard, ...wanted })
+  })
+  it.each([
+    ['--postgres 13', '--postgres takes 14, 15, 16, 17 or 18, not 13.'],
+    ['--port x', '--port takes a number up to 65535, not x.'],
+    ['--port 65536', '--port takes a number up to 65535, not 65536.'],
+    ['--prot 1', "Unknown option '--prot'. Try --help."],
+    ['now', "Unexpected argument 'now'. Try --help."],
+    ['--port', "Option '--port <value>' argument missing. Try --help."],
+  ])('“%s” is told in one sentence', (line, sentence) => {
+    expect(() => parseOptions(line.split(' '))).toThrow(sentence)
+  })
+})
+
+describe('the process', () => {
+  const cleanups: (() => unknown)[] = []
+  afterEach(async () => {
+    for (const clean of cleanups.splice(0).reverse()) await clean()
+  })
+
+  /** The demo as a process, with a temporary directory of its own, so that its traces are seen. */
+  const start = async (...args: string[]) => {
+    const scratch = await mkdtemp(join(tmpdir(), 'pg-marshal-test-'))
+    const child = spawn(process.execPath, [main, ...args], {
+      env: { ...process.env, TMPDIR: scratch },
+      cwd: scratch,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const ended = once(child, 'close')
+    cleanups.push(async () => {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+      await ended
+      await rm(scratch, { recursive: true, force: true })
+    })
+    // The server's account has to enter it.
+    await chmod(scratch, 0o755)
+    let output = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text
+      })
+    return { child, scratch, ended, output: () => output, left: () => readdirSync(scratch) }
+  }
+  type Demo = Awaited<ReturnType<typeof start>>
+  const untilOpen = async (demo: Demo): Promise<string> => {
+    const address = /Open {3}(http:\/\/127\.0\.0\.1:\d+)/
+    await waitFor(() => {
+      if (demo.child.exitCode !== null) throw new Error(demo.output())
+      return address.test(demo.output())
+    }, 'it is open')
+    return address.exec(demo.output())?.[1] ?? ''
+  }
+  const serverOf = (demo: Demo): number => {
+    const data = join(demo.scratch, demo.left().find((name) => name.startsWith('pg-marshal-postgres-')) ?? '')
+    return Number(/^\d+/.exec(readFileSync(join(data, 'data', 'postmaster.pid'), 'utf8'))?.[0])
+  }
+
+  it('opens, serves two at once, and leaves nothing behind on Ctrl-C and SIGTERM', async () => {
+    const began = performance.now()
+    const [one, two] = await Promise.all([start(), start()])
+    const urls = await Promise.all([untilOpen(one), untilOpen(two)])
+    expect(performance.now() - began).toBeLessThan(10_000)
+    expect(new Set(urls).size).toBe(2)
+    for (const url of urls) expect((await fetch(url)).status).toBe(200)
+    const servers = [serverOf(one), serverOf(two)]
+    const ending = performance.now()
+    one.child.kill('SIGINT')
+    two.child.kill('SIGTERM')
+    await Promise.all([one.ended, two.ended])
+    expect(performance.now() - ending).toBeLessThan(3_000)
+    expect([one.left(), two.left()]).toEqual([[], []])
+    await waitFor(() => servers.every((pid) => !lives(pid)), 'both servers are gone')
+  })
+
+  it('leaves nothing behind when it is killed, even with a server that hangs', async () => {
+    const demo = await start()
+    const url = await untilOpen(demo)
+    await fetch(`${url}/control/room/setFault`, { method: 'POST', body: '["pg-hang", true]' })
+    const server = serverOf(demo)
+    expect(lives(server)).toBe(true)
+    demo.child.kill('SIGKILL')
+    await demo.ended
+    await waitFor(() => demo.left().length === 0 && !lives(server), 'the dead man’s switch has worked')
+  })
+
+  it('ends at once while everything is out of order', async () => {
+    const demo = await start()
+    const url = await untilOpen(demo)
+    for (const fault of ['slack-down', 'pg-hang'])
+      await fetch(`${url}/control/room/setFault`, { method: 'POST', body: JSON.stringify([fault, true]) })
+    const ending = performance.now()
+    demo.child.kill('SIGINT')
+    await demo.ended
+    expect(performance.now() - ending).toBeLessThan(3_000)
+    await waitFor(() => demo.left().length === 0, 'nothing is left')
+  })
+
+  it('ends while it starts', async () => {
+    const demo = await start()
+    await waitFor(() => demo.output().includes('Starting PostgreSQL'), 'it starts')
+    demo.child.kill('SIGTERM')
+    await demo.ended
+    await waitFor(() => demo.left().length === 0, 'nothing is left')
+  })
+
+  it('says in one sentence that its port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    cleanups.push(() => other.close())
+    const { port } = other.address() as { port: number }
+    const demo = await start('--port', String(port))
+    expect(await demo.ended).toEqual([1, null])
+    expect(demo.output()).toBe('This port is taken: choose another one with --port, or none.\n')
+    expect(demo.left()).toEqual([])
+  })
+})
+
+describe('--keep', () => {
+  it('goes on with the data, the journal and the conversation; nobody else may use them meanwhile', async () => {
+    const scratch = await mkdtemp(join(tmpdir(), 'pg-marshal-test-'))
+    await chmod(scratch, 0o755)
+    const keepIn = join(scratch, 'kept')
+    let room = await openPracticeRoom({ keepIn })
+    try {
+      room.workspace.say({ userId: 'U0RESP', channelId: 'C0INCIDENTS', text: 'remember this' })
+      await expect(openPracticeRoom({ keepIn })).rejects.toThrow('is in use by another practice room')
+      const data = room.postgres.dataDir
+      await room.stop()
+      expect(existsSync(data)).toBe(true)
+      expect(existsSync(join(dirname(data), 'owner.json'))).toBe(false)
+      room = await openPracticeRoom({ keepIn })
+      expect(room.workspace.messages('C0INCIDENTS').map(({ text }) => text)).toContain('remember this')
+    } finally {
+      await room.stop()
+      await rm(scratch, { recursive: true, force: true })
+    }
+  })
+})
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

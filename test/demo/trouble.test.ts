@@ -1,0 +1,135 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type Admin, createAdmin } from '../../src/demo/admin.ts'
+import { createDirector, type Director } from '../../src/demo/trouble/director.ts'
+import { scenarios } from '../../src/demo/trouble/index.ts'
+import { prepareShop } from '../../src/demo/trouble/schema.ts'
+import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
+
+let server: TestServer
+let admin: Admin
+let director: Director
+
+beforeAll(async () => {
+  server = await startTestServer({
+    settings: { max_connections: 40, max_prepared_transactions: 5, deadlock_timeout: '200ms' },
+  })
+  const shop = await server.createRole('shop')
+  await server.admin.query('GRANT CREATE ON SCHEMA public TO shop')
+  await prepareShop(shop)
+  admin = createAdmin(server.url)
+  director = createDirector(scenarios, shop, admin)
+})
+afterEach(() => director.stopAll())
+afterAll(async () => {
+  admin.close()
+  await server.stop()
+})
+
+/** How many wait, directly, for a session of this name. */
+const waitBehind = (name: string, count: number) => `
+  SELECT count(*) = ${count} FROM pg_stat_activity AS waiter
+  WHERE EXISTS (SELECT FROM pg_stat_activity AS root
+                WHERE root.application_name = '${name}' AND root.pid = ANY (pg_blocking_pids(waiter.pid)))`
+
+/** What PostgreSQL is asked, and has to affirm, once the trouble is there. */
+const signs: Readonly<Record<string, readonly string[]>> = {
+  'row-queue': [
+    "SELECT state = 'idle in transaction' FROM pg_stat_activity WHERE application_name = 'checkout'",
+    waitBehind('checkout', 1),
+    waitBehind('fulfilment', 5),
+  ],
+  migration: [
+    waitBehind('monthly-report', 1),
+    waitBehind('migrate', 10),
+    "SELECT bool_or(mode = 'AccessExclusiveLock' AND NOT granted) FROM pg_locks WHERE relation = 'customers'::regclass",
+  ],
+  chain: [waitBehind('intake', 1), waitBehind('pricing', 1), waitBehind('shipping', 1)],
+  'advisory-lock': [
+    "SELECT state = 'idle' AND xact_start IS NULL FROM pg_stat_activity WHERE application_name = 'nightly-sync'",
+    "SELECT count(*) = 5 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+  ],
+  'prepared-transaction': [
+    'SELECT count(*) = 1 FROM pg_prepared_xacts',
+    'SELECT count(*) >= 1 FROM pg_stat_activity WHERE 0 = ANY (pg_blocking_pids(pid))',
+  ],
+  'runaway-query': [
+    "SELECT state = 'active' AND backend_xmin IS NOT NULL FROM pg_stat_activity WHERE application_name = 'analytics'",
+  ],
+  'stubborn-retry': [waitBehind('importer', 3)],
+  'connection-leak': [
+    "SELECT count(*) = current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int FROM pg_stat_activity WHERE backend_type = 'client backend'",
+  ],
+  'deadlock-loop': ['SELECT deadlocks >= 2 FROM pg_stat_database WHERE datname = current_database()'],
+}
+
+const untraced = async () => {
+  const { rows } = await server.admin.query(`
+    SELECT (SELECT count(*)::int FROM pg_stat_activity WHERE usename = 'shop') AS sessions,
+           (SELECT count(*)::int FROM pg_prepared_xacts) AS prepared,
+           (SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' OR NOT granted) AS locks,
+           (SELECT count(*)::int FROM pg_attribute WHERE attrelid = 'customers'::regclass AND attname = 'loyalty') AS columns`)
+  expect(rows).toEqual([{ sessions: 0, prepared: 0, locks: 0, columns: 0 }])
+}
+
+it('every scenario is tested', () => {
+  expect(Object.keys(signs).sort()).toEqual(scenarios.map(({ id }) => id).sort())
+})
+
+describe.each(scenarios)('$title', ({ id }) => {
+  it('is what it says, and stops without traces', async () => {
+    await director.start(id)
+    for (const sign of signs[id] ?? []) await server.until(sign)
+    await director.stop(id)
+    await untraced()
+    expect(director.playing()).toEqual([])
+  })
+
+  it('stops as cleanly when its sessions were terminated, and can be played again', async () => {
+    await director.start(id)
+    await server.admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop'")
+    await director.stop(id)
+    await untraced()
+    await director.start(id)
+    await director.stop(id)
+    await untraced()
+  })
+})
+
+it('an application that retries is stopped by a terminate alone', async () => {
+  await director.start('stubborn-retry')
+  const importer = "FROM pg_stat_activity WHERE application_name = 'importer'"
+  const { rows } = await server.admin.query(`SELECT pid, query_start::text AS since ${importer}`)
+  await server.admin.query('SELECT pg_cancel_backend($1)', [rows[0].pid])
+  await server.until(`SELECT query_start::text <> $1 AND query LIKE '%pg_sleep%' ${importer}`, [
+    rows[0].since,
+  ])
+  await server.until(waitBehind('importer', 3))
+  await server.admin.query(`SELECT pg_terminate_backend(pid) ${importer}`)
+  await server.until(`SELECT count(*) = 0 ${importer}`)
+  const losses = () => director.damage('stubborn-retry').losses
+  await waitFor(() => losses().length === 2, 'both losses')
+  expect(losses()).toMatchObject([
+    { name: 'importer', how: 'cancelled' },
+    { name: 'importer', how: 'terminated' },
+  ])
+  expect(Math.min(...losses().map(({ seconds }) => seconds))).toBeGreaterThan(0)
+})
+
+it('all of them play together', async () => {
+  const together = scenarios.filter(({ id }) => id !== 'connection-leak' && id !== 'migration')
+  for (const { id } of together) await director.start(id)
+  for (const { id } of together.filter((one) => one.id !== 'deadlock-loop'))
+    for (const sign of signs[id] ?? []) await server.until(sign)
+  await director.stopAll()
+  await untraced()
+})
+
+it('what was stopped while the server hung is gone when it wakes up', async () => {
+  await director.start('row-queue')
+  server.suspend()
+  const stopped = director.stop('row-queue')
+  expect(director.playing()).toMatchObject([{ phase: 'stopping' }])
+  server.resume()
+  await stopped
+  await untraced()
+})

@@ -55,7 +55,7 @@ async function main(): Promise<void> {
 
   opening = openPracticeRoom({
     port,
-    trouble: ['row-queue'],
+    trouble: ['row-queue', 'forgotten-transaction', 'runaway-query'],
     say,
     signal: giveUp.signal,
     ...(packageDir ? { packageDir } : {}),
@@ -66,8 +66,8 @@ async function main(): Promise<void> {
   say(`
   Open   ${room.url}
 
-  Slack is at the left, the server itself at the right. In a few seconds the first card stands in #incidents:
-  become Dana and approve it, or type /pg sessions. Dana and Devi may approve, Riley may only ask, Gale is a guest.
+  Slack is at the left, the server itself at the right. In a few seconds the first cards stand in #incidents:
+  become Dana and approve one, or type /pg sessions. Dana and Devi may approve, Riley may only ask, Gale is a guest.
   ${keepIn ? `Kept in ${keepIn}.` : 'Nothing is kept.'} Ctrl-C ends everything.
 `)
 }

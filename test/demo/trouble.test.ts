@@ -55,6 +55,9 @@ const signs: Readonly<Record<string, readonly string[]>> = {
   'runaway-query': [
     "SELECT state = 'active' AND backend_xmin IS NOT NULL FROM pg_stat_activity WHERE application_name = 'analytics'",
   ],
+  'forgotten-transaction': [
+    "SELECT state = 'idle in transaction' AND backend_xid IS NOT NULL FROM pg_stat_activity WHERE application_name = 'nightly-import'",
+  ],
   'stubborn-retry': [waitBehind('importer', 3)],
   'connection-leak': [
     "SELECT count(*) = current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int FROM pg_stat_activity WHERE backend_type = 'client backend'",

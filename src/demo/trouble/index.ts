@@ -2,6 +2,7 @@ import { advisoryLock } from './advisory-lock.ts'
 import { chain } from './chain.ts'
 import { connectionLeak } from './connection-leak.ts'
 import { deadlockLoop } from './deadlock-loop.ts'
+import { forgottenTransaction } from './forgotten-transaction.ts'
 import { migration } from './migration.ts'
 import { preparedTransaction } from './prepared-transaction.ts'
 import { rowQueue } from './row-queue.ts'
@@ -15,6 +16,7 @@ export const scenarios: readonly Scenario[] = [
   chain,
   advisoryLock,
   preparedTransaction,
+  forgottenTransaction,
   runawayQuery,
   stubbornRetry,
   connectionLeak,

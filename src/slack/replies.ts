@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Caller } from '../respond/identity.ts'
+import type { Slack } from './client.ts'
+import type { View } from './views/text.ts'
+
+/** How a listener talks back to the one who typed or pressed. */
+export type Reply = {
+  /** To the caller alone. */
+  privately(view: View | string): Promise<void>
+  /** To the channel where it is one of ours, else to the caller alone. */
+  openly(view: View): Promise<void>
+}
+
+/** Bolt's `respond`, as far as it is used here. */
+type Respond = (
+  message: { response_type: 'ephemeral' | 'in_channel'; replace_original: false } & Content,
+) => Promise<unknown>
+
+export type Replies = {
+  /** By the `response_url` of a request, and another way where that does not work (five uses in half an hour). */
+  to(respond: Respond, channel: string, caller: Caller, isOurs: boolean): Reply
+  /** To the caller alone, where there is no `response_url`. */
+  whispering(channel: string, caller: Caller): Reply
+}
+
+/** How long a `response_url` may take; Bolt's respond() would wait for ever. */
+const answerWithinMs = 3000
+
+export function createReplies(slack: Slack, log: Logger): Replies {
+  async function whisper(channel: string, caller: Caller, view: View | string) {
+    await slack.call((client) =>
+      client.chat.postEphemeral({ channel, user: caller.userId, ...content(view) }),
+    )
+  }
+  const otherwise = async (error: unknown, run: () => Promise<unknown>) => {
+    log.info({ err: error }, 'a response_url did not work, so the answer goes another way')
+    await run()
+  }
+
+  return {
+    to(respond, channel, caller, isOurs) {
+      const answer = (responseType: 'ephemeral' | 'in_channel', view: View | string) =>
+        Promise.race([
+          respond({ response_type: responseType, replace_original: false, ...content(view) }),
+          pause(answerWithinMs, undefined, { ref: false }).then(() =>
+            Promise.reject(new Error('no reply in time')),
+          ),
+        ])
+      const privately = async (view: View | string) => {
+        await answer('ephemeral', view).catch((error: unknown) =>
+          otherwise(error, () => whisper(channel, caller, view)),
+        )
+      }
+      const openly = async (view: View) => {
+        if (!isOurs) return privately(view)
+        await answer('in_channel', view).catch((error: unknown) =>
+          otherwise(error, () => slack.post(channel, null, view, randomUUID())),
+        )
+      }
+      return { privately, openly }
+    },
+    whispering(channel, caller) {
+      const privately = (view: View | string) => whisper(channel, caller, view)
+      return { privately, openly: privately }
+    },
+  }
+}
+
+type Content = { readonly text: string; readonly blocks?: never }
+
+const content = (view: View | string): Content =>
+  typeof view === 'string' ? { text: view } : { text: view.text, blocks: view.blocks as never }

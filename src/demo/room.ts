@@ -30,6 +30,8 @@ export type RoomOptions = {
   /** Trouble that is there from the beginning. */
   readonly trouble?: readonly string[]
   readonly say?: (line: string) => void
+  /** Chooses what a game day plays: from 0 to below 1. */
+  readonly random?: () => number
   /** Aborted, the room does not open any further, and what was started is ended. */
   readonly signal?: AbortSignal
 }
@@ -120,7 +122,13 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
 
     const events = new EventEmitter<{ changed: [] }>()
     const changed = () => void events.emit('changed')
-    const gameDay = createGameDay({ scenarios, director, workspace, changed })
+    const gameDay = createGameDay({
+      scenarios,
+      director,
+      workspace,
+      changed,
+      ...(options.random ? { random: options.random } : {}),
+    })
     const faults = createPracticeFaults({ workspace, postgres, changed })
     truth.onLook((_view, picture) => {
       if (picture) {

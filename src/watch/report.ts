@@ -13,6 +13,7 @@ import {
 import { bot, type JournalEvent } from '../domain/journal.ts'
 import type { Picture } from '../domain/picture.ts'
 import { cureFor } from '../domain/proposal.ts'
+import type { Snapshot } from '../domain/session.ts'
 import { type Cluster, ClusterFailure, type Lack } from '../postgres/cluster.ts'
 import { silenceWords } from '../slack/views/words.ts'
 import type { Records, Store } from '../store/store.ts'
@@ -71,7 +72,7 @@ export function createReport(deps: {
           transitions.map(({ incident }) => incident.cardId),
           async (records, record) => {
             for (const transition of transitions) {
-              const incident = await withCause(records, transition)
+              const incident = await withCause(records, transition, snapshot)
               await records.incidents.put(incident)
               if (transition.reason) await record(incident.cardId, eventOf(transition))
             }
@@ -104,7 +105,11 @@ export function createReport(deps: {
   }
 
   /** A resolved incident says what ended it: an approved action of ours, or not. */
-  async function withCause({ proposals }: Records, { kind, incident }: Transition): Promise<Incident> {
+  async function withCause(
+    { proposals }: Records,
+    { kind, incident }: Transition,
+    { sessions }: Snapshot,
+  ): Promise<Incident> {
     if (kind !== 'resolved' || !hasOwnCard(incident)) return incident
     const subject = subjectOf(incident.finding)
     const ours = (await proposals.ofCard(incident.cardId)).filter(
@@ -112,12 +117,18 @@ export function createReport(deps: {
         key.backendStart === subject?.backendStart &&
         (state === 'claimed' || ['effective', 'still', 'unknown'].includes(outcome?.kind ?? '')),
     )
-    const sure = ours.findLast(({ outcome }) => outcome?.kind === 'effective')
+    const isHere = sessions.some(
+      ({ pid, backendStart }) => pid === subject?.pid && backendStart === subject.backendStart,
+    )
+    // A cancel ends a statement, no session: one that is gone was ended otherwise.
+    const sure = ours.findLast(
+      ({ action, outcome }) => outcome?.kind === 'effective' && (action === 'terminate' || isHere),
+    )
     const last = ours.at(-1)
     const cause = sure
       ? `It was ended by the approved ${sure.action}.`
       : last
-        ? `An approved ${last.action} was under way.`
+        ? `An approved ${last.action} came before.`
         : 'It was not ended from here.'
     return { ...incident, resolution: `${incident.resolution} ${cause}` }
   }

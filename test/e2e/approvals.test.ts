@@ -5,6 +5,7 @@ import type { JournalRow } from '../../src/domain/journal.ts'
 import { startTestServer, type TestServer, type TestSession } from '../support/postgres.ts'
 import { run } from '../support/process.ts'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/room.ts'
+import { jamOne, openShop } from '../support/shop.ts'
 
 let server: TestServer
 let room: Room
@@ -12,10 +13,7 @@ let shop: string
 
 beforeAll(async () => {
   server = await startTestServer()
-  shop = await server.createRole('shop')
-  await server.admin.query(
-    "CREATE TABLE orders (id int PRIMARY KEY, state text); INSERT INTO orders VALUES (1, 'open'); GRANT ALL ON orders TO shop",
-  )
+  shop = await openShop(server)
 })
 afterEach(async () => {
   await room.close()
@@ -23,15 +21,7 @@ afterEach(async () => {
 })
 afterAll(() => server.stop())
 
-async function jam(): Promise<TestSession> {
-  const root = await server.open('checkout', shop)
-  await root.query('BEGIN')
-  await root.query("UPDATE orders SET state = 'paying' WHERE id = 1")
-  const victim = await server.open('web', shop)
-  void victim.start("UPDATE orders SET state = 'x' WHERE id = 1")
-  await server.untilWaiting(victim)
-  return root
-}
+const jam = async (): Promise<TestSession> => (await jamOne(server, shop)).root
 
 const alive = async (session: TestSession) => (await session.query('SELECT true AS alive')).rows[0].alive
 

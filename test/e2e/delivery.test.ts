@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { everyScope } from '../../src/demo/workspace/index.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
 import { channel, hasButton, openRoom, type Room } from '../support/room.ts'
+import { jamOne, openShop } from '../support/shop.ts'
 
 let server: TestServer
 let room: Room
@@ -9,10 +10,7 @@ let shop: string
 
 beforeAll(async () => {
   server = await startTestServer()
-  shop = await server.createRole('shop')
-  await server.admin.query(
-    "CREATE TABLE orders (id int PRIMARY KEY, state text); INSERT INTO orders VALUES (1, 'open'); GRANT ALL ON orders TO shop",
-  )
+  shop = await openShop(server)
 })
 afterEach(async () => {
   await room.close()
@@ -20,15 +18,7 @@ afterEach(async () => {
 })
 afterAll(() => server.stop())
 
-async function jam() {
-  const root = await server.open('checkout', shop)
-  await root.query('BEGIN')
-  await root.query("UPDATE orders SET state = 'paying' WHERE id = 1")
-  const victim = await server.open('web', shop)
-  void victim.start("UPDATE orders SET state = 'x' WHERE id = 1")
-  await server.untilWaiting(victim)
-  return root
-}
+const jam = async () => (await jamOne(server, shop)).root
 
 const cards = () => room.workspace.messages(channel).filter(({ text }) => /Blocking on orders/.test(text))
 

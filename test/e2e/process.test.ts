@@ -3,6 +3,7 @@ import { startPostgres } from '../../src/demo/postgres.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
 import { type Bot, run, serve } from '../support/process.ts'
 import { hasButton, openRoom, type Room, wordsOf } from '../support/room.ts'
+import { jamOne, openShop } from '../support/shop.ts'
 
 let server: TestServer
 let room: Room
@@ -11,10 +12,7 @@ const bots: Bot[] = []
 
 beforeAll(async () => {
   server = await startTestServer()
-  shop = await server.createRole('shop')
-  await server.admin.query(
-    "CREATE TABLE orders (id int PRIMARY KEY, state text); INSERT INTO orders VALUES (1, 'open'); GRANT ALL ON orders TO shop",
-  )
+  shop = await openShop(server)
 })
 afterEach(async () => {
   server.resume()
@@ -30,15 +28,7 @@ const started = async (): Promise<Bot> => {
   return bot
 }
 
-async function jam() {
-  const root = await server.open('checkout', shop)
-  await root.query('BEGIN')
-  await root.query("UPDATE orders SET state = 'paying' WHERE id = 1")
-  const victim = await server.open('web', shop)
-  const end = victim.start("UPDATE orders SET state = 'x' WHERE id = 1")
-  await server.untilWaiting(victim)
-  return { root, victim, end }
-}
+const jam = () => jamOne(server, shop)
 
 describe('killed between press and outcome', () => {
   it('says after the restart that it does not know, how the session is, and sends nothing', async () => {

@@ -334,5 +334,3 @@ export const createInteractions = (deps: Dependencies) => {
 
   return { slashCommand, press, submitView, closeView, sendEvent }
 }
-
-export type Interactions = ReturnType<typeof createInteractions>

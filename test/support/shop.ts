@@ -1,0 +1,24 @@
+import type { TestServer, TestSession } from './postgres.ts'
+
+/** A table with one row that everybody wants, and an ordinary role to want it: superusers' sessions are out of reach. */
+export async function openShop(server: TestServer): Promise<string> {
+  const shop = await server.createRole('shop')
+  await server.admin.query(
+    "CREATE TABLE orders (id int PRIMARY KEY, state text); INSERT INTO orders VALUES (1, 'open'); GRANT ALL ON orders TO shop",
+  )
+  return shop
+}
+
+/** A session that is idle in its transaction, and one that waits for the row that it changed. */
+export async function jamOne(
+  server: TestServer,
+  shop: string,
+): Promise<{ readonly root: TestSession; readonly victim: TestSession }> {
+  const root = await server.open('checkout', shop)
+  await root.query('BEGIN')
+  await root.query("UPDATE orders SET state = 'paying' WHERE id = 1")
+  const victim = await server.open('web', shop)
+  void victim.start("UPDATE orders SET state = 'x' WHERE id = 1")
+  await server.untilWaiting(victim)
+  return { root, victim }
+}

@@ -34,9 +34,17 @@ export type Forest = {
   readonly cycles: readonly (readonly number[])[]
   /** Exactly what pg_blocking_pids would say, sorted, without repeats; 0 is a prepared transaction. Empty: it does not wait. */
   readonly blockedBy: (pid: number) => readonly number[]
+  /** Everyone who waits behind this one, directly or not, longest wait first; of a root its victims. Linear in the table. */
+  readonly behind: (pid: number) => readonly number[]
 }
 
-export const noForest: Forest = { roots: [], waits: new Map(), cycles: [], blockedBy: () => [] }
+export const noForest: Forest = {
+  roots: [],
+  waits: new Map(),
+  cycles: [],
+  blockedBy: () => [],
+  behind: () => [],
+}
 
 /** A wait for a snapshot that no concurrent write can make unsafe (SERIALIZABLE READ ONLY DEFERRABLE) is not in pg_locks. */
 const safeSnapshot: LockTarget = {
@@ -87,6 +95,7 @@ export function blockingForest(table: LockTable, sessions: readonly Session[]): 
       )
       return [...new Set(blockers.map((party) => Math.max(party, 0)))].sort((a, b) => a - b)
     },
+    behind: (pid) => victimsOf(graph, graph.party.indexOf(partyOf(pid)), waits).map((wait) => wait.party),
   }
 }
 
@@ -180,7 +189,6 @@ function whatWaitsBehind(
   root: number,
   waits: ReadonlyMap<number, Wait>,
 ): Pick<Root, 'victims' | 'oldestWaitSeconds' | 'wait'> | null {
-  const longestFirst = (a: Wait, b: Wait) => (b.seconds ?? -1) - (a.seconds ?? -1) || a.pid - b.pid
   // A root stands in no queue, so what points at it is a waiter, or the junction of holders that waiters point at.
   const direct = (graph.into[root] ?? [])
     .flatMap((from) => (graph.waiter[from] ? [from] : (graph.into[from] ?? [])))
@@ -188,10 +196,25 @@ function whatWaitsBehind(
   const [wait] = direct.sort(longestFirst)
   if (wait === undefined) return null
 
+  const victims = victimsOf(graph, root, waits)
+  return {
+    victims: victims.map(({ party }) => party),
+    oldestWaitSeconds: victims[0]?.wait.seconds ?? null,
+    wait,
+  }
+}
+
+type Victim = { readonly party: Party; readonly wait: Wait }
+
+const longestFirst = (a: Wait, b: Wait) => (b.seconds ?? -1) - (a.seconds ?? -1) || a.pid - b.pid
+
+/** Every party that waits behind a node of the graph (-1: that is not in it), longest wait first. */
+function victimsOf(graph: Graph, node: number, waits: ReadonlyMap<number, Wait>): Victim[] {
+  if (node < 0) return []
   const seen = new Uint8Array(graph.out.length)
-  seen[root] = 1
-  const found = [root]
-  const victims: { pid: number; wait: Wait }[] = []
+  seen[node] = 1
+  const found = [node]
+  const victims: Victim[] = []
   // An array hands out what is added while it is walked.
   for (const at of found) {
     for (const from of graph.into[at] ?? []) {
@@ -200,13 +223,8 @@ function whatWaitsBehind(
       found.push(from)
     }
     const party = graph.party[at] ?? null
-    const victimsWait = party === null || at === root ? undefined : waits.get(party)
-    if (party !== null && victimsWait) victims.push({ pid: party, wait: victimsWait })
+    const wait = party === null || at === node ? undefined : waits.get(party)
+    if (party !== null && wait) victims.push({ party, wait })
   }
-  victims.sort((a, b) => longestFirst(a.wait, b.wait))
-  return {
-    victims: victims.map(({ pid }) => pid),
-    oldestWaitSeconds: victims[0]?.wait.seconds ?? null,
-    wait,
-  }
+  return victims.sort((a, b) => longestFirst(a.wait, b.wait))
 }

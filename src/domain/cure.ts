@@ -69,13 +69,14 @@ const mostTogether = 4
  * What would end each jam of a picture at the least cost: for roots, and for those in between who keep others waiting, as
  * a queued ALTER TABLE does. Nothing is recommended that proposal.ts would refuse.
  * @param sessions the picture's, given with their statements where they are known
- * @returns what is to be said of a jam; null when the lock table was never read
+ * @returns what is to be said of a jam; null when the lock table was never read. `standing` is what was recommended before:
+ *   another way must be better, not only as good.
  */
 export function adviceOn(
   picture: Picture,
   protectedSessions: readonly Protected[],
   sessions: readonly Session[] = picture.snapshot.sessions,
-): (jam: Pick<Stem, 'root' | 'cycle' | 'victims'>) => Recommendation | null {
+): (jam: Pick<Stem, 'root' | 'cycle' | 'victims'>, standing?: Ending | null) => Recommendation | null {
   const table = lockTableOf(picture)
   if (table === null) return () => null
   const { whatIf, blocks } = rehearse(table, sessions)
@@ -91,7 +92,7 @@ export function adviceOn(
   const { forest, snapshot } = picture
   const victimsOf = new Map(forest.roots.map((root) => [root, new Set(root.victims)]))
 
-  return ({ root, cycle, victims }) => {
+  return ({ root, cycle, victims }, standing = null) => {
     const jam = new Set(victims)
     // All who keep these waiting: the jam's own root, and every other one that shares its victims.
     const roots = forest.roots.filter(
@@ -115,7 +116,8 @@ export function adviceOn(
     const found = candidates.flatMap((session) => waysThrough(session, endOf, around, may))
     const most = Math.max(0, ...found.map((way) => jam.size - way.stuck))
     const joint = most < enough * jam.size ? together(whatIf, around, may) : []
-    const ways = ranked([...found, ...joint.filter((way) => jam.size - way.stuck > most)], jam.size)
+    const better = joint.filter((way) => jam.size - way.stuck > most)
+    const ways = ranked([...found, ...better], jam.size, standing)
     const named = [...new Set([...ways.map(({ pid }) => pid), ...roots.map(({ pid }) => pid)])]
     // The server breaks a deadlock by itself, and a queue that was re-ordered is none.
     const best = cycle.length > 0 ? null : (ways[0] ?? null)
@@ -219,14 +221,16 @@ export function workLost(session: Session, wait: Wait | undefined): WorkLost {
 }
 
 /** Cures first, the cheapest before all; then what frees most. */
-function ranked(ways: readonly WayOut[], waiters: number): WayOut[] {
+function ranked(ways: readonly WayOut[], waiters: number, standing: Ending | null): WayOut[] {
   const most = Math.max(0, ...ways.map((way) => waiters - way.stuck))
   const isCure = (way: WayOut) => waiters - way.stuck >= enough * most
   const cost = (way: WayOut) => worksLost.indexOf(way.workLost)
+  const stands = (way: WayOut) => way.pid === standing?.pid && way.action === standing.action
   return ways.toSorted(
     (a, b) =>
       Number(isCure(b)) - Number(isCure(a)) ||
       (isCure(a) ? cost(a) - cost(b) : 0) ||
+      Number(stands(b)) - Number(stands(a)) ||
       freed(b) - freed(a) ||
       b.atOnce - a.atOnce ||
       a.together.length - b.together.length ||

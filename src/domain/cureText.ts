@@ -73,7 +73,8 @@ function namesOf(roots: readonly Root[], around: Around): string {
     return session ? `${pid} (${about(session, around)})` : String(pid)
   })
   const more = roots.length - names.length
-  return [...names, ...(more > 0 ? [`${more} more`] : [])].join(' and ')
+  const all = [...names, ...(more > 0 ? [`${more} more`] : [])]
+  return all.length < 3 ? all.join(' and ') : `${all.slice(0, -1).join(', ')} and ${all.at(-1)}`
 }
 
 /** "ALTER TABLE, waiting 40 s", "reporting, running 2 h". */

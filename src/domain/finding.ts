@@ -6,13 +6,7 @@ import { isClient, isIdleInTransaction, type Session, type Snapshot, waitsForLoc
 
 /** One thing that is wrong in one snapshot. Plain data: an incident keeps its last finding in the store. */
 export type Finding =
-  | {
-      readonly kind: 'blocking'
-      readonly root: Root
-      readonly session: Session | null
-      /** Other roots behind which some of its victims wait too: to end one alone may free nobody. */
-      readonly rivals: readonly number[]
-    }
+  | { readonly kind: 'blocking'; readonly root: Root; readonly session: Session | null }
   | {
       readonly kind: 'longQuery' | 'idleInTransaction' | 'idle'
       readonly session: Session
@@ -43,6 +37,12 @@ export type Holder = {
 
 /** The session that a finding is about; null for a prepared transaction and for findings about the whole server. */
 export const subjectOf = (finding: Finding): Session | null => ('session' in finding ? finding.session : null)
+
+/** The same finding with its session as it is among these. */
+export function withSession(finding: Finding, sessions: ReadonlyMap<number, Session>): Finding {
+  const session = sessions.get(subjectOf(finding)?.pid ?? 0)
+  return session ? ({ ...finding, session } as Finding) : finding
+}
 
 /** The same trouble has the same key from one snapshot to the next. */
 export function findingKey(finding: Finding): string {
@@ -77,17 +77,8 @@ export function findings(
     const { blockedForSeconds } = session ? thresholdsOf(session) : thresholds
     return (forest.waits.get(pid)?.seconds ?? 0) >= blockedForSeconds
   }
-  const rivalsOf = rivalry(forest)
   const jams = forest.roots
-    .map(
-      (root) =>
-        ({
-          kind: 'blocking',
-          root,
-          session: sessions.get(root.pid) ?? null,
-          rivals: rivalsOf(root),
-        }) as const,
-    )
+    .map((root) => ({ kind: 'blocking', root, session: sessions.get(root.pid) ?? null }) as const)
     .filter((jam) => jam.root.victims.some(waitsTooLong) || open.has(findingKey(jam)))
   const found = new Set(jams.map(({ root }) => root.pid))
   const slow = snapshot.sessions
@@ -104,18 +95,6 @@ const rank: Record<FindingKind, number> = {
   idleInTransaction: 3,
   idle: 4,
   connections: 5,
-}
-
-/** Tells of each root which others keep some of its victims waiting. */
-function rivalry({ roots }: Forest): (root: Root) => number[] {
-  const before = new Map<number, Root[]>()
-  for (const root of roots)
-    for (const victim of root.victims) before.set(victim, [...(before.get(victim) ?? []), root])
-  return (root) => {
-    const rivals = new Set(root.victims.flatMap((victim) => before.get(victim) ?? []))
-    rivals.delete(root)
-    return [...rivals].map(({ pid }) => pid)
-  }
 }
 
 function slowness(session: Session, thresholds: SessionThresholds): Finding | null {

@@ -1,5 +1,5 @@
 import { type Finding, type FindingKind, findingKey, findingSeconds, subjectOf } from './finding.ts'
-import type { Fit } from './proposal.ts'
+import type { Remedy } from './remedy.ts'
 import type { Snapshot } from './session.ts'
 
 /** A finding followed over time. It has a card of its own (whose id is the incident's), or stands in a digest. */
@@ -16,7 +16,7 @@ export type Incident = {
   /** Why it is over, one sentence; null while it is not. */
   readonly resolution: string | null
   /** What could be done about it, as last seen; null where it is not about one session or transaction. */
-  readonly cure: Fit | null
+  readonly remedy: Remedy | null
   /** Who said that they look after it; null while nobody did. */
   readonly acknowledgedBy: string | null
   /** The most sessions that it ever kept waiting. */
@@ -36,14 +36,14 @@ export const reopenWithinMs = 60_000
 /**
  * Follows incidents from one snapshot to the next.
  * @param known the open incidents of this cluster, and those resolved less than `reopenWithinMs` ago
- * @param cureFor what could be done about a finding
+ * @param remedyFor what could be done about a finding
  * @param newId makes an id for an incident that opens
  */
 export function fold(
   known: readonly Incident[],
   found: readonly Finding[],
   snapshot: Snapshot,
-  cureFor: (finding: Finding) => Fit | null,
+  remedyFor: (finding: Finding) => Remedy | null,
   newId: () => string,
 ): Transition[] {
   const now = snapshot.takenAt
@@ -51,12 +51,12 @@ export function fold(
   const ongoing = found.flatMap((finding): Transition[] => {
     const before = followed.get(finding)
     if (!before || (before.resolvedAt !== null && now - before.resolvedAt > reopenWithinMs))
-      return [opened(finding, cureFor(finding), snapshot.cluster, now, newId())]
+      return [opened(finding, remedyFor(finding), snapshot.cluster, now, newId())]
     const incident: Incident = {
       ...before,
       key: findingKey(finding),
       finding,
-      cure: cureFor(finding),
+      remedy: remedyFor(finding),
       changedAt: now,
       resolvedAt: null,
       resolution: null,
@@ -65,10 +65,7 @@ export function fold(
     if (before.resolvedAt !== null) return [{ kind: 'reopened', incident, reason: 'It is back.' }]
     if (before.key !== incident.key)
       return [{ kind: 'changed', incident, reason: 'The same jam goes on behind another session.' }]
-    const reason =
-      before.cure?.action === incident.cure?.action
-        ? change(before.finding, finding)
-        : 'Another action fits now.'
+    const reason = change(before.finding, finding) ?? changedWay(before.remedy, incident.remedy)
     if (reason) return [{ kind: 'changed', incident, reason }]
     return aged(before.finding, finding) ? [{ kind: 'changed', incident, reason: null }] : []
   })
@@ -174,7 +171,7 @@ export function severityOf(finding: Finding): Severity {
 
 const opened = (
   finding: Finding,
-  cure: Fit | null,
+  remedy: Remedy | null,
   cluster: string,
   now: number,
   id: string,
@@ -186,7 +183,7 @@ const opened = (
     cluster,
     key: findingKey(finding),
     finding,
-    cure,
+    remedy,
     openedAt: now,
     changedAt: now,
     resolvedAt: null,
@@ -219,6 +216,14 @@ function change(before: Finding, after: Finding): string | null {
   if (before.kind === 'connections' && after.kind === 'connections' && step(before.used) !== step(after.used))
     return `${after.used} connections are used, before it were ${before.used}.`
   return null
+}
+
+/** Whether somebody else is to be ended now, or in another way; null when it is the same. */
+function changedWay(before: Remedy | null, after: Remedy | null): string | null {
+  const was = before?.target
+  const is = after?.target
+  if (was?.action === is?.action && was?.session.pid === is?.session.pid) return null
+  return is ? `Another way out fits now: ${is.action} ${is.session.pid}.` : 'No action fits any more.'
 }
 
 /** Whether it lasts so much longer that the ages on its card mislead. */

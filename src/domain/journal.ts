@@ -81,6 +81,14 @@ export type JournalEvent =
       readonly returned: boolean | null
       readonly outcome: Outcome
     }
+  /** The application of a session that was ended does the same again. */
+  | {
+      readonly kind: 'retried'
+      readonly actor: string
+      readonly proposalId: string
+      readonly pid: number
+      readonly afterMs: number
+    }
   | {
       readonly kind: 'incidentOpened' | 'incidentChanged' | 'incidentReopened' | 'incidentResolved'
       readonly actor: string

@@ -1,6 +1,4 @@
 import type { Action } from './action.ts'
-import { type Finding, subjectOf } from './finding.ts'
-import { sqlLiteral } from './literal.ts'
 import type { Outcome, Victim } from './outcome.ts'
 import { type Protected, protectedBy } from './policy.ts'
 import { isClient, isIdleInTransaction, type Server, type Session, type SessionKey } from './session.ts'
@@ -32,7 +30,11 @@ export type Proposal = {
   readonly decidedBy: string | null
   readonly decision: string | null
   readonly outcome: Outcome | null
+  /** How long after the signal its application began the same again (see retry.ts); null where it did not. */
+  readonly retriedAfterMs: number | null
   readonly createdAt: number
+  /** When the last approval came, right before the signal; null while it has not. */
+  readonly claimedAt: number | null
   readonly expiresAt: number
 }
 
@@ -63,7 +65,9 @@ export const openProposal = (
   decidedBy: null,
   decision: null,
   outcome: null,
+  retriedAfterMs: null,
   createdAt: now,
+  claimedAt: null,
   expiresAt: now + expireAfterMs,
 })
 
@@ -111,23 +115,6 @@ export function fittingAction(
     why: 'Terminate closes the connection and releases its session-level advisory locks; no transaction is open, so no work is lost.',
     otherwise: 'Cancel has no effect on it: no statement is running.',
   }
-}
-
-/** What could be done about a finding; null where it is not about one session or transaction. */
-export function cureFor(
-  finding: Finding,
-  server: Server,
-  protectedSessions: readonly Protected[],
-): Fit | null {
-  if (finding.kind === 'blocking' && finding.root.prepared) {
-    const { gid, database, owner } = finding.root.prepared
-    return {
-      action: null,
-      why: `A prepared transaction has no session to end. In database ${database}, as ${owner} or a superuser: COMMIT PREPARED or ROLLBACK PREPARED ${sqlLiteral(gid)}.`,
-    }
-  }
-  const session = subjectOf(finding)
-  return session ? fittingAction(session, server, protectedSessions) : null
 }
 
 /** Why this action, asked for by hand, is not possible or has no effect; null when it may be proposed. */

@@ -1,3 +1,4 @@
+import { adviceOn, jamOf } from '../domain/cure.ts'
 import { jamMatches } from '../domain/filters.ts'
 import { type Picture, pictureOf } from '../domain/picture.ts'
 import { fittingAction } from '../domain/proposal.ts'
@@ -95,7 +96,7 @@ async function history(
 
 async function list(
   kind: ListCommand['kind'],
-  { cluster }: Watched,
+  { cluster, config }: Watched,
   picture: Picture,
   asked: Asked,
 ): Promise<View> {
@@ -115,7 +116,9 @@ async function list(
       const heads = 2 * Math.min(matching.length, maxTrees)
       const trees = layOut(matching, picture.forest, treeLines - heads, maxTrees)
       const shown = await texts(treeSessions(trees, sessions))
-      return blockingView(picture, trees, stems.length - matching.length, shown, asked)
+      const adviceFor = adviceOn(picture, config.protected, told(picture, shown))
+      const advice = matching.slice(0, trees.trees.length).flatMap((jam) => adviceFor(jam) ?? [])
+      return blockingView(picture, trees, stems.length - matching.length, shown, advice, asked)
     }
     case 'long':
       return listed('long', chooseLong(picture, thresholds, filters))
@@ -142,7 +145,9 @@ async function oneSession(
     ownLocks({ cluster, config }, picture, pid),
   ])
   const fit = fittingAction(session, snapshot.server, config.protected)
-  return sessionView(picture, withText[0] ?? session, locks, fit, asked)
+  const jam = picture.forest.roots.find(({ pid: root, victims }) => root === pid || victims.includes(pid))
+  const advice = jam ? adviceOn(picture, config.protected)(jamOf(jam)) : null
+  return sessionView(picture, withText[0] ?? session, locks, { fit, wayOut: advice?.best ?? null }, asked)
 }
 
 /** The lock table is left alone while the lock manager is jammed: to read it would stall, too. */
@@ -155,6 +160,10 @@ async function ownLocks({ cluster }: Watched, picture: Picture, pid: number): Pr
     return { unread: error.reason }
   }
 }
+
+/** The sessions of a picture with the statements that were fetched. */
+const told = ({ snapshot }: Picture, texts: ReadonlyMap<number, string | null>): Session[] =>
+  snapshot.sessions.map((session) => ({ ...session, query: texts.get(session.pid) ?? session.query }))
 
 /** Statements are worth showing, but not worth an answer without the rest. */
 const textsOf = async (

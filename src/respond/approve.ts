@@ -146,6 +146,7 @@ export function createApprove(deps: {
             approvals,
             decidedBy: actor,
             brokeGlass,
+            claimedAt: now(),
           })
           if (!claimed) return null
           const about = { actor, proposalId: seen.id }

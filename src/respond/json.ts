@@ -1,8 +1,9 @@
 import type { Root } from '../domain/blocking.ts'
-import { totals } from '../domain/finding.ts'
+import { type Finding, totals } from '../domain/finding.ts'
 import type { Picture } from '../domain/picture.ts'
 import type { Protected } from '../domain/policy.ts'
-import { cureFor } from '../domain/proposal.ts'
+import { fittingAction } from '../domain/proposal.ts'
+import { type Remedy, remediesFor } from '../domain/remedy.ts'
 import { isClient, type Session } from '../domain/session.ts'
 
 /** A session with the catalog's fields, and who blocks it: what pg_blocking_pids says. */
@@ -13,13 +14,18 @@ export type RootJson = Pick<Root, 'pid' | 'kind' | 'victims' | 'oldestWaitSecond
   readonly backendStart: string | null
   /** Null for a session. */
   readonly gid: string | null
-  /** What helps, and why; `action` null: why nothing can be done from here. */
+  /** The gentlest way out; `action` null: why nothing can be done from here. */
   readonly recommendation: {
     readonly action: 'cancel' | 'terminate' | null
+    /** Whom to end: not always the root. */
     readonly pid: number
+    readonly backendStart: string | null
+    /** What to do, what it costs and who then proceeds; or why no action helps. */
     readonly reason: string
     /** Why not the other action. */
     readonly otherwise: string | null
+    /** The other ways out, gentlest first. */
+    readonly others: readonly string[]
   }
 }
 
@@ -56,9 +62,10 @@ export function blockingJson(
 ): BlockingJson {
   const { forest } = picture
   const involved = involvedIn(picture)
+  const remedyFor = remediesFor(picture, { protectedSessions, sessions })
   return {
     ...headOf(picture),
-    roots: forest.roots.map((root) => rootJson(root, picture, protectedSessions)),
+    roots: forest.roots.map((root) => rootJson(root, picture, protectedSessions, remedyFor)),
     cycles: forest.cycles,
     sessions: sessions.filter(({ pid }) => involved.has(pid)).map((session) => sessionJson(session, picture)),
   }
@@ -101,17 +108,17 @@ const sessionJson = (session: Session, { forest }: Picture): SessionJson => ({
   blockedBy: forest.blockedBy(session.pid),
 })
 
-function rootJson(root: Root, { snapshot }: Picture, protectedSessions: readonly Protected[]): RootJson {
+function rootJson(
+  root: Root,
+  { snapshot }: Picture,
+  protectedSessions: readonly Protected[],
+  remedyFor: (finding: Finding) => Remedy | null,
+): RootJson {
   const { pid, kind, victims, oldestWaitSeconds, prepared } = root
   const session = kind === 'session' ? (snapshot.sessions.find((one) => one.pid === pid) ?? null) : null
-  const cure = cureFor(
-    { kind: 'blocking', root, session, rivals: [] },
-    snapshot.server,
-    protectedSessions,
-  ) ?? {
-    action: null,
-    why: 'It is gone since.',
-  }
+  const remedy = remedyFor({ kind: 'blocking', root, session })
+  const target = remedy?.target ?? null
+  const fit = target && fittingAction(target.session, snapshot.server, protectedSessions)
   return {
     pid,
     backendStart: session?.backendStart ?? null,
@@ -120,10 +127,12 @@ function rootJson(root: Root, { snapshot }: Picture, protectedSessions: readonly
     victims,
     oldestWaitSeconds,
     recommendation: {
-      action: cure.action,
-      pid,
-      reason: cure.why,
-      otherwise: cure.action === null ? null : cure.otherwise,
+      action: target?.action ?? null,
+      pid: target?.session.pid ?? pid,
+      backendStart: target?.session.backendStart ?? null,
+      reason: remedy?.text ?? 'It is gone since.',
+      otherwise: fit && fit.action === target.action ? fit.otherwise : null,
+      others: remedy?.others ?? [],
     },
   }
 }

@@ -21,8 +21,7 @@ export async function see(cluster: Cluster, pid: number): Promise<Sight | Refusa
     if (!found) return noSession(pid)
     const [session] = await cluster.withText([found])
     if (!session) return noSession(pid)
-    const { forest } = pictureOf(snapshot)
-    const behind = forest.roots.find((root) => root.pid === pid)?.victims ?? []
+    const behind = pictureOf(snapshot).forest.behind(pid)
     return { session, server: snapshot.server, victims: victimsAmong(behind, snapshot.sessions) }
   } catch (error) {
     if (error instanceof ClusterFailure) return { code: 'notSeen', reason: error.reason }

@@ -4,7 +4,17 @@ import type { Schema } from './schema.ts'
 
 /** What a proposal may become; the rest of it never changes. */
 export type ProposalChange = Partial<
-  Pick<Proposal, 'state' | 'approvals' | 'brokeGlass' | 'decidedBy' | 'decision' | 'outcome'>
+  Pick<
+    Proposal,
+    | 'state'
+    | 'approvals'
+    | 'brokeGlass'
+    | 'decidedBy'
+    | 'decision'
+    | 'outcome'
+    | 'claimedAt'
+    | 'retriedAfterMs'
+  >
 >
 
 export type Proposals = {
@@ -15,6 +25,8 @@ export type Proposals = {
   /** The cards on which something was proposed for this pid, whichever session had it. */
   cardsOf(pid: number): Promise<string[]>
   inState(state: ProposalState): Promise<Proposal[]>
+  /** What was carried out of that which was proposed after `since`, oldest first. */
+  doneSince(since: number): Promise<Proposal[]>
   /** Open proposals whose time is up. */
   dueBy(now: number): Promise<Proposal[]>
   /**
@@ -66,6 +78,15 @@ export function proposalsIn(db: Kysely<Schema>): Proposals {
     },
     async inState(state) {
       return (await select.where('state', '=', state).orderBy('created_at').execute()).map(read)
+    },
+    async doneSince(since) {
+      return (
+        await select
+          .where('state', '=', 'done')
+          .where('created_at', '>', since)
+          .orderBy('created_at')
+          .execute()
+      ).map(read)
     },
     async dueBy(now) {
       return (await select.where('state', '=', 'open').where('expires_at', '<=', now).execute()).map(read)

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Board } from '../channel/board.ts'
 import type { ClusterConfig } from '../config.ts'
-import { type Finding, subjectOf } from '../domain/finding.ts'
+import type { Finding } from '../domain/finding.ts'
 import { hasOwnCard, type Incident } from '../domain/incident.ts'
 import { bot } from '../domain/journal.ts'
+import type { Picture } from '../domain/picture.ts'
 import {
-  cureFor,
   differences,
   isSettled,
   openProposal,
@@ -13,17 +13,20 @@ import {
   stands,
   victimsAmong,
 } from '../domain/proposal.ts'
+import type { Remedy } from '../domain/remedy.ts'
 import { keyOf, type Snapshot } from '../domain/session.ts'
 import type { Cluster } from '../postgres/cluster.ts'
 import type { Store } from '../store/store.ts'
+
+type Seen = { readonly finding: Finding; readonly remedy: Remedy | null }
 
 export type Offers = {
   /**
    * Keeps one open proposal on the card of an incident that fits the session as it is now, and none when there is
    * nothing left to do.
-   * @param finding the trouble as it was just seen; null when it was not
+   * @param seen the trouble as it was just seen and what helps; null when it was not seen
    */
-  renew(incident: Incident, finding: Finding | null, snapshot: Snapshot): Promise<void>
+  renew(incident: Incident, seen: Seen | null, picture: Picture): Promise<void>
   /** Takes back what was asked for by hand and cannot be done any more: its card must not offer it. */
   review(snapshot: Snapshot): Promise<void>
 }
@@ -51,27 +54,29 @@ export function createOffers(deps: {
       }
     },
 
-    async renew(incident, finding, snapshot) {
+    async renew(incident, seen, { snapshot, forest }) {
       if (!hasOwnCard(incident)) return
       const latest = (await store.proposals.ofCard(incident.id)).at(-1) ?? null
       if (latest?.state === 'claimed') return
       const over = incident.resolvedAt !== null
       // What is not seen just now (the lock manager is jammed) is left as it is.
-      if (!over && !finding) return
-      const session = over || !finding ? null : subjectOf(finding)
-      const action =
-        finding && session ? (cureFor(finding, snapshot.server, config.protected)?.action ?? null) : null
-      if (latest && session && action && stands(latest, action, session)) return
-      if (latest?.state !== 'open' && (!session || !action || !isSettled(session))) return
-      const [told = null] = session && action && isSettled(session) ? await cluster.withText([session]) : []
-      const victims = finding?.kind === 'blocking' ? finding.root.victims : []
+      if (!over && !seen) return
+      const target = (over ? null : seen?.remedy?.target) ?? null
+      if (latest && target && stands(latest, target.action, target.session)) return
+      const isReady = target !== null && isSettled(target.session)
+      if (latest?.state !== 'open' && !isReady) return
+      const [told = null] = isReady ? await cluster.withText([target.session]) : []
       await board.change(incident.id, async ({ proposals }, record) => {
         if (latest?.state === 'open') {
-          const decision = over ? 'the incident is over' : 'the session changed'
+          const decision = over
+            ? 'the incident is over'
+            : target && target.session.pid !== latest.key.pid
+              ? 'there is a gentler way out now'
+              : 'the session changed'
           if (!(await proposals.change(latest, { state: 'withdrawn', decision }))) return
           await record({ kind: 'withdrawn', actor: bot, proposalId: latest.id, reason: decision })
         }
-        if (!told || !action) return
+        if (!told || !target) return
         // Somebody may have asked for a fresh look meanwhile.
         if (latest?.state !== 'open' && (await proposals.ofCard(incident.id)).at(-1)?.id !== latest?.id)
           return
@@ -79,10 +84,10 @@ export function createOffers(deps: {
           {
             id: randomUUID(),
             cardId: incident.id,
-            action,
+            action: target.action,
             key: keyOf(config.name, told),
             session: told,
-            victims: victimsAmong(victims, snapshot.sessions),
+            victims: victimsAmong(forest.behind(told.pid), snapshot.sessions),
             reason: '',
             requestedBy: null,
           },
@@ -94,7 +99,7 @@ export function createOffers(deps: {
           kind: 'offered',
           actor: bot,
           proposalId: offered.id,
-          action,
+          action: offered.action,
           session: offered.key,
           statement: told.query,
         })

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Board } from '../channel/board.ts'
 import type { ClusterConfig } from '../config.ts'
-import { type Finding, findingKey, findings, subjectOf } from '../domain/finding.ts'
+import { type Finding, findingKey, findings, subjectOf, withSession } from '../domain/finding.ts'
 import {
   fold,
   hasOwnCard,
@@ -12,12 +12,13 @@ import {
 } from '../domain/incident.ts'
 import { bot, type JournalEvent } from '../domain/journal.ts'
 import type { Picture } from '../domain/picture.ts'
-import { cureFor } from '../domain/proposal.ts'
+import { type Remedy, remediesFor } from '../domain/remedy.ts'
 import type { Snapshot } from '../domain/session.ts'
 import { type Cluster, ClusterFailure, type Lack } from '../postgres/cluster.ts'
 import { silenceWords } from '../slack/views/words.ts'
 import type { Records, Store } from '../store/store.ts'
 import { createOffers } from './offers.ts'
+import { followRetries } from './retries.ts'
 
 export type Report = {
   /** Follows the incidents of a cluster with what was seen now. */
@@ -62,11 +63,9 @@ export function createReport(deps: {
       }
       const known = await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs)
       const open = known.filter(({ resolvedAt }) => resolvedAt === null)
-      const found = findings(snapshot, picture.forest, config.watch, new Set(open.map(({ key }) => key)))
-      const cure = (finding: Finding) => cureFor(finding, snapshot.server, config.protected)
-      const folded = fold(known, found, snapshot, cure, randomUUID)
-      const placed = place(folded, known, config.watch.cardsPerMinute, snapshot.takenAt, randomUUID)
-      const transitions = await withStatements(placed)
+      const { found, remedyOf } = await look(picture, open)
+      const folded = fold(known, found, snapshot, remedyOf, randomUUID)
+      const transitions = place(folded, known, config.watch.cardsPerMinute, snapshot.takenAt, randomUUID)
       if (transitions.length > 0)
         await board.changeAll(
           transitions.map(({ incident }) => incident.cardId),
@@ -79,8 +78,10 @@ export function createReport(deps: {
           },
         )
       const byKey = new Map(found.map((finding) => [findingKey(finding), finding]))
-      for (const incident of await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs))
-        await offers.renew(incident, byKey.get(incident.key) ?? null, snapshot)
+      for (const incident of await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs)) {
+        const finding = byKey.get(incident.key)
+        await offers.renew(incident, finding ? { finding, remedy: remedyOf(finding) } : null, picture)
+      }
       await offers.review(snapshot)
     },
 
@@ -167,25 +168,29 @@ export function createReport(deps: {
     }
   }
 
-  /** Fetches the statements of the sessions that get to stand on a card. */
-  async function withStatements(transitions: readonly Transition[]): Promise<Transition[]> {
-    const sessions = transitions.flatMap(({ incident }) => subjectOf(incident.finding) ?? [])
-    if (sessions.length === 0) return [...transitions]
-    const told = new Map((await cluster.withText(sessions)).map((session) => [session.pid, session]))
-    return transitions.map((transition) => {
-      const { incident } = transition
-      const subject = subjectOf(incident.finding)
-      const query = subject && (told.get(subject.pid)?.query ?? subject.query)
-      return subject
-        ? {
-            ...transition,
-            incident: {
-              ...incident,
-              finding: { ...incident.finding, session: { ...subject, query } } as Finding,
-            },
-          }
-        : transition
-    })
+  /** What is wrong, and what to do about each: with the statements of those of whom the cards tell. */
+  async function look(
+    picture: Picture,
+    open: readonly Incident[],
+  ): Promise<{ found: Finding[]; remedyOf: (finding: Finding) => Remedy | null }> {
+    const { snapshot } = picture
+    const retriesOf = await followRetries(deps, snapshot)
+    const before = new Map(open.map((incident) => [incident.key, incident]))
+    const found = findings(snapshot, picture.forest, config.watch, new Set(before.keys()))
+    if (found.length === 0) return { found, remedyOf: () => null }
+    const standingFor = (finding: Finding) => before.get(findingKey(finding))?.remedy?.target ?? null
+    const known = { protectedSessions: config.protected, standingFor }
+    const rough = remediesFor(picture, known)
+    const named = new Set(
+      found.flatMap((finding) => [subjectOf(finding)?.pid ?? 0, ...(rough(finding)?.named ?? [])]),
+    )
+    const told = await cluster.withText(snapshot.sessions.filter(({ pid }) => named.has(pid)))
+    const byPid = new Map(told.map((session) => [session.pid, session]))
+    const sessions = snapshot.sessions.map((session) => byPid.get(session.pid) ?? session)
+    const remedyFor = remediesFor(picture, { ...known, sessions, retriesOf })
+    const toldFindings = found.map((finding) => withSession(finding, byPid))
+    const remedies = new Map(toldFindings.map((finding) => [finding, remedyFor(finding)]))
+    return { found: toldFindings, remedyOf: (finding) => remedies.get(finding) ?? null }
   }
 }
 

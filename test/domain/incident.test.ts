@@ -2,15 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Finding, findings } from '../../src/domain/finding.ts'
 import { fold, type Incident, place, reopenWithinMs, type Transition } from '../../src/domain/incident.ts'
-import { cureFor } from '../../src/domain/proposal.ts'
+import { remediesFor } from '../../src/domain/remedy.ts'
 import type { Session } from '../../src/domain/session.ts'
 import {
-  held,
   idle,
   idleInTransaction,
   locksRead,
   picture,
-  relation,
   rowQueue,
   server,
   session,
@@ -18,7 +16,6 @@ import {
   takenAt,
   thresholds,
   waiting,
-  wanted,
 } from '../support/pictures.ts'
 
 const found = (
@@ -44,20 +41,6 @@ describe('findings', () => {
     )
     expect(jam).toMatchObject({ kind: 'blocking', session: { pid: 1 }, root: { victims: [2, 3] } })
     expect(more).toEqual([])
-  })
-
-  it('says of each root which others keep its victims waiting too', () => {
-    const at = relation('public.orders')
-    const locks = [
-      held(at, 'AccessShareLock', 1, 2),
-      wanted(at, 'AccessExclusiveLock', [3, 40]),
-      wanted(at, 'AccessShareLock', [4, 35]),
-    ]
-    const sessions = [session(1), session(2), waiting(3, 40), waiting(4, 35)]
-    expect(found(sessions, locks)).toMatchObject([
-      { root: { pid: 1 }, rivals: [2] },
-      { root: { pid: 2 }, rivals: [1] },
-    ])
   })
 
   it('leaves a young jam alone, unless it is known already', () => {
@@ -110,7 +93,7 @@ describe('place', () => {
       cluster: 'orders',
       key: `k${n}`,
       finding,
-      cure: null,
+      remedy: null,
       openedAt,
       changedAt: openedAt,
       resolvedAt: null,
@@ -151,13 +134,14 @@ describe('fold', () => {
     afterMs = 0,
     locks?: Parameters<typeof picture>[1],
   ) => {
-    const { snapshot: shot, forest } = picture(sessions, locks, {
+    const shown = picture(sessions, locks, {
       takenAt: takenAt + afterMs,
       server: server({ maxConnections: 1_000 }),
     })
+    const { snapshot: shot, forest } = shown
     const open = new Set(known.filter(({ resolvedAt }) => resolvedAt === null).map(({ key }) => key))
-    const cure = (finding: Finding) => cureFor(finding, server(), [])
-    return fold(known, findings(shot, forest, thresholds, open), shot, cure, () => `incident-${++ids}`)
+    const remedyFor = remediesFor(shown, { protectedSessions: [] })
+    return fold(known, findings(shot, forest, thresholds, open), shot, remedyFor, () => `incident-${++ids}`)
   }
   const only = (transitions: readonly Transition[]): Transition => {
     expect(transitions).toHaveLength(1)
@@ -168,7 +152,7 @@ describe('fold', () => {
     const opened = only(step([], [idleInTransaction(1, 310, { xactStart: 'x' })]))
     expect(opened).toMatchObject({
       kind: 'opened',
-      incident: { cure: { action: 'terminate' }, resolvedAt: null },
+      incident: { remedy: { target: { action: 'terminate' } }, resolvedAt: null },
     })
     expect(step([opened.incident], [idleInTransaction(1, 312, { xactStart: 'x' })], 2_000)).toEqual([])
     const resolved = only(step([opened.incident], [], 4_000))

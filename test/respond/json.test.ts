@@ -40,9 +40,11 @@ describe('blockingJson', () => {
           recommendation: {
             action: 'terminate',
             pid: 4312,
+            backendStart: root.backendStart,
             reason:
-              'Terminate closes the connection and rolls its transaction back, so its locks are released.',
+              'Terminate 4312 (web, idle in transaction for 5 min 5 s, it has written nothing): 1 of 2 waiters proceeds at once, 1 follows. Cancel has no effect on it: no statement is running.',
             otherwise: 'Cancel has no effect on it: no statement is running.',
+            others: [],
           },
         },
         {
@@ -55,9 +57,11 @@ describe('blockingJson', () => {
           recommendation: {
             action: null,
             pid: 0,
+            backendStart: null,
             reason:
-              "A prepared transaction has no session to end. In database orders, as shop or a superuser: COMMIT PREPARED or ROLLBACK PREPARED 'payment-77'.",
+              "No session to end: the prepared transaction 'payment-77' (shop, prepared 3 h ago) holds the lock. Ask whoever coordinates it; by hand, in database orders as shop or a superuser: ROLLBACK PREPARED 'payment-77';",
             otherwise: null,
+            others: [],
           },
         },
       ],
@@ -78,9 +82,27 @@ describe('blockingJson', () => {
     expect(first?.recommendation).toEqual({
       action: null,
       pid: 4312,
-      reason: 'It is protected by the configuration (applicationName: web).',
+      backendStart: null,
+      reason:
+        'Nothing can be done to 4312 (web, idle in transaction for 5 min 5 s) from here. It is protected by the configuration (applicationName: web).',
       otherwise: null,
+      others: [],
     })
+  })
+
+  it('recommends to cancel the queued ALTER TABLE, not the root', () => {
+    const items = of.relation('public.items')
+    const queue = of.picture(
+      [of.session(1, { stateSeconds: 40 }), of.waiting(2, 30), of.waiting(3, 20)],
+      of.locksRead([
+        of.held(items, 'AccessShareLock', 1),
+        of.wanted(items, 'AccessExclusiveLock', [2, 30]),
+        of.wanted(items, 'AccessShareLock', [3, 20]),
+      ]),
+    )
+    const [first] = blockingJson(queue, []).roots
+    expect(first).toMatchObject({ pid: 1, recommendation: { action: 'cancel', pid: 2 } })
+    expect(first?.recommendation.others).toHaveLength(1)
   })
 
   it('says that the locks are old in a lock storm', () => {

@@ -174,7 +174,7 @@ describe('incidents', () => {
       cluster: 'orders',
       key: 'connections',
       finding: { kind: 'connections', used: 9, max: 10, holders: [] },
-      cure: null,
+      remedy: null,
       openedAt: madeAt,
       changedAt: madeAt,
       resolvedAt: null,

@@ -1,3 +1,4 @@
+import type { Recommendation } from '../../domain/cure.ts'
 import { formatDuration } from '../../domain/duration.ts'
 import { filterWords, hasFilters } from '../../domain/filters.ts'
 import { sqlLiteral } from '../../domain/literal.ts'
@@ -22,12 +23,14 @@ export const treeSessions = ({ trees }: Trees, all: ReadonlyMap<number, Session>
  * The blocking forest as an indented tree.
  * @param otherRoots roots that the filters leave out
  * @param texts statements by pid, where they were fetched
+ * @param advice what would end each of the jams at the least cost
  */
 export function blockingView(
   picture: Picture,
   laidOut: Trees,
   otherRoots: number,
   texts: ReadonlyMap<number, string | null>,
+  advice: readonly Recommendation[],
   asked: Asked,
 ): View {
   const sessions = new Map(picture.snapshot.sessions.map((session) => [session.pid, session]))
@@ -36,6 +39,7 @@ export function blockingView(
   return compose(`Who blocks whom on ${asked.cluster}`, [
     lines(...notices(picture, asked), ...headline(picture, laidOut, asked)),
     ...(drawn.length > 0 ? [{ kind: 'preformatted', value: drawn.join('\n') } as const] : []),
+    { kind: 'bullets', lines: waysOut(advice, asked) },
     lines(
       ...(moreTrees > 0
         ? [[`${count(moreTrees, 'more root')} with no more waiters: narrow it with --db, --user or --app.`]]
@@ -194,6 +198,28 @@ function branchLine(
   ]
     .filter(Boolean)
     .join(' · ')
+}
+
+/** For how many jams there is room to say what would end them, and how many other ways for each. */
+const mostAdvised = 4
+const mostOthers = 2
+
+/** What would end each jam; jams behind one ALTER TABLE have the same way out, which is told once. */
+function waysOut(advice: readonly Recommendation[], asked: Asked): Line[] {
+  const distinct = new Map(
+    advice
+      // That a prepared transaction is to be ended by hand is said below, with the statement.
+      .filter(({ best, byHand }) => best !== null || byHand === null)
+      .map((one) => [one.text, one]),
+  )
+  return [...distinct.values()]
+    .slice(0, mostAdvised)
+    .flatMap(({ best, text, others }): Line[] => [
+      best
+        ? [bold('Gentlest way out: '), text, ' ', commandTo(asked, `${best.action} ${best.pid} reason`)]
+        : [bold('No way out from here: '), text],
+      ...others.slice(0, mostOthers).map((other): Line => [bold('Other way out: '), other.text]),
+    ])
 }
 
 /** A prepared transaction has no session: a person ends it, connected to its database. */

@@ -1,9 +1,11 @@
 import { formatDuration } from '../../domain/duration.ts'
 import { type Finding, subjectOf } from '../../domain/finding.ts'
 import { type Incident, kindNames, severityOf } from '../../domain/incident.ts'
-import { type Fit, mayBeOfferedAgain, type Proposal } from '../../domain/proposal.ts'
+import { mayBeOfferedAgain, type Proposal } from '../../domain/proposal.ts'
+import type { Remedy } from '../../domain/remedy.ts'
 import type { Session } from '../../domain/session.ts'
 import type { Silence } from '../../domain/silence.ts'
+import { costOf, workOf } from './cost.ts'
 import { outcomeSentence } from './outcome.ts'
 import {
   type Block,
@@ -117,13 +119,17 @@ const resolution = (incident: Incident | null): string =>
     : ''
 
 function explanation({ incident, proposals }: CardState, session: Session | null): Block[] {
-  const fit = incident?.cure ?? null
+  const remedy = incident?.remedy ?? null
   const asked = incident ? null : proposals.at(-1)
+  const target = remedy ? remedy.target : asked?.state === 'open' ? asked : null
   const lines: (Leaf | string)[][] = [
     ...(incident ? why(incident.finding) : []),
     ...(asked?.reason ? [[bold('Why: '), asked.reason]] : []),
     ...(session ? [[bold('Its work: '), workOf(session)]] : []),
-    ...(fit ? cure(fit) : []),
+    ...(remedy ? waysOut(remedy) : []),
+    ...(target
+      ? [[bold('What that costs: '), costOf(target.action, target.session, remedy?.retries ?? null)]]
+      : []),
   ]
   return lines.length > 0 ? [richText(bullets(...lines))] : []
 }
@@ -138,14 +144,6 @@ function why(finding: Finding): (Leaf | string)[][] {
           'it waits for no lock itself, and everyone counted here waits behind it',
           finding.root.victims.length > 0 ? ` (${sample(finding.root.victims)}).` : '.',
         ],
-        ...(finding.rivals.length > 0
-          ? [
-              [
-                bold('Not alone: '),
-                `some of them wait for ${sample(finding.rivals)} as well; ending ${finding.root.pid} alone may free nobody.`,
-              ],
-            ]
-          : []),
       ]
     case 'longQuery':
       return [[bold('Why this one: '), 'its statement is past the threshold, and it waits for no lock.']]
@@ -168,21 +166,16 @@ function why(finding: Finding): (Leaf | string)[][] {
 const sample = (pids: readonly number[]): string =>
   pids.length > 5 ? `${pids.slice(0, 5).join(', ')} and ${pids.length - 5} more` : list(pids)
 
-/** What is lost when it ends. */
-export function workOf(session: Session): string {
-  if (session.xactSeconds === null) return 'No transaction is open.'
-  const written =
-    session.backendXid === null
-      ? 'it has written nothing'
-      : `it has written (transaction id ${session.backendXid})`
-  return `Its transaction is open for ${formatDuration(session.xactSeconds)}; ${written}.`
-}
+/** How many other ways out a card has room for. */
+const mostOthers = 3
 
-function cure(fit: Fit): (Leaf | string)[][] {
-  if (fit.action === null) return [[bold('No button: '), fit.why]]
+/** What to do, and what else could be done. */
+function waysOut({ target, text, others }: Remedy): (Leaf | string)[][] {
+  const more = others.length - mostOthers
   return [
-    [bold('What helps: '), fit.why],
-    [bold('The other action: '), fit.otherwise],
+    [bold(target ? 'Gentlest way out: ' : 'No button: '), text],
+    ...others.slice(0, mostOthers).map((other) => [bold('Other way out: '), other]),
+    ...(more > 0 ? [[`${count(more, 'more way')} out: /pg blocking`]] : []),
   ]
 }
 
@@ -260,7 +253,7 @@ function buttons(
   const latest = proposals.at(-1)
   const over = incident?.resolvedAt != null
   const elements = [
-    ...(latest?.state === 'open' && !over ? decisions(latest, incident?.finding ?? null, cluster) : []),
+    ...(latest?.state === 'open' && !over ? decisions(latest, incident, cluster) : []),
     ...(latest?.state === 'open' && !over && breakGlass
       ? [button(breakGlassAction, 'Break glass …', latest.id)]
       : []),
@@ -276,12 +269,14 @@ function buttons(
   return elements.length > 0 ? [{ type: 'actions', elements }] : []
 }
 
-function decisions(proposal: Proposal, finding: Finding | null, cluster: string) {
+function decisions(proposal: Proposal, incident: Incident | null, cluster: string) {
   const { action } = proposal
+  const { pid } = proposal.key
   // As it was last seen, where the card tells of it; the proposal keeps it as it was when it was made.
-  const seen = finding && subjectOf(finding)
-  const session = seen?.pid === proposal.session.pid ? seen : proposal.session
-  const waiting = finding?.kind === 'blocking' ? finding.root.victims.length : proposal.victims.length
+  const seen = incident?.remedy?.target?.session
+  const session = seen?.pid === pid ? seen : proposal.session
+  const root = incident?.finding.kind === 'blocking' ? incident.finding.root : null
+  const waiting = root?.pid === pid ? root.victims.length : proposal.victims.length
   const consequence =
     action === 'cancel'
       ? 'Its statement ends with an error, its transaction is rolled back, the connection stays.'

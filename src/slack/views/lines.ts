@@ -1,3 +1,4 @@
+import { formatDuration } from '../../domain/duration.ts'
 import { bot, type JournalEvent, type JournalRow } from '../../domain/journal.ts'
 import type { Proposal } from '../../domain/proposal.ts'
 import { outcomeSentence } from './outcome.ts'
@@ -87,6 +88,11 @@ export function lineOf(event: JournalEvent, proposal: Proposal | null): Line | n
         : null
     case 'outcome':
       return [outcomeSentence({ ...event, key: event.session }), ...mention(proposal)]
+    case 'retried':
+      return [
+        `Tried again: ${event.pid} began the same statement ${formatDuration(event.afterMs / 1000)} after the signal. Its application retries: mend it, or stop it, before the next one is ended.`,
+        ...mention(proposal),
+      ]
     case 'intended':
     case 'incidentOpened':
       return null

@@ -1,4 +1,5 @@
 import type { Forest } from '../../domain/blocking.ts'
+import type { WayOut } from '../../domain/cure.ts'
 import { formatDuration } from '../../domain/duration.ts'
 import type { Picture } from '../../domain/picture.ts'
 import type { Fit } from '../../domain/proposal.ts'
@@ -13,12 +14,15 @@ export const longestStatement = 5000
 /** Every lock of the session, or why they were not read. */
 export type OwnLocks = { readonly groups: readonly LockGroup[] } | { readonly unread: string }
 
+/** What fits the session itself, and the gentlest way out of the jam that it is in; null where it is in none. */
+export type Remedies = { readonly fit: Fit; readonly wayOut: WayOut | null }
+
 /** Everything about one session; what a person decides by stands first. */
 export function sessionView(
   picture: Picture,
   session: Session,
   locks: OwnLocks,
-  fit: Fit,
+  { fit, wayOut }: Remedies,
   asked: Asked,
 ): View {
   const { forest, snapshot } = picture
@@ -30,7 +34,11 @@ export function sessionView(
     { kind: 'bullets', lines: [...blocking(session, picture, asked), ...work(session), ...client(session)] },
     ...statement(session),
     { kind: 'bullets', lines: lockLines(session, locks, forest) },
-    lines(offer(session, fit, asked), asOf(snapshot.takenAt, asked.now)),
+    lines(
+      ...jamsWayOut(session, wayOut, asked),
+      offer(session, fit, asked),
+      asOf(snapshot.takenAt, asked.now),
+    ),
   ])
 }
 
@@ -220,6 +228,19 @@ function lockLines(session: Session, locks: OwnLocks, forest: Forest): Line[] {
 
 const isNotOwnId = ({ target, mode }: LockGroup): boolean =>
   !((target.locktype === 'virtualxid' || target.locktype === 'transactionid') && mode === 'ExclusiveLock')
+
+/** Where it is somebody else who is to be ended. */
+const jamsWayOut = (session: Session, way: WayOut | null, asked: Asked): Line[] =>
+  way && way.pid !== session.pid
+    ? [
+        [
+          bold('Gentlest way out of its jam: '),
+          way.text,
+          ' ',
+          commandTo(asked, `${way.action} ${way.pid} reason`),
+        ],
+      ]
+    : []
 
 /** What could be done, in one line with the command to type. */
 function offer(session: Session, fit: Fit, asked: Asked): Line {

@@ -2,7 +2,8 @@ import { describe, expect, it, test } from 'vitest'
 import { type Finding, findings } from '../../../src/domain/finding.ts'
 import type { Incident } from '../../../src/domain/incident.ts'
 import type { Outcome } from '../../../src/domain/outcome.ts'
-import { cureFor, type Proposal } from '../../../src/domain/proposal.ts'
+import type { Proposal } from '../../../src/domain/proposal.ts'
+import { type Remedy, remediesFor } from '../../../src/domain/remedy.ts'
 import type { Session } from '../../../src/domain/session.ts'
 import { type CardState, cardView } from '../../../src/slack/views/card.ts'
 import { channelLine, threadLine } from '../../../src/slack/views/lines.ts'
@@ -15,7 +16,6 @@ import {
   picture,
   prepared,
   rowQueue,
-  server,
   session,
   takenAt,
   thresholds,
@@ -25,13 +25,15 @@ import {
 } from '../../support/pictures.ts'
 import { proposal } from '../../support/proposals.ts'
 
-const incidentOf = (finding: Finding, over: Partial<Incident> = {}): Incident => ({
+type Found = { readonly finding: Finding; readonly remedy: Remedy | null }
+
+const incidentOf = ({ finding, remedy }: Found, over: Partial<Incident> = {}): Incident => ({
   id: '3f2a9c1b-0000-4000-8000-000000000001',
   cardId: '3f2a9c1b-0000-4000-8000-000000000001',
   cluster: 'orders',
   key: 'key',
   finding,
-  cure: cureFor(finding, server(), []),
+  remedy,
   openedAt: takenAt,
   changedAt: takenAt,
   resolvedAt: null,
@@ -41,11 +43,11 @@ const incidentOf = (finding: Finding, over: Partial<Incident> = {}): Incident =>
   ...over,
 })
 
-const first = (sessions: readonly Session[], locks?: Parameters<typeof picture>[1]): Finding => {
+const first = (sessions: readonly Session[], locks?: Parameters<typeof picture>[1]): Found => {
   const shown = picture(sessions, locks)
   const [finding] = findings(shown.snapshot, shown.forest, thresholds)
   if (!finding) throw new Error('nothing found')
-  return finding
+  return { finding, remedy: remediesFor(shown, { protectedSessions: [] })(finding) }
 }
 
 const card = (over: Partial<CardState>) => {
@@ -103,8 +105,8 @@ describe('a card', () => {
       Session 1 (web, user shop, database orders), idle in transaction for 6 min 40 s, keeps 2 sessions waiting, the longest for 40 s, for a row of public.orders.
       Why this one: it waits for no lock itself, and everyone counted here waits behind it (2 and 3).
       Its work: Its transaction is open for 6 min 40 s; it has written (transaction id 759).
-      What helps: Terminate closes the connection and rolls its transaction back, so its locks are released.
-      The other action: Cancel has no effect on it: no statement is running.
+      Gentlest way out: Terminate 1 (web, idle in transaction for 6 min 40 s, what it wrote in 6 min 40 s is rolled back): 1 of 2 waiters proceeds at once, 1 follows. Cancel has no effect on it: no statement is running.
+      What that costs: The rollback takes a moment only, however much was written; vacuum clears the dead rows away later. Its client gets error 57P01 (admin_shutdown) at its next statement and has to connect again and to begin its transaction anew.
       Its last statement:
       UPDATE orders SET state = ?
       Terminate 1: 0 of 2 approvals, open until (time)
@@ -142,13 +144,13 @@ describe('a card', () => {
       "Blocking on orders
       Prepared transaction 'it's' (shop, database orders, prepared 3 h ago) keeps 1 session waiting, the longest for 40 s, for a row (held by transaction 900).
       Why this one: it waits for no lock itself, and everyone counted here waits behind it (2).
-      No button: A prepared transaction has no session to end. In database orders, as shop or a superuser: COMMIT PREPARED or ROLLBACK PREPARED 'it''s'.
+      No button: No session to end: the prepared transaction 'it''s' (shop, prepared 3 h ago) holds the lock. Ask whoever coordinates it; by hand, in database orders as shop or a superuser: ROLLBACK PREPARED 'it''s';
       [Acknowledge] [Snooze 30 min]
       Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
     `)
   })
 
-  test.each<[string, Finding]>([
+  test.each<[string, Found]>([
     ['longQuery', first([session(1, { querySeconds: 7_200 })])],
     ['idle', first([idle(1, 7_200)])],
     ['connections', first(Array.from({ length: 90 }, (_, n) => idle(n, 1)))],

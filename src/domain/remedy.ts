@@ -1,0 +1,106 @@
+import type { Action } from './action.ts'
+import { adviceOn, jamOf } from './cure.ts'
+import { type Finding, subjectOf } from './finding.ts'
+import type { Picture } from './picture.ts'
+import type { Protected } from './policy.ts'
+import { fittingAction, objection } from './proposal.ts'
+import { againWords, type Retries } from './retry.ts'
+import type { Session } from './session.ts'
+
+/**
+ * What to do about a finding. Plain data: an incident keeps its last. Names in the sentences come from the database: not
+ * trusted.
+ */
+export type Remedy = {
+  /** Whom to end, as it is now: not always whom the finding is about. Null: nothing that may be done from here helps. */
+  readonly target: { readonly action: Action; readonly session: Session } | null
+  /** What to do and what follows, or why no action helps. */
+  readonly text: string
+  /** Other ways out, gentlest first. */
+  readonly others: readonly string[]
+  /** How its application took it when its statements were ended before; null where it did nothing about it, or nobody knows. */
+  readonly retries: Retries | null
+  /** Whom the sentences tell of: with their statements they would say more. */
+  readonly named: readonly number[]
+}
+
+/** What is known beside the picture. */
+export type Known = {
+  readonly protectedSessions: readonly Protected[]
+  /** The picture's sessions, with their statements where they were fetched. */
+  readonly sessions?: readonly Session[]
+  /** How the application of a session took it before. */
+  readonly retriesOf?: (session: Session) => Retries | null
+  /** What was recommended for a finding before: it is not given up for what is only as good. */
+  readonly standingFor?: (finding: Finding) => Remedy['target']
+}
+
+/**
+ * Finds the remedy of each finding of a picture: for a jam the gentlest way out of it, for a single session the action that
+ * has an effect. Where an application is known to try again at once what is cancelled, its session is terminated instead.
+ * @returns null for a finding that is about no session and no transaction
+ */
+export function remediesFor(
+  picture: Picture,
+  {
+    protectedSessions,
+    sessions = picture.snapshot.sessions,
+    retriesOf = () => null,
+    standingFor = () => null,
+  }: Known,
+): (finding: Finding) => Remedy | null {
+  const { server } = picture.snapshot
+  const adviceFor = adviceOn(picture, protectedSessions, sessions)
+  const byPid = new Map(sessions.map((session) => [session.pid, session]))
+
+  return (finding) => {
+    const subject = subjectOf(finding)
+    const session = (subject && byPid.get(subject.pid)) ?? subject
+    // What the lock table does not tell of cannot be rehearsed.
+    const inTable = finding.kind === 'blocking' && finding.root.wait.target.locktype !== 'safe snapshot'
+    const standing = standingFor(finding)
+    const before = standing && { action: standing.action, pid: standing.session.pid }
+    const advice = inTable ? adviceFor(jamOf(finding.root), before) : null
+    if (!advice) return session && alone(session)
+    const { best, others, text, named } = advice
+    const target = best && byPid.get(best.pid)
+    const about = { others: others.map((way) => way.text), named }
+    if (!best || !target) return { target: null, text, retries: null, ...about }
+    const whole = best.action === 'terminate' ? [text, notCancel(target)].filter(Boolean).join(' ') : text
+    return lasting({
+      target: { action: best.action, session: target },
+      text: whole,
+      retries: null,
+      ...about,
+    })
+  }
+
+  /** Why it is not the gentler action. */
+  function notCancel(session: Session): string {
+    const fit = fittingAction(session, server, protectedSessions)
+    return fit.action === 'terminate' ? fit.otherwise : ''
+  }
+
+  function alone(session: Session): Remedy {
+    const fit = fittingAction(session, server, protectedSessions)
+    const about = { others: [], retries: null, named: [session.pid] }
+    return fit.action === null
+      ? { target: null, text: fit.why, ...about }
+      : lasting({ target: { action: fit.action, session }, text: `${fit.why} ${fit.otherwise}`, ...about })
+  }
+
+  function lasting(remedy: Remedy & { target: object }): Remedy {
+    const { action, session } = remedy.target
+    const retries = retriesOf(session)
+    if (!retries || retries.again === 0) return remedy
+    if (action === 'terminate' || objection('terminate', session, server, protectedSessions) !== null)
+      return { ...remedy, retries }
+    return {
+      ...remedy,
+      target: { action: 'terminate', session },
+      text: `Terminate ${session.pid} rather than cancel its statement, which would not last: ${againWords(retries)}.`,
+      others: [remedy.text, ...remedy.others],
+      retries,
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import type { Action } from '../../domain/action.ts'
+import { formatDuration } from '../../domain/duration.ts'
+import { againWords, type Retries } from '../../domain/retry.ts'
+import type { Session } from '../../domain/session.ts'
+import { count } from './words.ts'
+
+/** What it has done so far, and what of it is lost when it ends. */
+export function workOf(session: Session): string {
+  if (session.xactSeconds === null) return 'No transaction is open.'
+  const written =
+    session.backendXid === null
+      ? 'it has written nothing'
+      : `it has written (transaction id ${session.backendXid})`
+  return `Its transaction is open for ${formatDuration(session.xactSeconds)}; ${written}.`
+}
+
+/** What an action costs: the rollback, what the client sees, and whether it will have been for nothing. */
+export const costOf = (action: Action, session: Session, retries: Retries | null): string =>
+  [rollbackOf(session), clientSees(action, session), retryOf(retries)].filter(Boolean).join(' ')
+
+/**
+ * A rollback writes one record and marks the transaction as aborted (RecordTransactionAbort in xact.c); nothing is undone
+ * row by row. The dead rows stay until vacuum comes: https://www.postgresql.org/docs/current/routine-vacuuming.html
+ */
+function rollbackOf({ xactSeconds, backendXid }: Session): string {
+  if (xactSeconds === null) return 'Nothing is to be rolled back.'
+  if (backendXid === null) return 'The rollback takes no time: nothing was written.'
+  return 'The rollback takes a moment only, however much was written; vacuum clears the dead rows away later.'
+}
+
+/** The error that its client gets, with its code: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const clientSees = (action: Action, { state, xactSeconds }: Session): string =>
+  action === 'cancel'
+    ? 'Its client gets error 57014 (query_canceled) and keeps its connection.'
+    : state === 'active'
+      ? 'Its client gets error 57P01 (admin_shutdown) and has to connect again.'
+      : `Its client gets error 57P01 (admin_shutdown) at its next statement and has to connect again${xactSeconds === null ? '' : ' and to begin its transaction anew'}.`
+
+function retryOf(retries: Retries | null): string {
+  if (!retries) return ''
+  if (retries.again > 0) return `It is likely to be tried again: ${againWords(retries)}.`
+  return `Its application did not try again at once when it was ended before (${count(retries.ended, 'time')}).`
+}

@@ -1,0 +1,43 @@
+import type { Board } from '../channel/board.ts'
+import { bot } from '../domain/journal.ts'
+import type { Proposal } from '../domain/proposal.ts'
+import {
+  heirsOf,
+  isSameWork,
+  mayBeRetried,
+  type Retries,
+  retriesIn,
+  retriesRememberedMs,
+} from '../domain/retry.ts'
+import type { Session, Snapshot } from '../domain/session.ts'
+import type { Cluster } from '../postgres/cluster.ts'
+import type { Store } from '../store/store.ts'
+
+/**
+ * Sees whether applications begin again what was ended, and writes it down.
+ * @returns what is known of the application of a session
+ */
+export async function followRetries(
+  deps: { readonly cluster: Cluster; readonly store: Store; readonly board: Board },
+  snapshot: Snapshot,
+): Promise<(session: Session) => Retries | null> {
+  const { cluster, store, board } = deps
+  const all = await store.proposals.doneSince(snapshot.takenAt - retriesRememberedMs)
+  const done = all.filter(({ key }) => key.cluster === cluster.name)
+  const retried = new Map<string, Proposal>()
+  for (const ended of mayBeRetried(done, snapshot.takenAt)) {
+    const heirs = heirsOf(ended, snapshot)
+    const told = await cluster.withText(heirs.map(({ session }) => session))
+    const heir = heirs.find((_, index) => told[index] && isSameWork(ended.session, told[index]))
+    if (!heir) continue
+    const { session, afterMs } = heir
+    const marked = await board.change(ended.cardId, async ({ proposals }, record) => {
+      const changed = await proposals.change(ended, { retriedAfterMs: afterMs })
+      if (changed)
+        await record({ kind: 'retried', actor: bot, proposalId: ended.id, pid: session.pid, afterMs })
+      return changed
+    })
+    if (marked) retried.set(ended.id, marked)
+  }
+  return retriesIn(done.map((proposal) => retried.get(proposal.id) ?? proposal))
+}

@@ -1,5 +1,5 @@
 import type { Action } from './action.ts'
-import { adviceOn, jamOf } from './cure.ts'
+import { adviceOn, jamOf, type WorkLost, workLost } from './cure.ts'
 import { type Finding, subjectOf } from './finding.ts'
 import type { Picture } from './picture.ts'
 import type { Protected } from './policy.ts'
@@ -13,7 +13,11 @@ import type { Session } from './session.ts'
  */
 export type Remedy = {
   /** Whom to end, as it is now: not always whom the finding is about. Null: nothing that may be done from here helps. */
-  readonly target: { readonly action: Action; readonly session: Session } | null
+  readonly target: {
+    readonly action: Action
+    readonly session: Session
+    readonly workLost: WorkLost
+  } | null
   /** What to do and what follows, or why no action helps. */
   readonly text: string
   /** Other ways out, gentlest first. */
@@ -68,7 +72,7 @@ export function remediesFor(
     if (!best || !target) return { target: null, text, retries: null, ...about }
     const whole = best.action === 'terminate' ? [text, notCancel(target)].filter(Boolean).join(' ') : text
     return lasting({
-      target: { action: best.action, session: target },
+      target: { action: best.action, session: target, workLost: best.workLost },
       text: whole,
       retries: null,
       ...about,
@@ -86,18 +90,22 @@ export function remediesFor(
     const about = { others: [], retries: null, named: [session.pid] }
     return fit.action === null
       ? { target: null, text: fit.why, ...about }
-      : lasting({ target: { action: fit.action, session }, text: `${fit.why} ${fit.otherwise}`, ...about })
+      : lasting({
+          target: { action: fit.action, session, workLost: workLost(session, undefined) },
+          text: `${fit.why} ${fit.otherwise}`,
+          ...about,
+        })
   }
 
   function lasting(remedy: Remedy & { target: object }): Remedy {
-    const { action, session } = remedy.target
+    const { action, session, workLost } = remedy.target
     const retries = retriesOf(session)
     if (!retries || retries.again === 0) return remedy
     if (action === 'terminate' || objection('terminate', session, server, protectedSessions) !== null)
       return { ...remedy, retries }
     return {
       ...remedy,
-      target: { action: 'terminate', session },
+      target: { action: 'terminate', session, workLost },
       text: `Terminate ${session.pid} rather than cancel its statement, which would not last: ${againWords(retries)}.`,
       others: [remedy.text, ...remedy.others],
       retries,

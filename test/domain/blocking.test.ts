@@ -331,6 +331,8 @@ function naive(groups: readonly LockGroup[], leaderOf: (pid: number) => number) 
     roots: [...roots]
       .map((root) => `${Math.max(root, 0)} < ${sorted(waiting.filter((pid) => reachable(pid).has(root)))}`)
       .sort(),
+    behind: (pid: number) =>
+      sorted(waiting.filter((one) => one !== leaderOf(pid) && reachable(one).has(leaderOf(pid)))),
     inCycles: sorted(waiting.filter((pid) => reachable(pid).has(pid))),
   }
 }
@@ -378,7 +380,10 @@ test('any table: edges, roots, victims and cycles are those of the definition', 
       )
       const forest = forestOf(groups, sessions)
       const expected = naive(groups, (pid) => leader.get(pid) ?? pid)
-      for (const { pid } of sessions) expect(forest.blockedBy(pid)).toEqual(expected.blockedBy(pid))
+      for (const { pid } of sessions) {
+        expect(forest.blockedBy(pid)).toEqual(expected.blockedBy(pid))
+        expect(sorted(forest.behind(pid))).toEqual(expected.behind(pid))
+      }
       expect(forest.roots.map(({ pid, victims }) => `${pid} < ${sorted(victims)}`).sort()).toEqual(
         expected.roots,
       )

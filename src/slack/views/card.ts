@@ -1,3 +1,4 @@
+import { type WorkLost, workLost } from '../../domain/cure.ts'
 import { formatDuration } from '../../domain/duration.ts'
 import { type Finding, subjectOf } from '../../domain/finding.ts'
 import { type Incident, kindNames, severityOf } from '../../domain/incident.ts'
@@ -125,10 +126,20 @@ function explanation({ incident, proposals }: CardState, session: Session | null
   const lines: (Leaf | string)[][] = [
     ...(incident ? why(incident.finding) : []),
     ...(asked?.reason ? [[bold('Why: '), asked.reason]] : []),
-    ...(session ? [[bold('Its work: '), workOf(session)]] : []),
+    ...(session ? [[bold('Its work: '), workOf(session, lostWith(session, incident))]] : []),
     ...(remedy ? waysOut(remedy) : []),
     ...(target
-      ? [[bold('What that costs: '), costOf(target.action, target.session, remedy?.retries ?? null)]]
+      ? [
+          [
+            bold('What that costs: '),
+            costOf(
+              target.action,
+              target.session,
+              lostWith(target.session, incident),
+              remedy?.retries ?? null,
+            ),
+          ],
+        ]
       : []),
   ]
   return lines.length > 0 ? [richText(bullets(...lines))] : []
@@ -165,6 +176,12 @@ function why(finding: Finding): (Leaf | string)[][] {
 
 const sample = (pids: readonly number[]): string =>
   pids.length > 5 ? `${pids.slice(0, 5).join(', ')} and ${pids.length - 5} more` : list(pids)
+
+/** What is lost with a session; whether one that waits has done anything before, the remedy knows. */
+function lostWith(session: Session, incident: Incident | null): WorkLost {
+  const target = incident?.remedy?.target
+  return target?.session.pid === session.pid ? target.workLost : workLost(session, undefined)
+}
 
 /** How many other ways out a card has room for. */
 const mostOthers = 3
@@ -287,7 +304,7 @@ function decisions(proposal: Proposal, incident: Incident | null, cluster: strin
     title: plainText(`${verbs[action]} ${session.pid}?`, 100),
     text: plainText(
       // What happens first: a long name at the end may be cut.
-      `${consequence} ${workOf(session)}${waiting > 0 ? ` ${count(waiting, 'session waits', 'sessions wait')} behind it.` : ''} On ${cluster}: ${nameOf(session)}, ${stateOf(session)}.`,
+      `${consequence} ${workOf(session, lostWith(session, incident))}${waiting > 0 ? ` ${count(waiting, 'session waits', 'sessions wait')} behind it.` : ''} On ${cluster}: ${nameOf(session)}, ${stateOf(session)}.`,
       300,
     ),
     confirm: plainText(verbs[action], 30),

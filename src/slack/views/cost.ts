@@ -1,30 +1,34 @@
 import type { Action } from '../../domain/action.ts'
+import type { WorkLost } from '../../domain/cure.ts'
 import { formatDuration } from '../../domain/duration.ts'
 import { againWords, type Retries } from '../../domain/retry.ts'
 import type { Session } from '../../domain/session.ts'
 import { count } from './words.ts'
 
-/** What it has done so far, and what of it is lost when it ends. */
-export function workOf(session: Session): string {
+/** What it has done so far. */
+export function workOf(session: Session, lost: WorkLost): string {
   if (session.xactSeconds === null) return 'No transaction is open.'
+  const { backendXid } = session
   const written =
-    session.backendXid === null
-      ? 'it has written nothing'
-      : `it has written (transaction id ${session.backendXid})`
+    lost === 'request'
+      ? 'it has done nothing yet but wait'
+      : backendXid === null
+        ? 'it has written nothing'
+        : `it has written (transaction id ${backendXid})`
   return `Its transaction is open for ${formatDuration(session.xactSeconds)}; ${written}.`
 }
 
 /** What an action costs: the rollback, what the client sees, and whether it will have been for nothing. */
-export const costOf = (action: Action, session: Session, retries: Retries | null): string =>
-  [rollbackOf(session), clientSees(action, session), retryOf(retries)].filter(Boolean).join(' ')
+export const costOf = (action: Action, session: Session, lost: WorkLost, retries: Retries | null): string =>
+  [rollbackOf(session, lost), clientSees(action, session), retryOf(retries)].filter(Boolean).join(' ')
 
 /**
  * A rollback writes one record and marks the transaction as aborted (RecordTransactionAbort in xact.c); nothing is undone
  * row by row. The dead rows stay until vacuum comes: https://www.postgresql.org/docs/current/routine-vacuuming.html
  */
-function rollbackOf({ xactSeconds, backendXid }: Session): string {
+function rollbackOf({ xactSeconds, backendXid }: Session, lost: WorkLost): string {
   if (xactSeconds === null) return 'Nothing is to be rolled back.'
-  if (backendXid === null) return 'The rollback takes no time: nothing was written.'
+  if (backendXid === null || lost === 'request') return 'The rollback takes no time: nothing was written.'
   return 'The rollback takes a moment only, however much was written; vacuum clears the dead rows away later.'
 }
 

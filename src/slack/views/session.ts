@@ -62,7 +62,7 @@ function blocking(session: Session, { forest, snapshot }: Picture, asked: Asked)
   const pid = session.leaderPid ?? session.pid
   const sessions = new Map(snapshot.sessions.map((one) => [one.pid, one]))
   const root = forest.roots.find((one) => one.kind === 'session' && one.pid === pid)
-  const direct = root ? [] : directlyBehind(pid, forest)
+  const behind = root ? [] : forest.behind(pid)
   const wait = forest.waits.get(session.pid)
   const blockers = forest.blockedBy(session.pid)
   const cycle = forest.cycles.find((pids) => pids.includes(pid))
@@ -80,13 +80,8 @@ function blocking(session: Session, { forest, snapshot }: Picture, asked: Asked)
           ],
         ]
       : []),
-    ...(direct.length > 0
-      ? [
-          [
-            bold(`${count(direct.length, 'session waits', 'sessions wait')} directly behind it`),
-            `: ${few(direct)}.`,
-          ],
-        ]
+    ...(behind.length > 0
+      ? [[bold(`${count(behind.length, 'session waits', 'sessions wait')} behind it`), `: ${few(behind)}.`]]
       : []),
     ...(wait
       ? [
@@ -116,12 +111,6 @@ function blocking(session: Session, { forest, snapshot }: Picture, asked: Asked)
       : []),
   ]
 }
-
-/** Who waits for a session that waits itself. Told one by one, so not where hundreds wait: the tree shows those. */
-const directlyBehind = (pid: number, forest: Forest): number[] =>
-  forest.waits.has(pid) && forest.waits.size <= 300
-    ? [...forest.waits.keys()].filter((waiter) => waiter !== pid && forest.blockedBy(waiter).includes(pid))
-    : []
 
 function preparedWords(forest: Forest, pid: number): string {
   const gids = forest.roots.flatMap(({ prepared, victims }) =>

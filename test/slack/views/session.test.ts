@@ -56,7 +56,7 @@ describe('sessionView', () => {
     expect(await transcript('session 4320', picture, own)).toMatchInlineSnapshot(`
       "Session 4320 on orders
       Active for 2 min 10 s. 4320 (web, user shop, database orders)
-      - 1 session waits directly behind it: 4321.
+      - 1 session waits behind it: 4321.
       - Waits for 2 min 10 s: a row of public.orders (ShareLock).
       - Blocked by 4312 (web, user shop, database orders), idle in transaction for 5 min 5 s.
       - Ages: transaction open for 2 min 10 s; in this state for 2 min 10 s; statement began 2 min 10 s ago.

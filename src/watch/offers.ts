@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Board } from '../channel/board.ts'
+import type { Board, Record } from '../channel/board.ts'
 import type { ClusterConfig } from '../config.ts'
-import type { Finding } from '../domain/finding.ts'
 import { hasOwnCard, type Incident } from '../domain/incident.ts'
 import { bot } from '../domain/journal.ts'
 import type { Picture } from '../domain/picture.ts'
@@ -15,30 +14,30 @@ import {
 } from '../domain/proposal.ts'
 import type { Remedy } from '../domain/remedy.ts'
 import { keyOf, type Snapshot } from '../domain/session.ts'
-import type { Cluster } from '../postgres/cluster.ts'
-import type { Store } from '../store/store.ts'
+import type { Records, Store } from '../store/store.ts'
 
-type Seen = { readonly finding: Finding; readonly remedy: Remedy | null }
+/** The trouble as it was just seen, and what helps; null when it was not seen. */
+export type Seen = { readonly remedy: Remedy | null } | null
 
 export type Offers = {
   /**
-   * Keeps one open proposal on the card of an incident that fits the session as it is now, and none when there is
-   * nothing left to do.
-   * @param seen the trouble as it was just seen and what helps; null when it was not seen
+   * Keeps one open proposal on the card of an incident, for whom the remedy names as it is now, and none when there is
+   * nothing left to do. To be run with the change of the incident itself, so that no card is posted without its buttons.
    */
-  renew(incident: Incident, seen: Seen | null, picture: Picture): Promise<void>
+  renew(records: Records, record: Record, incident: Incident, seen: Seen, picture: Picture): Promise<void>
+  /** The same for an incident that goes on as it was; changes nothing where nothing is to be changed. */
+  keep(incident: Incident, seen: Seen, picture: Picture): Promise<void>
   /** Takes back what was asked for by hand and cannot be done any more: its card must not offer it. */
   review(snapshot: Snapshot): Promise<void>
 }
 
 export function createOffers(deps: {
-  readonly cluster: Cluster
   readonly config: ClusterConfig
   readonly store: Store
   readonly board: Board
   readonly now: () => number
 }): Offers {
-  const { cluster, config, store, board, now } = deps
+  const { config, store, board, now } = deps
 
   return {
     async review({ sessions }) {
@@ -47,63 +46,95 @@ export function createOffers(deps: {
         const session = sessions.find(({ pid }) => pid === open.key.pid)
         const [different] = session ? differences(open, session) : [`${open.key.pid} is gone`]
         if (!different) continue
-        await board.change(open.cardId, async ({ proposals }, record) => {
-          if (await proposals.change(open, { state: 'withdrawn', decision: different }))
-            await record({ kind: 'withdrawn', actor: bot, proposalId: open.id, reason: different })
-        })
+        await board.change(open.cardId, ({ proposals }, record) =>
+          withdraw(proposals, record, open, different),
+        )
       }
     },
 
-    async renew(incident, seen, { snapshot, forest }) {
-      if (!hasOwnCard(incident)) return
-      const latest = (await store.proposals.ofCard(incident.id)).at(-1) ?? null
-      if (latest?.state === 'claimed') return
-      const over = incident.resolvedAt !== null
-      // What is not seen just now (the lock manager is jammed) is left as it is.
-      if (!over && !seen) return
-      const target = (over ? null : seen?.remedy?.target) ?? null
-      if (latest && target && stands(latest, target.action, target.session)) return
-      const isReady = target !== null && isSettled(target.session)
-      if (latest?.state !== 'open' && !isReady) return
-      const [told = null] = isReady ? await cluster.withText([target.session]) : []
-      await board.change(incident.id, async ({ proposals }, record) => {
-        if (latest?.state === 'open') {
-          const decision = over
-            ? 'the incident is over'
-            : target && target.session.pid !== latest.key.pid
-              ? 'there is a gentler way out now'
-              : 'the session changed'
-          if (!(await proposals.change(latest, { state: 'withdrawn', decision }))) return
-          await record({ kind: 'withdrawn', actor: bot, proposalId: latest.id, reason: decision })
-        }
-        if (!told || !target) return
-        // Somebody may have asked for a fresh look meanwhile.
-        if (latest?.state !== 'open' && (await proposals.ofCard(incident.id)).at(-1)?.id !== latest?.id)
-          return
-        const offered: Proposal = openProposal(
-          {
-            id: randomUUID(),
-            cardId: incident.id,
-            action: target.action,
-            key: keyOf(config.name, told),
-            session: told,
-            victims: victimsAmong(forest.behind(told.pid), snapshot.sessions),
-            reason: '',
-            requestedBy: null,
-          },
-          now(),
-          config.approvals.expireAfterMs,
+    async keep(incident, seen, picture) {
+      const latest = await latestOn(store.proposals, incident)
+      if (plan(latest, incident, seen))
+        await board.change(incident.cardId, (records, record) =>
+          renew(records, record, incident, seen, picture),
         )
-        await proposals.add(offered)
-        await record({
-          kind: 'offered',
-          actor: bot,
-          proposalId: offered.id,
-          action: offered.action,
-          session: offered.key,
-          statement: told.query,
-        })
-      })
     },
+
+    renew,
   }
+
+  async function renew(
+    { proposals }: Records,
+    record: Record,
+    incident: Incident,
+    seen: Seen,
+    { snapshot, forest }: Picture,
+  ) {
+    const latest = await latestOn(proposals, incident)
+    const planned = plan(latest, incident, seen)
+    if (!planned) return
+    if (latest && planned.withdrawBecause)
+      if (!(await withdraw(proposals, record, latest, planned.withdrawBecause))) return
+    const { offer } = planned
+    if (!offer) return
+    const { session } = offer
+    const offered: Proposal = openProposal(
+      {
+        id: randomUUID(),
+        cardId: incident.id,
+        action: offer.action,
+        key: keyOf(config.name, session),
+        session,
+        victims: victimsAmong(forest.behind(session.pid), snapshot.sessions),
+        reason: '',
+        requestedBy: null,
+      },
+      now(),
+      config.approvals.expireAfterMs,
+    )
+    await proposals.add(offered)
+    await record({
+      kind: 'offered',
+      actor: bot,
+      proposalId: offered.id,
+      action: offered.action,
+      session: offered.key,
+      statement: session.query,
+    })
+  }
+}
+
+const latestOn = async (proposals: Records['proposals'], incident: Incident): Promise<Proposal | null> =>
+  (await proposals.ofCard(incident.id)).at(-1) ?? null
+
+/** @returns whether it was still open */
+async function withdraw(
+  proposals: Records['proposals'],
+  record: Record,
+  open: Proposal,
+  reason: string,
+): Promise<boolean> {
+  if (!(await proposals.change(open, { state: 'withdrawn', decision: reason }))) return false
+  await record({ kind: 'withdrawn', actor: bot, proposalId: open.id, reason })
+  return true
+}
+
+type Plan = { readonly withdrawBecause: string | null; readonly offer: Remedy['target'] }
+
+/** What is to become of the proposal on a card; null: it is as it should be. */
+function plan(latest: Proposal | null, incident: Incident, seen: Seen): Plan | null {
+  if (!hasOwnCard(incident) || latest?.state === 'claimed') return null
+  const over = incident.resolvedAt !== null
+  // What is not seen just now (the lock manager is jammed) is left as it is.
+  if (!over && !seen) return null
+  const target = (over ? null : seen?.remedy?.target) ?? null
+  if (latest && target && stands(latest, target.action, target.session)) return null
+  const offer = target && isSettled(target.session) ? target : null
+  if (latest?.state !== 'open') return offer && { withdrawBecause: null, offer }
+  const withdrawBecause = over
+    ? 'the incident is over'
+    : target && target.session.pid !== latest.key.pid
+      ? 'there is a gentler way out now'
+      : 'the session changed'
+  return { withdrawBecause, offer }
 }

@@ -12,12 +12,13 @@ import {
 } from '../domain/incident.ts'
 import { bot, type JournalEvent } from '../domain/journal.ts'
 import type { Picture } from '../domain/picture.ts'
+import type { Proposal } from '../domain/proposal.ts'
 import { type Remedy, remediesFor } from '../domain/remedy.ts'
-import type { Snapshot } from '../domain/session.ts'
+import type { SessionKey, Snapshot } from '../domain/session.ts'
 import { type Cluster, ClusterFailure, type Lack } from '../postgres/cluster.ts'
 import { silenceWords } from '../slack/views/words.ts'
 import type { Records, Store } from '../store/store.ts'
-import { createOffers } from './offers.ts'
+import { createOffers, type Seen } from './offers.ts'
 import { followRetries } from './retries.ts'
 
 export type Report = {
@@ -66,22 +67,27 @@ export function createReport(deps: {
       const { found, remedyOf } = await look(picture, open)
       const folded = fold(known, found, snapshot, remedyOf, randomUUID)
       const transitions = place(folded, known, config.watch.cardsPerMinute, snapshot.takenAt, randomUUID)
+      const byKey = new Map(found.map((finding) => [findingKey(finding), finding]))
+      const seenOf = ({ key }: Incident): Seen => {
+        const finding = byKey.get(key)
+        return finding ? { remedy: remedyOf(finding) } : null
+      }
       if (transitions.length > 0)
         await board.changeAll(
           transitions.map(({ incident }) => incident.cardId),
           async (records, record) => {
             for (const transition of transitions) {
               const incident = await withCause(records, transition, snapshot)
+              const recordHere = (event: JournalEvent) => record(incident.cardId, event)
               await records.incidents.put(incident)
-              if (transition.reason) await record(incident.cardId, eventOf(transition))
+              if (transition.reason) await recordHere(eventOf(transition))
+              await offers.renew(records, recordHere, incident, seenOf(incident), picture)
             }
           },
         )
-      const byKey = new Map(found.map((finding) => [findingKey(finding), finding]))
-      for (const incident of await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs)) {
-        const finding = byKey.get(incident.key)
-        await offers.renew(incident, finding ? { finding, remedy: remedyOf(finding) } : null, picture)
-      }
+      const changed = new Set(transitions.map(({ incident }) => incident.id))
+      for (const incident of await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs))
+        if (!changed.has(incident.id)) await offers.keep(incident, seenOf(incident), picture)
       await offers.review(snapshot)
     },
 
@@ -112,24 +118,25 @@ export function createReport(deps: {
     { sessions }: Snapshot,
   ): Promise<Incident> {
     if (kind !== 'resolved' || !hasOwnCard(incident)) return incident
-    const subject = subjectOf(incident.finding)
+    const { finding, remedy } = incident
+    const about = [subjectOf(finding), remedy?.target?.session].map((session) => session?.backendStart)
     const ours = (await proposals.ofCard(incident.cardId)).filter(
       ({ state, outcome, key }) =>
-        key.backendStart === subject?.backendStart &&
+        about.includes(key.backendStart) &&
         (state === 'claimed' || ['effective', 'still', 'unknown'].includes(outcome?.kind ?? '')),
     )
-    const isHere = sessions.some(
-      ({ pid, backendStart }) => pid === subject?.pid && backendStart === subject.backendStart,
-    )
+    const isHere = ({ pid, backendStart }: SessionKey) =>
+      sessions.some((session) => session.pid === pid && session.backendStart === backendStart)
     // A cancel ends a statement, no session: one that is gone was ended otherwise.
     const sure = ours.findLast(
-      ({ action, outcome }) => outcome?.kind === 'effective' && (action === 'terminate' || isHere),
+      ({ action, outcome, key }) => outcome?.kind === 'effective' && (action === 'terminate' || isHere(key)),
     )
     const last = ours.at(-1)
+    const ofWhom = ({ key }: Proposal) => (key.pid === subjectOf(finding)?.pid ? '' : ` of ${key.pid}`)
     const cause = sure
-      ? `It was ended by the approved ${sure.action}.`
+      ? `It was ended by the approved ${sure.action}${ofWhom(sure)}.`
       : last
-        ? `An approved ${last.action} came before.`
+        ? `An approved ${last.action}${ofWhom(last)} came before.`
         : 'It was not ended from here.'
     return { ...incident, resolution: `${incident.resolution} ${cause}` }
   }

@@ -52,7 +52,10 @@ describe('a migration that waits behind a report, with the shop behind it', () =
     )
     expect(await migrated).toMatchObject({ code: '57014' })
     for (const answer of answers) expect(await answer).not.toBeInstanceOf(Error)
-    await room.until(card.ts, /^Resolved/)
+    await room.until(
+      card.ts,
+      new RegExp(`^Resolved: .*It was ended by the approved cancel of ${migration.pid}`),
+    )
     expect(room.workspace.messages(channel).filter(({ text }) => /Blocking on/.test(text))).toHaveLength(1)
     const { rows } = await server.admin.query('SELECT state FROM pg_stat_activity WHERE pid = $1', [
       report.pid,

@@ -105,7 +105,11 @@ async function list(
   switch (kind) {
     case 'sessions': {
       const selection = chooseSessions(picture, thresholds, filters)
-      return sessionsView(picture, selection, await texts(sessionsShown(selection)), asked)
+      const shown = await texts(sessionsShown(selection))
+      const [worst] = selection.jams
+      const jam = worst?.kind === 'root' ? jamOf(worst.root) : null
+      const advice = jam && adviceOn(picture, config.protected, told(picture, shown))(jam)
+      return sessionsView(picture, selection, shown, advice, asked)
     }
     case 'blocking': {
       const sessions = new Map(picture.snapshot.sessions.map((session) => [session.pid, session]))
@@ -147,7 +151,7 @@ async function oneSession(
   const fit = fittingAction(session, snapshot.server, config.protected)
   const jam = picture.forest.roots.find(({ pid: root, victims }) => root === pid || victims.includes(pid))
   const advice = jam ? adviceOn(picture, config.protected)(jamOf(jam)) : null
-  return sessionView(picture, withText[0] ?? session, locks, { fit, wayOut: advice?.best ?? null }, asked)
+  return sessionView(picture, withText[0] ?? session, locks, { fit, advice }, asked)
 }
 
 /** The lock table is left alone while the lock manager is jammed: to read it would stall, too. */

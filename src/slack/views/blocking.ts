@@ -7,6 +7,7 @@ import { type Session, waitsForLock } from '../../domain/session.ts'
 import { type Branch, stemsOf, type Tree, type Trees, waitingIn } from '../../domain/tree.ts'
 import { type Asked, commandTo, compose, footer, type Line, lines, notices, oneLine } from './answer.ts'
 import { bold, clean, code, truncate, type View } from './text.ts'
+import { waysOut } from './wayOut.ts'
 import { count, lockOf, stateOf, whoOf } from './words.ts'
 
 /** Deeper lines say behind whom they wait instead of moving further to the right. */
@@ -39,7 +40,7 @@ export function blockingView(
   return compose(`Who blocks whom on ${asked.cluster}`, [
     lines(...notices(picture, asked), ...headline(picture, laidOut, asked)),
     ...(drawn.length > 0 ? [{ kind: 'preformatted', value: drawn.join('\n') } as const] : []),
-    { kind: 'bullets', lines: waysOut(advice, asked) },
+    { kind: 'bullets', lines: waysOut(bySession(advice), asked, { mostJams: 4, mostOthers: 2 }) },
     lines(
       ...(moreTrees > 0
         ? [[`${count(moreTrees, 'more root')} with no more waiters: narrow it with --db, --user or --app.`]]
@@ -200,27 +201,9 @@ function branchLine(
     .join(' · ')
 }
 
-/** For how many jams there is room to say what would end them, and how many other ways for each. */
-const mostAdvised = 4
-const mostOthers = 2
-
-/** What would end each jam; jams behind one ALTER TABLE have the same way out, which is told once. */
-function waysOut(advice: readonly Recommendation[], asked: Asked): Line[] {
-  const distinct = new Map(
-    advice
-      // That a prepared transaction is to be ended by hand is said below, with the statement.
-      .filter(({ best, byHand }) => best !== null || byHand === null)
-      .map((one) => [one.text, one]),
-  )
-  return [...distinct.values()]
-    .slice(0, mostAdvised)
-    .flatMap(({ best, text, others }): Line[] => [
-      best
-        ? [bold('Gentlest way out: '), text, ' ', commandTo(asked, `${best.action} ${best.pid} reason`)]
-        : [bold('No way out from here: '), text],
-      ...others.slice(0, mostOthers).map((other): Line => [bold('Other way out: '), other.text]),
-    ])
-}
+/** That a prepared transaction is to be ended by hand is said for itself, with the statement. */
+const bySession = (advice: readonly Recommendation[]): Recommendation[] =>
+  advice.filter(({ best, byHand }) => best !== null || byHand === null)
 
 /** A prepared transaction has no session: a person ends it, connected to its database. */
 const byHand = (trees: readonly Tree[]): Line[] =>

@@ -1,11 +1,12 @@
 import type { Forest } from '../../domain/blocking.ts'
-import type { WayOut } from '../../domain/cure.ts'
+import type { Recommendation } from '../../domain/cure.ts'
 import { formatDuration } from '../../domain/duration.ts'
 import type { Picture } from '../../domain/picture.ts'
 import type { Fit } from '../../domain/proposal.ts'
 import type { LockGroup, Session } from '../../domain/session.ts'
 import { type Asked, asOf, commandTo, compose, type Line, lines, notices, type Piece } from './answer.ts'
 import { bold, clean, truncate, type View } from './text.ts'
+import { waysOut } from './wayOut.ts'
 import { count, list, lockOf, nameOf, stateOf, targetOf, waitEventOf } from './words.ts'
 
 /** How much of a statement one message has room for. */
@@ -14,15 +15,15 @@ export const longestStatement = 5000
 /** Every lock of the session, or why they were not read. */
 export type OwnLocks = { readonly groups: readonly LockGroup[] } | { readonly unread: string }
 
-/** What fits the session itself, and the gentlest way out of the jam that it is in; null where it is in none. */
-export type Remedies = { readonly fit: Fit; readonly wayOut: WayOut | null }
+/** What fits the session itself, and what would end the jam that it is in; null where it is in none. */
+export type Remedies = { readonly fit: Fit; readonly advice: Recommendation | null }
 
 /** Everything about one session; what a person decides by stands first. */
 export function sessionView(
   picture: Picture,
   session: Session,
   locks: OwnLocks,
-  { fit, wayOut }: Remedies,
+  { fit, advice }: Remedies,
   asked: Asked,
 ): View {
   const { forest, snapshot } = picture
@@ -35,7 +36,7 @@ export function sessionView(
     ...statement(session),
     { kind: 'bullets', lines: lockLines(session, locks, forest) },
     lines(
-      ...jamsWayOut(session, wayOut, asked),
+      ...jamsWayOut(session, advice, asked),
       offer(session, fit, asked),
       asOf(snapshot.takenAt, asked.now),
     ),
@@ -219,16 +220,9 @@ const isNotOwnId = ({ target, mode }: LockGroup): boolean =>
   !((target.locktype === 'virtualxid' || target.locktype === 'transactionid') && mode === 'ExclusiveLock')
 
 /** Where it is somebody else who is to be ended. */
-const jamsWayOut = (session: Session, way: WayOut | null, asked: Asked): Line[] =>
-  way && way.pid !== session.pid
-    ? [
-        [
-          bold('Gentlest way out of its jam: '),
-          way.text,
-          ' ',
-          commandTo(asked, `${way.action} ${way.pid} reason`),
-        ],
-      ]
+const jamsWayOut = (session: Session, advice: Recommendation | null, asked: Asked): Line[] =>
+  advice?.best && advice.best.pid !== session.pid
+    ? waysOut([advice], asked, { mostJams: 1, mostOthers: 0 })
     : []
 
 /** What could be done, in one line with the command to type. */

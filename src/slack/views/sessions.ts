@@ -1,4 +1,5 @@
 import type { Forest } from '../../domain/blocking.ts'
+import type { Recommendation } from '../../domain/cure.ts'
 import { formatDuration } from '../../domain/duration.ts'
 import { filterWords, hasFilters, noFilters } from '../../domain/filters.ts'
 import type { Picture } from '../../domain/picture.ts'
@@ -17,6 +18,7 @@ import {
   thresholdWords,
 } from './answer.ts'
 import { bold, code, truncate, type View } from './text.ts'
+import { waysOut } from './wayOut.ts'
 import { count, list, lockOf, stateOf, waitEventOf, whoOf } from './words.ts'
 
 /** The sessions whose statements the view shows. */
@@ -28,11 +30,13 @@ export const sessionsShown = ({ jams, groups }: Selection): Session[] => [
 /**
  * Who blocks whom, then what takes long, then totals.
  * @param texts statements by pid, where they were fetched
+ * @param advice what would end the worst jam at the least cost; null where there is none
  */
 export function sessionsView(
   picture: Picture,
   selection: Selection,
   texts: ReadonlyMap<number, string | null>,
+  advice: Recommendation | null,
   asked: Asked,
 ): View {
   const { jams, groups } = selection
@@ -47,7 +51,10 @@ export function sessionsView(
     ...(rows.length > 0
       ? [{ kind: 'table', head: ['What', 'PID', 'Who', 'State', 'Why', 'Statement'], rows } as const]
       : []),
-    lines(...more(selection, asked)),
+    lines(
+      ...waysOut(advice ? [advice] : [], asked, { mostJams: 1, mostOthers: 0 }),
+      ...more(selection, asked),
+    ),
     footer(picture, asked),
   ])
 }

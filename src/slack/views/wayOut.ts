@@ -1,0 +1,23 @@
+import type { Recommendation } from '../../domain/cure.ts'
+import { type Asked, commandTo, type Line } from './answer.ts'
+import { bold } from './text.ts'
+
+/**
+ * What would end each of these jams, with the command to ask for it; the same way is told once.
+ * @param mostOthers how many other ways out are told of each jam
+ */
+export function waysOut(
+  advice: readonly Recommendation[],
+  asked: Asked,
+  { mostJams, mostOthers }: { readonly mostJams: number; readonly mostOthers: number },
+): Line[] {
+  const distinct = new Map(advice.map((one) => [one.text, one]))
+  return [...distinct.values()]
+    .slice(0, mostJams)
+    .flatMap(({ best, text, others }): Line[] => [
+      best
+        ? [bold('Gentlest way out: '), text, ' ', commandTo(asked, `${best.action} ${best.pid} reason`)]
+        : [bold('No way out from here: '), text],
+      ...others.slice(0, mostOthers).map((other): Line => [bold('Other way out: '), other.text]),
+    ])
+}

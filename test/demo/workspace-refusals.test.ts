@@ -42,6 +42,7 @@ const plain = (text: string) => ({ type: 'plain_text', text })
 const mrkdwn = (text: string) => ({ type: 'mrkdwn', text })
 const section = (text: string) => ({ type: 'section', text: mrkdwn(text) })
 const button = (extra: object = {}) => ({ type: 'button', text: plain('Go'), action_id: 'go', ...extra })
+const choice = { text: plain('One'), value: 'one' }
 const actions = (...elements: object[]) => ({ type: 'actions', elements })
 const times = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, index) => make(index))
@@ -263,6 +264,31 @@ describe('blocks at the limit pass, one above is refused with a pointer to the f
       'invalid additional property: colour [json-pointer:/blocks/0]',
     ],
     [
+      'a menu has options or groups of them',
+      [actions({ type: 'static_select', action_id: 'a', options: [choice] })],
+      [actions({ type: 'static_select', action_id: 'a' })],
+      'missing required field: options or option_groups [json-pointer:/blocks/0/elements/0]',
+    ],
+    [
+      'a menu has not both',
+      [actions({ type: 'multi_static_select', action_id: 'a', options: times(100, () => choice) })],
+      [
+        actions({
+          type: 'multi_static_select',
+          action_id: 'a',
+          options: [choice],
+          option_groups: [{ label: plain('a'), options: [choice] }],
+        }),
+      ],
+      'only one of options and option_groups may be given [json-pointer:/blocks/0/elements/0]',
+    ],
+    [
+      'an image comes from somewhere',
+      [{ type: 'image', alt_text: 'a', image_url: 'https://example.com/a.png' }],
+      [{ type: 'image', alt_text: 'a' }],
+      'missing required field: image_url or slack_file [json-pointer:/blocks/0]',
+    ],
+    [
       'section without text',
       [section('a')],
       [{ type: 'section' }],
@@ -355,6 +381,17 @@ describe('views', () => {
     } finally {
       await other.close()
     }
+  })
+
+  test('an external id names one view', async () => {
+    const view = modal({ external_id: 'why' })
+    expect(await call('views.open', { trigger_id: await trigger(), view })).toMatchObject({ error: 'ok' })
+    expect(await call('views.push', { trigger_id: await trigger(), view })).toMatchObject({
+      error: 'duplicate_external_id',
+    })
+    // It takes the place of the one before.
+    expect(await call('views.open', { trigger_id: await trigger(), view })).toMatchObject({ error: 'ok' })
+    expect(await call('views.update', { external_id: 'why', view })).toMatchObject({ error: 'ok' })
   })
 
   test('home, updates by hash, and unknown views', async () => {

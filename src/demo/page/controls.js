@@ -101,9 +101,12 @@ function menu(element, block, surface, props = {}) {
 const held = (element, surface) =>
   surface.values?.has(element.action_id) ? surface.values.get(element.action_id) : initialOf(element)
 
-/** Radio buttons and checkboxes. */
+const severals = new Set(['checkboxes', 'multi_static_select'])
+const isChoices = (element) => element.type === 'radio_buttons' || severals.has(element.type)
+
+/** Radio buttons, checkboxes, and a menu of which several may be taken. */
 function choices(element, block, surface, onchange, props = {}) {
-  const several = element.type === 'checkboxes'
+  const several = severals.has(element.type)
   const chosen = [held(element, surface)].flat()
   return h(
     'fieldset',
@@ -162,7 +165,7 @@ function field(element, block, surface, onchange, props) {
 /** A control in a section or actions block: using it tells the app. */
 export function controlNode(element, block, surface) {
   if (element.type === 'button') return button(element, block, surface)
-  if (element.type === 'radio_buttons' || element.type === 'checkboxes') {
+  if (isChoices(element)) {
     return choices(element, block, surface, (value, node) => {
       surface.values?.set(element.action_id, value)
       act(node, element, block, surface, value)
@@ -188,7 +191,7 @@ export function controlNode(element, block, surface) {
 export function inputNode(element, block, surface, { id, describedBy }) {
   const props = { id, 'aria-describedby': describedBy, 'aria-invalid': describedBy ? 'true' : null }
   const keep = (value) => surface.values?.set(element.action_id, value === '' ? null : value)
-  if (element.type === 'radio_buttons' || element.type === 'checkboxes') {
+  if (isChoices(element)) {
     return choices(element, block, surface, keep, props)
   }
   if (element.type in typed) return field(element, block, surface, keep, props)

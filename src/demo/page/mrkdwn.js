@@ -13,7 +13,7 @@ function control(inside, context) {
   const [target, label] = splitOnce(inside, '|')
   const shown = label === undefined ? undefined : decoded(label)
   if (/^@[UW]/.test(target)) return userMention(target.slice(1), context)
-  if (/^#C/.test(target)) return channelMention(target.slice(1), context)
+  if (/^#[CG]/.test(target)) return channelMention(target.slice(1), context)
   if (/^!subteam\^/.test(target)) return groupMention(target.slice('!subteam^'.length), context)
   if (/^!(here|channel|everyone)$/.test(target)) return broadcast(target.slice(1))
   if (target.startsWith('!date^')) return date(target, shown)

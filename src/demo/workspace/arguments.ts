@@ -2,8 +2,17 @@ import { isObject } from './rules.ts'
 import type { State } from './state.ts'
 import { type Channel, type Json, SlackRefusal } from './types.ts'
 
-/** The WebClient sends a form, in which every structure is a JSON string; JSON bodies are understood as well. */
-export const parseArguments = (contentType: string, body: string): Json => {
+/**
+ * Slack takes arguments from the address, from a form (in which every structure is a JSON string) and from JSON:
+ * https://docs.slack.dev/apis/web-api/#post_bodies. A token counts everywhere but in JSON, where only the header does.
+ * Throws a {@link SlackRefusal} for a body that is none of these.
+ */
+export const parseArguments = async (
+  query: URLSearchParams,
+  contentType: string,
+  body: string,
+): Promise<Json> => {
+  const asked = Object.fromEntries(query)
   if (contentType.startsWith('application/json')) {
     let parsed: unknown
     try {
@@ -12,9 +21,21 @@ export const parseArguments = (contentType: string, body: string): Json => {
       throw new SlackRefusal('invalid_json')
     }
     if (!isObject(parsed)) throw new SlackRefusal('json_not_object')
-    return parsed
+    const { token: _ignored, ...given } = parsed
+    return { ...asked, ...given }
   }
-  return Object.fromEntries(new URLSearchParams(body))
+  if (contentType.startsWith('application/x-www-form-urlencoded'))
+    return { ...asked, ...Object.fromEntries(new URLSearchParams(body)) }
+  if (!contentType.startsWith('multipart/form-data')) {
+    if (body === '' || contentType.startsWith('text/plain')) return asked
+    throw new SlackRefusal(contentType === '' ? 'missing_post_type' : 'invalid_post_type')
+  }
+  try {
+    const form = await new Response(body, { headers: { 'content-type': contentType } }).formData()
+    return { ...asked, ...Object.fromEntries([...form].filter(([, value]) => typeof value === 'string')) }
+  } catch {
+    throw new SlackRefusal('invalid_form_data')
+  }
 }
 
 export const str = (args: Json, name: string): string | undefined => {
@@ -57,11 +78,12 @@ export const page = <T>(
   standard: number,
   max: number,
 ): { readonly items: readonly T[]; readonly cursor: string } => {
-  const limit = Math.min(Number(str(args, 'limit') ?? standard) || standard, max)
+  const wanted = Number(str(args, 'limit') ?? 0)
+  if (!Number.isInteger(wanted) || wanted < 0) throw new SlackRefusal('invalid_limit')
   const cursor = str(args, 'cursor')
   const start = cursor ? Number(Buffer.from(cursor, 'base64url').toString()) : 0
-  if (!Number.isInteger(start)) throw new SlackRefusal('invalid_cursor')
-  const end = start + limit
+  if (!Number.isInteger(start) || start < 0) throw new SlackRefusal('invalid_cursor')
+  const end = start + Math.min(wanted || standard, max)
   return {
     items: items.slice(start, end),
     cursor: end < items.length ? Buffer.from(String(end)).toString('base64url') : '',

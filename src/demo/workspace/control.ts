@@ -127,7 +127,6 @@ export const createControlApi = (options: Options) => {
   }
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (!isOurs(request)) return sendJson(response, 403, { ok: false, error: 'forbidden' })
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     if (request.method === 'POST' && pathname.startsWith('/control/')) {
       return call(request, response, pathname.slice('/control/'.length))
@@ -146,5 +145,5 @@ export const createControlApi = (options: Options) => {
     listeners.clear()
   }
 
-  return { handle, close, attach }
+  return { handle, isOurs, close, attach }
 }

@@ -53,7 +53,10 @@ const interactive = { action_id: actionId, confirm, focus_on_load: rule.flag }
 const input = { action_id: actionId, focus_on_load: rule.flag, placeholder: plain(150) }
 const dispatch = { dispatch_action_config: any }
 const select = { ...interactive, placeholder: plain(150) }
-const image = rule.object({ ...type, alt_text: rule.text(2000) }, { image_url: url, slack_file: any })
+const image = rule.all(
+  rule.oneOfFields('image_url', 'slack_file'),
+  rule.object({ ...type, alt_text: rule.text(2000) }, { image_url: url, slack_file: any }),
+)
 const multi = { ...select, max_selected_items: rule.whole(1, 1000) }
 
 const controls: Readonly<Record<string, Rule>> = {
@@ -68,18 +71,19 @@ const controls: Readonly<Record<string, Rule>> = {
     },
   ),
   overflow: rule.object({ ...type, options: options(5) }, interactive),
-  static_select: rule.object(type, {
-    ...select,
-    options: options(100),
-    option_groups: groups,
-    initial_option: option,
-  }),
-  multi_static_select: rule.object(type, {
-    ...multi,
-    options: options(100),
-    option_groups: groups,
-    initial_options: options(100),
-  }),
+  static_select: rule.all(
+    rule.oneOfFields('options', 'option_groups'),
+    rule.object(type, { ...select, options: options(100), option_groups: groups, initial_option: option }),
+  ),
+  multi_static_select: rule.all(
+    rule.oneOfFields('options', 'option_groups'),
+    rule.object(type, {
+      ...multi,
+      options: options(100),
+      option_groups: groups,
+      initial_options: options(100),
+    }),
+  ),
   users_select: rule.object(type, { ...select, initial_user: rule.text(255) }),
   conversations_select: rule.object(type, {
     ...select,
@@ -221,9 +225,12 @@ const blocks: Readonly<Record<string, Rule>> = {
     blockId,
   ),
   actions: rule.object({ ...type, elements: rule.list(rule.byType(controls), 25) }, blockId),
-  image: rule.object(
-    { ...type, alt_text: rule.text(2000) },
-    { ...blockId, image_url: url, slack_file: any, title: plain(2000) },
+  image: rule.all(
+    rule.oneOfFields('image_url', 'slack_file'),
+    rule.object(
+      { ...type, alt_text: rule.text(2000) },
+      { ...blockId, image_url: url, slack_file: any, title: plain(2000) },
+    ),
   ),
   input: rule.object(
     { ...type, label: plain(2000), element: rule.byType({ ...choices, ...inputs }) },

@@ -92,9 +92,15 @@ const conversationScope =
     return `${{ public: 'channels', private: 'groups', im: 'im' }[kind]}:${verb}`
   }
 
+const moment = (args: Json, name: 'oldest' | 'latest'): string | undefined => {
+  const given = str(args, name)
+  if (given !== undefined && !/^\d+(\.\d*)?$/.test(given)) throw new SlackRefusal(`invalid_ts_${name}`)
+  return given
+}
+
 const between = (ts: string, args: Json): boolean => {
-  const oldest = str(args, 'oldest')
-  const latest = str(args, 'latest')
+  const oldest = moment(args, 'oldest')
+  const latest = moment(args, 'latest')
   const inclusive = bool(args, 'inclusive')
   const time = Number(ts)
   if (oldest && !(time > Number(oldest) || (inclusive && ts === oldest))) return false

@@ -81,6 +81,16 @@ export const object =
     }
   }
 
+/** Exactly one of these two fields. */
+export const oneOfFields =
+  (first: string, second: string): Rule =>
+  (value, pointer, report) => {
+    if (!isObject(value)) return
+    const given = [first, second].filter((name) => value[name] !== undefined)
+    if (given.length === 0) report(`missing required field: ${first} or ${second}`, pointer)
+    if (given.length === 2) report(`only one of ${first} and ${second} may be given`, pointer)
+  }
+
 /** Chooses the rule by the object's `type`. */
 export const byType =
   (rules: Fields): Rule =>

@@ -68,8 +68,20 @@ export const viewPayload = (state: State, view: View, values: Json = {}): Json =
 export const createViews = (state: State) => {
   const stackOf = (user: string): readonly View[] => state.modals.get(user) ?? []
 
+  const find = (match: (view: View) => boolean): View | undefined =>
+    [...state.modals.values()].flat().find(match) ?? [...state.homes.values()].find(match)
+
+  /** An `external_id` is an app's own name for one view: no other may have it. */
+  const alone = (view: View, leaving: readonly View[] = []): View => {
+    const other = find(
+      ({ id, external_id: name }) => name !== '' && name === view.external_id && id !== view.id,
+    )
+    if (other && !leaving.includes(other)) throw new SlackRefusal('duplicate_external_id')
+    return view
+  }
+
   const open = (user: string, value: unknown): View => {
-    const view = toView(state, user, value, 'modal')
+    const view = alone(toView(state, user, value, 'modal'), stackOf(user))
     state.setModals(user, [view])
     return view
   }
@@ -77,17 +89,14 @@ export const createViews = (state: State) => {
   const push = (user: string, value: unknown): View => {
     const stack = stackOf(user)
     if (stack.length >= stackLimit) throw new SlackRefusal('push_limit_reached')
-    const view = toView(state, user, value, 'modal', stack.at(-1))
+    const view = alone(toView(state, user, value, 'modal', stack.at(-1)))
     state.setModals(user, [...stack, view])
     return view
   }
 
-  const find = (match: (view: View) => boolean): View | undefined =>
-    [...state.modals.values()].flat().find(match) ?? [...state.homes.values()].find(match)
-
   const replace = (old: View, value: unknown, hash?: string): View => {
     if (hash && hash !== old.hash) throw new SlackRefusal('hash_conflict')
-    const view = inPlaceOf(old, toView(state, old.user, value, old.type))
+    const view = alone(inPlaceOf(old, toView(state, old.user, value, old.type)))
     if (old.type === 'home') state.setHome(view)
     else {
       state.setModals(
@@ -112,7 +121,7 @@ export const createViews = (state: State) => {
     const old = state.homes.get(user)
     if (hash && old && hash !== old.hash) throw new SlackRefusal('hash_conflict')
     const fresh = toView(state, user, value, 'home')
-    const view = old ? inPlaceOf(old, fresh) : fresh
+    const view = alone(old ? inPlaceOf(old, fresh) : fresh)
     state.setHome(view)
     return view
   }

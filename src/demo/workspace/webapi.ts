@@ -86,12 +86,13 @@ export const createWebApi = (context: () => MethodContext, faults: Faults, pacin
     }
   }
 
-  return async (request: IncomingMessage, response: ServerResponse, name: string): Promise<void> => {
+  return async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
     const { state, scopes } = context()
+    const name = url.pathname.slice('/api/'.length)
     const body = await readBody(request)
     let given: Json
     try {
-      given = parseArguments(request.headers['content-type'] ?? '', body)
+      given = await parseArguments(url.searchParams, request.headers['content-type'] ?? '', body)
     } catch (error) {
       sendJson(response, 200, {
         ok: false,

@@ -231,8 +231,10 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
   })
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname
-    if (path.startsWith('/api/')) return webApi(request, response, path.slice('/api/'.length))
+    if (!api.isOurs(request)) return sendJson(response, 403, { ok: false, error: 'forbidden' })
+    const url = new URL(request.url ?? '/', 'http://localhost')
+    const path = url.pathname
+    if (path.startsWith('/api/')) return webApi(request, response, url)
     if (path.startsWith('/upload/')) return files.upload(request, response, path)
     if (/^\/(commands|actions)\//.test(path) && request.method === 'POST')
       return responseUrlCall(request, response, path)

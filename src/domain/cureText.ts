@@ -2,6 +2,7 @@ import type { Root, Wait } from './blocking.ts'
 import type { WayOut, WorkLost } from './cure.ts'
 import { formatDuration } from './duration.ts'
 import { sqlLiteral } from './literal.ts'
+import { finisherOn } from './platform.ts'
 import type { Protected } from './policy.ts'
 import { fittingAction } from './proposal.ts'
 import { isIdleInTransaction, type PreparedTransaction, type Server, type Session } from './session.ts'
@@ -16,6 +17,8 @@ export type Around = {
   readonly jam: ReadonlySet<number>
   readonly byPid: ReadonlyMap<number, Session>
   readonly waits: ReadonlyMap<number, Wait>
+  /** The startup process of a standby, which replays; null elsewhere. */
+  readonly startup: number | null
 }
 
 /** "Cancel 4312 (ALTER TABLE, waiting 40 s, nothing done is lost): 212 of 213 waiters proceed at once; 4100 (…) may finish." */
@@ -35,8 +38,12 @@ export function wayText(
   })
   const [first = '', ...others] = steps
   const doing = [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...others].join(' and ')
-  return `${doing}: ${effect(way, stuck, around)}${rest(way, around)}.`
+  return `${doing}: ${effect(way, stuck, around)}${rest(way, around)}.${replay(around)}`
 }
+
+/** Who falls behind with it is nobody's session, but all who read there. */
+const replay = ({ startup, jam }: Around): string =>
+  startup !== null && jam.has(startup) ? ' Replay of this standby is among the waiters: it falls behind.' : ''
 
 function effect(way: Omit<WayOut, 'text'>, stuck: readonly number[], around: Around): string {
   const total = around.jam.size
@@ -90,6 +97,8 @@ function about(session: Session, { waits }: Around): string {
     return `${name}, idle in transaction for ${formatDuration(session.stateSeconds ?? 0)}`
   if (session.state === 'active')
     return `${commandOf(session) ?? name}, running ${formatDuration(session.querySeconds ?? 0)}`
+  // A process of the server has no state.
+  if (session.state === null) return name
   return `${name}, idle for ${formatDuration(session.stateSeconds ?? session.backendSeconds)}`
 }
 
@@ -150,23 +159,20 @@ export const cycleText = (pids: readonly number[]): string =>
   `${pids.slice(0, 5).join(', ')}${pids.length > 5 ? ', …' : ''} wait for each other: the server ends such a deadlock by itself, after deadlock_timeout.`
 
 /** Why no action helps. */
-export function deadEndText(
-  { root, roots, byPid, jam, waits }: Around,
-  server: Server,
-  protectedSessions: readonly Protected[],
-): string {
+export function deadEndText(around: Around, server: Server, protectedSessions: readonly Protected[]): string {
+  const { root, roots, byPid, jam } = around
   if (root === null) return 'Nobody can be told who keeps them waiting.'
   if (root.kind === 'preparedTransaction') {
     if (!root.prepared) return 'A prepared transaction held the lock, and is gone since.'
     const { gid, owner, database, preparedSeconds } = root.prepared
     return (
       `No session to end: the prepared transaction ${sqlLiteral(gid)} (${plain(owner)}, prepared ${formatDuration(preparedSeconds)} ago) holds the lock. ` +
-      `Ask whoever coordinates it; by hand, in database ${plain(database)} as ${plain(owner)} or a superuser: ${handText(root.prepared)}`
+      `Ask whoever coordinates it; by hand, in database ${plain(database)} as ${finisherOn(server.platform, plain(owner))}: ${handText(root.prepared)}`
     )
   }
   const session = byPid.get(root.pid)
   if (!session) return `${root.pid} held the lock, and is gone since.`
-  const who = `${root.pid} (${about(session, { root, roots, byPid, jam, waits })})`
+  const who = `${root.pid} (${about(session, around)})`
   if (session.backendType === 'autovacuum worker') {
     // One that is not for wraparound is cancelled by whom it blocks, after deadlock_timeout (ProcSleep in proc.c).
     const known = /to prevent wraparound/.test(session.query ?? '')
@@ -180,6 +186,6 @@ export function deadEndText(
   if (fit.action === null) return `Nothing can be done to ${who} from here. ${fit.why}`
   const others = roots.filter((other) => other !== root)
   return others.length > 0
-    ? `Ending ${who} frees nobody: ${namesOf(others, { root, roots, byPid, jam, waits })} ${others.length === 1 ? 'blocks' : 'block'} the same ${jam.size === 1 ? 'waiter' : 'waiters'}.`
+    ? `Ending ${who} frees nobody: ${namesOf(others, around)} ${others.length === 1 ? 'blocks' : 'block'} the same ${jam.size === 1 ? 'waiter' : 'waiters'}.`
     : `Ending ${who} frees nobody, as far as the lock table tells.`
 }

@@ -1,7 +1,9 @@
 import type { Action } from './action.ts'
 import type { Outcome, Victim } from './outcome.ts'
+import { providersOwn } from './platform.ts'
 import { type Protected, protectedBy } from './policy.ts'
 import { isClient, isIdleInTransaction, type Server, type Session, type SessionKey } from './session.ts'
+import { has } from './versions.ts'
 
 /** Cancel or terminate this session, because… It is what an approve button stands for. */
 export type Proposal = {
@@ -92,22 +94,29 @@ export function fittingAction(
 ): Fit {
   const why = untouchable(session, server, protectedSessions)
   if (why) return { action: null, why }
+  const { inRecovery } = server
   if (session.state === 'active' || session.state === 'fastpath function call')
     return stuckInClientWrite(session)
       ? {
           action: 'terminate',
-          why: 'Terminate ends the session and rolls its transaction back.',
+          why: inRecovery
+            ? 'Terminate ends the session; a standby writes nothing, so its answer alone is lost.'
+            : 'Terminate ends the session and rolls its transaction back.',
           otherwise: 'Cancel cannot help: it waits for its client to take the result (ClientWrite).',
         }
       : {
           action: 'cancel',
-          why: 'Cancel ends its statement with an error and rolls its transaction back; the connection stays.',
+          why: inRecovery
+            ? 'Cancel ends its statement with an error; a standby writes nothing, so its answer alone is lost. The connection stays.'
+            : 'Cancel ends its statement with an error and rolls its transaction back; the connection stays.',
           otherwise: 'Terminate would close the connection as well.',
         }
   if (isIdleInTransaction(session))
     return {
       action: 'terminate',
-      why: 'Terminate closes the connection and rolls its transaction back, so its locks are released.',
+      why: inRecovery
+        ? 'Terminate closes the connection and ends its transaction, so its locks are released; a standby writes nothing, so no work is lost.'
+        : 'Terminate closes the connection and rolls its transaction back, so its locks are released.',
       otherwise: 'Cancel has no effect on it: no statement is running.',
     }
   return {
@@ -130,11 +139,23 @@ export function objection(
 }
 
 /** See the table of backend types in PostgreSQL's documentation of pg_stat_activity. */
-const backendReasons: Readonly<Record<string, string>> = {
-  'autovacuum worker':
-    'It is an autovacuum worker: ending it helps for a moment only, it comes back (at once, when it prevents transaction-id wraparound).',
-  walsender: 'It is a walsender: ending it breaks replication, which then starts over.',
-  'parallel worker': 'It is a parallel worker: act on its leader.',
+function backendReason({ backendType }: Session, { versionNum }: Server): string {
+  switch (backendType) {
+    case 'autovacuum worker': {
+      const who = has(versionNum, 'pg_signal_autovacuum_worker')
+        ? 'a superuser or a member of pg_signal_autovacuum_worker'
+        : 'a superuser'
+      return `It is an autovacuum worker: ending it (${who} may) helps for a moment only, it comes back (at once, when it prevents transaction-id wraparound).`
+    }
+    case 'walsender':
+      return 'It is a walsender: ending it breaks replication, which then starts over.'
+    case 'parallel worker':
+      return 'It is a parallel worker: act on its leader.'
+    case 'startup':
+      return 'It is the startup process, which replays what the primary did: a lock that it holds belongs to a transaction on the primary, and goes when that one ends there.'
+    default:
+      return `It is a server process (${backendType}), not a client.`
+  }
 }
 
 const unseen = 'Its state cannot be seen: the bot lacks pg_monitor.'
@@ -145,15 +166,14 @@ function untouchable(
   protectedSessions: readonly Protected[],
 ): string | null {
   if (session.state === null && session.backendType === '') return unseen
-  if (!isClient(session))
-    return (
-      backendReasons[session.backendType] ?? `It is a server process (${session.backendType}), not a client.`
-    )
+  if (!isClient(session)) return backendReason(session, server)
   const rule = protectedBy(session, protectedSessions)
   if (rule)
     return `It is protected by the configuration (${Object.entries(rule)
       .map(([key, value]) => `${key}: ${value}`)
       .join(', ')}).`
+  const theirs = providersOwn(session, server.platform)
+  if (theirs) return theirs
   if (session.isSuperuser && !server.isSuperuser)
     return 'It belongs to a superuser, whom pg_signal_backend may not signal: only a superuser can end it.'
   if (session.state === null) return unseen

@@ -1,3 +1,5 @@
+import type { Platform } from './platform.ts'
+
 /**
  * What one look at a server shows. Names are PostgreSQL's own (pg_stat_activity, pg_locks), camelCased.
  * Times of the server are kept as text: `backend_start` has microseconds, which a JavaScript `Date` would lose,
@@ -111,9 +113,14 @@ export type Locks =
 export type Server = {
   /** `server_version_num`, for example 180004. */
   readonly versionNum: number
+  /** A standby: it writes nothing, and what it replays goes before its sessions. */
   readonly inRecovery: boolean
+  /** max_standby_streaming_delay: how late replay may be before the server cancels what it waits for; null: never. */
+  readonly standbyDelaySeconds: number | null
+  /** Who runs the server; told by its roles. */
+  readonly platform: Platform
   readonly maxConnections: number
-  /** How many of them an ordinary role never gets: superuser_reserved_connections and (16+) reserved_connections. */
+  /** How many of them an ordinary role never gets: superuser_reserved_connections and reserved_connections. */
   readonly reservedConnections: number
   /** False without pg_monitor (or pg_read_all_stats): others' state reads as NULL, so a calm picture means nothing. */
   readonly seesOthers: boolean

@@ -1,7 +1,9 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
 import type { Action } from '../domain/action.ts'
+import { tellingRoles } from '../domain/platform.ts'
 import type { LockGroup, Session, SessionKey, Snapshot } from '../domain/session.ts'
+import { unfamiliar } from '../domain/versions.ts'
 import { createConnection } from './connection.ts'
 import { ClusterFailure, failureWith } from './errors.ts'
 import { type Lack, lacksOf } from './lacks.ts'
@@ -14,6 +16,7 @@ import {
   factsFrom,
   type Names,
   namesFrom,
+  serverFrom,
   sessionFrom,
   signalRows,
   textRows,
@@ -97,7 +100,12 @@ export function createCluster(options: ClusterOptions): Cluster {
   let factsAt = 0
   let names: Names = { databases: new Map(), roles: new Map() }
   const learn = async (query: (statement: Statement, values: readonly unknown[]) => Promise<unknown[]>) => {
-    facts = factsFrom(await query(statements.facts, []))
+    const told = factsFrom(await query(statements.facts, [tellingRoles]))
+    const strange = unfamiliar(told.version_num)
+    if (strange?.kind === 'tooOld')
+      throw new ClusterFailure(`${strange.what} ${strange.remedy}`, 'VERSION', false)
+    if (strange && facts?.version_num !== told.version_num) log.warn(strange.what)
+    facts = told
     names = namesFrom(await query(statements.names, []))
     factsAt = clock()
     return facts
@@ -162,10 +170,9 @@ export function createCluster(options: ClusterOptions): Cluster {
     const rows = await readActivity(null)
     const takenAt = clock()
     const facts = known()
-    const { version_num, in_recovery, max_connections, sees_others, is_superuser, datid } = facts
     freeLocksConnection(rows)
     // Who may not see a session is not told even what kind of process it is: a revoked grant shows at once.
-    const seesOthers = sees_others && rows.every((row) => row.backend_type !== null)
+    const seesOthers = facts.sees_others && rows.every((row) => row.backend_type !== null)
     if (!seesOthers || takenAt - factsAt > factsLastMs) void learnAgain(isCalm(rows))
 
     const own = new Set([activity.pid(), locks.pid()].filter((pid) => pid !== null))
@@ -173,17 +180,10 @@ export function createCluster(options: ClusterOptions): Cluster {
     return {
       cluster: name,
       takenAt,
-      server: {
-        versionNum: version_num,
-        inRecovery: in_recovery,
-        maxConnections: max_connections,
-        reservedConnections: facts.superuser_reserved_connections + (facts.reserved_connections ?? 0),
-        seesOthers,
-        isSuperuser: is_superuser,
-      },
+      server: serverFrom(facts, seesOthers),
       sessions,
       ownConnections: own.size,
-      locks: await lockReader.read(sessions, datid),
+      locks: await lockReader.read(sessions, facts.datid),
     }
   }
 

@@ -1,3 +1,5 @@
+import { oldestMajor, sinceWords } from '../domain/versions.ts'
+
 /** Why a cluster could not be asked. `reason` is one sentence for people, told from the SQLSTATE. */
 export class ClusterFailure extends Error {
   readonly reason: string
@@ -18,8 +20,7 @@ const reasons: Readonly<Record<string, { readonly retryable: boolean; readonly r
   // The server lives, and refuses us.
   '53300': {
     retryable: true,
-    reason:
-      'Every connection slot is taken. Free one, raise max_connections, or (16 and newer) keep some back by reserved_connections and grant pg_use_reserved_connections to the role of the bot.',
+    reason: `Every connection slot is taken. Free one, raise max_connections, or (${sinceWords('reserved_connections')}) keep some back by reserved_connections and grant pg_use_reserved_connections to the role of the bot.`,
   },
   '28P01': { retryable: false, reason: 'The login was refused: check the password in the url.' },
   '28000': {
@@ -58,15 +59,15 @@ const reasons: Readonly<Record<string, { readonly retryable: boolean; readonly r
   },
   '42883': {
     retryable: false,
-    reason: 'The server lacks a function that is needed: PostgreSQL 14 or newer is required.',
+    reason: `The server lacks a function that is needed: PostgreSQL ${oldestMajor} or newer is required.`,
   },
   '42703': {
     retryable: false,
-    reason: 'The server lacks a column that is needed: PostgreSQL 14 or newer is required.',
+    reason: `The server lacks a column that is needed: PostgreSQL ${oldestMajor} or newer is required.`,
   },
   '42704': {
     retryable: false,
-    reason: 'The server lacks a role or a setting that is needed: PostgreSQL 14 or newer is required.',
+    reason: `The server lacks a role or a setting that is needed: PostgreSQL ${oldestMajor} or newer is required.`,
   },
   // Nobody answers.
   ECONNREFUSED: {

@@ -1,5 +1,7 @@
 import pg from 'pg'
-import type { Facts } from './rows.ts'
+import { grantorOn, settingOn } from '../domain/platform.ts'
+import { unfamiliar } from '../domain/versions.ts'
+import { type Facts, platformFrom } from './rows.ts'
 
 /** One thing that is missing on the server, and the statement that grants it. */
 export type Lack = {
@@ -12,8 +14,16 @@ export type Lack = {
 /** What the bot's role lacks, worst first. */
 export function lacksOf(facts: Facts): Lack[] {
   const role = pg.escapeIdentifier(facts.role)
+  const platform = platformFrom(facts)
+  // Who is a superuser needs no hint who may grant.
+  const as = platform === 'own' ? '' : ` -- as ${grantorOn(platform)}`
+  const strange = unfamiliar(facts.version_num)
+  const lacks: Lack[] = strange
+    ? [{ what: strange.what, remedy: strange.remedy, needed: strange.kind === 'tooOld' }]
+    : []
   if (facts.is_superuser)
     return [
+      ...lacks,
       {
         what: `The bot's role ${role} is a superuser. It works, but least privilege is better: a role that may only look and signal.`,
         remedy:
@@ -21,27 +31,24 @@ export function lacksOf(facts: Facts): Lack[] {
         needed: false,
       },
     ]
-  const lacks: Lack[] = []
   if (!facts.sees_others)
     lacks.push({
       what: `The role ${role} does not see what other sessions do, so a calm picture means nothing.`,
-      remedy: `GRANT pg_monitor TO ${role};`,
+      remedy: `GRANT pg_monitor TO ${role};${as}`,
       needed: true,
     })
   if (!facts.may_signal)
     lacks.push({
       what: `The role ${role} may not cancel or terminate sessions of others.`,
-      remedy: `GRANT pg_signal_backend TO ${role};`,
+      remedy: `GRANT pg_signal_backend TO ${role};${as}`,
       needed: true,
     })
   if (facts.may_use_reserved === false)
     lacks.push({
       what: `The role ${role} may not use reserved connections, so a restart of the bot fails while all slots are taken.`,
       remedy:
-        `GRANT pg_use_reserved_connections TO ${role};` +
-        (facts.reserved_connections === 0
-          ? ' ALTER SYSTEM SET reserved_connections = 2; -- needs a restart'
-          : ''),
+        `GRANT pg_use_reserved_connections TO ${role};${as}` +
+        (facts.reserved_connections === 0 ? ` ${settingOn(platform, 'reserved_connections', 2)}` : ''),
       needed: false,
     })
   return lacks

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { LockGroup, LockTarget, PreparedTransaction, Session } from '../domain/session.ts'
+import { platformOf } from '../domain/platform.ts'
+import type { LockGroup, LockTarget, PreparedTransaction, Server, Session } from '../domain/session.ts'
 
 /** What each statement of sql/ yields, checked and turned into the words of the domain. */
 
@@ -106,6 +107,10 @@ export const textRows = z.array(
 const factsRow = z.object({
   version_num: z.number(),
   in_recovery: z.boolean(),
+  /** Seconds, or -1 (in whatever unit): for ever. */
+  standby_delay: z.number(),
+  telling_roles: z.array(z.string()),
+  is_aurora: z.boolean(),
   max_connections: z.number(),
   datid: z.number(),
   role: z.string(),
@@ -118,6 +123,19 @@ const factsRow = z.object({
 })
 export type Facts = z.infer<typeof factsRow>
 export const factsFrom = (rows: unknown): Facts => z.tuple([factsRow]).parse(rows)[0]
+
+export const platformFrom = (facts: Facts) => platformOf(facts.telling_roles, facts.is_aurora)
+
+export const serverFrom = (facts: Facts, seesOthers: boolean): Server => ({
+  versionNum: facts.version_num,
+  inRecovery: facts.in_recovery,
+  standbyDelaySeconds: facts.standby_delay < 0 ? null : facts.standby_delay,
+  platform: platformFrom(facts),
+  maxConnections: facts.max_connections,
+  reservedConnections: facts.superuser_reserved_connections + (facts.reserved_connections ?? 0),
+  seesOthers,
+  isSuperuser: facts.is_superuser,
+})
 
 /** `ROW(locktype, database, relation, page, tuple, virtualxid, transactionid, classid, objid, objsubid)::text`. */
 const target = z.string().transform((row): LockTarget => {

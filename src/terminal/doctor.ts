@@ -1,5 +1,7 @@
 import { SlackFailure } from '../channel/outbox.ts'
 import { type Config, ConfigError, type Env, requireSlack, type SlackSettings } from '../config.ts'
+import { platformName } from '../domain/platform.ts'
+import { versionWords } from '../domain/versions.ts'
 import { createLog, createSlackLogger } from '../log.ts'
 import { ClusterFailure, createCluster } from '../postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
@@ -145,9 +147,10 @@ async function checkCluster({ name, url }: Config['clusters'][number]): Promise<
     if (failure) return [{ what: 'cannot be reached', remedy: failure.reason }]
     const { server } = await cluster.snapshot()
     const lacks = await cluster.lacks()
+    const provider = platformName(server.platform)
     return [
       fine(
-        `answers: PostgreSQL ${Math.floor(server.versionNum / 10_000)}.${server.versionNum % 10_000}${server.inRecovery ? ', a standby' : ''}`,
+        `answers: PostgreSQL ${versionWords(server.versionNum)}${provider ? ` on ${provider}` : ''}${server.inRecovery ? ', a standby' : ''}`,
       ),
       ...(lacks.length === 0 ? [fine('the role has what it needs')] : lacks),
     ]

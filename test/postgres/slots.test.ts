@@ -121,8 +121,8 @@ test('a lost connection with pg_use_reserved_connections: both are regained whil
   ])
   await isBack(cluster)
   await expect(server.open('checkout', app)).rejects.toMatchObject({ code: '53300' })
+  await waitFor(async () => (await cluster.snapshot()).ownConnections === 2, 'both are ours')
   const snapshot = await cluster.snapshot()
-  expect(snapshot.ownConnections).toBe(2)
   expect(snapshot.sessions.filter(({ applicationName }) => applicationName === 'checkout')).toHaveLength(
     crowd.length,
   )

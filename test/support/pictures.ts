@@ -196,6 +196,8 @@ export const locksRead = (groups: readonly LockGroup[], over: Partial<LockTable>
 export const server = (over: Partial<Server> = {}): Server => ({
   versionNum: 180_004,
   inRecovery: false,
+  standbyDelaySeconds: 30,
+  platform: 'own',
   maxConnections: 100,
   reservedConnections: 3,
   seesOthers: true,

@@ -2,6 +2,7 @@ import type { Forest } from '../../domain/blocking.ts'
 import type { Picture } from '../../domain/picture.ts'
 import { isClient, type Session } from '../../domain/session.ts'
 import { layOut, stemsOf } from '../../domain/tree.ts'
+import { versionWords } from '../../domain/versions.ts'
 
 /** One dot of the picture. */
 export type Node = {
@@ -95,7 +96,7 @@ export function viewOf({ snapshot, forest }: Picture, botUser: string): ServerVi
   return {
     state: 'up',
     why: locks.kind === 'jammed' ? locks.why : null,
-    version: versionOf(server.versionNum),
+    version: versionWords(server.versionNum),
     used: sessions.filter(isClient).length + snapshot.ownConnections,
     slots: server.maxConnections,
     waiting: forest.waits.size,
@@ -122,5 +123,3 @@ function placesIn(forest: Forest, ids: ReadonlyMap<number, string>): Map<number,
 
 const ageOf = (session: Session): number =>
   (session.state?.startsWith('idle in transaction') ? session.xactSeconds : session.stateSeconds) ?? 0
-
-const versionOf = (versionNum: number): string => `${Math.floor(versionNum / 10_000)}.${versionNum % 10_000}`

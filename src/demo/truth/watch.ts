@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { type Picture, pictureOf } from '../../domain/picture.ts'
+import { tellingRoles } from '../../domain/platform.ts'
 import { isClient, type Session } from '../../domain/session.ts'
 import { createConnection } from '../../postgres/connection.ts'
 import { failureOf } from '../../postgres/errors.ts'
@@ -11,6 +12,7 @@ import {
   factsFrom,
   type Names,
   namesFrom,
+  serverFrom,
   sessionFrom,
   textRows,
 } from '../../postgres/rows.ts'
@@ -50,7 +52,7 @@ export async function watchTruth(options: {
     onDeadline: 'drop',
     settings: { ...settings, statement_timeout: String(patienceMs), lock_timeout: '200' },
     prepare: async (query) => {
-      facts = factsFrom(await query(statements.facts, []))
+      facts = factsFrom(await query(statements.facts, [tellingRoles]))
     },
   })
   const locks = createConnection({
@@ -73,14 +75,7 @@ export async function watchTruth(options: {
     const snapshot = {
       cluster: 'truth',
       takenAt: Date.now(),
-      server: {
-        versionNum: facts.version_num,
-        inRecovery: facts.in_recovery,
-        maxConnections: facts.max_connections,
-        reservedConnections: facts.superuser_reserved_connections + (facts.reserved_connections ?? 0),
-        seesOthers: true,
-        isSuperuser: true,
-      },
+      server: serverFrom(facts, true),
       sessions: await withText(others),
       ownConnections: sessions.length - others.length,
       locks: await lockReader.read(others, facts.datid),

@@ -1,8 +1,12 @@
--- What the server is, and what our role may do there. pg_use_reserved_connections came with 16: NULL before.
+-- What the server is, and what our role may do there. What a version lacks is NULL: see domain/versions.ts.
+-- $1: the roles that tell a managed platform (domain/platform.ts). Aurora adds the function aurora_version.
 -- Run when a connection is opened, and about once a minute, as names.sql.
 -- Cost: under 1 ms. Locks shared catalogs (AccessShareLock).
 SELECT pg_catalog.current_setting('server_version_num')::int AS version_num,
        pg_catalog.pg_is_in_recovery() AS in_recovery,
+       extract(epoch FROM pg_catalog.current_setting('max_standby_streaming_delay')::interval)::float8 AS standby_delay,
+       ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles AS r WHERE r.rolname = ANY ($1::text[])) AS telling_roles,
+       EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.proname = 'aurora_version') AS is_aurora,
        pg_catalog.current_setting('max_connections')::int AS max_connections,
        (SELECT d.oid::int8::float8 FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database()) AS datid,
        current_user::text AS role,

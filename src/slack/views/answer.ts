@@ -2,7 +2,9 @@ import { formatDuration } from '../../domain/duration.ts'
 import { type Filters, filterWords, quoted } from '../../domain/filters.ts'
 import { totals } from '../../domain/finding.ts'
 import type { Picture } from '../../domain/picture.ts'
+import { grantorOn } from '../../domain/platform.ts'
 import type { Thresholds } from '../../domain/policy.ts'
+import { type ReplayWait, replayPatience, replayWait } from '../../domain/replay.ts'
 import { waitsForLock } from '../../domain/session.ts'
 import {
   type Block,
@@ -22,7 +24,7 @@ import {
   truncate,
   type View,
 } from './text.ts'
-import { count } from './words.ts'
+import { count, list } from './words.ts'
 
 /** What every answer needs to know besides the picture. */
 export type Asked = {
@@ -179,8 +181,12 @@ export function totalsWords({ snapshot }: Picture): string {
 export const footer = (picture: Picture, asked: Asked): Piece =>
   lines([`${totalsWords(picture)}. `, ...asOf(picture.snapshot.takenAt, asked.now)])
 
-/** What makes this picture say less than it seems to: rights that are missing, locks that cannot be read. */
-export function notices({ snapshot, forestTakenAt }: Picture, asked: Asked): Line[] {
+/**
+ * What everybody must know who reads this picture: rights that are missing, locks that cannot be read, and on a standby
+ * that its replay waits.
+ */
+export function notices(picture: Picture, asked: Asked): Line[] {
+  const { snapshot, forestTakenAt } = picture
   const { locks, server, sessions } = snapshot
   const blind: Line[] = server.seesOthers
     ? []
@@ -191,13 +197,19 @@ export function notices({ snapshot, forestTakenAt }: Picture, asked: Asked): Lin
           ),
         ],
         ...(asked.lacks.length === 0
-          ? [['Its role is no member of pg_monitor. As a superuser: ', code('GRANT pg_monitor TO …')]]
+          ? [
+              [
+                `Its role is no member of pg_monitor. As ${grantorOn(server.platform)}: `,
+                code('GRANT pg_monitor TO …'),
+              ],
+            ]
           : asked.lacks.slice(0, 3).map(({ what, remedy }): Line => [`${what} `, code(remedy)])),
       ]
-  if (locks.kind !== 'jammed') return blind
+  if (locks.kind !== 'jammed') return [...blind, ...replayLines(picture)]
   const waiting = sessions.filter(waitsForLock).length
   return [
     ...blind,
+    ...replayLines(picture),
     [
       bold(
         `${count(waiting, 'session waits', 'sessions wait')}, the lock manager is busy sorting them out; roots follow. `,
@@ -212,6 +224,28 @@ export function notices({ snapshot, forestTakenAt }: Picture, asked: Asked): Lin
           ]),
     ],
   ]
+}
+
+/** A standby whose replay stands still shows older and older data, whatever its sessions do. */
+function replayLines(picture: Picture): Line[] {
+  const replay = replayWait(picture)
+  if (replay === null) return []
+  const { server } = picture.snapshot
+  const pids = replay.holders.slice(0, 5).map(({ pid }) => pid)
+  const who =
+    pids.length > 0
+      ? ` ${replay.sure ? 'Held back by' : 'Likely held back by'} ${list(pids)}.`
+      : ' By whom, the catalogs do not tell.'
+  return [
+    [bold(`Replay of this standby waits ${replayWords[replay.kind]}.`), `${who} ${replayPatience(server)}`],
+  ]
+}
+
+const replayWords: Record<ReplayWait['kind'], string> = {
+  lock: 'for a lock that the primary took',
+  snapshot: 'to remove rows that sessions here may still see (RecoveryConflictSnapshot)',
+  pin: 'to clean up a page that a session here looks at (BufferPin)',
+  tablespace: 'to drop a tablespace that sessions here use (RecoveryConflictTablespace)',
 }
 
 /** A threshold: `1 h`, `never`. */

@@ -3,6 +3,7 @@ import { formatDuration } from '../../domain/duration.ts'
 import { filterWords, hasFilters } from '../../domain/filters.ts'
 import { sqlLiteral } from '../../domain/literal.ts'
 import type { Picture } from '../../domain/picture.ts'
+import { finisherOn, type Platform } from '../../domain/platform.ts'
 import { type Session, waitsForLock } from '../../domain/session.ts'
 import { type Branch, stemsOf, type Tree, type Trees, waitingIn } from '../../domain/tree.ts'
 import { type Asked, commandTo, compose, footer, type Line, lines, notices, oneLine } from './answer.ts'
@@ -55,7 +56,7 @@ export function blockingView(
             ],
           ]
         : []),
-      ...byHand(trees),
+      ...byHand(trees, picture.snapshot.server.platform),
     ),
     footer(picture, asked),
   ])
@@ -206,14 +207,14 @@ const bySession = (advice: readonly Recommendation[]): Recommendation[] =>
   advice.filter(({ best, byHand }) => best !== null || byHand === null)
 
 /** A prepared transaction has no session: a person ends it, connected to its database. */
-const byHand = (trees: readonly Tree[]): Line[] =>
+const byHand = (trees: readonly Tree[], platform: Platform): Line[] =>
   trees.flatMap(({ root }): Line[] =>
     root?.prepared
       ? sqlLiteral(root.prepared.gid).length > 300
         ? [['The gid of the prepared transaction does not fit here: SELECT gid FROM pg_prepared_xacts.']]
         : [
             [
-              `To end the prepared transaction by hand, connected to ${root.prepared.database} as ${root.prepared.owner} or a superuser: `,
+              `To end the prepared transaction by hand, connected to ${root.prepared.database} as ${finisherOn(platform, root.prepared.owner)}: `,
               code(`ROLLBACK PREPARED ${sqlLiteral(root.prepared.gid)};`),
               ' (or COMMIT PREPARED: ask whose it is).',
             ],

@@ -1,6 +1,7 @@
 import { formatDuration } from '../../domain/duration.ts'
 import { totals } from '../../domain/finding.ts'
 import { isClient, type Snapshot } from '../../domain/session.ts'
+import { versionWords } from '../../domain/versions.ts'
 import { compose, type Line, lines } from './answer.ts'
 import { bold, truncate, type View } from './text.ts'
 import { count } from './words.ts'
@@ -40,13 +41,10 @@ function row(sight: ClusterSight, now: number): string[] {
   const seen = age < 1 ? 'now' : `${formatDuration(age)} ago`
   return [
     name,
-    `${versionOf(snapshot.server.versionNum)}${snapshot.server.inRecovery ? ' (standby)' : ''}`,
+    `${versionWords(snapshot.server.versionNum)}${snapshot.server.inRecovery ? ' (standby)' : ''}`,
     String(snapshot.sessions.filter(isClient).length),
     snapshot.server.seesOthers ? `${waiting}${snapshot.locks.kind === 'jammed' ? ' (lock storm)' : ''}` : '?',
     `${used} of ${max}`,
     snapshot.server.seesOthers ? seen : `${seen}, without others’ state: pg_monitor is missing`,
   ]
 }
-
-/** 180004 is 18.4: https://www.postgresql.org/docs/current/runtime-config-preset.html#GUC-SERVER-VERSION-NUM */
-const versionOf = (versionNum: number): string => `${Math.floor(versionNum / 10_000)}.${versionNum % 10_000}`

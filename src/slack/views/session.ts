@@ -3,8 +3,10 @@ import type { Recommendation } from '../../domain/cure.ts'
 import { formatDuration } from '../../domain/duration.ts'
 import type { Picture } from '../../domain/picture.ts'
 import type { Fit } from '../../domain/proposal.ts'
-import type { LockGroup, Session } from '../../domain/session.ts'
+import { replayWait } from '../../domain/replay.ts'
+import type { LockGroup, Server, Session } from '../../domain/session.ts'
 import { type Asked, asOf, commandTo, compose, type Line, lines, notices, type Piece } from './answer.ts'
+import { poolerLines } from './pooler.ts'
 import { bold, clean, truncate, type View } from './text.ts'
 import { waysOut } from './wayOut.ts'
 import { count, list, lockOf, nameOf, stateOf, targetOf, waitEventOf } from './words.ts'
@@ -32,7 +34,16 @@ export function sessionView(
       bold(`${capital(stateOf(session))}. `),
       truncate(nameOf(session), 250),
     ]),
-    { kind: 'bullets', lines: [...blocking(session, picture, asked), ...work(session), ...client(session)] },
+    {
+      kind: 'bullets',
+      lines: [
+        ...blocking(session, picture, asked),
+        ...replay(session, picture),
+        ...work(session, snapshot.server),
+        ...client(session),
+        ...poolerLines(session, snapshot),
+      ],
+    },
     ...statement(session),
     { kind: 'bullets', lines: lockLines(session, locks, forest) },
     lines(
@@ -120,10 +131,22 @@ function preparedWords(forest: Forest, pid: number): string {
   return gids.length === 0 ? 'a prepared transaction' : `the prepared transaction ${list(gids.slice(0, 3))}`
 }
 
+/** That a standby falls behind because of it. */
+function replay(session: Session, picture: Picture): Line[] {
+  const waits = replayWait(picture)
+  if (!waits?.holders.some(({ pid }) => pid === session.pid)) return []
+  return [
+    [
+      bold(waits.sure ? 'Holds back replay: ' : 'Likely holds back replay: '),
+      `the startup process (${waits.pid}) waits for it to end.`,
+    ],
+  ]
+}
+
 const few = (pids: readonly number[]): string =>
   pids.length > 10 ? `${pids.slice(0, 10).join(', ')} and ${pids.length - 10} more` : list(pids)
 
-function work(session: Session): Line[] {
+function work(session: Session, { inRecovery }: Server): Line[] {
   const { xactSeconds, stateSeconds, querySeconds, backendXid, backendXmin } = session
   const ages = [
     xactSeconds === null ? 'no transaction is open' : `transaction open for ${formatDuration(xactSeconds)}`,
@@ -136,9 +159,17 @@ function work(session: Session): Line[] {
     backendXid === null
       ? xactSeconds === null
         ? ''
-        : 'has written nothing (no transaction id)'
+        : inRecovery
+          ? 'a standby writes nothing'
+          : 'has written nothing (no transaction id)'
       : `has written (transaction id ${backendXid})`
-  const horizon = backendXmin === null ? '' : `holds vacuum back to xmin ${backendXmin}`
+  // What a standby's sessions still see, vacuum on the primary respects with hot_standby_feedback only.
+  const horizon =
+    backendXmin === null
+      ? ''
+      : inRecovery
+        ? `its snapshot reaches back to xmin ${backendXmin}`
+        : `holds vacuum back to xmin ${backendXmin}`
   const marks = [written, horizon].filter(Boolean).join('; ')
   return [
     [bold('Ages: '), `${ages.join('; ')}.`],

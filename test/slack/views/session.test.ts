@@ -97,7 +97,7 @@ describe('sessionView', () => {
       - Process: autovacuum worker.
       Statement: not to be seen.
       - It holds no locks.
-      Nothing to do from here: It is an autovacuum worker: ending it helps for a moment only, it comes back (at once, when it prevents transaction-id wraparound).
+      Nothing to do from here: It is an autovacuum worker: ending it (a superuser or a member of pg_signal_autovacuum_worker may) helps for a moment only, it comes back (at once, when it prevents transaction-id wraparound).
       As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)
   })
@@ -126,6 +126,56 @@ describe('sessionView', () => {
     )
     expect(await transcript('session 10', waits)).toContain(
       '- Blocked by the prepared transaction payment-77.',
+    )
+  })
+
+  it('says that a pooler stands between, how to find the client, and what terminate does then', async () => {
+    const lineOf = async (picture: Parameters<typeof transcript>[1]) =>
+      (await transcript('session 1', picture)).split('\n').find((line) => line.includes('pooler'))
+    expect(await lineOf(of.picture([of.session(1, { applicationName: 'pgbouncer' })]))).toBe(
+      '- A pooler stands between: PgBouncer (application name pgbouncer). 10.0.0.7 is its address. The real client is in the pooler’s own list: SHOW SERVERS has remote_pid 1, and its link is the ptr of the client in SHOW CLIENTS. Terminate closes the pooler’s connection to the server: a client that uses it now gets an error, and the pooler opens another.',
+    )
+    const idle = of.idle(1, 60, { applicationName: 'web - 10.0.3.4:51234' })
+    expect(await lineOf(of.picture([idle]))).toBe(
+      '- A pooler stands between: 10.0.0.7 is its address; the client is 10.0.3.4:51234, says the application name. Terminate closes the pooler’s connection to the server: a client that uses it now gets an error, and the pooler opens another. While it is idle it belongs to no client, and may be lent to any at any moment.',
+    )
+    const crowd = Array.from({ length: 12 }, (_, index) =>
+      of.session(1 + index, { applicationName: `app-${index % 4}`, usename: `user-${index % 3}` }),
+    )
+    expect(await lineOf(of.picture(crowd))).toContain(
+      'A pooler likely stands between: 12 sessions of 4 applications and 3 users come from 10.0.0.7: the address of a pooler, or of a gateway.',
+    )
+    expect(await lineOf(of.picture([of.session(1), of.session(2)]))).toBeUndefined()
+  })
+
+  it('tells on a standby who holds replay back, what the server will do, and that nothing is written', async () => {
+    const standby = of.picture(
+      [
+        of.idleInTransaction(1, 60, { backendXmin: '850' }),
+        of.session(2, { backendXmin: '900' }),
+        of.serverProcess(7, 'startup', { waitEventType: 'IPC', waitEvent: 'RecoveryConflictSnapshot' }),
+      ],
+      [],
+      { server: of.server({ inRecovery: true }) },
+    )
+    expect(await transcript('session 1', standby)).toMatchInlineSnapshot(`
+      "Session 1 on orders
+      Replay of this standby waits to remove rows that sessions here may still see (RecoveryConflictSnapshot). Likely held back by 1. The server cancels them when replay is 30 s late (max_standby_streaming_delay).
+      Idle in transaction for 1 min. 1 (web, user shop, database orders)
+      - Wait event: Client/ClientRead (its client is to send the next statement).
+      - Likely holds back replay: the startup process (7) waits for it to end.
+      - Ages: transaction open for 1 min; in this state for 1 min; last statement began 1 min ago.
+      - Transaction: a standby writes nothing; its snapshot reaches back to xmin 850.
+      - Client: 10.0.0.7, connected for 1 h (backend_start 2026-03-01 02:00:00.000000+00).
+      - Process: client backend.
+      Last statement: not to be seen.
+      - It holds no locks.
+      What could be done: /pg terminate 1 reason: Terminate closes the connection and ends its transaction, so its locks are released; a standby writes nothing, so no work is lost. Cancel has no effect on it: no statement is running.
+      As of 2026-03-01 03:00:00 UTC, 2 s old."
+    `)
+    expect(await transcript('session 2', standby)).not.toContain('olds back replay')
+    expect(await transcript('sessions', standby)).toContain(
+      'Replay of this standby waits to remove rows that sessions here may still see (RecoveryConflictSnapshot). Likely held back by 1. The server cancels them when replay is 30 s late (max_standby_streaming_delay).',
     )
   })
 

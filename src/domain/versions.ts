@@ -1,0 +1,49 @@
+/**
+ * The one place that knows in what the major versions of PostgreSQL differ for us: the release notes (appendix E of the
+ * manual) tell since when each is there. SQL that must run everywhere does not ask for a version but looks whether a
+ * role or a setting is there; what is asked or said by version goes through here.
+ */
+
+export const oldestMajor = 14
+/** The newest one that is tested. A newer server is treated as this one. */
+export const newestMajor = 18
+
+/** Since which major version what is there. All of it is about servers that we support. */
+const since = {
+  /** Slots that are kept back for the members of pg_use_reserved_connections. */
+  reserved_connections: 16,
+  /** A role that may cancel and terminate autovacuum workers; before, only a superuser may. */
+  pg_signal_autovacuum_worker: 18,
+} as const satisfies Readonly<Record<string, number>>
+
+export type Feature = keyof typeof since
+
+export const majorOf = (versionNum: number): number => Math.floor(versionNum / 10_000)
+
+/** 180004 is 18.4: https://www.postgresql.org/docs/current/runtime-config-preset.html#GUC-SERVER-VERSION-NUM */
+export const versionWords = (versionNum: number): string => `${majorOf(versionNum)}.${versionNum % 10_000}`
+
+export const has = (versionNum: number, feature: Feature): boolean => majorOf(versionNum) >= since[feature]
+
+/** `16 and newer` */
+export const sinceWords = (feature: Feature): string => `${since[feature]} and newer`
+
+/** What is to be said of a version that is not among those that are tested; null where it is. */
+export type Unfamiliar = { readonly kind: 'tooOld' | 'newer'; readonly what: string; readonly remedy: string }
+
+export function unfamiliar(versionNum: number): Unfamiliar | null {
+  const version = `PostgreSQL ${versionWords(versionNum)}`
+  if (majorOf(versionNum) < oldestMajor)
+    return {
+      kind: 'tooOld',
+      what: `${version} is too old.`,
+      remedy: `Upgrade the server: PostgreSQL ${oldestMajor} and newer are supported.`,
+    }
+  if (majorOf(versionNum) > newestMajor)
+    return {
+      kind: 'newer',
+      what: `${version} is newer than this version of pg-marshal knows; it is treated as ${newestMajor}.`,
+      remedy: 'Look for a newer version of pg-marshal.',
+    }
+  return null
+}

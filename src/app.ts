@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
 import { createBoard } from './channel/board.ts'
-import { createOutbox, SlackFailure } from './channel/outbox.ts'
+import { createOutbox, type Gaps, SlackFailure } from './channel/outbox.ts'
 import type { Config, SlackSettings } from './config.ts'
 import { createMasker } from './domain/mask.ts'
 import { createMetrics } from './http/metrics.ts'
@@ -47,12 +47,12 @@ export async function startApp(deps: {
   readonly slack: SlackSettings
   readonly log: Log
   readonly now?: () => number
-  /** Milliseconds between two posts in a channel; Slack's own limit if absent. */
-  readonly postGapMs?: number
+  /** How far messages are kept apart; Slack's own limit and what people can follow if absent. */
+  readonly gaps?: Gaps
   /** Ends a start that waits for Slack or for the store. */
   readonly signal?: AbortSignal
 }): Promise<RunningApp> {
-  const { config, slack: settings, log, now = Date.now, postGapMs, signal } = deps
+  const { config, slack: settings, log, now = Date.now, gaps, signal } = deps
   const closers: { readonly name: string; readonly close: () => Promise<void> }[] = []
   const closing = (name: string, close: () => Promise<void>) => closers.push({ name, close })
   const stop = async () => {
@@ -100,7 +100,7 @@ export async function startApp(deps: {
       poster: slack,
       log,
       now,
-      ...(postGapMs !== undefined && { gapMs: postGapMs }),
+      ...(gaps && { gaps }),
       onBroken: async (broken, { code }) => {
         const text = `I cannot post to <#${broken}> (${code}): cards and the action log of that channel are held back until it takes messages again.`
         for (const channel of channels)

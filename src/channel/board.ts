@@ -1,9 +1,9 @@
-import { hasOwnCard, severityOf } from '../domain/incident.ts'
-import type { JournalEvent } from '../domain/journal.ts'
+import { type Incident, severityOf, worstFirst } from '../domain/incident.ts'
+import { bot, type JournalEvent } from '../domain/journal.ts'
 import { maskQuery } from '../domain/mask.ts'
 import type { Approvals } from '../domain/policy.ts'
 import type { Proposal } from '../domain/proposal.ts'
-import { silenceOf } from '../domain/silence.ts'
+import { isNews, type Silence, silenceOf } from '../domain/silence.ts'
 import { cardView } from '../slack/views/card.ts'
 import { digestView } from '../slack/views/digest.ts'
 import { channelLine, threadLine } from '../slack/views/lines.ts'
@@ -60,7 +60,7 @@ export function createBoard(deps: {
     redraw: (cluster) =>
       write([], async (records) => {
         const open = await records.incidents.recent(cluster, now())
-        for (const cardId of new Set(open.map(({ cardId }) => cardId))) await draw(records, cardId)
+        for (const cardId of new Set(open.map(({ cardId }) => cardId))) await draw(records, cardId, false)
       }),
   }
 
@@ -68,18 +68,23 @@ export function createBoard(deps: {
     cardIds: readonly string[],
     run: (records: Records, record: RecordOn) => Promise<T>,
   ): Promise<T> {
-    const events: JournalEvent[] = []
+    const happened: { readonly cardId: string | null; readonly event: JournalEvent }[] = []
     try {
       const result = await store.atomically(async (records) => {
         const result = await run(records, (cardId, event) => {
-          events.push(event)
+          happened.push({ cardId, event })
           return record(records, cardId, event)
         })
-        for (const cardId of new Set(cardIds)) await draw(records, cardId)
+        for (const cardId of new Set(cardIds))
+          await draw(
+            records,
+            cardId,
+            happened.some((one) => one.cardId === cardId && isUrgent(one.event)),
+          )
         return result
       })
       writable = true
-      for (const event of events) recorded(event)
+      for (const { event } of happened) recorded(event)
       changed()
       return result
     } catch (error) {
@@ -101,7 +106,7 @@ export function createBoard(deps: {
         line,
       )
     const thread = cardId && threadLine(event, proposal)
-    const where = thread ? await threadChannel(records, cardId) : null
+    const where = thread ? await threadChannel(records, cardId, isNews(event)) : null
     if (thread && where)
       await put(
         records,
@@ -114,7 +119,8 @@ export function createBoard(deps: {
     return records.messages.put({ ...about, ...view }, now())
   }
 
-  async function draw(records: Records, cardId: string) {
+  /** @param urgent somebody waits for what is new on it, so it does not wait for its turn */
+  async function draw(records: Records, cardId: string, urgent: boolean) {
     const incidents = await records.incidents.ofCard(cardId)
     const [incident = null] = incidents
     const proposals = await records.proposals.ofCard(cardId)
@@ -122,29 +128,48 @@ export function createBoard(deps: {
     const posting = postings.get(cluster ?? '')
     if (!cluster || !posting) return
     const { people, breakGlass } = posting.approvals
-    const silences = (await records.silences.ofCluster(cluster)).filter(({ until }) => until > now())
-    const silence = incident && silenceOf(incident, silences)
+    const silences = await silencesOf(records, cluster)
+    const open = incidents.filter((one) => one.cardId === cardId && one.resolvedAt === null).sort(worstFirst)
     // Silence holds new cards back; those that stand are kept true.
-    if (silence && !(await records.messages.isKnown(cardId))) return
-    const view =
-      incident && !hasOwnCard(incident)
-        ? digestView(cluster, cardId, incidents)
-        : cardView({ cluster, incident, proposals, people, breakGlass: breakGlass.length > 0, silence })
-    const priority = incident ? priorities[severityOf(incident.finding)] : priorities.critical
-    await put(records, { id: cardId, channel: posting.channel, threadOf: null, priority, once: false }, view)
+    const isHeld = incident !== null && open.every((one) => silenceOf(one, silences) !== null)
+    if (isHeld && !(await records.messages.isKnown(cardId))) return
+    const silence = incident && silenceOf(incident, silences)
+    const view = isDigest(cardId, incidents)
+      ? digestView(cluster, cardId, incidents)
+      : cardView({ cluster, incident, proposals, people, breakGlass: breakGlass.length > 0, silence })
+    const worst = open[0] ?? incident
+    const priority = worst ? priorities[severityOf(worst.finding)] : priorities.critical
+    await put(
+      records,
+      { id: cardId, channel: posting.channel, threadOf: null, priority, once: false, urgent },
+      view,
+    )
   }
 
-  /** Where the thread of a card stands; null for a digest, which has none. */
-  async function threadChannel(records: Records, cardId: string): Promise<string | null> {
-    const [incident] = await records.incidents.ofCard(cardId)
-    if (incident && !hasOwnCard(incident)) return null
+  async function silencesOf({ silences }: Records, cluster: string): Promise<Silence[]> {
+    return (await silences.ofCluster(cluster)).filter(({ until }) => until > now())
+  }
+
+  /** Where the thread of a card stands; null for a digest, which has none, and for news that a silence keeps back. */
+  async function threadChannel(records: Records, cardId: string, isNews: boolean): Promise<string | null> {
+    const incidents = await records.incidents.ofCard(cardId)
+    const [incident] = incidents
+    if (isDigest(cardId, incidents)) return null
+    if (incident && isNews && silenceOf(incident, await silencesOf(records, incident.cluster))) return null
     const cluster = incident?.cluster ?? (await records.proposals.ofCard(cardId))[0]?.key.cluster
     return postings.get(cluster ?? '')?.channel ?? null
   }
 }
 
+const isDigest = (cardId: string, incidents: readonly Incident[]): boolean =>
+  incidents.some(({ digestId }) => digestId === cardId)
+
 /** A request by hand waits for somebody, as a critical incident does; the thread tells what is known already. */
 const priorities = { critical: 4, warning: 3, line: 2, notice: 1, note: 0 } as const
+
+/** What people did, and what came of it; how the picture changes meanwhile may follow a little later. */
+const isUrgent = (event: JournalEvent): boolean =>
+  event.actor !== bot || ['expired', 'intended', 'outcome'].includes(event.kind)
 
 /** Whatever `queryText` shows in Slack, the journal keeps no constants. */
 const masked = (event: JournalEvent): JournalEvent =>

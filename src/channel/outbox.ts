@@ -46,24 +46,29 @@ export type Outbox = {
   empty(): Promise<void>
 }
 
+/** Milliseconds between two posts in a channel, and between two edits of a message that nobody waits for. */
+export type Gaps = { readonly postMs: number; readonly editMs: number }
+
 /** One `chat.postMessage` a second in a channel: https://docs.slack.dev/apis/web-api/rate-limits */
 const postGapMs = 1000
+/** Between two edits of one message, however fast what it shows changes; an urgent change does not wait. */
+const editGapMs = 3000
 const longestPauseMs = 60_000
 
 /**
  * Brings what should stand in Slack there: in order in each thread, the most urgent first, only the last of several
- * edits, and again until it goes through. It holds no state of its own that a restart would lose.
+ * edits and those a few seconds apart, and again until it goes through. It holds no state of its own that a restart would lose.
  */
 export function createOutbox(deps: {
   readonly messages: Messages
   readonly poster: Poster
   readonly log: Logger
   readonly now: () => number
-  readonly gapMs?: number
+  readonly gaps?: Gaps
   /** A channel takes no messages until somebody helps; called once, until it takes one again. */
   readonly onBroken?: (channel: string, failure: SlackFailure) => Promise<void>
 }): Outbox {
-  const { messages, poster, log, now, gapMs = postGapMs, onBroken } = deps
+  const { messages, poster, log, now, gaps = { postMs: postGapMs, editMs: editGapMs }, onBroken } = deps
   const channels = new Map<string, ChannelState>()
   const failures = new Map<string, SlackFailure>()
   const flights = new Set<Promise<void>>()
@@ -129,7 +134,11 @@ export function createOutbox(deps: {
       const time = now()
       const ready = firstInEachThread(queue)
       const dueAt = (message: Pending) =>
-        Math.max(message.notBefore, state.notBefore, message.ts ? 0 : state.postNotBefore)
+        Math.max(
+          message.notBefore,
+          state.notBefore,
+          message.ts ? editNotBefore(message) : state.postNotBefore,
+        )
       const due = ready.filter((message) => dueAt(message) <= time)
       const [next] = due
       if (next) {
@@ -150,6 +159,11 @@ export function createOutbox(deps: {
     if (Number.isFinite(wake)) wakeIn(wake)
   }
 
+  function editNotBefore({ urgent, sentAt }: Pending): number {
+    // A clock that was set back must not hold an edit for as long.
+    return urgent || sentAt > now() ? 0 : sentAt + gaps.editMs
+  }
+
   function wakeIn(milliseconds: number) {
     clearTimeout(timer)
     timer = setTimeout(kick, Math.max(1, milliseconds))
@@ -160,7 +174,7 @@ export function createOutbox(deps: {
       const content = await messages.content(message.id)
       if (!content) return
       const ts = await bring(message, content, state)
-      await messages.delivered(message.id, content.revision, ts)
+      await messages.delivered(message.id, content.revision, ts, now())
       failures.delete(message.channel)
     } catch (error) {
       if (error instanceof SlackFailure) return explain(message, error, state)
@@ -184,7 +198,8 @@ export function createOutbox(deps: {
         return found
       }
     }
-    state.postNotBefore = now() + gapMs
+    state.postNotBefore = now() + gaps.postMs
+    await messages.posting(id)
     return poster.post(channel, threadTs, content, id)
   }
 

@@ -6,6 +6,10 @@ import type { Snapshot } from './session.ts'
 export type Incident = {
   readonly id: string
   readonly cardId: string
+  /** The digest that it was told in at first; null when it had a card of its own from the start. */
+  readonly digestId: string | null
+  /** Since when it stands where it stands. */
+  readonly placedAt: number
   readonly cluster: string
   readonly key: string
   /** As it was last seen. */
@@ -57,7 +61,7 @@ export function fold(
       key: findingKey(finding),
       finding,
       remedy: remedyFor(finding),
-      changedAt: now,
+      changedAt: notBefore(before, now),
       resolvedAt: null,
       resolution: null,
       mostVictims: Math.max(before.mostVictims, victimsOf(finding)),
@@ -78,7 +82,7 @@ export function fold(
         ? [
             {
               kind: 'resolved',
-              incident: { ...incident, changedAt: now, resolvedAt: now, resolution: reason },
+              incident: resolve(incident, notBefore(incident, now), reason),
               reason,
             },
           ]
@@ -86,6 +90,16 @@ export function fold(
     })
   return [...over, ...ongoing]
 }
+
+/** A clock that was set back does not turn the story of an incident round. */
+const notBefore = ({ changedAt }: Incident, now: number): number => Math.max(changedAt, now)
+
+const resolve = (incident: Incident, at: number, resolution: string): Incident => ({
+  ...incident,
+  changedAt: at,
+  resolvedAt: at,
+  resolution,
+})
 
 /**
  * Which known incident each finding goes on with: the one with the same key; else, for a jam, an open one whose root is
@@ -125,30 +139,72 @@ const sharedWith = (jam: ReadonlySet<number>, other: Finding): number =>
   other.kind === 'blocking' ? [...jamOf(other)].filter((pid) => pid !== 0 && jam.has(pid)).length : 0
 
 /**
- * Gives the incidents that open their cards: the worst ones a card each, as many as a minute allows; what is more goes
- * into one digest, the open one or a new one.
+ * Gives incidents their cards: the worst ones a card each, as many as a minute allows; what is more goes into one digest,
+ * the open one or a new one. An incident of the digest moves to a card of its own as soon as fewer than that many cards
+ * are open that are at least as bad: so people have the worst before them, and never more than they can look after.
  * @param transitions worst first, as `fold` tells them
+ * @param isSilent brings no card now: it waits in the digest
  */
 export function place(
   transitions: readonly Transition[],
   known: readonly Incident[],
-  cardsPerMinute: number,
+  { cardsPerMinute, isSilent }: CardLimits,
   now: number,
   newId: () => string,
 ): Transition[] {
-  const recent = known.filter((incident) => hasOwnCard(incident) && now - incident.openedAt < 60_000)
-  let left = cardsPerMinute - recent.length
-  let digest = known.find((incident) => incident.resolvedAt === null && !hasOwnCard(incident))?.cardId
-  return transitions.map((transition) => {
-    if (transition.kind !== 'opened' || left-- > 0) return transition
+  const recent = known.filter((incident) => hasOwnCard(incident) && now - incident.placedAt < 60_000)
+  const folded = new Map(transitions.map((transition) => [transition.incident.id, transition]))
+  const before = known
+    .map((incident) => folded.get(incident.id)?.incident ?? incident)
+    .filter(({ resolvedAt }) => resolvedAt === null)
+  const opening = transitions.filter(({ kind }) => kind === 'opened').map(({ incident }) => incident)
+  const cards = before.filter(hasOwnCard)
+  const listed = before.filter((incident) => !hasOwnCard(incident))
+
+  const given = new Set<string>()
+  for (const incident of [...opening, ...listed].filter((one) => !isSilent(one)).sort(worstFirst)) {
+    if (recent.length + given.size >= cardsPerMinute) break
+    const asBad = cards.filter((card) => severityRank(card) <= severityRank(incident)).length
+    if (listed.includes(incident) && asBad >= cardsPerMinute) continue
+    given.add(incident.id)
+    cards.push(incident)
+  }
+
+  let digest = listed[0]?.cardId
+  const placed = transitions.map((transition) => {
+    if (transition.kind !== 'opened' || given.has(transition.incident.id)) return transition
     digest ??= newId()
-    return { ...transition, incident: { ...transition.incident, cardId: digest } }
+    return { ...transition, incident: { ...transition.incident, cardId: digest, digestId: digest } }
   })
+  const moved = listed
+    .filter(({ id }) => given.has(id))
+    .map((incident): Transition => {
+      const { kind, reason } = folded.get(incident.id) ?? { kind: 'changed', reason: null }
+      return {
+        kind,
+        incident: { ...incident, cardId: incident.id, placedAt: now },
+        reason: reason ?? 'It moved from the digest to a card of its own.',
+      }
+    })
+  return [...placed.filter(({ incident }) => !moved.some((one) => one.incident.id === incident.id)), ...moved]
+}
+
+export type CardLimits = {
+  readonly cardsPerMinute: number
+  readonly isSilent: (incident: Incident) => boolean
 }
 
 export const hasOwnCard = ({ id, cardId }: Pick<Incident, 'id' | 'cardId'>): boolean => id === cardId
 
 export type Severity = 'critical' | 'warning' | 'notice'
+
+const severities: Record<Severity, number> = { critical: 0, warning: 1, notice: 2 }
+
+const severityRank = ({ finding }: Incident): number => severities[severityOf(finding)]
+
+/** Orders incidents: by severity, then by how many suffer, then the oldest. */
+export const worstFirst = (a: Incident, b: Incident): number =>
+  severityRank(a) - severityRank(b) || victimsOf(b.finding) - victimsOf(a.finding) || a.openedAt - b.openedAt
 
 /** How bad it is, from who is hurt and for how long. */
 export function severityOf(finding: Finding): Severity {
@@ -180,6 +236,8 @@ const opened = (
   incident: {
     id,
     cardId: id,
+    digestId: null,
+    placedAt: now,
     cluster,
     key: findingKey(finding),
     finding,

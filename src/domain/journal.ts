@@ -112,7 +112,18 @@ export type JournalEvent =
       readonly until: number
       readonly reason: string
     }
-  | { readonly kind: 'silenceEnded'; readonly actor: string; readonly cluster: string; readonly what: string }
+  /** With what became meanwhile of the incidents that it covered. */
+  | {
+      readonly kind: 'silenceEnded'
+      readonly actor: string
+      readonly cluster: string
+      readonly what: string
+      readonly opened: number
+      readonly resolved: number
+      readonly open: number
+    }
+  /** What a silence kept out of the thread of a card: how much it was, and the last of it. */
+  | { readonly kind: 'caughtUp'; readonly actor: string; readonly changes: number; readonly last: string }
   | {
       readonly kind: 'blind' | 'seesAgain'
       readonly actor: string

@@ -1,5 +1,6 @@
 import type { FindingKind } from './finding.ts'
 import type { Incident } from './incident.ts'
+import type { JournalEvent } from './journal.ts'
 
 /** Somebody wants no new cards: of a whole cluster (planned work), of one kind of trouble, or of one incident. */
 export type Silence = {
@@ -19,6 +20,12 @@ export type Silence = {
 /** The silence that covers an incident; null when none does. */
 export const silenceOf = (incident: Subject, silences: readonly Silence[]): Silence | null =>
   silences.find(({ scope }) => covers(scope, incident)) ?? null
+
+/** What the watcher tells by itself in the thread of a card, and a silence keeps back. */
+export const isNews = (event: JournalEvent): event is News =>
+  event.kind === 'incidentChanged' || event.kind === 'incidentReopened' || event.kind === 'incidentResolved'
+
+type News = JournalEvent & { kind: 'incidentChanged' | 'incidentReopened' | 'incidentResolved' }
 
 type Subject = Pick<Incident, 'id' | 'key' | 'finding'>
 

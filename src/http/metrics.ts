@@ -32,8 +32,14 @@ export type Exposition = { readonly contentType: string; readonly body: string }
 /** Asked at each scrape. */
 export type Remembered = {
   readonly openIncidents: () => Promise<readonly { readonly cluster: string; readonly kind: FindingKind }[]>
-  /** `oldestAt`: since when a message waits that was never posted, milliseconds since the epoch. */
-  readonly backlog: () => Promise<{ readonly count: number; readonly oldestAt: number | null }>
+  /** Milliseconds since the epoch; null: nothing of the kind waits. */
+  readonly backlog: () => Promise<{
+    readonly count: number
+    /** Since when a message waits that was never posted. */
+    readonly oldestAt: number | null
+    /** Since when a message that stands in Slack is not as it should be. */
+    readonly oldestEditAt: number | null
+  }>
 }
 
 /** PostgreSQL's own: https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW */
@@ -138,6 +144,10 @@ export function createMetrics(deps: {
     'outbox_oldest_age_seconds',
     'Age of the oldest message that was never posted; 0 without any.',
   )
+  const outboxEditAge = gauge(
+    'outbox_oldest_edit_age_seconds',
+    'For how long a message in Slack has not been as it should be; 0 without any.',
+  )
   const actionsTotal = counter('actions_total', 'Approved actions by what came of them.', 'action', 'result')
   const slackErrors = counter('slack_errors_total', 'Failed calls to Slack by error code.', 'code')
 
@@ -149,6 +159,8 @@ export function createMetrics(deps: {
     for (const gauge of [waiting, oldestWait, longestTransaction]) gauge.remove({ cluster })
     for (const state of [...states, 'unknown']) sessions.remove({ cluster, state })
   }
+
+  const age = (since: number | null) => (since === null ? 0 : Math.max(0, (now() - since) / 1000))
 
   return {
     observeSnapshot({ snapshot, ...picture }, seconds) {
@@ -182,7 +194,7 @@ export function createMetrics(deps: {
       slackErrors.inc({ code: slackCodeOf(code) })
     },
     async expose() {
-      const [open, { count, oldestAt }] = await Promise.all([
+      const [open, { count, oldestAt, oldestEditAt }] = await Promise.all([
         remembered.openIncidents(),
         remembered.backlog(),
       ])
@@ -191,7 +203,8 @@ export function createMetrics(deps: {
         for (const kind of Object.keys(kindNames))
           incidents.set({ cluster, kind }, counts.get(`${cluster} ${kind}`)?.length ?? 0)
       outboxMessages.set(count)
-      outboxAge.set(oldestAt === null ? 0 : Math.max(0, (now() - oldestAt) / 1000))
+      outboxAge.set(age(oldestAt))
+      outboxEditAge.set(age(oldestEditAt))
       return { contentType: registry.contentType, body: await registry.metrics() }
     },
     names: () => registry.getMetricsAsArray().map(({ name }) => name),

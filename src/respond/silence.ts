@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Board } from '../channel/board.ts'
+import { endSilences } from '../channel/quiet.ts'
 import type { Refusal } from '../domain/access.ts'
 import type { Silence } from '../domain/silence.ts'
 import { silencesView } from '../slack/views/silences.ts'
@@ -44,29 +45,22 @@ export function createSilencing(deps: {
     forMs: number,
     reason: string,
   ) {
-    const made: Silence = {
-      id: randomUUID(),
-      cluster,
-      scope,
-      since: now(),
-      until: now() + forMs,
-      by: caller.userId,
-      reason,
-    }
+    const until = now() + forMs
     await board.change(scope.kind === 'incident' ? scope.incidentId : null, async ({ silences }, record) => {
-      for (const before of await silences.ofCluster(cluster))
-        if (sameScope(before.scope, scope)) await silences.end(before.id)
-      await silences.add(made)
+      const before = (await silences.ofCluster(cluster)).filter((other) => sameScope(other.scope, scope))
+      for (const { id } of before) await silences.end(id)
+      // It goes on from where the last one began, so that what happens meanwhile is told in the end.
+      const since = Math.min(now(), ...before.map((other) => other.since))
+      await silences.add({ id: randomUUID(), cluster, scope, since, until, by: caller.userId, reason })
       await record({
         kind: 'silenced',
         actor: caller.userId,
         cluster,
         what: silenceWords(scope),
-        until: made.until,
+        until,
         reason,
       })
     })
-    return made
   }
 
   /** @returns how many silences were ended */
@@ -75,15 +69,8 @@ export function createSilencing(deps: {
     cluster: string,
     test: (scope: Silence['scope']) => boolean,
   ): Promise<number> {
-    const ended = await board.change(null, async ({ silences }, record) => {
-      const found = (await silences.ofCluster(cluster)).filter(({ scope }) => test(scope))
-      for (const { id, scope } of found)
-        if (await silences.end(id))
-          await record({ kind: 'silenceEnded', actor: caller.userId, cluster, what: silenceWords(scope) })
-      return found.length
-    })
-    if (ended > 0) await board.redraw(cluster)
-    return ended
+    const found = (await store.silences.ofCluster(cluster)).filter(({ scope }) => test(scope))
+    return endSilences({ board, store }, found, caller.userId, now())
   }
 
   async function scopeOf(cluster: string, about: About): Promise<Silence['scope'] | null> {

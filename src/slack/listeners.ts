@@ -266,7 +266,7 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
       })
     const refusal = await admit(caller, watched.config.access.viewers, false)
     if (refusal) return refuse(caller, 'button pg_show_all', refusal)
-    await reply.privately(wholeDigestView(watched.config.name, incidents))
+    await reply.privately(wholeDigestView(watched.config.name, cardId, incidents))
     return null
   }
 

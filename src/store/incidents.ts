@@ -6,7 +6,7 @@ export type Incidents = {
   /** Writes the incident as it is now, whether it is new or known. */
   put(incident: Incident): Promise<void>
   get(id: string): Promise<Incident | null>
-  /** The incidents that stand on a card: one, or those of a digest; oldest first. */
+  /** The incident that has this card; or all that a digest ever listed, also those that moved on; oldest first. */
   ofCard(cardId: string): Promise<Incident[]>
   /** The open incidents of a cluster, and those resolved after `since`; oldest first. */
   recent(cluster: string, since: number): Promise<Incident[]>
@@ -17,13 +17,18 @@ export function incidentsIn(db: Kysely<Schema>): Incidents {
   const read = ({ data }: { data: string }) => JSON.parse(data) as Incident
   return {
     async put(incident) {
-      const state = { key: incident.key, resolved_at: incident.resolvedAt, data: JSON.stringify(incident) }
+      const state = {
+        key: incident.key,
+        card_id: incident.cardId,
+        resolved_at: incident.resolvedAt,
+        data: JSON.stringify(incident),
+      }
       await db
         .insertInto('incidents')
         .values({
           id: incident.id,
           cluster: incident.cluster,
-          card_id: incident.cardId,
+          digest_id: incident.digestId,
           opened_at: incident.openedAt,
           ...state,
         })
@@ -35,7 +40,11 @@ export function incidentsIn(db: Kysely<Schema>): Incidents {
       return row ? read(row) : null
     },
     async ofCard(cardId) {
-      return (await select.where('card_id', '=', cardId).orderBy('opened_at').execute()).map(read)
+      const rows = await select
+        .where((where) => where.or([where('card_id', '=', cardId), where('digest_id', '=', cardId)]))
+        .orderBy('opened_at')
+        .execute()
+      return rows.map(read)
     },
     async recent(cluster, since) {
       const rows = await select

@@ -11,6 +11,8 @@ export type Message = {
   readonly priority: number
   /** It is never edited, so nothing of it is kept once it stands. */
   readonly once: boolean
+  /** This change of it is waited for: it does not keep the distance between two edits. */
+  readonly urgent?: boolean
   /** The fallback for notifications and screen readers, escaped already. */
   readonly text: string
   /** Block Kit. */
@@ -23,11 +25,23 @@ export type Pending = Pick<Message, 'id' | 'channel' | 'threadOf' | 'priority'> 
   readonly ts: string | null
   /** The ts of the message in whose thread it goes; null when it goes into none. */
   readonly threadTs: string | null
+  /** When its last edit (or its post) reached Slack; 0 before. */
+  readonly sentAt: number
+  readonly urgent: boolean
   readonly attempts: number
   readonly notBefore: number
   readonly createdAt: number
   /** The last attempt may have gone through without our hearing of it. */
   readonly replyLost: boolean
+}
+
+/** What is not in Slack yet. Times are milliseconds since the epoch; null: nothing of the kind waits. */
+export type Backlog = {
+  readonly count: number
+  /** Since when the oldest message waits that was never posted. */
+  readonly oldestAt: number | null
+  /** Since when a message in Slack says something else than it should. */
+  readonly oldestEditAt: number | null
 }
 
 export type Messages = {
@@ -42,10 +56,11 @@ export type Messages = {
   content(
     id: string,
   ): Promise<{ readonly text: string; readonly blocks: readonly unknown[]; readonly revision: number } | null>
-  /** How much is not in Slack yet, and since when the oldest message waits that was never posted; null: none does. */
-  backlog(): Promise<{ readonly count: number; readonly oldestAt: number | null }>
+  backlog(): Promise<Backlog>
+  /** It is about to be posted: should the process end before it hears of it, the message may stand in Slack. */
+  posting(id: string): Promise<void>
   /** It stands in Slack as of this revision. */
-  delivered(id: string, revision: number, ts: string): Promise<void>
+  delivered(id: string, revision: number, ts: string, now: number): Promise<void>
   /** It could not be delivered; not to be tried again before that time. */
   failed(id: string, notBefore: number, error: string): Promise<void>
   /** Somebody deleted it in Slack: it is to be posted anew. */
@@ -55,6 +70,9 @@ export type Messages = {
   /** Where a message stands; null when it was not posted yet. */
   tsOf(id: string): Promise<string | null>
 }
+
+/** In place of the error of a post that is under way. */
+const posting = 'posting'
 
 /** More than can be delivered while one call is under way. */
 const mostAtOnce = 500
@@ -75,14 +93,21 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         }
         const known = await db
           .selectFrom('messages')
-          .select(['text', 'blocks', 'revision'])
+          .select(['text', 'blocks', 'revision', 'sent_revision', 'urgent', 'wanted_at'])
           .where('id', '=', message.id)
           .executeTakeFirst()
         if (known && known.text === content.text && known.blocks === content.blocks) return
         if (known) {
+          const waits = known.sent_revision < known.revision
           await db
             .updateTable('messages')
-            .set({ ...content, revision: known.revision + 1, not_before: 0 })
+            .set({
+              ...content,
+              revision: known.revision + 1,
+              urgent: message.urgent || (waits && known.urgent === 1) ? 1 : 0,
+              wanted_at: waits ? known.wanted_at : now,
+              not_before: 0,
+            })
             .where('id', '=', message.id)
             .execute()
           return
@@ -101,6 +126,9 @@ export function messagesIn(db: Kysely<Schema>): Messages {
             ts: null,
             revision: 1,
             sent_revision: 0,
+            urgent: message.urgent ? 1 : 0,
+            wanted_at: now,
+            sent_at: 0,
             attempts: 0,
             not_before: 0,
             error: null,
@@ -113,6 +141,7 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         .leftJoin('messages as first', 'first.id', 'message.thread_of')
         .select(['message.id', 'message.channel', 'message.thread_of', 'message.priority', 'message.ts'])
         .select(['message.attempts', 'message.not_before', 'message.error', 'message.created_at'])
+        .select(['message.urgent', 'message.sent_at'])
         .select('first.ts as thread_ts')
         .where((where) =>
           where.or([where('message.thread_of', 'is', null), where('first.ts', 'is not', null)]),
@@ -128,10 +157,13 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         priority: row.priority,
         ts: row.ts,
         threadTs: row.thread_ts,
+        sentAt: row.sent_at,
+        urgent: row.urgent === 1,
         attempts: row.attempts,
         notBefore: row.not_before,
         createdAt: row.created_at,
-        replyLost: row.error === 'unreachable' || (row.error?.startsWith('http_5') ?? false),
+        replyLost:
+          row.error === posting || row.error === 'unreachable' || (row.error?.startsWith('http_5') ?? false),
       }))
     },
     async content(id) {
@@ -146,18 +178,32 @@ export function messagesIn(db: Kysely<Schema>): Messages {
       const { count } = await undelivered
         .select(({ fn }) => fn.countAll<number>().as('count'))
         .executeTakeFirstOrThrow()
-      const { oldest } = await undelivered
-        .where('message.ts', 'is', null)
-        .select(({ fn }) => fn.min('message.created_at').as('oldest'))
-        .executeTakeFirstOrThrow()
-      return { count: Number(count), oldestAt: oldest }
+      const oldest = async (standing: 'is' | 'is not') => {
+        const { at } = await undelivered
+          .where('message.ts', standing, null)
+          .select(({ fn }) => fn.min('message.wanted_at').as('at'))
+          .executeTakeFirstOrThrow()
+        return at
+      }
+      return { count: Number(count), oldestAt: await oldest('is'), oldestEditAt: await oldest('is not') }
     },
-    delivered: (id, revision, ts) =>
+    async posting(id) {
+      await db.updateTable('messages').set({ error: posting }).where('id', '=', id).execute()
+    },
+    delivered: (id, revision, ts, now) =>
       atomically(db, async (db) => {
         await db.deleteFrom('messages').where('id', '=', id).where('once', '=', 1).execute()
         await db
           .updateTable('messages')
-          .set({ ts, sent_revision: revision, attempts: 0, not_before: 0, error: null })
+          .set({
+            ts,
+            sent_revision: revision,
+            sent_at: now,
+            wanted_at: now,
+            attempts: 0,
+            not_before: 0,
+            error: null,
+          })
           .where('id', '=', id)
           .execute()
       }),

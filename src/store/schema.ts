@@ -21,6 +21,7 @@ export type Schema = {
     cluster: string
     key: string
     card_id: string
+    digest_id: string | null
     opened_at: number
     resolved_at: number | null
     data: string
@@ -51,6 +52,9 @@ export type Schema = {
     ts: string | null
     revision: number
     sent_revision: number
+    urgent: number
+    wanted_at: number
+    sent_at: number
     attempts: number
     not_before: number
     error: string | null
@@ -88,6 +92,7 @@ export const migrations: Record<string, Migration> = {
         .addColumn('cluster', 'text', (column) => column.notNull())
         .addColumn('key', 'text', (column) => column.notNull())
         .addColumn('card_id', 'text', (column) => column.notNull())
+        .addColumn('digest_id', 'text')
         .addColumn('opened_at', 'bigint', (column) => column.notNull())
         .addColumn('resolved_at', 'bigint')
         .addColumn('data', 'text', (column) => column.notNull())
@@ -98,6 +103,7 @@ export const migrations: Record<string, Migration> = {
         .columns(['cluster', 'resolved_at'])
         .execute()
       await db.schema.createIndex('incidents_card').on('incidents').column('card_id').execute()
+      await db.schema.createIndex('incidents_digest').on('incidents').column('digest_id').execute()
       await db.schema
         .createTable('silences')
         .addColumn('id', 'text', (column) => column.primaryKey())
@@ -128,6 +134,9 @@ export const migrations: Record<string, Migration> = {
         .addColumn('ts', 'text')
         .addColumn('revision', 'integer', (column) => column.notNull())
         .addColumn('sent_revision', 'integer', (column) => column.notNull())
+        .addColumn('urgent', 'integer', (column) => column.notNull())
+        .addColumn('wanted_at', 'bigint', (column) => column.notNull())
+        .addColumn('sent_at', 'bigint', (column) => column.notNull())
         .addColumn('attempts', 'integer', (column) => column.notNull())
         .addColumn('not_before', 'bigint', (column) => column.notNull())
         .addColumn('error', 'text')

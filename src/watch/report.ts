@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Board } from '../channel/board.ts'
+import { endSilences } from '../channel/quiet.ts'
 import type { ClusterConfig } from '../config.ts'
 import { type Finding, findingKey, findings, subjectOf, withSession } from '../domain/finding.ts'
 import {
@@ -15,8 +16,8 @@ import type { Picture } from '../domain/picture.ts'
 import type { Proposal } from '../domain/proposal.ts'
 import { type Remedy, remediesFor } from '../domain/remedy.ts'
 import type { SessionKey, Snapshot } from '../domain/session.ts'
+import { type Silence, silenceOf } from '../domain/silence.ts'
 import { type Cluster, ClusterFailure, type Lack } from '../postgres/cluster.ts'
-import { silenceWords } from '../slack/views/words.ts'
 import type { Records, Store } from '../store/store.ts'
 import { createOffers, type Seen } from './offers.ts'
 import { followRetries } from './retries.ts'
@@ -48,6 +49,8 @@ export function createReport(deps: {
   let isBehind = false
   let lacking = ''
   let askLacksAt = 0
+  /** The silences at the last look; null before the first. */
+  let silent: string | null = null
   const offers = createOffers(deps)
   const say = (event: JournalEvent) => board.change(null, (_, record) => record(event))
 
@@ -55,7 +58,7 @@ export function createReport(deps: {
     async seen(picture) {
       const { snapshot } = picture
       await tellLacks(snapshot.server.seesOthers)
-      await endSilences()
+      const silences = await currentSilences()
       if (!snapshot.server.seesOthers)
         return this.blind('the bot lacks pg_monitor, so it cannot see what other sessions do.')
       if (blindBecause !== null) {
@@ -66,7 +69,11 @@ export function createReport(deps: {
       const open = known.filter(({ resolvedAt }) => resolvedAt === null)
       const { found, remedyOf } = await look(picture, open)
       const folded = fold(known, found, snapshot, remedyOf, randomUUID)
-      const transitions = place(folded, known, config.watch.cardsPerMinute, snapshot.takenAt, randomUUID)
+      const { cardsPerMinute } = config.watch
+      const isSilent = (incident: Incident) => silenceOf(incident, silences) !== null
+      const limits = { cardsPerMinute, isSilent }
+      const transitions = place(folded, known, limits, snapshot.takenAt, randomUUID)
+      const followed = transitions.map(({ incident }) => incident)
       const byKey = new Map(found.map((finding) => [findingKey(finding), finding]))
       const seenOf = ({ key }: Incident): Seen => {
         const finding = byKey.get(key)
@@ -74,7 +81,11 @@ export function createReport(deps: {
       }
       if (transitions.length > 0)
         await board.changeAll(
-          transitions.map(({ incident }) => incident.cardId),
+          // Digests last: what has a card of its own is not news there any more.
+          [
+            ...followed.filter(hasOwnCard).map(({ cardId }) => cardId),
+            ...followed.flatMap(({ digestId }) => digestId ?? []),
+          ],
           async (records, record) => {
             for (const transition of transitions) {
               const incident = await withCause(records, transition, snapshot)
@@ -85,7 +96,11 @@ export function createReport(deps: {
             }
           },
         )
-      const changed = new Set(transitions.map(({ incident }) => incident.id))
+      // What a silence held back is posted when it has ended, and cards that it covered no longer say so.
+      const quiet = silences.map(({ id }) => id).join()
+      if (quiet !== silent) await board.redraw(config.name)
+      silent = quiet
+      const changed = new Set(followed.map(({ id }) => id))
       for (const incident of await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs))
         if (!changed.has(incident.id)) await offers.keep(incident, seenOf(incident), picture)
       await offers.review(snapshot)
@@ -141,15 +156,11 @@ export function createReport(deps: {
     return { ...incident, resolution: `${incident.resolution} ${cause}` }
   }
 
-  /** Tells that a silence is over, and posts what it held back. */
-  async function endSilences() {
-    const over = (await store.silences.ofCluster(config.name)).filter(({ until }) => until <= now())
-    for (const { id, scope } of over)
-      await board.change(null, async ({ silences }, record) => {
-        if (await silences.end(id))
-          await record({ kind: 'silenceEnded', actor: bot, cluster: config.name, what: silenceWords(scope) })
-      })
-    if (over.length > 0) await board.redraw(config.name)
+  /** Ends the silences whose time is up, and tells the others. */
+  async function currentSilences(): Promise<Silence[]> {
+    const all = Map.groupBy(await store.silences.ofCluster(config.name), ({ until }) => until <= now())
+    await endSilences({ board, store }, all.get(true) ?? [], bot, now())
+    return all.get(false) ?? []
   }
 
   /** Says once what the role lacks, and again when that has changed. */

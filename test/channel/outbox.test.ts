@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createOutbox, type Outbox, type Poster, SlackFailure } from '../../src/channel/outbox.ts'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createOutbox, type Gaps, type Outbox, type Poster, SlackFailure } from '../../src/channel/outbox.ts'
 import { createLog } from '../../src/log.ts'
 import type { Message } from '../../src/store/messages.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
@@ -60,22 +60,26 @@ beforeEach(async () => {
   slack = fakeSlack()
   time = 1_000_000
   broken = []
-  outbox = createOutbox({
-    messages: store.messages,
-    poster: slack.poster,
-    log: createLog({ level: 'silent' }),
-    now: () => time,
-    gapMs: 0,
-    onBroken: async (channel, { code }) => {
-      broken.push(`${channel} ${code}`)
-    },
-  })
+  outbox = outboxOf(slack.poster)
 })
 afterEach(async () => {
   await outbox.stop()
   await store.close()
   await rm(directory, { recursive: true })
 })
+
+/** @param gaps null: as it is by default */
+const outboxOf = (poster: Poster, gaps: Gaps | null = { postMs: 0, editMs: 0 }): Outbox =>
+  createOutbox({
+    messages: store.messages,
+    poster,
+    log: createLog({ level: 'silent' }),
+    now: () => time,
+    ...(gaps && { gaps }),
+    onBroken: async (channel, { code }) => {
+      broken.push(`${channel} ${code}`)
+    },
+  })
 
 const put = (id: string, over: Partial<Message> = {}) =>
   store.messages.put(
@@ -203,22 +207,74 @@ describe('outbox', () => {
     expect(await store.messages.pending()).toEqual([])
   })
 
-  it('keeps a second between the posts of a channel, but not between edits', async () => {
-    outbox = createOutbox({
-      messages: store.messages,
-      poster: slack.poster,
-      log: createLog({ level: 'silent' }),
-      now: () => time,
-    })
+  it('takes a post for one whose reply was lost when the process ended in its middle', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    slack.holdUntil(promise)
+    await put('card')
+    outbox.start()
+    await vi.waitFor(async () => expect((await store.messages.pending())[0]?.replyLost).toBe(true))
+    // What a process that is killed now leaves behind, another one finds.
+    const next = fakeSlack()
+    next.has('ts7')
+    const heir = outboxOf(next.poster)
+    heir.start()
+    await heir.idle()
+    await heir.stop()
+    resolve()
+    expect(next.calls).toEqual(['find C1: card', 'update ts7: card'])
+  })
+
+  it('edits a message every few seconds at most, unless the change is urgent', async () => {
+    const seconds = (n: number) => {
+      time += n * 1000
+      return outbox.idle()
+    }
+    outbox = outboxOf(slack.poster, null)
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    await put('card', { text: 'one' })
+    await seconds(1)
+    await put('card', { text: 'two' })
+    await seconds(1)
+    expect(slack.calls).toEqual(['post C1: card'])
+    await seconds(1)
+    expect(slack.calls.splice(0)).toEqual(['post C1: card', 'update ts1: two'])
+
+    await put('card', { text: 'three' })
+    await seconds(1)
+    await put('card', { text: 'approved', urgent: true })
+    await outbox.idle()
+    expect(slack.calls.splice(0)).toEqual(['update ts1: approved'])
+    // An urgent change that cannot go just now stays urgent when the picture changes meanwhile.
+    slack.fail(new SlackFailure('ratelimited', true, 1000))
+    await put('card', { text: 'done', urgent: true })
+    await outbox.idle()
+    await put('card', { text: 'done, four' })
+    await seconds(1)
+    expect(slack.calls.splice(0)).toEqual(['update ts1: done ✗ ratelimited', 'update ts1: done, four'])
+    await put('card', { text: 'five' })
+    await seconds(2)
+    expect(slack.calls).toEqual([])
+    await seconds(1)
+    expect(slack.calls).toEqual(['update ts1: five'])
+  })
+
+  it('keeps a second between the posts of a channel, but not between the edits of several messages', async () => {
+    outbox = outboxOf(slack.poster, null)
     await put('one')
     await put('two')
     outbox.start()
     await outbox.idle()
-    await put('one', { text: 'edited' })
+    await put('one', { text: 'edited', urgent: true })
     await outbox.idle()
     expect(slack.calls).toEqual(['post C1: one', 'update ts1: edited'])
     time += 1000
     await outbox.idle()
     expect(slack.calls).toEqual(['post C1: one', 'update ts1: edited', 'post C1: two'])
+    time += 3000
+    for (const id of ['one', 'two']) await put(id, { text: `${id} again` })
+    await outbox.idle()
+    expect(slack.calls.slice(3)).toEqual(['update ts1: one again', 'update ts2: two again'])
   })
 })

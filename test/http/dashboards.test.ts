@@ -7,7 +7,10 @@ import * as of from '../support/pictures.ts'
 const metrics = createMetrics({
   version: '0',
   clusters: ['orders'],
-  remembered: { openIncidents: async () => [], backlog: async () => ({ count: 0, oldestAt: null }) },
+  remembered: {
+    openIncidents: async () => [],
+    backlog: async () => ({ count: 0, oldestAt: null, oldestEditAt: null }),
+  },
   now: () => of.takenAt,
 })
 metrics.observeSnapshot(of.picture([]), 0.01)

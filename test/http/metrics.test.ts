@@ -4,7 +4,7 @@ import * as of from '../support/pictures.ts'
 
 const nothing: Remembered = {
   openIncidents: async () => [],
-  backlog: async () => ({ count: 0, oldestAt: null }),
+  backlog: async () => ({ count: 0, oldestAt: null, oldestEditAt: null }),
 }
 const metricsOf = (remembered: Partial<Remembered> = {}, clusters = ['orders', 'shop']) =>
   createMetrics({
@@ -130,7 +130,7 @@ describe('the bot', () => {
     ]
     const metrics = metricsOf({
       openIncidents: async () => open.splice(0, 3),
-      backlog: async () => ({ count: 4, oldestAt: of.takenAt - 12_500 }),
+      backlog: async () => ({ count: 4, oldestAt: of.takenAt - 12_500, oldestEditAt: of.takenAt - 3_000 }),
     })
     const first = await told(metrics, 'incidents_open')
     expect(first).toHaveLength(12)
@@ -142,6 +142,8 @@ describe('the bot', () => {
     expect(await told(metrics, 'outbox_messages')).toEqual([' 4'])
     expect(await told(metrics, 'outbox_oldest_age_seconds')).toEqual([' 12.5'])
     expect(await told(metricsOf(), 'outbox_oldest_age_seconds')).toEqual([' 0'])
+    expect(await told(metrics, 'outbox_oldest_edit_age_seconds')).toEqual([' 3'])
+    expect(await told(metricsOf(), 'outbox_oldest_edit_age_seconds')).toEqual([' 0'])
   })
 
   it('counts actions by what came of them, from 0', async () => {

@@ -112,7 +112,7 @@ describe('messages', () => {
     await store.messages.put(message(), madeAt)
     await store.messages.put(message({ id: 'note', threadOf: 'card', priority: 0 }), madeAt)
     expect((await store.messages.pending()).map(({ id }) => id)).toEqual(['card'])
-    await store.messages.delivered('card', 1, '1.1')
+    await store.messages.delivered('card', 1, '1.1', madeAt)
     expect(await store.messages.pending()).toMatchObject([{ id: 'note', threadTs: '1.1', ts: null }])
   })
 
@@ -122,21 +122,21 @@ describe('messages', () => {
     expect(await store.messages.pending()).toMatchObject([{ id: 'card' }])
     expect(await store.messages.content('card')).toMatchObject({ text: 'two', revision: 2 })
     await store.messages.put(message({ text: 'three' }), madeAt)
-    await store.messages.delivered('card', 2, '1.1')
+    await store.messages.delivered('card', 2, '1.1', madeAt)
     expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: '1.1' }])
     expect(await store.messages.content('card')).toMatchObject({ text: 'three', revision: 3 })
   })
 
   it('does not deliver the same content again', async () => {
     await store.messages.put(message(), madeAt)
-    await store.messages.delivered('card', 1, '1.1')
+    await store.messages.delivered('card', 1, '1.1', madeAt)
     await store.messages.put(message(), madeAt)
     expect(await store.messages.pending()).toEqual([])
   })
 
   it('keeps nothing of what is never edited, once it stands', async () => {
     await store.messages.put(message({ once: true }), madeAt)
-    await store.messages.delivered('card', 1, '1.1')
+    await store.messages.delivered('card', 1, '1.1', madeAt)
     expect(await store.messages.isKnown('card')).toBe(false)
   })
 
@@ -153,7 +153,7 @@ describe('messages', () => {
 
   it('posts a lost one anew', async () => {
     await store.messages.put(message(), madeAt)
-    await store.messages.delivered('card', 1, '1.1')
+    await store.messages.delivered('card', 1, '1.1', madeAt)
     await store.messages.lost('card')
     expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: null }])
     expect(await store.messages.tsOf('card')).toBeNull()
@@ -175,6 +175,8 @@ describe('incidents', () => {
       key: 'connections',
       finding: { kind: 'connections', used: 9, max: 10, holders: [] },
       remedy: null,
+      digestId: null,
+      placedAt: madeAt,
       openedAt: madeAt,
       changedAt: madeAt,
       resolvedAt: null,

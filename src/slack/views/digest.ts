@@ -1,28 +1,48 @@
-import { type Incident, kindNames, severityOf, victimsOf } from '../../domain/incident.ts'
+import { type Finding, subjectOf } from '../../domain/finding.ts'
+import { type Incident, kindNames, worstFirst } from '../../domain/incident.ts'
 import { compose, type Line, lines, type Piece } from './answer.ts'
 import { sentenceOf, shortId } from './card.ts'
 import { bold, code, context, plainText, type View } from './text.ts'
-import { count } from './words.ts'
+import { count, list } from './words.ts'
 
 export const showAllAction = 'pg_show_all'
 
 const shownAtFirst = 8
 const mostShown = 60
+/** Slack takes 10,000 characters in a message, and names may be long. */
+const mostCharacters = 8000
+/** How many of those that are told in one line are named. */
+const mostNamed = 12
 
-/** One card for many incidents that came at once: the worst first. */
+/**
+ * One card for many incidents that came at once: the worst first, each with the command that tells all about it, then
+ * those that have a card of their own by now, and those that are over.
+ * @param incidents all that it ever listed
+ */
 export function digestView(cluster: string, cardId: string, incidents: readonly Incident[]): View {
-  const open = worstFirst(incidents)
-  const over = incidents.length - open.length
+  const moved = incidents.filter((incident) => incident.cardId !== cardId)
+  const open = openOnes(incidents, cardId)
+  const over = incidents.filter((incident) => incident.cardId === cardId && incident.resolvedAt !== null)
+  const others = [
+    ...(moved.length > 0 ? [[bold('On cards of their own: '), `${named(moved)}.`]] : []),
+    ...(over.length > 0 ? [[bold('Over: '), `${named(over)}.`]] : []),
+  ]
   if (open.length === 0)
-    return compose(`Resolved: ${count(incidents.length, 'incident')} on ${cluster}`, [
-      lines([`All ${incidents.length} of them are over.`]),
-    ])
+    return moved.length === 0
+      ? compose(`Resolved: ${count(incidents.length, 'incident')} on ${cluster}`, [
+          lines([`All ${incidents.length} of them are over.`]),
+        ])
+      : compose(`Nothing more in this list on ${cluster}`, [lines(...others)])
   const view = compose(`${count(open.length, 'more incident')} on ${cluster}`, [
     ...listed(open.slice(0, shownAtFirst)),
     lines(
       ...(open.length > shownAtFirst ? [[`${open.length - shownAtFirst} more: press Show all.`]] : []),
-      ...(over > 0 ? [[`${count(over, 'incident')} of this list ${over === 1 ? 'is' : 'are'} over.`]] : []),
-      ['Too many came at once for a card each. ', code('/pg session PID'), ' tells all about one.'],
+      ...others,
+      [
+        'Too many came at once for a card each; the worst of them get one as others end. ',
+        code('/pg terminate PID reason'),
+        ' asks for an approval without waiting for it.',
+      ],
     ),
   ])
   const showAll = { type: 'button', action_id: showAllAction, text: plainText('Show all', 75), value: cardId }
@@ -37,33 +57,51 @@ export function digestView(cluster: string, cardId: string, incidents: readonly 
 }
 
 /** The whole digest, for one who pressed "Show all". */
-export function wholeDigestView(cluster: string, incidents: readonly Incident[]): View {
-  const open = worstFirst(incidents)
+export function wholeDigestView(cluster: string, cardId: string, incidents: readonly Incident[]): View {
+  const open = openOnes(incidents, cardId)
+  let left = mostCharacters
+  const shown = open.slice(0, mostShown).filter(({ finding }) => {
+    left -= sentenceOf(finding).length + 50
+    return left >= 0
+  })
   return compose(`All ${count(open.length, 'incident')} of the digest on ${cluster}`, [
-    ...listed(open.slice(0, mostShown)),
+    ...listed(shown),
     lines(
-      ...(open.length > mostShown
-        ? [[`${open.length - mostShown} more: /pg sessions, /pg long, /pg idle.`]]
+      ...(open.length > shown.length
+        ? [[`${open.length - shown.length} more: /pg sessions, /pg long, /pg idle.`]]
         : []),
     ),
   ])
 }
 
+const openOnes = (incidents: readonly Incident[], cardId: string): Incident[] =>
+  incidents.filter((incident) => incident.cardId === cardId && incident.resolvedAt === null).sort(worstFirst)
+
 const listed = (incidents: readonly Incident[]): Piece[] => [
   {
     kind: 'bullets',
-    lines: incidents.map(({ finding }): Line => [bold(`${kindNames[finding.kind]}: `), sentenceOf(finding)]),
+    lines: incidents.map(
+      ({ finding }): Line => [
+        bold(`${kindNames[finding.kind]}: `),
+        `${sentenceOf(finding)} `,
+        code(commandFor(finding)),
+      ],
+    ),
   },
 ]
 
-const severities = { critical: 0, warning: 1, notice: 2 } as const
+/** What tells all about it. */
+function commandFor(finding: Finding): string {
+  const session = subjectOf(finding)
+  if (session) return `/pg session ${session.pid}`
+  return finding.kind === 'blocking' ? '/pg blocking' : '/pg sessions'
+}
 
-const worstFirst = (incidents: readonly Incident[]): Incident[] =>
-  incidents
-    .filter(({ resolvedAt }) => resolvedAt === null)
-    .sort(
-      (a, b) =>
-        severities[severityOf(a.finding)] - severities[severityOf(b.finding)] ||
-        victimsOf(b.finding) - victimsOf(a.finding) ||
-        a.openedAt - b.openedAt,
-    )
+function named(incidents: readonly Incident[]): string {
+  const names = incidents.map(
+    ({ finding }) => subjectOf(finding)?.pid ?? kindNames[finding.kind].toLowerCase(),
+  )
+  return names.length > mostNamed
+    ? `${names.slice(0, mostNamed).join(', ')} and ${names.length - mostNamed} more`
+    : list(names)
+}

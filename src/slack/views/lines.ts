@@ -15,7 +15,7 @@ import {
   user,
   type View,
 } from './text.ts'
-import { nameOf } from './words.ts'
+import { count, list, nameOf } from './words.ts'
 
 /** What the thread under a card says of an event; null for what the card itself shows well enough. */
 export function threadLine(event: JournalEvent, proposal: Proposal | null): View | null {
@@ -38,7 +38,10 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
       ...(event.reason ? [`: ${event.reason}`] : []),
     ])
   if (event.kind === 'silenceEnded')
-    return view([bold(`The quiet on ${event.cluster} has ended: `), `${event.what} brings cards again.`])
+    return view([
+      bold(`The quiet on ${event.cluster} has ended: `),
+      `${event.what} brings cards again.${meanwhile(event)}`,
+    ])
   if (event.kind === 'lacking')
     return view([bold(`Missing on ${event.cluster}: `), `${event.what} `, code(event.remedy)])
   if (event.kind === 'seesAgain') return view([bold(`Sees ${event.cluster} again. `), event.reason])
@@ -110,12 +113,27 @@ export function lineOf(event: JournalEvent, proposal: Proposal | null): Line | n
         ...(event.reason ? [`: ${event.reason}`] : []),
       ]
     case 'silenceEnded':
-      return [`The quiet about ${event.what} has ended.`]
+      return [`The quiet about ${event.what} has ended.${meanwhile(event)}`]
+    case 'caughtUp':
+      return [
+        `While it was quiet: ${event.changes > 1 ? `${count(event.changes, 'change')}, the last: ` : ''}${event.last}`,
+      ]
     case 'lacking':
     case 'blind':
     case 'seesAgain':
       return null
   }
+}
+
+/** What became of what a silence covered, while it lasted. */
+function meanwhile({ opened, resolved, open }: JournalEvent & { kind: 'silenceEnded' }): string {
+  if (opened + resolved === 0) return ''
+  const said = [
+    opened > 0 ? `${count(opened, 'incident')} came` : '',
+    resolved > 0 ? `${count(resolved, 'incident')} ended` : '',
+    `${open === 0 ? 'none' : open} ${open > 1 ? 'are' : 'is'} open now`,
+  ]
+  return ` Meanwhile ${list(said.filter(Boolean))}.`
 }
 
 const brokeGlass = (event: JournalEvent & { kind: 'brokeGlass' }): Line => [

@@ -21,5 +21,7 @@ export const silencesView = (cluster: string, silences: readonly Silence[]): Vie
             ],
           ),
         },
-    lines(['Everything is still watched and written down; what lasts gets its card when the quiet ends.']),
+    lines([
+      'Everything is still watched and written down. When the quiet ends, one line says what happened, and what lasts gets its card.',
+    ]),
   ])

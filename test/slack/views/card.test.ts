@@ -34,6 +34,8 @@ const incidentOf = ({ finding, remedy }: Found, over: Partial<Incident> = {}): I
   key: 'key',
   finding,
   remedy,
+  digestId: null,
+  placedAt: takenAt,
   openedAt: takenAt,
   changedAt: takenAt,
   resolvedAt: null,

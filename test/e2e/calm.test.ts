@@ -1,0 +1,114 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
+import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/room.ts'
+import { jamOne, openShop } from '../support/shop.ts'
+
+let server: TestServer
+let room: Room
+let shop: string
+
+beforeAll(async () => {
+  server = await startTestServer()
+  shop = await openShop(server)
+})
+afterEach(async () => {
+  await room.close()
+  await server.closeAll()
+})
+afterAll(() => server.stop())
+
+const thread = (ts: string) =>
+  room.workspace
+    .thread(channel, ts)
+    .slice(1)
+    .map(({ text }) => text)
+const inChannel = (text: RegExp) =>
+  room.workspace
+    .messages(channel)
+    .filter(({ ts, thread_ts: top = ts, text: said }) => top === ts && text.test(said))
+
+describe('a snoozed card', () => {
+  it('is kept true in place while its thread is quiet, also after a restart and when the trouble flaps', async () => {
+    room = await openRoom(server.marshalUrl)
+    const first = await room.start()
+    const { root, victim } = await jamOne(server, shop)
+    const card = await room.card('pg_snooze')
+    await room.press('U0RESP', card, 'pg_acknowledge')
+    await room.press('U0DANA', card, 'pg_snooze')
+    await room.until(card.ts, /Quiet until/)
+    await room.thread(card.ts, /silenced incident/)
+
+    const more = await Promise.all([1, 2].map((n) => server.open(`web-${n}`, shop)))
+    for (const session of more) void session.start("UPDATE orders SET state = 'y' WHERE id = 1")
+    await room.until(card.ts, /keeps 3 sessions waiting/)
+    await first.stop()
+    await room.start()
+    await root.query('COMMIT')
+    await room.until(card.ts, /^Resolved/)
+    await Promise.all([victim, ...more].map((session) => session.close()))
+
+    // The same session again, inside of a minute: the same card, still looked after, still quiet.
+    await root.query('BEGIN')
+    await root.query("UPDATE orders SET state = 'again' WHERE id = 1")
+    const waiter = await server.open('web', shop)
+    void waiter.start("UPDATE orders SET state = 'x' WHERE id = 1")
+    const back = await room.until(card.ts, /^Blocking on orders/)
+    expect(wordsOf(back)).toMatch(/looks after it\. .*Quiet until/s)
+    expect(hasButton(back, 'pg_acknowledge')).toBe(false)
+    expect(thread(card.ts).filter((line) => !/looks after it|silenced/.test(line))).toEqual([])
+
+    const [, id] = /Incident ([0-9a-f]{8})/.exec(wordsOf(back)) ?? []
+    await room.type('U0RESP', `unsnooze ${id}`)
+    await room.thread(card.ts, /^While it was quiet: 3 changes, the last: It is back\.$/)
+    await room.line(/^The quiet on orders has ended: incident [0-9a-f]{8} brings cards again\.$/)
+    await room.until(card.ts, /^Blocking on orders(?![\s\S]*Quiet until)/)
+    await root.query('COMMIT')
+    await room.thread(card.ts, /^Nobody waits behind it any more/)
+    expect(inChannel(/Blocking on orders/)).toHaveLength(1)
+  })
+})
+
+describe('quiet for planned work', () => {
+  it('does not keep decisions and what came of them from the channel', async () => {
+    room = await openRoom(server.marshalUrl)
+    await room.start()
+    const { root } = await jamOne(server, shop)
+    const card = await room.card('approve_terminate')
+    await room.type('U0RESP', 'quiet 1h upgrade')
+    await room.until(card.ts, /Quiet until/)
+    await room.press('U0DANA', card, 'approve_terminate')
+    await root.ended
+    await room.line(new RegExp(`^Terminate ${root.pid} .*approved by <@U0DANA>`))
+    await room.thread(card.ts, /is gone after/)
+    await room.until(card.ts, /^Resolved/)
+    expect(thread(card.ts).some((line) => /^The session is gone/.test(line))).toBe(false)
+    await room.type('U0RESP', 'quiet off')
+    await room.thread(card.ts, /^While it was quiet: The session is gone/)
+    await room.line(
+      /^The quiet on orders has ended: everything brings cards again\. Meanwhile 1 incident ended and none is open now\.$/,
+    )
+  })
+
+  it('ends with a few cards and a digest for the rest, not with a flood', async () => {
+    room = await openRoom(server.marshalUrl, {
+      over: { watch: { every: '200ms', idleLongerThan: '1s', cardsPerMinute: 2 } },
+    })
+    const { port } = await room.start()
+    await room.type('U0RESP', 'quiet 1h moving day')
+    for (let n = 0; n < 5; n++) await server.open(`pool-${n}`, shop)
+    const idle = async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+      return Number(/incidents_open\{cluster="orders",kind="idle"\} (\d+)/.exec(metrics)?.[1])
+    }
+    await waitFor(async () => (await idle()) >= 5, 'all are followed')
+    expect(inChannel(/idle|incident/i)).toEqual([])
+    await room.type('U0RESP', 'quiet off')
+    await room.line(/Meanwhile \d incidents came and \d are open now\.$/)
+    const digest = await room.line(/^\d more incidents? on orders/)
+    const cards = () => inChannel(/^Long-idle session on orders/)
+    await waitFor(() => cards().length === 2, 'two cards')
+    await room.until(digest.ts, /^(?:3|4) more incidents on orders/)
+    expect(cards()).toHaveLength(2)
+    expect(wordsOf(digest)).toMatch(/\/pg session \d+/)
+  })
+})

@@ -3,16 +3,10 @@ import type { Board } from '../channel/board.ts'
 import { endSilences } from '../channel/quiet.ts'
 import type { ClusterConfig } from '../config.ts'
 import { type Finding, findingKey, findings, subjectOf, withSession } from '../domain/finding.ts'
-import {
-  fold,
-  hasOwnCard,
-  type Incident,
-  place,
-  reopenWithinMs,
-  type Transition,
-} from '../domain/incident.ts'
+import { fold, hasOwnCard, type Incident, reopenWithinMs, type Transition } from '../domain/incident.ts'
 import { bot, type JournalEvent } from '../domain/journal.ts'
 import type { Picture } from '../domain/picture.ts'
+import { place } from '../domain/placing.ts'
 import type { Proposal } from '../domain/proposal.ts'
 import { type Remedy, remediesFor } from '../domain/remedy.ts'
 import type { SessionKey, Snapshot } from '../domain/session.ts'

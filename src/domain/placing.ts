@@ -1,0 +1,57 @@
+import { hasOwnCard, type Incident, severityRank, type Transition, worstFirst } from './incident.ts'
+
+/**
+ * Gives incidents their cards: the worst ones a card each, as many as a minute allows; what is more goes into one digest,
+ * the open one or a new one. An incident of the digest moves to a card of its own as soon as fewer than that many cards
+ * are open that are at least as bad: so people have the worst before them, and never more than they can look after.
+ * @param transitions worst first, as `fold` tells them
+ * @param isSilent brings no card now: it waits in the digest
+ */
+export function place(
+  transitions: readonly Transition[],
+  known: readonly Incident[],
+  { cardsPerMinute, isSilent }: CardLimits,
+  now: number,
+  newId: () => string,
+): Transition[] {
+  const recent = known.filter((incident) => hasOwnCard(incident) && now - incident.placedAt < 60_000)
+  const folded = new Map(transitions.map((transition) => [transition.incident.id, transition]))
+  const before = known
+    .map((incident) => folded.get(incident.id)?.incident ?? incident)
+    .filter(({ resolvedAt }) => resolvedAt === null)
+  const opening = transitions.filter(({ kind }) => kind === 'opened').map(({ incident }) => incident)
+  const cards = before.filter(hasOwnCard)
+  const listed = before.filter((incident) => !hasOwnCard(incident))
+
+  const given = new Set<string>()
+  for (const incident of [...opening, ...listed].filter((one) => !isSilent(one)).sort(worstFirst)) {
+    if (recent.length + given.size >= cardsPerMinute) break
+    const asBad = cards.filter((card) => severityRank(card) <= severityRank(incident)).length
+    if (listed.includes(incident) && asBad >= cardsPerMinute) continue
+    given.add(incident.id)
+    cards.push(incident)
+  }
+
+  let digest = listed[0]?.cardId
+  const placed = transitions.map((transition) => {
+    if (transition.kind !== 'opened' || given.has(transition.incident.id)) return transition
+    digest ??= newId()
+    return { ...transition, incident: { ...transition.incident, cardId: digest, digestId: digest } }
+  })
+  const moved = listed
+    .filter(({ id }) => given.has(id))
+    .map((incident): Transition => {
+      const { kind, reason } = folded.get(incident.id) ?? { kind: 'changed', reason: null }
+      return {
+        kind,
+        incident: { ...incident, cardId: incident.id, placedAt: now },
+        reason: reason ?? 'It moved from the digest to a card of its own.',
+      }
+    })
+  return [...placed.filter(({ incident }) => !moved.some((one) => one.incident.id === incident.id)), ...moved]
+}
+
+export type CardLimits = {
+  readonly cardsPerMinute: number
+  readonly isSilent: (incident: Incident) => boolean
+}

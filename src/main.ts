@@ -26,6 +26,16 @@ Settings come from pg-marshal.yaml (PG_MARSHAL_CONFIG names another) and the env
 /** 0: well. 1: something is wrong that was looked for. 2: it could not be done, and the message says why. `check` has its own. */
 type ExitCode = 0 | 1 | 2 | 3
 
+/** What each command understands: an option that means nothing to it would be missed without a word. */
+const optionsOf: Readonly<Record<string, readonly string[]>> = {
+  serve: [],
+  sessions: ['cluster', 'json'],
+  blocking: ['cluster', 'json'],
+  doctor: [],
+  'audit verify': ['head'],
+  'audit export': ['from', 'to'],
+}
+
 async function main(args: readonly string[]): Promise<ExitCode> {
   // Monitoring understands one line and its own exit codes, whatever is wrong.
   if (args[0] === 'check') return check(args.slice(1), () => loadConfig({ env: process.env }), process.stdout)
@@ -34,11 +44,11 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     allowPositionals: true,
     options: {
       cluster: { type: 'string' },
-      json: { type: 'boolean', default: false },
+      json: { type: 'boolean' },
       head: { type: 'string' },
       from: { type: 'string' },
       to: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
+      help: { type: 'boolean', short: 'h' },
     },
   })
   const [command = 'serve', ...rest] = positionals
@@ -46,6 +56,10 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     process.stdout.write(usage)
     return 0
   }
+  const asked = command === 'audit' ? `audit ${rest[0]}` : command
+  const known = Object.hasOwn(optionsOf, asked) ? optionsOf[asked] : undefined
+  const [alien] = Object.keys(values).filter((name) => known && !known.includes(name))
+  if (alien) return misused(`"${asked}" takes no --${alien}.`)
   if (command === 'audit') return audit(rest, values)
   if (rest.length > 0) return misused(`I do not know what to do with "${rest[0]}".`)
   switch (command) {
@@ -56,7 +70,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
       return look(
         command,
         values.cluster ?? null,
-        values.json,
+        values.json ?? false,
         loadConfig({ env: process.env }),
         process.stdout,
         process.stderr,

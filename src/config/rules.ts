@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { isTimeZone, parseHours } from '../domain/hours.ts'
+import { shadowOf } from '../domain/rules.ts'
 import { match, section, threshold } from './parts.ts'
 
 const limits = {
@@ -44,6 +45,18 @@ function isThere(value: unknown, context: z.RefinementCtx) {
 }
 
 /** Other thresholds for some sessions; the first rule that matches holds. */
-export const rules = z.array(rule, {
-  error: 'Write a list of rules like - { match: { applicationName: pg_dump }, queryLongerThan: 6h }.',
-})
+export const rules = z
+  .array(rule, {
+    error: 'Write a list of rules like - { match: { applicationName: pg_dump }, queryLongerThan: 6h }.',
+  })
+  .superRefine((all, context) => {
+    for (const [index, one] of all.entries()) {
+      const shadow = shadowOf(one, all.slice(0, index))
+      if (shadow !== null)
+        context.addIssue({
+          code: 'custom',
+          path: [index],
+          message: `This rule never holds: rule ${shadow + 1} above matches all of its sessions, and the first that matches holds. Put it above that one, or remove it.`,
+        })
+    }
+  })

@@ -16,6 +16,8 @@ export type Finding =
       readonly kind: 'connections'
       readonly used: number
       readonly max: number
+      /** How many of `max` are kept back for superusers and other reserved roles. */
+      readonly reserved: number
       readonly holders: readonly Holder[]
     }
   | {
@@ -116,7 +118,7 @@ function saturation(snapshot: Snapshot, thresholds: Thresholds, open: ReadonlySe
   const used = connectionsUsed(snapshot)
   const enough = Math.min(thresholds.connectionsAbovePercent, ((max - reserved) * 100) / max)
   return used * 100 >= max * (open.has('connections') ? enough - 5 : enough)
-    ? [{ kind: 'connections', used, max, holders: holdersOf(snapshot.sessions.filter(isClient)) }]
+    ? [{ kind: 'connections', used, max, reserved, holders: holdersOf(snapshot.sessions.filter(isClient)) }]
     : []
 }
 

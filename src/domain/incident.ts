@@ -161,7 +161,10 @@ export function severityOf(finding: Finding): Severity {
         ? 'critical'
         : 'warning'
     case 'connections':
-      return finding.used * 100 >= finding.max * 95 ? 'critical' : 'warning'
+      // When ordinary roles get none any more, all are taken as far as the applications care.
+      return finding.used >= Math.min(finding.max * 0.95, finding.max - finding.reserved)
+        ? 'critical'
+        : 'warning'
     case 'longQuery':
     case 'idleInTransaction':
       return 'warning'

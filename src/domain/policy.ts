@@ -88,6 +88,17 @@ export const matchesNames = (
   matches(match.user, names.usename, unknown) &&
   matches(match.database, names.datname, unknown)
 
+/** Whether every session that the second matches is matched by the first as well. */
+export const coversMatch = (wide: Match, narrow: Match): boolean =>
+  (['applicationName', 'user', 'database'] as const).every((key) => covers(wide[key], narrow[key]))
+
+function covers(wide: string | undefined, narrow: string | undefined): boolean {
+  if (wide === undefined) return true
+  // Even `*` is for a name that is known.
+  if (narrow === undefined) return false
+  return wide.endsWith('*') ? narrow.startsWith(wide.slice(0, -1)) : wide === narrow
+}
+
 function matches(pattern: string | undefined, value: string | null, unknown: boolean): boolean {
   if (pattern === undefined) return true
   if (value === null) return unknown

@@ -1,5 +1,5 @@
 import { inHours } from './hours.ts'
-import { matchesNames, type Rule, type SessionThresholds, type Thresholds } from './policy.ts'
+import { coversMatch, matchesNames, type Rule, type SessionThresholds, type Thresholds } from './policy.ts'
 import type { Session } from './session.ts'
 
 /**
@@ -24,6 +24,22 @@ export function thresholdsAt(thresholds: Thresholds, now: number): (session: Ses
 
 export const thresholdsFor = (session: Session, thresholds: Thresholds, now: number): SessionThresholds =>
   thresholdsAt(thresholds, now)(session)
+
+/**
+ * Which rule above takes every session that this one would hold for, so that it is never reached; null when none does.
+ * @param above the rules before it, in their order
+ */
+export function shadowOf(
+  rule: Pick<Rule, 'match' | 'hours'>,
+  above: readonly Pick<Rule, 'match' | 'hours'>[],
+): number | null {
+  const index = above.findIndex(
+    ({ match, hours }) =>
+      coversMatch(match, rule.match) &&
+      (hours === null || JSON.stringify(hours) === JSON.stringify(rule.hours)),
+  )
+  return index < 0 ? null : index
+}
 
 /** Names of a session as they are asked about; what is left out is not known. */
 export type Names = {

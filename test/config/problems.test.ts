@@ -147,6 +147,31 @@ http: { port: 70000 }
     expect(own).toBe(`clusters[0].${found}`)
   })
 
+  it.each([
+    ['{ user: a }', '{ user: a }', true],
+    ['{ user: "a*" }', '{ user: "ab*", database: d }', true],
+    ['{ user: "*" }', '{ database: d }', false],
+    ['{ user: a }', '{ user: "a*" }', false],
+    ['{ user: a, database: d }', '{ user: a }', false],
+    ['{ applicationName: a }', '{ user: a }', false],
+  ])('of a rule that is never reached: %s above %s', (first, second, isShadowed) => {
+    const limit = 'blockedFor: 1s'
+    const two = (a: string, b: string) =>
+      withPart(`watch: { rules: [{ match: ${first}, ${a} }, { match: ${second}, ${b} }] }`)
+    expect(two(limit, limit)).toEqual(
+      isShadowed
+        ? [
+            'watch.rules[1]: This rule never holds: rule 1 above matches all of its sessions, and the first that matches holds. Put it above that one, or remove it.',
+          ]
+        : [],
+    )
+    // Outside of the hours of the first one the second holds; within the same hours it never does.
+    const night = `${limit}, hours: "22:00-06:00"`
+    expect(two(night, limit)).toEqual([])
+    expect(two(night, night)).toHaveLength(isShadowed ? 1 : 0)
+    expect(two(limit, night)).toHaveLength(isShadowed ? 1 : 0)
+  })
+
   it('of several things in one rule come together', () => {
     const found = withPart('watch: { rules: [{ blockedFor: 1, hours: x, timeZone: y, foo: 1 }] }')
     expect(found.map((problem) => problem.slice('watch.rules[0].'.length).split(':')[0])).toEqual([

@@ -216,4 +216,16 @@ describe('the terminal', () => {
     expect(code).toBe(2)
     expect(output).toContain('There is no command "dance".')
   })
+
+  it.each([
+    [['audit', 'verify', '--from', '2026-03-01'], '"audit verify" takes no --from.'],
+    [['audit', 'export', '--head', 'a'.repeat(64)], '"audit export" takes no --head.'],
+    [['doctor', '--json'], '"doctor" takes no --json.'],
+    [['--cluster', 'orders'], '"serve" takes no --cluster.'],
+  ])('refuses an option that means nothing there: %j', async (args, sentence) => {
+    room = await openRoom(server.marshalUrl)
+    const { code, output } = await ends(await run(room, args))
+    expect(code).toBe(2)
+    expect(output.split('\n')[0]).toBe(sentence)
+  })
 })

@@ -173,7 +173,7 @@ describe('incidents', () => {
       cardId: 'i1',
       cluster: 'orders',
       key: 'connections',
-      finding: { kind: 'connections', used: 9, max: 10, holders: [] },
+      finding: { kind: 'connections', used: 9, max: 10, reserved: 0, holders: [] },
       remedy: null,
       digestId: null,
       placedAt: madeAt,

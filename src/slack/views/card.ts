@@ -25,7 +25,7 @@ import {
   user,
   type View,
 } from './text.ts'
-import { count, list, lockOf, nameOf, stateOf } from './words.ts'
+import { count, list, lockOf, nameOf, saturationWords, stateOf } from './words.ts'
 
 /** The ids of the buttons on a card: https://docs.slack.dev/reference/block-kit/block-elements/button-element */
 export const detailsAction = 'pg_details'
@@ -105,7 +105,7 @@ export function sentenceOf(finding: Finding): string {
     case 'idle':
       return `Session ${nameOf(finding.session)} has been idle for ${formatDuration(finding.seconds)}.`
     case 'connections':
-      return `${finding.used} of ${finding.max} connections are used (${Math.round((finding.used * 100) / finding.max)} %).`
+      return saturationWords(finding)
     case 'lockStorm':
       return `${count(finding.waiting, 'session waits', 'sessions wait')}, the lock manager is busy sorting them out; roots follow.`
   }

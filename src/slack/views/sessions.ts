@@ -19,7 +19,7 @@ import {
 } from './answer.ts'
 import { bold, code, truncate, type View } from './text.ts'
 import { waysOut } from './wayOut.ts'
-import { count, list, lockOf, stateOf, waitEventOf, whoOf } from './words.ts'
+import { count, list, lockOf, saturationWords, stateOf, waitEventOf, whoOf } from './words.ts'
 
 /** The sessions whose statements the view shows. */
 export const sessionsShown = ({ jams, groups }: Selection): Session[] => [
@@ -135,7 +135,7 @@ const saturationLines = ({ saturation }: Selection): Line[] =>
   saturation
     ? [
         [
-          bold(`${saturation.used} of ${saturation.max} connections are used. `),
+          bold(`${saturationWords(saturation)} `),
           'Most by ',
           saturation.holders
             .slice(0, 3)

@@ -1,5 +1,6 @@
 import type { Wait } from '../../domain/blocking.ts'
 import { formatDuration } from '../../domain/duration.ts'
+import type { Finding } from '../../domain/finding.ts'
 import { kindNames } from '../../domain/incident.ts'
 import type { LockTarget, Session } from '../../domain/session.ts'
 import type { Silence } from '../../domain/silence.ts'
@@ -70,6 +71,14 @@ function targetName(target: LockTarget): string {
   if (target.relationName) return target.relationName
   if (target.relation !== null) return `relation ${target.relation} of database ${target.database}`
   return target.locktype
+}
+
+/** `97 of 100 connections are used (97 %); 3 are kept back for superusers and reserved roles, so nobody else gets one.` */
+export function saturationWords({ used, max, reserved }: Finding & { kind: 'connections' }): string {
+  const said = `${used} of ${max} connections are used (${Math.round((used * 100) / max)} %)`
+  const left = Math.max(0, max - reserved - used)
+  if (reserved === 0) return `${said}.`
+  return `${said}; ${reserved} ${reserved === 1 ? 'is' : 'are'} kept back for superusers and reserved roles, so ${left === 0 ? 'nobody else gets one' : `${left} ${left === 1 ? 'is' : 'are'} left for everybody else`}.`
 }
 
 /** What a silence is about. */

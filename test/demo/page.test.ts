@@ -2,6 +2,7 @@ import type { App } from '@slack/bolt'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createWorkspace, everyScope, type Workspace } from '../../src/demo/workspace/index.ts'
+import { waitFor } from '../support/postgres.ts'
 import { startBolt } from './bolt.ts'
 import { hasBrowser, listenForProblems, openBrowser, withoutBrowser } from './browser.ts'
 
@@ -215,6 +216,71 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
       await workspace.waitFor(() => workspace.thread(channel, ts).length === 2)
     }
     expect(heard).toEqual(['p1', 'p1'])
+  })
+
+  test('mrkdwn: a fence is a block of its own, a private channel is a channel', async () => {
+    await open()
+    const text = 'before <#G0DBA|dba-team> &lt;!here&gt;\n```a\n> b```\nafter <!subteam^S0DBAONCALL> @channel'
+    await app.client.chat.postMessage({ channel, text })
+    const body = page.locator('.message .mrkdwn')
+    await body.waitFor()
+    expect(await body.innerHTML()).toMatch(/&lt;!here&gt;<pre><code>a\n&gt; b<\/code><\/pre>after /)
+    expect(await body.locator('.ping').allTextContents()).toEqual(['@dba-oncall'])
+    expect(await body.locator('.mention').first().textContent()).toBe('#dba-team')
+  })
+
+  test('the newest message is in sight: after a reflow, and after one has written something', async () => {
+    await open()
+    const long = { type: 'section', expand: true, text: { type: 'mrkdwn', text: 'many words '.repeat(200) } }
+    for (let n = 0; n < 4; n++) await app.client.chat.postMessage({ channel, text: 'long', blocks: [long] })
+    const last = await app.client.chat.postMessage({ channel, text: 'the last one' })
+    const newest = page.locator(`[data-ts="${last.ts}"]`)
+    await newest.waitFor()
+    const inSight = (locator: typeof newest) =>
+      waitFor(
+        () =>
+          locator.evaluate((node) => {
+            const { top, bottom } = node.getBoundingClientRect()
+            const around = node.closest('.messages')?.getBoundingClientRect()
+            return around !== undefined && top >= around.top && bottom <= around.bottom + 1
+          }),
+        'it is in sight',
+      )
+    for (const width of [1440, 700, 390]) {
+      await page.setViewportSize({ width, height: 700 })
+      await inSight(newest)
+    }
+    await page.locator('#conversation .messages').evaluate((node) => {
+      node.scrollTop = 0
+    })
+    await app.client.chat.postMessage({ channel, text: 'somebody else' })
+    await page.getByRole('button', { name: 'New messages' }).waitFor()
+    const composer = page.getByRole('combobox', { name: 'Message #incidents' })
+    await composer.fill('/pg help')
+    await composer.press('Enter')
+    const answer = page.locator('.message', { hasText: 'private help' })
+    await answer.waitFor()
+    await inSight(answer)
+  })
+
+  test('on a narrow screen the channels come over the conversation, and go again', async () => {
+    await open()
+    await page.setViewportSize({ width: 390, height: 800 })
+    const menu = page.getByRole('button', { name: 'Channels' })
+    const places = page.locator('#sidebar')
+    await menu.press('Enter')
+    await places.waitFor()
+    expect(await menu.getAttribute('aria-expanded')).toBe('true')
+    await page.keyboard.press('Escape')
+    await places.waitFor({ state: 'hidden' })
+    expect(await page.evaluate("document.activeElement.matches('.menu-button')")).toBe(true)
+    await menu.click()
+    await page.locator('#conversation .messages').click({ position: { x: 370, y: 300 } })
+    await places.waitFor({ state: 'hidden' })
+    await menu.click()
+    await places.getByRole('button', { name: 'random' }).click()
+    await places.waitFor({ state: 'hidden' })
+    await page.getByRole('heading', { name: 'random' }).waitFor()
   })
 
   test('a permalink leads to its message', async () => {

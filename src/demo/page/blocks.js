@@ -61,7 +61,7 @@ function input(block, surface) {
     { class: error ? 'block input wrong' : 'block input' },
     h(
       'label',
-      { for: id },
+      { for: id, id: `${id}-label` },
       plainOf(block.label),
       block.optional ? h('span', { class: 'faint' }, ' (optional)') : null,
     ),

@@ -33,7 +33,8 @@ const toMessageText = (text, store) =>
       return channel ? `${space}<#${channel.id}>` : whole
     })
 
-export function createComposer(store, say, { place }) {
+/** @param {{place: 'channel' | 'thread', onSend: () => void}} options `onSend` hears that something was sent from here */
+export function createComposer(store, say, { place, onSend }) {
   const id = `composer-${++composers}`
   let shown = []
   let active = -1
@@ -126,6 +127,7 @@ export function createComposer(store, say, { place }) {
     field.value = ''
     hide()
     grow()
+    onSend()
     try {
       if (word) {
         await control('slashCommand', {

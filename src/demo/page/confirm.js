@@ -7,9 +7,9 @@ export function askConfirm(confirm, store) {
   return new Promise((resolve) => {
     const dialog = h(
       'dialog',
-      { class: 'confirm', 'aria-labelledby': 'confirm-title' },
+      { class: 'confirm', 'aria-labelledby': 'confirm-title', 'aria-describedby': 'confirm-text' },
       h('h2', { id: 'confirm-title' }, plainOf(confirm.title)),
-      h('div', { class: 'dialog-body' }, textNode(confirm.text, store)),
+      h('div', { class: 'dialog-body', id: 'confirm-text' }, textNode(confirm.text, store)),
       h(
         'div',
         { class: 'dialog-buttons' },

@@ -110,7 +110,11 @@ function choices(element, block, surface, onchange, props = {}) {
   const chosen = [held(element, surface)].flat()
   return h(
     'fieldset',
-    { 'data-action': element.action_id, ...props },
+    {
+      'data-action': element.action_id,
+      'aria-label': props['aria-labelledby'] ? null : plainOf(element.placeholder) || 'Choose',
+      ...props,
+    },
     optionsOf(element).map((option) =>
       h(
         'label',
@@ -192,7 +196,7 @@ export function inputNode(element, block, surface, { id, describedBy }) {
   const props = { id, 'aria-describedby': describedBy, 'aria-invalid': describedBy ? 'true' : null }
   const keep = (value) => surface.values?.set(element.action_id, value === '' ? null : value)
   if (isChoices(element)) {
-    return choices(element, block, surface, keep, props)
+    return choices(element, block, surface, keep, { ...props, 'aria-labelledby': `${id}-label` })
   }
   if (element.type in typed) return field(element, block, surface, keep, props)
   const node = menu(element, block, surface, { ...props, onchange: () => keep(node.value) })

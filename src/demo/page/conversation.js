@@ -4,13 +4,14 @@ import { blocksNode } from './blocks.js'
 import { createComposer } from './composer.js'
 import { clear, h } from './dom.js'
 import { icon } from './icons.js'
+import { toggleMenu } from './menu.js'
 import { createTimeline } from './timeline.js'
 
 export function createConversation(root, store, say) {
   const head = h('header', { class: 'head' })
   const timeline = createTimeline(store, say, { inThread: false })
   const home = h('div', { class: 'home', hidden: true })
-  const composer = createComposer(store, say, { place: 'channel' })
+  const composer = createComposer(store, say, { place: 'channel', onSend: timeline.toEnd })
   root.append(head, timeline.node, home, composer.node)
   let drawnHome = null
   let drawnHead = ''
@@ -51,7 +52,8 @@ export function createConversation(root, store, say) {
           type: 'button',
           class: 'icon menu-button',
           'aria-label': 'Channels',
-          onclick: () => document.body.classList.toggle('menu-open'),
+          'aria-expanded': 'false',
+          onclick: toggleMenu,
         },
         icon('menu'),
       ),

@@ -60,6 +60,3 @@ listen({
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible' && store.data) store.setConnected(store.connected)
 })
-document.addEventListener('keydown', (event) => {
-  if (event.key === 'Escape') document.body.classList.remove('menu-open')
-})

@@ -98,8 +98,9 @@ function literal(text, context) {
  */
 export function mrkdwn(text, context, { verbatim = false } = {}) {
   const parts = []
-  // Fenced code first: a `>` at the start of a line in it is no quotation.
-  for (const piece of text.split(/(```[\s\S]+?```)/)) {
+  // Fenced code first: a `>` at the start of a line in it is no quotation. It is a block: the line ends beside it are its own.
+  for (const piece of text.split(/\n?(```[\s\S]+?```)\n?/)) {
+    if (piece === '') continue
     if (/^```[\s\S]+```$/.test(piece)) {
       parts.push(words(piece, context, !verbatim))
       continue

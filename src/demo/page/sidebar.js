@@ -1,6 +1,7 @@
 /** Left: who one is, where one can go. */
 import { clear, h } from './dom.js'
 import { icon } from './icons.js'
+import { showMenu } from './menu.js'
 import { avatar } from './message.js'
 
 const kindOf = (user) => {
@@ -40,7 +41,7 @@ export function createSidebar(root, store) {
           'data-focus': channel.id,
           'aria-current': selected ? 'page' : null,
           onclick: () => {
-            document.body.classList.remove('menu-open')
+            showMenu(false)
             store.lookAt({ channel: channel.id, thread: '', tab, highlight: '' })
           },
         },

@@ -14,7 +14,7 @@ export function createThread(root, store, say) {
   }
   const where = h('span', { class: 'faint' })
   const timeline = createTimeline(store, say, { inThread: true })
-  const composer = createComposer(store, say, { place: 'thread' })
+  const composer = createComposer(store, say, { place: 'thread', onSend: timeline.toEnd })
   root.append(
     h(
       'header',

@@ -15,19 +15,29 @@ export function createTimeline(store, say, { inThread }) {
   let place = ''
   let count = 0
   let atEnd = true
+  let known = ''
 
+  const size = () => `${list.scrollHeight} ${list.clientHeight}`
   const toEnd = () => {
+    atEnd = true
+    known = size()
     list.scrollTop = list.scrollHeight
     jump.hidden = true
   }
+  const stay = () => {
+    if (atEnd) toEnd()
+  }
   list.addEventListener('scroll', () => {
+    const isReflow = size() !== known
+    known = size()
+    // Only a person leaves the end. What grew or shrank meanwhile scrolls as well, and is followed.
+    if (isReflow && atEnd) return toEnd()
     atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40
     if (atEnd) jump.hidden = true
   })
-  // Pictures, and a narrower window, change the height after the fact.
-  new ResizeObserver(() => {
-    if (atEnd) toEnd()
-  }).observe(list)
+  // A narrower window, and pictures, change the height after the fact.
+  new ResizeObserver(stay).observe(list)
+  list.addEventListener('load', stay, true)
 
   const render = (channel, thread, label) => {
     node.setAttribute('aria-label', label)
@@ -81,5 +91,5 @@ export function createTimeline(store, say, { inThread }) {
     else if (grown && !moved) jump.hidden = false
   }
 
-  return { node, render }
+  return { node, render, toEnd }
 }

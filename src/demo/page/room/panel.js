@@ -68,7 +68,13 @@ export function createPanel(root, top, store, say) {
 
   const toggle = h(
     'button',
-    { type: 'button', class: 'server-toggle', 'aria-controls': root.id, onclick: () => open(!isOpen) },
+    {
+      type: 'button',
+      class: 'server-toggle',
+      hidden: true,
+      'aria-controls': root.id,
+      onclick: () => open(!isOpen),
+    },
     icon('server'),
     h('span', { class: 'toggle-label' }),
   )
@@ -90,6 +96,7 @@ export function createPanel(root, top, store, say) {
     const { server: view } = room
     const alarm = room.gameDay.kind === 'idle' && (view.state === 'silent' || view.waiting > 0)
     root.hidden = !isOpen
+    toggle.hidden = false
     document.body.classList.toggle('truth-open', isOpen)
     toggle.setAttribute('aria-expanded', String(isOpen))
     toggle.classList.toggle('alarm', alarm)

@@ -15,6 +15,8 @@ export type Incident = {
   /** As it was last seen. */
   readonly finding: Finding
   readonly openedAt: number
+  /** When the trouble began, as the server tells it: before we opened the incident. */
+  readonly beganAt: number
   readonly changedAt: number
   readonly resolvedAt: number | null
   /** Why it is over, one sentence; null while it is not. */
@@ -191,6 +193,7 @@ const opened = (
     finding,
     remedy,
     openedAt: now,
+    beganAt: now - (findingSeconds(finding) ?? 0) * 1000,
     changedAt: now,
     resolvedAt: null,
     resolution: null,

@@ -110,7 +110,13 @@ describe('fold', () => {
     const opened = only(step([], [idleInTransaction(1, 310, { xactStart: 'x' })]))
     expect(opened).toMatchObject({
       kind: 'opened',
-      incident: { remedy: { target: { action: 'terminate' } }, resolvedAt: null },
+      // It began before anybody looked: 310 s ago.
+      incident: {
+        remedy: { target: { action: 'terminate' } },
+        resolvedAt: null,
+        openedAt: takenAt,
+        beganAt: takenAt - 310_000,
+      },
     })
     expect(step([opened.incident], [idleInTransaction(1, 312, { xactStart: 'x' })], 2_000)).toEqual([])
     const resolved = only(step([opened.incident], [], 4_000))

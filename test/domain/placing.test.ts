@@ -24,6 +24,7 @@ describe('place', () => {
       finding,
       remedy: null,
       openedAt,
+      beganAt: openedAt,
       changedAt: openedAt,
       resolvedAt: null,
       resolution: null,

@@ -178,6 +178,7 @@ describe('incidents', () => {
       digestId: null,
       placedAt: madeAt,
       openedAt: madeAt,
+      beganAt: madeAt,
       changedAt: madeAt,
       resolvedAt: null,
       resolution: null,

@@ -116,7 +116,7 @@ const requestSentence = ({ session, victims }: Proposal): string =>
 
 const resolution = (incident: Incident | null): string =>
   incident
-    ? `${incident.resolution} It lasted ${formatDuration(((incident.resolvedAt ?? 0) - incident.openedAt) / 1000)}${incident.mostVictims > 0 ? ` and kept up to ${count(incident.mostVictims, 'session')} waiting` : ''}.`
+    ? `${incident.resolution} It lasted ${formatDuration(((incident.resolvedAt ?? 0) - incident.beganAt) / 1000)}${incident.mostVictims > 0 ? ` and kept up to ${count(incident.mostVictims, 'session')} waiting` : ''}.`
     : ''
 
 function explanation({ incident, proposals }: CardState, session: Session | null): Block[] {

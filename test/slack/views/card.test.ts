@@ -37,6 +37,7 @@ const incidentOf = ({ finding, remedy }: Found, over: Partial<Incident> = {}): I
   digestId: null,
   placedAt: takenAt,
   openedAt: takenAt,
+  beganAt: takenAt,
   changedAt: takenAt,
   resolvedAt: null,
   resolution: null,
@@ -171,7 +172,8 @@ describe('a card', () => {
 
   it('of a resolved incident says how it ended and has no buttons', () => {
     const incident = incidentOf(first([idle(1, 7_200)]), {
-      resolvedAt: takenAt + 90_000,
+      beganAt: takenAt - 30_000,
+      resolvedAt: takenAt + 60_000,
       resolution: 'The session is gone.',
       mostVictims: 12,
     })

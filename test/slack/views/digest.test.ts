@@ -16,6 +16,7 @@ const listed = (n: number, finding: Finding, over: Partial<Incident> = {}): Inci
   finding,
   remedy: null,
   openedAt: takenAt + n,
+  beganAt: takenAt + n,
   changedAt: takenAt + n,
   resolvedAt: null,
   resolution: null,

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Admin, createAdmin } from '../../src/demo/admin.ts'
+import { createActor, type Loss } from '../../src/demo/trouble/actor.ts'
 import { createDirector, type Director } from '../../src/demo/trouble/director.ts'
 import { scenarios } from '../../src/demo/trouble/index.ts'
 import { prepareShop } from '../../src/demo/trouble/schema.ts'
@@ -7,17 +8,18 @@ import { startTestServer, type TestServer, waitFor } from '../support/postgres.t
 
 let server: TestServer
 let admin: Admin
+let shopUrl: string
 let director: Director
 
 beforeAll(async () => {
   server = await startTestServer({
     settings: { max_connections: 40, max_prepared_transactions: 5, deadlock_timeout: '200ms' },
   })
-  const shop = await server.createRole('shop')
+  shopUrl = await server.createRole('shop')
   await server.admin.query('GRANT CREATE ON SCHEMA public TO shop')
-  await prepareShop(shop)
+  await prepareShop(shopUrl)
   admin = createAdmin(server.url)
-  director = createDirector(scenarios, shop, admin)
+  director = createDirector(scenarios, shopUrl, admin)
 })
 afterEach(() => director.stopAll())
 afterAll(async () => {
@@ -116,6 +118,40 @@ it('an application that retries is stopped by a terminate alone', async () => {
     { name: 'importer', how: 'terminated' },
   ])
   expect(Math.min(...losses().map(({ seconds }) => seconds))).toBeGreaterThan(0)
+})
+
+it('to wait is no work, also not after the last look', async () => {
+  let now = 0
+  const losses: Loss[] = []
+  const holder = await createActor('holder', shopUrl, () => {})
+  const waiter = await createActor(
+    'waiter',
+    shopUrl,
+    (loss) => losses.push(loss),
+    () => now,
+  )
+  await holder.run('BEGIN')
+  await holder.run('UPDATE visits SET seen = 1')
+  await waiter.run('BEGIN')
+  waiter.leave('UPDATE visits SET seen = 2')
+  await server.until(waitBehind('holder', 1))
+  now = 5_000
+  waiter.sawWaiting(2)
+  now = 9_000
+  // Three seconds of work before it had to wait, and none since.
+  expect(waiter.work()).toBe(3)
+  waiter.sawWaiting(null)
+  now = 10_000
+  expect(waiter.work()).toBe(4)
+  waiter.sawWaiting(0)
+  now = 20_000
+  await server.admin.query('SELECT pg_cancel_backend($1)', [waiter.pid()])
+  await waitFor(() => losses.length === 1, 'the loss')
+  expect(losses).toEqual([{ name: 'waiter', how: 'cancelled', seconds: 4 }])
+  for (const actor of [holder, waiter]) actor.drop()
+  await server.until(
+    "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name IN ('holder', 'waiter')",
+  )
 })
 
 it('all of them play together', async () => {

@@ -11,8 +11,11 @@ export type Actor = {
   leave(sql: string, values?: readonly unknown[]): void
   /** Seconds of work that would be lost if it were ended now: of the open transaction, or of the statement that runs. */
   work(): number
-  /** Tells the actor how long it has been waiting for a lock, in seconds: to wait is no work. */
-  sawWaiting(seconds: number): void
+  /**
+   * Tells the actor how long it has been waiting for a lock, in seconds, and null that it does not: to wait is no work.
+   * Who was seen waiting is taken to wait until it is seen otherwise.
+   */
+  sawWaiting(seconds: number | null): void
   /** Resolves when the connection has ended, for whatever reason. */
   readonly ended: Promise<void>
   /** Ends the connection without a goodbye: it would wait for the statement that waits. */
@@ -59,13 +62,20 @@ export async function createActor(
   /** Milliseconds of work of the transaction that is open, without the statement that runs. */
   let done = 0
   let since: number | null = null
+  /** Milliseconds of waiting that are over, and since when it waits now. */
   let waited = 0
-  const running = () => (since === null ? 0 : Math.max(0, now() - since - waited))
+  let waitsSince: number | null = null
+  const waiting = () => waited + (waitsSince === null ? 0 : now() - waitsSince)
+  const running = () => (since === null ? 0 : Math.max(0, now() - since - waiting()))
   const work = () => (done + running()) / 1000
-  const forget = () => {
-    done = 0
+  const rest = () => {
     since = null
     waited = 0
+    waitsSince = null
+  }
+  const forget = () => {
+    done = 0
+    rest()
   }
   void ended.then(() => {
     isEnded = true
@@ -74,8 +84,8 @@ export async function createActor(
   })
 
   const run = async (sql: string, values: readonly unknown[] = []) => {
+    rest()
     since = now()
-    waited = 0
     try {
       const result = await client.query(sql, [...values])
       done += running()
@@ -91,8 +101,7 @@ export async function createActor(
       else done += running()
       throw error
     } finally {
-      since = null
-      waited = 0
+      rest()
     }
   }
 
@@ -103,7 +112,8 @@ export async function createActor(
     leave: (sql, values) => void run(sql, values).catch(() => {}),
     work,
     sawWaiting: (seconds) => {
-      waited = seconds * 1000
+      if (seconds === null) waited = waiting()
+      waitsSince = seconds === null ? null : now() - seconds * 1000
     },
     ended,
     drop: () => {

@@ -118,9 +118,8 @@ export function createStage(url: string, admin: Admin): OpenStage {
         if (!actor) continue
         seen.connected.push(actor.name)
         if (isActive) seen.active.push(actor.name)
-        if (waits === null) continue
-        seen.waiting.push(actor.name)
         actor.sawWaiting(waits)
+        if (waits !== null) seen.waiting.push(actor.name)
       }
       return seen
     },

@@ -86,12 +86,12 @@ export const platformName = (platform: Platform): string | null => providerOf(pl
 /** Who may grant there what the bot needs. */
 export const grantorOn = (platform: Platform): string => providerOf(platform)?.admin ?? 'a superuser'
 
-/** How a setting that needs a restart is made there, as SQL or as a comment in it. */
+/** How a setting that needs a restart is made there: SQL, or what goes on with a comment. */
 export const settingOn = (platform: Platform, name: string, value: string | number): string => {
   const provider = providerOf(platform)
   return provider
-    ? `-- and, where ${provider.name} lets you, ${name} = ${value} in ${provider.settings}; needs a restart`
-    : `ALTER SYSTEM SET ${name} = ${value}; -- needs a restart`
+    ? `, and, where ${provider.name} lets you, ${name} = ${value} in ${provider.settings}; needs a restart`
+    : ` ALTER SYSTEM SET ${name} = ${value}; -- needs a restart`
 }
 
 /** Why a session is the provider's business; null where it is not, as far as its user tells. */

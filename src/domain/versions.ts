@@ -28,22 +28,11 @@ export const has = (versionNum: number, feature: Feature): boolean => majorOf(ve
 /** `16 and newer` */
 export const sinceWords = (feature: Feature): string => `${since[feature]} and newer`
 
-/** What is to be said of a version that is not among those that are tested; null where it is. */
-export type Unfamiliar = { readonly kind: 'tooOld' | 'newer'; readonly what: string; readonly remedy: string }
-
-export function unfamiliar(versionNum: number): Unfamiliar | null {
-  const version = `PostgreSQL ${versionWords(versionNum)}`
-  if (majorOf(versionNum) < oldestMajor)
-    return {
-      kind: 'tooOld',
-      what: `${version} is too old.`,
-      remedy: `Upgrade the server: PostgreSQL ${oldestMajor} and newer are supported.`,
-    }
-  if (majorOf(versionNum) > newestMajor)
-    return {
-      kind: 'newer',
-      what: `${version} is newer than this version of pg-marshal knows; it is treated as ${newestMajor}.`,
-      remedy: 'Look for a newer version of pg-marshal.',
-    }
-  return null
-}
+/**
+ * What is to be said of a version that is newer than those that are tested; null of these. An older one is refused by the
+ * first statement, with the sentence for its SQLSTATE (postgres/errors.ts).
+ */
+export const newerWords = (versionNum: number): string | null =>
+  majorOf(versionNum) > newestMajor
+    ? `PostgreSQL ${versionWords(versionNum)} is newer than this version of pg-marshal knows; it is treated as ${newestMajor}.`
+    : null

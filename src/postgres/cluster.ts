@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { Action } from '../domain/action.ts'
 import { tellingRoles } from '../domain/platform.ts'
 import type { LockGroup, Session, SessionKey, Snapshot } from '../domain/session.ts'
-import { unfamiliar } from '../domain/versions.ts'
+import { newerWords } from '../domain/versions.ts'
 import { createConnection } from './connection.ts'
 import { ClusterFailure, failureWith } from './errors.ts'
 import { type Lack, lacksOf } from './lacks.ts'
@@ -101,10 +101,8 @@ export function createCluster(options: ClusterOptions): Cluster {
   let names: Names = { databases: new Map(), roles: new Map() }
   const learn = async (query: (statement: Statement, values: readonly unknown[]) => Promise<unknown[]>) => {
     const told = factsFrom(await query(statements.facts, [tellingRoles]))
-    const strange = unfamiliar(told.version_num)
-    if (strange?.kind === 'tooOld')
-      throw new ClusterFailure(`${strange.what} ${strange.remedy}`, 'VERSION', false)
-    if (strange && facts?.version_num !== told.version_num) log.warn(strange.what)
+    const newer = newerWords(told.version_num)
+    if (newer !== null && facts?.version_num !== told.version_num) log.warn(newer)
     facts = told
     names = namesFrom(await query(statements.names, []))
     factsAt = clock()

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { grantorOn, settingOn } from '../domain/platform.ts'
-import { unfamiliar } from '../domain/versions.ts'
+import { newerWords } from '../domain/versions.ts'
 import { type Facts, platformFrom } from './rows.ts'
 
 /** One thing that is missing on the server, and the statement that grants it. */
@@ -17,20 +17,20 @@ export function lacksOf(facts: Facts): Lack[] {
   const platform = platformFrom(facts)
   // Who is a superuser needs no hint who may grant.
   const as = platform === 'own' ? '' : ` -- as ${grantorOn(platform)}`
-  const strange = unfamiliar(facts.version_num)
-  const lacks: Lack[] = strange
-    ? [{ what: strange.what, remedy: strange.remedy, needed: strange.kind === 'tooOld' }]
-    : []
+  const newer = newerWords(facts.version_num)
+  const advice: Lack[] =
+    newer === null ? [] : [{ what: newer, remedy: 'Look for a newer version of pg-marshal.', needed: false }]
   if (facts.is_superuser)
     return [
-      ...lacks,
       {
         what: `The bot's role ${role} is a superuser. It works, but least privilege is better: a role that may only look and signal.`,
         remedy:
           "CREATE ROLE marshal LOGIN PASSWORD '…'; GRANT pg_monitor, pg_signal_backend TO marshal; -- and log in as it",
         needed: false,
       },
+      ...advice,
     ]
+  const lacks: Lack[] = []
   if (!facts.sees_others)
     lacks.push({
       what: `The role ${role} does not see what other sessions do, so a calm picture means nothing.`,
@@ -48,8 +48,8 @@ export function lacksOf(facts: Facts): Lack[] {
       what: `The role ${role} may not use reserved connections, so a restart of the bot fails while all slots are taken.`,
       remedy:
         `GRANT pg_use_reserved_connections TO ${role};${as}` +
-        (facts.reserved_connections === 0 ? ` ${settingOn(platform, 'reserved_connections', 2)}` : ''),
+        (facts.reserved_connections === 0 ? settingOn(platform, 'reserved_connections', 2) : ''),
       needed: false,
     })
-  return lacks
+  return [...lacks, ...advice]
 }

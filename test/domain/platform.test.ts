@@ -42,10 +42,12 @@ describe('the words', () => {
 
   it('propose ALTER SYSTEM only where there is one', () => {
     expect(settingOn('own', 'reserved_connections', 2)).toBe(
-      'ALTER SYSTEM SET reserved_connections = 2; -- needs a restart',
+      ' ALTER SYSTEM SET reserved_connections = 2; -- needs a restart',
     )
     for (const platform of ['rds', 'aurora', 'cloudSql', 'alloyDb', 'azure'] as const) {
-      expect(settingOn(platform, 'reserved_connections', 2)).toMatch(/^-- .*reserved_connections = 2 in the /)
+      expect(settingOn(platform, 'reserved_connections', 2)).toMatch(
+        /^, and.*reserved_connections = 2 in the /,
+      )
       expect(finisherOn(platform, 'shop')).toMatch(/^shop \(/)
     }
     expect(finisherOn('own', 'shop')).toBe('shop or a superuser')

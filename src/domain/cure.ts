@@ -89,6 +89,11 @@ export function adviceOn(
     return result
   }
   const byPid = new Map(sessions.map((session) => [session.pid, session]))
+  const writers = new Set(
+    table.groups
+      .filter(({ target, granted }) => granted && target.locktype === 'transactionid')
+      .flatMap(({ pids }) => pids),
+  )
   const startup = sessions.find(({ backendType }) => backendType === 'startup')?.pid ?? null
   const { forest, snapshot } = picture
   const victimsOf = new Map(forest.roots.map((root) => [root, new Set(root.victims)]))
@@ -99,7 +104,7 @@ export function adviceOn(
     const roots = forest.roots.filter(
       (other) => other === root || victims.some((pid) => victimsOf.get(other)?.has(pid)),
     )
-    const around: Around = { root, roots, jam, byPid, waits: forest.waits, startup }
+    const around: Around = { root, roots, jam, byPid, waits: forest.waits, writers, startup }
     const between = victims
       .filter((pid) => blocks(pid) > 0)
       .sort((a, b) => blocks(b) - blocks(a))
@@ -187,7 +192,9 @@ function wayOf(endings: readonly Target[], result: WhatIf, around: Around): WayO
     ...endings.map(([one]) => one.pid),
   ])
   const stuck = [...around.jam].filter((pid) => !over.has(pid))
-  const costs = endings.map(([, one]) => workLost(one, around.waits.get(one.pid)))
+  const costs = endings.map(([, one]) =>
+    workLost(one, around.waits.get(one.pid), around.writers.has(one.pid)),
+  )
   const dearest = Math.max(...costs.map((cost) => worksLost.indexOf(cost)))
   const way = {
     action: ending.action,
@@ -207,8 +214,10 @@ function wayOf(endings: readonly Target[], result: WhatIf, around: Around): WayO
  * What is lost with a session. That a transaction has an id does not mean that it has written: a request for the row of
  * somebody else (heap_update), and for an AccessExclusiveLock on a table (LogAccessExclusiveLockPrepare in standby.c),
  * take one before they wait. So a statement that began with its transaction and has waited ever since has done nothing.
+ * In the extended protocol the two begin up to 0.4 ms apart (see unblock.ts), and so does a second statement after a quick
+ * first one: where somebody waits for its transaction, there was one.
  */
-export function workLost(session: Session, wait: Wait | undefined): WorkLost {
+export function workLost(session: Session, wait: Wait | undefined, isWriter = false): WorkLost {
   const { xactStart, xactSeconds, querySeconds, backendXid } = session
   if (xactStart === null && session.state === 'idle') return 'idle'
   if (isIdleInTransaction(session)) return backendXid === null ? 'idleReader' : 'idleWriter'
@@ -216,7 +225,7 @@ export function workLost(session: Session, wait: Wait | undefined): WorkLost {
     const before = (xactSeconds ?? Infinity) - (querySeconds ?? 0)
     const worked = (querySeconds ?? Infinity) - (wait.seconds ?? 0)
     const hasJustBegun = before <= 0.001 && worked <= 0.1
-    return backendXid === null || hasJustBegun ? 'request' : 'activeWriter'
+    return backendXid === null || (hasJustBegun && !isWriter) ? 'request' : 'activeWriter'
   }
   return backendXid === null ? 'activeReader' : 'activeWriter'
 }

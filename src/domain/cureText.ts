@@ -17,6 +17,8 @@ export type Around = {
   readonly jam: ReadonlySet<number>
   readonly byPid: ReadonlyMap<number, Session>
   readonly waits: ReadonlyMap<number, Wait>
+  /** Whose transaction somebody waits for: it has changed rows, or locked them. */
+  readonly writers: ReadonlySet<number>
   /** The startup process of a standby, which replays; null elsewhere. */
   readonly startup: number | null
 }

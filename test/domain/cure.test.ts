@@ -48,6 +48,26 @@ function ddlQueue(root: Session, readers: number, alter: Partial<Session> = {}) 
 }
 const reporting = of.session(4100, { applicationName: 'reporting', stateSeconds: 7_200 })
 
+test('who is waited for has written, however soon its second statement came', () => {
+  // checkout holds a row; fulfilment changed an invoice half a millisecond before it came to wait for it; billing waits.
+  const [first, second] = [of.transaction('704100'), of.transaction('704200')]
+  const { best, others } = advise(
+    [
+      of.idleInTransaction(4100, 60, { backendXid: '704100' }),
+      of.waiting(4200, 40, { backendXid: '704200', xactSeconds: 40.0005 }),
+      of.waiting(4300, 30),
+    ],
+    [
+      of.held(first, 'ExclusiveLock', 4100),
+      of.wanted(first, 'ShareLock', [4200, 40]),
+      of.held(second, 'ExclusiveLock', 4200),
+      of.wanted(second, 'ShareLock', [4300, 30]),
+    ],
+  )
+  expect(best).toMatchObject({ pid: 4100, workLost: 'idleWriter' })
+  expect(others).toMatchObject([{ pid: 4200, workLost: 'activeWriter' }])
+})
+
 describe('the sentence', () => {
   test('a queued ALTER TABLE is cancelled, not the report before it', () => {
     const { sessions, groups } = ddlQueue(reporting, 212)

@@ -11,7 +11,13 @@ export function waysOut(
   asked: Asked,
   { mostJams, mostOthers }: { readonly mostJams: number; readonly mostOthers: number },
 ): Line[] {
-  const distinct = new Map(advice.map((one) => [one.text, one]))
+  const distinct = new Map(
+    advice.map((one) => {
+      // Two roots that must end together make one way, whichever is named first.
+      const pids = one.best ? [one.best.pid, ...one.best.together.map(({ pid }) => pid)] : []
+      return [pids.length > 1 ? pids.toSorted((a, b) => a - b).join() : one.text, one]
+    }),
+  )
   return [...distinct.values()]
     .slice(0, mostJams)
     .flatMap(({ best, text, others }): Line[] => [

@@ -211,4 +211,19 @@ describe('blockingView', () => {
       await tree(command, picture)
     expect(performance.now() - started).toBeLessThan(1500)
   })
+
+  it('tells a way out of two who must end together once', async () => {
+    const at = of.relation('public.orders')
+    const readers = [of.idleInTransaction(1, 60), of.idleInTransaction(2, 60)]
+    const picture = of.picture(
+      [...readers, of.waiting(3, 40)],
+      [of.held(at, 'AccessShareLock', 1, 2), of.wanted(at, 'AccessExclusiveLock', [3, 40])],
+    )
+    const told = (await transcript('blocking', picture))
+      .split('\n')
+      .filter((line) => line.includes('way out'))
+    expect(told).toEqual([
+      expect.stringMatching(/Terminate 1 .* and terminate 2 .*: the one waiter proceeds/),
+    ])
+  })
 })

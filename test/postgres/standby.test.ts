@@ -105,7 +105,7 @@ test('a lock that replay holds: the startup process is the root, and nobody is s
   const cluster = await started()
   const holder = await primary.open('migration')
   await holder.query('BEGIN; LOCK TABLE orders')
-  const at = await primary.admin.query('SELECT pg_current_wal_lsn() AS lsn')
+  const at = await primary.admin.query('SELECT pg_current_wal_insert_lsn() AS lsn')
   const reader = await standby.open('report', app)
   // The lock is in the log once something behind it is.
   await primary.admin.query('SELECT pg_switch_wal()')

@@ -11,13 +11,13 @@ export function waysOut(
   asked: Asked,
   { mostJams, mostOthers }: { readonly mostJams: number; readonly mostOthers: number },
 ): Line[] {
-  const distinct = new Map(
-    advice.map((one) => {
-      // Two roots that must end together make one way, whichever is named first.
-      const pids = one.best ? [one.best.pid, ...one.best.together.map(({ pid }) => pid)] : []
-      return [pids.length > 1 ? pids.toSorted((a, b) => a - b).join() : one.text, one]
-    }),
-  )
+  const distinct = new Map<string, Recommendation>()
+  for (const one of advice) {
+    // Two roots that must end together make one way, whichever is named first.
+    const pids = one.best ? [one.best.pid, ...one.best.together.map(({ pid }) => pid)] : []
+    const key = pids.length > 1 ? pids.toSorted((a, b) => a - b).join() : one.text
+    if (!distinct.has(key)) distinct.set(key, one)
+  }
   return [...distinct.values()]
     .slice(0, mostJams)
     .flatMap(({ best, text, others }): Line[] => [

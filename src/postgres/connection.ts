@@ -16,6 +16,8 @@ export type Connection = {
   query(statement: Statement, values: readonly unknown[]): Promise<unknown[]>
   /** Gives this connection up and makes another. */
   drop(failure: ClusterFailure): void
+  /** Gives this connection away while nobody uses it, and tries to make another; null when it cannot be spared. */
+  release(): pg.Client | null
   /** Never hangs and never throws. */
   close(): Promise<void>
 }
@@ -36,6 +38,8 @@ export type ConnectionOptions = {
   readonly settings: Readonly<Record<string, string>>
   /** Why another connection goes first at the moment: then none is opened, and it is tried again later. */
   readonly yieldTo?: () => ClusterFailure | null
+  /** An open connection to the same server that may be taken over when the server has no slot left for a new one. */
+  readonly takeOver?: () => pg.Client | null
   /** Asked on each new connection before it counts as made. */
   readonly prepare?: (query: Connection['query']) => Promise<void>
 }
@@ -67,21 +71,13 @@ export function createConnection(options: ConnectionOptions): Connection {
   let closed = false
   let making: pg.Client | null = null
   let tail: Promise<unknown> = Promise.resolve()
+  let inLine = 0
 
   const open = async (): Promise<void> => {
     try {
       const first = options.yieldTo?.()
       if (first) throw first
-      const made = new pg.Client({
-        connectionString: options.url,
-        keepAlive: true,
-        keepAliveInitialDelayMillis: 10_000,
-        fallback_application_name: settings.application_name,
-      })
-      making = made
-      made.on('error', (error) => lost(made, failureOf(error)))
-      made.on('end', () => lost(made, failureWith('CONNECTION_LOST')))
-      await within(connectMs, prepare(made))
+      const made = await within(connectMs, connect().then(prepare))
       if (closed) throw failureWith('CLOSED')
       client = made
       if (failedAttempts > 0) log.info({ attempts: failedAttempts }, 'connected again')
@@ -94,11 +90,38 @@ export function createConnection(options: ConnectionOptions): Connection {
       making = null
     }
   }
-  const prepare = async (made: pg.Client): Promise<void> => {
-    await made.connect()
+  /** A new connection; where the server has no slot for it, one that another can spare: so no slot is ever let go. */
+  const connect = async (): Promise<pg.Client> => {
+    const made = new pg.Client({
+      connectionString: options.url,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      fallback_application_name: settings.application_name,
+    })
+    try {
+      await follow(made).connect()
+      return made
+    } catch (error) {
+      // What was given up meanwhile takes nothing over: nobody would use it.
+      const isWanted = making === made && failureOf(error).code === '53300'
+      const spared = isWanted ? options.takeOver?.() : null
+      if (!spared) throw error
+      discard(made)
+      log.info('no slot is left for a new connection: one of our own is taken over')
+      return follow(spared)
+    }
+  }
+  const follow = (made: pg.Client): pg.Client => {
+    making = made
+    made.on('error', (error) => lost(made, failureOf(error)))
+    made.on('end', () => lost(made, failureWith('CONNECTION_LOST')))
+    return made
+  }
+  const prepare = async (made: pg.Client): Promise<pg.Client> => {
     const all = Object.entries({ ...settings, ...options.settings })
     await run(made, statements.sessionSettings, [all.map(([name]) => name), all.map(([, value]) => value)])
     await options.prepare?.((statement, values) => run(made, statement, values))
+    return made
   }
   const attempt = (): Promise<void> => {
     opening ??= open().finally(() => {
@@ -130,6 +153,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     pid: () => (client as { processID?: number } | null)?.processID ?? null,
     query: (statement, values) => {
       let givenUp = false
+      inLine++
       const result = tail.then(() => {
         if (client === null || givenUp) throw failure ?? failureWith('DEADLINE')
         const at = client
@@ -141,7 +165,11 @@ export function createConnection(options: ConnectionOptions): Connection {
           throw why
         })
       })
-      tail = result.catch(() => {})
+      tail = result
+        .catch(() => {})
+        .finally(() => {
+          inLine--
+        })
       if (options.onDeadline === 'drop') return result
       // What still stands in line when its time is over is never sent.
       return within(deadlineMs, result).catch((error) => {
@@ -151,6 +179,13 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     drop: (why) => {
       if (client !== null) lost(client, why)
+    },
+    release: () => {
+      if (client === null || inLine > 0) return null
+      const spared = client
+      client = null
+      note(failureWith('53300'))
+      return spared
     },
     close: async () => {
       closed = true

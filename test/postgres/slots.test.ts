@@ -127,3 +127,54 @@ test('a lost connection with pg_use_reserved_connections: both are regained whil
     crowd.length,
   )
 })
+
+test('only the connection that sees is lost: it takes the slot of the other one over, and gets it a new one later', async () => {
+  const cluster = openCluster({ url: server.marshalUrl })
+  await cluster.start()
+  const backends = async () => {
+    const { rows } = await server.admin.query(
+      "SELECT pid, query ~ 'pg_stat_get_activity' AS sees FROM pg_stat_activity WHERE application_name = 'pg-marshal'",
+    )
+    const [sees, reads] = [true, false].map((which) => rows.find((row) => row.sees === which)?.pid)
+    return { count: rows.length, sees, reads }
+  }
+  await cluster.snapshot()
+  await fill()
+  // Sometimes it is faster than the crowd and gets its own slot again; then once more.
+  await waitFor(async () => {
+    const { sees, reads } = await backends()
+    await server.admin.query('SELECT pg_terminate_backend($1, 5000)', [sees])
+    await fill()
+    await waitFor(
+      () =>
+        cluster.snapshot().then(
+          () => true,
+          () => false,
+        ),
+      'it sees',
+    )
+    const now = await backends()
+    return now.count === 1 && now.sees === reads
+  }, 'the crowd has the slot of the activity connection')
+
+  const [holder, waiter, third] = crowd
+  if (!holder || !waiter || !third) throw new Error('no crowd')
+  await holder.query('SELECT pg_advisory_lock(7)')
+  void waiter.start('SELECT pg_advisory_lock(7)')
+  await server.untilWaiting(waiter)
+  const picture = await cluster.snapshot()
+  expect(picture.ownConnections).toBe(1)
+  expect(picture.locks).toMatchObject({
+    kind: 'jammed',
+    why: expect.stringMatching(/^Every connection slot is taken/),
+  })
+
+  // It sees, so it can act; and with a free slot both are there again.
+  const victim = picture.sessions.find(({ pid }) => pid === third.pid)
+  if (!victim) throw new Error('the crowd is not seen')
+  const { queryStart, xactStart } = victim
+  const guard = { key: keyOf('orders', victim), queryStart, xactStart }
+  expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'sent', returned: true })
+  await waitFor(async () => (await cluster.snapshot()).locks.kind === 'read', 'the locks are read again')
+  expect((await backends()).count).toBe(2)
+})

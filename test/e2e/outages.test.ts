@@ -1,0 +1,147 @@
+import { afterEach, expect, it } from 'vitest'
+import { type Forwarder, startForwarder } from '../support/forwarder.ts'
+import { startTestServer, type TestServer, type TestSession, waitFor } from '../support/postgres.ts'
+import { channel, openRoom, type Room, wordsOf } from '../support/room.ts'
+import { jamOne, openShop } from '../support/shop.ts'
+
+/** What people read in the channel while the watched server is in trouble itself. */
+
+let room: Room | undefined
+const ends: (() => Promise<void>)[] = []
+afterEach(async () => {
+  await room?.close()
+  room = undefined
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+const testServer = async (settings = {}): Promise<TestServer> => {
+  const server = await startTestServer({ settings })
+  ends.push(server.stop)
+  return server
+}
+/** What stands in the channel itself, oldest first. */
+const lines = () =>
+  (room?.workspace.messages(channel) ?? []).filter(({ ts, thread_ts: top = ts }) => top === ts)
+const told = (text: RegExp) => lines().filter((message) => text.test(message.text))
+/** Blind and seeing again, in the order in which it was told. */
+const sight = () => told(/^(Blind on|Sees)/).map(({ text }) => text.split(/[ :]/)[0])
+
+it('stopped and started again: blind is told once, with the reason; what ended meanwhile is resolved on its card', async () => {
+  const server = await testServer()
+  room = await openRoom(server.marshalUrl)
+  await room.start()
+  await jamOne(server, await openShop(server))
+  const card = await room.card('approve_terminate')
+  await server.halt()
+  const blind = await room.line(/^Blind on orders: /)
+  expect(blind.text).toMatch(/shutting down|Nothing listens there|connection was/)
+  await room.type('U0RESP', 'sessions')
+  await room.whisper('U0RESP', /Cannot see orders/)
+  // What cannot be seen is not over.
+  expect(wordsOf(card)).not.toMatch(/Resolved/)
+  await server.restart()
+  await room.line(/^Sees orders again/)
+  await room.until(card.ts, /^Resolved: .*The session is gone/)
+  expect(new Set(sight().slice(0, -1))).toEqual(new Set(['Blind']))
+  expect(told(/^Sees/)).toHaveLength(1)
+  expect(told(/Blocking on orders/)).toHaveLength(1)
+})
+
+it('frozen (SIGSTOP): a deadline is told, no card is resolved, and all goes on where it stood', async () => {
+  const server = await testServer()
+  room = await openRoom(server.marshalUrl)
+  await room.start()
+  const { root } = await jamOne(server, await openShop(server))
+  const card = await room.card('approve_terminate')
+  server.suspend()
+  expect((await room.line(/^Blind on orders: /)).text).toContain('No answer in time')
+  server.resume()
+  await room.line(/^Sees orders again/)
+  expect(sight()).toEqual(['Blind', 'Sees'])
+  expect(told(/^Blocking on orders/).map(({ ts }) => ts)).toEqual([card.ts])
+  await room.press('U0DANA', card, 'approve_terminate')
+  await room.until(card.ts, /is gone after/)
+  await root.ended
+  await room.until(card.ts, /^Resolved/)
+})
+
+it('failed over to another server behind the same address: its incidents are over, those of the new one are found', async () => {
+  const [old, heir] = await Promise.all([testServer(), testServer()])
+  const address = new URL(old.marshalUrl)
+  // As a standby has it from its primary.
+  await heir.admin.query(`ALTER ROLE marshal PASSWORD '${decodeURIComponent(address.password)}'`)
+  const forwarder: Forwarder = await startForwarder(old.port)
+  ends.push(forwarder.close)
+  address.port = String(forwarder.port)
+  room = await openRoom(address.href)
+  await room.start()
+  const before = await jamOne(old, await openShop(old))
+  const card = await room.card('approve_terminate', String(before.root.pid))
+  const after = await jamOne(heir, await openShop(heir))
+
+  forwarder.moveTo(heir.port)
+  await room.line(/^Sees orders again/)
+  await room.until(card.ts, /^Resolved: .*The session is gone/)
+  const next = await room.card('approve_terminate', String(after.root.pid))
+  expect(next.ts).not.toBe(card.ts)
+  expect(sight()).toEqual(['Blind', 'Sees'])
+  // An approval goes to the new server; the old one is left alone.
+  await room.press('U0DANA', next, 'approve_terminate')
+  await after.root.ended
+  expect((await before.root.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
+})
+
+it('a grant that is lost and given back: missing with the grant that helps, blind, and sees again, each once', async () => {
+  const server = await testServer()
+  room = await openRoom(server.marshalUrl)
+  await room.start()
+  await jamOne(server, await openShop(server))
+  const card = await room.card('approve_terminate')
+  await server.admin.query('REVOKE pg_monitor FROM marshal')
+  await room.line(/^Missing on orders: .*GRANT pg_monitor TO "marshal"/)
+  await room.line(/^Blind on orders: .*pg_monitor/)
+  await room.type('U0RESP', 'sessions')
+  const answer = await room.line(/^Sessions on orders\n.*may not see other sessions/)
+  expect(answer.text).not.toMatch(/nobody waits/i)
+  await server.admin.query('GRANT pg_monitor TO marshal')
+  await room.line(/^Sees orders again/)
+  expect(sight()).toEqual(['Blind', 'Sees'])
+  expect(told(/^Missing on orders/)).toHaveLength(1)
+  expect(told(/Blocking on orders/).map(({ ts }) => ts)).toEqual([card.ts])
+})
+
+it('every slot taken: a card says who holds them and what is kept back, and that nobody else gets one', async () => {
+  const server = await testServer({ max_connections: 16, superuser_reserved_connections: 2 })
+  const shop = await openShop(server)
+  room = await openRoom(server.marshalUrl, { over: { watch: { every: '200ms', idleLongerThan: '1h' } } })
+  await room.start()
+  const crowd: TestSession[] = []
+  for (let full = false; !full; )
+    await server.open('leak', shop).then(
+      (session) => crowd.push(session),
+      () => {
+        full = true
+      },
+    )
+  const card = await room.line(/^Critical: Connections running out on orders/)
+  await room.until(card.ts, /2 are kept back for superusers and reserved roles, so nobody else gets one/)
+  expect(wordsOf(card)).toMatch(/held by leak, user shop, 127\.0\.0\.1/)
+
+  // Both connections of the bot are lost, and the crowd has their slots before it is back.
+  const wanted = crowd.length + 2
+  await waitFor(async () => {
+    await server.admin.query(
+      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'pg-marshal'",
+    )
+    for (;;) {
+      const session = await server.open('leak', shop).catch(() => null)
+      if (!session) break
+      crowd.push(session)
+    }
+    return crowd.length >= wanted
+  }, 'the crowd has our slots')
+  await room.line(/^Blind on orders: Every connection slot is taken/)
+  await server.closeAll()
+  await room.line(/^Sees orders again/)
+  await room.until(card.ts, /^Resolved: .*Enough connections are free again/)
+})

@@ -128,6 +128,8 @@ export type JournalEvent =
       readonly kind: 'blind' | 'seesAgain'
       readonly actor: string
       readonly cluster: string
+      /** Since when nothing is (or was) seen; null where watching only fell behind or stood still. */
+      readonly since: number | null
       readonly reason: string
     }
 

@@ -6,14 +6,27 @@ export class ClusterFailure extends Error {
   /** SQLSTATE, or the code of the socket error, or `DEADLINE`. */
   readonly code: string
   readonly retryable: boolean
+  /** The connection has ended, for which there may be many reasons: the attempt to make another one tells more. */
+  readonly isInterruption: boolean
   constructor(reason: string, code: string, retryable: boolean, cause?: unknown) {
     super(reason, { cause })
     this.name = 'ClusterFailure'
     this.reason = reason
     this.code = code
     this.retryable = retryable
+    this.isInterruption = interruptions.has(code)
   }
 }
+
+const interruptions = new Set([
+  '57P01',
+  '57P02',
+  '57P05',
+  'CONNECTION_LOST',
+  'CONNECTING',
+  'ECONNRESET',
+  'EPIPE',
+])
 
 /** What is wrong and what to do next, by code. Codes: "PostgreSQL Error Codes" in the manual, and Node's for sockets. */
 const reasons: Readonly<Record<string, { readonly retryable: boolean; readonly reason: string }>> = {

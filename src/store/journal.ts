@@ -15,6 +15,8 @@ export type Journal = {
   ofCards(cardIds: readonly string[], limit: number): Promise<JournalRow[]>
   /** The last rows, oldest first. */
   latest(limit: number): Promise<JournalRow[]>
+  /** The last few rows of these kinds about a cluster, newest first. */
+  latestAbout(cluster: string, kinds: readonly JournalEvent['kind'][]): Promise<JournalRow[]>
   /** The cards whose id begins so. */
   cardsLike(beginning: string): Promise<string[]>
   /** Every row as it is stored, in the order of `seq`. */
@@ -64,6 +66,15 @@ export function journalIn(db: Kysely<Schema>): Journal {
     },
     async latest(limit) {
       return (await select.orderBy('seq', 'desc').limit(limit).execute()).reverse().map(read)
+    },
+    async latestAbout(cluster, kinds) {
+      const rows = await select
+        .where('kind', 'in', kinds)
+        .where('event', 'like', `%${JSON.stringify(cluster)}%`)
+        .orderBy('seq', 'desc')
+        .limit(20)
+        .execute()
+      return rows.map(read).filter(({ event }) => 'cluster' in event && event.cluster === cluster)
     },
     async cardsLike(beginning) {
       const rows = await db

@@ -15,12 +15,13 @@ import { type Cluster, ClusterFailure, type Lack } from '../postgres/cluster.ts'
 import type { Records, Store } from '../store/store.ts'
 import { createOffers, type Seen } from './offers.ts'
 import { followRetries } from './retries.ts'
+import { createSight, type Loss } from './sight.ts'
 
 export type Report = {
   /** Follows the incidents of a cluster with what was seen now. */
   seen(picture: Picture): Promise<void>
-  /** Nothing could be seen: said once, with the reason, until it changes. */
-  blind(reason: string): Promise<void>
+  /** Nothing could be seen, and why. */
+  blind(why: Loss): Promise<void>
   /** Something happened to the watching itself: told each time. */
   gap(what: string): Promise<void>
   /** Watching does not keep up, and why, or does again (null): told when it changes. */
@@ -39,13 +40,13 @@ export function createReport(deps: {
   readonly now: () => number
 }): Report {
   const { cluster, config, store, board, now } = deps
-  let blindBecause: string | null = null
   let isBehind = false
   let lacking = ''
   let askLacksAt = 0
   /** The silences at the last look; null before the first. */
   let silent: string | null = null
   const offers = createOffers(deps)
+  const sight = createSight({ cluster: config.name, journal: store.journal, board, now })
   const say = (event: JournalEvent) => board.change(null, (_, record) => record(event))
 
   return {
@@ -53,12 +54,8 @@ export function createReport(deps: {
       const { snapshot } = picture
       await tellLacks(snapshot.server.seesOthers)
       const silences = await currentSilences()
-      if (!snapshot.server.seesOthers)
-        return this.blind('the bot lacks pg_monitor, so it cannot see what other sessions do.')
-      if (blindBecause !== null) {
-        blindBecause = null
-        await say({ kind: 'seesAgain', actor: bot, cluster: config.name, reason: 'Watching goes on.' })
-      }
+      if (!snapshot.server.seesOthers) return sight.lost(withoutGrant)
+      await sight.back()
       const known = await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs)
       const open = known.filter(({ resolvedAt }) => resolvedAt === null)
       const { found, remedyOf } = await look(picture, open)
@@ -100,12 +97,12 @@ export function createReport(deps: {
       await offers.review(snapshot)
     },
 
-    gap: (what) => say({ kind: 'blind', actor: bot, cluster: config.name, reason: what }),
+    gap: (what) => say({ kind: 'blind', actor: bot, cluster: config.name, since: null, reason: what }),
 
     async behind(reason) {
       if ((reason === null) === !isBehind) return
       isBehind = reason !== null
-      const about = { actor: bot, cluster: config.name }
+      const about = { actor: bot, cluster: config.name, since: null }
       await say(
         reason
           ? { kind: 'blind', ...about, reason: `watching is behind: ${reason}` }
@@ -113,11 +110,7 @@ export function createReport(deps: {
       )
     },
 
-    async blind(reason) {
-      if (blindBecause === reason) return
-      blindBecause = reason
-      await say({ kind: 'blind', actor: bot, cluster: config.name, reason })
-    },
+    blind: sight.lost,
   }
 
   /** A resolved incident says what ended it: an approved action of ours, or not. */
@@ -204,6 +197,12 @@ export function createReport(deps: {
     const remedies = new Map(toldFindings.map((finding) => [finding, remedyFor(finding)]))
     return { found: toldFindings, remedyOf: (finding) => remedies.get(finding) ?? null }
   }
+}
+
+const withoutGrant: Loss = {
+  reason: 'the bot lacks pg_monitor, so it cannot see what other sessions do.',
+  retryable: false,
+  isInterruption: false,
 }
 
 const eventKinds = {

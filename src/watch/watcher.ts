@@ -44,7 +44,7 @@ export function createWatcher(deps: {
         error.reason,
       )
       lastReason = error.reason
-      await report.blind(error.reason)
+      await report.blind(error)
     } finally {
       onlooker.done(well)
     }

@@ -26,7 +26,12 @@ export function threadLine(event: JournalEvent, proposal: Proposal | null): View
 /** The line in the channel itself: what was done to a session, and what stops or starts the watching. */
 export function channelLine(row: JournalRow, proposal: Proposal | null): View | null {
   const { event } = row
-  if (event.kind === 'blind') return view([bold(`Blind on ${event.cluster}: `), event.reason])
+  if (event.kind === 'blind')
+    return view([
+      bold(`Blind on ${event.cluster}: `),
+      event.reason,
+      ...(event.since === null ? [] : [' Nothing is seen since ', moment(event.since), '.']),
+    ])
   if (event.kind === 'brokeGlass') return view(brokeGlass(event))
   if (event.kind === 'silenced')
     return view([

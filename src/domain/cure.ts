@@ -4,17 +4,18 @@ import { type Around, cycleText, deadEndText, handText, wayText } from './cureTe
 import type { Picture } from './picture.ts'
 import type { Protected } from './policy.ts'
 import { objection } from './proposal.ts'
-import { isIdleInTransaction, type Session } from './session.ts'
+import { beganEarlier, isIdleInTransaction, type LockTable, type Session } from './session.ts'
 import type { Stem } from './tree.ts'
 import { type Ending, lockTableOf, type Rehearsal, rehearse, type WhatIf } from './unblock.ts'
 
 /**
- * What somebody's end costs, from the least: a request that waits and has done nothing yet; a session without a
- * transaction; a transaction that is idle and has written nothing; a statement that reads; a transaction that is idle and
+ * What somebody's end costs, from the least: a request that waits and has done nothing yet; one in a transaction that has
+ * changed no table before; a session without a transaction; a transaction that is idle and has written nothing; a statement that reads; a transaction that is idle and
  * has written; one that works and has written.
  */
 export const worksLost = [
   'request',
+  'blockedReader',
   'idle',
   'idleReader',
   'activeReader',
@@ -89,11 +90,7 @@ export function adviceOn(
     return result
   }
   const byPid = new Map(sessions.map((session) => [session.pid, session]))
-  const writers = new Set(
-    table.groups
-      .filter(({ target, granted }) => granted && target.locktype === 'transactionid')
-      .flatMap(({ pids }) => pids),
-  )
+  const writers = writersIn(table)
   const startup = sessions.find(({ backendType }) => backendType === 'startup')?.pid ?? null
   const { forest, snapshot } = picture
   const victimsOf = new Map(forest.roots.map((root) => [root, new Set(root.victims)]))
@@ -192,9 +189,7 @@ function wayOf(endings: readonly Target[], result: WhatIf, around: Around): WayO
     ...endings.map(([one]) => one.pid),
   ])
   const stuck = [...around.jam].filter((pid) => !over.has(pid))
-  const costs = endings.map(([, one]) =>
-    workLost(one, around.waits.get(one.pid), around.writers.has(one.pid)),
-  )
+  const costs = endings.map(([, one]) => workLost(one, around.waits.get(one.pid), around.writers))
   const dearest = Math.max(...costs.map((cost) => worksLost.indexOf(cost)))
   const way = {
     action: ending.action,
@@ -210,24 +205,39 @@ function wayOf(endings: readonly Target[], result: WhatIf, around: Around): WayO
   return { ...way, text: wayText(way, costs, stuck, around) }
 }
 
+/** What the lock table tells of who has written. */
+export type Writers = {
+  /** Somebody waits for their transactions: they have changed rows, or locked them. */
+  readonly certain: ReadonlySet<number>
+  /** They have changed no table: see LockTable. */
+  readonly unchanged: ReadonlySet<number>
+}
+
+const writersIn = ({ groups, unchanged }: LockTable): Writers => ({
+  certain: new Set(
+    groups
+      .filter(({ target, granted }) => granted && target.locktype === 'transactionid')
+      .flatMap(({ pids }) => pids),
+  ),
+  unchanged,
+})
+
 /**
  * What is lost with a session. That a transaction has an id does not mean that it has written: a request for the row of
  * somebody else (heap_update), and for an AccessExclusiveLock on a table (LogAccessExclusiveLockPrepare in standby.c),
- * take one before they wait. So a statement that began with its transaction and has waited ever since has done nothing.
- * In the extended protocol the two begin up to 0.4 ms apart (see unblock.ts), and so does a second statement after a quick
- * first one: where somebody waits for its transaction, there was one.
+ * take one before they wait. So a statement that began with its transaction and has waited ever since has done nothing,
+ * unless somebody waits for its transaction: a quick first statement looks the same.
  */
-export function workLost(session: Session, wait: Wait | undefined, isWriter = false): WorkLost {
-  const { xactStart, xactSeconds, querySeconds, backendXid } = session
+export function workLost(session: Session, wait: Wait | undefined, writers?: Writers): WorkLost {
+  const { pid, xactStart, querySeconds, backendXid } = session
   if (xactStart === null && session.state === 'idle') return 'idle'
   if (isIdleInTransaction(session)) return backendXid === null ? 'idleReader' : 'idleWriter'
-  if (wait) {
-    const before = (xactSeconds ?? Infinity) - (querySeconds ?? 0)
-    const worked = (querySeconds ?? Infinity) - (wait.seconds ?? 0)
-    const hasJustBegun = before <= 0.001 && worked <= 0.1
-    return backendXid === null || (hasJustBegun && !isWriter) ? 'request' : 'activeWriter'
-  }
-  return backendXid === null ? 'activeReader' : 'activeWriter'
+  if (!wait) return backendXid === null ? 'activeReader' : 'activeWriter'
+  if (backendXid === null) return 'request'
+  const worked = (querySeconds ?? Number.POSITIVE_INFINITY) - (wait.seconds ?? 0)
+  if (worked > 0.1 || writers?.certain.has(pid)) return 'activeWriter'
+  if (!beganEarlier(session)) return 'request'
+  return writers?.unchanged.has(pid) ? 'blockedReader' : 'activeWriter'
 }
 
 /** Cures first, the cheapest before all; then what frees most. */

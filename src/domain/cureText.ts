@@ -1,5 +1,5 @@
 import type { Root, Wait } from './blocking.ts'
-import type { WayOut, WorkLost } from './cure.ts'
+import type { WayOut, WorkLost, Writers } from './cure.ts'
 import { formatDuration } from './duration.ts'
 import { sqlLiteral } from './literal.ts'
 import { finisherOn } from './platform.ts'
@@ -17,8 +17,7 @@ export type Around = {
   readonly jam: ReadonlySet<number>
   readonly byPid: ReadonlyMap<number, Session>
   readonly waits: ReadonlyMap<number, Wait>
-  /** Whose transaction somebody waits for: it has changed rows, or locked them. */
-  readonly writers: ReadonlySet<number>
+  readonly writers: Writers
   /** The startup process of a standby, which replays; null elsewhere. */
   readonly startup: number | null
 }
@@ -147,6 +146,7 @@ function loss(cost: WorkLost, session: Session): string {
   const done = formatDuration(session.xactSeconds ?? 0)
   return {
     request: 'nothing done is lost',
+    blockedReader: 'it has changed no table yet',
     idle: 'no transaction is open, so nothing is lost',
     idleReader: 'it has written nothing',
     activeReader: 'it has written nothing, its answer is lost',

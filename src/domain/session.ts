@@ -92,6 +92,8 @@ export type LockTable = {
   readonly prepared: readonly PreparedTransaction[]
   /** What pg_blocking_pids says of the members of a cycle, where the queue cannot be told from the table. */
   readonly asked: ReadonlyMap<number, readonly number[]>
+  /** Waiters for a strong lock on a table whose transactions began earlier, and have changed no table as far as locks tell. */
+  readonly unchanged: ReadonlySet<number>
 }
 
 /**
@@ -150,6 +152,13 @@ export const keyOf = (cluster: string, session: Session): SessionKey => ({
   pid: session.pid,
   backendStart: session.backendStart,
 })
+
+/**
+ * Whether its transaction began before the statement that runs. Within a millisecond nobody can tell: in the extended
+ * protocol each message has its own time, 2 to 400 µs apart (measured).
+ */
+export const beganEarlier = ({ xactSeconds, querySeconds }: Session): boolean =>
+  (xactSeconds ?? Number.POSITIVE_INFINITY) - (querySeconds ?? 0) > 0.001
 
 /** That it waits for a lock, or in a lock storm for the lock manager; how long, the lock table tells. */
 export const waitsForLock = (session: Session): boolean =>

@@ -1,8 +1,9 @@
 import { blockingForest } from '../domain/blocking.ts'
-import type { LockGroup, Locks, LockTable, Session } from '../domain/session.ts'
+import { modes } from '../domain/lockQueue.ts'
+import { beganEarlier, type LockGroup, type Locks, type LockTable, type Session } from '../domain/session.ts'
 import { type Connection, within } from './connection.ts'
 import { type ClusterFailure, failureOf } from './errors.ts'
-import { blockerRows, locksFrom, preparedFrom, relationRows } from './rows.ts'
+import { blockerRows, locksFrom, pidRows, preparedFrom, relationRows } from './rows.ts'
 import { statements } from './statements.ts'
 
 export type LockReader = {
@@ -52,6 +53,32 @@ export function createLockReader(
     })
   }
 
+  /** By waiting statement: while it waits, it changes nothing. */
+  const changed = new Map<string, boolean>()
+  const unchangedAmong = async (
+    groups: readonly LockGroup[],
+    sessions: readonly Session[],
+  ): Promise<Set<number>> => {
+    const wanting = new Set(
+      groups
+        .filter(({ target, mode, granted }) => !granted && target.locktype === 'relation' && isStrong(mode))
+        .flatMap(({ pids }) => pids),
+    )
+    const unclear = new Map(
+      sessions
+        .filter((session) => wanting.has(session.pid) && session.backendXid !== null && beganEarlier(session))
+        .map(({ pid, backendStart, queryStart }) => [`${pid} ${backendStart} ${queryStart}`, pid]),
+    )
+    for (const key of changed.keys()) if (!unclear.has(key)) changed.delete(key)
+    const unknown = [...unclear].filter(([key]) => !changed.has(key)).slice(0, mostAsked)
+    if (unknown.length > 0) {
+      const rows = await connection.query(statements.changedTables, [unknown.map(([, pid]) => pid)])
+      const pids = new Set(pidRows.parse(rows).map(({ pid }) => pid))
+      for (const [key, pid] of unknown) changed.set(key, pids.has(pid))
+    }
+    return new Set([...unclear].filter(([key]) => changed.get(key) === false).map(([, pid]) => pid))
+  }
+
   const readTable = async (sessions: readonly Session[], datid: number): Promise<LockTable> => {
     const { readAt, groups } = locksFrom(await connection.query(statements.locks, []))
     const isPrepared = groups.some((group) => group.pids.some((pid) => pid <= 0))
@@ -61,6 +88,7 @@ export function createLockReader(
       groups: await named(groups, datid),
       prepared,
       asked: new Map(),
+      unchanged: await unchangedAmong(groups, sessions),
     }
     const { cycles } = blockingForest(table, sessions)
     const members = cycles.flat().filter((pid) => pid > 0)
@@ -118,6 +146,9 @@ export function createLockReader(
     },
   }
 }
+
+/** Who asks for one of these may have everybody queue behind it, and has a transaction id even before it does anything. */
+const isStrong = (mode: string): boolean => modes.indexOf(mode) >= modes.indexOf('ShareUpdateExclusiveLock')
 
 /** A row that is not what the statement yields is a fault of ours and must be seen, not shown as a jam. */
 function failureOfRead(error: unknown): ClusterFailure {

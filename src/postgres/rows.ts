@@ -186,6 +186,8 @@ export function locksFrom(rows: unknown): LockRead {
 
 export const relationRows = z.array(z.object({ oid: z.number(), name: z.string() }))
 
+export const pidRows = z.array(z.object({ pid: z.number() }))
+
 export const blockerRows = z.array(z.object({ pid: z.number(), blockers: z.array(z.number()) }))
 
 const preparedRows = z.array(

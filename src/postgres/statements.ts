@@ -23,6 +23,7 @@ export const statements = {
   relations: read('relations'),
   prepared: read('prepared'),
   blockingPids: read('blocking_pids'),
+  changedTables: read('changed_tables'),
   cancel: read('cancel'),
   terminate: read('terminate'),
 }

@@ -68,6 +68,7 @@ const tableOf = (groups: readonly LockGroup[], more: Partial<LockTable> = {}): L
   groups,
   prepared: [],
   asked: new Map(),
+  unchanged: new Set(),
   ...more,
 })
 const session = (pid: number, more: Partial<Session> = {}): Session => ({

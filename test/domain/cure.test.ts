@@ -318,6 +318,17 @@ test.each<[string, Partial<Session>, number | null]>([
   expect(workLost(of.session(1, over), waits === -1 ? undefined : wait)).toBe(expected)
 })
 
+test('a migration in a transaction that has changed no table is cancelled, not the report before it', () => {
+  const { sessions, groups } = ddlQueue(reporting, 3, { xactSeconds: 45 })
+  const unchanged = advise(sessions, groups, { prepared: { unchanged: new Set([4312]) } })
+  expect(unchanged.text).toBe(
+    'Cancel 4312 (ALTER TABLE, waiting 40 s, it has changed no table yet): 3 of 4 waiters proceed at once; 4100 (reporting, running 2 h) may finish.',
+  )
+  expect(unchanged.best).toMatchObject({ workLost: 'blockedReader' })
+  // Not known to have changed nothing: then the report loses less.
+  expect(advise(sessions, groups).best).toMatchObject({ pid: 4100, workLost: 'activeReader' })
+})
+
 test('advice on five hundred roots of one jam is quick', () => {
   const readers = many(500, 10_000)
   const waiters = many(1_500, 20_000)

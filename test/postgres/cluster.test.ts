@@ -228,6 +228,41 @@ test('a cycle is asked of the server', async () => {
   expect(forest.roots).toEqual([])
 })
 
+test('a migration that waits in a transaction: whether it has changed a table before', async () => {
+  await server.admin.query('CREATE TABLE IF NOT EXISTS history (id int)')
+  const cluster = await started()
+  const report = await server.open('report')
+  await report.query('BEGIN; SELECT count(*) FROM orders')
+  const calm = await server.open('calm migration')
+  await calm.query("BEGIN; SET LOCAL lock_timeout = '10min'")
+  await calm.query('SELECT count(*) FROM history')
+  const busy = await server.open('busy migration')
+  await busy.query('BEGIN')
+  await busy.query('INSERT INTO history VALUES (1)')
+  // Well apart from what was before.
+  await server.until("SELECT clock_timestamp() > xact_start + '2ms' FROM pg_stat_activity WHERE pid = $1", [
+    busy.pid,
+  ])
+  const altered = calm.start('ALTER TABLE orders ADD COLUMN extra text')
+  const refused = busy.start('LOCK TABLE orders')
+  await server.untilWaiting(calm, busy)
+  for (const time of ['asked', 'remembered']) {
+    const table = tableOf((await cluster.snapshot()).locks)
+    expect([...table.unchanged], time).toEqual([calm.pid])
+  }
+  // It waits on, and has changed something by now.
+  await server.admin.query('SELECT pg_cancel_backend($1)', [busy.pid])
+  expect(await refused).toMatchObject({ code: '57014' })
+  await report.query('COMMIT')
+  await altered
+  await calm.query('SAVEPOINT more')
+  const other = await server.open('other report')
+  await other.query('BEGIN; SELECT count(*) FROM history')
+  void calm.start('ALTER TABLE history ADD COLUMN extra text')
+  await server.untilWaiting(calm)
+  expect([...tableOf((await cluster.snapshot()).locks).unchanged]).toEqual([])
+})
+
 test('a wait for a safe snapshot, which is in no lock table', async () => {
   const [writer, reader] = [await server.open('writer'), await server.open('reader')]
   await writer.query('BEGIN ISOLATION LEVEL SERIALIZABLE')

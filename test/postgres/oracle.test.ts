@@ -238,7 +238,13 @@ async function lookTwice() {
     const after = await ask()
     if (JSON.stringify([...before]) !== JSON.stringify([...after]) && attempt < 20) continue
     expect(locks.kind).not.toBe('jammed')
-    const nothing: LockTable = { readAt: 0, groups: [], prepared: [], asked: new Map() }
+    const nothing: LockTable = {
+      readAt: 0,
+      groups: [],
+      prepared: [],
+      asked: new Map(),
+      unchanged: new Set(),
+    }
     return { table: locks.kind === 'read' ? locks.table : nothing, sessions, told: after }
   }
 }

@@ -185,6 +185,7 @@ export const lockTable = (groups: readonly LockGroup[], over: Partial<LockTable>
   groups,
   prepared: [],
   asked: new Map(),
+  unchanged: new Set(),
   ...over,
 })
 

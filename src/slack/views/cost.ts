@@ -12,9 +12,11 @@ export function workOf(session: Session, lost: WorkLost): string {
   const written =
     lost === 'request'
       ? 'it has done nothing yet but wait'
-      : backendXid === null
-        ? 'it has written nothing'
-        : `it has written (transaction id ${backendXid})`
+      : lost === 'blockedReader'
+        ? 'it has changed no table yet'
+        : backendXid === null
+          ? 'it has written nothing'
+          : `it has written (transaction id ${backendXid})`
   return `Its transaction is open for ${formatDuration(session.xactSeconds)}; ${written}.`
 }
 
@@ -28,6 +30,7 @@ export const costOf = (action: Action, session: Session, lost: WorkLost, retries
  */
 function rollbackOf({ xactSeconds, backendXid }: Session, lost: WorkLost): string {
   if (xactSeconds === null) return 'Nothing is to be rolled back.'
+  if (lost === 'blockedReader') return 'The rollback takes no time: no table was changed.'
   if (backendXid === null || lost === 'request') return 'The rollback takes no time: nothing was written.'
   return 'The rollback takes a moment only, however much was written; vacuum clears the dead rows away later.'
 }

@@ -105,11 +105,12 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
     const marshalUrl = await postgres.createRole(botUser, ['pg_monitor', 'pg_signal_backend'])
     const shopUrl = inDatabase(await postgres.createRole('shop'), 'orders')
     await createDatabase(postgres.url, 'orders', 'shop')
+    const adminUrl = inDatabase(postgres.url, 'orders')
+    await countStatements(adminUrl)
     await prepareShop(shopUrl)
     ensureOpen()
 
     const log = createLog({ level: process.env.LOG_LEVEL ?? 'silent' })
-    const adminUrl = inDatabase(postgres.url, 'orders')
     const truth = await watchTruth({ url: adminUrl, botUser, log: createLog({ level: 'silent' }) })
     closers.push(truth.close)
     const admin = createAdmin(adminUrl)
@@ -216,6 +217,17 @@ async function createDatabase(url: string, name: string, owner: string): Promise
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name])
     if (rowCount === 0)
       await client.query(`CREATE DATABASE ${pg.escapeIdentifier(name)} OWNER ${pg.escapeIdentifier(owner)}`)
+  } finally {
+    await client.end()
+  }
+}
+
+/** For `/pg top`: the server loads pg_stat_statements, and here it is made readable. Only a superuser may. */
+async function countStatements(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements')
   } finally {
     await client.end()
   }

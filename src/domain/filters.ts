@@ -39,9 +39,14 @@ export function ageOf(session: Session): number {
   return Math.max(now ?? 0, session.xactSeconds ?? 0)
 }
 
+/** What has a database and a user, and nothing else that is filtered by. */
+export const namesMatch = (
+  of: Pick<Session, 'datname' | 'usename'>,
+  filters: Pick<Filters, 'db' | 'user'>,
+): boolean => contains(of.datname, filters.db) && contains(of.usename, filters.user)
+
 export const matches = (session: Session, filters: Filters): boolean =>
-  contains(session.datname, filters.db) &&
-  contains(session.usename, filters.user) &&
+  namesMatch(session, filters) &&
   contains(session.applicationName, filters.app) &&
   inState(session, filters.state) &&
   (filters.olderSeconds === undefined || ageOf(session) > filters.olderSeconds)

@@ -86,6 +86,9 @@ export const platformName = (platform: Platform): string | null => providerOf(pl
 /** Who may grant there what the bot needs. */
 export const grantorOn = (platform: Platform): string => providerOf(platform)?.admin ?? 'a superuser'
 
+/** Where settings are made there; null where ALTER SYSTEM makes them. */
+export const settingsOf = (platform: Platform): string | null => providerOf(platform)?.settings ?? null
+
 /** How a setting that needs a restart is made there: SQL, or what goes on with a comment. */
 export const settingOn = (platform: Platform, name: string, value: string | number): string => {
   const provider = providerOf(platform)

@@ -162,6 +162,12 @@ export function chooseLong({ snapshot }: Picture, thresholds: Thresholds, filter
   return listOf(active, (session) => ageOf(session) >= limitOf(session), filters)
 }
 
+/** What runs at the moment, longest first: client sessions with a running statement. */
+export const runningIn = ({ snapshot }: Picture, filters: Filters): Session[] =>
+  snapshot.sessions
+    .filter((session) => isClient(session) && session.state === 'active' && matches(session, filters))
+    .sort((a, b) => (b.querySeconds ?? 0) - (a.querySeconds ?? 0) || a.pid - b.pid)
+
 /** Sessions idle in a transaction, then idle ones, each past its threshold (or `--older`), oldest first. */
 export function chooseIdle({ snapshot }: Picture, thresholds: Thresholds, filters: Filters): List {
   const thresholdsOf = thresholdsAt(thresholds, snapshot.takenAt)

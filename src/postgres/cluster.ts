@@ -1,13 +1,14 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
 import type { Action } from '../domain/action.ts'
+import type { RelationName } from '../domain/identifier.ts'
 import { tellingRoles } from '../domain/platform.ts'
 import type { LockGroup, Session, SessionKey, Snapshot } from '../domain/session.ts'
 import { newerWords } from '../domain/versions.ts'
 import { createConnection } from './connection.ts'
 import { ClusterFailure, failureWith } from './errors.ts'
 import { type Lack, lacksOf } from './lacks.ts'
-import { createLockReader } from './lockReader.ts'
+import { createLockReader, type RelationLocks } from './lockReader.ts'
 import {
   type ActivityRow,
   activityRows,
@@ -16,15 +17,19 @@ import {
   factsFrom,
   type Names,
   namesFrom,
+  platformFrom,
   serverFrom,
   sessionFrom,
   signalRows,
   textRows,
 } from './rows.ts'
+import { createStatementStats, type StatementStatsReader } from './statementStats.ts'
 import { type Statement, statements } from './statements.ts'
 
 export { ClusterFailure } from './errors.ts'
 export type { Lack } from './lacks.ts'
+export type { RelationLocks } from './lockReader.ts'
+export type { StatementStatsRead } from './statementStats.ts'
 
 /** What must still be true of the session for the signal to be sent; checked by the server in the same statement. */
 export type Guard = {
@@ -60,6 +65,10 @@ export type Cluster = {
   look(pids: readonly number[]): Promise<Session[]>
   /** Every lock that one session holds or waits for. Throws ClusterFailure. */
   locksOf(pid: number): Promise<LockGroup[]>
+  /** Everybody who holds or waits for a lock on a relation of `database`, by name. Throws ClusterFailure. */
+  locksOn(name: RelationName): Promise<RelationLocks & { readonly database: string }>
+  /** What pg_stat_statements says. */
+  readonly statementStats: StatementStatsReader
   /**
    * Sends the signal in one guarded statement. Throws ClusterFailure: 42501 when the server refuses. After any other
    * code (DEADLINE, CONNECTION_LOST, 57P01, …) it is not known whether the signal was sent.
@@ -138,6 +147,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     // While slots are scarce, the one that a restart may get is for the connection without which nothing is seen.
     yieldTo: () => (activity.failure()?.code === '53300' ? activity.failure() : null),
   })
+  const statementStats = createStatementStats(locks, maskText, () => (facts ? platformFrom(facts) : 'own'))
   const lockReader = createLockReader(locks, deadlines.locks, clock)
 
   /** Single flight; a failure leaves what was known. In a storm a shared catalog is not for the activity connection. */
@@ -231,6 +241,12 @@ export function createCluster(options: ClusterOptions): Cluster {
       })
     },
     locksOf: async (pid) => lockReader.locksOf(pid, known().datid),
+    locksOn: async (name) => {
+      const { datid } = known()
+      const database = names.databases.get(datid) ?? 'its own database'
+      return { ...(await lockReader.locksOn(name, datid)), database }
+    },
+    statementStats,
     signal: async (action, { key, queryStart, xactStart }) => {
       const statement = statements[action]
       const values = [key.pid, key.backendStart, action === 'cancel' ? queryStart : xactStart]

@@ -3,7 +3,7 @@ import { grantorOn, settingOn } from '../domain/platform.ts'
 import { newerWords } from '../domain/versions.ts'
 import { type Facts, platformFrom } from './rows.ts'
 
-/** One thing that is missing on the server, and the statement that grants it. */
+/** One thing that is missing on the server, and the statement that grants it; one a line where it takes several. */
 export type Lack = {
   readonly what: string
   readonly remedy: string

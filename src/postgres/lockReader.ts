@@ -1,9 +1,27 @@
 import { blockingForest } from '../domain/blocking.ts'
+import type { RelationName } from '../domain/identifier.ts'
+import type { LockPart } from '../domain/lockList.ts'
 import { modes } from '../domain/lockQueue.ts'
-import { beganEarlier, type LockGroup, type Locks, type LockTable, type Session } from '../domain/session.ts'
+import {
+  beganEarlier,
+  type LockGroup,
+  type Locks,
+  type LockTable,
+  type PreparedTransaction,
+  type Session,
+} from '../domain/session.ts'
 import { type Connection, within } from './connection.ts'
 import { type ClusterFailure, failureOf } from './errors.ts'
-import { blockerRows, locksFrom, pidRows, preparedFrom, relationRows } from './rows.ts'
+import {
+  blockerRows,
+  knownRelationRows,
+  locksFrom,
+  type NamedRelation,
+  namedRelationsFrom,
+  pidRows,
+  preparedFrom,
+  relationRows,
+} from './rows.ts'
 import { statements } from './statements.ts'
 
 export type LockReader = {
@@ -11,9 +29,27 @@ export type LockReader = {
   read(sessions: readonly Session[], datid: number): Promise<Locks>
   /** Every lock of one session. Throws ClusterFailure. */
   locksOf(pid: number, datid: number): Promise<LockGroup[]>
+  /** Everybody who holds or waits for a lock on a relation, by its name. Throws ClusterFailure. */
+  locksOn(name: RelationName, datid: number): Promise<RelationLocks>
   /** Whether a read has passed its deadline and has not come back. */
   isLate(): boolean
 }
+
+/**
+ * `found`: every relation of our own database that has the name, with all partitions (`cut`: there are more), and the
+ * locks on them. `unknown`: none has it; `known` are the names that there are, to find the one that was meant.
+ */
+export type RelationLocks =
+  | {
+      readonly kind: 'found'
+      readonly relations: readonly NamedRelation[]
+      readonly cut: boolean
+      readonly locks: LockPart
+    }
+  | { readonly kind: 'unknown'; readonly known: readonly RelationName[] }
+
+/** A table with more partitions than this is told in part. */
+const mostRelations = 2000
 
 /**
  * From here on the lock manager is busy with itself: while it looks for deadlocks it holds the whole lock table, a read
@@ -79,10 +115,14 @@ export function createLockReader(
     return new Set([...unclear].filter(([key]) => changed.get(key) === false).map(([, pid]) => pid))
   }
 
+  const preparedAmong = async (groups: readonly LockGroup[]): Promise<PreparedTransaction[]> =>
+    groups.some((group) => group.pids.some((pid) => pid <= 0))
+      ? preparedFrom(await connection.query(statements.prepared, []))
+      : []
+
   const readTable = async (sessions: readonly Session[], datid: number): Promise<LockTable> => {
     const { readAt, groups } = locksFrom(await connection.query(statements.locks, []))
-    const isPrepared = groups.some((group) => group.pids.some((pid) => pid <= 0))
-    const prepared = isPrepared ? preparedFrom(await connection.query(statements.prepared, [])) : []
+    const prepared = await preparedAmong(groups)
     const table: LockTable = {
       readAt: readAt ?? clock() / 1000,
       groups: await named(groups, datid),
@@ -99,6 +139,20 @@ export function createLockReader(
       unsafe.slice(0, mostAsked),
     ])
     return { ...table, asked: new Map(blockerRows.parse(asked).map(({ pid, blockers }) => [pid, blockers])) }
+  }
+
+  const readLocksOn = async ({ schema, name }: RelationName, datid: number): Promise<RelationLocks> => {
+    const found = await connection.query(statements.relationsNamed, [schema, name, mostRelations + 1])
+    const relations = namedRelationsFrom(found).slice(0, mostRelations)
+    if (relations.length === 0) {
+      const known = await connection.query(statements.relationsKnown, [mostRelations])
+      return { kind: 'unknown', known: knownRelationRows.parse(known) }
+    }
+    const oids = relations.map(({ oid }) => oid)
+    const { readAt, groups } = locksFrom(await connection.query(statements.locksOn, [oids]))
+    const prepared = await preparedAmong(groups)
+    const locks = { readAt: readAt ?? clock() / 1000, groups: await named(groups, datid), prepared }
+    return { kind: 'found', relations, cut: found.length > mostRelations, locks }
   }
 
   return {
@@ -144,6 +198,7 @@ export function createLockReader(
         named(locksFrom(await connection.query(statements.locksOf, [pid])).groups, datid)
       return within(deadlineMs, read())
     },
+    locksOn: (name, datid) => within(deadlineMs, readLocksOn(name, datid)),
   }
 }
 

@@ -212,3 +212,25 @@ const preparedRows = z.array(
 export const preparedFrom = (rows: unknown): PreparedTransaction[] => preparedRows.parse(rows)
 
 export const signalRows = z.array(z.object({ returned: z.boolean() })).max(1)
+
+/** A relation that has the name that was asked for, or is a partition of one. */
+export type NamedRelation = {
+  readonly oid: number
+  /** As relations.sql writes it: without `public`, quoted where that is needed. */
+  readonly name: string
+  /** pg_class.relkind of the one that was asked for: `r`, `p`, `i`, … */
+  readonly kind: string
+  /** False for a partition, or a table that inherits. */
+  readonly isAsked: boolean
+  /** The partitioned table that it belongs to. */
+  readonly parent: string | null
+}
+
+const namedRelationRows = z.array(
+  z
+    .object({ oid: z.number(), asked: z.number(), kind: z.string(), name: z.string(), parent: text })
+    .transform(({ asked, ...row }): NamedRelation => ({ ...row, isAsked: row.oid === asked })),
+)
+export const namedRelationsFrom = (rows: unknown): NamedRelation[] => namedRelationRows.parse(rows)
+
+export const knownRelationRows = z.array(z.object({ schema: z.string(), name: z.string() }))

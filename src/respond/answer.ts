@@ -1,3 +1,4 @@
+import { activityOf } from '../domain/activity.ts'
 import { adviceOn, jamOf } from '../domain/cure.ts'
 import { jamMatches } from '../domain/filters.ts'
 import { type Picture, pictureOf } from '../domain/picture.ts'
@@ -6,6 +7,7 @@ import { chooseIdle, chooseLong, chooseSessions, type List } from '../domain/sel
 import type { Session } from '../domain/session.ts'
 import { layOut, stemsOf } from '../domain/tree.ts'
 import { ClusterFailure, type Lack } from '../postgres/cluster.ts'
+import { activityView } from '../slack/views/activity.ts'
 import type { Asked } from '../slack/views/answer.ts'
 import { blockingView, treeSessions } from '../slack/views/blocking.ts'
 import { type ClusterSight, clustersView } from '../slack/views/clusters.ts'
@@ -18,8 +20,11 @@ import { sessionsShown, sessionsView } from '../slack/views/sessions.ts'
 import type { View } from '../slack/views/text.ts'
 import type { Records } from '../store/store.ts'
 import type { Command, ListCommand } from './command.ts'
+import { answerLocks } from './locks.ts'
 import { answerRules } from './rules.ts'
 import type { SilenceCommand } from './silenceCommand.ts'
+import { orElse, textsOf } from './texts.ts'
+import { createTop } from './top.ts'
 import { pickCluster, type Watched } from './watched.ts'
 
 /** What can be answered by looking alone. */
@@ -39,8 +44,6 @@ const treeLines = 40
 const maxTrees = 8
 /** How many rows of the journal are shown at once. */
 const historyRows = 30
-/** How much of each statement a list needs. */
-const shortStatement = 400
 
 export function createAnswers(deps: {
   readonly clusters: ReadonlyMap<string, Watched>
@@ -49,6 +52,7 @@ export function createAnswers(deps: {
   readonly now: () => number
 }): Answers {
   const { clusters, past, now } = deps
+  const top = createTop()
 
   return async (question, channelId) => {
     if (question.kind === 'help') return { view: helpView([...clusters.keys()]) }
@@ -69,11 +73,15 @@ export function createAnswers(deps: {
         thresholds: watched.config.watch,
         lacks: picture.snapshot.server.seesOthers ? [] : await lacksOf(watched),
       }
-      return {
-        view:
-          question.kind === 'session'
-            ? await oneSession(watched, picture, question.pid, asked)
-            : await list(question.kind, watched, picture, asked),
+      switch (question.kind) {
+        case 'session':
+          return { view: await oneSession(watched, picture, question.pid, asked) }
+        case 'locks':
+          return { view: await answerLocks(question, watched.cluster, picture, asked) }
+        case 'top':
+          return { view: await top(question, watched.cluster, picture, asked) }
+        default:
+          return { view: await list(question.kind, watched, picture, asked) }
       }
     } catch (error) {
       if (!(error instanceof ClusterFailure)) throw error
@@ -128,6 +136,8 @@ async function list(
       return listed('long', chooseLong(picture, thresholds, filters))
     case 'idle':
       return listed('idle', chooseIdle(picture, thresholds, filters))
+    case 'activity':
+      return activityView(picture, activityOf(picture.snapshot, filters), asked)
   }
 
   async function listed(which: 'long' | 'idle', chosen: List): Promise<View> {
@@ -169,32 +179,9 @@ async function ownLocks({ cluster }: Watched, picture: Picture, pid: number): Pr
 const told = ({ snapshot }: Picture, texts: ReadonlyMap<number, string | null>): Session[] =>
   snapshot.sessions.map((session) => ({ ...session, query: texts.get(session.pid) ?? session.query }))
 
-/** Statements are worth showing, but not worth an answer without the rest. */
-const textsOf = async (
-  cluster: Watched['cluster'],
-  sessions: readonly Session[],
-): Promise<Map<number, string | null>> =>
-  sessions.length === 0
-    ? new Map()
-    : new Map(
-        (await orElse(() => cluster.withText(sessions, shortStatement), [])).map(({ pid, query }) => [
-          pid,
-          query,
-        ]),
-      )
-
 /** What stands in the way of seeing and acting. */
 const lacksOf = ({ cluster }: Watched): Promise<Lack[]> =>
   orElse(async () => (await cluster.lacks()).filter(({ needed }) => needed), [])
-
-async function orElse<T>(ask: () => Promise<T>, otherwise: T): Promise<T> {
-  try {
-    return await ask()
-  } catch (error) {
-    if (!(error instanceof ClusterFailure)) throw error
-    return otherwise
-  }
-}
 
 async function sightOf({ cluster, config }: Watched): Promise<ClusterSight> {
   try {

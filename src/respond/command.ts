@@ -1,14 +1,17 @@
 import { parseDuration } from '../domain/duration.ts'
 import { type Filters, type StateFilter, stateFilters, stateWord } from '../domain/filters.ts'
 import { nearest } from '../domain/nearest.ts'
+import { type LocksQuestion, parseLocks } from './locksCommand.ts'
 import { options, type Problem, problem, takeOptions } from './options.ts'
+import { isPid, readPid } from './pid.ts'
 import type { RulesQuestion } from './rules.ts'
 import { shown } from './shown.ts'
 import { parseQuiet, parseSnooze, parseUnsnooze, type SilenceCommand } from './silenceCommand.ts'
+import type { TopQuestion } from './top.ts'
 import { optionOf, type Word, wordsOf } from './words.ts'
 
 export type ListCommand = {
-  readonly kind: 'sessions' | 'blocking' | 'long' | 'idle'
+  readonly kind: 'sessions' | 'blocking' | 'long' | 'idle' | 'activity'
   readonly filters: Filters
   readonly cluster: string | null
 }
@@ -18,6 +21,8 @@ export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'clusters' }
   | ListCommand
+  | TopQuestion
+  | LocksQuestion
   | RulesQuestion
   | SilenceCommand
   | { readonly kind: 'session'; readonly pid: number; readonly cluster: string | null }
@@ -37,6 +42,9 @@ const kinds = [
   'blocking',
   'long',
   'idle',
+  'locks',
+  'top',
+  'activity',
   'session',
   'cancel',
   'terminate',
@@ -53,13 +61,15 @@ const meant: Readonly<Record<string, string>> = {
   kill: 'terminate',
   stop: 'cancel',
   abort: 'cancel',
-  locks: 'blocking',
   blocked: 'blocking',
   slow: 'long',
-  top: 'sessions',
+  statements: 'top',
+  queries: 'top',
   ps: 'sessions',
   list: 'sessions',
-  activity: 'sessions',
+  stats: 'activity',
+  waits: 'activity',
+  states: 'activity',
   mute: 'snooze',
   silence: 'snooze',
   unmute: 'unsnooze',
@@ -74,8 +84,6 @@ const meant: Readonly<Record<string, string>> = {
   databases: 'clusters',
 }
 
-/** PostgreSQL's largest process id. */
-const largestPid = 2 ** 31 - 1
 const longestReason = 500
 
 /** Reads the text after `/pg`. Never throws, whatever is typed. */
@@ -93,7 +101,12 @@ export function parseCommand(typed: string): Command | Problem {
     case 'blocking':
     case 'long':
     case 'idle':
+    case 'activity':
       return parseList(kind, rest)
+    case 'locks':
+      return parseLocks(rest)
+    case 'top':
+      return parseTop(rest)
     case 'rules':
       return parseRules(rest)
     case 'clusters':
@@ -189,17 +202,6 @@ function readState(typed: string): StateFilter | Problem {
   )
 }
 
-const isPid = (text: string): boolean =>
-  /^\d{1,10}$/.test(text) && Number(text) > 0 && Number(text) <= largestPid
-
-/** The PID at the first place, or why there is none. */
-function readPid(command: string, word: Word | undefined): number | Problem {
-  const example = `type \`/pg ${command} 4312\` with a PID from \`/pg sessions\``
-  if (word === undefined) return problem(`\`${command}\` needs a PID: ${example}.`)
-  if (isPid(word.text)) return Number(word.text)
-  return problem(`\`${shown(word.text)}\` is not a PID (a whole number from 1 to ${largestPid}): ${example}.`)
-}
-
 function parseRules(words: readonly Word[]): Command | Problem {
   const given = takeOptions('rules', words, ['db', 'user', 'app', 'cluster'])
   if ('kind' in given) return given
@@ -212,6 +214,21 @@ function parseRules(words: readonly Word[]): Command | Problem {
     ...optional('app', values.get('app')),
   }
   return { kind: 'rules', filters, cluster: values.get('cluster') ?? null }
+}
+
+/** A statement of pg_stat_statements has a database and a user, and no application, state or age. */
+function parseTop(words: readonly Word[]): Command | Problem {
+  const given = takeOptions('top', words, ['db', 'user', 'cluster'])
+  if ('kind' in given) return given
+  const [first, ...more] = given.others
+  const isTotal = first?.text.toLowerCase() === 'total'
+  if (more.length > 0 || (first !== undefined && !isTotal))
+    return problem(
+      '`top` takes `--db`, `--user`, and the word `total` for everything since the last reset: type `/pg top total`.',
+    )
+  const { values } = given
+  const filters = { ...optional('db', values.get('db')), ...optional('user', values.get('user')) }
+  return { kind: 'top', sinceReset: isTotal, filters, cluster: values.get('cluster') ?? null }
 }
 
 function parseSession(words: readonly Word[]): Command | Problem {

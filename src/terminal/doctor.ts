@@ -38,7 +38,11 @@ export async function doctor(
   for (const [name, checks] of parts) {
     out.write(`${name}\n`)
     for (const { what, remedy, needed = true } of checks)
-      out.write(remedy ? `  ${needed ? '✗' : '!'} ${what}\n      ${remedy}\n` : `  ✓ ${what}\n`)
+      out.write(
+        remedy
+          ? `  ${needed ? '✗' : '!'} ${what}\n      ${remedy.replaceAll('\n', '\n      ')}\n`
+          : `  ✓ ${what}\n`,
+      )
   }
   const toMend = parts.flatMap(([, checks]) => checks).filter(({ remedy }) => remedy)
   const missing = toMend.filter(({ needed = true }) => needed).length
@@ -148,11 +152,15 @@ async function checkCluster({ name, url }: Config['clusters'][number]): Promise<
     const { server } = await cluster.snapshot()
     const lacks = await cluster.lacks()
     const provider = platformName(server.platform)
+    const statementStats = await cluster.statementStats.read()
     return [
       fine(
         `answers: PostgreSQL ${versionWords(server.versionNum)}${provider ? ` on ${provider}` : ''}${server.inRecovery ? ', a standby' : ''}`,
       ),
       ...(lacks.length === 0 ? [fine('the role has what it needs')] : lacks),
+      statementStats.kind === 'missing'
+        ? statementStats.lack
+        : fine('pg_stat_statements is there for /pg top'),
     ]
   } catch (error) {
     if (error instanceof ClusterFailure) return [{ what: 'cannot be read', remedy: error.reason }]

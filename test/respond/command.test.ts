@@ -19,6 +19,24 @@ describe('parseCommand', () => {
     ['long --older 90s', { kind: 'long', filters: { olderSeconds: 90 }, cluster: null }],
     ['idle --older 1h30m', { kind: 'idle', filters: { olderSeconds: 5400 }, cluster: null }],
     ['clusters', { kind: 'clusters' }],
+    ['activity --app web', { kind: 'activity', filters: { app: 'web' }, cluster: null }],
+    ['top', { kind: 'top', sinceReset: false, filters: {}, cluster: null }],
+    [
+      'top --db orders TOTAL --user shop --cluster eu',
+      { kind: 'top', sinceReset: true, filters: { db: 'orders', user: 'shop' }, cluster: 'eu' },
+    ],
+    ['locks --cluster=eu', { kind: 'locks', about: null, cluster: 'eu' }],
+    ['locks 4312', { kind: 'locks', about: { pid: 4312 }, cluster: null }],
+    ['locks Orders', { kind: 'locks', about: { relation: { schema: null, name: 'orders' } }, cluster: null }],
+    ['locks "4312"', { kind: 'locks', about: { relation: { schema: null, name: '4312' } }, cluster: null }],
+    [
+      'locks sales.“Order Items” --cluster eu',
+      { kind: 'locks', about: { relation: { schema: 'sales', name: 'Order Items' } }, cluster: 'eu' },
+    ],
+    [
+      'locks "My Schema"."Order Items"',
+      { kind: 'locks', about: { relation: { schema: 'My Schema', name: 'Order Items' } }, cluster: null },
+    ],
     [
       'snooze blocking 30m deploy',
       {
@@ -106,6 +124,23 @@ describe('parseCommand', () => {
     ['sesions', 'I do not know the command `sesions`. Did you mean `sessions`?'],
     ['block', 'I do not know the command `block`. Did you mean `blocking`?'],
     ['kill 12', 'I do not know the command `kill`. Did you mean `terminate`?'],
+    ['blocked', 'I do not know the command `blocked`. Did you mean `blocking`?'],
+    ['lock', 'I do not know the command `lock`. Did you mean `locks`?'],
+    ['queries', 'I do not know the command `queries`. Did you mean `top`?'],
+    ['top --app web', '`top` takes no `--app`, only `--db`, `--user`, `--cluster`.'],
+    [
+      'top 10',
+      '`top` takes `--db`, `--user`, and the word `total` for everything since the last reset: type `/pg top total`.',
+    ],
+    [
+      'locks 99999999999',
+      '`99999999999` is not a PID (a whole number from 1 to 2147483647): type `/pg locks 4312` with a PID from `/pg sessions`.',
+    ],
+    [
+      'locks a.b.c',
+      '`a.b.c` is neither a PID nor the name of a relation: type `/pg locks`, `/pg locks 4312`, `/pg locks orders`, or `/pg locks sales.orders` with its schema.',
+    ],
+    ['locks --db x', '`locks` takes no `--db`, only `--cluster`.'],
     ['constructor', 'I do not know the command `constructor`. Type `/pg help` for the commands.'],
     ['4312', 'Did you mean `session 4312`? Type `/pg help` for all commands.'],
     ['<!channel> `rm`', 'I do not know the command `@channel`. Type `/pg help` for the commands.'],
@@ -180,6 +215,8 @@ describe('parseCommand', () => {
         'sessions',
         'session',
         'terminate',
+        'locks',
+        'top',
         '--db',
         '—state',
         '=',

@@ -45,6 +45,8 @@ export function pictureCluster(
       if (ownLocks instanceof ClusterFailure) throw ownLocks
       return [...ownLocks]
     },
+    locksOn: unused,
+    statementStats: { read: unused, texts: unused },
     signal: unused,
     lacks: async () => [],
     close: unused,

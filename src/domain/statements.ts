@@ -1,0 +1,153 @@
+/**
+ * What statements have cost, as pg_stat_statements counts it, and what they cost between two looks.
+ * https://www.postgresql.org/docs/current/pgstatstatements.html
+ */
+
+/** One row of pg_stat_statements. Oids are numbers; a database or role that is gone has no name. */
+export type StatementStats = {
+  readonly userid: number
+  readonly dbid: number
+  readonly usename: string | null
+  readonly datname: string | null
+  /** False for one that ran inside a function (`pg_stat_statements.track = all`): its time is in the outer one's too. */
+  readonly toplevel: boolean
+  /** A 64-bit number as text; null where our role may not see whose it is. */
+  readonly queryId: string | null
+  readonly calls: number
+  readonly totalMs: number
+}
+
+/** All statements at one moment. Times are epoch seconds by the server's clock. */
+export type StatementReading = {
+  readonly readAt: number
+  /** Since when everything is counted. */
+  readonly resetAt: number
+  /** How often the least used were thrown out since then, because there were more than `pg_stat_statements.max`. */
+  readonly evictions: number
+  readonly statements: readonly StatementStats[]
+}
+
+/** What one statement cost in the period that is shown. */
+export type StatementCost = StatementStats & {
+  /** Of the time of all statements of the server in that period; 0 to 1. */
+  readonly share: number
+}
+
+export type Top = {
+  readonly since: 'reset' | 'lastLook'
+  /** Seconds: how long the period is. */
+  readonly seconds: number
+  /** Most time first. */
+  readonly statements: readonly StatementCost[]
+  /** How many statements ran in the period, shown or not, and how many of them match. */
+  readonly ran: number
+  readonly matching: number
+  /** Of all top-level statements in the period, and of those that match. */
+  readonly totalMs: number
+  readonly matchingMs: number
+  /** In the period. */
+  readonly evictions: number
+}
+
+/** A difference over less than this says little. */
+const shortestSeconds = 10
+/** After this nobody remembers when the last look was. */
+const longestSeconds = 3600
+
+/**
+ * The look to compare with: the newest that is not too fresh, nor so old that it means nothing, nor from before a reset.
+ * @param looks newest last
+ */
+export const baselineAmong = (
+  looks: readonly StatementReading[],
+  now: StatementReading,
+): StatementReading | null =>
+  looks.findLast(({ readAt, resetAt, evictions }) => {
+    const age = now.readAt - readAt
+    return (
+      age >= shortestSeconds &&
+      age <= longestSeconds &&
+      resetAt === now.resetAt &&
+      // A server that came back from a backup of itself counts less than before.
+      evictions <= now.evictions
+    )
+  }) ?? null
+
+/**
+ * The looks to keep for the next time: two, so that one who asks again at once, or somebody else in the channel, still
+ * has one to compare with.
+ */
+export const looksToKeep = (
+  looks: readonly StatementReading[],
+  now: StatementReading,
+): readonly StatementReading[] => {
+  const last = looks.at(-1)
+  const isFresh =
+    last !== undefined && now.readAt - last.readAt < shortestSeconds && last.resetAt === now.resetAt
+  return isFresh ? looks : [...looks, now].slice(-2)
+}
+
+/**
+ * What ran most: since the reset, or since the baseline. A statement that counts less than in the baseline was thrown
+ * out or reset by itself meanwhile, and one that is not in it is new: both count in full, which may be a little less
+ * than what really ran, never more.
+ * @param isMeant which statements are asked for; shares are of all
+ */
+export function topOf(
+  now: StatementReading,
+  baseline: StatementReading | null,
+  isMeant: (statement: StatementStats) => boolean,
+  most: number,
+): Top {
+  const before = new Map(baseline ? merged(baseline.statements) : [])
+  const ran = [...merged(now.statements)].flatMap(([key, statement]): StatementStats[] => {
+    const known = before.get(key)
+    const isSame = known && known.calls <= statement.calls && known.totalMs <= statement.totalMs
+    const calls = statement.calls - (isSame ? known.calls : 0)
+    const totalMs = statement.totalMs - (isSame ? known.totalMs : 0)
+    return calls > 0 ? [{ ...statement, calls, totalMs }] : []
+  })
+  const timeOf = (statements: readonly StatementStats[]) =>
+    statements.reduce((sum, { toplevel, totalMs }) => sum + (toplevel ? totalMs : 0), 0)
+  const totalMs = timeOf(ran)
+  const matching = ran.filter(isMeant)
+  return {
+    since: baseline ? 'lastLook' : 'reset',
+    seconds: Math.max(0, now.readAt - (baseline?.readAt ?? now.resetAt)),
+    statements: matching
+      .sort((a, b) => b.totalMs - a.totalMs || b.calls - a.calls)
+      .slice(0, most)
+      .map((statement) => ({ ...statement, share: totalMs > 0 ? statement.totalMs / totalMs : 0 })),
+    ran: ran.length,
+    matching: matching.length,
+    totalMs,
+    matchingMs: timeOf(matching),
+    evictions: now.evictions - (baseline?.evictions ?? 0),
+  }
+}
+
+/** What one may not tell apart (no query id) counts as one. */
+function merged(statements: readonly StatementStats[]): Map<string, StatementStats> {
+  const byKey = new Map<string, StatementStats>()
+  for (const statement of statements) {
+    const key = keyOf(statement)
+    const known = byKey.get(key)
+    byKey.set(
+      key,
+      known
+        ? { ...known, calls: known.calls + statement.calls, totalMs: known.totalMs + statement.totalMs }
+        : statement,
+    )
+  }
+  return byKey
+}
+
+const keyOf = ({ userid, dbid, queryId, toplevel }: StatementStats): string =>
+  [userid, dbid, queryId, toplevel].join()
+
+/** Under which a text is found: a statement reads the same inside of a function and outside. */
+export const textKeyOf = ({
+  userid,
+  dbid,
+  queryId,
+}: Pick<StatementStats, 'userid' | 'dbid' | 'queryId'>): string => [userid, dbid, queryId].join()

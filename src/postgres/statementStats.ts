@@ -1,0 +1,208 @@
+import pg from 'pg'
+import { z } from 'zod'
+import { grantorOn, type Platform, settingsOf } from '../domain/platform.ts'
+import { type StatementReading, type StatementStats, textKeyOf } from '../domain/statements.ts'
+import type { Connection } from './connection.ts'
+import { failureOf } from './errors.ts'
+import type { Lack } from './lacks.ts'
+import { namesFrom } from './rows.ts'
+import { type Statement, statements } from './statements.ts'
+
+/**
+ * `missing`: it is not there for us, and what makes it be. `isRecording` is false where it counts nothing at the moment
+ * (`compute_query_id` or `pg_stat_statements.track` says so).
+ */
+export type StatementStatsRead =
+  | { readonly kind: 'read'; readonly reading: StatementReading; readonly isRecording: boolean }
+  | { readonly kind: 'missing'; readonly lack: Lack }
+
+export type StatementStatsReader = {
+  /** Every statement that is counted, without texts. Throws ClusterFailure. */
+  read(): Promise<StatementStatsRead>
+  /** The masked texts of a few statements of the last reading, by `textKeyOf`. Throws ClusterFailure. */
+  texts(of: readonly StatementStats[], maxLength: number): Promise<Map<string, string>>
+}
+
+/**
+ * The oldest version of the extension whose columns we ask for: 1.9 came with PostgreSQL 14 and brought `toplevel` and
+ * `pg_stat_statements_info`. An older one lives on in a database that was upgraded from 13 or before. Later versions
+ * renamed only columns that we do not read (1.11 with 17: `blk_read_time`; 1.12 with 18: none).
+ */
+const oldestVersion = [1, 9] as const
+
+/** The cheapest of so many are left out: more than `pg_stat_statements.max` is on almost every server. */
+const mostStatements = 10_000
+
+const factsRow = z.object({
+  is_loaded: z.boolean(),
+  libraries: z.string().nullable(),
+  compute_query_id: z.string().nullable(),
+  track: z.string().nullable(),
+  database: z.string(),
+  role: z.string(),
+  in_recovery: z.boolean(),
+  version: z.string().nullable(),
+  schema: z.string().nullable(),
+  may_use_schema: z.boolean().nullable(),
+})
+type StatsFacts = z.infer<typeof factsRow>
+
+const infoRows = z.tuple([z.object({ reset_at: z.number(), evictions: z.number(), read_at: z.number() })])
+const statRows = z.array(
+  z.object({
+    userid: z.number(),
+    dbid: z.number(),
+    toplevel: z.boolean(),
+    queryid: z.string().nullable(),
+    calls: z.number(),
+    total_exec_time: z.number(),
+  }),
+)
+const textRows = z.array(
+  z.object({ userid: z.number(), dbid: z.number(), queryid: z.string(), query: z.string().nullable() }),
+)
+
+/**
+ * @param connection the one for locks: it may stall, and nothing else waits for it
+ * @param platform who runs the server, as far as it is known: other hands make its settings
+ */
+export function createStatementStats(
+  connection: Pick<Connection, 'query'>,
+  maskText: (text: string) => string | null,
+  platform: () => Platform,
+): StatementStatsReader {
+  /** Where the extension was at the last reading. */
+  let schema = ''
+
+  return {
+    read: async () => {
+      const [found] = z.tuple([factsRow]).parse(await connection.query(statements.statementStatsFacts, []))
+      const lack = lackOf(found, platform())
+      if (lack) return { kind: 'missing', lack }
+      schema = found.schema ?? ''
+      try {
+        const isRecording = found.compute_query_id !== 'off' && found.track !== 'none'
+        return { kind: 'read', reading: await readAll(connection, schema), isRecording }
+      } catch (error) {
+        if (failureOf(error).code !== '42501') throw error
+        return { kind: 'missing', lack: notAllowed(found) }
+      }
+    },
+    texts: async (of, maxLength) => {
+      const wanted = of.filter(({ queryId }) => queryId !== null)
+      if (wanted.length === 0) return new Map()
+      const rows = textRows.parse(
+        await connection.query(inSchema(statements.statementStatsTexts, schema), [
+          wanted.map(({ userid }) => userid),
+          wanted.map(({ dbid }) => dbid),
+          wanted.map(({ queryId }) => queryId),
+          maxLength,
+        ]),
+      )
+      return new Map(
+        rows.flatMap((row): [string, string][] => {
+          const shown = row.query === null ? null : maskText(row.query)
+          return shown === null ? [] : [[textKeyOf({ ...row, queryId: row.queryid }), shown]]
+        }),
+      )
+    },
+  }
+}
+
+async function readAll(connection: Pick<Connection, 'query'>, schema: string): Promise<StatementReading> {
+  const [info] = infoRows.parse(await connection.query(inSchema(statements.statementStatsInfo, schema), []))
+  const rows = statRows.parse(
+    await connection.query(inSchema(statements.statementStats, schema), [mostStatements]),
+  )
+  const { databases, roles } = namesFrom(
+    await connection.query(statements.statementStatsNames, [
+      [...new Set(rows.map(({ dbid }) => dbid))],
+      [...new Set(rows.map(({ userid }) => userid))],
+    ]),
+  )
+  return {
+    readAt: info.read_at,
+    resetAt: info.reset_at,
+    evictions: info.evictions,
+    statements: rows.map((row) => ({
+      userid: row.userid,
+      dbid: row.dbid,
+      usename: roles.get(row.userid)?.name ?? null,
+      datname: databases.get(row.dbid) ?? null,
+      toplevel: row.toplevel,
+      queryId: row.queryid,
+      calls: row.calls,
+      totalMs: row.total_exec_time,
+    })),
+  }
+}
+
+/** Without a name it is not kept prepared: the extension may move to another schema. */
+const inSchema = ({ text }: Statement, schema: string): Statement => ({
+  name: '',
+  text: text.replaceAll('extension_schema', pg.escapeIdentifier(schema)),
+})
+
+function lackOf(facts: StatsFacts, platform: Platform): Lack | null {
+  const { is_loaded, version, schema, database, role, may_use_schema } = facts
+  const where = `in the database ${pg.escapeIdentifier(database)}${facts.in_recovery ? ', on the primary' : ''}`
+  const as = platform === 'own' ? '' : `, as ${grantorOn(platform)}`
+  const make = `CREATE EXTENSION pg_stat_statements; -- ${where}${as}`
+  if (!is_loaded)
+    return lack(
+      'pg_stat_statements is not loaded by the server, so nothing counts what runs.',
+      preload(facts.libraries, settingsOf(platform)),
+      ...(version === null ? [make] : []),
+    )
+  if (version === null || schema === null)
+    return lack(
+      `pg_stat_statements counts what runs, but its extension is missing in the database of the bot, ${database}. One in another database does not help; one here tells of all databases.`,
+      make,
+    )
+  if (isOlder(version))
+    return lack(
+      `The extension pg_stat_statements is still of version ${version}, from before an upgrade of the server.`,
+      `ALTER EXTENSION pg_stat_statements UPDATE; -- ${where}`,
+    )
+  if (may_use_schema === false)
+    return lack(
+      `The role ${pg.escapeIdentifier(role)} may not look into the schema of pg_stat_statements.`,
+      `GRANT USAGE ON SCHEMA ${pg.escapeIdentifier(schema)} TO ${pg.escapeIdentifier(role)}; -- ${where}`,
+    )
+  return null
+}
+
+function notAllowed({ schema, role }: StatsFacts): Lack {
+  const at = pg.escapeIdentifier(schema ?? '')
+  return lack(
+    `The role ${pg.escapeIdentifier(role)} may not call pg_stat_statements.`,
+    `GRANT EXECUTE ON FUNCTION ${at}.pg_stat_statements(boolean), ${at}.pg_stat_statements_info() TO ${pg.escapeIdentifier(role)};`,
+  )
+}
+
+/** The bot works without it: only `/pg top` needs it. */
+const lack = (what: string, ...remedies: readonly string[]): Lack => ({
+  what,
+  remedy: remedies.join('\n'),
+  needed: false,
+})
+
+const isOlder = (version: string): boolean => {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major < oldestVersion[0] || (major === oldestVersion[0] && minor < oldestVersion[1])
+}
+
+/**
+ * What is loaded already must stay, and each library is a literal of its own: a list in one literal is taken for one
+ * name, and the server does not start any more.
+ * @param place where a managed server's settings are made; null where ALTER SYSTEM makes them
+ */
+function preload(libraries: string | null, place: string | null): string {
+  const loaded = (libraries ?? '').split(',').map((library) => library.trim().replaceAll(/^"|"$/g, ''))
+  const all = [...loaded.filter((library) => library !== ''), 'pg_stat_statements']
+  const keep =
+    libraries === null ? ', beside those of SHOW shared_preload_libraries, each in quotes of its own' : ''
+  return place === null
+    ? `ALTER SYSTEM SET shared_preload_libraries = ${all.map((library) => pg.escapeLiteral(library)).join(', ')}; -- then restart${keep}`
+    : `shared_preload_libraries = ${all.join(',')} -- in ${place}; then restart${keep}`
+}

@@ -1,0 +1,195 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { topOf } from '../../src/domain/statements.ts'
+import type { Cluster, StatementStatsRead } from '../../src/postgres/cluster.ts'
+import { closeClusters, openCluster } from '../support/cluster.ts'
+import { startTestServer, type TestServer } from '../support/postgres.ts'
+
+let server: TestServer
+
+const started = async (options: Parameters<typeof openCluster>[0]): Promise<Cluster> => {
+  const cluster = openCluster({ deadlines: { locks: 10_000 }, ...options })
+  await cluster.start()
+  return cluster
+}
+const readingOf = (read: StatementStatsRead) => {
+  if (read.kind !== 'read') throw new Error(JSON.stringify(read))
+  return read.reading
+}
+const lackOf = (read: StatementStatsRead) => {
+  if (read.kind !== 'missing') throw new Error('it is there')
+  return read.lack
+}
+/** Runs what a remedy says, as somebody who may. */
+const remedy = (read: StatementStatsRead) => server.admin.query(lackOf(read).remedy)
+
+describe('a server that loads pg_stat_statements', () => {
+  beforeAll(async () => {
+    server = await startTestServer()
+    await server.admin.query(`
+      CREATE ROLE app LOGIN PASSWORD 'app';
+      CREATE TABLE orders (id int PRIMARY KEY, note text)`)
+    await server.admin.query('CREATE DATABASE elsewhere')
+  })
+  afterEach(async () => {
+    await closeClusters()
+    await server.admin.query('DROP EXTENSION IF EXISTS pg_stat_statements; DROP SCHEMA IF EXISTS "Mon itor"')
+    await server.closeAll()
+  })
+  afterAll(() => server?.stop())
+
+  test('missing in our database, also where another database has it: says which, and the command helps', async () => {
+    const there = await server.open(
+      'setup',
+      Object.assign(new URL(server.url), { pathname: '/elsewhere' }).href,
+    )
+    await there.query('CREATE EXTENSION pg_stat_statements')
+    const cluster = await started({ url: server.marshalUrl })
+    const missing = await cluster.statementStats.read()
+    expect(lackOf(missing)).toMatchObject({ needed: false })
+    expect(lackOf(missing).what).toContain('missing in the database of the bot, postgres')
+    expect(lackOf(missing).remedy).toBe('CREATE EXTENSION pg_stat_statements; -- in the database "postgres"')
+    await remedy(missing)
+    expect((await cluster.statementStats.read()).kind).toBe('read')
+  })
+
+  test('in a schema of its own, not open to the bot at first: the grant helps, and the search path does not matter', async () => {
+    await server.admin.query(
+      'CREATE SCHEMA "Mon itor"; CREATE EXTENSION pg_stat_statements SCHEMA "Mon itor"',
+    )
+    const cluster = await started({ url: server.marshalUrl })
+    const closed = await cluster.statementStats.read()
+    expect(lackOf(closed).remedy).toContain('GRANT USAGE ON SCHEMA "Mon itor" TO "marshal";')
+    await remedy(closed)
+    const { statements } = readingOf(await cluster.statementStats.read())
+    expect(statements.length).toBeGreaterThan(0)
+    const texts = await cluster.statementStats.texts(statements.slice(0, 3), 100)
+    expect(texts.size).toBeGreaterThan(0)
+    await server.admin.query('ALTER EXTENSION pg_stat_statements SET SCHEMA public; DROP SCHEMA "Mon itor"')
+    expect((await cluster.statementStats.read()).kind).toBe('read')
+  })
+
+  test('a function that was taken away from everybody: the grant is told', async () => {
+    await server.admin.query(
+      'CREATE EXTENSION pg_stat_statements; REVOKE ALL ON FUNCTION pg_stat_statements(boolean) FROM public',
+    )
+    const cluster = await started({ url: server.marshalUrl })
+    const closed = await cluster.statementStats.read()
+    expect(lackOf(closed).remedy).toContain('GRANT EXECUTE ON FUNCTION')
+    await remedy(closed)
+    expect((await cluster.statementStats.read()).kind).toBe('read')
+  })
+
+  test('an extension from before an upgrade: to be updated', async () => {
+    await server.admin.query("CREATE EXTENSION pg_stat_statements VERSION '1.8'")
+    const cluster = await started({ url: server.marshalUrl })
+    const old = await cluster.statementStats.read()
+    expect(lackOf(old).what).toContain('1.8')
+    await remedy(old)
+    expect((await cluster.statementStats.read()).kind).toBe('read')
+  })
+
+  test('counts between two looks, names who ran it, and masks the texts', async () => {
+    await server.admin.query(
+      'CREATE EXTENSION pg_stat_statements; SELECT pg_stat_statements_reset(); GRANT SELECT ON orders TO app',
+    )
+    const cluster = await started({
+      url: server.marshalUrl,
+      maskText: (text) => text.replaceAll(/'[^']*'/g, '?'),
+    })
+    const session = await server.open('worker', server.urlFor('app', 'app'))
+    const mine = ({ usename }: { usename: string | null }) => usename === 'app'
+    await session.query('SELECT note FROM orders WHERE id = 1')
+    const before = readingOf(await cluster.statementStats.read())
+    expect(before.readAt - before.resetAt).toBeGreaterThanOrEqual(0)
+    expect(before.evictions).toBe(0)
+
+    for (const id of [1, 2, 3]) await session.query(`SELECT note FROM orders WHERE id = ${id}`)
+    await session.query("SET application_name = 'a secret'")
+    const after = readingOf(await cluster.statementStats.read())
+    const top = topOf(after, before, mine, 10)
+    expect(top.statements).toMatchObject(
+      expect.arrayContaining([
+        expect.objectContaining({ calls: 3, usename: 'app', datname: 'postgres', toplevel: true }),
+        expect.objectContaining({ calls: 1 }),
+      ]),
+    )
+    const texts = [...(await cluster.statementStats.texts(top.statements, 200)).values()]
+    expect(texts).toContain('SELECT note FROM orders WHERE id = $1')
+    // Up to 17 a SET keeps its value in the text.
+    expect(texts.filter((text) => text.startsWith('SET application_name'))).toHaveLength(1)
+    expect(texts.join()).not.toContain('secret')
+
+    await server.admin.query('SELECT pg_stat_statements_reset()')
+    const reset = readingOf(await cluster.statementStats.read())
+    expect(reset.resetAt).toBeGreaterThan(after.resetAt)
+  })
+
+  test('a role that may not see the statements of others is told their cost and not which they are', async () => {
+    await server.admin.query('CREATE EXTENSION pg_stat_statements')
+    const cluster = await started({ url: await server.createRole('weak') })
+    const session = await server.open('worker', server.urlFor('app', 'app'))
+    await session.query('SELECT 1')
+    const { statements } = readingOf(await cluster.statementStats.read())
+    const others = statements.filter(({ usename }) => usename === 'app')
+    expect(others.length).toBeGreaterThan(0)
+    expect(others.every(({ queryId }) => queryId === null)).toBe(true)
+    expect(await cluster.statementStats.texts(others, 100)).toEqual(new Map())
+  })
+
+  test('says when nothing is counted at the moment', async () => {
+    await server.admin.query('CREATE EXTENSION pg_stat_statements')
+    const cluster = await started({ url: server.marshalUrl })
+    expect(await cluster.statementStats.read()).toMatchObject({ isRecording: true })
+    await server.admin.query("ALTER SYSTEM SET pg_stat_statements.track = 'none'")
+    await server.admin.query('SELECT pg_reload_conf()')
+    try {
+      const look = async () => (await cluster.statementStats.read()) as { isRecording?: boolean }
+      await expect.poll(async () => (await look()).isRecording, { timeout: 20_000 }).toBe(false)
+    } finally {
+      await server.admin.query('ALTER SYSTEM RESET pg_stat_statements.track')
+      await server.admin.query('SELECT pg_reload_conf()')
+    }
+  })
+})
+
+test('a server that does not load it: both commands, and what is loaded already stays', async () => {
+  const plain = await startTestServer({
+    // A setting of something that is not loaded does not make it loaded.
+    settings: { shared_preload_libraries: 'auto_explain', 'pg_stat_statements.max': 1000 },
+  })
+  try {
+    const lookAt = async (url: string) => {
+      const cluster = await started({ url })
+      return cluster.statementStats.read()
+    }
+    const { what, remedy } = lackOf(await lookAt(plain.marshalUrl))
+    expect(what).toContain('not loaded')
+    const [load = '', make = '', ...others] = remedy.split('\n')
+    expect(load).toMatch(
+      /^ALTER SYSTEM SET shared_preload_libraries = 'auto_explain', 'pg_stat_statements'; -- then restart/,
+    )
+    expect(others).toEqual([])
+    const weak = lackOf(await lookAt(await plain.createRole('weak')))
+    expect(weak.remedy).toContain('SHOW shared_preload_libraries')
+    await plain.admin.query('CREATE ROLE rds_superuser')
+    const managed = lackOf(await lookAt(plain.marshalUrl))
+    expect(managed.remedy.split('\n')).toEqual([
+      'shared_preload_libraries = auto_explain,pg_stat_statements -- in the parameter group; then restart',
+      'CREATE EXTENSION pg_stat_statements; -- in the database "postgres", as the master user (a member of rds_superuser)',
+    ])
+    await closeClusters()
+
+    await plain.admin.query(load)
+    const { rows } = await plain.admin.query(
+      "SELECT setting FROM pg_file_settings WHERE name = 'shared_preload_libraries' ORDER BY seqno DESC LIMIT 1",
+    )
+    expect(rows).toEqual([{ setting: 'auto_explain, pg_stat_statements' }])
+    await plain.restart()
+    const again = await plain.open('admin')
+    await again.query(make)
+    expect((await lookAt(plain.marshalUrl)).kind).toBe('read')
+  } finally {
+    await closeClusters()
+    await plain.stop()
+  }
+})

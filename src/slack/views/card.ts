@@ -1,12 +1,13 @@
 import { type WorkLost, workLost } from '../../domain/cure.ts'
 import { formatDuration } from '../../domain/duration.ts'
-import { type Finding, subjectOf } from '../../domain/finding.ts'
+import { subjectOf } from '../../domain/finding.ts'
 import { type Incident, kindNames, severityOf } from '../../domain/incident.ts'
 import { mayBeOfferedAgain, type Proposal } from '../../domain/proposal.ts'
 import type { Remedy } from '../../domain/remedy.ts'
 import type { Session } from '../../domain/session.ts'
 import type { Silence } from '../../domain/silence.ts'
 import { costOf, workOf } from './cost.ts'
+import { sentenceOf, whyOf } from './findings.ts'
 import { outcomeSentence } from './outcome.ts'
 import {
   type Block,
@@ -16,6 +17,7 @@ import {
   escapeText,
   header,
   type Leaf,
+  type Line,
   moment,
   plainText,
   preformatted,
@@ -25,7 +27,7 @@ import {
   user,
   type View,
 } from './text.ts'
-import { count, list, lockOf, nameOf, saturationWords, stateOf } from './words.ts'
+import { count, nameOf, stateOf } from './words.ts'
 
 /** The ids of the buttons on a card: https://docs.slack.dev/reference/block-kit/block-elements/button-element */
 export const detailsAction = 'pg_details'
@@ -84,33 +86,6 @@ export function cardView(card: CardState): View {
   }
 }
 
-/** Two of three things a responder asks: what is wrong, since when, whom it hurts. One sentence. */
-export function sentenceOf(finding: Finding): string {
-  switch (finding.kind) {
-    case 'blocking': {
-      const { root, session } = finding
-      const who = root.prepared
-        ? `Prepared transaction '${root.prepared.gid}' (${root.prepared.owner}, database ${root.prepared.database}, prepared ${formatDuration(root.prepared.preparedSeconds)} ago)`
-        : session
-          ? `Session ${nameOf(session)}, ${stateOf(session)},`
-          : `Session ${root.pid}`
-      const wait =
-        root.oldestWaitSeconds === null ? '' : `, the longest for ${formatDuration(root.oldestWaitSeconds)}`
-      return `${who} keeps ${count(root.victims.length, 'session')} waiting${wait}, for ${lockOf(root.wait)}.`
-    }
-    case 'longQuery':
-      return `Session ${nameOf(finding.session)} has run one statement for ${formatDuration(finding.seconds)}.`
-    case 'idleInTransaction':
-      return `Session ${nameOf(finding.session)} has been ${finding.session.state} for ${formatDuration(finding.seconds)}.`
-    case 'idle':
-      return `Session ${nameOf(finding.session)} has been idle for ${formatDuration(finding.seconds)}.`
-    case 'connections':
-      return saturationWords(finding)
-    case 'lockStorm':
-      return `${count(finding.waiting, 'session waits', 'sessions wait')}, the lock manager is busy sorting them out; roots follow.`
-  }
-}
-
 const requestSentence = ({ session, victims }: Proposal): string =>
   `Session ${nameOf(session)}, ${stateOf(session)}${victims.length > 0 ? `, keeps ${count(victims.length, 'session')} waiting` : ''}.`
 
@@ -123,8 +98,8 @@ function explanation({ incident, proposals }: CardState, session: Session | null
   const remedy = incident?.remedy ?? null
   const asked = incident ? null : proposals.at(-1)
   const target = remedy ? remedy.target : asked?.state === 'open' ? asked : null
-  const lines: (Leaf | string)[][] = [
-    ...(incident ? why(incident.finding) : []),
+  const lines: Line[] = [
+    ...(incident ? whyOf(incident.finding) : []),
     ...(asked?.reason ? [[bold('Why: '), asked.reason]] : []),
     ...(session ? [[bold('Its work: '), workOf(session, lostWith(session, incident))]] : []),
     ...(remedy ? waysOut(remedy) : []),
@@ -145,38 +120,6 @@ function explanation({ incident, proposals }: CardState, session: Session | null
   return lines.length > 0 ? [richText(bullets(...lines))] : []
 }
 
-/** Why it is this session that the card is about. */
-function why(finding: Finding): (Leaf | string)[][] {
-  switch (finding.kind) {
-    case 'blocking':
-      return [
-        [
-          bold('Why this one: '),
-          'it waits for no lock itself, and everyone counted here waits behind it',
-          finding.root.victims.length > 0 ? ` (${sample(finding.root.victims)}).` : '.',
-        ],
-      ]
-    case 'longQuery':
-      return [[bold('Why this one: '), 'its statement is past the threshold, and it waits for no lock.']]
-    case 'idleInTransaction':
-      return [
-        [bold('Why this one: '), 'it keeps its locks and holds vacuum back while its client does nothing.'],
-      ]
-    case 'idle':
-      return [[bold('Why this one: '), 'it takes a connection and has not used it.']]
-    case 'connections':
-      return finding.holders.map(({ usename, applicationName, clientAddr, count: n }) => [
-        bold(`${n} `),
-        `held by ${applicationName || 'no application name'}, user ${usename}, ${clientAddr}`,
-      ])
-    case 'lockStorm':
-      return finding.suspects.map((suspect) => [bold('Suspect: '), `${nameOf(suspect)}, ${stateOf(suspect)}`])
-  }
-}
-
-const sample = (pids: readonly number[]): string =>
-  pids.length > 5 ? `${pids.slice(0, 5).join(', ')} and ${pids.length - 5} more` : list(pids)
-
 /** What is lost with a session; whether one that waits has done anything before, the remedy knows. */
 function lostWith(session: Session, incident: Incident | null): WorkLost {
   const target = incident?.remedy?.target
@@ -187,7 +130,7 @@ function lostWith(session: Session, incident: Incident | null): WorkLost {
 const mostOthers = 3
 
 /** What to do, and what else could be done. */
-function waysOut({ target, text, others }: Remedy): (Leaf | string)[][] {
+function waysOut({ target, text, others }: Remedy): Line[] {
   const more = others.length - mostOthers
   return [
     [bold(target ? 'Gentlest way out: ' : 'No button: '), text],

@@ -1,7 +1,8 @@
 import { type Finding, subjectOf } from '../../domain/finding.ts'
 import { type Incident, kindNames, worstFirst } from '../../domain/incident.ts'
 import { compose, type Line, lines, type Piece } from './answer.ts'
-import { sentenceOf, shortId } from './card.ts'
+import { shortId } from './card.ts'
+import { sentenceOf } from './findings.ts'
 import { bold, code, context, plainText, type View } from './text.ts'
 import { count, list } from './words.ts'
 

@@ -186,6 +186,8 @@ export async function startApp(deps: {
             cluster,
             report,
             pace,
+            // What it shows changes slowly. Who looks often wants to know soon.
+            healthEveryMs: Math.min(60_000, 12 * config.watch.everyMs),
             onlooker: {
               saw: metrics.observeSnapshot,
               unseen: () => metrics.clusterUnseen(cluster.name),

@@ -46,6 +46,10 @@ const watchDefaults = {
   idleInTransactionLongerThan: 300,
   idleLongerThan: 1_800,
   connectionsAbove: 85,
+  preparedLongerThan: 900,
+  vacuumHeldBackBy: 10_000_000,
+  wraparoundAbove: 50,
+  slotRetains: 10 * 2 ** 30,
   cardsPerMinute: 6,
 }
 
@@ -224,6 +228,10 @@ function resolveCluster(file: File, cluster: File['clusters'][number]): ClusterC
       idleInTransactionLongerThanSeconds: limit('idleInTransactionLongerThan'),
       idleLongerThanSeconds: limit('idleLongerThan'),
       connectionsAbovePercent: limit('connectionsAbove'),
+      preparedLongerThanSeconds: limit('preparedLongerThan'),
+      vacuumHeldBackBy: limit('vacuumHeldBackBy'),
+      wraparoundAbovePercent: limit('wraparoundAbove'),
+      slotRetainsBytes: limit('slotRetains'),
       rules: [...rulesOf(cluster.watch, 'cluster'), ...rulesOf(watch, 'general')],
     },
     protected: cluster.protected ?? [],
@@ -235,6 +243,7 @@ const thresholdNames = {
   queryLongerThan: 'queryLongerThanSeconds',
   idleInTransactionLongerThan: 'idleInTransactionLongerThanSeconds',
   idleLongerThan: 'idleLongerThanSeconds',
+  vacuumHeldBackBy: 'vacuumHeldBackBy',
 } as const satisfies Record<string, keyof SessionThresholds>
 
 /** A cluster's own rules are asked before those that hold for all. */
@@ -242,9 +251,9 @@ const rulesOf = (watch: File['watch'] | File['clusters'][number]['watch'], from:
   (watch?.rules ?? []).map(({ match, limits, hours }) => ({
     match,
     thresholds: Object.fromEntries(
-      Object.entries(thresholdNames).flatMap(([name, seconds]) => {
+      Object.entries(thresholdNames).flatMap(([name, known]) => {
         const limit = limits[name as keyof typeof thresholdNames]
-        return limit === undefined ? [] : [[seconds, limit]]
+        return limit === undefined ? [] : [[known, limit]]
       }),
     ),
     hours,

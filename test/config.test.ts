@@ -50,6 +50,10 @@ describe('a valid file', () => {
             idleInTransactionLongerThanSeconds: 300,
             idleLongerThanSeconds: 1_800,
             connectionsAbovePercent: 85,
+            preparedLongerThanSeconds: 900,
+            vacuumHeldBackBy: 10_000_000,
+            wraparoundAbovePercent: 50,
+            slotRetainsBytes: 10 * 2 ** 30,
             rules: [],
           },
           protected: [],
@@ -144,8 +148,10 @@ slack: { channel: C1 }
 access: { approvers: [U1] }
 watch:
   idleLongerThan: never
+  vacuumHeldBackBy: 20_000_000
+  slotRetains: 500MB
   rules:
-    - { match: { applicationName: pg_dump }, queryLongerThan: 6h, idleInTransactionLongerThan: never }
+    - { match: { applicationName: pg_dump }, queryLongerThan: 6h, vacuumHeldBackBy: never }
 clusters:
   - { name: a, url: 'postgres://a/x' }
   - name: b
@@ -160,13 +166,17 @@ clusters:
       match: { applicationName: 'pg_dump' },
       thresholds: {
         queryLongerThanSeconds: 21_600,
-        idleInTransactionLongerThanSeconds: Number.POSITIVE_INFINITY,
+        vacuumHeldBackBy: Number.POSITIVE_INFINITY,
       },
       hours: null,
       from: 'general',
     }
     const [a, b] = config.clusters
-    expect(a?.watch.idleLongerThanSeconds).toBe(Number.POSITIVE_INFINITY)
+    expect(a?.watch).toMatchObject({
+      idleLongerThanSeconds: Number.POSITIVE_INFINITY,
+      vacuumHeldBackBy: 20_000_000,
+      slotRetainsBytes: 500 * 2 ** 20,
+    })
     expect(a?.watch.rules).toEqual([dump])
     expect(b?.watch.rules).toEqual([
       {

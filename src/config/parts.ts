@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parseDuration } from '../domain/duration.ts'
+import { parseSize } from '../domain/size.ts'
 
 /** What the file is made of. Every error is a sentence for people and never holds what stands in the file. */
 
@@ -42,6 +43,29 @@ export const threshold = z.unknown().transform((value, context) => {
   const parsed = upToAYear.safeParse(value)
   if (parsed.success) return parsed.data / second
   for (const { message } of parsed.error.issues) context.addIssue({ code: 'custom', message })
+  return z.NEVER
+})
+
+/** A threshold in transactions, up to where they go round; Infinity for `never`. */
+export const transactions = z.unknown().transform((value, context) => {
+  if (value === 'never') return Number.POSITIVE_INFINITY
+  const digits =
+    typeof value === 'string' && /^\d[\d_]{0,12}$/.test(value) ? value.replaceAll('_', '') : value
+  const count = Number(digits)
+  if (typeof digits !== 'boolean' && Number.isInteger(count) && count >= 1 && count < 2 ** 31) return count
+  context.addIssue({
+    code: 'custom',
+    message: 'Write a number of transactions, like 10_000_000, or never.',
+  })
+  return z.NEVER
+})
+
+/** A threshold in bytes; Infinity for `never`. */
+export const size = z.unknown().transform((value, context) => {
+  if (value === 'never') return Number.POSITIVE_INFINITY
+  const parsed = parseSize(String(value))
+  if ('bytes' in parsed) return parsed.bytes
+  context.addIssue({ code: 'custom', message: parsed.problem })
   return z.NEVER
 })
 

@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { isTimeZone, parseHours } from '../domain/hours.ts'
 import { shadowOf } from '../domain/rules.ts'
-import { match, section, threshold } from './parts.ts'
+import { match, section, threshold, transactions } from './parts.ts'
 
 const limits = {
   blockedFor: threshold.optional(),
   queryLongerThan: threshold.optional(),
   idleInTransactionLongerThan: threshold.optional(),
   idleLongerThan: threshold.optional(),
+  vacuumHeldBackBy: transactions.optional(),
 }
 
 const limitNames = Object.keys(limits) as (keyof typeof limits)[]

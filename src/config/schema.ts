@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { People } from '../domain/policy.ts'
-import { day, duration, match, required, second, section, threshold } from './parts.ts'
+import { day, duration, match, required, second, section, size, threshold, transactions } from './parts.ts'
 import { rules } from './rules.ts'
 
 /** The file as people write it: every key optional but what has no default, durations as milliseconds. */
@@ -96,17 +96,19 @@ const approvals = section({
   expireAfter: duration(second, 7 * day, 'from 1s to 7d').optional(),
 })
 
+const percent = number(1, 100, 'Write a percentage as a whole number from 1 to 100, without a sign.')
+
 const limits = {
   every: duration(100, 3600 * second, 'from 100ms to 1h').optional(),
   blockedFor: threshold.optional(),
   queryLongerThan: threshold.optional(),
   idleInTransactionLongerThan: threshold.optional(),
   idleLongerThan: threshold.optional(),
-  connectionsAbove: number(
-    1,
-    100,
-    'Write a percentage as a whole number from 1 to 100, without a sign.',
-  ).optional(),
+  connectionsAbove: percent.optional(),
+  preparedLongerThan: threshold.optional(),
+  vacuumHeldBackBy: transactions.optional(),
+  wraparoundAbove: percent.optional(),
+  slotRetains: size.optional(),
   cardsPerMinute: number(
     1,
     60,

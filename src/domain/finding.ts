@@ -1,4 +1,6 @@
 import type { Forest, Root } from './blocking.ts'
+import { type HealthFinding, healthAmount, healthFindingKey, healthFindings } from './healthFinding.ts'
+import { type LockCycle, lockCycleKey, lockCycles } from './lockCycle.ts'
 import type { Picture } from './picture.ts'
 import type { SessionThresholds, Thresholds } from './policy.ts'
 import { thresholdsAt } from './rules.ts'
@@ -26,6 +28,8 @@ export type Finding =
       /** Sessions idle in a transaction: nobody else sits on a lock without doing anything. Oldest first. */
       readonly suspects: readonly Session[]
     }
+  | LockCycle
+  | HealthFinding
 
 export type FindingKind = Finding['kind']
 
@@ -48,19 +52,50 @@ export function withSession(finding: Finding, sessions: ReadonlyMap<number, Sess
 
 /** The same trouble has the same key from one snapshot to the next. */
 export function findingKey(finding: Finding): string {
-  if (finding.kind === 'blocking' && finding.root.prepared)
-    return `blocking:prepared:${finding.root.prepared.gid}`
-  const session = subjectOf(finding)
-  return session ? `${finding.kind}:${session.pid}:${session.backendStart}` : finding.kind
+  switch (finding.kind) {
+    case 'lockStorm':
+    case 'connections':
+      return finding.kind
+    case 'lockCycle':
+      return lockCycleKey(finding)
+    case 'blocking':
+      if (finding.root.prepared) return `blocking:prepared:${finding.root.prepared.gid}`
+      return finding.session ? sessionKey(finding.kind, finding.session) : finding.kind
+    case 'longQuery':
+    case 'idleInTransaction':
+    case 'idle':
+      return sessionKey(finding.kind, finding.session)
+    default:
+      return healthFindingKey(finding)
+  }
 }
+
+const sessionKey = (kind: FindingKind, { pid, backendStart }: Session): string =>
+  `${kind}:${pid}:${backendStart}`
 
 /** How long it has been so; null where nobody can tell. */
 export const findingSeconds = (finding: Finding): number | null =>
   finding.kind === 'blocking' ? finding.root.oldestWaitSeconds : 'seconds' in finding ? finding.seconds : null
 
+/** A number that grows as it gets worse: what its kind counts, else how long it has been so. */
+export function findingAmount(finding: Finding): number {
+  switch (finding.kind) {
+    case 'lockStorm':
+    case 'connections':
+    case 'blocking':
+    case 'longQuery':
+    case 'idleInTransaction':
+    case 'idle':
+    case 'lockCycle':
+      return findingSeconds(finding) ?? 0
+    default:
+      return healthAmount(finding)
+  }
+}
+
 /**
- * Everything in the snapshot that is past its threshold, worst first: jams, then long queries, sessions idle in a
- * transaction, long-idle ones, connections. A session is found once, for the worst thing that it does; one that waits
+ * Everything in the snapshot that is past its threshold, worst first: jams, what the last slow look shows (see
+ * healthFinding.ts), then long queries, sessions idle in a transaction, long-idle ones, connections. A session is found once, for the worst thing that it does; one that waits
  * for a lock is somebody's victim and never found for being slow. Thresholds are each session's own; a jam is found
  * when somebody in it has waited for too long by their own threshold, whatever holds for the root.
  * @param open keys of what was found before: a jam that lost its oldest waiter is still the same jam, and a number of
@@ -86,20 +121,31 @@ export function findings(
   const slow = snapshot.sessions
     .filter((session) => isClient(session) && !found.has(session.pid) && !waitsForLock(session))
     .flatMap((session) => slowness(session, thresholdsOf(session)) ?? [])
-    .sort((a, b) => rank[a.kind] - rank[b.kind] || (findingSeconds(b) ?? 0) - (findingSeconds(a) ?? 0))
-  return [...storm(snapshot), ...jams, ...slow, ...saturation(snapshot, thresholds, open)]
+    .sort((a, b) => rank[a.kind] - rank[b.kind] || b.seconds - a.seconds)
+  for (const { session } of slow) found.add(session.pid)
+  const gids = new Set(jams.flatMap(({ root }) => root.prepared?.gid ?? []))
+  const ill = healthFindings(
+    snapshot,
+    thresholds,
+    thresholdsOf,
+    (one) => ('gid' in one ? gids.has(one.gid) : found.has(one.pid)),
+    open,
+  )
+  return [
+    ...storm(snapshot),
+    ...jams,
+    ...lockCycles(snapshot, forest, waitsTooLong, open),
+    ...ill,
+    ...slow,
+    ...saturation(snapshot, thresholds, open),
+  ]
 }
 
-const rank: Record<FindingKind, number> = {
-  lockStorm: 0,
-  blocking: 1,
-  longQuery: 2,
-  idleInTransaction: 3,
-  idle: 4,
-  connections: 5,
-}
+type Slowness = Finding & { readonly kind: 'longQuery' | 'idleInTransaction' | 'idle' }
 
-function slowness(session: Session, thresholds: SessionThresholds): Finding | null {
+const rank: Record<Slowness['kind'], number> = { longQuery: 0, idleInTransaction: 1, idle: 2 }
+
+function slowness(session: Session, thresholds: SessionThresholds): Slowness | null {
   if (session.state === 'active' && (session.querySeconds ?? 0) >= thresholds.queryLongerThanSeconds)
     return { kind: 'longQuery', session, seconds: session.querySeconds ?? 0 }
   if (

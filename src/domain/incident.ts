@@ -1,4 +1,12 @@
-import { type Finding, type FindingKind, findingKey, findingSeconds, subjectOf } from './finding.ts'
+import {
+  type Finding,
+  type FindingKind,
+  findingAmount,
+  findingKey,
+  findingSeconds,
+  subjectOf,
+} from './finding.ts'
+import { healthEnding } from './healthFinding.ts'
 import type { Remedy } from './remedy.ts'
 import type { Snapshot } from './session.ts'
 
@@ -167,6 +175,15 @@ export function severityOf(finding: Finding): Severity {
       return finding.used >= Math.min(finding.max * 0.95, finding.max - finding.reserved)
         ? 'critical'
         : 'warning'
+    // From there on autovacuum gives up being gentle: vacuum_failsafe_age is 1.6 billion, three quarters of the way.
+    case 'wraparound':
+      return finding.ratio >= 0.75 ? 'critical' : 'warning'
+    case 'replicationSlot':
+      return finding.slot.walStatus === 'unreserved' ? 'critical' : 'warning'
+    case 'lockCycle':
+    case 'deadlocks':
+    case 'preparedTransaction':
+    case 'vacuumHeldBack':
     case 'longQuery':
     case 'idleInTransaction':
       return 'warning'
@@ -207,7 +224,7 @@ const opened = (
 export const victimsOf = (finding: Finding): number =>
   finding.kind === 'blocking'
     ? finding.root.victims.length
-    : finding.kind === 'lockStorm'
+    : finding.kind === 'lockStorm' || finding.kind === 'lockCycle'
       ? finding.waiting
       : 0
 
@@ -235,9 +252,9 @@ function changedWay(before: Remedy | null, after: Remedy | null): string | null 
   return is ? `Another way out fits now: ${is.action} ${is.session.pid}.` : 'No action fits any more.'
 }
 
-/** Whether it lasts so much longer that the ages on its card mislead. */
+/** Whether it lasts so much longer, or is so much worse, that the numbers on its card mislead. */
 const aged = (before: Finding, after: Finding): boolean =>
-  step(findingSeconds(before) ?? 0) !== step(findingSeconds(after) ?? 0)
+  step(findingAmount(before)) !== step(findingAmount(after)) || severityOf(before) !== severityOf(after)
 
 /** 0, 1, 2, 3, 4, 6, 8, 11, 16, …: two steps for each doubling, so that a growing number is told while it matters. */
 const step = (count: number): number => (count < 4 ? Math.floor(count) : Math.round(2 * Math.log2(count)))
@@ -270,6 +287,10 @@ function ending(finding: Finding, snapshot: Snapshot): string | null {
       return 'Enough connections are free again.'
     case 'lockStorm':
       return 'The lock manager answers again.'
+    case 'lockCycle':
+      return blindToLocks ? null : 'They do not wait for each other any more.'
+    default:
+      return healthEnding(finding, snapshot)
   }
 }
 
@@ -281,4 +302,10 @@ export const kindNames: Record<FindingKind, string> = {
   idle: 'Long-idle session',
   connections: 'Connections running out',
   lockStorm: 'Lock storm',
+  lockCycle: 'Sessions that wait for each other',
+  deadlocks: 'Deadlocks',
+  preparedTransaction: 'Prepared transaction',
+  vacuumHeldBack: 'Vacuum held back',
+  wraparound: 'Transaction ids running out',
+  replicationSlot: 'Replication slot holds WAL back',
 }

@@ -21,22 +21,36 @@ export type Approvals = {
   readonly expireAfterMs: number
 }
 
-/** From when on something that a session does is trouble, in seconds; Infinity: never. */
+/** From when on something that a session does is trouble, in seconds but for the last; Infinity: never. */
 export type SessionThresholds = {
   /** How long it has waited for a lock. Those who wait decide what hurts, not the one they wait for. */
   readonly blockedForSeconds: number
   readonly queryLongerThanSeconds: number
   readonly idleInTransactionLongerThanSeconds: number
   readonly idleLongerThanSeconds: number
+  /** How many transactions have begun since the oldest one that it still may see: vacuum leaves what they removed. */
+  readonly vacuumHeldBackBy: number
+}
+
+/** From when on something is trouble that a slow look shows; Infinity: never. */
+export type HealthThresholds = {
+  /** The same as for sessions, for those who are none: prepared transactions, slots and standbys. */
+  readonly vacuumHeldBackBy: number
+  readonly preparedLongerThanSeconds: number
+  /** Percent of the way to transaction-id wraparound. */
+  readonly wraparoundAbovePercent: number
+  /** Bytes of WAL that one replication slot keeps. */
+  readonly slotRetainsBytes: number
 }
 
 /** From when on something is trouble. */
-export type Thresholds = SessionThresholds & {
-  /** Percent of max_connections, 1 to 100. */
-  readonly connectionsAbovePercent: number
-  /** For which sessions it is different; the first that matches holds, see `thresholdsAt`. */
-  readonly rules: readonly Rule[]
-}
+export type Thresholds = SessionThresholds &
+  HealthThresholds & {
+    /** Percent of max_connections, 1 to 100. */
+    readonly connectionsAbovePercent: number
+    /** For which sessions it is different; the first that matches holds, see `thresholdsAt`. */
+    readonly rules: readonly Rule[]
+  }
 
 /** Other thresholds for some sessions. */
 export type Rule = {

@@ -1,3 +1,4 @@
+import type { Health } from './health.ts'
 import type { Platform } from './platform.ts'
 
 /**
@@ -140,6 +141,8 @@ export type Snapshot = {
   /** How many connections we hold ourselves (two at most); they count against max_connections. */
   readonly ownConnections: number
   readonly locks: Locks
+  /** As of the last slow look, with its own age; null until there was one. */
+  readonly health: Health | null
 }
 
 export const isClient = (session: Session): boolean => session.backendType === 'client backend'

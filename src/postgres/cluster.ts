@@ -1,12 +1,14 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
 import type { Action } from '../domain/action.ts'
+import type { Health } from '../domain/health.ts'
 import type { RelationName } from '../domain/identifier.ts'
 import { tellingRoles } from '../domain/platform.ts'
 import type { LockGroup, Session, SessionKey, Snapshot } from '../domain/session.ts'
 import { newerWords } from '../domain/versions.ts'
 import { createConnection } from './connection.ts'
 import { ClusterFailure, failureWith } from './errors.ts'
+import { createHealthReader } from './healthReader.ts'
 import { type Lack, lacksOf } from './lacks.ts'
 import { createLockReader, type RelationLocks } from './lockReader.ts'
 import {
@@ -56,6 +58,11 @@ export type Cluster = {
   failure(): ClusterFailure | null
   /** One look at the server in three tiers; callers at the same time share one. Throws ClusterFailure. */
   snapshot(): Promise<Snapshot>
+  /**
+   * A slow look, for about once a minute; snapshots carry the last one. It reads shared catalogs, so not while the lock
+   * manager is jammed. Throws ClusterFailure.
+   */
+  health(): Promise<Health>
   /**
    * The same sessions with their (masked) statements filled in, in one query. A session that runs another statement by
    * now, or is another one, keeps null. Throws ClusterFailure.
@@ -149,6 +156,12 @@ export function createCluster(options: ClusterOptions): Cluster {
   })
   const statementStats = createStatementStats(locks, maskText, () => (facts ? platformFrom(facts) : 'own'))
   const lockReader = createLockReader(locks, deadlines.locks, clock)
+  const healthReader = createHealthReader({
+    connection: locks,
+    cycleSince: lockReader.cycleSince,
+    maskText,
+    clock,
+  })
 
   /** Single flight; a failure leaves what was known. In a storm a shared catalog is not for the activity connection. */
   let learning: Promise<unknown> | null = null
@@ -194,6 +207,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       sessions,
       ownConnections: own.size,
       locks: await lockReader.read(sessions, facts.datid),
+      health: healthReader.last(),
     }
   }
 
@@ -223,6 +237,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       })
       return flight
     },
+    health: healthReader.read,
     isOwn: (pid) => pid === activity.pid() || pid === locks.pid(),
     look: async (pids) => {
       const rows = await readActivity(pids)

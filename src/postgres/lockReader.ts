@@ -33,6 +33,8 @@ export type LockReader = {
   locksOn(name: RelationName, datid: number): Promise<RelationLocks>
   /** Whether a read has passed its deadline and has not come back. */
   isLate(): boolean
+  /** The sessions of the last cycle, where it was seen at this time or later: the server ends most within a second. */
+  cycleSince(since: number): readonly Session[]
 }
 
 /**
@@ -66,6 +68,7 @@ export function createLockReader(
 ): LockReader {
   let last: LockTable | null = null
   let lastTakenAt: number | null = null
+  let cycle: { readonly at: number; readonly members: readonly Session[] } | null = null
   /** A read that passed its deadline and has not come back: nothing is sent after it until it does. */
   let late: Promise<unknown> | null = null
 
@@ -138,7 +141,13 @@ export function createLockReader(
       members.slice(0, mostAsked),
       unsafe.slice(0, mostAsked),
     ])
-    return { ...table, asked: new Map(blockerRows.parse(asked).map(({ pid, blockers }) => [pid, blockers])) }
+    const whole = {
+      ...table,
+      asked: new Map(blockerRows.parse(asked).map(({ pid, blockers }) => [pid, blockers])),
+    }
+    const real = new Set(blockingForest(whole, sessions).cycles.flat())
+    if (real.size > 0) cycle = { at: clock(), members: sessions.filter(({ pid }) => real.has(pid)) }
+    return whole
   }
 
   const readLocksOn = async ({ schema, name }: RelationName, datid: number): Promise<RelationLocks> => {
@@ -157,6 +166,7 @@ export function createLockReader(
 
   return {
     isLate: () => late !== null,
+    cycleSince: (since) => (cycle !== null && cycle.at >= since ? cycle.members : []),
     read: async (sessions, datid) => {
       const waiting = sessions.filter(
         ({ waitEventType, waitEvent }) => waitEventType === 'Lock' || waitEvent === 'SafeSnapshot',

@@ -20,6 +20,7 @@ import { sessionsShown, sessionsView } from '../slack/views/sessions.ts'
 import type { View } from '../slack/views/text.ts'
 import type { Records } from '../store/store.ts'
 import type { Command, ListCommand } from './command.ts'
+import { answerHealth } from './health.ts'
 import { answerLocks } from './locks.ts'
 import { answerRules } from './rules.ts'
 import type { SilenceCommand } from './silenceCommand.ts'
@@ -76,6 +77,8 @@ export function createAnswers(deps: {
       switch (question.kind) {
         case 'session':
           return { view: await oneSession(watched, picture, question.pid, asked) }
+        case 'health':
+          return { view: await answerHealth(watched, picture, asked) }
         case 'locks':
           return { view: await answerLocks(question, watched.cluster, picture, asked) }
         case 'top':

@@ -25,6 +25,7 @@ export type Command =
   | LocksQuestion
   | RulesQuestion
   | SilenceCommand
+  | { readonly kind: 'health'; readonly cluster: string | null }
   | { readonly kind: 'session'; readonly pid: number; readonly cluster: string | null }
   /** What was asked, decided and done: about a pid, about a card (the beginning of its id), or lately. */
   | { readonly kind: 'history'; readonly pid: number | null; readonly card: string | null }
@@ -49,6 +50,7 @@ const kinds = [
   'cancel',
   'terminate',
   'clusters',
+  'health',
   'rules',
   'history',
   'snooze',
@@ -78,6 +80,16 @@ const meant: Readonly<Record<string, string>> = {
   log: 'history',
   audit: 'history',
   status: 'sessions',
+  vacuum: 'health',
+  bloat: 'health',
+  wraparound: 'health',
+  xid: 'health',
+  slots: 'health',
+  replication: 'health',
+  deadlock: 'health',
+  deadlocks: 'health',
+  prepared: 'health',
+  checkup: 'health',
   pid: 'session',
   show: 'session',
   servers: 'clusters',
@@ -113,6 +125,8 @@ export function parseCommand(typed: string): Command | Problem {
       return rest.length === 0
         ? { kind }
         : problem('`clusters` shows every cluster and takes nothing after it: type `/pg clusters`.')
+    case 'health':
+      return parseHealth(rest)
     case 'session':
       return parseSession(rest)
     case 'history':
@@ -229,6 +243,14 @@ function parseTop(words: readonly Word[]): Command | Problem {
   const { values } = given
   const filters = { ...optional('db', values.get('db')), ...optional('user', values.get('user')) }
   return { kind: 'top', sinceReset: isTotal, filters, cluster: values.get('cluster') ?? null }
+}
+
+function parseHealth(words: readonly Word[]): Command | Problem {
+  const given = takeOptions('health', words, ['cluster'])
+  if ('kind' in given) return given
+  return given.others.length === 0
+    ? { kind: 'health', cluster: given.values.get('cluster') ?? null }
+    : problem('`health` shows all of it and takes nothing but `--cluster`: type `/pg health`.')
 }
 
 function parseSession(words: readonly Word[]): Command | Problem {

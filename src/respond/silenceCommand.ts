@@ -33,6 +33,12 @@ export const kindWords: Readonly<Record<string, FindingKind>> = {
   idle: 'idle',
   connections: 'connections',
   storm: 'lockStorm',
+  cycle: 'lockCycle',
+  deadlocks: 'deadlocks',
+  prepared: 'preparedTransaction',
+  vacuum: 'vacuumHeldBack',
+  wraparound: 'wraparound',
+  slots: 'replicationSlot',
 }
 
 const defaultMs = 30 * 60_000

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { type Picture, pictureOf } from '../domain/picture.ts'
+import type { Snapshot } from '../domain/session.ts'
 import { type Cluster, ClusterFailure } from '../postgres/cluster.ts'
 import type { Pace } from './pace.ts'
 import type { Report } from './report.ts'
@@ -20,18 +21,41 @@ export function createWatcher(deps: {
   readonly pace: Pace
   readonly onlooker: Onlooker
   readonly log: Logger
+  /** Milliseconds between two slow looks. */
+  readonly healthEveryMs: number
 }): () => Promise<void> {
-  const { cluster, report, pace, onlooker, log } = deps
+  const { cluster, report, pace, onlooker, log, healthEveryMs } = deps
   let lastReason = ''
+  let lookAgainAt = Number.NEGATIVE_INFINITY
+  let lastFailure = ''
+  /** With a slow look where it is time for one: it waits until the locks can be read, for both take the same way. */
+  const withHealth = async (snapshot: Snapshot): Promise<Snapshot> => {
+    if (performance.now() < lookAgainAt || snapshot.locks.kind === 'jammed') return snapshot
+    lookAgainAt = performance.now() + healthEveryMs
+    try {
+      const health = await cluster.health()
+      lastFailure = ''
+      return { ...snapshot, health }
+    } catch (error) {
+      if (!(error instanceof ClusterFailure)) throw error
+      // The look itself went well, and what was seen before still stands, with its age.
+      const level = error.code === lastFailure ? 'debug' : 'warn'
+      log[level]({ cluster: cluster.name, code: error.code }, `no slow look: ${error.reason}`)
+      lastFailure = error.code
+      return snapshot
+    }
+  }
   return async () => {
     const gap = pace.begin()
     if (gap) await report.gap(gap)
     let well = false
     try {
       const startedAt = performance.now()
-      const picture = pictureOf(await cluster.snapshot())
+      const snapshot = await cluster.snapshot()
+      const seconds = (performance.now() - startedAt) / 1000
+      const picture = pictureOf(await withHealth(snapshot))
       lastReason = ''
-      onlooker.saw(picture, (performance.now() - startedAt) / 1000)
+      onlooker.saw(picture, seconds)
       await report.seen(picture)
       await report.behind(pace.end())
       well = picture.snapshot.server.seesOthers

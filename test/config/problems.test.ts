@@ -35,7 +35,7 @@ clusters:
   - { name: Orders DB, url: "mysql://root:hunter2@db", protected: [{ user: "a*b" }, {}] }
   - { name: shop, channel: orders }
   - { name: shop, url: "\${SHOP_URL}", watch: { blockedFro: 1s } }
-watch: { every: 1ms, connectionsAbove: 85% }
+watch: { every: 1ms, connectionsAbove: 85%, vacuumHeldBackBy: 0, slotRetains: 10, wraparoundAbove: 0.5, preparedLongerThan: 15 }
 store: { url: postgres://u:hunter2@db/x }
 queryText: no
 http: { port: 70000 }
@@ -65,12 +65,16 @@ http: { port: 70000 }
         'clusters[2].watch.blockedFro',
         'watch.every',
         'watch.connectionsAbove',
+        'watch.vacuumHeldBackBy',
+        'watch.slotRetains',
+        'watch.wraparoundAbove',
+        'watch.preparedLongerThan',
         'store.url',
         'queryText',
         'http.port',
       ]),
     )
-    expect(paths).toHaveLength(25)
+    expect(paths).toHaveLength(29)
     for (const problem of found) expect(problem).toMatch(/^[\w.[\]]+: .*[A-Za-z\d)…].*\.$/)
     expect(found.join()).not.toMatch(/hunter2|mysql|xoxb/)
   })

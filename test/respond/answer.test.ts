@@ -138,6 +138,7 @@ describe('answers', () => {
       - /pg locks: who holds and who waits; /pg locks 4312: every lock of one session; /pg locks sales.orders: everybody who locks a table
       - /pg activity: how many sessions by state, wait event, user, application and database
       - /pg session 4312: everything about one session
+      - /pg health: everything that makes trouble at once, with its limits: locks, connections, deadlocks, prepared transactions, vacuum, wraparound, replication slots
       - /pg rules, /pg rules --app pg_dump: from when on something is trouble here, and for whom it is different
       - /pg clusters: the servers that are watched
       - /pg history, /pg history 4312, /pg history 3f2a9c1b: what was asked, decided and done: lately, to a PID, on a card
@@ -145,7 +146,7 @@ describe('answers', () => {
       - /pg cancel 4312 reason: ends the running statement; the connection stays
       - /pg terminate 4312 reason: closes the connection and rolls its transaction back
       Calm (everything is still watched and written down)
-      - /pg snooze blocking 30m, /pg snooze 3f2a9c1b 1h: no new cards for a kind (blocking, long, idle-in-transaction, idle, connections, storm) or an incident; /pg unsnooze … ends it
+      - /pg snooze blocking 30m, /pg snooze 3f2a9c1b 1h: no new cards for a kind (blocking, long, idle-in-transaction, idle, connections, storm, cycle, deadlocks, prepared, vacuum, wraparound, slots) or an incident; /pg unsnooze … ends it
       - /pg quiet 2h reason: no new cards at all, for planned work; /pg quiet off ends it, /pg quiet shows what is silent
       Filter the lists; all that are given must hold
       - --db orders, --user shop, --app web: any part of the name, upper and lower case alike; "two words" in quotes

@@ -56,8 +56,8 @@ describe('/pg rules', () => {
       2 rules; the first that matches holds, within its hours. What it does not mention is as for everyone else. For a lock, those who wait decide.
       1 | application pg_dump, user backup (this cluster) | 22:00-06:00 (UTC) | statement 6 h, idle in transaction never | 1
       2 | application web* | always | blocked 5 s, statement 6 s | 2
-      everyone else | always | blocked 30 s, statement 1 h, idle in transaction 5 min, idle 30 min | 1
-      Connections: above 85 % of max_connections. As of 2026-03-01 03:00:00 UTC, just read."
+      everyone else | always | blocked 30 s, statement 1 h, idle in transaction 5 min, idle 30 min, vacuum held back 10 million transactions | 1
+      Connections: above 85 % of max_connections. Prepared transactions: 15 min. Wraparound: above 50 % of the way. Replication slots: 10 GB of WAL. As of 2026-03-01 03:00:00 UTC, just read."
     `)
   })
 
@@ -68,8 +68,8 @@ describe('/pg rules', () => {
       A session with exactly the names --user backup --app pg_dump: rule 1 holds.
       1 | application pg_dump, user backup (this cluster) | 22:00-06:00 (UTC) | statement 6 h, idle in transaction never | 1 | holds: it matches, and it is in its hours
       2 | application web* | always | blocked 5 s, statement 6 s | 0 | no: one above holds
-      everyone else | always | blocked 30 s, statement 1 h, idle in transaction 5 min, idle 30 min | 0 | no: a rule holds
-      Connections: above 85 % of max_connections. Now: sessions that match --user backup --app pg_dump. As of 2026-03-01 03:00:00 UTC, just read."
+      everyone else | always | blocked 30 s, statement 1 h, idle in transaction 5 min, idle 30 min, vacuum held back 10 million transactions | 0 | no: a rule holds
+      Connections: above 85 % of max_connections. Prepared transactions: 15 min. Wraparound: above 50 % of the way. Replication slots: 10 GB of WAL. Now: sessions that match --user backup --app pg_dump. As of 2026-03-01 03:00:00 UTC, just read."
     `)
     expect(await transcript({ app: 'pg_dump' })).toMatchInlineSnapshot(`
       "Rules on orders
@@ -77,8 +77,8 @@ describe('/pg rules', () => {
       A session with exactly the names --app pg_dump: what holds for everyone else holds, unless a rule above does that depends on more names.
       1 | application pg_dump, user backup (this cluster) | 22:00-06:00 (UTC) | statement 6 h, idle in transaction never | 1 | depends on --user
       2 | application web* | always | blocked 5 s, statement 6 s | 0 | no: another name
-      everyone else | always | blocked 30 s, statement 1 h, idle in transaction 5 min, idle 30 min | 0 | if none above does
-      Connections: above 85 % of max_connections. Now: sessions that match --app pg_dump. As of 2026-03-01 03:00:00 UTC, just read."
+      everyone else | always | blocked 30 s, statement 1 h, idle in transaction 5 min, idle 30 min, vacuum held back 10 million transactions | 0 | if none above does
+      Connections: above 85 % of max_connections. Prepared transactions: 15 min. Wraparound: above 50 % of the way. Replication slots: 10 GB of WAL. Now: sessions that match --app pg_dump. As of 2026-03-01 03:00:00 UTC, just read."
     `)
   })
 
@@ -86,8 +86,8 @@ describe('/pg rules', () => {
     expect(await transcript({}, watchedBy([]))).toMatchInlineSnapshot(`
       "Rules on orders
       No rules: the same limits hold for all sessions.
-      all | always | blocked 30 s, statement 1 h, idle in transaction 5 min, idle 30 min | 4
-      Connections: above 85 % of max_connections. As of 2026-03-01 03:00:00 UTC, just read."
+      all | always | blocked 30 s, statement 1 h, idle in transaction 5 min, idle 30 min, vacuum held back 10 million transactions | 4
+      Connections: above 85 % of max_connections. Prepared transactions: 15 min. Wraparound: above 50 % of the way. Replication slots: 10 GB of WAL. As of 2026-03-01 03:00:00 UTC, just read."
     `)
   })
 

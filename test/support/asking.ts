@@ -3,6 +3,7 @@ import { checkBlocks, checkText } from '../../src/demo/workspace/limits.ts'
 import type { Picture } from '../../src/domain/picture.ts'
 import type { LockGroup } from '../../src/domain/session.ts'
 import { type Cluster, ClusterFailure } from '../../src/postgres/cluster.ts'
+import { failureWith } from '../../src/postgres/errors.ts'
 import { type Answer, createAnswers, type Question } from '../../src/respond/answer.ts'
 import { parseCommand } from '../../src/respond/command.ts'
 import type { Watched } from '../../src/respond/watched.ts'
@@ -39,6 +40,10 @@ export function pictureCluster(
     start: unused,
     failure: () => null,
     snapshot: async () => picture.snapshot,
+    health: async () => {
+      if (!picture.snapshot.health) throw failureWith('DEADLINE')
+      return picture.snapshot.health
+    },
     withText: async (sessions) => [...sessions],
     look: unused,
     locksOf: async () => {

@@ -3,6 +3,7 @@
  * in seconds; the server's timestamps follow from them.
  */
 import type { Forest } from '../../src/domain/blocking.ts'
+import type { DatabaseHealth, Health, ReplicationSlot, VacuumHolder } from '../../src/domain/health.ts'
 import { type Picture, pictureOf } from '../../src/domain/picture.ts'
 import type { Thresholds } from '../../src/domain/policy.ts'
 import type {
@@ -206,6 +207,63 @@ export const server = (over: Partial<Server> = {}): Server => ({
   ...over,
 })
 
+export const database = (name: string, over: Partial<DatabaseHealth> = {}): DatabaseHealth => ({
+  name,
+  xidAge: 1_500_000,
+  multixactAge: 100,
+  deadlocks: 0,
+  statsReset: null,
+  ...over,
+})
+
+export const slot = (name: string, over: Partial<ReplicationSlot> = {}): ReplicationSlot => ({
+  name,
+  slotType: 'physical',
+  database: null,
+  active: true,
+  walStatus: 'reserved',
+  retainedBytes: 16 * 2 ** 20,
+  safeBytes: null,
+  inactiveSeconds: null,
+  invalidationReason: null,
+  ...over,
+})
+
+/** Somebody who holds vacuum back. */
+export const holder = (kind: VacuumHolder['kind'], age: number, over: Partial<VacuumHolder> = {}) =>
+  ({
+    kind,
+    name: 'standby_2',
+    database: null,
+    pid: null,
+    backendStart: null,
+    xactStart: null,
+    age,
+    catalogsOnly: false,
+    ...over,
+  }) satisfies VacuumHolder
+
+/** This session as one who holds vacuum back. */
+export const holding = (
+  { pid, backendStart, xactStart, applicationName, datname }: Session,
+  age: number,
+): VacuumHolder =>
+  holder('session', age, { name: applicationName, database: datname, pid, backendStart, xactStart })
+
+/** A slow look at a healthy server, 20 seconds before the picture. */
+export const health = (over: Partial<Health> = {}): Health => ({
+  takenAt: takenAt - 20_000,
+  prepared: [],
+  vacuumHolders: [],
+  databases: [database('orders')],
+  freezeMaxAge: 200_000_000,
+  slots: [],
+  deadlocks: [],
+  deadlockTimeoutSeconds: 1,
+  serverLog: 'readable',
+  ...over,
+})
+
 export const snapshot = (sessions: readonly Session[], over: Partial<Snapshot> = {}): Snapshot => ({
   cluster: 'orders',
   takenAt,
@@ -213,6 +271,7 @@ export const snapshot = (sessions: readonly Session[], over: Partial<Snapshot> =
   sessions,
   ownConnections: 2,
   locks: { kind: 'none' },
+  health: null,
   ...over,
 })
 
@@ -235,5 +294,9 @@ export const thresholds: Thresholds = {
   idleInTransactionLongerThanSeconds: 300,
   idleLongerThanSeconds: 1_800,
   connectionsAbovePercent: 85,
+  preparedLongerThanSeconds: 900,
+  vacuumHeldBackBy: 10_000_000,
+  wraparoundAbovePercent: 50,
+  slotRetainsBytes: 10 * 2 ** 30,
   rules: [],
 }

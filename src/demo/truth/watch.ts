@@ -79,6 +79,7 @@ export async function watchTruth(options: {
       sessions: await withText(others),
       ownConnections: sessions.length - others.length,
       locks: await lockReader.read(others, facts.datid),
+      health: null,
     }
     return pictureOf(snapshot)
   }

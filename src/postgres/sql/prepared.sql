@@ -1,4 +1,5 @@
--- The transactions that are prepared for two-phase commit. Run only when one of them blocks somebody.
+-- The transactions that are prepared for two-phase commit. Run when one of them blocks somebody, and once a
+-- minute.
 -- Cost: under 1 ms; locks two shared catalogs (AccessShareLock), so on the connection for locks.
 SELECT p.transaction::text AS xid,
        p.gid,

@@ -1,5 +1,6 @@
 import { formatDuration } from '../../domain/duration.ts'
 import type { Finding } from '../../domain/finding.ts'
+import { healthSentence, healthWhy } from './healthFindings.ts'
 import { bold, type Line } from './text.ts'
 import { count, list, lockOf, nameOf, saturationWords, stateOf } from './words.ts'
 
@@ -27,6 +28,10 @@ export function sentenceOf(finding: Finding): string {
       return saturationWords(finding)
     case 'lockStorm':
       return `${count(finding.waiting, 'session waits', 'sessions wait')}, the lock manager is busy sorting them out; roots follow.`
+    case 'lockCycle':
+      return `Sessions ${sample(finding.pids)} wait for each other, the longest for ${formatDuration(finding.seconds)}; ${count(finding.waiting, 'session waits', 'sessions wait')} in all.`
+    default:
+      return healthSentence(finding)
   }
 }
 
@@ -56,7 +61,33 @@ export function whyOf(finding: Finding): Line[] {
       ])
     case 'lockStorm':
       return finding.suspects.map((suspect) => [bold('Suspect: '), `${nameOf(suspect)}, ${stateOf(suspect)}`])
+    case 'lockCycle':
+      return [
+        [bold('How it ends: '), howItEnds(finding)],
+        ...(finding.session
+          ? [
+              [
+                bold('Why this one: '),
+                `of them ${nameOf(finding.session)} ${finding.session.backendXid === null ? 'has written nothing' : 'has worked for the shortest time'}, so its end loses least.`,
+              ],
+            ]
+          : []),
+      ]
+    default:
+      return healthWhy(finding)
   }
+}
+
+/** The server looks for a deadlock when somebody has waited for deadlock_timeout; the last who joined closed it. */
+function howItEnds({
+  closedSeconds,
+  deadlockTimeoutSeconds: timeout,
+}: Finding & { kind: 'lockCycle' }): string {
+  if (timeout === null) return 'the server ends one of them by itself after deadlock_timeout.'
+  const setting = `deadlock_timeout (${formatDuration(timeout)})`
+  return closedSeconds < timeout
+    ? `the server ends one of them by itself after ${setting}, in about ${formatDuration(timeout - closedSeconds)}.`
+    : `it stands for longer than ${setting}, so the server may not end it by itself.`
 }
 
 const sample = (pids: readonly number[]): string =>

@@ -15,6 +15,7 @@ export function helpView(clusters: readonly string[]): View {
       '`/pg locks`: who holds and who waits; `/pg locks 4312`: every lock of one session; `/pg locks sales.orders`: everybody who locks a table',
       '`/pg activity`: how many sessions by state, wait event, user, application and database',
       '`/pg session 4312`: everything about one session',
+      '`/pg health`: everything that makes trouble at once, with its limits: locks, connections, deadlocks, prepared transactions, vacuum, wraparound, replication slots',
       '`/pg rules`, `/pg rules --app pg_dump`: from when on something is trouble here, and for whom it is different',
       '`/pg clusters`: the servers that are watched',
       '`/pg history`, `/pg history 4312`, `/pg history 3f2a9c1b`: what was asked, decided and done: lately, to a PID, on a card',
@@ -26,7 +27,7 @@ export function helpView(clusters: readonly string[]): View {
     ),
     lines([bold('Calm'), ' (everything is still watched and written down)']),
     bullets(
-      '`/pg snooze blocking 30m`, `/pg snooze 3f2a9c1b 1h`: no new cards for a kind (blocking, long, idle-in-transaction, idle, connections, storm) or an incident; `/pg unsnooze …` ends it',
+      '`/pg snooze blocking 30m`, `/pg snooze 3f2a9c1b 1h`: no new cards for a kind (blocking, long, idle-in-transaction, idle, connections, storm, cycle, deadlocks, prepared, vacuum, wraparound, slots) or an incident; `/pg unsnooze …` ends it',
       '`/pg quiet 2h reason`: no new cards at all, for planned work; `/pg quiet off` ends it, `/pg quiet` shows what is silent',
     ),
     lines([bold('Filter'), ' the lists; all that are given must hold']),

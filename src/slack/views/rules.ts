@@ -1,7 +1,8 @@
 import { filterWords, hasFilters } from '../../domain/filters.ts'
 import { hoursText } from '../../domain/hours.ts'
-import type { Match, Rule, SessionThresholds } from '../../domain/policy.ts'
+import type { HealthThresholds, Match, Rule, SessionThresholds } from '../../domain/policy.ts'
 import type { Names, Verdict } from '../../domain/rules.ts'
+import { formatCount, formatSize } from '../../domain/size.ts'
 import { type Asked, asOf, compose, type Line, limitOf, lines } from './answer.ts'
 import { bold, code, truncate, type View } from './text.ts'
 import { count, list } from './words.ts'
@@ -65,7 +66,7 @@ export function rulesView({ sessions, unseen, verdicts }: RulesShown, asked: Ask
     ),
     { kind: 'table', head, rows: [...rows, general] },
     lines(...(rules.length > shown.length ? [[`${rules.length - shown.length} more rules.`]] : []), [
-      `Connections: above ${thresholds.connectionsAbovePercent} % of max_connections. `,
+      `Connections: above ${thresholds.connectionsAbovePercent} % of max_connections. ${healthWords(thresholds)} `,
       ...(sessions
         ? [
             ...(hasFilters(filters) ? ['Now: sessions that match ', code(filterWords(filters)), '. '] : []),
@@ -93,10 +94,24 @@ const limitsWords = (thresholds: Partial<SessionThresholds>): string => {
     word('statement', thresholds.queryLongerThanSeconds),
     word('idle in transaction', thresholds.idleInTransactionLongerThanSeconds),
     word('idle', thresholds.idleLongerThanSeconds),
+    thresholds.vacuumHeldBackBy === undefined
+      ? ''
+      : `vacuum held back ${transactionsOf(thresholds.vacuumHeldBackBy)}`,
   ]
     .filter(Boolean)
     .join(', ')
 }
+
+const transactionsOf = (limit: number): string =>
+  Number.isFinite(limit) ? `${formatCount(limit)} transactions` : 'never'
+
+/** What holds for the whole server. */
+const healthWords = ({
+  preparedLongerThanSeconds,
+  wraparoundAbovePercent,
+  slotRetainsBytes,
+}: HealthThresholds): string =>
+  `Prepared transactions: ${limitOf(preparedLongerThanSeconds)}. Wraparound: above ${wraparoundAbovePercent} % of the way. Replication slots: ${Number.isFinite(slotRetainsBytes) ? `${formatSize(slotRetainsBytes)} of WAL` : 'never'}.`
 
 const names: Record<keyof Names, string> = {
   applicationName: '--app',

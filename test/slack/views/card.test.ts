@@ -24,6 +24,7 @@ import {
   wanted,
 } from '../../support/pictures.ts'
 import { proposal } from '../../support/proposals.ts'
+import { told } from '../../support/told.ts'
 
 type Found = { readonly finding: Finding; readonly remedy: Remedy | null }
 
@@ -65,29 +66,6 @@ const card = (over: Partial<CardState>) => {
   })
   checkView(view)
   return view
-}
-
-/** What the blocks say, a line each. */
-function told(value: unknown): string {
-  const texts = (part: unknown): string =>
-    typeof part !== 'object' || part === null
-      ? ''
-      : Array.isArray(part)
-        ? part.map(texts).join('')
-        : 'user_id' in part
-          ? `@${part.user_id}`
-          : part && 'type' in part && part.type === 'date'
-            ? '(time)'
-            : typeof Reflect.get(part, 'text') === 'string'
-              ? String(Reflect.get(part, 'text'))
-              : [Reflect.get(part, 'text'), Reflect.get(part, 'elements')].map(texts).join('')
-  const lines = (block: Record<string, unknown>): string[] =>
-    block.type === 'rich_text' || block.type === 'rich_text_list'
-      ? (block.elements as Record<string, unknown>[]).flatMap(lines)
-      : block.type === 'actions'
-        ? [(block.elements as unknown[]).map((element) => `[${texts(element)}]`).join(' ')]
-        : [texts(block)]
-  return (value as Record<string, unknown>[]).flatMap(lines).join('\n')
 }
 
 const victims = [2, 3].map((pid) => ({ pid, backendStart: 'then', queryStart: null }))

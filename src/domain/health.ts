@@ -1,0 +1,148 @@
+import type { PreparedTransaction, Session } from './session.ts'
+
+/**
+ * What a slow look at a server shows: what no session of the moment tells, and what grows over hours until it stops the
+ * server. Ages of transaction ids are counted in transactions.
+ */
+export type Health = {
+  /** Milliseconds since the epoch, by our clock. */
+  readonly takenAt: number
+  /** Oldest first. */
+  readonly prepared: readonly PreparedTransaction[]
+  /** Who keeps vacuum from removing dead rows, the oldest first; the worst few. */
+  readonly vacuumHolders: readonly VacuumHolder[]
+  /** Every database, the one nearest to wraparound first. */
+  readonly databases: readonly DatabaseHealth[]
+  /** From this age on autovacuum freezes, even where it is switched off (autovacuum_freeze_max_age). */
+  readonly freezeMaxAge: number
+  /** Those that hold back most WAL first. */
+  readonly slots: readonly ReplicationSlot[]
+  /** Databases in which there were deadlocks lately, see `risen`. */
+  readonly deadlocks: readonly DeadlockRise[]
+  readonly deadlockTimeoutSeconds: number
+  readonly serverLog: ServerLog
+}
+
+/**
+ * Whose transaction id or snapshot is so old that dead rows which came later must stay. A `session` and a `prepared`
+ * transaction hold vacuum back in their own database and in shared catalogs, a `standby` and a `slot` in all (see
+ * ComputeXidHorizons in procarray.c).
+ */
+export type VacuumHolder = {
+  readonly kind: 'session' | 'prepared' | 'slot' | 'standby'
+  /** The gid, the name of the slot, or the application name. */
+  readonly name: string
+  readonly database: string | null
+  /** Null but for a session and a standby's walsender. */
+  readonly pid: number | null
+  readonly backendStart: string | null
+  readonly xactStart: string | null
+  /** In transactions. */
+  readonly age: number
+  /** A logical slot: rows of tables are vacuumed, only those of the catalogs stay. */
+  readonly catalogsOnly: boolean
+}
+
+export type DatabaseHealth = {
+  readonly name: string
+  /** age(datfrozenxid) and mxid_age(datminmxid). */
+  readonly xidAge: number
+  readonly multixactAge: number
+  /** Since the statistics were reset, at `statsReset` (null: never). */
+  readonly deadlocks: number
+  readonly statsReset: string | null
+}
+
+export type ReplicationSlot = {
+  readonly name: string
+  readonly slotType: string
+  readonly database: string | null
+  readonly active: boolean
+  /** `reserved`, `extended`, `unreserved` or `lost`; null where it reserves nothing. */
+  readonly walStatus: string | null
+  /** Bytes of WAL that are kept for it. */
+  readonly retainedBytes: number
+  /** Bytes that may be written before it is lost; null where max_slot_wal_keep_size sets no limit. */
+  readonly safeBytes: number | null
+  /** Seconds since its consumer left; null where it is active, and before 17. */
+  readonly inactiveSeconds: number | null
+  /** Why it was given up (17 and newer). */
+  readonly invalidationReason: string | null
+}
+
+/** Deadlocks that the server has broken in one database, one after the other without five quiet minutes between. */
+export type DeadlockRise = {
+  readonly database: string
+  readonly count: number
+  /** Between these two looks: milliseconds since the epoch. */
+  readonly since: number
+  readonly lastAt: number
+  /** A cycle that was seen in the lock table meanwhile; empty when none was, for most last no longer than a second. */
+  readonly participants: readonly Session[]
+  /** What the server's own log says of the last ones. */
+  readonly reports: readonly DeadlockReport[]
+}
+
+/** One entry of the server's log with SQLSTATE 40P01. */
+export type DeadlockReport = {
+  /** As the log has it, in its own time zone. */
+  readonly at: string
+  readonly database: string
+  readonly user: string
+  readonly applicationName: string
+  /** Whose statement the server ended. */
+  readonly pid: number
+  /** All who waited for each other; empty where the entry does not tell. */
+  readonly pids: readonly number[]
+  /** The statement that was ended, masked. */
+  readonly statement: string | null
+}
+
+/**
+ * Whether the server's log can be read. `readable`: as jsonlog or csvlog. `notGranted`: the role may not execute
+ * pg_read_binary_file. `noFormat`: it is plain text alone, which cannot be told apart with certainty. `notCollected`:
+ * logging_collector is off, so the server does not know where it goes.
+ */
+export type ServerLog = 'readable' | 'notGranted' | 'noFormat' | 'notCollected'
+
+/** Transaction ids go round at 2^31; the server stops to give them out three million before (varsup.c). */
+export const wraparoundAt = 2 ** 31
+
+/** How far a database is on its way to wraparound, from 0 to 1; the worse of transaction ids and multixacts. */
+export const wraparoundRatio = ({ xidAge, multixactAge }: DatabaseHealth): number =>
+  Math.max(xidAge, multixactAge) / wraparoundAt
+
+/** After this long without a deadlock it is over. */
+export const quietAfterMs = 5 * 60_000
+
+/**
+ * How many deadlocks came since the look before, added to those that came just before them. The server's counter says
+ * nothing of when, so a rise is as old as the two looks that enclose it.
+ */
+export function risen(
+  before: Pick<Health, 'takenAt' | 'databases' | 'deadlocks'> | null,
+  databases: readonly DatabaseHealth[],
+  now: number,
+): DeadlockRise[] {
+  if (!before) return []
+  const counted = new Map(before.databases.map((database) => [database.name, database]))
+  const known = new Map(before.deadlocks.map((rise) => [rise.database, rise]))
+  return databases.flatMap(({ name, deadlocks, statsReset }) => {
+    const was = counted.get(name)
+    // A counter that began anew has counted what came since.
+    const base = was && was.statsReset === statsReset && was.deadlocks <= deadlocks ? was.deadlocks : 0
+    const rise = known.get(name)
+    const isOld = rise && now - rise.lastAt >= quietAfterMs
+    const goesOn = rise && !isOld ? rise : null
+    const more = deadlocks - base
+    if (more === 0) return goesOn ?? []
+    return {
+      database: name,
+      count: (goesOn?.count ?? 0) + more,
+      since: goesOn?.since ?? before.takenAt,
+      lastAt: now,
+      participants: goesOn?.participants ?? [],
+      reports: goesOn?.reports ?? [],
+    }
+  })
+}

@@ -1,0 +1,103 @@
+import { type DeadlockReport, type DeadlockRise, type Health, quietAfterMs, risen } from '../domain/health.ts'
+import type { Session } from '../domain/session.ts'
+import type { Connection } from './connection.ts'
+import { ClusterFailure } from './errors.ts'
+import { databasesFrom, horizonFrom, logAccessFrom, logTailRows, slotsFrom } from './healthRows.ts'
+import { preparedFrom } from './rows.ts'
+import { deadlocksIn } from './serverLog.ts'
+import { statements } from './statements.ts'
+
+export type HealthReader = {
+  /** A slow look; callers at the same time share one. Throws ClusterFailure. */
+  read(): Promise<Health>
+  /** As of the last look; null until there was one. */
+  last(): Health | null
+}
+
+/** How much of the server's log is read for the entries of new deadlocks. Bytes. */
+const tailBytes = 65_536
+const endings = { jsonlog: '.json', csvlog: '.csv' } as const
+/** Of how many deadlocks one rise tells the entries. */
+const mostReports = 3
+
+/**
+ * @param connection the one for locks: each statement reads shared catalogs
+ * @param cycleSince the sessions of a cycle that was seen in the lock table after that moment
+ */
+export function createHealthReader(deps: {
+  readonly connection: Pick<Connection, 'query'>
+  readonly cycleSince: (since: number) => readonly Session[]
+  readonly maskText: (text: string) => string | null
+  readonly clock: () => number
+}): HealthReader {
+  const { connection, cycleSince, maskText, clock } = deps
+  const ask = (statement: keyof typeof statements, ...values: readonly unknown[]) =>
+    connection.query(statements[statement], values)
+  let last: Health | null = null
+
+  const take = async (): Promise<Health> => {
+    const before = last
+    const { databases, freezeMaxAge, deadlockTimeoutSeconds } = databasesFrom(await ask('healthDatabases'))
+    const takenAt = clock()
+    const vacuumHolders = horizonFrom(await ask('healthHorizon'))
+    const prepared = preparedFrom(await ask('prepared')).toSorted(
+      (a, b) => b.preparedSeconds - a.preparedSeconds,
+    )
+    const slots = slotsFrom(await ask('healthSlots'))
+    const { serverLog, format } = logAccessFrom(await ask('logAccess'))
+    const rises = risen(before, databases, takenAt)
+    const isNew = ({ lastAt }: DeadlockRise) => lastAt === takenAt
+    const reports = format !== null && rises.some(isNew) ? await readLog(format) : []
+    // The server counts a deadlock up to some seconds after it has broken it.
+    const seen = cycleSince(takenAt - quietAfterMs)
+    last = {
+      takenAt,
+      prepared,
+      vacuumHolders,
+      databases,
+      freezeMaxAge,
+      slots,
+      deadlocks: rises.map((rise) => (isNew(rise) ? told(rise, seen, reports) : rise)),
+      deadlockTimeoutSeconds,
+      serverLog,
+    }
+    return last
+  }
+
+  const readLog = async (format: 'jsonlog' | 'csvlog'): Promise<DeadlockReport[]> => {
+    const rows = await ask('logTail', endings[format], tailBytes).catch((error: unknown) => {
+      // A file that was rotated away this moment: the count is told without it.
+      if (error instanceof ClusterFailure) return []
+      throw error
+    })
+    const [tail] = logTailRows.parse(rows)
+    return tail ? deadlocksIn(tail.bytes, format, tail.is_whole, maskText) : []
+  }
+
+  let flight: Promise<Health> | null = null
+  return {
+    last: () => last,
+    read: () => {
+      flight ??= take().finally(() => {
+        flight = null
+      })
+      return flight
+    },
+  }
+}
+
+/** A rise with who was seen in it, and what the log says of as many as there were. */
+function told(
+  rise: DeadlockRise,
+  seen: readonly Session[],
+  reports: readonly DeadlockReport[],
+): DeadlockRise {
+  const participants = seen.filter(({ datname }) => datname === rise.database)
+  const own = reports.filter(({ database }) => database === rise.database)
+  const latest = own.slice(-Math.min(rise.count, mostReports))
+  return {
+    ...rise,
+    participants: participants.length > 0 ? participants : rise.participants,
+    reports: latest.length > 0 ? latest : rise.reports,
+  }
+}

@@ -1,0 +1,115 @@
+import { z } from 'zod'
+import type { DatabaseHealth, ReplicationSlot, ServerLog, VacuumHolder } from '../domain/health.ts'
+
+/** What the statements of a slow look yield, checked and turned into the words of the domain. */
+
+const text = z.string().nullable()
+
+const databaseRows = z
+  .array(
+    z.object({
+      name: z.string(),
+      xid_age: z.number(),
+      multixact_age: z.number(),
+      deadlocks: z.number(),
+      stats_reset: text,
+      freeze_max_age: z.number(),
+      deadlock_timeout: z.number(),
+    }),
+  )
+  .min(1)
+
+export function databasesFrom(rows: unknown): {
+  readonly databases: DatabaseHealth[]
+  readonly freezeMaxAge: number
+  readonly deadlockTimeoutSeconds: number
+} {
+  const parsed = databaseRows.parse(rows)
+  return {
+    databases: parsed.map(({ name, xid_age, multixact_age, deadlocks, stats_reset }) => ({
+      name,
+      xidAge: xid_age,
+      multixactAge: multixact_age,
+      deadlocks,
+      statsReset: stats_reset,
+    })),
+    freezeMaxAge: parsed[0]?.freeze_max_age ?? 0,
+    deadlockTimeoutSeconds: parsed[0]?.deadlock_timeout ?? 0,
+  }
+}
+
+const horizonRows = z.array(
+  z
+    .object({
+      kind: z.enum(['session', 'prepared', 'slot', 'standby']),
+      name: text,
+      database: text,
+      pid: z.number().nullable(),
+      backend_start: text,
+      xact_start: text,
+      age: z.number(),
+      catalogs_only: z.boolean(),
+    })
+    .transform(
+      ({ backend_start, xact_start, catalogs_only, name, ...row }): VacuumHolder => ({
+        ...row,
+        name: name ?? '',
+        backendStart: backend_start,
+        xactStart: xact_start,
+        catalogsOnly: catalogs_only,
+      }),
+    ),
+)
+export const horizonFrom = (rows: unknown): VacuumHolder[] => horizonRows.parse(rows)
+
+const slotRows = z.array(
+  z
+    .object({
+      name: z.string(),
+      slot_type: z.string(),
+      database: text,
+      active: z.boolean(),
+      wal_status: text,
+      retained_bytes: z.number(),
+      safe_bytes: z.number().nullable(),
+      inactive_seconds: z.number().nullable(),
+      invalidation_reason: text,
+    })
+    .transform(
+      (row): ReplicationSlot => ({
+        name: row.name,
+        slotType: row.slot_type,
+        database: row.database,
+        active: row.active,
+        walStatus: row.wal_status,
+        retainedBytes: Math.max(0, row.retained_bytes),
+        safeBytes: row.safe_bytes,
+        inactiveSeconds: row.inactive_seconds === null ? null : Math.max(0, row.inactive_seconds),
+        invalidationReason: row.invalidation_reason,
+      }),
+    ),
+)
+export const slotsFrom = (rows: unknown): ReplicationSlot[] => slotRows.parse(rows)
+
+const logAccessRow = z.object({ collected: z.boolean(), destination: z.string(), may_read: z.boolean() })
+
+/** Whether the log can be read, and in which format; jsonlog before csvlog. */
+export function logAccessFrom(rows: unknown): {
+  readonly serverLog: ServerLog
+  readonly format: 'jsonlog' | 'csvlog' | null
+} {
+  const [{ collected, destination, may_read }] = z.tuple([logAccessRow]).parse(rows)
+  const destinations = destination.toLowerCase().split(/[\s,]+/)
+  const format = (['jsonlog', 'csvlog'] as const).find((known) => destinations.includes(known)) ?? null
+  const serverLog = !collected
+    ? 'notCollected'
+    : format === null
+      ? 'noFormat'
+      : may_read
+        ? 'readable'
+        : 'notGranted'
+  return { serverLog, format: serverLog === 'readable' ? format : null }
+}
+
+/** None where the file is not there. */
+export const logTailRows = z.array(z.object({ bytes: z.instanceof(Buffer), is_whole: z.boolean() })).max(1)

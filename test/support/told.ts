@@ -1,0 +1,22 @@
+/** What the blocks say, a line each. */
+export function told(value: unknown): string {
+  const texts = (part: unknown): string =>
+    typeof part !== 'object' || part === null
+      ? ''
+      : Array.isArray(part)
+        ? part.map(texts).join('')
+        : 'user_id' in part
+          ? `@${part.user_id}`
+          : part && 'type' in part && part.type === 'date'
+            ? '(time)'
+            : typeof Reflect.get(part, 'text') === 'string'
+              ? String(Reflect.get(part, 'text'))
+              : [Reflect.get(part, 'text'), Reflect.get(part, 'elements')].map(texts).join('')
+  const lines = (block: Record<string, unknown>): string[] =>
+    block.type === 'rich_text' || block.type === 'rich_text_list'
+      ? (block.elements as Record<string, unknown>[]).flatMap(lines)
+      : block.type === 'actions'
+        ? [(block.elements as unknown[]).map((element) => `[${texts(element)}]`).join(' ')]
+        : [texts(block)]
+  return (value as Record<string, unknown>[]).flatMap(lines).join('\n')
+}

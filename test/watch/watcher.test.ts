@@ -1,0 +1,83 @@
+import pino from 'pino'
+import { expect, it } from 'vitest'
+import type { Health } from '../../src/domain/health.ts'
+import type { Snapshot } from '../../src/domain/session.ts'
+import { failureWith } from '../../src/postgres/errors.ts'
+import { createWatcher } from '../../src/watch/watcher.ts'
+import { pictureCluster } from '../support/asking.ts'
+import * as of from '../support/pictures.ts'
+
+/** A watcher of a cluster that shows this, and the slow looks that reached its report. */
+function watching(snapshot: () => Snapshot, health: () => Promise<Health>, healthEveryMs: number) {
+  const reported: (Health | null)[] = []
+  let asked = 0
+  const watch = createWatcher({
+    cluster: pictureCluster(of.picture([]), [], {
+      snapshot: async () => snapshot(),
+      health: () => {
+        asked++
+        return health()
+      },
+    }),
+    report: {
+      seen: async (picture) => void reported.push(picture.snapshot.health),
+      blind: async () => expect.fail('it sees'),
+      gap: async () => {},
+      behind: async () => {},
+    },
+    pace: { begin: () => null, end: () => null },
+    onlooker: { saw: () => {}, unseen: () => {}, done: () => {} },
+    log: pino({ level: 'silent' }),
+    healthEveryMs,
+  })
+  return { watch, reported, asked: () => asked }
+}
+
+const long = 3_600_000
+
+it('looks slowly at once, and then not before it is time', async () => {
+  const [first, last] = [of.health(), of.health()]
+  let shown: Health | null = null
+  const { watch, reported, asked } = watching(
+    () => of.snapshot([], { health: shown }),
+    async () => {
+      shown = last
+      return first
+    },
+    long,
+  )
+  for (let round = 0; round < 3; round++) await watch()
+  expect(asked()).toBe(1)
+  // What the look has just shown, then what the snapshots carry.
+  expect(reported).toEqual([first, last, last])
+  expect(reported[0]).toBe(first)
+})
+
+it('leaves the catalogs alone while the lock manager is jammed', async () => {
+  const jammed = { kind: 'jammed', why: 'busy', last: null, lastTakenAt: null } as const
+  let locks: Snapshot['locks'] = jammed
+  const { watch, asked } = watching(
+    () => of.snapshot([], { locks }),
+    async () => of.health(),
+    0,
+  )
+  await watch()
+  expect(asked()).toBe(0)
+  locks = { kind: 'none' }
+  await watch()
+  await watch()
+  expect(asked()).toBe(2)
+})
+
+it('a slow look that fails keeps nobody from seeing the sessions', async () => {
+  const before = of.health()
+  const { watch, reported } = watching(
+    () => of.snapshot([], { health: before }),
+    async () => {
+      throw failureWith('55P03')
+    },
+    0,
+  )
+  await watch()
+  expect(reported).toEqual([before])
+})

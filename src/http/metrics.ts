@@ -6,6 +6,7 @@ import {
   longestTransactionSeconds,
   oldestWaitSeconds,
 } from '../domain/finding.ts'
+import { type Health, wraparoundRatio } from '../domain/health.ts'
 import { kindNames } from '../domain/incident.ts'
 import type { Outcome } from '../domain/outcome.ts'
 import type { Picture } from '../domain/picture.ts'
@@ -138,6 +139,31 @@ export function createMetrics(deps: {
     'How many of them are kept back from ordinary roles.',
     'cluster',
   )
+  const oldestPrepared = gauge(
+    'oldest_prepared_transaction_seconds',
+    'Age of the oldest prepared transaction; 0 without any.',
+    'cluster',
+  )
+  const horizon = gauge(
+    'vacuum_horizon_transactions',
+    'How many transactions have begun since the oldest one that still keeps dead rows of tables from vacuum.',
+    'cluster',
+  )
+  const wraparound = gauge(
+    'wraparound_ratio',
+    'How far the worst database is on its way to wraparound of transaction ids or multixacts, from 0 to 1.',
+    'cluster',
+  )
+  const retained = gauge(
+    'replication_slot_retained_wal_bytes',
+    'WAL that the replication slot keeps that keeps most; 0 without any.',
+    'cluster',
+  )
+  const deadlocks = counter(
+    'deadlocks_total',
+    'Deadlocks in all databases, as the server counts them in pg_stat_database.',
+    'cluster',
+  )
   const incidents = gauge('incidents_open', 'Incidents that are not over.', 'cluster', 'kind')
   const outboxMessages = gauge('outbox_messages', 'Messages that are not in Slack as they should be.')
   const outboxAge = gauge(
@@ -155,8 +181,21 @@ export function createMetrics(deps: {
   for (const cluster of clusters) up.set({ cluster }, 0)
   for (const action of actions) for (const result of results) actionsTotal.inc({ action, result }, 0)
 
+  const slow = [oldestPrepared, horizon, wraparound, retained]
+  const tellHealth = (cluster: string, { prepared, vacuumHolders, databases, slots }: Health) => {
+    oldestPrepared.set({ cluster }, prepared[0]?.preparedSeconds ?? 0)
+    horizon.set({ cluster }, vacuumHolders.find(({ catalogsOnly }) => !catalogsOnly)?.age ?? 0)
+    wraparound.set({ cluster }, Math.max(0, ...databases.map(wraparoundRatio)))
+    retained.set({ cluster }, slots[0]?.retainedBytes ?? 0)
+    // The server's own count: where it begins anew, this does.
+    deadlocks.remove({ cluster })
+    deadlocks.inc(
+      { cluster },
+      databases.reduce((sum, database) => sum + database.deadlocks, 0),
+    )
+  }
   const forget = (cluster: string) => {
-    for (const gauge of [waiting, oldestWait, longestTransaction]) gauge.remove({ cluster })
+    for (const gauge of [waiting, oldestWait, longestTransaction, ...slow]) gauge.remove({ cluster })
     for (const state of [...states, 'unknown']) sessions.remove({ cluster, state })
   }
 
@@ -181,6 +220,7 @@ export function createMetrics(deps: {
       longestTransaction.set({ cluster }, longestTransactionSeconds(snapshot))
       const wait = oldestWaitSeconds({ snapshot, ...picture })
       if (wait !== null) oldestWait.set({ cluster }, wait)
+      if (snapshot.health) tellHealth(cluster, snapshot.health)
     },
     clusterUnseen(cluster) {
       forget(cluster)

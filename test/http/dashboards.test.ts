@@ -13,7 +13,7 @@ const metrics = createMetrics({
   },
   now: () => of.takenAt,
 })
-metrics.observeSnapshot(of.picture([]), 0.01)
+metrics.observeSnapshot(of.picture([], undefined, { health: of.health() }), 0.01)
 metrics.countSlackError('ratelimited')
 const { body } = await metrics.expose()
 

@@ -122,6 +122,39 @@ describe('a cluster', () => {
   })
 })
 
+describe('a slow look', () => {
+  it('is told with every snapshot that carries it, and nothing before there was one', async () => {
+    const metrics = metricsOf()
+    metrics.observeSnapshot(jam, 0.02)
+    expect(await told(metrics, 'wraparound_ratio')).toEqual([])
+    expect(await told(metrics, 'deadlocks_total')).toEqual([])
+    const seen = (deadlocks: number) =>
+      of.picture([], undefined, {
+        health: of.health({
+          prepared: [of.prepared(700, { preparedSeconds: 90 }), of.prepared(701, { preparedSeconds: 9 })],
+          databases: [
+            of.database('orders', { xidAge: 2 ** 29, deadlocks }),
+            of.database('shop', { multixactAge: 2 ** 30, deadlocks: 2 }),
+          ],
+          vacuumHolders: [of.holder('standby', 500), of.holder('slot', 900, { catalogsOnly: true })],
+          slots: [of.slot('a', { retainedBytes: 1024 })],
+        }),
+      })
+    metrics.observeSnapshot(seen(5), 0.02)
+    metrics.observeSnapshot(seen(5), 0.02)
+    expect(await told(metrics, 'wraparound_ratio')).toEqual(['{cluster="orders"} 0.5'])
+    expect(await told(metrics, 'vacuum_horizon_transactions')).toEqual(['{cluster="orders"} 500'])
+    expect(await told(metrics, 'oldest_prepared_transaction_seconds')).toEqual(['{cluster="orders"} 90'])
+    expect(await told(metrics, 'replication_slot_retained_wal_bytes')).toEqual(['{cluster="orders"} 1024'])
+    expect(await told(metrics, 'deadlocks_total')).toEqual(['{cluster="orders"} 7'])
+    metrics.observeSnapshot(seen(1), 0.02)
+    expect(await told(metrics, 'deadlocks_total')).toEqual(['{cluster="orders"} 3'])
+    metrics.clusterUnseen('orders')
+    expect(await told(metrics, 'wraparound_ratio')).toEqual([])
+    expect(await told(metrics, 'deadlocks_total')).toEqual(['{cluster="orders"} 3'])
+  })
+})
+
 describe('the bot', () => {
   it('tells open incidents and the outbox as they are remembered at that moment', async () => {
     const open = [

@@ -1,0 +1,135 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { everyScope } from '../../src/demo/workspace/index.ts'
+import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
+import { type Bot, serve } from '../support/process.ts'
+import { channel, openRoom, type Room, wordsOf } from '../support/room.ts'
+
+let server: TestServer
+let room: Room
+let shop: string
+const bots: Bot[] = []
+
+beforeAll(async () => {
+  server = await startTestServer()
+  shop = await server.createRole('shop')
+})
+afterEach(async () => {
+  await Promise.all(bots.splice(0).map((bot) => bot.kill('SIGKILL')))
+  await room.close()
+  await server.closeAll()
+})
+afterAll(() => server.stop())
+
+/** A session that holds an advisory lock, and one that waits for it. */
+async function jam(key: number) {
+  const root = await server.open(`holder-${key}`, shop)
+  await root.query('SELECT pg_advisory_lock($1)', [key])
+  const waiter = await server.open(`waiter-${key}`, shop)
+  void waiter.start('SELECT pg_advisory_lock($1)', [key])
+  await server.untilWaiting(waiter)
+  return root
+}
+const started = async () => {
+  const bot = await serve(room)
+  bots.push(bot)
+  return bot
+}
+const cards = () => room.workspace.messages(channel).filter(({ text }) => /Blocking on orders/.test(text))
+const cardsOf = (pid: number) => cards().filter((card) => wordsOf(card).includes(`Session ${pid} `))
+function store<T>(run: (database: DatabaseSync) => T): T {
+  const database = new DatabaseSync(join(room.directory, 'store.db'))
+  try {
+    return run(database)
+  } finally {
+    database.close()
+  }
+}
+const incidents = (state: string) =>
+  Number(store((db) => db.prepare(`SELECT count(*) AS n FROM incidents WHERE ${state}`).get()?.n))
+
+it('after ten minutes without Slack and a kill in between, each incident has exactly one card, and it is true', async () => {
+  room = await openRoom(server.marshalUrl, { workspace: { scopes: [...everyScope] } })
+  const bot = await started()
+  const [stays, ends] = [await jam(1), await jam(2)]
+  await waitFor(() => cardsOf(stays.pid).length + cardsOf(ends.pid).length === 2, 'two cards')
+
+  room.workspace.holdFault('down', { kind: 'error500', times: Number.POSITIVE_INFINITY })
+  room.workspace.disconnectSockets()
+  // Meanwhile one ends, one comes and goes, one comes and stays; and the one that stays grows.
+  await ends.close()
+  const brief = await jam(3)
+  const comes = await jam(4)
+  await waitFor(() => incidents('1') === 4, 'they are followed')
+  await brief.close()
+  const third = await server.open('late', shop)
+  void third.start('SELECT pg_advisory_lock(1)')
+  await waitFor(() => incidents('resolved_at IS NOT NULL') === 2, 'two are over')
+  await waitFor(
+    () =>
+      room.workspace
+        .requests('chat.postMessage')
+        .some(({ response }) => response?.error === 'internal_error'),
+    'Slack is down',
+  )
+  expect(await bot.kill('SIGKILL')).toBe('SIGKILL')
+  // As ten minutes leave it: many attempts, the longest pause, and everything that much older.
+  store((db) => {
+    db.exec('UPDATE messages SET attempts = 12 WHERE sent_revision < revision')
+    for (const [table, column] of [
+      ['messages', 'created_at'],
+      ['messages', 'wanted_at'],
+      ['messages', 'sent_at'],
+      ['incidents', 'opened_at'],
+    ])
+      db.exec(`UPDATE ${table} SET ${column} = ${column} - 600000 WHERE ${column} > 600000`)
+  })
+  const again = started()
+  room.workspace.holdFault('down', null)
+  await again
+
+  await waitFor(() => cards().length === 4, 'four cards', 30_000)
+  await room.until(cardsOf(ends.pid)[0]?.ts ?? '', /^Resolved/)
+  await room.until(cardsOf(brief.pid)[0]?.ts ?? '', /^Resolved/)
+  await room.until(
+    cardsOf(stays.pid)[0]?.ts ?? '',
+    /^Blocking[\s\S]*keeps 2 sessions waiting[\s\S]*Approve: terminate/,
+  )
+  await room.until(cardsOf(comes.pid)[0]?.ts ?? '', /^Blocking[\s\S]*Approve: terminate/)
+  await waitFor(
+    () =>
+      store(
+        (db) => db.prepare('SELECT count(*) AS n FROM messages WHERE sent_revision < revision').get()?.n,
+      ) === 0,
+    'nothing is left',
+  )
+  for (const { pid } of [stays, ends, brief, comes]) expect(cardsOf(pid)).toHaveLength(1)
+  // The buttons work again too.
+  const [card] = cardsOf(comes.pid)
+  if (!card) throw new Error('no card')
+  await room.press('U0DANA', card, 'approve_terminate')
+  await comes.ended
+  await room.until(card.ts, /^Resolved/)
+})
+
+it('a post that was under way when the process was killed is found again, not posted twice', async () => {
+  room = await openRoom(server.marshalUrl, { workspace: { scopes: [...everyScope] } })
+  const bot = await started()
+  room.workspace.fault({ method: 'chat.postMessage', kind: 'slow', ms: 1500 })
+  const root = await jam(1)
+  // The process stands still while Slack takes the card: it never hears of it.
+  await waitFor(
+    () =>
+      store((db) => db.prepare("SELECT count(*) AS n FROM messages WHERE error = 'posting'").get()?.n) === 1,
+    'the post is under way',
+  )
+  bot.child.kill('SIGSTOP')
+  await waitFor(() => cards().length === 1, 'Slack has the card')
+  await bot.kill('SIGKILL')
+  await started()
+  const [card] = cards()
+  await root.close()
+  await room.until(card?.ts ?? '', /^Resolved/)
+  expect(cards()).toHaveLength(1)
+})

@@ -22,6 +22,7 @@ import { clientOptions, createSlack, type Slack } from './slack/client.ts'
 import { createAdmit } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
 import { createEntrance, type Self } from './slack/receivers.ts'
+import { createTokenCheck } from './slack/token.ts'
 import { openStore } from './store/store.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
 import { createPace } from './watch/pace.ts'
@@ -37,6 +38,8 @@ export type RunningApp = {
 
 /** How long a stopping process goes on delivering messages to Slack. */
 const flushMs = 5000
+/** How often Slack is asked whether it still takes the token. */
+const tokenCheckMs = 60_000
 
 /**
  * Wires the service together and starts it. Databases that cannot be reached do not keep it from starting.
@@ -162,19 +165,22 @@ export async function startApp(deps: {
     await reconcile({ board, proposals, clusters })
     outbox.start()
 
+    const token = createTokenCheck(slack, log)
+    const slackWorks = () => entrance.connected() && token.refused() === null && outbox.failures().size === 0
     const heartbeat =
       config.heartbeatUrl === null
         ? null
         : createHeartbeat({
             url: config.heartbeatUrl,
             clusters: [...clusters.keys()],
-            slackWorks: () => entrance.connected() && outbox.failures().size === 0,
+            slackWorks,
             log,
             now: () => performance.now(),
           })
     closing('heartbeat', async () => heartbeat?.stop())
 
     const loops = [
+      createLoop('token check', tokenCheckMs, token.look, log),
       createLoop('expiry', 1000, () => expireDue({ board, proposals, now }), log),
       ...watched.map(({ cluster, config }) => {
         const pace = createPace(config.watch.everyMs, now, () => performance.now())
@@ -208,6 +214,7 @@ export async function startApp(deps: {
       problems: [
         ...(board.isWritable() ? [] : ['Store: the last change could not be written']),
         ...(entrance.connected() ? [] : ['Slack: no socket is open']),
+        ...(token.refused() ? [`Slack: the bot token is refused (${token.refused()})`] : []),
         ...[...outbox.failures()].map(
           ([channel, { code }]) => `Slack: ${channel} takes no messages (${code})`,
         ),

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { everyScope } from '../../src/demo/workspace/index.ts'
-import { startTestServer, type TestServer } from '../support/postgres.ts'
+import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
+import { run, serve } from '../support/process.ts'
 import { channel, hasButton, openRoom, type Room } from '../support/room.ts'
 import { jamOne, openShop } from '../support/shop.ts'
 
@@ -102,6 +103,57 @@ describe('a channel that takes no messages', () => {
       () => room.workspace.messages('C0RANDOM').find(({ text }) => /^Blocking on orders/.test(text)),
       { timeoutMs: 30_000, what: 'the card' },
     )
+  })
+})
+
+describe('a channel that was archived', () => {
+  it('is told in another one, in the log, in /readyz and by doctor', async () => {
+    const yaml = {
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
+      clusters: [{ name: 'orders', url: '${DATABASE_URL}', channel: 'C0RANDOM' }],
+      http: { port: 0 },
+    }
+    room = await openRoom(server.marshalUrl, { over: yaml, workspace: { scopes: [...everyScope] } })
+    room.workspace.invite('C0RANDOM')
+    const bot = await serve(room)
+    try {
+      room.workspace.archive('C0RANDOM')
+      await jam()
+      await room.line(/^I cannot post to <#C0RANDOM> \(is_archived\)/)
+      expect(bot.output()).toContain('"code":"is_archived"')
+      const { port } = JSON.parse(/^.*pg-marshal is ready.*$/m.exec(bot.output())?.[0] ?? '')
+      const readiness = await fetch(`http://127.0.0.1:${port}/readyz`)
+      expect(await readiness.json()).toMatchObject({
+        problems: ['Slack: C0RANDOM takes no messages (is_archived)'],
+      })
+      const doctor = await run(room, ['doctor'])
+      expect(await doctor.ended).toBe(1)
+      expect(doctor.output()).toContain('channel C0RANDOM is archived')
+      room.workspace.archive('C0RANDOM', false)
+      await room.workspace.waitFor(
+        () => room.workspace.messages('C0RANDOM').find(({ text }) => /^Blocking on orders/.test(text)),
+        { timeoutMs: 30_000, what: 'the card' },
+      )
+    } finally {
+      await bot.kill('SIGKILL')
+    }
+  })
+})
+
+describe('a token that was revoked', () => {
+  it('is told in /readyz, and what was held back comes with a new one', async () => {
+    room = await openRoom(server.marshalUrl)
+    const { port } = await room.start()
+    const refused = { kind: 'refuse', error: 'token_revoked', times: Number.POSITIVE_INFINITY } as const
+    room.workspace.holdFault('revoked', refused)
+    await jam()
+    await waitFor(async () => {
+      const readiness = await fetch(`http://127.0.0.1:${port}/readyz`)
+      return (await readiness.text()).includes('Slack: C0INCIDENTS takes no messages (token_revoked)')
+    }, 'it is told')
+    room.workspace.holdFault('revoked', null)
+    await room.card('approve_terminate')
+    expect(cards()).toHaveLength(1)
   })
 })
 

@@ -15,20 +15,24 @@ export type Bot = {
 
 const main = resolve(import.meta.dirname, '../../src/main.ts')
 
-/** Runs `node src/main.ts` with these arguments in the room's environment. */
+/**
+ * Runs `node src/main.ts` with these arguments in the room's environment.
+ * @param nodeArgs options of Node itself; with any, the process can be talked to over IPC
+ */
 export async function run(
   room: Pick<Room, 'directory' | 'env' | 'yaml'>,
   args: readonly string[] = [],
+  nodeArgs: readonly string[] = [],
 ): Promise<Bot> {
   const config = join(room.directory, 'pg-marshal.yaml')
   await writeFile(config, room.yaml)
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, [...nodeArgs, main, ...args], {
     env: { PATH: process.env.PATH, ...room.env, LOG_LEVEL: 'info', PG_MARSHAL_CONFIG: config },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(nodeArgs.length > 0 ? (['ipc'] as const) : [])],
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
       output += text
     })
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) =>
@@ -46,8 +50,11 @@ export async function run(
 }
 
 /** Runs the service and waits until it says that it is ready. */
-export async function serve(room: Pick<Room, 'directory' | 'env' | 'yaml'>): Promise<Bot> {
-  const bot = await run(room)
+export async function serve(
+  room: Pick<Room, 'directory' | 'env' | 'yaml'>,
+  nodeArgs: readonly string[] = [],
+): Promise<Bot> {
+  const bot = await run(room, [], nodeArgs)
   await new Promise<void>((resolve, reject) => {
     const look = () => bot.output().includes('pg-marshal is ready') && resolve()
     bot.child.stdout?.on('data', look)

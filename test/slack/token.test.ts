@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest'
+import { SlackFailure } from '../../src/channel/outbox.ts'
+import type { Slack } from '../../src/slack/client.ts'
+import { createTokenCheck } from '../../src/slack/token.ts'
+import { logTo } from '../support/cluster.ts'
+
+it('tells a token that Slack refuses, once, and that it is taken again; an outage says nothing about it', async () => {
+  const answers: (SlackFailure | null)[] = []
+  const call: Slack['call'] = async () => {
+    const failure = answers.shift()
+    if (failure) throw failure
+    return undefined as never
+  }
+  const lines: string[] = []
+  const check = createTokenCheck({ call }, logTo(lines))
+  const revoked = new SlackFailure('token_revoked', false, 0)
+  const down = new SlackFailure('http_503', true, 0)
+  answers.push(null, down, revoked, down, revoked, null)
+  const seen: (string | null)[] = []
+  while (answers.length > 0) {
+    await check.look()
+    seen.push(check.refused())
+  }
+  expect(seen).toEqual([null, null, 'token_revoked', 'token_revoked', 'token_revoked', null])
+  expect(lines.map((line) => JSON.parse(line).msg)).toEqual([
+    'Slack refuses the bot token: nothing can be posted; run doctor',
+    'Slack takes the bot token again',
+  ])
+})

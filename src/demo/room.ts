@@ -2,21 +2,23 @@ import { EventEmitter } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
-import { startApp } from '../app.ts'
-import { parseConfig, requireSlack } from '../config.ts'
+import type { Picture } from '../domain/picture.ts'
 import { createLog } from '../log.ts'
 import { createAdmin } from './admin.ts'
+import { createBot } from './bot.ts'
 import { setDeadman } from './deadman.ts'
 import { createPracticeFaults } from './faults.ts'
 import { createGameDay } from './gameday.ts'
 import { startPostgres, type TemporaryPostgres } from './postgres.ts'
+import { startStandby } from './standby.ts'
 import { createDirector, type Director } from './trouble/director.ts'
 import { scenarios } from './trouble/index.ts'
+import { type Look, looksAt } from './trouble/look.ts'
 import { prepareShop } from './trouble/schema.ts'
-import type { Look } from './trouble/stage.ts'
+import type { Place } from './trouble/stage.ts'
 import { startTraffic } from './trouble/traffic.ts'
 import type { ServerView } from './truth/view.ts'
-import { watchTruth } from './truth/watch.ts'
+import { type Truth, watchTruth } from './truth/watch.ts'
 import { createWorkspace, type History, type Workspace } from './workspace/index.ts'
 
 export type RoomOptions = {
@@ -45,23 +47,24 @@ export type PracticeRoom = {
   stop(): Promise<void>
 }
 
-/** As in a real set-up, but impatient: what takes minutes there shows up in seconds here. */
-const configuration = `
-slack: { mode: socket, channel: C0INCIDENTS }
-http: { port: 0 }
-access: { viewers: everyone, requesters: everyone, approvers: [U0DANA, S0DBAONCALL] }
-clusters:
-  - { name: orders, url: "\${ORDERS_DATABASE_URL}" }
-watch: { every: 1s, blockedFor: 3s, queryLongerThan: 10s, idleInTransactionLongerThan: 8s, idleLongerThan: 30m }
-store: { url: "sqlite:\${STORE_PATH}" }
-`
-
 const settings = {
   // Few enough that a leak fills them while one looks on.
   max_connections: 60,
   max_prepared_transactions: 10,
 }
 const botUser = 'marshal'
+
+/** With the standby, `/pg …` in #incidents still means the primary. */
+const standbyChannel = {
+  id: 'C0STANDBY',
+  name: 'orders-standby',
+  kind: 'public',
+  archived: false,
+  topic: 'What the standby complains of',
+} as const
+
+/** How long its replay waits before it cancels what is in its way: long enough to be quicker oneself. */
+const standbyPatience = '2min'
 
 export async function openPracticeRoom(options: RoomOptions = {}): Promise<PracticeRoom> {
   const { keepIn, say = () => {} } = options
@@ -89,13 +92,17 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
     closers.push(workspace.close)
 
     say('Starting PostgreSQL …')
+    const packaged = options.packageDir ? { packageDir: options.packageDir } : {}
     const postgres = await startPostgres({
       // Data that are kept must survive a crash of the machine.
       settings: { ...settings, ...(keepIn ? { fsync: true, full_page_writes: true } : {}) },
-      ...(options.packageDir ? { packageDir: options.packageDir } : {}),
+      ...packaged,
       ...(keepIn ? { keepIn } : {}),
     })
     closers.push(postgres.stop)
+    let standby: Promise<Standby> | undefined
+    let standbyView = (): ServerView | null => null
+    closers.push(() => standby?.then(({ stop }) => stop()))
     // All that there is stands in one directory: what a crash leaves of it goes with the server's.
     const base = dirname(postgres.dataDir)
     const deadman = setDeadman(postgres.dataDir, keepIn ? [] : [base])
@@ -110,12 +117,35 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
     await prepareShop(shopUrl)
     ensureOpen()
 
-    const log = createLog({ level: process.env.LOG_LEVEL ?? 'silent' })
-    const truth = await watchTruth({ url: adminUrl, botUser, log: createLog({ level: 'silent' }) })
+    const bot = createBot(workspace.env, join(base, 'pg-marshal.db'))
+    const orders = { name: 'orders', url: inDatabase(marshalUrl, 'orders') }
+    const log = createLog({ level: 'silent' })
+    const truth = await watchTruth({ url: adminUrl, botUser, log })
     closers.push(truth.close)
     const admin = createAdmin(adminUrl)
     closers.push(admin.close)
-    const director = createDirector(scenarios, shopUrl, admin)
+
+    const makeStandby = async (): Promise<Standby> => {
+      const made = await openStandby(postgres, { shop: shopUrl, admin: adminUrl, bot: orders.url }, packaged)
+      made.truth.onLook((_view, picture) => saw('standby', picture))
+      workspace.addChannel({ ...standbyChannel, members: workspace.seed.channels[0]?.members ?? [] })
+      await bot.watch([orders, { name: 'orders-standby', url: made.botUrl, channel: standbyChannel.id }])
+      return made
+    }
+    // There from its first trouble on, to the end: the bot is started again once, to watch it too.
+    const standbyPlace = (): Promise<Place> => {
+      standby ??= makeStandby()
+      standby.then(
+        (made) => {
+          standbyView = made.truth.view
+        },
+        () => {
+          standby = undefined
+        },
+      )
+      return standby
+    }
+    const director = createDirector(scenarios, { url: shopUrl, admin }, standbyPlace)
     closers.push(director.abandon)
     const traffic = startTraffic(shopUrl)
     closers.push(traffic.stop)
@@ -130,22 +160,16 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
       ...(options.random ? { random: options.random } : {}),
     })
     const faults = createPracticeFaults({ workspace, postgres, changed })
-    truth.onLook((_view, picture) => {
+    const looks = new Map<'primary' | 'standby', readonly Look[]>()
+    const saw = (where: 'primary' | 'standby', picture: Picture | null) => {
       if (picture) {
-        const { snapshot, forest } = picture
-        director.saw(
-          snapshot.sessions.map(
-            ({ pid, state }): Look => ({
-              pid,
-              isActive: state === 'active',
-              waits: forest.waits.get(pid)?.seconds ?? (forest.waits.has(pid) ? 0 : null),
-            }),
-          ),
-        )
+        looks.set(where, looksAt(picture))
+        director.saw([...looks.values()].flat())
       }
       gameDay.tick()
       changed()
-    })
+    }
+    truth.onLook((_view, picture) => saw('primary', picture))
     director.onChange(changed)
     workspace.attach({
       controls: {
@@ -158,6 +182,7 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
       },
       state: () => ({
         server: truth.view(),
+        standby: standbyView(),
         scenarios: scenarios.map(({ id, title, story, cause }) => ({ id, title, story, cause })),
         playing: director.playing(),
         gameDay: gameDay.state(),
@@ -167,14 +192,8 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
     })
 
     say('Starting pg-marshal in a Slack workspace …')
-    const env = {
-      ...workspace.env,
-      ORDERS_DATABASE_URL: inDatabase(marshalUrl, 'orders'),
-      STORE_PATH: join(base, 'pg-marshal.db'),
-    }
-    const config = parseConfig(configuration, env)
-    const app = await startApp({ config, slack: requireSlack(config, env), log })
-    closers.push(app.stop)
+    closers.push(bot.stop)
+    await bot.watch([orders])
     if (keepIn) closers.push(() => writeHistory(keepIn, workspace.history()))
     // First of all: what hangs would keep the others from ending.
     closers.push(faults.clear)
@@ -185,6 +204,45 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
     for (const id of trouble) await director.start(id)
     ensureOpen()
     return { url: workspace.url, workspace, postgres, director, view: truth.view, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** The primary's standby, with all that the room keeps of it. */
+type Standby = Place & { readonly botUrl: string; readonly truth: Truth; stop(): Promise<void> }
+
+/** @param urls by which the primary is reached; the standby knows the same roles */
+async function openStandby(
+  primary: TemporaryPostgres,
+  urls: Readonly<Record<'shop' | 'admin' | 'bot', string>>,
+  packaged: Pick<RoomOptions, 'packageDir'>,
+): Promise<Standby> {
+  const server = await startStandby(primary, {
+    settings: { ...settings, max_standby_streaming_delay: standbyPatience },
+    ...packaged,
+  })
+  const deadman = setDeadman(server.dataDir, [dirname(server.dataDir)])
+  const stop = async () => {
+    await server.stop()
+    deadman.dismiss()
+  }
+  try {
+    const adminUrl = onPort(urls.admin, server.port)
+    const truth = await watchTruth({ url: adminUrl, botUser, log: createLog({ level: 'silent' }) })
+    const admin = createAdmin(adminUrl)
+    return {
+      url: onPort(urls.shop, server.port),
+      botUrl: onPort(urls.bot, server.port),
+      admin,
+      truth,
+      stop: async () => {
+        await truth.close()
+        admin.close()
+        await stop()
+      },
+    }
   } catch (error) {
     await stop()
     throw error
@@ -231,6 +289,12 @@ async function countStatements(url: string): Promise<void> {
   } finally {
     await client.end()
   }
+}
+
+function onPort(url: string, port: number): string {
+  const changed = new URL(url)
+  changed.port = String(port)
+  return changed.href
 }
 
 function inDatabase(url: string, database: string): string {

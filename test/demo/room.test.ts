@@ -36,7 +36,7 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
     await page.getByRole('button', { name: 'incidents' }).click()
   }
   const become = (user: string) => page.getByLabel('Act as').selectOption(user)
-  const sentence = () => page.locator('#truth .sentence')
+  const sentence = () => page.locator('#truth .server').first().locator('.sentence')
   /** The pid of a session, as the server's own view has it. */
   const pidOf = async (name: string): Promise<number> => {
     await waitFor(() => room.view().nodes.some((node) => node.name === name), name)
@@ -185,6 +185,32 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
     await sentence().getByText('4 sessions wait').waitFor()
     const animation = await page.evaluate("getComputedStyle(document.querySelector('.link')).animationName")
     expect(animation).toBe('none')
+  })
+
+  it('a standby falls behind: it comes with its own picture, channel and cards, and a cancel there lets replay go on', async () => {
+    await open()
+    await become('U0DANA')
+    await page.locator('[data-trouble="standby-conflict"]').click()
+    const standby = page.getByRole('region', { name: 'Its standby' })
+    const told = standby.getByRole('status')
+    await told.getByText(/^5 sessions wait behind yearly-report/).waitFor()
+    await sentence().getByText('Nobody waits for a lock.').waitFor()
+    await page.getByRole('button', { name: /orders-standby/ }).click()
+    await page.getByRole('button', { name: /^Approve: cancel/ }).click()
+    await page.getByRole('dialog').getByRole('button').last().click()
+    await told.getByText('Nobody waits for a lock.').waitFor()
+    await page
+      .locator('.message', { hasText: /Resolved/ })
+      .first()
+      .waitFor()
+    // In #incidents one still asks about the primary.
+    await page.getByRole('button', { name: 'incidents' }).click()
+    await page.getByRole('combobox', { name: 'Message #incidents' }).fill('/pg sessions')
+    await page.keyboard.press('Enter')
+    await page
+      .locator('.message', { hasText: /^(?!.*standby).*Sessions on orders/s })
+      .last()
+      .waitFor()
   })
 
   it('a file that the bot uploads stands in the channel', async () => {

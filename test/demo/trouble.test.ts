@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Admin, createAdmin } from '../../src/demo/admin.ts'
+import type { TemporaryPostgres } from '../../src/demo/postgres.ts'
+import { startStandby } from '../../src/demo/standby.ts'
 import { createActor, type Loss } from '../../src/demo/trouble/actor.ts'
 import { createDirector, type Director } from '../../src/demo/trouble/director.ts'
 import { scenarios } from '../../src/demo/trouble/index.ts'
@@ -11,19 +13,29 @@ let admin: Admin
 let shopUrl: string
 let director: Director
 
+let standby: TemporaryPostgres | undefined
+let standbyAdmin: Admin | undefined
+const standbyPlace = async () => {
+  standby ??= await startStandby(server, { settings: { ...settings, max_standby_streaming_delay: -1 } })
+  const there = (url: string) => url.replace(`:${server.port}/`, `:${standby?.port}/`)
+  standbyAdmin ??= createAdmin(there(server.url))
+  return { url: there(shopUrl), admin: standbyAdmin }
+}
+const settings = { max_connections: 40, max_prepared_transactions: 5, deadlock_timeout: '200ms' }
+
 beforeAll(async () => {
-  server = await startTestServer({
-    settings: { max_connections: 40, max_prepared_transactions: 5, deadlock_timeout: '200ms' },
-  })
+  server = await startTestServer({ settings })
   shopUrl = await server.createRole('shop')
   await server.admin.query('GRANT CREATE ON SCHEMA public TO shop')
   await prepareShop(shopUrl)
   admin = createAdmin(server.url)
-  director = createDirector(scenarios, shopUrl, admin)
+  director = createDirector(scenarios, { url: shopUrl, admin }, standbyPlace)
 })
 afterEach(() => director.stopAll())
 afterAll(async () => {
   admin.close()
+  standbyAdmin?.close()
+  await standby?.stop()
   await server.stop()
 })
 
@@ -61,6 +73,10 @@ const signs: Readonly<Record<string, readonly string[]>> = {
     "SELECT state = 'idle in transaction' AND backend_xid IS NOT NULL FROM pg_stat_activity WHERE application_name = 'nightly-import'",
   ],
   'stubborn-retry': [waitBehind('importer', 3)],
+  // On the primary all is well; see below.
+  'standby-conflict': [
+    "SELECT count(*) = 1 FROM pg_attribute WHERE attrelid = 'regions'::regclass AND attname = 'vat'",
+  ],
   'connection-leak': [
     "SELECT count(*) = current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int FROM pg_stat_activity WHERE backend_type = 'client backend'",
   ],
@@ -72,7 +88,7 @@ const untraced = async () => {
     SELECT (SELECT count(*)::int FROM pg_stat_activity WHERE usename = 'shop') AS sessions,
            (SELECT count(*)::int FROM pg_prepared_xacts) AS prepared,
            (SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' OR NOT granted) AS locks,
-           (SELECT count(*)::int FROM pg_attribute WHERE attrelid = 'customers'::regclass AND attname = 'loyalty') AS columns`)
+           (SELECT count(*)::int FROM pg_attribute WHERE attname IN ('loyalty', 'vat') AND attnum > 0 AND NOT attisdropped) AS columns`)
   expect(rows).toEqual([{ sessions: 0, prepared: 0, locks: 0, columns: 0 }])
 }
 
@@ -152,6 +168,30 @@ it('to wait is no work, also not after the last look', async () => {
   await server.until(
     "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name IN ('holder', 'waiter')",
   )
+})
+
+it('on the standby replay waits for the report, and the dashboards behind replay; a cancel lets all of them go on', async () => {
+  await director.start('standby-conflict')
+  const { admin: there } = await standbyPlace()
+  const met = (sql: string) =>
+    waitFor(async () => Object.values((await there.query(sql))[0] ?? {})[0] === true, sql)
+  const report = "SELECT pid FROM pg_stat_activity WHERE application_name = 'yearly-report'"
+  const startup = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'"
+  await met('SELECT pg_is_in_recovery()')
+  // pg_blocking_pids is silent about the startup process.
+  await met(`SELECT count(*) = 2 FROM pg_locks WHERE relation = 'regions'::regclass
+    AND ((pid = (${report}) AND granted) OR (pid = (${startup}) AND mode = 'AccessExclusiveLock' AND NOT granted))`)
+  await met(
+    `SELECT count(*) = 4 FROM pg_stat_activity WHERE application_name LIKE 'chart-%' AND (${startup}) = ANY (pg_blocking_pids(pid))`,
+  )
+  await there.query(`SELECT pg_cancel_backend((${report}))`)
+  await met('SELECT count(*) = 0 FROM pg_locks WHERE NOT granted')
+  await waitFor(() => director.damage('standby-conflict').losses.length === 1, 'the loss')
+  expect(director.damage('standby-conflict').losses).toMatchObject([
+    { name: 'yearly-report', how: 'cancelled' },
+  ])
+  await director.stop('standby-conflict')
+  await met("SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'shop'")
 })
 
 it('all of them play together', async () => {

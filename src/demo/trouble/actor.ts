@@ -30,7 +30,8 @@ export type Loss = {
   readonly seconds: number
 }
 
-const cancelled = '57014'
+/** By somebody, or by the replay of a standby whose patience is over. */
+const cancelled = new Set(['57014', '40001'])
 /** An SQLSTATE of a server that goes on serving this session. */
 const isRefusal = (code: string) => /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('57P')
 
@@ -95,7 +96,7 @@ export async function createActor(
       return result
     } catch (error) {
       const { code = '' } = error as { code?: string }
-      if (code === cancelled && !dropped) onLoss({ name, how: 'cancelled', seconds: work() })
+      if (cancelled.has(code) && !dropped) onLoss({ name, how: 'cancelled', seconds: work() })
       // What failed rolls its transaction back; but when the session ends, `ended` tells what was lost.
       if (isRefusal(code)) forget()
       else done += running()

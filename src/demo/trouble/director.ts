@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Admin } from '../admin.ts'
 import type { Loss } from './actor.ts'
+import type { Look } from './look.ts'
 import type { Scenario, Seen } from './scenario.ts'
-import { createStage, type Look, type OpenStage } from './stage.ts'
+import { createStage, type OpenStage, type Place } from './stage.ts'
 
 /** `over`: the trouble itself is gone, sessions of it may remain. */
 export type Phase = 'starting' | 'running' | 'over' | 'stopping'
@@ -36,7 +36,11 @@ type Play = { readonly scenario: Scenario; readonly stage: OpenStage; phase: Pha
 const nothing: Seen = { waiting: [], connected: [], active: [] }
 const retryMs = 1_000
 
-export function createDirector(scenarios: readonly Scenario[], url: string, admin: Admin): Director {
+export function createDirector(
+  scenarios: readonly Scenario[],
+  primary: Place,
+  makeStandby: () => Promise<Place>,
+): Director {
   const plays = new Map<string, Play>()
   const stopping = new Map<string, Promise<void>>()
   const listeners = new Set<() => void>()
@@ -51,7 +55,7 @@ export function createDirector(scenarios: readonly Scenario[], url: string, admi
     while (!leaving.signal.aborted) {
       try {
         await play.stage.close()
-        await play.scenario.clean?.(admin, play.stage)
+        await play.scenario.clean?.(primary.admin, play.stage)
         break
       } catch {
         // The server hangs, is down, or a lock is in the way.
@@ -74,7 +78,12 @@ export function createDirector(scenarios: readonly Scenario[], url: string, admi
       const scenario = scenarios.find((one) => one.id === id)
       if (!scenario) throw new Error(`there is no trouble called ${id}`)
       if (plays.has(id)) throw new Error(`“${scenario.title}” plays already`)
-      const play: Play = { scenario, stage: createStage(url, admin), phase: 'starting', seen: nothing }
+      const play: Play = {
+        scenario,
+        stage: createStage(primary, makeStandby),
+        phase: 'starting',
+        seen: nothing,
+      }
       plays.set(id, play)
       changed()
       try {

@@ -8,6 +8,7 @@ import { preparedTransaction } from './prepared-transaction.ts'
 import { rowQueue } from './row-queue.ts'
 import { runawayQuery } from './runaway-query.ts'
 import type { Scenario } from './scenario.ts'
+import { standbyConflict } from './standby-conflict.ts'
 import { stubbornRetry } from './stubborn-retry.ts'
 
 export const scenarios: readonly Scenario[] = [
@@ -19,6 +20,7 @@ export const scenarios: readonly Scenario[] = [
   forgottenTransaction,
   runawayQuery,
   stubbornRetry,
+  standbyConflict,
   connectionLeak,
   deadlockLoop,
 ]

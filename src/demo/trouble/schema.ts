@@ -7,6 +7,7 @@ const schema = `
   CREATE TABLE IF NOT EXISTS customers (id int PRIMARY KEY, name text NOT NULL, discount numeric NOT NULL DEFAULT 0);
   CREATE TABLE IF NOT EXISTS stock (id int PRIMARY KEY, article text NOT NULL, amount int NOT NULL);
   CREATE TABLE IF NOT EXISTS accounts (id int PRIMARY KEY, owner text NOT NULL, balance numeric NOT NULL);
+  CREATE TABLE IF NOT EXISTS regions (id int PRIMARY KEY, name text NOT NULL);
   CREATE TABLE IF NOT EXISTS visits (page text PRIMARY KEY, seen int NOT NULL);
 `
 const rows = `
@@ -15,6 +16,7 @@ const rows = `
   INSERT INTO customers SELECT n, 'customer ' || n, n % 10 FROM generate_series(1, 1000) AS n;
   INSERT INTO stock SELECT n, 'article ' || n, 100 FROM generate_series(1, 200) AS n;
   INSERT INTO accounts SELECT n, 'customer ' || n, 1000 FROM generate_series(1, 200) AS n;
+  INSERT INTO regions SELECT n, 'region ' || n FROM generate_series(1, 20) AS n;
   INSERT INTO visits SELECT 'page ' || n, 0 FROM generate_series(1, 20) AS n;
 `
 

@@ -1,16 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Admin } from '../admin.ts'
 import { type Actor, createActor, type Loss } from './actor.ts'
+import type { Look } from './look.ts'
 import type { Seen } from './scenario.ts'
+
+/** A server to play on: how an ordinary role gets there, and the practice room's own connection. */
+export type Place = { readonly url: string; readonly admin: Admin }
 
 /** Where one scenario plays: it opens the sessions and is sure to end every one of them. */
 export type Stage = {
-  /** Opens a session under this name, as an ordinary role. Rejects as the server does, and when the stage closes. */
-  open(name: string): Promise<Actor>
+  /**
+   * Opens a session under this name, as an ordinary role, on the primary if no place is given. Rejects as the server does,
+   * and when the stage closes.
+   */
+  open(name: string, place?: Place): Promise<Actor>
+  /** The primary's standby; made when it is asked for the first time. */
+  standby(): Promise<Place>
   /** Plays a round again and again, with a pause, until it rejects or the stage closes. */
   repeat(round: () => Promise<unknown>, pauseMs: number): void
-  /** Resolves when each of them waits for a lock. */
+  /** Resolves when each of them waits for a lock. All of one place. */
   untilWaiting(...actors: readonly Actor[]): Promise<void>
+  /** Resolves when the statement yields a row whose column `met` is true. */
+  until(place: Place, sql: string, values?: readonly unknown[]): Promise<void>
   /** Resolves after so many milliseconds; rejects when the stage closes. */
   pause(ms: number): Promise<void>
   /** Something that lives no longer than this stage, for names that must be unique. */
@@ -31,14 +42,6 @@ export type OpenStage = Stage & {
   close(): Promise<void>
 }
 
-/** As much of a session as a stage has to know. */
-export type Look = {
-  readonly pid: number
-  readonly isActive: boolean
-  /** Seconds that it has waited for a lock; null if it does not wait. */
-  readonly waits: number | null
-}
-
 class StageClosed extends Error {
   constructor() {
     super('this trouble was stopped')
@@ -46,10 +49,14 @@ class StageClosed extends Error {
   }
 }
 
-export function createStage(url: string, admin: Admin): OpenStage {
+const allWait =
+  "SELECT count(*) = cardinality($1::int[]) AS met FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = ANY ($1)"
+
+export function createStage(primary: Place, makeStandby: () => Promise<Place>): OpenStage {
   const closing = new AbortController()
   const { signal } = closing
-  const actors = new Set<Actor>()
+  /** Who is connected, and where. */
+  const actors = new Map<Actor, Place>()
   const all: Actor[] = []
   const losses: Loss[] = []
   const opening = new Set<Promise<unknown>>()
@@ -61,26 +68,39 @@ export function createStage(url: string, admin: Admin): OpenStage {
     delay(ms, undefined, { signal }).catch(() => {
       throw new StageClosed()
     })
-  const pids = () => [...actors].flatMap((actor) => actor.pid() ?? [])
 
-  const open = async (name: string): Promise<Actor> => {
+  const open = async (name: string, place = primary): Promise<Actor> => {
     ensureOpen()
     // What ends because the stage closes is nobody's loss.
-    const work = createActor(name, url, (loss) => {
+    const work = createActor(name, place.url, (loss) => {
       if (!signal.aborted) losses.push(loss)
     })
     opening.add(work)
     const actor = await work.finally(() => opening.delete(work))
     if (signal.aborted) actor.drop()
     ensureOpen()
-    actors.add(actor)
+    actors.set(actor, place)
     all.push(actor)
     void actor.ended.then(() => actors.delete(actor))
     return actor
   }
 
+  const until = async (place: Place, sql: string, values: readonly unknown[] = []): Promise<void> => {
+    for (;;) {
+      ensureOpen()
+      const [row] = await place.admin.query(sql, values)
+      if (row?.met === true) return
+      await pause(10)
+    }
+  }
+
   return {
     open,
+    standby: async () => {
+      const standby = await makeStandby()
+      ensureOpen()
+      return standby
+    },
     pause,
     tag: Math.random().toString(16).slice(2, 8),
     isClosed: () => signal.aborted,
@@ -96,22 +116,16 @@ export function createStage(url: string, admin: Admin): OpenStage {
       rounds.add(playing)
       void playing.then(() => rounds.delete(playing))
     },
-    untilWaiting: async (...waiters) => {
-      for (;;) {
-        ensureOpen()
-        const wanted = waiters.flatMap((actor) => actor.pid() ?? [])
-        const [row] = await admin.query(
-          "SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = ANY ($1)",
-          [wanted],
-        )
-        if (row?.waiting === wanted.length) return
-        await pause(10)
-      }
+    until,
+    untilWaiting: (...waiters) => {
+      const [place = primary] = waiters.flatMap((actor) => actors.get(actor) ?? [])
+      const pids = waiters.flatMap((actor) => actor.pid() ?? [])
+      return until(place, allWait, [pids])
     },
     actors: () => all,
     losses: () => losses,
     see: (sessions) => {
-      const mine = new Map([...actors].map((actor) => [actor.pid(), actor]))
+      const mine = new Map([...actors.keys()].map((actor) => [actor.pid(), actor]))
       const seen = { waiting: [] as string[], connected: [] as string[], active: [] as string[] }
       for (const { pid, isActive, waits } of sessions) {
         const actor = mine.get(pid)
@@ -126,16 +140,17 @@ export function createStage(url: string, admin: Admin): OpenStage {
     close: async () => {
       closing.abort()
       await Promise.allSettled(opening)
-      const left = pids()
+      const left = Map.groupBy(actors, ([, place]) => place)
       try {
         // A backend that waits does not see that its client has gone: the server has to end it.
-        if (left.length > 0) {
-          await admin.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid', [left])
-          await untilGone(admin, left)
+        for (const [{ admin }, there] of left) {
+          const pids = there.flatMap(([actor]) => actor.pid() ?? [])
+          await admin.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid', [pids])
+          await untilGone(admin, pids)
         }
       } finally {
-        for (const actor of actors) actor.drop()
-        await Promise.all([...[...actors].map(({ ended }) => ended), ...rounds])
+        for (const actor of actors.keys()) actor.drop()
+        await Promise.all([...[...actors.keys()].map(({ ended }) => ended), ...rounds])
       }
     },
   }

@@ -59,15 +59,27 @@ const star = (r) => {
   return `M${points.join('L')}z`
 }
 
+let graphs = 0
+
 /** @param {{onPoint: (text: string | null) => void}} listeners */
 export function createGraph({ onPoint }) {
+  const arrowId = `arrow-${++graphs}`
   const title = svg('title', {})
   const links = svg('g', { class: 'links' })
   const dots = svg('g', { class: 'dots' })
   const calmText = svg('text', { class: 'calm-text', x: 4 })
   const arrow = svg(
     'marker',
-    { id: 'arrow', viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: 'auto' },
+    {
+      id: arrowId,
+      class: 'arrow',
+      viewBox: '0 0 8 8',
+      refX: 7,
+      refY: 4,
+      markerWidth: 7,
+      markerHeight: 7,
+      orient: 'auto',
+    },
     svg('path', { d: 'M0 0.500L8 4L0 7.500z' }),
   )
   const root = svg('svg', { class: 'graph', role: 'img', 'aria-label': 'Who waits for whom' })
@@ -168,7 +180,10 @@ export function createGraph({ onPoint }) {
     for (const [key, edge] of edges) edge.isGone = !keys.has(key)
     for (const edge of wanted) {
       if (edges.has(edge.key)) continue
-      const path = svg('path', { class: edge.isCircle ? 'link circle' : 'link', 'marker-end': 'url(#arrow)' })
+      const path = svg('path', {
+        class: edge.isCircle ? 'link circle' : 'link',
+        'marker-end': `url(#${arrowId})`,
+      })
       links.append(path)
       edges.set(edge.key, { ...edge, path })
     }

@@ -19,7 +19,9 @@ export function createPanel(root, top, store, say) {
   const redraw = () => {
     if (room) draw(room)
   }
-  const server = createServer(redraw)
+  const server = createServer('The server itself', redraw)
+  /** There from its first trouble on. */
+  let standby = null
   const gameDay = createGameDay(say)
   const tabs = {
     trouble: { label: 'Trouble', ...createTrouble(say) },
@@ -93,21 +95,27 @@ export function createPanel(root, top, store, say) {
 
   const draw = (next) => {
     room = next
-    const { server: view } = room
-    const alarm = room.gameDay.kind === 'idle' && (view.state === 'silent' || view.waiting > 0)
+    const views = [room.server, room.standby].filter((view) => view !== null)
+    const isSilent = views.some(({ state }) => state === 'silent')
+    const waiting = views.reduce((sum, view) => sum + view.waiting, 0)
+    const alarm = room.gameDay.kind === 'idle' && (isSilent || waiting > 0)
     root.hidden = !isOpen
     toggle.hidden = false
     document.body.classList.toggle('truth-open', isOpen)
     toggle.setAttribute('aria-expanded', String(isOpen))
     toggle.classList.toggle('alarm', alarm)
-    const label =
-      view.state === 'silent' ? 'No answer' : view.waiting > 0 ? `${view.waiting} waiting` : 'All calm'
+    const label = isSilent ? 'No answer' : waiting > 0 ? `${waiting} waiting` : 'All calm'
     const hidden = room.gameDay.kind === 'idle' ? label : 'Game day'
     toggle.lastChild.textContent = hidden
     toggle.setAttribute('aria-label', `The server: ${hidden}`)
-    toggle.title = room.gameDay.kind === 'idle' ? summary(view) : ''
+    toggle.title = room.gameDay.kind === 'idle' ? views.map(summary).join(' ') : ''
     if (!isOpen) return
-    server.draw(room)
+    server.draw(room.server, room.gameDay)
+    if (room.standby) {
+      standby ??= createServer('Its standby', redraw)
+      if (!standby.node.isConnected) server.node.after(standby.node)
+      standby.draw(room.standby, room.gameDay)
+    }
     gameDay.draw(room)
     for (const button of tabButtons) {
       const isChosen = button.dataset.tab === chosen

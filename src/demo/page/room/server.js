@@ -1,10 +1,12 @@
-/** The upper half of the panel: the server's own view. */
+/** The upper half of the panel: a server's own view. */
 import { h } from '../dom.js'
 import { createGraph } from './graph.js'
 import { createList } from './list.js'
 import { summary } from './words.js'
 
-export function createServer(redraw) {
+/** @param {string} title @param {() => void} redraw */
+export function createServer(title, redraw) {
+  const titleId = `server-${title.toLowerCase().replace(/\W+/g, '-')}`
   const state = h('span', { class: 'pill' })
   const slots = h('meter', { min: 0, 'aria-label': 'Connection slots taken' })
   const slotsText = h('span', { class: 'faint' })
@@ -21,13 +23,8 @@ export function createServer(redraw) {
   const cover = h('div', { class: 'cover', hidden: true })
   const node = h(
     'section',
-    { class: 'server', 'aria-labelledby': 'server-title' },
-    h(
-      'header',
-      { class: 'head' },
-      h('div', { class: 'title' }, h('h2', { id: 'server-title' }, 'The server itself')),
-      state,
-    ),
+    { class: 'server', 'aria-labelledby': titleId },
+    h('header', { class: 'head' }, h('div', { class: 'title' }, h('h2', { id: titleId }, title)), state),
     h('div', { class: 'slots' }, slots, slotsText),
     sentence,
     h('div', { class: 'picture' }, stage, cover),
@@ -47,8 +44,7 @@ export function createServer(redraw) {
     if (target.textContent !== text) target.textContent = text
   }
 
-  const draw = (room) => {
-    const { server: view, gameDay } = room
+  const draw = (view, gameDay) => {
     const isPlaying = gameDay.kind !== 'idle'
     if (!isPlaying) peeking = false
     const isCovered = isPlaying && !peeking

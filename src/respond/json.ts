@@ -49,7 +49,8 @@ export type BlockingJson = Head & {
 }
 
 export type SessionsJson = Head & {
-  readonly totals: ReturnType<typeof totals>
+  /** Null where others' sessions cannot be seen: there is nothing to count. */
+  readonly totals: ReturnType<typeof totals> | null
   /** Every client session, and server processes that block or wait. */
   readonly sessions: readonly SessionJson[]
 }
@@ -79,7 +80,7 @@ export function sessionsJson(
   const involved = involvedIn(picture)
   return {
     ...headOf(picture),
-    totals: totals(picture.snapshot),
+    totals: picture.snapshot.server.seesOthers ? totals(picture.snapshot) : null,
     sessions: sessions
       .filter((session) => isClient(session) || involved.has(session.pid))
       .map((session) => sessionJson(session, picture)),

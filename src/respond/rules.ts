@@ -41,7 +41,8 @@ export async function answerRules(
 
 async function see(cluster: Watched['cluster']): Promise<Snapshot | { readonly reason: string }> {
   try {
-    return await cluster.snapshot()
+    const snapshot = await cluster.snapshot()
+    return snapshot.server.seesOthers ? snapshot : { reason: 'the bot lacks pg_monitor.' }
   } catch (error) {
     if (!(error instanceof ClusterFailure)) throw error
     return { reason: error.reason }

@@ -101,6 +101,26 @@ describe('answers', () => {
     await expect(ask('sessions', watching(broken))).rejects.toThrow('a mistake')
   })
 
+  it.each([
+    ...['sessions', 'sessions --state idle', 'blocking', 'blocking --app web', 'long', 'idle', 'activity'],
+    ...['activity --app web', 'locks', 'top', 'session 1', 'rules', 'clusters'],
+  ])('%s without pg_monitor says so, and nothing that sounds calm', async (typed) => {
+    const unseen = { state: null, backendType: '', backendStart: '', clientAddr: null, stateSeconds: null }
+    const blind = of.picture(
+      [of.session(1, { ...unseen, xactSeconds: null, applicationName: '' })],
+      { kind: 'none' },
+      { server: of.server({ seesOthers: false }) },
+    )
+    const read = () => Promise.reject(new ClusterFailure('not now', '57014', true))
+    const cluster = pictureCluster(blind, [], { statementStats: { read, texts: read } })
+    const watched = { config: clusterConfig('orders'), cluster }
+    const { text } = (await ask(typed, watching(watched))).view
+    expect(text).toContain('pg_monitor')
+    expect(text).not.toMatch(
+      /nobody|nothing (is|waits|runs)|no (session|transaction|statement)|\b0\b|all is well/i,
+    )
+  })
+
   it('shows all clusters, those that cannot be seen too', async () => {
     const standby = of.picture([of.waiting(1, 2), of.idle(2, 3)], [], {
       cluster: 'standby',
@@ -118,10 +138,10 @@ describe('answers', () => {
     )
     expect(view.text).toMatchInlineSnapshot(`
       "Clusters
-      1 of 4 clusters cannot be seen.
+      2 of 4 clusters cannot be seen.
       orders | 18.4 | 1 | 0 | 3 of 100 | 2 s ago
       standby | 14.13 (standby) | 2 | 1 | 4 of 100 | 2 s ago
-      blind | 18.4 | 0 | ? | 2 of 100 | 2 s ago, without others’ state: pg_monitor is missing
+      blind | 18.4 | ? | ? | ? of 100 | 2 s ago, without others’ state: pg_monitor is missing
       gone | cannot be seen: the server refuses connections (connection refused)."
     `)
   })

@@ -127,6 +127,8 @@ describe('sessionsJson', () => {
       sessions.map((session) => ({ ...session, query: `text of ${session.pid}` })),
     )
     expect(json.totals).toEqual({ active: 4, idle: 0, idleInTransaction: 1, waiting: 3, used: 7, max: 100 })
+    const blind = of.picture(sessions, { kind: 'none' }, { server: of.server({ seesOthers: false }) })
+    expect(sessionsJson(blind)).toMatchObject({ seesOthers: false, totals: null })
     expect(json.sessions.map(({ pid, query }) => [pid, query])).toEqual(
       [4312, 4320, 4321, 4330, 9].map((pid) => [pid, `text of ${pid}`]),
     )

@@ -10,16 +10,15 @@ const mostNames = 8
 
 /** What the sessions do, in numbers. */
 export function activityView(picture: Picture, activity: Activity, asked: Asked): View {
-  const { matching, clients, working, unseen } = activity
+  const { clients, working, unseen } = activity
+  const more = clients > 0 ? 'more ' : ''
   const { filters } = asked
   const nothing: Counted[] = working > 0 ? [{ name: 'nothing (they work)', count: working }] : []
   return compose(`Activity on ${asked.cluster}`, [
     lines(
       ...notices(picture, asked),
-      hasFilters(filters)
-        ? [bold(`${matching} of ${count(clients, 'session')} match `), code(filterWords(filters)), '.']
-        : [bold(`${count(clients, 'session')}.`)],
-      ...(unseen > 0 ? [[`${count(unseen, 'more process', 'more processes')}, not to be seen.`]] : []),
+      ...(clients === 0 && unseen > 0 ? [] : [headline(activity, asked)]),
+      ...(unseen > 0 ? [[`${count(unseen, `${more}process`, `${more}processes`)}, not to be seen.`]] : []),
     ),
     {
       kind: 'bullets',
@@ -39,6 +38,11 @@ export function activityView(picture: Picture, activity: Activity, asked: Asked)
     footer(picture, asked),
   ])
 }
+
+const headline = ({ matching, clients }: Activity, { filters }: Asked): Line =>
+  hasFilters(filters)
+    ? [bold(`${matching} of ${count(clients, 'session')} match `), code(filterWords(filters)), '.']
+    : [bold(`${count(clients, 'session')}.`)]
 
 function listed(what: string, all: readonly Counted[]): Line[] {
   if (all.length === 0) return []

@@ -16,7 +16,7 @@ const maxClusters = 40
 /** Every watched cluster in one line. */
 export function clustersView(all: readonly ClusterSight[], now: number): View {
   const shown = all.slice(0, maxClusters)
-  const unseen = all.filter((sight) => 'reason' in sight).length
+  const unseen = all.filter((sight) => 'reason' in sight || !sight.snapshot.server.seesOthers).length
   const headline: Line =
     unseen > 0
       ? [bold(`${unseen} of ${count(all.length, 'cluster')} cannot be seen.`)]
@@ -37,14 +37,15 @@ function row(sight: ClusterSight, now: number): string[] {
   if ('reason' in sight) return [name, '', '', '', '', `cannot be seen: ${truncate(sight.reason, 140)}`]
   const { snapshot } = sight
   const { waiting, used, max } = totals(snapshot)
+  const sees = snapshot.server.seesOthers
   const age = (now - snapshot.takenAt) / 1000
   const seen = age < 1 ? 'now' : `${formatDuration(age)} ago`
   return [
     name,
     `${versionWords(snapshot.server.versionNum)}${snapshot.server.inRecovery ? ' (standby)' : ''}`,
-    String(snapshot.sessions.filter(isClient).length),
-    snapshot.server.seesOthers ? `${waiting}${snapshot.locks.kind === 'jammed' ? ' (lock storm)' : ''}` : '?',
-    `${used} of ${max}`,
-    snapshot.server.seesOthers ? seen : `${seen}, without others’ state: pg_monitor is missing`,
+    sees ? String(snapshot.sessions.filter(isClient).length) : '?',
+    sees ? `${waiting}${snapshot.locks.kind === 'jammed' ? ' (lock storm)' : ''}` : '?',
+    `${sees ? used : '?'} of ${max}`,
+    sees ? seen : `${seen}, without others’ state: pg_monitor is missing`,
   ]
 }

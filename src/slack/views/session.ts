@@ -39,12 +39,12 @@ export function sessionView(
       lines: [
         ...blocking(session, picture, asked),
         ...replay(session, picture),
-        ...work(session, snapshot.server),
-        ...client(session),
-        ...poolerLines(session, snapshot),
+        ...(isSeen(session)
+          ? [...work(session, snapshot.server), ...client(session), ...poolerLines(session, snapshot)]
+          : [[bold('Not to be seen: '), 'its state, its ages, its client and its statement.']]),
       ],
     },
-    ...statement(session),
+    ...(isSeen(session) ? statement(session) : []),
     { kind: 'bullets', lines: lockLines(session, locks, forest) },
     lines(
       ...jamsWayOut(session, advice, asked),
@@ -67,6 +67,9 @@ export const noSessionView = (picture: Picture, pid: number, asked: Asked): View
       asOf(picture.snapshot.takenAt, asked.now),
     ),
   ])
+
+/** Of a session that the role may not see, the server does not even tell what kind of process it is. */
+const isSeen = (session: Session): boolean => session.backendType !== ''
 
 const capital = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1)
 

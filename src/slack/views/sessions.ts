@@ -77,22 +77,23 @@ const groupWords: Record<GroupKind, (n: number, asked: Asked) => string> = {
 
 function summary(picture: Picture, selection: Selection, asked: Asked): Line[] {
   const { snapshot, forest } = picture
-  const filtered: Line[] = hasFilters(asked.filters)
-    ? [
-        [
-          `${selection.matching} of ${count(selection.clients, 'session')} match `,
-          code(filterWords(asked.filters)),
-          '.',
-          ...(selection.otherJams > 0
-            ? [
-                ` ${count(selection.otherJams, 'root does', 'roots do')} not, see `,
-                commandTo(asked, 'blocking'),
-                '.',
-              ]
-            : []),
-        ],
-      ]
-    : []
+  const filtered: Line[] =
+    hasFilters(asked.filters) && snapshot.server.seesOthers
+      ? [
+          [
+            `${selection.matching} of ${count(selection.clients, 'session')} match `,
+            code(filterWords(asked.filters)),
+            '.',
+            ...(selection.otherJams > 0
+              ? [
+                  ` ${count(selection.otherJams, 'root does', 'roots do')} not, see `,
+                  commandTo(asked, 'blocking'),
+                  '.',
+                ]
+              : []),
+          ],
+        ]
+      : []
   const jams = selection.jams.length + selection.moreJams
   const longest = Math.max(
     0,

@@ -22,7 +22,7 @@ export function nameOf(session: Session): string {
 /** What it is doing and for how long: `idle in transaction for 5 min`. */
 export function stateOf(session: Session): string {
   if (session.state === null)
-    return session.backendType === 'client backend' ? 'in an unseen state' : session.backendType
+    return ['client backend', ''].includes(session.backendType) ? 'in an unseen state' : session.backendType
   const seconds = session.state === 'active' ? session.querySeconds : session.stateSeconds
   return seconds === null ? session.state : `${session.state} for ${formatDuration(seconds)}`
 }

@@ -179,6 +179,23 @@ describe('sessionView', () => {
     )
   })
 
+  it('says of a session that may not be seen just that, and does not make up a calm one', async () => {
+    const unseen = of.session(1, {
+      ...{ state: null, backendType: '', backendStart: '', clientAddr: null, backendSeconds: 0 },
+      ...{ stateSeconds: null, xactSeconds: null },
+    })
+    const blind = of.picture([unseen], [], { server: of.server({ seesOthers: false }) })
+    expect(await transcript('session 1', blind)).toMatchInlineSnapshot(`
+      "Session 1 on orders
+      pg-marshal may not see other sessions on orders, so this picture says nothing about them.
+      Its role is no member of pg_monitor. As a superuser: GRANT pg_monitor TO …
+      In an unseen state. 1 (web, user shop, database orders)
+      - Not to be seen: its state, its ages, its client and its statement.
+      Nothing to do from here: Its state cannot be seen: the bot lacks pg_monitor.
+      As of 2026-03-01 03:00:00 UTC, 2 s old."
+    `)
+  })
+
   it('says when a pid is not there', async () => {
     expect(await transcript('session 77', picture)).toMatchInlineSnapshot(`
       "Session 77 on orders

@@ -2,6 +2,7 @@ import { chown, cp, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import pg from 'pg'
+import { has } from '../domain/versions.ts'
 import { prefix } from './leftovers.ts'
 import { type PostgresOptions, startPostgres, type TemporaryPostgres } from './postgres.ts'
 
@@ -46,7 +47,7 @@ async function copyCluster(primary: Pick<TemporaryPostgres, 'url' | 'dataDir'>, 
   await client.connect()
   try {
     const { rows: versions } = await client.query("SELECT current_setting('server_version_num')::int AS num")
-    const isOld = versions[0].num < 150_000
+    const isOld = !has(versions[0].num, 'pg_backup_start')
     await client.query(
       isOld ? "SELECT pg_start_backup('standby', true, false)" : "SELECT pg_backup_start('standby', true)",
     )

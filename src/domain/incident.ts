@@ -270,7 +270,9 @@ function ending(finding: Finding, snapshot: Snapshot): string | null {
   switch (finding.kind) {
     case 'blocking':
       if (blindToLocks) return null
-      return session ? 'Nobody waits behind it any more.' : 'The prepared transaction blocks nobody any more.'
+      if (finding.root.kind === 'preparedTransaction')
+        return 'The prepared transaction blocks nobody any more.'
+      return session ? 'Nobody waits behind it any more.' : 'The session is gone.'
     case 'longQuery':
       return session?.queryStart === before?.queryStart && session?.state === 'active'
         ? 'It counts with another incident now.'

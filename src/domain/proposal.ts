@@ -196,7 +196,7 @@ export function differences(proposal: Approved, now: Session): string[] {
   const then = proposal.session
   if (then.backendStart !== now.backendStart) return ['the pid belongs to another session']
   if (proposal.action === 'cancel') {
-    if (then.queryStart !== now.queryStart || then.queryId !== now.queryId)
+    if (then.queryStart !== now.queryStart || isOther(then.queryId, now.queryId))
       return ['it runs another statement']
     return now.state === then.state ? [] : [`it is ${now.state} now, its statement ended`]
   }
@@ -206,6 +206,13 @@ export function differences(proposal: Approved, now: Session): string[] {
   const unused = then.state === 'idle' && proposal.victims.length === 0 && proposal.requestedBy === null
   return unused && then.stateChange !== now.stateChange ? ['it was used meanwhile'] : []
 }
+
+/**
+ * The statements of one message begin at the same time and differ by their ids. A statement that has just begun has none
+ * yet: it gets its id when it has been parsed (pgstat_report_query_id).
+ */
+const isOther = (then: string | null, now: string | null): boolean =>
+  then !== null && now !== null && then !== now
 
 /** Whether the session still is what was approved: for a cancel the statement runs, for a terminate it is there at all. */
 export const stillThere = (approved: Approved, now: Session | undefined): boolean =>

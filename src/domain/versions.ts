@@ -12,6 +12,8 @@ export const newestMajor = 18
 const since = {
   /** Slots that are kept back for the members of pg_use_reserved_connections. */
   reserved_connections: 16,
+  /** Called pg_start_backup before, and pg_backup_stop pg_stop_backup. */
+  pg_backup_start: 15,
   /** The server's log as one JSON object a line. */
   jsonlog: 15,
   /** A role that may cancel and terminate autovacuum workers; before, only a superuser may. */

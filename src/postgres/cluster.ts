@@ -190,10 +190,12 @@ export function createCluster(options: ClusterOptions): Cluster {
   }
 
   const take = async (): Promise<Snapshot> => {
+    const locksPid = locks.pid()
     const rows = await readActivity(null)
     const takenAt = clock()
     const facts = known()
     freeLocksConnection(rows)
+    if (locksPid === locks.pid()) dropStrayLocks(rows)
     // Who may not see a session is not told even what kind of process it is: a revoked grant shows at once.
     const seesOthers = facts.sees_others && rows.every((row) => row.backend_type !== null)
     if (!seesOthers || takenAt - factsAt > factsLastMs) void learnAgain(isCalm(rows))
@@ -221,6 +223,18 @@ export function createCluster(options: ClusterOptions): Cluster {
     const lost = lockReader.isLate() && locks.pid() !== null && backend?.state !== 'active'
     idleLooks = lost ? idleLooks + 1 : 0
     if (idleLooks >= 2) locks.drop(failureWith('DEADLINE'))
+  }
+
+  /**
+   * After a failover the address leads to another server, and this connection may still be to the old one: its locks are
+   * not those of these sessions. Through a pooler our pids are not the server's, and nothing can be told from them.
+   */
+  const dropStrayLocks = (rows: readonly ActivityRow[]) => {
+    const backendOf = (pid: number | null) => rows.find((row) => row.pid === pid)
+    const own = backendOf(activity.pid())
+    if (locks.pid() === null || own === undefined) return
+    if (backendOf(locks.pid())?.application_name !== own.application_name)
+      locks.drop(failureWith('CONNECTION_LOST'))
   }
 
   let flight: Promise<Snapshot> | null = null

@@ -76,6 +76,20 @@ describe('differences', () => {
       ['it runs another statement'],
     ],
     [
+      'a cancel of the next statement of the same message',
+      'cancel',
+      { ...active, queryId: '1' },
+      { ...active, queryId: '2' },
+      ['it runs another statement'],
+    ],
+    [
+      'a cancel of a statement that had only just begun',
+      'cancel',
+      { ...active, queryId: null },
+      { ...active, queryId: '2' },
+      [],
+    ],
+    [
       'a cancel after the statement',
       'cancel',
       active,

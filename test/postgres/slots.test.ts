@@ -57,6 +57,10 @@ test('with every slot taken the bot reads, names the holders, signals, and is to
   const cluster = openCluster({ url: server.marshalUrl })
   await cluster.start()
   await fill()
+  // The one that was refused takes a moment to go.
+  await server.until(
+    "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'client backend' AND (state IS NULL OR state = 'starting')",
+  )
 
   const picture = pictureOf(await cluster.snapshot())
   const [finding] = findings(picture.snapshot, picture.forest, of.thresholds)

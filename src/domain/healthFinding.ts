@@ -6,13 +6,20 @@ import {
   type VacuumHolder,
   wraparoundRatio,
 } from './health.ts'
+import { finisherOn } from './platform.ts'
 import type { HealthThresholds, SessionThresholds } from './policy.ts'
 import type { PreparedTransaction, Session, Snapshot } from './session.ts'
 
 /** What a slow look finds, see health.ts. */
 export type HealthFinding =
   | ({ readonly kind: 'deadlocks' } & DeadlockRise)
-  | { readonly kind: 'preparedTransaction'; readonly prepared: PreparedTransaction; readonly seconds: number }
+  | {
+      readonly kind: 'preparedTransaction'
+      readonly prepared: PreparedTransaction
+      readonly seconds: number
+      /** Who may commit it or roll it back. */
+      readonly finisher: string
+    }
   | {
       readonly kind: 'vacuumHeldBack'
       readonly holder: VacuumHolder
@@ -46,7 +53,7 @@ export function healthFindings(
   isFound: (one: { readonly pid: number } | { readonly gid: string }) => boolean,
   open: ReadonlySet<string>,
 ): HealthFinding[] {
-  const { health, takenAt, sessions } = snapshot
+  const { health, server, takenAt, sessions } = snapshot
   if (!health) return []
   const slots = health.slots
     .filter((slot) => {
@@ -60,7 +67,12 @@ export function healthFindings(
     .filter(
       (one) => one.preparedSeconds >= thresholds.preparedLongerThanSeconds && !isFound({ gid: one.gid }),
     )
-    .map((one) => ({ kind: 'preparedTransaction', prepared: one, seconds: one.preparedSeconds }) as const)
+    .map((one): HealthFinding & { kind: 'preparedTransaction' } => ({
+      kind: 'preparedTransaction',
+      prepared: one,
+      seconds: one.preparedSeconds,
+      finisher: finisherOn(server.platform, one.owner),
+    }))
 
   const isKnown = ({ kind, name, pid }: VacuumHolder) =>
     (kind === 'session' && isFound({ pid: pid ?? 0 })) ||

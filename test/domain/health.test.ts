@@ -109,7 +109,12 @@ describe('what a slow look finds', () => {
     const young = of.prepared(700, { gid: 'young', preparedSeconds: 870 })
     const old = of.prepared(701, { gid: 'old', preparedSeconds: 890 })
     expect(found({ prepared: [old, young] })).toMatchObject([
-      { kind: 'preparedTransaction', prepared: { gid: 'old' }, seconds: 910 },
+      {
+        kind: 'preparedTransaction',
+        prepared: { gid: 'old' },
+        seconds: 910,
+        finisher: 'shop or a superuser',
+      },
     ])
     expect(found({ prepared: [old] }, [], { preparedLongerThanSeconds: Infinity })).toEqual([])
   })
@@ -284,7 +289,12 @@ describe('its incidents', () => {
     return over_?.incident.resolution ?? null
   }
   const old = of.prepared(700, { gid: 'pay', preparedSeconds: 1000 })
-  const prepared: Finding = { kind: 'preparedTransaction', prepared: old, seconds: 1000 }
+  const prepared: Finding = {
+    kind: 'preparedTransaction',
+    prepared: old,
+    seconds: 1000,
+    finisher: 'shop',
+  }
   const slot: Finding = { kind: 'replicationSlot', slot: of.slot('s', { retainedBytes: 11 * gigabyte }) }
 
   it('stay as they are while nobody has looked', () => {

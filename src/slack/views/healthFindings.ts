@@ -77,7 +77,7 @@ export function nextStep(finding: HealthFinding): Line {
           ]
     case 'preparedTransaction':
       return [
-        'ask whoever coordinates it whether it is to be committed, and finish it in its database: ',
+        `ask whoever coordinates it whether it is to be committed, and finish it in database ${plain(finding.prepared.database)} as ${plain(finding.finisher)}: `,
         code(`COMMIT PREPARED ${sqlLiteral(finding.prepared.gid)}`),
         ' or ',
         code(`ROLLBACK PREPARED ${sqlLiteral(finding.prepared.gid)}`),

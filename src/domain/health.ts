@@ -9,7 +9,7 @@ export type Health = {
   readonly takenAt: number
   /** Oldest first. */
   readonly prepared: readonly PreparedTransaction[]
-  /** Who keeps vacuum from removing dead rows, the oldest first; the worst few. */
+  /** Who keeps vacuum from removing dead rows: first of tables, then of catalogs alone; the oldest few, oldest first. */
   readonly vacuumHolders: readonly VacuumHolder[]
   /** Every database, the one nearest to wraparound first. */
   readonly databases: readonly DatabaseHealth[]

@@ -114,7 +114,7 @@ function wraparound(health: Health, { wraparoundAbovePercent }: HealthThresholds
   const [worst] = past.toSorted((a, b) => wraparoundRatio(b) - wraparoundRatio(a))
   if (!worst) return []
   const { name, xidAge, multixactAge } = worst
-  const [oldest] = health.vacuumHolders
+  const [oldest] = health.vacuumHolders.toSorted((a, b) => b.age - a.age)
   return [
     {
       kind: 'wraparound',

@@ -186,7 +186,13 @@ describe('what a slow look finds', () => {
     expect(found({ databases: [of.database('orders', { multixactAge: age })], vacuumHolders })).toMatchObject(
       [{ counts: 'multixacts', age, holder: null }, { kind: 'vacuumHeldBack' }],
     )
-    expect(found({ databases: [of.database('orders', { xidAge: age })], vacuumHolders })[0]).toMatchObject({
+    const reader = of.holder('standby', 5)
+    expect(
+      found({
+        databases: [of.database('orders', { xidAge: age })],
+        vacuumHolders: [reader, ...vacuumHolders],
+      })[0],
+    ).toMatchObject({
       counts: 'transactions',
       holder: { kind: 'slot' },
     })

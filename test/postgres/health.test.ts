@@ -138,6 +138,14 @@ test('a slot that keeps WAL, and a logical one that keeps rows of the catalogs',
       else expect(slot.inactiveSeconds).toBeNull()
     }
     expect(vacuumHolders).toMatchObject([{ kind: 'slot', name: 'warehouse', catalogsOnly: true }])
+    // However many sessions there are.
+    const readers = await Promise.all(Array.from({ length: 11 }, (_, n) => server.open(`reader-${n}`)))
+    for (const reader of readers) {
+      await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+      await reader.query('SELECT * FROM orders')
+    }
+    const many = (await (await started()).health()).vacuumHolders
+    expect(many.map(({ kind }) => kind)).toEqual([...Array(10).fill('session'), 'slot'])
   } finally {
     await server.admin.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots')
     await server.admin.query('DROP TABLE IF EXISTS filler')

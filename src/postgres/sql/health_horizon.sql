@@ -1,4 +1,5 @@
--- Who keeps vacuum from removing dead rows, the oldest first: sessions by their transaction or snapshot, standbys whose
+-- Who keeps vacuum from removing dead rows of tables, and then who keeps it from those of the catalogs alone, the oldest
+-- ten of each, the oldest first: sessions by their transaction or snapshot, standbys whose
 -- hot_standby_feedback comes without a slot, prepared transactions, replication slots.
 -- A plain VACUUM holds back no other (PROC_IN_VACUUM in procarray.c), and a parallel worker no more than its leader.
 -- Nothing is vacuumed on a standby: what is old there counts only while it is told to the primary.
@@ -30,7 +31,7 @@ WITH holders AS (
   WHERE s.xmin IS NOT NULL OR s.catalog_xmin IS NOT NULL
 )
 SELECT h.kind, h.name, d.datname::text AS database, h.pid, h.backend_start, h.xact_start, h.age, h.catalogs_only
-FROM holders AS h
+FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY catalogs_only ORDER BY age DESC) AS place FROM holders) AS h
 LEFT JOIN pg_catalog.pg_database AS d ON d.oid = h.datid
+WHERE h.place <= 10
 ORDER BY h.catalogs_only, h.age DESC
-LIMIT 10

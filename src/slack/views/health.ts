@@ -61,19 +61,15 @@ export function healthView(
     ...(isFine('connections') ? [connectionsLine(picture, asked)] : []),
     ...(health ? healthLines(health, isFine, snapshot.sessions, asked) : []),
   ]
-  const blind = !snapshot.server.seesOthers || snapshot.locks.kind === 'jammed' || health === null
+  const blind = snapshot.locks.kind === 'jammed' || health === null
   return compose(`Health of ${asked.cluster}`, [
     lines(
       ...notices(picture, asked),
-      [
-        bold(
-          needed > 0
-            ? `${count(needed, 'thing needs', 'things need')} somebody.`
-            : blind
-              ? 'What can be seen is well.'
-              : 'All is well.',
-        ),
-      ],
+      ...(needed > 0
+        ? [[bold(`${count(needed, 'thing needs', 'things need')} somebody.`)]]
+        : snapshot.server.seesOthers
+          ? [[bold(blind ? 'What can be seen is well.' : 'All is well.')]]
+          : []),
       ...(unread
         ? [
             [

@@ -91,7 +91,10 @@ export function nextStep(finding: HealthFinding): Line {
         : [
             `see in database ${plain(finding.database)} whether autovacuum gets through; by hand, as a superuser or the owner of its tables: `,
             code('VACUUM;'),
-            ` (neither FULL nor FREEZE). Autovacuum begins at ${formatCount(finding.freezeMaxAge)}.`,
+            ' (neither FULL nor FREEZE).',
+            ...(finding.counts === 'transactions'
+              ? [` Autovacuum begins at ${formatCount(finding.freezeMaxAge)}.`]
+              : []),
           ]
     case 'replicationSlot':
       return letGo(finding.slot.name, finding.slot.active)

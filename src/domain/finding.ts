@@ -25,6 +25,8 @@ export type Finding =
   | {
       readonly kind: 'lockStorm'
       readonly waiting: number
+      /** Why the locks cannot be read, one sentence: the lock manager is busy, or we have no connection for them. */
+      readonly why: string
       /** Sessions idle in a transaction: nobody else sits on a lock without doing anything. Oldest first. */
       readonly suspects: readonly Session[]
     }
@@ -189,7 +191,7 @@ function storm({ locks, sessions }: Snapshot): Finding[] {
     .filter((session) => isClient(session) && isIdleInTransaction(session))
     .sort((a, b) => (b.xactSeconds ?? 0) - (a.xactSeconds ?? 0))
     .slice(0, 5)
-  return [{ kind: 'lockStorm', waiting: sessions.filter(waitsForLock).length, suspects }]
+  return [{ kind: 'lockStorm', waiting: sessions.filter(waitsForLock).length, why: locks.why, suspects }]
 }
 
 /** How many connections ordinary roles may still make; the rest is kept back for superusers and the like. */

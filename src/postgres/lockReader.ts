@@ -176,9 +176,7 @@ export function createLockReader(
       ).length
       const { sessions: many, share, atLeast } = busyLockManager
       if (busy >= many || (busy >= atLeast && busy > share * (waiting + busy))) {
-        return jammed(
-          `${waiting + busy} sessions wait, and the lock manager is busy sorting them out: who blocks them will follow.`,
-        )
+        return jammed(`The lock manager is busy sorting out ${waiting + busy} sessions: roots follow.`)
       }
       if (waiting === 0) return { kind: 'none' }
       if (late) return jammed('The lock table is busy: the last look at it has not come back yet.')

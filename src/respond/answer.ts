@@ -169,7 +169,7 @@ async function oneSession(
 
 /** The lock table is left alone while the lock manager is jammed: to read it would stall, too. */
 async function ownLocks({ cluster }: Watched, picture: Picture, pid: number): Promise<OwnLocks> {
-  if (picture.snapshot.locks.kind === 'jammed') return { unread: 'the lock manager is busy.' }
+  if (picture.snapshot.locks.kind === 'jammed') return { unread: picture.snapshot.locks.why }
   try {
     return { groups: await cluster.locksOf(pid) }
   } catch (error) {

@@ -23,7 +23,7 @@ async function lookSlowly(
   { cluster }: Watched,
   { locks }: Snapshot,
 ): Promise<Pick<Snapshot, 'health'> | { readonly unread: string }> {
-  if (locks.kind === 'jammed') return { unread: 'the lock manager is busy.' }
+  if (locks.kind === 'jammed') return { unread: locks.why }
   try {
     return { health: await cluster.health() }
   } catch (error) {

@@ -39,7 +39,7 @@ test('a jam says how many wait, and has no table yet', async () => {
   const { locks } = await read([...times(900, waiting), ...times(100, busy)])
   expect(locks).toMatchObject({
     kind: 'jammed',
-    why: expect.stringContaining('1000 sessions wait'),
+    why: expect.stringContaining('busy sorting out 1000 sessions'),
     last: null,
   })
 })

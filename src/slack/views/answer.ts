@@ -213,9 +213,9 @@ export function notices(picture: Picture, asked: Asked): Line[] {
     ...replayLines(picture),
     [
       bold(
-        `${count(waiting, 'session waits', 'sessions wait')}, the lock manager is busy sorting them out; roots follow. `,
+        `${count(waiting, 'session waits', 'sessions wait')} for a lock, and who blocks them cannot be read. `,
       ),
-      `(${locks.why.replace(/\.$/, '')}.) `,
+      `${locks.why.replace(/\.$/, '')}. `,
       ...(forestTakenAt === null
         ? ['Who blocks whom was not read before.']
         : [

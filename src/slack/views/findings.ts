@@ -27,7 +27,7 @@ export function sentenceOf(finding: Finding): string {
     case 'connections':
       return saturationWords(finding)
     case 'lockStorm':
-      return `${count(finding.waiting, 'session waits', 'sessions wait')}, the lock manager is busy sorting them out; roots follow.`
+      return `${count(finding.waiting, 'session waits', 'sessions wait')} for a lock, and who blocks them cannot be read. ${finding.why}`
     case 'lockCycle':
       return `Sessions ${sample(finding.pids)} wait for each other, the longest for ${formatDuration(finding.seconds)}; ${count(finding.waiting, 'session waits', 'sessions wait')} in all.`
     default:

@@ -158,12 +158,12 @@ describe('blockingView', () => {
   it('names suspects while the locks cannot be read', async () => {
     const picture = of.picture([root, of.waiting(1, 2), of.idle(2, 9)], {
       kind: 'jammed',
-      why: 'reading the locks took longer than 1 s',
+      why: 'The lock table did not answer within 1 s.',
       last: null,
       lastTakenAt: null,
     })
     expect(await tree('blocking', picture)).toMatchInlineSnapshot(`
-      "1 session waits, the lock manager is busy sorting them out; roots follow. (reading the locks took longer than 1 s.) Who blocks whom was not read before.
+      "1 session waits for a lock, and who blocks them cannot be read. The lock table did not answer within 1 s. Who blocks whom was not read before.
       Suspect 4312: web · shop · orders · idle in transaction for 5 min 5 s"
     `)
   })

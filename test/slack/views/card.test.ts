@@ -139,7 +139,7 @@ describe('a card', () => {
       'lockStorm',
       first([idleInTransaction(1, 9), waiting(2, 1)], {
         kind: 'jammed',
-        why: 'busy',
+        why: 'The lock manager is busy sorting out 20 sessions: roots follow.',
         last: null,
         lastTakenAt: null,
       }),

@@ -26,7 +26,7 @@ const picture = of.picture(sessions, contended)
 const jammed = (last: readonly LockGroup[] | null) =>
   of.picture(sessions, {
     kind: 'jammed',
-    why: '40 sessions wait, and the lock manager is busy sorting them out: who blocks them will follow.',
+    why: 'The lock manager is busy sorting out 40 sessions: roots follow.',
     last: last && of.lockTable(last),
     lastTakenAt: last && of.takenAt - 90_000,
   })
@@ -57,7 +57,7 @@ describe('/pg locks', () => {
   it('shows what was read last in a lock storm, with its age', async () => {
     expect(await body('locks', jammed(contended))).toMatchInlineSnapshot(`
       "Locks that somebody waits for on orders
-      3 sessions wait, the lock manager is busy sorting them out; roots follow. (40 sessions wait, and the lock manager is busy sorting them out: who blocks them will follow.) Who blocks whom is shown as it was 1 min 32 s ago, at 2026-03-01 02:58:30 UTC.
+      3 sessions wait for a lock, and who blocks them cannot be read. The lock manager is busy sorting out 40 sessions: roots follow. Who blocks whom is shown as it was 1 min 32 s ago, at 2026-03-01 02:58:30 UTC.
       3 sessions wait for 2 locks, the longest for 1 min.
       orders | holds | 10 | RowExclusiveLock and 1 weaker | 8 min 20 s | batch · shop · orders, idle in transaction
       waits | 11 | AccessExclusiveLock | 1 min | migration · shop · orders, active
@@ -69,7 +69,7 @@ describe('/pg locks', () => {
     `)
     expect(await body('locks', jammed(null))).toMatchInlineSnapshot(`
       "Locks that somebody waits for on orders
-      3 sessions wait, the lock manager is busy sorting them out; roots follow. (40 sessions wait, and the lock manager is busy sorting them out: who blocks them will follow.) Who blocks whom was not read before."
+      3 sessions wait for a lock, and who blocks them cannot be read. The lock manager is busy sorting out 40 sessions: roots follow. Who blocks whom was not read before."
     `)
   })
 
@@ -152,7 +152,7 @@ describe('/pg locks PID', () => {
   it('shows what was read last in a lock storm', async () => {
     expect(await body('locks 12', jammed(contended))).toMatchInlineSnapshot(`
       "Locks of session 12 on orders
-      3 sessions wait, the lock manager is busy sorting them out; roots follow. (40 sessions wait, and the lock manager is busy sorting them out: who blocks them will follow.) Who blocks whom is shown as it was 1 min 32 s ago, at 2026-03-01 02:58:30 UTC.
+      3 sessions wait for a lock, and who blocks them cannot be read. The lock manager is busy sorting out 40 sessions: roots follow. Who blocks whom is shown as it was 1 min 32 s ago, at 2026-03-01 02:58:30 UTC.
       12 (web, user shop, database orders), active for 50 s.
       orders | holds | 10 | RowExclusiveLock and 1 weaker | 8 min 20 s | batch · shop · orders, idle in transaction
       waits | 11 | AccessExclusiveLock | 1 min | migration · shop · orders, active
@@ -168,7 +168,7 @@ describe('/pg locks PID', () => {
       }),
     ).toMatchInlineSnapshot(`
       "Locks of session 30 on orders
-      3 sessions wait, the lock manager is busy sorting them out; roots follow. (40 sessions wait, and the lock manager is busy sorting them out: who blocks them will follow.) Who blocks whom is shown as it was 1 min 32 s ago, at 2026-03-01 02:58:30 UTC.
+      3 sessions wait for a lock, and who blocks them cannot be read. The lock manager is busy sorting out 40 sessions: roots follow. Who blocks whom is shown as it was 1 min 32 s ago, at 2026-03-01 02:58:30 UTC.
       30 (web, user shop, database orders), active for 1 s.
       When the locks were read last, nobody waited for a lock there. Who holds locks without anybody waiting is not read in a lock storm."
     `)
@@ -277,7 +277,7 @@ describe('/pg locks RELATION', () => {
   it('does not ask in a lock storm, and shows what was read last', async () => {
     expect(await body('locks orders', jammed(contended))).toMatchInlineSnapshot(`
       "Locks of relation orders on orders
-      3 sessions wait, the lock manager is busy sorting them out; roots follow. (40 sessions wait, and the lock manager is busy sorting them out: who blocks them will follow.) Who blocks whom is shown as it was 1 min 32 s ago, at 2026-03-01 02:58:30 UTC.
+      3 sessions wait for a lock, and who blocks them cannot be read. The lock manager is busy sorting out 40 sessions: roots follow. Who blocks whom is shown as it was 1 min 32 s ago, at 2026-03-01 02:58:30 UTC.
       orders | holds | 10 | RowExclusiveLock and 1 weaker | 8 min 20 s | batch · shop · orders, idle in transaction
       waits | 11 | AccessExclusiveLock | 1 min | migration · shop · orders, active
       waits | 12 | AccessShareLock | 50 s | web · shop · orders, active

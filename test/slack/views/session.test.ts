@@ -113,9 +113,14 @@ describe('sessionView', () => {
     expect(await transcript('session 9', picture, failure)).toContain(
       '- Its locks were not read: the server did not answer in time',
     )
-    const storm = of.picture([root], { kind: 'jammed', why: 'busy', last: null, lastTakenAt: null })
+    const storm = of.picture([root], {
+      kind: 'jammed',
+      why: 'The lock manager is busy.',
+      last: null,
+      lastTakenAt: null,
+    })
     expect(await transcript('session 4312', storm, failure)).toContain(
-      'Its locks were not read: the lock manager is busy.',
+      'Its locks were not read: The lock manager is busy.',
     )
   })
 

@@ -166,13 +166,13 @@ describe('sessionsView', () => {
   it('in a lock storm tells what it sees, the suspects, and the last forest with its age', async () => {
     const picture = of.picture([root, ...victims, of.waiting(4323, 1), of.idleInTransaction(77, 2)], {
       kind: 'jammed',
-      why: '1 session waits in LWLock:LockManager.',
+      why: 'The lock manager is busy sorting out 5 sessions: roots follow.',
       last: of.lockTable(of.rowQueue(4312, queue.slice(0, 2))),
       lastTakenAt: of.takenAt - 40_000,
     })
     expect(await transcript('sessions', picture)).toMatchInlineSnapshot(`
       "Sessions on orders
-      4 sessions wait, the lock manager is busy sorting them out; roots follow. (1 session waits in LWLock:LockManager.) Who blocks whom is shown as it was 42 s ago, at 2026-03-01 02:59:20 UTC.
+      4 sessions wait for a lock, and who blocks them cannot be read. The lock manager is busy sorting out 5 sessions: roots follow. Who blocks whom is shown as it was 42 s ago, at 2026-03-01 02:59:20 UTC.
       2 sessions wait behind 1 root, the longest for 2 min 10 s.
       blocks 2 | 4312 | web · shop · orders | idle in transaction for 5 min 5 s | 2 wait for 2 min 10 s: a row of public.orders | UPDATE public.orders SET state = ? WHERE id = ?
       suspect | 77 | web · shop · orders | idle in transaction for 2 s

@@ -28,6 +28,7 @@ describe('a card', () => {
     ['is rate-limited', { kind: 'rateLimited', retryAfter: 2, times: 2 }],
     ['answers with 500', { kind: 'error500', times: 2 }],
     ['takes the post, and its reply is lost', { kind: 'replyLost', times: 1 }],
+    ['does not answer', { kind: 'hang', times: 1 }],
   ] as const)('is there exactly once after Slack %s', async (_, fault) => {
     room = await openRoom(server.marshalUrl, { workspace: { scopes: [...everyScope] } })
     await room.start()
@@ -158,6 +159,34 @@ describe('a token that was revoked', () => {
 })
 
 describe('a socket', () => {
+  it.each(['refreshSockets', 'disconnectSockets'] as const)('%s in the middle of a press', async (how) => {
+    room = await openRoom(server.marshalUrl)
+    await room.start()
+    const root = await jam()
+    const card = await room.card('approve_terminate')
+    // A stopped backend takes no notice of its signal: so the approval is under way while the sockets go.
+    process.kill(root.pid, 'SIGSTOP')
+    try {
+      const pressed = room.press('U0DANA', card, 'approve_terminate')
+      room.workspace[how]()
+      await pressed
+      await room.workspace.waitFor(() => room.workspace.sockets() === 2, {
+        timeoutMs: 20_000,
+        what: 'both sockets',
+      })
+    } finally {
+      process.kill(root.pid, 'SIGCONT')
+    }
+    // What got lost with the socket is pressed once more; what did not is counted once all the same, or has no button.
+    await room.press('U0DANA', card, 'approve_terminate').catch(() => null)
+    await room.until(card.ts, /is gone/)
+    await root.ended
+    await room.line(/^Terminate /)
+    await room.until(card.ts, /^Resolved/)
+    const lines = room.workspace.messages(channel).filter(({ text }) => /^Terminate \d/.test(text))
+    expect(lines).toHaveLength(1)
+  })
+
   it.each(['refreshSockets', 'disconnectSockets'] as const)('comes back by itself after %s', async (how) => {
     room = await openRoom(server.marshalUrl)
     await room.start()

@@ -95,7 +95,16 @@ const listed = (incidents: readonly Incident[]): Piece[] => [
 function commandFor(finding: Finding): string {
   const session = subjectOf(finding)
   if (session) return `/pg session ${session.pid}`
-  return finding.kind === 'blocking' ? '/pg blocking' : '/pg sessions'
+  switch (finding.kind) {
+    case 'blocking':
+    case 'lockCycle':
+      return '/pg blocking'
+    case 'connections':
+    case 'lockStorm':
+      return '/pg sessions'
+    default:
+      return '/pg health'
+  }
 }
 
 function named(incidents: readonly Incident[]): string {

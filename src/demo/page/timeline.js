@@ -3,6 +3,8 @@ import { h, syncList } from './dom.js'
 import { dayOf, messageNode } from './message.js'
 
 const groupSeconds = 300
+/** Pixels that still count as the end. */
+const near = 40
 
 export function createTimeline(store, say, { inThread }) {
   const list = h('ol', { class: 'messages', tabindex: 0 })
@@ -15,12 +17,12 @@ export function createTimeline(store, say, { inThread }) {
   let place = ''
   let count = 0
   let atEnd = true
-  let known = ''
+  /** The size that was scrolled to its end. */
+  let known = { all: 0, shown: 0 }
 
-  const size = () => `${list.scrollHeight} ${list.clientHeight}`
   const toEnd = () => {
     atEnd = true
-    known = size()
+    known = { all: list.scrollHeight, shown: list.clientHeight }
     list.scrollTop = list.scrollHeight
     jump.hidden = true
   }
@@ -28,11 +30,11 @@ export function createTimeline(store, say, { inThread }) {
     if (atEnd) toEnd()
   }
   list.addEventListener('scroll', () => {
-    const isReflow = size() !== known
-    known = size()
-    // Only a person leaves the end. What grew or shrank meanwhile scrolls as well, and is followed.
-    if (isReflow && atEnd) return toEnd()
-    atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40
+    const left = list.scrollHeight - list.scrollTop - list.clientHeight
+    const grown = Math.abs(list.scrollHeight - known.all) + Math.abs(list.clientHeight - known.shown)
+    // What grew or shrank by itself scrolls as well: it is followed. Only a person goes further.
+    if (atEnd && left >= near && left <= grown + near) return toEnd()
+    atEnd = left < near
     if (atEnd) jump.hidden = true
   })
   // A narrower window, and pictures, change the height after the fact.

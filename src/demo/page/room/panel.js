@@ -110,11 +110,13 @@ export function createPanel(root, top, store, say) {
     toggle.setAttribute('aria-label', `The server: ${hidden}`)
     toggle.title = room.gameDay.kind === 'idle' ? views.map(summary).join(' ') : ''
     if (!isOpen) return
-    server.draw(room.server, room.gameDay)
+    const isSeen = server.draw(room.server, room.gameDay)
     if (room.standby) {
       standby ??= createServer('Its standby', redraw)
       if (!standby.node.isConnected) server.node.after(standby.node)
-      standby.draw(room.standby, room.gameDay)
+      // That there is one at all would tell too much.
+      standby.node.hidden = !isSeen
+      if (isSeen) standby.draw(room.standby, { kind: 'idle' })
     }
     gameDay.draw(room)
     for (const button of tabButtons) {

@@ -44,6 +44,7 @@ export function createServer(title, redraw) {
     if (target.textContent !== text) target.textContent = text
   }
 
+  /** @returns {boolean} whether one sees it */
   const draw = (view, gameDay) => {
     const isPlaying = gameDay.kind !== 'idle'
     if (!isPlaying) peeking = false
@@ -78,9 +79,10 @@ export function createServer(title, redraw) {
     }
     stage.hidden = isCovered
     list.node.hidden = isCovered
-    if (isCovered) return
+    if (isCovered) return false
     graph.draw(view, Math.max(240, stage.clientWidth || 380), Math.max(260, window.innerHeight * 0.46))
     list.draw(view)
+    return true
   }
   return { node, draw }
 }

@@ -121,9 +121,15 @@ export const createControlApi = (options: Options) => {
 
   /** Another site in the same browser must not press buttons here, nor reach us under a name of its own. */
   const isOurs = (request: IncomingMessage): boolean => {
-    const allowed = [options.origin(), options.origin().replace('127.0.0.1', 'localhost')]
+    // Not as text: a browser leaves port 80 out.
+    const here = new URL(options.origin()).origin
+    const allowed = [here, here.replace('127.0.0.1', 'localhost')]
     const { host, origin } = request.headers
-    return allowed.includes(`http://${host}`) && (origin === undefined || allowed.includes(origin))
+    return (
+      URL.canParse(`http://${host}`) &&
+      allowed.includes(new URL(`http://${host}`).origin) &&
+      (origin === undefined || allowed.includes(origin))
+    )
   }
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

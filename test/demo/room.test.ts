@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openPracticeRoom, type PracticeRoom } from '../../src/demo/room.ts'
 import { waitFor } from '../support/postgres.ts'
@@ -43,45 +43,60 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
     return room.view().nodes.find((node) => node.name === name)?.pid ?? 0
   }
 
-  it('the whole job: the card, its details, a guest refused, approved, confirmed, and the graph clears', async () => {
-    await open()
-    await page.locator('[data-trouble="row-queue"]').click()
-    const checkout = await pidOf('checkout')
-    await sentence().getByText(`6 sessions wait behind checkout (${checkout})`).waitFor()
-    expect(await page.locator('.graph .link').count()).toBe(6)
-    expect(await page.locator('.graph .dot.root .name').textContent()).toBe('checkout')
+  it.each([
+    ['light', 'by pointer'],
+    ['dark', 'by keyboard alone'],
+  ] as const)(
+    'the whole job, %s, %s: the card, its details, a guest refused, approved, confirmed, and the graph clears',
+    async (colorScheme, how) => {
+      await page.emulateMedia({ colorScheme })
+      await open()
+      const use = (button: Locator) => (how === 'by pointer' ? button.click() : button.press('Enter'))
+      await page.evaluate(countSteps)
+      await use(page.locator('[data-trouble="row-queue"]'))
+      const checkout = await pidOf('checkout')
+      await sentence().getByText(`6 sessions wait behind checkout (${checkout})`).waitFor()
+      expect(await page.locator('.graph .link').count()).toBe(6)
+      expect(await page.locator('.graph .dot.root .name').textContent()).toBe('checkout')
+      // It moves: nothing jumps to where it is going to stand.
+      await waitFor(
+        async () => Number(await page.evaluate('window.steps()')) > 3,
+        'a dot goes its way in steps',
+      )
 
-    const card = page.locator('.message', { hasText: `Session ${checkout}` }).first()
-    await card.getByRole('button', { name: 'Details' }).click()
-    const details = page.locator('.whisper', { hasText: String(checkout) })
-    await details.waitFor()
-    await details.getByRole('button', { name: 'Dismiss' }).click()
-    await details.waitFor({ state: 'detached' })
+      const card = page.locator('.message', { hasText: `Session ${checkout}` }).first()
+      await use(card.getByRole('button', { name: 'Details' }))
+      const details = page.locator('.whisper', { hasText: String(checkout) })
+      await details.waitFor()
+      await use(details.getByRole('button', { name: 'Dismiss' }))
+      await details.waitFor({ state: 'detached' })
 
-    const approve = card.getByRole('button', { name: `Approve: terminate ${checkout}` })
-    const confirm = async () => {
-      await approve.click()
-      await page.getByRole('dialog').getByRole('button', { name: 'Terminate' }).click()
-    }
-    await become('U0GUEST')
-    await confirm()
-    await page.locator('.whisper', { hasText: /guests may not/i }).waitFor()
-    await become('U0DANA')
-    await approve.click()
-    await page.getByRole('dialog').getByRole('button').first().click()
-    await page.getByRole('dialog').waitFor({ state: 'detached' })
-    await sentence().getByText('6 sessions wait').waitFor()
+      const approve = card.getByRole('button', { name: `Approve: terminate ${checkout}` })
+      const confirm = async () => {
+        await use(approve)
+        await use(page.getByRole('dialog').getByRole('button', { name: 'Terminate' }))
+      }
+      await become('U0GUEST')
+      await confirm()
+      await page.locator('.whisper', { hasText: /guests may not/i }).waitFor()
+      await become('U0DANA')
+      await use(approve)
+      if (how === 'by pointer') await page.getByRole('dialog').getByRole('button').first().click()
+      else await page.keyboard.press('Escape')
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+      await sentence().getByText('6 sessions wait').waitFor()
 
-    await confirm()
-    await sentence().getByText('Nobody waits for a lock.').waitFor()
-    await page
-      .locator('.message', { hasText: /is gone after \d+ ms/ })
-      .first()
-      .waitFor()
-    await waitFor(async () => (await page.locator('.graph .link').count()) === 0, 'the links are gone')
-    await page.locator('.chip.over').waitFor()
-    expect(await page.locator('.graph .dot.root:not(.gone)').count()).toBe(0)
-  })
+      await confirm()
+      await sentence().getByText('Nobody waits for a lock.').waitFor()
+      await page
+        .locator('.message', { hasText: /is gone after \d+ ms/ })
+        .first()
+        .waitFor()
+      await waitFor(async () => (await page.locator('.graph .link').count()) === 0, 'the links are gone')
+      await page.locator('.chip.over').waitFor()
+      expect(await page.locator('.graph .dot.root:not(.gone)').count()).toBe(0)
+    },
+  )
 
   it('by keyboard alone: starts trouble, orders a fault, plays a game day and gives it up', async () => {
     await open()
@@ -241,6 +256,20 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
     expect(await page.locator('.file pre').textContent()).toBe(text)
   })
 })
+
+/** Counts in how many places the dot that has moved most was seen. */
+const countSteps = `{
+  const places = new Map()
+  const note = ({ target }) => {
+    if (!places.has(target)) places.set(target, new Set())
+    places.get(target).add(target.getAttribute('transform'))
+  }
+  new MutationObserver((changes) => changes.forEach(note)).observe(document.querySelector('.graph'), {
+    attributeFilter: ['transform'],
+    subtree: true,
+  })
+  window.steps = () => Math.max(0, ...[...places.values()].map((seen) => seen.size))
+}`
 
 /** What axe calls serious or critical, in words. */
 async function seriousFaults(page: Page): Promise<string[]> {

@@ -4,6 +4,7 @@ import {
   type Finding,
   type FindingKind,
   longestTransactionSeconds,
+  subjectOf,
 } from '../../domain/finding.ts'
 import { type Health, type ServerLog, wraparoundRatio } from '../../domain/health.ts'
 import { kindNames } from '../../domain/incident.ts'
@@ -54,20 +55,33 @@ export function healthView(
     ...lost.slice(0, mostOfKind),
   ]
   const isFine = (...of: FindingKind[]) => of.every((kind) => !kinds.has(kind))
+  // Who holds vacuum back may be told already, for something worse.
+  const [holder] = health?.vacuumHolders ?? []
+  const isVacuumTold =
+    (holder?.age ?? 0) >= asked.thresholds.vacuumHeldBackBy &&
+    found.some((finding) => subjectOf(finding)?.pid === holder?.pid)
   const well: Line[] = [
     ...(isFine('blocking', 'lockCycle', 'lockStorm') ? [locksLine(picture, asked)] : []),
     ...(isFine('longQuery') ? [longLine(picture, asked)] : []),
     ...(isFine('idleInTransaction', 'idle') ? [idleLine(picture, asked)] : []),
     ...(isFine('connections') ? [connectionsLine(picture, asked)] : []),
-    ...(health ? healthLines(health, isFine, snapshot.sessions, asked) : []),
+    ...(health
+      ? healthLines(
+          health,
+          (kind) => isFine(kind) && !(kind === 'vacuumHeldBack' && isVacuumTold),
+          snapshot.sessions,
+          asked,
+        )
+      : []),
   ]
+  const sees = snapshot.server.seesOthers
   const blind = snapshot.locks.kind === 'jammed' || health === null
   return compose(`Health of ${asked.cluster}`, [
     lines(
       ...notices(picture, asked),
       ...(needed > 0
         ? [[bold(`${count(needed, 'thing needs', 'things need')} somebody.`)]]
-        : snapshot.server.seesOthers
+        : sees
           ? [[bold(blind ? 'What can be seen is well.' : 'All is well.')]]
           : []),
       ...(unread
@@ -79,8 +93,8 @@ export function healthView(
         : []),
     ),
     { kind: 'bullets', lines: troubles },
-    ...(troubles.length > 0 && well.length > 0 ? [lines([bold('Within its limits:')])] : []),
-    ...(snapshot.server.seesOthers ? [{ kind: 'bullets', lines: well } as const] : []),
+    ...(sees && troubles.length > 0 && well.length > 0 ? [lines([bold('Within its limits:')])] : []),
+    ...(sees ? [{ kind: 'bullets', lines: well } as const] : []),
     lines(
       ...(health ? [...logLine(health.serverLog, snapshot.server.versionNum), slowLook(health, asked)] : []),
     ),
@@ -175,7 +189,7 @@ function connectionsLine({ snapshot }: Picture, { thresholds }: Asked): Line {
 
 function healthLines(
   health: Health,
-  isFine: (...kinds: FindingKind[]) => boolean,
+  isFine: (kind: FindingKind) => boolean,
   sessions: readonly Session[],
   { thresholds }: Asked,
 ): Line[] {

@@ -295,7 +295,7 @@ describe('/pg health', () => {
     `)
     const jammed = { kind: 'jammed', why: 'busy', last: null, lastTakenAt: null } as const
     const storm = await transcript('health', of.picture([of.waiting(1, 3)], jammed, { health: of.health() }))
-    expect(storm).toContain('The slow look could not be made anew: the lock manager is busy.')
+    expect(storm).toContain('The slow look could not be made anew: busy')
     expect(storm).not.toContain('All is well')
     const blind = await transcript(
       'health',
@@ -303,6 +303,17 @@ describe('/pg health', () => {
     )
     expect(blind).toContain('may not see other sessions')
     expect(blind).not.toMatch(/is well|within its limits/i)
+  })
+
+  it('does not say that vacuum is within its limit where its holder is told for something else', async () => {
+    const idle = of.idleInTransaction(7, 6000)
+    const told = (age: number) =>
+      transcript(
+        'health',
+        of.picture([idle], undefined, { health: of.health({ vacuumHolders: [of.holding(idle, age)] }) }),
+      )
+    expect(await told(12 * million)).not.toContain('Vacuum: held back')
+    expect(await told(2 * million)).toContain('Vacuum: held back by 2 million transactions')
   })
 
   it.each(['noFormat', 'notCollected', 'readable'] as const)(

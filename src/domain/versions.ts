@@ -1,7 +1,8 @@
 /**
  * The one place that knows in what the major versions of PostgreSQL differ for us: the release notes (appendix E of the
  * manual) tell since when each is there. SQL that must run everywhere does not ask for a version but looks whether a
- * role or a setting is there; what is asked or said by version goes through here.
+ * role, a setting or a column is there (pg_replication_slots has inactive_since and invalidation_reason since 17); what is
+ * asked or said by version goes through here. Extensions have versions of their own: see postgres/statementStats.ts.
  */
 
 export const oldestMajor = 14
@@ -10,12 +11,12 @@ export const newestMajor = 18
 
 /** Since which major version what is there. All of it is about servers that we support. */
 const since = {
-  /** Slots that are kept back for the members of pg_use_reserved_connections. */
-  reserved_connections: 16,
-  /** Called pg_start_backup before, and pg_backup_stop pg_stop_backup. */
-  pg_backup_start: 15,
   /** The server's log as one JSON object a line. */
   jsonlog: 15,
+  /** A backup by hand; before, under the name pg_start_backup. */
+  pg_backup_start: 15,
+  /** Slots that are kept back for the members of pg_use_reserved_connections. */
+  reserved_connections: 16,
   /** A role that may cancel and terminate autovacuum workers; before, only a superuser may. */
   pg_signal_autovacuum_worker: 18,
 } as const satisfies Readonly<Record<string, number>>

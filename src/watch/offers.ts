@@ -40,9 +40,10 @@ export function createOffers(deps: {
   const { config, store, board, now } = deps
 
   return {
-    async review({ sessions }) {
+    async review({ sessions, takenAt }) {
       for (const open of await store.proposals.inState('open')) {
         if (open.requestedBy === null || open.key.cluster !== config.name) continue
+        if (isNewer(open, takenAt)) continue
         const session = sessions.find(({ pid }) => pid === open.key.pid)
         const [different] = session ? differences(open, session) : [`${open.key.pid} is gone`]
         if (!different) continue
@@ -54,7 +55,7 @@ export function createOffers(deps: {
 
     async keep(incident, seen, picture) {
       const latest = await latestOn(store.proposals, incident)
-      if (plan(latest, incident, seen))
+      if (plan(latest, incident, seen, picture.snapshot.takenAt))
         await board.change(incident.cardId, (records, record) =>
           renew(records, record, incident, seen, picture),
         )
@@ -71,7 +72,7 @@ export function createOffers(deps: {
     { snapshot, forest }: Picture,
   ) {
     const latest = await latestOn(proposals, incident)
-    const planned = plan(latest, incident, seen)
+    const planned = plan(latest, incident, seen, snapshot.takenAt)
     if (!planned) return
     if (latest && planned.withdrawBecause)
       if (!(await withdraw(proposals, record, latest, planned.withdrawBecause))) return
@@ -107,6 +108,9 @@ export function createOffers(deps: {
 const latestOn = async (proposals: Records['proposals'], incident: Incident): Promise<Proposal | null> =>
   (await proposals.ofCard(incident.id)).at(-1) ?? null
 
+/** Made of a later look than this one: then this one tells nothing about it. */
+const isNewer = ({ createdAt }: Proposal, takenAt: number): boolean => createdAt > takenAt
+
 /** @returns whether it was still open */
 async function withdraw(
   proposals: Records['proposals'],
@@ -122,8 +126,9 @@ async function withdraw(
 type Plan = { readonly withdrawBecause: string | null; readonly offer: Remedy['target'] }
 
 /** What is to become of the proposal on a card; null: it is as it should be. */
-function plan(latest: Proposal | null, incident: Incident, seen: Seen): Plan | null {
+function plan(latest: Proposal | null, incident: Incident, seen: Seen, takenAt: number): Plan | null {
   if (!hasOwnCard(incident) || latest?.state === 'claimed') return null
+  if (latest && isNewer(latest, takenAt)) return null
   const over = incident.resolvedAt !== null
   // What is not seen just now (the lock manager is jammed) is left as it is.
   if (!over && !seen) return null

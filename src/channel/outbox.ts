@@ -46,14 +46,24 @@ export type Outbox = {
   empty(): Promise<void>
 }
 
-/** Milliseconds between two posts in a channel, and between two edits of a message that nobody waits for. */
-export type Gaps = { readonly postMs: number; readonly editMs: number }
+/** Milliseconds. What somebody waits for (an urgent edit) keeps neither of the last two. */
+export type Gaps = {
+  /** Between two posts in a channel. */
+  readonly postMs: number
+  /** Between two edits of one message. */
+  readonly sameMs: number
+  /** Between any two edits. */
+  readonly editMs: number
+}
 
-/** One `chat.postMessage` a second in a channel: https://docs.slack.dev/apis/web-api/rate-limits */
-const postGapMs = 1000
-/** Between two edits of one message, however fast what it shows changes; an urgent change does not wait. */
-const editGapMs = 3000
+/**
+ * One `chat.postMessage` a second in a channel; `chat.update` is in tier 3, 50 a minute for all channels together:
+ * https://docs.slack.dev/apis/web-api/rate-limits
+ */
+const slackGaps: Gaps = { postMs: 1000, sameMs: 3000, editMs: 1200 }
 const longestPauseMs = 60_000
+/** Slack asks for no longer patience. */
+const mostHeldMs = 600_000
 
 /**
  * Brings what should stand in Slack there: in order in each thread, the most urgent first, only the last of several
@@ -68,10 +78,15 @@ export function createOutbox(deps: {
   /** A channel takes no messages until somebody helps; called once, until it takes one again. */
   readonly onBroken?: (channel: string, failure: SlackFailure) => Promise<void>
 }): Outbox {
-  const { messages, poster, log, now, gaps = { postMs: postGapMs, editMs: editGapMs }, onBroken } = deps
+  const { messages, poster, log, now, gaps = slackGaps, onBroken } = deps
   const channels = new Map<string, ChannelState>()
   const failures = new Map<string, SlackFailure>()
   const flights = new Set<Promise<void>>()
+  /** For edits that nobody waits for, and for all of them while Slack asks for patience. */
+  let editsNotBefore = 0
+  let editsHeldUntil = 0
+  /** The time at the last plan. */
+  let latest = 0
   let running = false
   let timer: NodeJS.Timeout | undefined
   let planned: Promise<void> | null = null
@@ -122,6 +137,7 @@ export function createOutbox(deps: {
   /** Starts the next call of every channel that is free, and sets the alarm for those that have to wait. */
   async function plan() {
     const pending = await messages.pending()
+    forgetWhenSetBack()
     let wake = Number.POSITIVE_INFINITY
     let going = 0
     for (const [channel, queue] of Map.groupBy(pending, (message) => message.channel)) {
@@ -135,7 +151,8 @@ export function createOutbox(deps: {
       const ready = firstInEachThread(queue)
       const dueAt = (message: Pending) =>
         Math.max(
-          message.notBefore,
+          // As written down before a restart: longer than any pause, and the clock was set back since.
+          message.notBefore - time > mostHeldMs ? 0 : message.notBefore,
           state.notBefore,
           message.ts ? editNotBefore(message) : state.postNotBefore,
         )
@@ -159,9 +176,20 @@ export function createOutbox(deps: {
     if (Number.isFinite(wake)) wakeIn(wake)
   }
 
+  /** A clock that was set back must not hold anything for as long. */
+  function forgetWhenSetBack() {
+    const time = now()
+    if (time < latest) {
+      editsNotBefore = 0
+      editsHeldUntil = 0
+      for (const state of channels.values()) Object.assign(state, { postNotBefore: 0, notBefore: 0 })
+    }
+    latest = time
+  }
+
   function editNotBefore({ urgent, sentAt }: Pending): number {
-    // A clock that was set back must not hold an edit for as long.
-    return urgent || sentAt > now() ? 0 : sentAt + gaps.editMs
+    if (urgent) return editsHeldUntil
+    return Math.max(editsHeldUntil, editsNotBefore, sentAt > now() ? 0 : sentAt + gaps.sameMs)
   }
 
   function wakeIn(milliseconds: number) {
@@ -188,6 +216,7 @@ export function createOutbox(deps: {
   async function bring(message: Pending, content: Content, state: ChannelState): Promise<string> {
     const { id, channel, threadTs, createdAt } = message
     if (message.ts) {
+      editsNotBefore = now() + gaps.editMs
       await poster.update(channel, message.ts, content)
       return message.ts
     }
@@ -209,7 +238,10 @@ export function createOutbox(deps: {
     const news = !failures.has(channel)
     failures.set(channel, failure)
     const pause = Math.max(failure.retryAfterMs, Math.min(longestPauseMs, 500 * 2 ** Math.min(attempts, 7)))
-    if (failure.retryAfterMs > 0) state.notBefore = now() + failure.retryAfterMs
+    // Limits are each method's own: too many edits are no reason to hold a new card back.
+    const until = now() + failure.retryAfterMs
+    if (failure.retryAfterMs > 0 && ts) editsHeldUntil = until
+    else if (failure.retryAfterMs > 0) state.postNotBefore = until
     log.warn({ code: failure.code, channel, retryInMs: pause }, 'Slack did not take a message')
     await messages.failed(id, now() + pause, failure.code)
     if (news && !failure.retryable) await onBroken?.(channel, failure)
@@ -219,7 +251,7 @@ export function createOutbox(deps: {
 type ChannelState = {
   /** A call is under way. */
   busy: boolean
-  /** For new messages. */
+  /** For posts. */
   postNotBefore: number
   /** For any call. */
   notBefore: number

@@ -69,7 +69,7 @@ afterEach(async () => {
 })
 
 /** @param gaps null: as it is by default */
-const outboxOf = (poster: Poster, gaps: Gaps | null = { postMs: 0, editMs: 0 }): Outbox =>
+const outboxOf = (poster: Poster, gaps: Gaps | null = { postMs: 0, sameMs: 0, editMs: 0 }): Outbox =>
   createOutbox({
     messages: store.messages,
     poster,
@@ -260,7 +260,41 @@ describe('outbox', () => {
     expect(slack.calls).toEqual(['update ts1: five'])
   })
 
-  it('keeps a second between the posts of a channel, but not between the edits of several messages', async () => {
+  it('is not held by a clock that was set back', async () => {
+    outbox = outboxOf(slack.poster, null)
+    await put('one')
+    outbox.start()
+    await outbox.idle()
+    slack.fail(new SlackFailure('ratelimited', true, 30_000))
+    await put('two')
+    time += 1000
+    await outbox.idle()
+    await put('one', { text: 'edited' })
+    time -= 900_000
+    await put('three')
+    await outbox.idle()
+    expect(slack.calls.slice(1)).toEqual(['post C1: two ✗ ratelimited', 'update ts1: edited', 'post C1: two'])
+    time += 1000
+    await outbox.idle()
+    expect(slack.calls.slice(4)).toEqual(['post C1: three'])
+  })
+
+  it('lets a new card pass while Slack wants fewer edits', async () => {
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    slack.fail(new SlackFailure('ratelimited', true, 30_000))
+    await put('card', { text: 'two' })
+    await outbox.idle()
+    await put('another')
+    await outbox.idle()
+    expect(slack.calls.slice(1)).toEqual(['update ts1: two ✗ ratelimited', 'post C1: another'])
+    time += 30_000
+    await outbox.idle()
+    expect(slack.calls.slice(3)).toEqual(['update ts1: two'])
+  })
+
+  it('keeps a second between posts in a channel, and a little more between edits that nobody waits for', async () => {
     outbox = outboxOf(slack.poster, null)
     await put('one')
     await put('two')
@@ -275,6 +309,9 @@ describe('outbox', () => {
     time += 3000
     for (const id of ['one', 'two']) await put(id, { text: `${id} again` })
     await outbox.idle()
-    expect(slack.calls.slice(3)).toEqual(['update ts1: one again', 'update ts2: two again'])
+    expect(slack.calls.slice(3)).toEqual(['update ts1: one again'])
+    time += 1200
+    await outbox.idle()
+    expect(slack.calls.slice(4)).toEqual(['update ts2: two again'])
   })
 })

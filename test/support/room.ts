@@ -81,7 +81,7 @@ export async function openRoom(
         slack: requireSlack(config, env),
         log: createLog({ level: 'silent' }),
         // The emulator does not mind, and nobody has to read along.
-        gaps: { postMs: 0, editMs: 0 },
+        gaps: { postMs: 0, sameMs: 0, editMs: 0 },
       })
       running.push(app)
       if (mode === 'http') workspace.setRequestUrl(`http://127.0.0.1:${app.port}/slack/events`)

@@ -52,6 +52,14 @@ export function createPracticeFaults(options: {
       },
     },
     {
+      id: 'slack-hang',
+      where: 'Slack',
+      kind: 'switch',
+      title: 'No answer',
+      note: 'Every call is taken, and none is answered.',
+      put: held('slack-hang', { kind: 'hang', times: always }),
+    },
+    {
       id: 'slack-slow',
       where: 'Slack',
       kind: 'switch',

@@ -60,7 +60,7 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
       expect(await page.locator('.graph .dot.root .name').textContent()).toBe('checkout')
       // It moves: nothing jumps to where it is going to stand.
       await waitFor(
-        async () => Number(await page.evaluate('window.steps()')) > 3,
+        async () => Number(await page.evaluate('window.steps()')) > 8,
         'a dot goes its way in steps',
       )
 

@@ -38,6 +38,16 @@ test('a fault that is held meets every call until it is taken away', async () =>
   expect(await client.auth.test()).toMatchObject({ ok: true })
 })
 
+test('what hangs by a fault that is held hangs until it is taken away, and no longer', async () => {
+  const client = await open()
+  workspace.holdFault('hang', { kind: 'hang' })
+  const hanging = expect(client.auth.test()).rejects.toMatchObject({ code: webApi.ErrorCode.RequestError })
+  await workspace.waitFor(() => workspace.requests('auth.test').length === 1)
+  workspace.holdFault('hang', null)
+  await hanging
+  expect(await client.auth.test()).toMatchObject({ ok: true })
+})
+
 test('a private message is dismissed by the one who sees it, and by nobody else', async () => {
   const client = await open()
   await client.chat.postEphemeral({ channel, user: 'U0RESP', text: 'for you' })

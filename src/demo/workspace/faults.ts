@@ -11,7 +11,7 @@ export type Fault = {
 } & (
   | { readonly kind: 'rateLimited' /** Seconds; 1 if absent. */; readonly retryAfter?: number }
   | { readonly kind: 'error500' }
-  /** Never answers; the connection stays open until `clearFaults()` or `close()`. */
+  /** Never answers; the connection stays open until the fault is taken away, or `close()`. */
   | { readonly kind: 'hang' }
   /** Does what was asked, then drops the connection without a word. */
   | { readonly kind: 'replyLost' }
@@ -30,7 +30,7 @@ export type Answer = {
 export const createFaults = () => {
   let waiting: { fault: Fault; left: number }[] = []
   const held = new Map<string, Fault>()
-  const hanging = new Set<ServerResponse>()
+  const hanging = new Map<ServerResponse, Fault>()
 
   /** The fault that meets this call, used up by one. */
   const take = (method: string): Fault | undefined => {
@@ -67,7 +67,7 @@ export const createFaults = () => {
         return reply({ status: 200, body: { ok: false, error: fault.error } })
       case 'hang':
         log()
-        hanging.add(response)
+        hanging.set(response, fault)
         response.once('close', () => hanging.delete(response))
         return
       case 'replyLost':
@@ -86,15 +86,17 @@ export const createFaults = () => {
     },
     /** Meets every call from now on; `null` takes the one of this name away. */
     hold: (name: string, fault: Fault | null) => {
+      const before = held.get(name)
+      held.delete(name)
       if (fault) held.set(name, fault)
-      else held.delete(name)
+      for (const [response, by] of hanging) if (by === before) response.destroy()
     },
     respond,
     list: (): readonly Fault[] => waiting.map(({ fault, left }) => ({ ...fault, times: left })),
     clear: () => {
       waiting = []
       held.clear()
-      for (const response of hanging) response.destroy()
+      for (const response of hanging.keys()) response.destroy()
       hanging.clear()
     },
   }

@@ -2,7 +2,9 @@ import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { openPracticeRoom, type PracticeRoom } from '../src/demo/room.ts'
+import type { Message } from '../src/demo/workspace/index.ts'
 import { hasBrowser, openBrowser, withoutBrowser } from './demo/browser.ts'
+import { hasButton } from './support/room.ts'
 
 /** `npm run pictures`: the README's screenshots, taken from the running practice room. Look at them before you commit. */
 
@@ -35,10 +37,10 @@ const say = (name: string) => console.log(`docs/pictures/${name}`)
 type Look = { readonly width?: number; readonly height?: number; readonly colorScheme?: 'light' | 'dark' }
 
 async function openPage(room: PracticeRoom, browser: Browser, look: Look = {}): Promise<Page> {
-  const { width = 1360, height = 820, colorScheme = 'light' } = look
+  const { width = 1360, height = 800, colorScheme = 'light' } = look
   const page = await browser.newPage({
     viewport: { width, height },
-    deviceScaleFactor: 1.5,
+    deviceScaleFactor: 1.2,
     colorScheme,
     locale: 'en-GB',
     // What moves would be caught in the middle of it.
@@ -74,14 +76,13 @@ async function takePart(page: Page, selector: string, name: string, text?: strin
 
 /** The first jam: the whole room, the card, and what became of both. */
 async function takeJam(room: PracticeRoom, browser: Browser): Promise<void> {
-  const page = await openPage(room, browser)
+  // Room for the whole card.
+  const page = await openPage(room, browser, { height: 830 })
   const approve = page.getByRole('button', { name: /^Approve: terminate/ })
   await approve.waitFor()
   await take(page, 'room.png')
   await takePart(page, '.message', 'card.png', 'checkout')
   await approve.click()
-  await page.getByRole('dialog').waitFor()
-  await take(page, 'confirm.png')
   await page.getByRole('dialog').getByRole('button', { name: 'Terminate' }).click()
   await page
     .locator('.message', { hasText: /Resolved/ })
@@ -96,7 +97,7 @@ async function takeJam(room: PracticeRoom, browser: Browser): Promise<void> {
 /** Several jams at once, in the dark; and on a telephone. */
 async function takeNight(room: PracticeRoom, browser: Browser): Promise<void> {
   for (const id of ['migration', 'prepared-transaction', 'chain']) await room.director.start(id)
-  const page = await openPage(room, browser, { colorScheme: 'dark', height: 860 })
+  const page = await openPage(room, browser, { colorScheme: 'dark' })
   await room.workspace.waitFor(
     () => room.workspace.messages(channel).filter(({ text }) => /keeps \d+ sessions/.test(text)).length >= 3,
     { timeoutMs: 30_000, what: 'three cards' },
@@ -115,21 +116,24 @@ async function takeNight(room: PracticeRoom, browser: Browser): Promise<void> {
   await room.director.stopAll()
 }
 
+const isForApproval = (message: Message) =>
+  hasButton(message, 'approve_cancel') || hasButton(message, 'approve_terminate')
+
 /** A game day that is ended with the first card that can be approved. */
 async function takeGameDay(room: PracticeRoom, browser: Browser): Promise<void> {
-  const page = await openPage(room, browser, { height: 900 })
+  const page = await openPage(room, browser)
+  const mayBeApproved = () => room.workspace.messages(channel).some(isForApproval)
+  await room.workspace.waitFor(() => !mayBeApproved(), { timeoutMs: 40_000, what: 'the end of earlier jams' })
   await page.getByRole('button', { name: 'Play' }).click()
   await page.locator('.gameday blockquote').waitFor()
-  const before = room.workspace.messages(channel).length
-  await room.workspace.waitFor(() => room.workspace.messages(channel).length > before, {
-    timeoutMs: 40_000,
-    what: 'the card',
-  })
-  const approve = page.getByRole('button', { name: /^Approve/ }).last()
-  await approve.waitFor()
-  await approve.click()
+  await room.workspace.waitFor(mayBeApproved, { timeoutMs: 40_000, what: 'the card' })
+  await page.getByRole('button', { name: /^Approve/ }).click()
   await page.getByRole('dialog').getByRole('button').last().click()
   await page.locator('.report').waitFor()
+  const isOpen = (message: Message) => hasButton(message, 'pg_acknowledge')
+  await room.workspace.waitFor(() => !room.workspace.messages(channel).some(isOpen), {
+    what: 'the end of the card',
+  })
   await take(page, 'report.png')
   await page.close()
 }

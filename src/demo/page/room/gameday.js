@@ -5,10 +5,11 @@ import { icon } from '../icons.js'
 import { secondsText } from './words.js'
 
 const sum = (losses) => losses.reduce((seconds, loss) => seconds + loss.seconds, 0)
+const workText = (losses) => (sum(losses) < 0.05 ? 'no work' : `${secondsText(sum(losses))} of work`)
 const lossText = (losses) =>
   losses.length === 0
     ? 'nothing'
-    : `${secondsText(sum(losses))} of work (${[...new Set(losses.map(({ name, how }) => `${name} ${how}`))].join(', ')})`
+    : `${workText(losses)} (${[...new Set(losses.map(({ name, how }) => `${name} ${how}`))].join(', ')})`
 
 function reportNode(report) {
   const line = (label, value) => [h('dt', null, label), h('dd', null, value)]
@@ -25,10 +26,7 @@ function reportNode(report) {
       line('First move', after(report.firstMoveAfter)),
       line('It was over', after(report.endedAfter)),
       line('Lost', lossText(report.losses)),
-      line(
-        'The gentlest way',
-        `${report.gentlestWords} It costs ${secondsText(sum(report.gentlest))} of work.`,
-      ),
+      line('The gentlest way', `${report.gentlestWords} It costs ${workText(report.gentlest)}.`),
     ),
     report.wasGentlest ? h('p', { class: 'verdict' }, icon('check'), ' That was the gentlest way.') : null,
   )

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import pg from 'pg'
 import { has } from '../domain/versions.ts'
-import { prefix } from './leftovers.ts'
+import { claim, prefix } from './leftovers.ts'
 import { type PostgresOptions, startPostgres, type TemporaryPostgres } from './postgres.ts'
 
 /**
@@ -18,10 +18,13 @@ export async function startStandby(
   const base = await mkdtemp(join(tmpdir(), prefix))
   const dispose = () => rm(base, { recursive: true, force: true, maxRetries: 5 })
   try {
+    // A copy that nobody finishes goes at the next start.
+    await claim(base)
     await copyCluster(primary, join(base, 'data'))
     const { username, password } = new URL(primary.url)
     // With its password beside them, the data count as whole.
     await writeFile(join(base, 'superuser'), password)
+    await rm(join(base, 'owner.json'))
     const conninfo = `host=${primary.host} port=${primary.port} user=${username} password=${password}`
     const server = await startPostgres({
       ...(packageDir ? { packageDir } : {}),

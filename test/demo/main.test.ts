@@ -125,6 +125,23 @@ describe('the process', () => {
     expect(next.left()).toEqual([])
   })
 
+  it('what is left of a standby that was being made goes at the next start', async () => {
+    const demo = await start()
+    const url = await untilOpen(demo)
+    const directories = () => demo.left().filter((name) => name.startsWith('pg-marshal-postgres-'))
+    const made = fetch(`${url}/control/room/startTrouble`, { method: 'POST', body: '["standby-conflict"]' })
+    made.catch(() => {})
+    await waitFor(() => directories().length === 2, 'the copy has begun')
+    demo.child.kill('SIGKILL')
+    await demo.ended
+    await waitFor(() => directories().length < 2, 'the dead man’s switch has worked')
+    const next = await startIn(demo.scratch)
+    await untilOpen(next)
+    next.child.kill('SIGINT')
+    await next.ended
+    expect(next.left()).toEqual([])
+  })
+
   it('ends without a word when nobody reads its words any more', async () => {
     const demo = await start()
     await waitFor(() => demo.output().includes('Starting PostgreSQL'), 'it starts')

@@ -9,9 +9,10 @@ import type { Stem } from './tree.ts'
 import { type Ending, lockTableOf, type Rehearsal, rehearse, type WhatIf } from './unblock.ts'
 
 /**
- * What somebody's end costs, from the least: a request that waits and has done nothing yet; one in a transaction that has
- * changed no table before; a session without a transaction; a transaction that is idle and has written nothing; a statement that reads; a transaction that is idle and
- * has written; one that works and has written.
+ * What somebody's end costs, from the least: a request that waits and has done nothing yet; one that has worked before, or in
+ * its transaction, and has changed no table; a session without a transaction; a transaction that is idle and has written
+ * nothing; a statement that reads; a transaction that is idle and has written; a command in several transactions that would
+ * be left half done; one that works and has written.
  */
 export const worksLost = [
   'request',
@@ -20,6 +21,7 @@ export const worksLost = [
   'idleReader',
   'activeReader',
   'idleWriter',
+  'halfDone',
   'activeWriter',
 ] as const
 export type WorkLost = (typeof worksLost)[number]
@@ -202,7 +204,7 @@ function wayOf(endings: readonly Target[], result: WhatIf, around: Around): WayO
     stuck: stuck.length,
     together: others.map(([one]) => one),
   }
-  return { ...way, text: wayText(way, costs, stuck, around) }
+  return { ...way, text: wayText(way, costs, inJam(result.later), stuck, around) }
 }
 
 /** What the lock table tells of who has written. */
@@ -233,8 +235,10 @@ export function workLost(session: Session, wait: Wait | undefined, writers?: Wri
   if (xactStart === null && session.state === 'idle') return 'idle'
   if (isIdleInTransaction(session)) return backendXid === null ? 'idleReader' : 'idleWriter'
   if (!wait) return backendXid === null ? 'activeReader' : 'activeWriter'
-  if (backendXid === null) return 'request'
+  // Only a command CONCURRENTLY waits for virtual transactions (WaitForLockers in lmgr.c), between transactions of its own.
+  if (wait.target.locktype === 'virtualxid') return 'halfDone'
   const worked = (querySeconds ?? Number.POSITIVE_INFINITY) - (wait.seconds ?? 0)
+  if (backendXid === null) return worked > 0.1 ? 'blockedReader' : 'request'
   if (worked > 0.1 || writers?.certain.has(pid)) return 'activeWriter'
   if (!beganEarlier(session)) return 'request'
   return writers?.unchanged.has(pid) ? 'blockedReader' : 'activeWriter'

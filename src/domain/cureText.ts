@@ -26,6 +26,7 @@ export type Around = {
 export function wayText(
   way: Omit<WayOut, 'text'>,
   costs: readonly WorkLost[],
+  later: number,
   stuck: readonly number[],
   around: Around,
 ): string {
@@ -39,20 +40,26 @@ export function wayText(
   })
   const [first = '', ...others] = steps
   const doing = [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...others].join(' and ')
-  return `${doing}: ${effect(way, stuck, around)}${rest(way, around)}.${replay(around)}`
+  return `${doing}: ${effect(way, later, stuck, around)}${rest(way, around)}.${replay(around)}`
 }
 
 /** Who falls behind with it is nobody's session, but all who read there. */
 const replay = ({ startup, jam }: Around): string =>
   startup !== null && jam.has(startup) ? ' Replay of this standby is among the waiters: it falls behind.' : ''
 
-function effect(way: Omit<WayOut, 'text'>, stuck: readonly number[], around: Around): string {
+/** @param later how many of those who follow need a client to end its transaction first: it may take its time */
+function effect(way: Omit<WayOut, 'text'>, later: number, stuck: readonly number[], around: Around): string {
   const total = around.jam.size
   const of = (count: number) =>
     total === 1 ? 'the one waiter' : count === total ? `all ${total} waiters` : `${count} of ${total} waiters`
   const verb = (count: number, one: string, many: string) => (count === 1 ? one : many)
   const parts = [`${of(way.atOnce)} ${verb(way.atOnce, 'proceeds', 'proceed')} at once`]
-  if (way.inTurn > 0) parts.push(`${way.inTurn} ${verb(way.inTurn, 'follows', 'follow one after the other')}`)
+  const soon = way.inTurn - later
+  if (soon > 0) parts.push(`${soon} ${verb(soon, 'follows', 'follow one after the other')}`)
+  if (later > 0)
+    parts.push(
+      `${later} ${verb(later, 'follows when the transaction before it ends', 'follow as the transactions before them end')}`,
+    )
   if (way.stuck > 0) {
     const ended = new Set([way.pid, ...way.together.map(({ pid }) => pid)])
     const by = around.roots.filter(
@@ -151,6 +158,7 @@ function loss(cost: WorkLost, session: Session): string {
     idleReader: 'it has written nothing',
     activeReader: 'it has written nothing, its answer is lost',
     idleWriter: `what it wrote in ${done} is rolled back`,
+    halfDone: 'it works in several transactions, and would be left half done',
     activeWriter: `what it wrote in ${done} is rolled back`,
   }[cost]
 }

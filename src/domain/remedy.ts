@@ -60,11 +60,9 @@ export function remediesFor(
   return (finding) => {
     const subject = subjectOf(finding)
     const session = (subject && byPid.get(subject.pid)) ?? subject
-    // What the lock table does not tell of cannot be rehearsed.
-    const inTable = finding.kind === 'blocking' && finding.root.wait.target.locktype !== 'safe snapshot'
     const standing = standingFor(finding)
     const before = standing && { action: standing.action, pid: standing.session.pid }
-    const advice = inTable ? adviceFor(jamOf(finding.root), before) : null
+    const advice = finding.kind === 'blocking' ? adviceFor(jamOf(finding.root), before) : null
     if (!advice) return session && alone(session)
     const { best, others, text, named } = advice
     const target = best && byPid.get(best.pid)

@@ -302,7 +302,9 @@ describe('ranking', () => {
 })
 
 test.each<[string, Partial<Session>, number | null]>([
-  ['request', { backendXid: null, xactSeconds: 600 }, 40],
+  ['request', { backendXid: null, querySeconds: 40, xactSeconds: 600 }, 40],
+  // A report that has run for two hours before it asked for one more table: its work would be lost.
+  ['blockedReader', { backendXid: null, querySeconds: 7200 }, 40],
   // An id that the request itself took.
   ['request', { backendXid: '9', querySeconds: 40, xactSeconds: 40.0004 }, 39.99],
   ['activeWriter', { backendXid: '9', querySeconds: 40, xactSeconds: 55 }, 39.99],
@@ -316,6 +318,48 @@ test.each<[string, Partial<Session>, number | null]>([
 ])('work lost: %s of %o, waiting for %s s', (expected, over, waits) => {
   const wait = { pid: 1, target: orders, mode: 'AccessExclusiveLock', relationName: null, seconds: waits }
   expect(workLost(of.session(1, over), waits === -1 ? undefined : wait)).toBe(expected)
+})
+
+test('CREATE INDEX CONCURRENTLY that waits for a writer has work to lose, and leaves an invalid index', () => {
+  const virtual = of.target({ locktype: 'virtualxid', virtualxid: '7/42' })
+  const { text, others } = advise(
+    [
+      of.idleInTransaction(9, 60, { backendXid: '700', xactSeconds: 60 }),
+      of.waiting(10, 50, { query: 'CREATE INDEX CONCURRENTLY ON orders (note)', querySeconds: 3_000 }),
+      ...[1, 2, 3].map((pid) => of.waiting(pid, 20, { query: 'VACUUM orders' })),
+    ],
+    [
+      of.held(virtual, 'ExclusiveLock', 9),
+      of.wanted(virtual, 'ShareLock', [10, 50]),
+      of.held(orders, 'ShareUpdateExclusiveLock', 10),
+      of.wanted(orders, 'ShareUpdateExclusiveLock', [1, 20], [2, 19], [3, 18]),
+    ],
+  )
+  expect(text).toMatch(/^Terminate 9 \(web, idle in transaction/)
+  expect(others.map((way) => way.text)).toEqual([
+    expect.stringMatching(
+      /^Cancel 10 \(CREATE INDEX, waiting 50 s, it works in several transactions, and would be left half done\): 1 of 4/,
+    ),
+  ])
+})
+
+test('who follows only when a client ends its transaction is told apart from who follows by itself', () => {
+  const behind = (begun: number) =>
+    advise(
+      [
+        of.idleInTransaction(9, 60, { backendXid: '700', xactSeconds: 60 }),
+        ...[1, 2, 3].map((pid) => of.waiting(pid, 50 - pid, { xactSeconds: 50 - pid + begun })),
+      ],
+      of.rowQueue(9, [
+        [1, 49],
+        [2, 48],
+        [3, 47],
+      ]),
+    ).text
+  expect(behind(0)).toMatch(/: 1 of 3 waiters proceeds at once, 2 follow one after the other\.$/)
+  expect(behind(5)).toMatch(
+    /: 1 of 3 waiters proceeds at once, 2 follow as the transactions before them end\.$/,
+  )
 })
 
 test('a migration in a transaction that has changed no table is cancelled, not the report before it', () => {
@@ -344,9 +388,10 @@ test('advice on five hundred roots of one jam is quick', () => {
       of.wanted(orders, 'AccessShareLock', ...waiters.map((pid): [number, number] => [pid, 30])),
     ],
   )
-  const started = performance.now()
+  // Of this process, not of a machine that is busy with something else.
+  const started = process.cpuUsage()
   const advice = adviceOfAll(picture)
-  expect(performance.now() - started).toBeLessThan(4_000)
+  expect(process.cpuUsage(started).user / 1_000).toBeLessThan(4_000)
   expect(new Set(advice.map((one) => one?.best?.pid))).toEqual(new Set([4312]))
 })
 

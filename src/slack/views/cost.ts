@@ -14,9 +14,11 @@ export function workOf(session: Session, lost: WorkLost): string {
       ? 'it has done nothing yet but wait'
       : lost === 'blockedReader'
         ? 'it has changed no table yet'
-        : backendXid === null
-          ? 'it has written nothing'
-          : `it has written (transaction id ${backendXid})`
+        : lost === 'halfDone'
+          ? 'earlier ones of its command have committed'
+          : backendXid === null
+            ? 'it has written nothing'
+            : `it has written (transaction id ${backendXid})`
   return `Its transaction is open for ${formatDuration(session.xactSeconds)}; ${written}.`
 }
 
@@ -31,6 +33,9 @@ export const costOf = (action: Action, session: Session, lost: WorkLost, retries
 function rollbackOf({ xactSeconds, backendXid }: Session, lost: WorkLost): string {
   if (xactSeconds === null) return 'Nothing is to be rolled back.'
   if (lost === 'blockedReader') return 'The rollback takes no time: no table was changed.'
+  // https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY, and of ALTER TABLE
+  if (lost === 'halfDone')
+    return 'What it has committed stays, half done: an invalid index, to be dropped by hand, or a partition whose detaching is to be finished (DETACH PARTITION … FINALIZE).'
   if (backendXid === null || lost === 'request') return 'The rollback takes no time: nothing was written.'
   return 'The rollback takes a moment only, however much was written; vacuum clears the dead rows away later.'
 }

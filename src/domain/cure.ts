@@ -4,7 +4,7 @@ import { type Around, cycleText, deadEndText, handText, wayText } from './cureTe
 import type { Picture } from './picture.ts'
 import type { Protected } from './policy.ts'
 import { objection } from './proposal.ts'
-import { beganEarlier, isIdleInTransaction, type LockTable, type Session } from './session.ts'
+import { beganEarlier, isChatty, isIdleInTransaction, type LockTable, type Session } from './session.ts'
 import type { Stem } from './tree.ts'
 import { type Ending, lockTableOf, type Rehearsal, rehearse, type WhatIf } from './unblock.ts'
 
@@ -142,7 +142,10 @@ const freed = ({ atOnce, inTurn }: WayOut): number => atOnce + inTurn
 
 type Target = readonly [Ending, Session]
 
-/** Cancel where it may be done and helps; terminate where that frees more. */
+/**
+ * Cancel where it may be done and helps; terminate where that frees more, and where a statement would be over, and another
+ * one run, before anybody has approved a cancel.
+ */
 function waysThrough(
   session: Session,
   whatIf: (ending: Ending) => WhatIf,
@@ -152,12 +155,16 @@ function waysThrough(
   const ways: WayOut[] = []
   for (const action of ['cancel', 'terminate'] as const) {
     if (!may(action, session)) continue
+    if (action === 'cancel' && isTooBrief(session, around) && may('terminate', session)) continue
     const ending = { pid: session.pid, action }
     const way = wayOf([[ending, session]], whatIf(ending), around)
     if (way && freed(way) > Math.max(0, ...ways.map(freed))) ways.push(way)
   }
   return ways
 }
+
+const isTooBrief = (session: Session, { waits }: Around): boolean =>
+  isChatty(session) && !waits.has(session.pid)
 
 /** All roots at once, where one alone frees too few: two readers that both stand before an ALTER TABLE. */
 function together(
@@ -170,7 +177,9 @@ function together(
   const endings: Target[] = []
   for (const { pid } of [root, ...roots.filter((other) => other !== root)]) {
     const session = byPid.get(pid)
-    const action = session && (['cancel', 'terminate'] as const).find((one) => may(one, session))
+    const gentlest: readonly Action[] =
+      session && isTooBrief(session, around) ? ['terminate', 'cancel'] : ['cancel', 'terminate']
+    const action = session && gentlest.find((one) => may(one, session))
     if (!session || !action) return []
     endings.push([{ pid, action }, session])
   }

@@ -8,7 +8,7 @@ import {
 } from './finding.ts'
 import { healthEnding } from './healthFinding.ts'
 import type { Remedy } from './remedy.ts'
-import type { Snapshot } from './session.ts'
+import { brief, type Session, type Snapshot } from './session.ts'
 
 /** A finding followed over time. It has a card of its own (whose id is the incident's), or stands in a digest. */
 export type Incident = {
@@ -79,7 +79,7 @@ export function fold(
     if (before.resolvedAt !== null) return [{ kind: 'reopened', incident, reason: 'It is back.' }]
     if (before.key !== incident.key)
       return [{ kind: 'changed', incident, reason: 'The same jam goes on behind another session.' }]
-    const reason = change(before.finding, finding) ?? changedWay(before.remedy, incident.remedy)
+    const reason = change(before, finding) ?? changedWay(before.remedy, incident.remedy)
     if (reason) return [{ kind: 'changed', incident, reason }]
     return aged(before.finding, finding) ? [{ kind: 'changed', incident, reason: null }] : []
   })
@@ -229,19 +229,33 @@ export const victimsOf = (finding: Finding): number =>
       : 0
 
 /** What changed that a person cares about; null when it is the same picture, a little older. */
-function change(before: Finding, after: Finding): string | null {
+function change({ finding: before, mostVictims }: Incident, after: Finding): string | null {
   const was = subjectOf(before)
   const is = subjectOf(after)
-  if (was?.state !== is?.state)
-    return `Its session went from ${was?.state ?? 'unseen'} to ${is?.state ?? 'unseen'}.`
-  if (is?.state === 'active' && was?.queryStart !== is.queryStart)
-    return 'Its session runs another statement.'
+  if (isElsewhere(was, is) && !wasBrief(was, is))
+    return was?.state === is?.state
+      ? 'Its session runs another statement.'
+      : `Its session went from ${was?.state ?? 'unseen'} to ${is?.state ?? 'unseen'}.`
   if (was?.xactStart !== is?.xactStart) return 'Its session is in another transaction.'
-  if (step(victimsOf(before)) !== step(victimsOf(after)))
-    return `${victimsOf(after)} sessions wait, before it were ${victimsOf(before)}.`
+  // In a jam where sessions come and go the number swings: more than ever is news, less is on the card.
+  if (step(victimsOf(after)) > step(mostVictims))
+    return `${victimsOf(after)} sessions wait, before it were ${mostVictims} at most.`
   if (before.kind === 'connections' && after.kind === 'connections' && step(before.used) !== step(after.used))
     return `${after.used} connections are used, before it were ${before.used}.`
   return null
+}
+
+type Subject = ReturnType<typeof subjectOf>
+
+/** In another state, or at another statement. */
+const isElsewhere = (was: Subject, is: Subject): boolean =>
+  was?.state !== is?.state || (is?.state === 'active' && was?.queryStart !== is.queryStart)
+
+/** Whether a session left in its transaction what it had begun a moment before: one that does so all the time is no news. */
+function wasBrief(was: Subject, is: Subject): boolean {
+  if (!was || !is || was.xactStart === null || was.xactStart !== is.xactStart) return false
+  const began = ({ xactSeconds, stateSeconds }: Session) => (xactSeconds ?? 0) - (stateSeconds ?? 0)
+  return began(is) - began(was) < brief
 }
 
 /** Whether somebody else is to be ended now, or in another way; null when it is the same. */
@@ -252,9 +266,12 @@ function changedWay(before: Remedy | null, after: Remedy | null): string | null 
   return is ? `Another way out fits now: ${is.action} ${is.session.pid}.` : 'No action fits any more.'
 }
 
-/** Whether it lasts so much longer, or is so much worse, that the numbers on its card mislead. */
+/** Whether it lasts so much longer, or is so much worse, that its card misleads. */
 const aged = (before: Finding, after: Finding): boolean =>
-  step(findingAmount(before)) !== step(findingAmount(after)) || severityOf(before) !== severityOf(after)
+  isElsewhere(subjectOf(before), subjectOf(after)) ||
+  step(victimsOf(before)) !== step(victimsOf(after)) ||
+  step(findingAmount(before)) !== step(findingAmount(after)) ||
+  severityOf(before) !== severityOf(after)
 
 /** 0, 1, 2, 3, 4, 6, 8, 11, 16, …: two steps for each doubling, so that a growing number is told while it matters. */
 const step = (count: number): number => (count < 4 ? Math.floor(count) : Math.round(2 * Math.log2(count)))

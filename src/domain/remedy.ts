@@ -5,7 +5,7 @@ import type { Picture } from './picture.ts'
 import type { Protected } from './policy.ts'
 import { fittingAction, objection } from './proposal.ts'
 import { againWords, type Retries } from './retry.ts'
-import type { Session } from './session.ts'
+import { isChatty, type Session } from './session.ts'
 
 /**
  * What to do about a finding. Plain data: an incident keeps its last. Names in the sentences come from the database: not
@@ -80,7 +80,10 @@ export function remediesFor(
   /** Why it is not the gentler action. */
   function notCancel(session: Session): string {
     const fit = fittingAction(session, server, protectedSessions)
-    return fit.action === 'terminate' ? fit.otherwise : ''
+    if (fit.action === 'terminate') return fit.otherwise
+    return isChatty(session)
+      ? 'Cancel would come too late: it goes from one brief statement to the next in its transaction.'
+      : ''
   }
 
   function alone(session: Session): Remedy {

@@ -163,6 +163,16 @@ export const keyOf = (cluster: string, session: Session): SessionKey => ({
 export const beganEarlier = ({ xactSeconds, querySeconds }: Session): boolean =>
   (xactSeconds ?? Number.POSITIVE_INFINITY) - (querySeconds ?? 0) > 0.001
 
+/** Seconds. What is over sooner, nobody can read of, think about and press a button on. */
+export const brief = 10
+
+/** Whether its transaction goes on from one brief statement to the next. */
+export const isChatty = (session: Session): boolean =>
+  session.state === 'active' &&
+  beganEarlier(session) &&
+  (session.xactSeconds ?? 0) >= brief &&
+  (session.querySeconds ?? 0) < brief
+
 /** That it waits for a lock, or in a lock storm for the lock manager; how long, the lock table tells. */
 export const waitsForLock = (session: Session): boolean =>
   session.waitEventType === 'Lock' ||

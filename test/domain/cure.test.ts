@@ -320,6 +320,18 @@ test.each<[string, Partial<Session>, number | null]>([
   expect(workLost(of.session(1, over), waits === -1 ? undefined : wait)).toBe(expected)
 })
 
+test.each<[string, Partial<Session>, string]>([
+  ['a statement that lasts', { xactSeconds: 60, querySeconds: 30 }, 'cancel'],
+  ['a transaction that has just begun', { xactSeconds: 3, querySeconds: 1 }, 'cancel'],
+  ['a statement of its own', { xactSeconds: 1, querySeconds: 1 }, 'cancel'],
+  // Approved in half a minute, a cancel would find another statement, or none.
+  ['one brief statement after the other in a transaction', { xactSeconds: 60, querySeconds: 1 }, 'terminate'],
+])('whom a person can cancel in time: %s', (_, over, action) => {
+  const root = of.session(9, { backendXid: '700', ...over })
+  const { best } = advise([root, of.waiting(1, 40)], of.rowQueue(9, [[1, 40]]))
+  expect(best).toMatchObject({ action, pid: 9 })
+})
+
 test('CREATE INDEX CONCURRENTLY that waits for a writer has work to lose, and leaves an invalid index', () => {
   const virtual = of.target({ locktype: 'virtualxid', virtualxid: '7/42' })
   const { text, others } = advise(

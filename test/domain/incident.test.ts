@@ -144,6 +144,32 @@ describe('fold', () => {
     const large = only(step([opened.incident], ...jam(100)))
     expect(large.incident.mostVictims).toBe(100)
     expect(step([large.incident], ...jam(101))).toEqual([])
+    // Where sessions come and go the number swings: it stands on the card, and only more than ever is told.
+    const fewer = only(step([large.incident], ...jam(3)))
+    expect(fewer).toMatchObject({ kind: 'changed', reason: null, incident: { mostVictims: 100 } })
+    expect(only(step([fewer.incident], ...jam(90))).reason).toBeNull()
+    expect(only(step([fewer.incident], ...jam(200))).reason).toBe(
+      '200 sessions wait, before it were 100 at most.',
+    )
+  })
+
+  it('does not tell every statement of a transaction that runs one after the other', () => {
+    const at = (state: 'active' | 'idle in transaction', xactSeconds: number, stateSeconds: number) => {
+      const over = { state, xactSeconds, stateSeconds, querySeconds: stateSeconds }
+      const root = session(1, { ...over, backendStart: 'then', xactStart: 'x', backendXid: '9' })
+      return [[root, waiting(2, 40)], 0, rowQueue(1, [[2, 40]])] as const
+    }
+    const opened = only(step([], ...at('active', 100, 1)))
+    expect(opened.incident.remedy?.target?.action).toBe('terminate')
+    // The card says how it is now, and the same button stays on it.
+    const idles = only(step([opened.incident], ...at('idle in transaction', 105, 2)))
+    expect(idles).toMatchObject({ kind: 'changed', reason: null })
+    expect(idles.incident.remedy?.target?.action).toBe('terminate')
+    const again = only(step([idles.incident], ...at('active', 110, 1)))
+    expect(again).toMatchObject({ kind: 'changed', reason: null })
+    // What lasted is told.
+    const calm = only(step([again.incident], ...at('idle in transaction', 150, 1)))
+    expect(calm.reason).toBe('Its session went from active to idle in transaction.')
   })
 
   it('is the same incident when it comes back soon, and another one later', () => {

@@ -134,3 +134,29 @@ describe('sessionsJson', () => {
     )
   })
 })
+
+describe('a recommendation', () => {
+  it('is rehearsed also where the longest wait is one for a safe snapshot', () => {
+    const orders = of.relation('orders')
+    const report = of.session(4100, { querySeconds: 7_200 })
+    const readers = Array.from({ length: 10 }, (_, index) => 5_000 + index)
+    const jam = of.picture(
+      [
+        report,
+        of.session(5, { waitEventType: 'IPC', waitEvent: 'SafeSnapshot', querySeconds: 100 }),
+        of.waiting(4312, 40, { backendXid: '900' }),
+        ...readers.map((pid) => of.waiting(pid, 30)),
+      ],
+      of.locksRead(
+        [
+          of.held(orders, 'AccessShareLock', 4100),
+          of.wanted(orders, 'AccessExclusiveLock', [4312, 40]),
+          of.wanted(orders, 'AccessShareLock', ...readers.map((pid): [number, number] => [pid, 30])),
+        ],
+        { asked: new Map([[5, [4100]]]) },
+      ),
+    )
+    expect(jam.forest.roots[0]?.wait.mode).toBe('SafeSnapshot')
+    expect(blockingJson(jam, []).roots[0]?.recommendation).toMatchObject({ action: 'cancel', pid: 4312 })
+  })
+})

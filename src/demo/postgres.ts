@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { access, chmod, chown, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
@@ -79,13 +79,22 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Temp
 
   let server: ChildProcess | undefined
   let frozen: number[] = []
-  // The last resort, when our process ends without stop(); what is left on disk goes at the next start.
-  const killAtExit = () => void server?.kill('SIGQUIT')
+  const children = new Set<ChildProcess>()
+  // The last resort, when our process ends without stop(); what is left on disk even so goes at the next start.
+  const killAtExit = () => {
+    for (const child of children) child.kill('SIGQUIT')
+    if (options.keepIn) return
+    try {
+      rmSync(base, { recursive: true, force: true })
+    } catch {
+      // Somebody still writes there.
+    }
+  }
 
   const run = (program: string, args: readonly string[]): ChildProcess => {
     const log = openSync(join(base, 'server.log'), 'a')
     try {
-      return spawn(program, args, {
+      const child = spawn(program, args, {
         ...account,
         cwd: base,
         // Its own process group: Ctrl-C in a terminal is for us, and we end the server in order.
@@ -93,6 +102,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Temp
         stdio: ['ignore', log, log],
         env: cleanEnvironment(),
       })
+      children.add(child)
+      child.once('exit', () => children.delete(child))
+      return child
     } finally {
       closeSync(log)
     }

@@ -128,7 +128,8 @@ describe('the process', () => {
   it('what is left of a standby that was being made goes at the next start', async () => {
     const demo = await start()
     const url = await untilOpen(demo)
-    const directories = () => demo.left().filter((name) => name.startsWith('pg-marshal-postgres-'))
+    // Each with the mark of its owner: before that it is nobody's.
+    const directories = () => demo.left().filter((name) => existsSync(join(demo.scratch, name, 'owner.json')))
     const made = fetch(`${url}/control/room/startTrouble`, { method: 'POST', body: '["standby-conflict"]' })
     made.catch(() => {})
     await waitFor(() => directories().length === 2, 'the copy has begun')

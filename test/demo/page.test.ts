@@ -249,6 +249,8 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     for (const width of [1440, 700, 390]) {
       await page.setViewportSize({ width, height: 700 })
       await inSight(newest)
+      // Drawn for good, so that what scrolls next is a person.
+      await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
     }
     await page.locator('#conversation .messages').evaluate((node) => {
       node.scrollTop = 0

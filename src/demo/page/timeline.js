@@ -29,13 +29,16 @@ export function createTimeline(store, say, { inThread }) {
   const stay = () => {
     if (atEnd) toEnd()
   }
-  list.addEventListener('scroll', () => {
-    const left = list.scrollHeight - list.scrollTop - list.clientHeight
+  const left = () => list.scrollHeight - list.scrollTop - list.clientHeight
+  /** What grew or shrank by itself is followed. Only a person goes further away than that. */
+  const look = () => {
     const grown = Math.abs(list.scrollHeight - known.all) + Math.abs(list.clientHeight - known.shown)
-    // What grew or shrank by itself scrolls as well: it is followed. Only a person goes further.
-    if (atEnd && left >= near && left <= grown + near) return toEnd()
-    atEnd = left < near
-    if (atEnd) jump.hidden = true
+    atEnd = left() < (atEnd ? grown + near : near)
+  }
+  list.addEventListener('scroll', () => {
+    look()
+    if (atEnd && left() >= near) toEnd()
+    else if (atEnd) jump.hidden = true
   })
   // A narrower window, and pictures, change the height after the fact.
   new ResizeObserver(stay).observe(list)
@@ -48,6 +51,8 @@ export function createTimeline(store, say, { inThread }) {
     const moved = now !== place
     place = now
     if (moved) atEnd = true
+    // Somebody may have scrolled since the last event told so.
+    else look()
     const entries = []
     let before = null
     for (const item of store.timeline(channel, thread)) {

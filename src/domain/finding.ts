@@ -135,12 +135,34 @@ export function findings(
   )
   return [
     ...storm(snapshot),
-    ...jams,
+    ...distinct(jams, open),
     ...lockCycles(snapshot, forest, waitsTooLong, open),
     ...ill,
     ...slow,
     ...saturation(snapshot, thresholds, open),
   ]
+}
+
+type Jam = Finding & { readonly kind: 'blocking' }
+
+/**
+ * One jam, though several sessions stand at its head, as readers before one ALTER TABLE do: who keeps nobody waiting that does
+ * not wait behind another one too is told of there. The one that was told before goes first.
+ */
+function distinct(jams: readonly Jam[], open: ReadonlySet<string>): Jam[] {
+  const isOpen = (jam: Jam) => Number(open.has(findingKey(jam)))
+  const largestFirst = jams.toSorted(
+    (a, b) => b.root.victims.length - a.root.victims.length || isOpen(b) - isOpen(a),
+  )
+  const heads: { readonly jam: Jam; readonly victims: ReadonlySet<number> }[] = []
+  for (const jam of largestFirst) {
+    const { kind, victims } = jam.root
+    // A prepared transaction is ended in a way of its own.
+    if (kind === 'session' && heads.some((head) => victims.every((pid) => head.victims.has(pid)))) continue
+    heads.push({ jam, victims: kind === 'session' ? new Set(victims) : new Set() })
+  }
+  const kept = new Set(heads.map(({ jam }) => jam))
+  return jams.filter((jam) => kept.has(jam))
 }
 
 type Slowness = Finding & { readonly kind: 'longQuery' | 'idleInTransaction' | 'idle' }

@@ -87,7 +87,7 @@ export function fold(
   const over = known
     .filter((incident) => incident.resolvedAt === null && !ongoingIds.has(incident.id))
     .flatMap((incident): Transition[] => {
-      const reason = ending(incident.finding, snapshot)
+      const reason = ending(incident.finding, snapshot, found)
       return reason
         ? [
             {
@@ -147,6 +147,14 @@ const jamOf = ({ root }: Finding & { kind: 'blocking' }): ReadonlySet<number> =>
 
 const sharedWith = (jam: ReadonlySet<number>, other: Finding): number =>
   other.kind === 'blocking' ? [...jamOf(other)].filter((pid) => pid !== 0 && jam.has(pid)).length : 0
+
+const waitsIn = (
+  other: Finding & { kind: 'blocking' },
+  { root }: Finding & { kind: 'blocking' },
+): boolean => {
+  const victims = new Set(other.root.victims)
+  return root.victims.some((pid) => victims.has(pid))
+}
 
 export const hasOwnCard = ({ id, cardId }: Pick<Incident, 'id' | 'cardId'>): boolean => id === cardId
 
@@ -277,7 +285,7 @@ const aged = (before: Finding, after: Finding): boolean =>
 const step = (count: number): number => (count < 4 ? Math.floor(count) : Math.round(2 * Math.log2(count)))
 
 /** Why it is over; null when it cannot be told from this snapshot. */
-function ending(finding: Finding, snapshot: Snapshot): string | null {
+function ending(finding: Finding, snapshot: Snapshot, found: readonly Finding[]): string | null {
   const blindToLocks = snapshot.locks.kind === 'jammed'
   const before = subjectOf(finding)
   const session = snapshot.sessions.find(
@@ -287,6 +295,8 @@ function ending(finding: Finding, snapshot: Snapshot): string | null {
   switch (finding.kind) {
     case 'blocking':
       if (blindToLocks) return null
+      if (found.some((other) => other.kind === 'blocking' && waitsIn(other, finding)))
+        return 'Those who waited behind it wait in another incident.'
       if (finding.root.kind === 'preparedTransaction')
         return 'The prepared transaction blocks nobody any more.'
       return session ? 'Nobody waits behind it any more.' : 'The session is gone.'

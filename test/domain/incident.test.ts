@@ -3,12 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { type Finding, findings } from '../../src/domain/finding.ts'
 import { fold, type Incident, reopenWithinMs, type Transition } from '../../src/domain/incident.ts'
 import { remediesFor } from '../../src/domain/remedy.ts'
-import type { Session } from '../../src/domain/session.ts'
+import type { LockGroup, Session } from '../../src/domain/session.ts'
 import {
+  held,
   idle,
   idleInTransaction,
   locksRead,
   picture,
+  relation,
   rowQueue,
   server,
   session,
@@ -16,6 +18,7 @@ import {
   takenAt,
   thresholds,
   waiting,
+  wanted,
 } from '../support/pictures.ts'
 
 const found = (
@@ -41,6 +44,25 @@ describe('findings', () => {
     )
     expect(jam).toMatchObject({ kind: 'blocking', session: { pid: 1 }, root: { victims: [2, 3] } })
     expect(more).toEqual([])
+  })
+
+  it('finds one jam where several readers stand before one ALTER TABLE', () => {
+    const orders = relation('orders')
+    const sessions = [session(1, { backendStart: 'a' }), session(2, { backendStart: 'b' }), waiting(3, 40)]
+    const locks = [
+      held(orders, 'AccessShareLock', 1, 2),
+      wanted(orders, 'AccessExclusiveLock', [3, 40]),
+      wanted(orders, 'AccessShareLock', [4, 35]),
+    ]
+    const heads = (open?: Set<string>, more: LockGroup[] = []) =>
+      found([...sessions, waiting(4, 35), waiting(5, 32)], [...locks, ...more], {}, open).flatMap(
+        (finding) => (finding.kind === 'blocking' ? finding.root.pid : []),
+      )
+    expect(heads()).toEqual([1])
+    expect(heads(new Set(['blocking:2:b']))).toEqual([2])
+    // Who keeps one more waiting is told with all of them; who keeps others waiting is told too.
+    expect(heads(new Set(['blocking:1:a']), rowQueue(2, [[5, 32]]))).toEqual([2])
+    expect(heads(undefined, rowQueue(7, [[5, 32]]))).toEqual([1, 7])
   })
 
   it('leaves a young jam alone, unless it is known already', () => {
@@ -215,6 +237,29 @@ describe('fold', () => {
     expect(step([next.incident], [], 9_000).map(({ kind, incident: { id } }) => [kind, id])).toEqual([
       ['resolved', incident.id],
     ])
+  })
+
+  it('says of a jam that another one has swallowed that they wait there', () => {
+    const [a, b] = [
+      idleInTransaction(1, 100, { backendStart: 'a' }),
+      idleInTransaction(2, 100, { backendStart: 'b' }),
+    ]
+    const orders = relation('orders')
+    const others = [waiting(3, 40), waiting(5, 41)]
+    const alone = [
+      held(orders, 'AccessShareLock', 1),
+      wanted(orders, 'AccessExclusiveLock', [3, 40]),
+      ...rowQueue(2, [[5, 41]]),
+    ]
+    const opened = step([], [a, b, ...others], 0, alone).map(({ incident }) => incident)
+    expect(opened).toHaveLength(2)
+    const both = [...alone, held(orders, 'AccessShareLock', 2)]
+    const [over] = step(opened, [a, b, ...others], 5_000, both)
+    expect(over).toMatchObject({
+      kind: 'resolved',
+      reason: 'Those who waited behind it wait in another incident.',
+      incident: { finding: { root: { pid: 1 } } },
+    })
   })
 
   it('does not take another jam for the same one', () => {

@@ -243,9 +243,9 @@ export function workLost(session: Session, wait: Wait | undefined, writers?: Wri
   const { pid, xactStart, querySeconds, backendXid } = session
   if (xactStart === null && session.state === 'idle') return 'idle'
   if (isIdleInTransaction(session)) return backendXid === null ? 'idleReader' : 'idleWriter'
-  if (!wait) return backendXid === null ? 'activeReader' : 'activeWriter'
   // Only a command CONCURRENTLY waits for virtual transactions (WaitForLockers in lmgr.c), between transactions of its own.
-  if (wait.target.locktype === 'virtualxid') return 'halfDone'
+  if (session.waitEventType === 'Lock' && session.waitEvent === 'virtualxid') return 'halfDone'
+  if (!wait) return backendXid === null ? 'activeReader' : 'activeWriter'
   const worked = (querySeconds ?? Number.POSITIVE_INFINITY) - (wait.seconds ?? 0)
   if (backendXid === null) return worked > 0.1 ? 'blockedReader' : 'request'
   if (worked > 0.1 || writers?.certain.has(pid)) return 'activeWriter'

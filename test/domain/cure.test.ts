@@ -311,6 +311,8 @@ test.each<[string, Partial<Session>, number | null]>([
   ['activeWriter', { backendXid: '9', querySeconds: 40, xactSeconds: 40 }, 12],
   ['activeWriter', { backendXid: '9', querySeconds: 40, xactSeconds: 40 }, null],
   ['activeReader', {}, -1],
+  // Asked for by hand, a card has the session alone.
+  ['halfDone', { waitEventType: 'Lock', waitEvent: 'virtualxid' }, -1],
   ['activeWriter', { backendXid: '9' }, -1],
   ['idle', { state: 'idle', xactStart: null, xactSeconds: null }, -1],
   ['idleReader', { state: 'idle in transaction' }, -1],
@@ -337,7 +339,11 @@ test('CREATE INDEX CONCURRENTLY that waits for a writer has work to lose, and le
   const { text, others } = advise(
     [
       of.idleInTransaction(9, 60, { backendXid: '700', xactSeconds: 60 }),
-      of.waiting(10, 50, { query: 'CREATE INDEX CONCURRENTLY ON orders (note)', querySeconds: 3_000 }),
+      of.waiting(10, 50, {
+        waitEvent: 'virtualxid',
+        query: 'CREATE INDEX CONCURRENTLY ON orders (note)',
+        querySeconds: 3_000,
+      }),
       ...[1, 2, 3].map((pid) => of.waiting(pid, 20, { query: 'VACUUM orders' })),
     ],
     [

@@ -4,7 +4,7 @@ import { formatDuration } from '../../domain/duration.ts'
 import type { Picture } from '../../domain/picture.ts'
 import type { Fit } from '../../domain/proposal.ts'
 import { replayWait } from '../../domain/replay.ts'
-import type { LockGroup, Server, Session } from '../../domain/session.ts'
+import { type LockGroup, type Server, type Session, waitsForLock } from '../../domain/session.ts'
 import { type Asked, asOf, commandTo, compose, type Line, lines, notices, type Piece } from './answer.ts'
 import { poolerLines } from './pooler.ts'
 import { bold, clean, truncate, type View } from './text.ts'
@@ -165,7 +165,9 @@ function work(session: Session, { inRecovery }: Server): Line[] {
         : inRecovery
           ? 'a standby writes nothing'
           : 'has written nothing (no transaction id)'
-      : `has written (transaction id ${backendXid})`
+      : waitsForLock(session)
+        ? `has a transaction id (${backendXid}), as a request for a lock takes one before it has written`
+        : `has written (transaction id ${backendXid})`
   // What a standby's sessions still see, vacuum on the primary respects with hot_standby_feedback only.
   const horizon =
     backendXmin === null

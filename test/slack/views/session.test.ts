@@ -72,6 +72,15 @@ describe('sessionView', () => {
     `)
   })
 
+  it('does not take the transaction id of a request for a proof that it has written', async () => {
+    const waiter = of.waiting(4320, 130, { backendXid: '704313' })
+    expect(
+      await transcript('session 4320', of.picture([root, waiter], of.rowQueue(4312, [[4320, 130]]))),
+    ).toContain(
+      '- Transaction: has a transaction id (704313), as a request for a lock takes one before it has written.',
+    )
+  })
+
   it('tells of an idle session, and of a process that is no client', async () => {
     expect(await transcript('session 9', picture)).toMatchInlineSnapshot(`
       "Session 9 on orders

@@ -59,7 +59,11 @@ export function createReport(deps: {
       const known = await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs)
       const open = known.filter(({ resolvedAt }) => resolvedAt === null)
       const { found, remedyOf } = await look(picture, open)
-      const folded = fold(known, found, snapshot, remedyOf, randomUUID)
+      const underWay = new Set((await store.proposals.inState('claimed')).map(({ cardId }) => cardId))
+      // What ended an incident is known only when an action that is under way has its outcome: the next look tells.
+      const folded = fold(known, found, snapshot, remedyOf, randomUUID).filter(
+        ({ kind, incident }) => kind !== 'resolved' || !underWay.has(incident.cardId),
+      )
       const { cardsPerMinute } = config.watch
       const isSilent = (incident: Incident) => silenceOf(incident, silences) !== null
       const limits = { cardsPerMinute, isSilent }
@@ -123,9 +127,8 @@ export function createReport(deps: {
     const { finding, remedy } = incident
     const about = [subjectOf(finding), remedy?.target?.session].map((session) => session?.backendStart)
     const ours = (await proposals.ofCard(incident.cardId)).filter(
-      ({ state, outcome, key }) =>
-        about.includes(key.backendStart) &&
-        (state === 'claimed' || ['effective', 'still', 'unknown'].includes(outcome?.kind ?? '')),
+      ({ outcome, key }) =>
+        about.includes(key.backendStart) && ['effective', 'still', 'unknown'].includes(outcome?.kind ?? ''),
     )
     const isHere = ({ pid, backendStart }: SessionKey) =>
       sessions.some((session) => session.pid === pid && session.backendStart === backendStart)

@@ -117,6 +117,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     closers.push(running.stop)
     app = running.app
     page = await browser.newPage({ locale: 'en-GB' })
+    page.setDefaultTimeout(90_000)
     closers.push(() => page.close())
     listenForProblems(page, problems)
     await page.goto(workspace.url)

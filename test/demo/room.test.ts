@@ -19,6 +19,7 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
   })
   beforeEach(async () => {
     page = await browser.newPage({ locale: 'en-GB', viewport: { width: 1440, height: 900 } })
+    page.setDefaultTimeout(90_000)
     listenForProblems(page, problems)
   })
   afterEach(async () => {
@@ -77,8 +78,10 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
         await use(page.getByRole('dialog').getByRole('button', { name: 'Terminate' }))
       }
       await become('U0GUEST')
+      const refusals = page.locator('.whisper', { hasText: /guests may not/i })
+      const before = await refusals.count()
       await confirm()
-      await page.locator('.whisper', { hasText: /guests may not/i }).waitFor()
+      await waitFor(async () => (await refusals.count()) > before, 'the guest is refused')
       await become('U0DANA')
       await use(approve)
       if (how === 'by pointer') await page.getByRole('dialog').getByRole('button').first().click()
@@ -122,7 +125,7 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
     await page.getByText('Covered while the game day is on.').waitFor()
     await page.locator('.gameday blockquote').waitFor()
     await press('Peek')
-    await page.locator('.stage').waitFor()
+    await page.locator('.stage').first().waitFor()
     await press('Give up')
     await page.getByText('Given up:').waitFor()
     await press('Play again')

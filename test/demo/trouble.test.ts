@@ -84,6 +84,8 @@ const signs: Readonly<Record<string, readonly string[]>> = {
 }
 
 const untraced = async () => {
+  // A session that was ended takes a moment to go.
+  await server.until("SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'shop'")
   const { rows } = await server.admin.query(`
     SELECT (SELECT count(*)::int FROM pg_stat_activity WHERE usename = 'shop') AS sessions,
            (SELECT count(*)::int FROM pg_prepared_xacts) AS prepared,

@@ -65,7 +65,7 @@ describe('who is refused, with one row and no signal', () => {
       payload: { ...payload, user: { ...user, id: 'U0DANA' } },
     })
     await room.workspace.waitFor(() => journal().filter(({ kind }) => kind === 'refused').length === 2, {
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
     })
     expect(await alive(root)).toBe(true)
   })
@@ -202,7 +202,7 @@ describe('a cancel that has no effect', () => {
           room.workspace
             .messages(channel)
             .some((message) => message.ts === card.ts && hasButton(message, 'approve_terminate')),
-        { timeoutMs: 10_000 },
+        { timeoutMs: 60_000 },
       )
     } finally {
       process.kill(stuck.pid, 'SIGCONT')

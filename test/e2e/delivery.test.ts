@@ -50,7 +50,7 @@ describe('a card', () => {
     room.workspace.fault({ method: 'chat.postMessage', kind: 'replyLost', times: 1 })
     await room.type('U0RESP', `terminate ${root.pid} forgotten`)
     const asked = () => room.workspace.messages(channel).filter(({ text }) => /asked for/.test(text))
-    await room.workspace.waitFor(() => asked().length === 2, { timeoutMs: 30_000, what: 'two cards' })
+    await room.workspace.waitFor(() => asked().length === 2, { timeoutMs: 60_000, what: 'two cards' })
     const [copy] = asked()
     if (!copy) throw new Error('no card')
     await room.press('U0DANA', copy, 'approve_terminate')
@@ -102,7 +102,7 @@ describe('a channel that takes no messages', () => {
     room.workspace.invite('C0RANDOM')
     await room.workspace.waitFor(
       () => room.workspace.messages('C0RANDOM').find(({ text }) => /^Blocking on orders/.test(text)),
-      { timeoutMs: 30_000, what: 'the card' },
+      { timeoutMs: 60_000, what: 'the card' },
     )
   })
 })
@@ -133,7 +133,7 @@ describe('a channel that was archived', () => {
       room.workspace.archive('C0RANDOM', false)
       await room.workspace.waitFor(
         () => room.workspace.messages('C0RANDOM').find(({ text }) => /^Blocking on orders/.test(text)),
-        { timeoutMs: 30_000, what: 'the card' },
+        { timeoutMs: 60_000, what: 'the card' },
       )
     } finally {
       await bot.kill('SIGKILL')
@@ -171,7 +171,7 @@ describe('a socket', () => {
       room.workspace[how]()
       await pressed
       await room.workspace.waitFor(() => room.workspace.sockets() === 2, {
-        timeoutMs: 20_000,
+        timeoutMs: 60_000,
         what: 'both sockets',
       })
     } finally {
@@ -193,13 +193,13 @@ describe('a socket', () => {
     const root = await jam()
     const card = await room.card('approve_terminate')
     const dropped = room.workspace.waitFor(() => room.workspace.sockets() === 0, {
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
       what: 'no socket',
     })
     room.workspace[how]()
     await dropped
     await room.workspace.waitFor(() => room.workspace.sockets() === 2, {
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
       what: 'both sockets',
     })
     expect((await room.press('U0DANA', card, 'approve_terminate')).acked).toBe(true)

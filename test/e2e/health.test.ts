@@ -30,7 +30,7 @@ async function untilHealth(answer: RegExp): Promise<void> {
     const before = answers().length
     await room.type('U0DANA', 'health')
     const text = await room.workspace.waitFor(() => answers()[before]?.text, {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       what: 'an answer',
     })
     if (answer.test(text)) return

@@ -122,7 +122,7 @@ export async function openSession(name: string, url: string): Promise<TestSessio
 export async function waitFor(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  boundMs = 20_000,
+  boundMs = 60_000,
 ): Promise<void> {
   const started = performance.now()
   while (!(await condition())) {

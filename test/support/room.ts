@@ -39,7 +39,7 @@ export type Room = {
 
 export const channel = 'C0INCIDENTS'
 
-const patience = { timeoutMs: 30_000 }
+const patience = { timeoutMs: 60_000 }
 
 /**
  * @param databaseUrl of the server that is watched

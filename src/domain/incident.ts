@@ -8,7 +8,7 @@ import {
 } from './finding.ts'
 import { healthEnding } from './healthFinding.ts'
 import type { Remedy } from './remedy.ts'
-import { brief, type Session, type Snapshot } from './session.ts'
+import { brief, isIdleInTransaction, type Session, type Snapshot, waitsForLock } from './session.ts'
 
 /** A finding followed over time. It has a card of its own (whose id is the incident's), or stands in a digest. */
 export type Incident = {
@@ -301,17 +301,19 @@ function ending(finding: Finding, snapshot: Snapshot, found: readonly Finding[])
         return 'The prepared transaction blocks nobody any more.'
       return session ? 'Nobody waits behind it any more.' : 'The session is gone.'
     case 'longQuery':
-      return session?.queryStart === before?.queryStart && session?.state === 'active'
-        ? 'It counts with another incident now.'
-        : 'The statement ended.'
+      if (!session || session.queryStart !== before?.queryStart || session.state !== 'active')
+        return 'The statement ended.'
+      return elsewhere(session, found) ?? (waitsForLock(session) ? 'It waits for a lock now.' : withinLimit)
     case 'idleInTransaction':
-      return session?.xactStart === before?.xactStart
-        ? 'It counts with another incident now.'
-        : 'The transaction ended.'
+      if (!session || session.xactStart !== before?.xactStart) return 'The transaction ended.'
+      return (
+        elsewhere(session, found) ??
+        (isIdleInTransaction(session) && session.stateChange === before?.stateChange
+          ? withinLimit
+          : 'The session is in use again, in the same transaction.')
+      )
     case 'idle':
-      return session?.stateChange === before?.stateChange
-        ? 'It is within its limit now (see /pg rules).'
-        : 'The session is in use again.'
+      return session?.stateChange === before?.stateChange ? withinLimit : 'The session is in use again.'
     case 'connections':
       return 'Enough connections are free again.'
     case 'lockStorm':
@@ -322,6 +324,21 @@ function ending(finding: Finding, snapshot: Snapshot, found: readonly Finding[])
       return healthEnding(finding, snapshot)
   }
 }
+
+/** Its rule holds at other hours, or another threshold was configured. */
+const withinLimit = 'It is within its limit now (see /pg rules).'
+
+/** That a session which goes on as it was is told of for something else; null when it is not. */
+const elsewhere = ({ pid, backendStart }: Session, found: readonly Finding[]): string | null =>
+  found.some((finding) => {
+    const subject = subjectOf(finding)
+    return (
+      (subject?.pid === pid && subject.backendStart === backendStart) ||
+      (finding.kind === 'blocking' && finding.root.victims.includes(pid))
+    )
+  })
+    ? 'It counts with another incident now.'
+    : null
 
 /** The kinds in the words of a headline. */
 export const kindNames: Record<FindingKind, string> = {

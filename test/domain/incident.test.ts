@@ -146,6 +146,35 @@ describe('fold', () => {
     expect(resolved.incident.resolvedAt).toBe(takenAt + 4_000)
   })
 
+  it('says that it counts elsewhere only where it does', () => {
+    const idler = { backendStart: 'then', xactStart: 'x', stateChange: 'left' }
+    const forgotten = only(step([], [idleInTransaction(1, 310, idler)])).incident
+    const long = { backendStart: 'then', queryStart: 'q', querySeconds: 3700 }
+    const runaway = only(step([], [session(1, long)])).incident
+    const next = (incident: Incident, sessions: readonly Session[], locks?: Parameters<typeof picture>[1]) =>
+      step([incident], sessions, 2_000, locks).map(({ kind, reason }) => [kind, reason])
+
+    // It works on, and is idle in the same transaction again: nobody else tells of it.
+    const inUse = [['resolved', 'The session is in use again, in the same transaction.']]
+    const { backendStart, xactStart } = idler
+    expect(next(forgotten, [session(1, { backendStart, xactStart, queryStart: 'more' })])).toEqual(inUse)
+    expect(next(forgotten, [idleInTransaction(1, 1, { ...idler, stateChange: 'later' })])).toEqual(inUse)
+    // Another rule holds at this hour.
+    const within = [['resolved', 'It is within its limit now (see /pg rules).']]
+    expect(next(forgotten, [idleInTransaction(1, 10, idler)])).toEqual(within)
+    expect(next(runaway, [session(1, { ...long, querySeconds: 10 })])).toEqual(within)
+    // For a moment only: not long enough to be anybody's victim.
+    expect(next(runaway, [session(2), waiting(1, 1, long)], rowQueue(2, [[1, 1]]))).toEqual([
+      ['resolved', 'It waits for a lock now.'],
+    ])
+    const elsewhere = ['resolved', 'It counts with another incident now.']
+    expect(next(runaway, [session(2), waiting(1, 90, long)], rowQueue(2, [[1, 90]]))).toContainEqual(
+      elsewhere,
+    )
+    const jam = [idleInTransaction(1, 312, idler), waiting(2, 40)]
+    expect(next(forgotten, jam, rowQueue(1, [[2, 40]]))).toContainEqual(elsewhere)
+  })
+
   it('tells a growing jam in steps', () => {
     const jam = (victims: number) => {
       const waits = Array.from({ length: victims }, (_, n): [number, number] => [n + 2, 40])

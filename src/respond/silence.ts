@@ -101,14 +101,15 @@ export function createSilencing(deps: {
         return { privately: `${name} is quiet; \`/pg quiet off\` ends it early.` }
       }
       const scope = await scopeOf(name, command.about)
+      // What is over may be silent still: its trouble would come back unheard.
+      if (command.kind === 'unsnooze' && (await lift(caller, name, isAbout(command.about, scope))) > 0)
+        return { privately: 'New cards come again for it.' }
       if (!scope)
         return {
           privately: `No open incident on ${name} has an id that begins so; the id stands at the foot of its card.`,
         }
       if (command.kind === 'unsnooze')
-        return (await lift(caller, name, (other) => sameScope(other, scope))) > 0
-          ? { privately: 'New cards come again for it.' }
-          : { privately: 'It was not snoozed; `/pg quiet` shows what is silent.' }
+        return { privately: 'It was not snoozed; `/pg quiet` shows what is silent.' }
       await silence(caller, name, scope, command.forMs, command.reason)
       return { privately: `Snoozed: ${silenceWords(scope)} on ${name}; \`/pg unsnooze\` ends it early.` }
     },
@@ -153,6 +154,13 @@ export function createSilencing(deps: {
 }
 
 const unknown: Refusal = { code: 'unknownProposal', reason: 'this button stands for nothing that I know of' }
+
+/** @param scope what is open by that name; null when nothing is */
+const isAbout =
+  (about: About, scope: Silence['scope'] | null) =>
+  (other: Silence['scope']): boolean =>
+    (scope !== null && sameScope(other, scope)) ||
+    ('card' in about && other.kind === 'incident' && other.incidentId.startsWith(about.card))
 
 const sameScope = (a: Silence['scope'], b: Silence['scope']): boolean =>
   a.kind === b.kind &&

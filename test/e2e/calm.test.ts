@@ -68,6 +68,22 @@ describe('a snoozed card', () => {
   })
 })
 
+it('a snooze can be ended after its incident is over, and the trouble brings cards again', async () => {
+  room = await openRoom(server.marshalUrl)
+  await room.start()
+  const { root } = await jamOne(server, shop)
+  const card = await room.card('pg_snooze')
+  const [, id = ''] = /Incident ([0-9a-f]{8})/.exec(wordsOf(card)) ?? []
+  await room.type('U0DANA', `snooze ${id} 7d`)
+  await room.until(card.ts, /Quiet until/)
+  await root.query('COMMIT')
+  await room.until(card.ts, /^Resolved/)
+  await room.type('U0RESP', `unsnooze ${id}`)
+  await room.whisper('U0RESP', /^New cards come again for it\.$/)
+  await room.type('U0RESP', `unsnooze ${id}`)
+  await room.whisper('U0RESP', /^No open incident on orders has an id that begins so/)
+})
+
 describe('quiet for planned work', () => {
   it('does not keep decisions and what came of them from the channel', async () => {
     room = await openRoom(server.marshalUrl)

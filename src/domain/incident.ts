@@ -7,6 +7,7 @@ import {
   subjectOf,
 } from './finding.ts'
 import { healthEnding } from './healthFinding.ts'
+import type { Thresholds } from './policy.ts'
 import type { Remedy } from './remedy.ts'
 import { brief, isIdleInTransaction, type Session, type Snapshot, waitsForLock } from './session.ts'
 
@@ -47,9 +48,24 @@ export type Transition = {
 /** The same trouble back within this time is the same incident, so that flapping does not fill the channel. */
 export const reopenWithinMs = 60_000
 
+/** No jam is remembered for longer, however long its sessions may wait before it is one. */
+const longestRememberedMs = 3_600_000
+
+/**
+ * For how long after its end an incident may come back, in milliseconds. A jam that began anew within `reopenWithinMs` is
+ * found only when somebody has waited for too long again: behind a row everybody's wait starts over when its holder
+ * changes, for all of them go on to the new version of the row.
+ */
+export const rememberedMs = ({ blockedForSeconds, rules }: Thresholds): number =>
+  Math.min(
+    longestRememberedMs,
+    reopenWithinMs +
+      1000 * Math.max(blockedForSeconds, ...rules.map(({ thresholds }) => thresholds.blockedForSeconds ?? 0)),
+  )
+
 /**
  * Follows incidents from one snapshot to the next.
- * @param known the open incidents of this cluster, and those resolved less than `reopenWithinMs` ago
+ * @param known the open incidents of this cluster, and those resolved less than `rememberedMs` ago
  * @param remedyFor what could be done about a finding
  * @param newId makes an id for an incident that opens
  */
@@ -64,7 +80,7 @@ export function fold(
   const followed = match(known, found)
   const ongoing = found.flatMap((finding): Transition[] => {
     const before = followed.get(finding)
-    if (!before || (before.resolvedAt !== null && now - before.resolvedAt > reopenWithinMs))
+    if (!before || !isBackInTime(before, finding, now))
       return [opened(finding, remedyFor(finding), snapshot.cluster, now, newId())]
     const incident: Incident = {
       ...before,
@@ -76,7 +92,15 @@ export function fold(
       resolution: null,
       mostVictims: Math.max(before.mostVictims, victimsOf(finding)),
     }
-    if (before.resolvedAt !== null) return [{ kind: 'reopened', incident, reason: 'It is back.' }]
+    if (before.resolvedAt !== null)
+      return [
+        {
+          kind: 'reopened',
+          incident,
+          reason:
+            before.key === incident.key ? 'It is back.' : 'The same jam is back behind another session.',
+        },
+      ]
     if (before.key !== incident.key)
       return [{ kind: 'changed', incident, reason: 'The same jam goes on behind another session.' }]
     const reason = change(before, finding) ?? changedWay(before.remedy, incident.remedy)
@@ -111,10 +135,16 @@ const resolve = (incident: Incident, at: number, resolution: string): Incident =
   resolution,
 })
 
+/** Whether it is the same trouble still: open, or back within `reopenWithinMs`; for a jam by when its waits began. */
+function isBackInTime({ resolvedAt }: Incident, finding: Finding, now: number): boolean {
+  const waitedMs = finding.kind === 'blocking' ? (finding.root.oldestWaitSeconds ?? 0) * 1000 : 0
+  return resolvedAt === null || now - waitedMs - resolvedAt <= reopenWithinMs
+}
+
 /**
  * Which known incident each finding goes on with: the one with the same key; else, for a jam, an open one whose root is
- * gone and whose sessions are in this jam too. So a jam keeps its card when its root is ended and the next one in the
- * queue takes its place.
+ * gone and whose sessions are in this jam too, or one that is over and had the root in its queue. So a jam keeps its card
+ * when its root is ended and the next one in the queue takes its place.
  */
 function match(known: readonly Incident[], found: readonly Finding[]): Map<Finding, Incident> {
   const byKey = new Map(known.map((incident) => [incident.key, incident]))
@@ -129,12 +159,19 @@ function match(known: readonly Incident[], found: readonly Finding[]): Map<Findi
     const here = jamOf(finding)
     const [heir] = known
       .filter(
-        ({ id, resolvedAt, finding: { kind } }) =>
-          kind === 'blocking' && resolvedAt === null && !taken.has(id),
+        ({ id, resolvedAt, finding: before }) =>
+          before.kind === 'blocking' &&
+          !taken.has(id) &&
+          (resolvedAt === null || (finding.root.pid !== 0 && before.root.victims.includes(finding.root.pid))),
       )
       .map((incident) => ({ incident, shared: sharedWith(here, incident.finding) }))
       .filter(({ shared }) => shared > 0)
-      .sort((a, b) => b.shared - a.shared)
+      .sort(
+        (a, b) =>
+          Number(a.incident.resolvedAt !== null) - Number(b.incident.resolvedAt !== null) ||
+          b.shared - a.shared ||
+          b.incident.changedAt - a.incident.changedAt,
+      )
     if (!heir) continue
     followed.set(finding, heir.incident)
     taken.add(heir.incident.id)

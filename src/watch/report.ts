@@ -3,7 +3,14 @@ import type { Board } from '../channel/board.ts'
 import { endSilences } from '../channel/quiet.ts'
 import type { ClusterConfig } from '../config.ts'
 import { type Finding, findingKey, findings, subjectOf, withSession } from '../domain/finding.ts'
-import { fold, hasOwnCard, type Incident, reopenWithinMs, type Transition } from '../domain/incident.ts'
+import {
+  fold,
+  hasOwnCard,
+  type Incident,
+  rememberedMs,
+  reopenWithinMs,
+  type Transition,
+} from '../domain/incident.ts'
 import { bot, type JournalEvent } from '../domain/journal.ts'
 import type { Picture } from '../domain/picture.ts'
 import { place } from '../domain/placing.ts'
@@ -56,7 +63,7 @@ export function createReport(deps: {
       const silences = await currentSilences()
       if (!snapshot.server.seesOthers) return sight.lost(withoutGrant)
       await sight.back()
-      const known = await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs)
+      const known = await store.incidents.recent(config.name, snapshot.takenAt - rememberedMs(config.watch))
       const open = known.filter(({ resolvedAt }) => resolvedAt === null)
       const { found, remedyOf } = await look(picture, open)
       const underWay = new Set((await store.proposals.inState('claimed')).map(({ cardId }) => cardId))

@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Finding, findings } from '../../src/domain/finding.ts'
-import { fold, type Incident, reopenWithinMs, type Transition } from '../../src/domain/incident.ts'
+import {
+  fold,
+  type Incident,
+  rememberedMs,
+  reopenWithinMs,
+  type Transition,
+} from '../../src/domain/incident.ts'
 import { remediesFor } from '../../src/domain/remedy.ts'
 import type { LockGroup, Session } from '../../src/domain/session.ts'
 import {
@@ -289,6 +295,37 @@ describe('fold', () => {
       reason: 'Those who waited behind it wait in another incident.',
       incident: { finding: { root: { pid: 1 } } },
     })
+  })
+
+  it('is the same jam when the waits behind a row began anew with its next holder', () => {
+    const queue = (root: number, waits: [number, number][], afterMs: number, known: readonly Incident[]) =>
+      step(
+        known,
+        [idleInTransaction(root, 40), ...waits.map(([pid, seconds]) => waiting(pid, seconds))],
+        afterMs,
+        rowQueue(root, waits),
+      )
+    const waits: [number, number][] = [
+      [2, 50],
+      [3, 45],
+    ]
+    const { incident } = only(queue(1, waits, 0, []))
+    // Nobody has waited for long behind the next one.
+    const over = only(queue(2, [[3, 1]], 5_000, [incident])).incident
+    expect(over.resolvedAt).toBe(takenAt + 5_000)
+    const back = only(queue(2, [[3, 31]], 35_000, [over]))
+    expect(back).toMatchObject({
+      kind: 'reopened',
+      reason: 'The same jam is back behind another session.',
+      incident: { id: incident.id, finding: { root: { pid: 2 } }, resolvedAt: null, resolution: null },
+    })
+    // It counts when the waits began, however long they may last; later it is another jam.
+    expect(only(queue(2, [[3, 300]], 310_000, [over])).kind).toBe('reopened')
+    expect(only(queue(2, [[3, 300]], 5_000 + 361_000, [over])).kind).toBe('opened')
+    expect(rememberedMs({ ...thresholds, blockedForSeconds: 300 })).toBe(360_000)
+    expect(rememberedMs({ ...thresholds, blockedForSeconds: Number.POSITIVE_INFINITY })).toBe(3_600_000)
+    // Its sessions wait for somebody who was not in it.
+    expect(only(queue(9, [[3, 31]], 35_000, [over])).kind).toBe('opened')
   })
 
   it('does not take another jam for the same one', () => {

@@ -84,6 +84,30 @@ it('a snooze can be ended after its incident is over, and the trouble brings car
   await room.whisper('U0RESP', /^No open incident on orders has an id that begins so/)
 })
 
+it('the next one behind a row takes the card over, though all their waits begin anew', async () => {
+  room = await openRoom(server.marshalUrl)
+  await room.start()
+  const [root, next, last] = [
+    await server.open('root', shop),
+    await server.open('next', shop),
+    await server.open('last', shop),
+  ]
+  // Each in a transaction, so that who gets the row keeps it.
+  for (const session of [root, next]) await session.query('BEGIN')
+  await root.query("UPDATE orders SET state = 'root' WHERE id = 1")
+  void next.start("UPDATE orders SET state = 'next' WHERE id = 1")
+  await server.untilWaiting(next)
+  void last.start("UPDATE orders SET state = 'last' WHERE id = 1")
+  const card = await room.card('pg_snooze')
+  await room.until(card.ts, /keeps 2 sessions waiting/)
+  await root.query('COMMIT')
+  await room.until(card.ts, new RegExp(`^Blocking on orders: Session ${next.pid} `))
+  await room.thread(card.ts, /^The same jam (?:is back|goes on) behind another session\.$/)
+  await next.query('COMMIT')
+  await room.until(card.ts, /^Resolved/)
+  expect(inChannel(/Blocking on orders/)).toHaveLength(1)
+})
+
 describe('quiet for planned work', () => {
   it('does not keep decisions and what came of them from the channel', async () => {
     room = await openRoom(server.marshalUrl)

@@ -70,9 +70,7 @@ export async function startApp(deps: {
       clusters: config.clusters.map(({ name }) => name),
       remembered: {
         openIncidents: async () => {
-          const open = await Promise.all(
-            config.clusters.map(({ name }) => store.incidents.recent(name, now())),
-          )
+          const open = await Promise.all(config.clusters.map(({ name }) => store.incidents.open(name)))
           return open.flat().map(({ cluster, finding: { kind } }) => ({ cluster, kind }))
         },
         backlog: () => store.messages.backlog(),

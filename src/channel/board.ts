@@ -59,7 +59,7 @@ export function createBoard(deps: {
     changeAll: write,
     redraw: (cluster) =>
       write([], async (records) => {
-        const open = await records.incidents.recent(cluster, now())
+        const open = await records.incidents.open(cluster)
         for (const cardId of new Set(open.map(({ cardId }) => cardId))) await draw(records, cardId, false)
       }),
   }

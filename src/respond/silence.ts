@@ -75,7 +75,7 @@ export function createSilencing(deps: {
 
   async function scopeOf(cluster: string, about: About): Promise<Silence['scope'] | null> {
     if ('findingKind' in about) return { kind: 'finding', findingKind: about.findingKind }
-    const open = await store.incidents.recent(cluster, now())
+    const open = await store.incidents.open(cluster)
     const incident = open.find(({ id }) => id.startsWith(about.card))
     return incident ? { kind: 'incident', incidentId: incident.id, key: incident.key } : null
   }

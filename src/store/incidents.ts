@@ -8,6 +8,8 @@ export type Incidents = {
   get(id: string): Promise<Incident | null>
   /** The incident that has this card; or all that a digest ever listed, also those that moved on; oldest first. */
   ofCard(cardId: string): Promise<Incident[]>
+  /** The open incidents of a cluster, whatever the clock says; oldest first. */
+  open(cluster: string): Promise<Incident[]>
   /** The open incidents of a cluster, and those resolved after `since`; oldest first. */
   recent(cluster: string, since: number): Promise<Incident[]>
 }
@@ -42,6 +44,14 @@ export function incidentsIn(db: Kysely<Schema>): Incidents {
     async ofCard(cardId) {
       const rows = await select
         .where((where) => where.or([where('card_id', '=', cardId), where('digest_id', '=', cardId)]))
+        .orderBy('opened_at')
+        .execute()
+      return rows.map(read)
+    },
+    async open(cluster) {
+      const rows = await select
+        .where('cluster', '=', cluster)
+        .where('resolved_at', 'is', null)
         .orderBy('opened_at')
         .execute()
       return rows.map(read)

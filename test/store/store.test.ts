@@ -190,6 +190,8 @@ describe('incidents', () => {
     expect(await store.incidents.get('i1')).toEqual(incident)
     expect((await store.incidents.recent('orders', madeAt + 49)).map(({ id }) => id)).toEqual(['i1', 'i2'])
     expect((await store.incidents.recent('orders', madeAt + 50)).map(({ id }) => id)).toEqual(['i1'])
+    expect((await store.incidents.open('orders')).map(({ id }) => id)).toEqual(['i1'])
     expect(await store.incidents.recent('other', 0)).toEqual([])
+    expect(await store.incidents.open('other')).toEqual([])
   })
 })

@@ -234,7 +234,7 @@ export function createOutbox(deps: {
 
   async function explain(message: Pending, failure: SlackFailure, state: ChannelState) {
     const { id, channel, ts, attempts } = message
-    if (failure.code === 'message_not_found' && ts) return messages.lost(id)
+    if (gone.has(failure.code) && ts) return messages.lost(id)
     const news = !failures.has(channel)
     failures.set(channel, failure)
     const pause = Math.max(failure.retryAfterMs, Math.min(longestPauseMs, 500 * 2 ** Math.min(attempts, 7)))
@@ -247,6 +247,12 @@ export function createOutbox(deps: {
     if (news && !failure.retryable) await onBroken?.(channel, failure)
   }
 }
+
+/**
+ * What stands there is not ours to edit any more, and has to be posted anew: somebody deleted it, or it was posted by an
+ * app that was since replaced. https://docs.slack.dev/reference/methods/chat.update#errors
+ */
+const gone: ReadonlySet<string> = new Set(['message_not_found', 'cant_update_message'])
 
 type ChannelState = {
   /** A call is under way. */

@@ -166,15 +166,19 @@ describe('outbox', () => {
     expect(broken).toEqual(['C1 not_in_channel'])
   })
 
-  it('posts a card anew that somebody deleted', async () => {
-    await put('card')
-    outbox.start()
-    await outbox.idle()
-    slack.fail(new SlackFailure('message_not_found', false, 0))
-    await put('card', { text: 'two' })
-    await outbox.idle()
-    expect(slack.calls.slice(1)).toEqual(['update ts1: two ✗ message_not_found', 'post C1: two'])
-  })
+  it.each(['message_not_found', 'cant_update_message'])(
+    'posts a card anew that somebody deleted, or that another app posted: %s',
+    async (code) => {
+      await put('card')
+      outbox.start()
+      await outbox.idle()
+      slack.fail(new SlackFailure(code, false, 0))
+      await put('card', { text: 'two' })
+      await outbox.idle()
+      expect(slack.calls.slice(1)).toEqual([`update ts1: two ✗ ${code}`, 'post C1: two'])
+      expect(outbox.failures().size).toBe(0)
+    },
+  )
 
   it('looks for a post whose reply was lost before it posts again', async () => {
     slack.fail(new SlackFailure('unreachable', true, 0))

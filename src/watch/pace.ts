@@ -1,8 +1,9 @@
 import { formatDuration } from '../domain/duration.ts'
 
-/** How far the clock may be set, and how long the loop may stand still, before it is told. */
+/** How far the clock may be set before it is told. */
 const jumpMs = 30_000
-const stallMs = 30_000
+/** How long the loop may stand still beyond its interval: longer than the deadlines of a look that fails add up to. */
+const stallMs = 20_000
 /** How many looks in a row must be too slow. */
 const slowLooks = 3
 

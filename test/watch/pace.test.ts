@@ -41,6 +41,11 @@ describe('pace', () => {
     pace.begin()
     pass(90_000)
     expect(pace.begin()).toBe('Watching stood still for 1 min 30 s.')
+    // Half a minute that begins right after a look, and a look that is merely slow.
+    pass(30_000)
+    expect(pace.begin()).toBe('Watching stood still for 30 s.')
+    pass(20_000)
+    expect(pace.begin()).toBeNull()
   })
 
   it('tells looks that take longer than their interval, when it is not a single one', () => {

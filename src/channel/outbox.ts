@@ -81,6 +81,8 @@ export function createOutbox(deps: {
   const { messages, poster, log, now, gaps = slackGaps, onBroken } = deps
   const channels = new Map<string, ChannelState>()
   const failures = new Map<string, SlackFailure>()
+  /** Messages of which `onBroken` was told: one that Slack refuses for itself must not tell it at each attempt. */
+  const told = new Set<string>()
   const flights = new Set<Promise<void>>()
   /** For edits that nobody waits for, and for all of them while Slack asks for patience. */
   let editsNotBefore = 0
@@ -204,6 +206,7 @@ export function createOutbox(deps: {
       const ts = await bring(message, content, state)
       await messages.delivered(message.id, content.revision, ts, now())
       failures.delete(message.channel)
+      told.delete(message.id)
     } catch (error) {
       if (error instanceof SlackFailure) return explain(message, error, state)
       // The store cannot be written: what was posted may be posted again, so slowly.
@@ -235,7 +238,8 @@ export function createOutbox(deps: {
   async function explain(message: Pending, failure: SlackFailure, state: ChannelState) {
     const { id, channel, ts, attempts } = message
     if (gone.has(failure.code) && ts) return messages.lost(id)
-    const news = !failures.has(channel)
+    const passing = failures.get(channel)?.retryable ?? true
+    const news = !failure.retryable && passing && !told.has(id)
     failures.set(channel, failure)
     const pause = Math.max(failure.retryAfterMs, Math.min(longestPauseMs, 500 * 2 ** Math.min(attempts, 7)))
     // Limits are each method's own: too many edits are no reason to hold a new card back.
@@ -244,7 +248,9 @@ export function createOutbox(deps: {
     else if (failure.retryAfterMs > 0) state.postNotBefore = until
     log.warn({ code: failure.code, channel, retryInMs: pause }, 'Slack did not take a message')
     await messages.failed(id, now() + pause, failure.code)
-    if (news && !failure.retryable) await onBroken?.(channel, failure)
+    if (!news) return
+    told.add(id)
+    await onBroken?.(channel, failure)
   }
 }
 

@@ -166,6 +166,39 @@ describe('outbox', () => {
     expect(broken).toEqual(['C1 not_in_channel'])
   })
 
+  it('tells once of a message that Slack refuses for itself, also while others go through', async () => {
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    await put('card', { text: 'two' })
+    for (let attempt = 0; attempt < 3; attempt++) {
+      slack.fail(new SlackFailure('edit_window_closed', false, 0))
+      await outbox.idle()
+      await put(`other ${attempt}`)
+      await outbox.idle()
+      time += 60_000
+    }
+    const refused = slack.calls.filter((call) => call.endsWith('✗ edit_window_closed'))
+    expect([refused.length, broken]).toEqual([3, ['C1 edit_window_closed']])
+    // It went through, and is refused again.
+    await outbox.idle()
+    slack.fail(new SlackFailure('edit_window_closed', false, 0))
+    await put('card', { text: 'three' })
+    await outbox.idle()
+    expect(broken).toHaveLength(2)
+  })
+
+  it('tells of a channel that was archived while Slack had trouble anyway', async () => {
+    slack.fail(new SlackFailure('internal_error', true, 0), new SlackFailure('is_archived', false, 0))
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    expect(broken).toEqual([])
+    time += 60_000
+    await outbox.idle()
+    expect(broken).toEqual(['C1 is_archived'])
+  })
+
   it.each(['message_not_found', 'cant_update_message'])(
     'posts a card anew that somebody deleted, or that another app posted: %s',
     async (code) => {

@@ -1,4 +1,11 @@
-import { hasOwnCard, type Incident, severityRank, type Transition, worstFirst } from './incident.ts'
+import {
+  hasOwnCard,
+  type Incident,
+  reopenWithinMs,
+  severityRank,
+  type Transition,
+  worstFirst,
+} from './incident.ts'
 
 /**
  * Gives incidents their cards: the worst ones a card each, as many as a minute allows; what is more goes into one digest,
@@ -32,7 +39,11 @@ export function place(
     cards.push(incident)
   }
 
-  let digest = listed[0]?.cardId
+  // One that was over a moment ago goes on, as a card does.
+  const over = known.findLast(
+    (one) => !hasOwnCard(one) && one.resolvedAt !== null && now - one.resolvedAt <= reopenWithinMs,
+  )
+  let digest = (listed[0] ?? over)?.cardId
   const placed = transitions.map((transition) => {
     if (transition.kind !== 'opened' || given.has(transition.incident.id)) return transition
     digest ??= newId()

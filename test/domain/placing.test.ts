@@ -55,12 +55,14 @@ describe('place', () => {
     expect(cards(place(many(9, 11), known, 6, takenAt + 60_000, () => 'another'))).toEqual(['i9', 'i10'])
   })
 
-  it('begins another digest when the last is over', () => {
+  it('begins another digest when the last has been over for a minute, not for each that comes and goes', () => {
     const known = place(many(0, 7), [], 6, takenAt, () => 'digest').map(({ incident }) => ({
       ...incident,
       resolvedAt: takenAt + 1,
     }))
-    expect(cards(place(many(7, 8), known, 6, takenAt + 2, () => 'another'))).toEqual(['another'])
+    expect(cards(place(many(7, 8), known, 6, takenAt + 2, () => 'another'))).toEqual(['digest'])
+    const later = takenAt + 2 + reopenWithinMs
+    expect(cards(place(many(7, 14), known, 6, later, () => 'another')).at(-1)).toBe('another')
   })
 
   /** A jam with so many victims: ten make it critical. */

@@ -9,7 +9,7 @@ import { silenceWords } from '../slack/views/words.ts'
 import type { Store } from '../store/store.ts'
 import type { Admit, Caller } from './identity.ts'
 import type { Refuse } from './refuse.ts'
-import type { About, SilenceCommand } from './silenceCommand.ts'
+import { type About, kindWords, type SilenceCommand } from './silenceCommand.ts'
 import type { Watched } from './watched.ts'
 
 /** How long the button on a card silences its incident. */
@@ -85,6 +85,7 @@ export function createSilencing(deps: {
       const refusal = await admit(caller, config.access.viewers, false)
       if (refusal) return { refusal: await refuse(caller, `/pg ${command.kind}`, refusal) }
       const { name } = config
+      const here = clusters.size > 1 ? ` --cluster ${name}` : ''
       if (command.kind === 'quiet') {
         if (command.forMs === null)
           return {
@@ -98,7 +99,7 @@ export function createSilencing(deps: {
             ? { privately: `New cards come again on ${name}.` }
             : { privately: `${name} was not quiet.` }
         await silence(caller, name, { kind: 'cluster' }, command.forMs, command.reason)
-        return { privately: `${name} is quiet; \`/pg quiet off\` ends it early.` }
+        return { privately: `${name} is quiet; \`/pg quiet off${here}\` ends it early.` }
       }
       const scope = await scopeOf(name, command.about)
       // What is over may be silent still: its trouble would come back unheard.
@@ -109,9 +110,11 @@ export function createSilencing(deps: {
           privately: `No open incident on ${name} has an id that begins so; the id stands at the foot of its card.`,
         }
       if (command.kind === 'unsnooze')
-        return { privately: 'It was not snoozed; `/pg quiet` shows what is silent.' }
+        return { privately: `It was not snoozed; \`/pg quiet${here}\` shows what is silent.` }
       await silence(caller, name, scope, command.forMs, command.reason)
-      return { privately: `Snoozed: ${silenceWords(scope)} on ${name}; \`/pg unsnooze\` ends it early.` }
+      return {
+        privately: `Snoozed: ${silenceWords(scope)} on ${name}; \`/pg unsnooze ${typed(command.about)}${here}\` ends it early.`,
+      }
     },
 
     async snooze(caller, incidentId) {
@@ -154,6 +157,10 @@ export function createSilencing(deps: {
 }
 
 const unknown: Refusal = { code: 'unknownProposal', reason: 'this button stands for nothing that I know of' }
+
+/** As people type it. */
+const typed = (about: About): string | undefined =>
+  'card' in about ? about.card : Object.keys(kindWords).find((word) => kindWords[word] === about.findingKind)
 
 /** @param scope what is open by that name; null when nothing is */
 const isAbout =

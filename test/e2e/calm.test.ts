@@ -152,3 +152,21 @@ describe('quiet for planned work', () => {
     expect(wordsOf(digest)).toMatch(/\/pg session \d+/)
   })
 })
+
+it('says how to end a silence so that it can be typed, also with several clusters', async () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
+  const url = '${DATABASE_URL}'
+  const clusters = ['orders', 'stock'].map((name) => ({ name, url }))
+  room = await openRoom(server.marshalUrl, { over: { clusters } })
+  await room.start()
+  for (const [asked, told] of [
+    ['quiet 1h upgrade', /^stock is quiet; `\/pg (.*)` ends it early\.$/],
+    ['snooze idle-in-transaction 1h', /^Snoozed: .* on stock; `\/pg (.*)` ends it early\.$/],
+  ] as const) {
+    await room.type('U0RESP', `${asked} --cluster stock`)
+    const [, how = ''] = told.exec(await room.whisper('U0RESP', told)) ?? []
+    await room.type('U0RESP', how)
+  }
+  await room.whisper('U0RESP', /^New cards come again on stock\.$/)
+  await room.whisper('U0RESP', /^New cards come again for it\.$/)
+})

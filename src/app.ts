@@ -26,7 +26,7 @@ import { createTokenCheck } from './slack/token.ts'
 import { openStore } from './store/store.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
 import { createPace } from './watch/pace.ts'
-import { createReport } from './watch/report.ts'
+import { createReport, withoutGrant } from './watch/report.ts'
 import { createWatcher } from './watch/watcher.ts'
 
 export type RunningApp = {
@@ -177,6 +177,8 @@ export async function startApp(deps: {
           })
     closing('heartbeat', async () => heartbeat?.stop())
 
+    /** Clusters that answer, but not what their sessions do. */
+    const veiled = new Set<string>()
     const loops = [
       createLoop('token check', tokenCheckMs, token.look, log),
       createLoop('expiry', 1000, () => expireDue({ board, proposals, now }), log),
@@ -193,7 +195,12 @@ export async function startApp(deps: {
             // What it shows changes slowly. Who looks often wants to know soon.
             healthEveryMs: Math.min(60_000, 12 * config.watch.everyMs),
             onlooker: {
-              saw: metrics.observeSnapshot,
+              saw: (picture, seconds) => {
+                const { cluster, server } = picture.snapshot
+                if (server.seesOthers) veiled.delete(cluster)
+                else veiled.add(cluster)
+                metrics.observeSnapshot(picture, seconds)
+              },
               unseen: () => metrics.clusterUnseen(cluster.name),
               done: (well) => heartbeat?.looked(cluster.name, well),
             },
@@ -218,7 +225,8 @@ export async function startApp(deps: {
         ),
         ...watched.flatMap(({ cluster }) => {
           const failure = cluster.failure()
-          return failure ? [`${cluster.name}: ${failure.reason}`] : []
+          if (failure) return [`${cluster.name}: ${failure.reason}`]
+          return veiled.has(cluster.name) ? [`${cluster.name}: ${withoutGrant.reason}`] : []
         }),
       ],
     })

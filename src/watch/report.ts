@@ -209,7 +209,8 @@ export function createReport(deps: {
   }
 }
 
-const withoutGrant: Loss = {
+/** The cluster answers, but its sessions' doings are not shown to us. */
+export const withoutGrant: Loss = {
   reason: 'the bot lacks pg_monitor, so it cannot see what other sessions do.',
   retryable: false,
   isInterruption: false,

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Options, parseOptions } from '../../src/demo/options.ts'
-import { childrenOf, commandLine } from '../../src/demo/processes.ts'
+import { bornAt, childrenOf, commandLine } from '../../src/demo/processes.ts'
 import { openPracticeRoom } from '../../src/demo/room.ts'
 import { waitFor } from '../support/postgres.ts'
 
@@ -207,11 +207,5 @@ describe('--keep', () => {
   })
 })
 
-function lives(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
+/** A zombie has ended; where nobody collects it, a signal still finds it. */
+const lives = (pid: number): boolean => bornAt(pid) !== null

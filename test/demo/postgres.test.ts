@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { startPostgres, type TemporaryPostgres } from '../../src/demo/postgres.ts'
+import { bornAt } from '../../src/demo/processes.ts'
 import { openSession, waitFor } from '../support/postgres.ts'
 
 const servers: TemporaryPostgres[] = []
@@ -19,14 +20,8 @@ const started = async (...args: Parameters<typeof startPostgres>) => {
   servers.push(server)
   return server
 }
-const lives = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
+/** A zombie has ended; where nobody collects it, a signal still finds it. */
+const lives = (pid: number): boolean => bornAt(pid) !== null
 
 test('settings, roles, restart, and nothing left after stop', async () => {
   const server = await started({

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
-import { kindNames } from '../src/domain/incident.ts'
+import { kindNames } from '../src/domain/severity.ts'
 
 const project = dirname(import.meta.dirname)
 const files = [

@@ -1,15 +1,9 @@
-import {
-  type Finding,
-  type FindingKind,
-  findingAmount,
-  findingKey,
-  findingSeconds,
-  subjectOf,
-} from './finding.ts'
-import { healthEnding } from './healthFinding.ts'
+import { aged, change, changedWay, ending } from './change.ts'
+import { type Finding, findingKey, findingSeconds } from './finding.ts'
 import type { Thresholds } from './policy.ts'
 import type { Remedy } from './remedy.ts'
-import { brief, isIdleInTransaction, type Session, type Snapshot, waitsForLock } from './session.ts'
+import type { Snapshot } from './session.ts'
+import { victimsOf } from './severity.ts'
 
 /** A finding followed over time. It has a card of its own (whose id is the incident's), or stands in a digest. */
 export type Incident = {
@@ -185,57 +179,7 @@ const jamOf = ({ root }: Finding & { kind: 'blocking' }): ReadonlySet<number> =>
 const sharedWith = (jam: ReadonlySet<number>, other: Finding): number =>
   other.kind === 'blocking' ? [...jamOf(other)].filter((pid) => pid !== 0 && jam.has(pid)).length : 0
 
-const waitsIn = (
-  other: Finding & { kind: 'blocking' },
-  { root }: Finding & { kind: 'blocking' },
-): boolean => {
-  const victims = new Set(other.root.victims)
-  return root.victims.some((pid) => victims.has(pid))
-}
-
 export const hasOwnCard = ({ id, cardId }: Pick<Incident, 'id' | 'cardId'>): boolean => id === cardId
-
-export type Severity = 'critical' | 'warning' | 'notice'
-
-/** The worst is 0. */
-const severities: Record<Severity, number> = { critical: 0, warning: 1, notice: 2 }
-
-export const severityRank = ({ finding }: Incident): number => severities[severityOf(finding)]
-
-/** Orders incidents: by severity, then by how many suffer, then the oldest. */
-export const worstFirst = (a: Incident, b: Incident): number =>
-  severityRank(a) - severityRank(b) || victimsOf(b.finding) - victimsOf(a.finding) || a.openedAt - b.openedAt
-
-/** How bad it is, from who is hurt and for how long. */
-export function severityOf(finding: Finding): Severity {
-  switch (finding.kind) {
-    case 'lockStorm':
-      return 'critical'
-    case 'blocking':
-      return finding.root.victims.length >= 10 || (finding.root.oldestWaitSeconds ?? 0) >= 300
-        ? 'critical'
-        : 'warning'
-    case 'connections':
-      // When ordinary roles get none any more, all are taken as far as the applications care.
-      return finding.used >= Math.min(finding.max * 0.95, finding.max - finding.reserved)
-        ? 'critical'
-        : 'warning'
-    // From there on autovacuum gives up being gentle: vacuum_failsafe_age is 1.6 billion, three quarters of the way.
-    case 'wraparound':
-      return finding.ratio >= 0.75 ? 'critical' : 'warning'
-    case 'replicationSlot':
-      return finding.slot.walStatus === 'unreserved' ? 'critical' : 'warning'
-    case 'lockCycle':
-    case 'deadlocks':
-    case 'preparedTransaction':
-    case 'vacuumHeldBack':
-    case 'longQuery':
-    case 'idleInTransaction':
-      return 'warning'
-    case 'idle':
-      return 'notice'
-  }
-}
 
 const opened = (
   finding: Finding,
@@ -264,131 +208,3 @@ const opened = (
   },
   reason: 'Seen for the first time.',
 })
-
-/** How many sessions suffer from it. */
-export const victimsOf = (finding: Finding): number =>
-  finding.kind === 'blocking'
-    ? finding.root.victims.length
-    : finding.kind === 'lockStorm' || finding.kind === 'lockCycle'
-      ? finding.waiting
-      : 0
-
-/** What changed that a person cares about; null when it is the same picture, a little older. */
-function change({ finding: before, mostVictims }: Incident, after: Finding): string | null {
-  const was = subjectOf(before)
-  const is = subjectOf(after)
-  if (isElsewhere(was, is) && !wasBrief(was, is))
-    return was?.state === is?.state
-      ? 'Its session runs another statement.'
-      : `Its session went from ${was?.state ?? 'unseen'} to ${is?.state ?? 'unseen'}.`
-  if (was?.xactStart !== is?.xactStart) return 'Its session is in another transaction.'
-  // In a jam where sessions come and go the number swings: more than ever is news, less is on the card.
-  if (step(victimsOf(after)) > step(mostVictims))
-    return `${victimsOf(after)} sessions wait, before it were ${mostVictims} at most.`
-  if (before.kind === 'connections' && after.kind === 'connections' && step(before.used) !== step(after.used))
-    return `${after.used} connections are used, before it were ${before.used}.`
-  return null
-}
-
-type Subject = ReturnType<typeof subjectOf>
-
-/** In another state, or at another statement. */
-const isElsewhere = (was: Subject, is: Subject): boolean =>
-  was?.state !== is?.state || (is?.state === 'active' && was?.queryStart !== is.queryStart)
-
-/** Whether a session left in its transaction what it had begun a moment before: one that does so all the time is no news. */
-function wasBrief(was: Subject, is: Subject): boolean {
-  if (!was || !is || was.xactStart === null || was.xactStart !== is.xactStart) return false
-  const began = ({ xactSeconds, stateSeconds }: Session) => (xactSeconds ?? 0) - (stateSeconds ?? 0)
-  return began(is) - began(was) < brief
-}
-
-/** Whether somebody else is to be ended now, or in another way; null when it is the same. */
-function changedWay(before: Remedy | null, after: Remedy | null): string | null {
-  const was = before?.target
-  const is = after?.target
-  if (was?.action === is?.action && was?.session.pid === is?.session.pid) return null
-  return is ? `Another way out fits now: ${is.action} ${is.session.pid}.` : 'No action fits any more.'
-}
-
-/** Whether it lasts so much longer, or is so much worse, that its card misleads. */
-const aged = (before: Finding, after: Finding): boolean =>
-  isElsewhere(subjectOf(before), subjectOf(after)) ||
-  step(victimsOf(before)) !== step(victimsOf(after)) ||
-  step(findingAmount(before)) !== step(findingAmount(after)) ||
-  severityOf(before) !== severityOf(after)
-
-/** 0, 1, 2, 3, 4, 6, 8, 11, 16, …: two steps for each doubling, so that a growing number is told while it matters. */
-const step = (count: number): number => (count < 4 ? Math.floor(count) : Math.round(2 * Math.log2(count)))
-
-/** Why it is over; null when it cannot be told from this snapshot. */
-function ending(finding: Finding, snapshot: Snapshot, found: readonly Finding[]): string | null {
-  const blindToLocks = snapshot.locks.kind === 'jammed'
-  const before = subjectOf(finding)
-  const session = snapshot.sessions.find(
-    ({ pid, backendStart }) => pid === before?.pid && backendStart === before.backendStart,
-  )
-  if (before && !session) return 'The session is gone.'
-  switch (finding.kind) {
-    case 'blocking':
-      if (blindToLocks) return null
-      if (found.some((other) => other.kind === 'blocking' && waitsIn(other, finding)))
-        return 'Those who waited behind it wait in another incident.'
-      if (finding.root.kind === 'preparedTransaction')
-        return 'The prepared transaction blocks nobody any more.'
-      return session ? 'Nobody waits behind it any more.' : 'The session is gone.'
-    case 'longQuery':
-      if (!session || session.queryStart !== before?.queryStart || session.state !== 'active')
-        return 'The statement ended.'
-      return elsewhere(session, found) ?? (waitsForLock(session) ? 'It waits for a lock now.' : withinLimit)
-    case 'idleInTransaction':
-      if (!session || session.xactStart !== before?.xactStart) return 'The transaction ended.'
-      return (
-        elsewhere(session, found) ??
-        (isIdleInTransaction(session) && session.stateChange === before?.stateChange
-          ? withinLimit
-          : 'The session is in use again, in the same transaction.')
-      )
-    case 'idle':
-      return session?.stateChange === before?.stateChange ? withinLimit : 'The session is in use again.'
-    case 'connections':
-      return 'Enough connections are free again.'
-    case 'lockStorm':
-      return 'The lock manager answers again.'
-    case 'lockCycle':
-      return blindToLocks ? null : 'They do not wait for each other any more.'
-    default:
-      return healthEnding(finding, snapshot)
-  }
-}
-
-/** Its rule holds at other hours, or another threshold was configured. */
-const withinLimit = 'It is within its limit now (see /pg rules).'
-
-/** That a session which goes on as it was is told of for something else; null when it is not. */
-const elsewhere = ({ pid, backendStart }: Session, found: readonly Finding[]): string | null =>
-  found.some((finding) => {
-    const subject = subjectOf(finding)
-    return (
-      (subject?.pid === pid && subject.backendStart === backendStart) ||
-      (finding.kind === 'blocking' && finding.root.victims.includes(pid))
-    )
-  })
-    ? 'It counts with another incident now.'
-    : null
-
-/** The kinds in the words of a headline. */
-export const kindNames: Record<FindingKind, string> = {
-  blocking: 'Blocking',
-  longQuery: 'Long-running query',
-  idleInTransaction: 'Idle in transaction',
-  idle: 'Long-idle session',
-  connections: 'Connections running out',
-  lockStorm: 'Lock storm',
-  lockCycle: 'Sessions that wait for each other',
-  deadlocks: 'Deadlocks',
-  preparedTransaction: 'Prepared transaction',
-  vacuumHeldBack: 'Vacuum held back',
-  wraparound: 'Transaction ids running out',
-  replicationSlot: 'Replication slot holds WAL back',
-}

@@ -1,11 +1,5 @@
-import {
-  hasOwnCard,
-  type Incident,
-  reopenWithinMs,
-  severityRank,
-  type Transition,
-  worstFirst,
-} from './incident.ts'
+import { hasOwnCard, type Incident, reopenWithinMs, type Transition } from './incident.ts'
+import { severityRank, worstFirst } from './severity.ts'
 
 /**
  * Gives incidents their cards: the worst ones a card each, as many as a minute allows; what is more goes into one digest,

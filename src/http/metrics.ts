@@ -7,10 +7,10 @@ import {
   oldestWaitSeconds,
 } from '../domain/finding.ts'
 import { type Health, wraparoundRatio } from '../domain/health.ts'
-import { kindNames } from '../domain/incident.ts'
 import type { Outcome } from '../domain/outcome.ts'
 import type { Picture } from '../domain/picture.ts'
 import { isClient, waitsForLock } from '../domain/session.ts'
+import { kindNames } from '../domain/severity.ts'
 
 /** What the service tells Prometheus. The recorders never throw and cost next to nothing. */
 export type Metrics = {

@@ -8,9 +8,10 @@ import {
   quietAfterMs,
   risen,
 } from '../../src/domain/health.ts'
-import { fold, type Incident, kindNames, severityOf } from '../../src/domain/incident.ts'
+import { fold, type Incident } from '../../src/domain/incident.ts'
 import type { Thresholds } from '../../src/domain/policy.ts'
 import type { Session } from '../../src/domain/session.ts'
+import { kindNames, severityOf } from '../../src/domain/severity.ts'
 import * as of from '../support/pictures.ts'
 
 const minute = 60_000

@@ -1,14 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Finding } from '../../src/domain/finding.ts'
-import {
-  hasOwnCard,
-  type Incident,
-  reopenWithinMs,
-  severityOf,
-  type Transition,
-} from '../../src/domain/incident.ts'
+import { hasOwnCard, type Incident, reopenWithinMs, type Transition } from '../../src/domain/incident.ts'
 import { place as placeWith } from '../../src/domain/placing.ts'
+import { severityOf } from '../../src/domain/severity.ts'
 import { idle, takenAt } from '../support/pictures.ts'
 
 describe('place', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { kindNames } from '../../src/domain/incident.ts'
+import { kindNames } from '../../src/domain/severity.ts'
 import { createMetrics, type Remembered } from '../../src/http/metrics.ts'
 import * as of from '../support/pictures.ts'
 

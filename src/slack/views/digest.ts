@@ -1,5 +1,6 @@
 import { type Finding, subjectOf } from '../../domain/finding.ts'
-import { type Incident, kindNames, worstFirst } from '../../domain/incident.ts'
+import type { Incident } from '../../domain/incident.ts'
+import { kindNames, worstFirst } from '../../domain/severity.ts'
 import { compose, type Line, lines, type Piece } from './answer.ts'
 import { shortId } from './card.ts'
 import { sentenceOf } from './findings.ts'

@@ -7,10 +7,10 @@ import {
   subjectOf,
 } from '../../domain/finding.ts'
 import { type Health, type ServerLog, wraparoundRatio } from '../../domain/health.ts'
-import { kindNames } from '../../domain/incident.ts'
 import { sqlLiteral } from '../../domain/literal.ts'
 import type { Picture } from '../../domain/picture.ts'
 import { isClient, type Session } from '../../domain/session.ts'
+import { kindNames } from '../../domain/severity.ts'
 import { formatCount, formatSize } from '../../domain/size.ts'
 import { stemsOf, waitingIn } from '../../domain/tree.ts'
 import { has } from '../../domain/versions.ts'

@@ -1,8 +1,8 @@
 import type { Wait } from '../../domain/blocking.ts'
 import { formatDuration } from '../../domain/duration.ts'
 import type { Finding } from '../../domain/finding.ts'
-import { kindNames } from '../../domain/incident.ts'
 import type { LockTarget, Session } from '../../domain/session.ts'
+import { kindNames } from '../../domain/severity.ts'
 import type { Silence } from '../../domain/silence.ts'
 import { clean, truncate } from './text.ts'
 

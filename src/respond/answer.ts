@@ -1,5 +1,5 @@
 import { activityOf } from '../domain/activity.ts'
-import { adviceOn, jamOf } from '../domain/cure.ts'
+import { jamOf } from '../domain/cure.ts'
 import { jamMatches } from '../domain/filters.ts'
 import { type Picture, pictureOf } from '../domain/picture.ts'
 import { fittingAction } from '../domain/proposal.ts'
@@ -19,6 +19,7 @@ import { longestStatement, noSessionView, type OwnLocks, sessionView } from '../
 import { sessionsShown, sessionsView } from '../slack/views/sessions.ts'
 import type { View } from '../slack/views/text.ts'
 import type { Records } from '../store/store.ts'
+import { adviseOn } from './advice.ts'
 import type { Command, ListCommand } from './command.ts'
 import { answerHealth } from './health.ts'
 import { answerLocks } from './locks.ts'
@@ -107,19 +108,19 @@ async function history(
 
 async function list(
   kind: ListCommand['kind'],
-  { cluster, config }: Watched,
+  watched: Watched,
   picture: Picture,
   asked: Asked,
 ): Promise<View> {
   const { filters, thresholds } = asked
-  const texts = (sessions: readonly Session[]) => textsOf(cluster, sessions)
+  const texts = (sessions: readonly Session[]) => textsOf(watched.cluster, sessions)
   switch (kind) {
     case 'sessions': {
       const selection = chooseSessions(picture, thresholds, filters)
       const shown = await texts(sessionsShown(selection))
       const [worst] = selection.jams
-      const jam = worst?.kind === 'root' ? jamOf(worst.root) : null
-      const advice = jam && adviceOn(picture, config.protected, told(picture, shown))(jam)
+      const jams = worst?.kind === 'root' ? [jamOf(worst.root)] : []
+      const [advice = null] = await adviseOn(watched, picture, jams)
       return sessionsView(picture, selection, shown, advice, asked)
     }
     case 'blocking': {
@@ -131,8 +132,7 @@ async function list(
       const heads = 2 * Math.min(matching.length, maxTrees)
       const trees = layOut(matching, picture.forest, treeLines - heads, maxTrees)
       const shown = await texts(treeSessions(trees, sessions))
-      const adviceFor = adviceOn(picture, config.protected, told(picture, shown))
-      const advice = matching.slice(0, trees.trees.length).flatMap((jam) => adviceFor(jam) ?? [])
+      const advice = await adviseOn(watched, picture, matching.slice(0, trees.trees.length))
       return blockingView(picture, trees, stems.length - matching.length, shown, advice, asked)
     }
     case 'long':
@@ -148,22 +148,18 @@ async function list(
   }
 }
 
-async function oneSession(
-  { cluster, config }: Watched,
-  picture: Picture,
-  pid: number,
-  asked: Asked,
-): Promise<View> {
+async function oneSession(watched: Watched, picture: Picture, pid: number, asked: Asked): Promise<View> {
+  const { cluster, config } = watched
   const { snapshot } = picture
   const session = snapshot.sessions.find((one) => one.pid === pid)
   if (!session) return noSessionView(picture, pid, asked)
   const [withText, locks] = await Promise.all([
     orElse(() => cluster.withText([session], longestStatement), [session]),
-    ownLocks({ cluster, config }, picture, pid),
+    ownLocks(watched, picture, pid),
   ])
   const fit = fittingAction(session, snapshot.server, config.protected)
   const jam = picture.forest.roots.find(({ pid: root, victims }) => root === pid || victims.includes(pid))
-  const advice = jam ? adviceOn(picture, config.protected)(jamOf(jam)) : null
+  const [advice = null] = await adviseOn(watched, picture, jam ? [jamOf(jam)] : [])
   return sessionView(picture, withText[0] ?? session, locks, { fit, advice }, asked)
 }
 
@@ -177,10 +173,6 @@ async function ownLocks({ cluster }: Watched, picture: Picture, pid: number): Pr
     return { unread: error.reason }
   }
 }
-
-/** The sessions of a picture with the statements that were fetched. */
-const told = ({ snapshot }: Picture, texts: ReadonlyMap<number, string | null>): Session[] =>
-  snapshot.sessions.map((session) => ({ ...session, query: texts.get(session.pid) ?? session.query }))
 
 /** What stands in the way of seeing and acting. */
 const lacksOf = ({ cluster }: Watched): Promise<Lack[]> =>

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { readRelationName, relationWords } from '../../src/domain/identifier.ts'
+import { startCpu } from '../support/cpu.ts'
 
 it.each([
   ['orders', { schema: null, name: 'orders' }],
@@ -34,8 +35,8 @@ it('is read back as it is written', () => {
 })
 
 it('takes long input in little time', () => {
-  const started = performance.now()
+  const cpu = startCpu()
   for (const piece of ['"', '""', 'a"', 'a.', '“'])
     for (const end of ['', '.', '"']) readRelationName(piece.repeat(50_000) + end)
-  expect(performance.now() - started).toBeLessThan(1000)
+  expect(cpu()).toBeLessThan(1000)
 })

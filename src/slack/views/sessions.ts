@@ -237,13 +237,13 @@ function jamRow(jam: Jam, { forest }: Picture, texts: ReadonlyMap<number, string
   return prepared
     ? cells(
         what,
-        '0',
+        'none',
         `${prepared.owner} · ${prepared.database}`,
         `prepared transaction for ${formatDuration(prepared.preparedSeconds)}`,
         why,
         `gid ${oneLine(prepared.gid, 70)}`,
       )
-    : cells(what, '0', '', 'prepared transaction', why, '')
+    : cells(what, 'none', '', 'prepared transaction', why, '')
 }
 
 function sessionRow(

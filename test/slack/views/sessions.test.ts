@@ -44,7 +44,7 @@ describe('sessionsView', () => {
       1 session is idle in transaction for longer than 5 min.
       1 session is idle for longer than 30 min.
       blocks 3 | 4312 | web · shop · orders | idle in transaction for 5 min 5 s | 3 wait for 2 min 10 s: a row of public.orders | UPDATE public.orders SET state = ? WHERE id = ?
-      blocks 1 | 0 | shop · orders | prepared transaction for 3 h | 1 waits for 4 s: a row of public.payments | gid payment-77
+      blocks 1 | none | shop · orders | prepared transaction for 3 h | 1 waits for 4 s: a row of public.payments | gid payment-77
       long statement | 5000 | report · bi · orders | active for 2 h | IO/DataFileRead | SELECT count(*) FROM everything
       idle in transaction | 5001 | batch · shop · orders | idle in transaction for 15 min | SELECT ?
       long idle | 5002 | cron · shop · orders | idle for 1 h 6 min

@@ -255,9 +255,9 @@ function lockLines(session: Session, locks: OwnLocks, forest: Forest): Line[] {
 const isNotOwnId = ({ target, mode }: LockGroup): boolean =>
   !((target.locktype === 'virtualxid' || target.locktype === 'transactionid') && mode === 'ExclusiveLock')
 
-/** Where it is somebody else who is to be ended. */
+/** Where it is somebody else who is to be ended, or a prepared transaction that a person has to. */
 const jamsWayOut = (session: Session, advice: Recommendation | null, asked: Asked): Line[] =>
-  advice?.best && advice.best.pid !== session.pid
+  advice && (advice.best ? advice.best.pid !== session.pid : advice.byHand !== null)
     ? waysOut([advice], asked, { mostJams: 1, mostOthers: 0 })
     : []
 

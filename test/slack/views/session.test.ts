@@ -72,6 +72,13 @@ describe('sessionView', () => {
     `)
   })
 
+  it('of one behind a prepared transaction tells what a person has to run', async () => {
+    const table = of.locksRead(of.rowQueue(-900, [[4330, 40]]), { prepared: [of.prepared(900)] })
+    expect(await transcript('session 4330', of.picture([of.waiting(4330, 40)], table))).toMatch(
+      /No way out from here: No session to end: the prepared transaction 'payment-77' .* ROLLBACK PREPARED 'payment-77';/,
+    )
+  })
+
   it('does not take the transaction id of a request for a proof that it has written', async () => {
     const waiter = of.waiting(4320, 130, { backendXid: '704313' })
     expect(

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -8,8 +8,12 @@ import { bornAt, childrenOf, commandLine, signalIfAlive } from './processes.ts'
 /** How the directory of a temporary server is called, up to its random end. */
 export const prefix = 'pg-marshal-postgres-'
 
-/** Marks a directory as ours for as long as this process lives. */
-export const claim = (base: string): Promise<void> => writeFile(join(base, 'owner.json'), ownerText())
+/** Marks a directory as ours for as long as this process lives: in one step, so that no mark is ever half written. */
+export async function claim(base: string): Promise<void> {
+  const draft = join(base, `owner.${process.pid}`)
+  await writeFile(draft, ownerText())
+  await rename(draft, join(base, 'owner.json'))
+}
 
 const ownerText = (): string => JSON.stringify({ pid: process.pid, born: bornAt(process.pid) })
 
@@ -24,7 +28,8 @@ export async function claimKept(base: string): Promise<void> {
     },
   )
   if (claimed) return
-  const owner = JSON.parse(await readFile(file, 'utf8').catch(() => '{}'))
+  const text = await readFile(file, 'utf8').catch(() => '{}')
+  const owner = JSON.parse(text)
   if (owner.pid && bornAt(owner.pid) === owner.born)
     throw new Error(`${base} is in use by another practice room (process ${owner.pid}).`)
   if (!(await endOrphan(base))) throw new Error(`A PostgreSQL server still runs in ${base} and does not end.`)

@@ -26,6 +26,8 @@ export type PostgresOptions = {
   readonly packageDir?: string
   /** A directory to keep the data in, and to go on from; a temporary one if absent. */
   readonly keepIn?: string
+  /** That `keepIn` is marked as ours already. */
+  readonly isClaimed?: boolean
 }
 
 export type TemporaryPostgres = {
@@ -68,7 +70,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Temp
   await removeLeftovers()
   const account = serverAccount()
   const base = options.keepIn ? resolve(options.keepIn) : await mkdtemp(join(tmpdir(), prefix))
-  if (options.keepIn) await openKept(base, account)
+  if (options.keepIn) await openKept(base, account, options.isClaimed ?? false)
   else await claim(base)
   if (account.uid !== undefined) await chown(base, account.uid, account.gid ?? account.uid)
   const dataDir = join(base, 'data')
@@ -225,7 +227,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Temp
 }
 
 /** A directory that outlives us: ours alone, and one that the server's account can reach. */
-async function openKept(base: string, account: Account): Promise<void> {
+async function openKept(base: string, account: Account, isClaimed: boolean): Promise<void> {
   await mkdir(base, { recursive: true })
   // initdb asks for it, and nobody else has business here; the server's account owns it.
   await chmod(base, 0o700)
@@ -233,7 +235,7 @@ async function openKept(base: string, account: Account): Promise<void> {
     throw new Error(
       `PostgreSQL does not run as root, and the account that it runs as cannot enter ${dirname(base)}: run the demo as an ordinary user to keep its data.`,
     )
-  await claimKept(base)
+  if (!isClaimed) await claimKept(base)
 }
 
 type Account = { readonly uid?: number; readonly gid?: number }

@@ -24,11 +24,11 @@ export async function startStandby(
     const { username, password } = new URL(primary.url)
     // With its password beside them, the data count as whole.
     await writeFile(join(base, 'superuser'), password)
-    await rm(join(base, 'owner.json'))
     const conninfo = `host=${primary.host} port=${primary.port} user=${username} password=${password}`
     const server = await startPostgres({
       ...(packageDir ? { packageDir } : {}),
       keepIn: base,
+      isClaimed: true,
       settings: { ...settings, primary_conninfo: conninfo },
     })
     return {

@@ -14,7 +14,7 @@ export type Stage = {
    * and when the stage closes.
    */
   open(name: string, place?: Place): Promise<Actor>
-  /** The primary's standby; made when it is asked for the first time. */
+  /** The primary's standby, which has replayed all that was; made when it is asked for the first time. */
   standby(): Promise<Place>
   /** Plays a round again and again, with a pause, until it rejects or the stage closes. */
   repeat(round: () => Promise<unknown>, pauseMs: number): void
@@ -99,6 +99,9 @@ export function createStage(primary: Place, makeStandby: () => Promise<Place>): 
     standby: async () => {
       const standby = await makeStandby()
       ensureOpen()
+      // What a session sees on a standby that lags is old from the start, and replay may wait for it too early.
+      const [now] = await primary.admin.query('SELECT pg_current_wal_flush_lsn()::text AS lsn')
+      await until(standby, 'SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS met', [now?.lsn])
       return standby
     },
     pause,

@@ -3,6 +3,9 @@ import { nobodyWaits, type Scenario } from './scenario.ts'
 const replayWaits =
   "SELECT count(*) = 1 AS met FROM pg_stat_activity WHERE backend_type = 'startup' AND wait_event_type = 'Lock'"
 
+const reportReads =
+  "SELECT count(*) = 1 AS met FROM pg_locks WHERE pid = $1 AND relation = 'regions'::regclass AND granted"
+
 export const standbyConflict: Scenario = {
   id: 'standby-conflict',
   title: 'A standby that falls behind a report',
@@ -17,10 +20,11 @@ export const standbyConflict: Scenario = {
   clean: (admin) => admin.query('ALTER TABLE regions DROP COLUMN IF EXISTS vat'),
   async start(stage) {
     const standby = await stage.standby()
+    const release = await stage.open('release')
     const report = await stage.open('yearly-report', standby)
     report.leave('SELECT count(*), pg_sleep(3600) FROM regions')
-    await stage.pause(100)
-    const release = await stage.open('release')
+    // Not a moment later than it has to be: what others change meanwhile may make replay wait for the report's snapshot.
+    await stage.until(standby, reportReads, [report.pid()])
     await release.run('ALTER TABLE regions ADD COLUMN IF NOT EXISTS vat numeric')
     await stage.until(standby, replayWaits)
     const charts = []

@@ -48,9 +48,10 @@ export type DatabaseHealth = {
   /** age(datfrozenxid) and mxid_age(datminmxid). */
   readonly xidAge: number
   readonly multixactAge: number
-  /** Since the statistics were reset, at `statsReset` (null: never). */
+  /** Since the statistics began anew. */
   readonly deadlocks: number
-  readonly statsReset: string | null
+  /** Transactions that were committed since then. */
+  readonly commits: number
 }
 
 export type ReplicationSlot = {
@@ -127,10 +128,11 @@ export function risen(
   if (!before) return []
   const counted = new Map(before.databases.map((database) => [database.name, database]))
   const known = new Map(before.deadlocks.map((rise) => [rise.database, rise]))
-  return databases.flatMap(({ name, deadlocks, statsReset }) => {
+  return databases.flatMap(({ name, deadlocks, commits }) => {
     const was = counted.get(name)
-    // A counter that began anew has counted what came since.
-    const base = was && was.statsReset === statsReset && was.deadlocks <= deadlocks ? was.deadlocks : 0
+    // Counters that began anew have counted what came since. The time of the reset does not tell: it also moves when
+    // those of one table were reset (pgstat_reset in pgstat.c), and these stay.
+    const base = was && was.commits <= commits && was.deadlocks <= deadlocks ? was.deadlocks : 0
     const rise = known.get(name)
     const isOld = rise && now - rise.lastAt >= quietAfterMs
     const goesOn = rise && !isOld ? rise : null

@@ -12,7 +12,7 @@ const databaseRows = z
       xid_age: z.number(),
       multixact_age: z.number(),
       deadlocks: z.number(),
-      stats_reset: text,
+      commits: z.number(),
       freeze_max_age: z.number(),
       deadlock_timeout: z.number(),
     }),
@@ -26,12 +26,12 @@ export function databasesFrom(rows: unknown): {
 } {
   const parsed = databaseRows.parse(rows)
   return {
-    databases: parsed.map(({ name, xid_age, multixact_age, deadlocks, stats_reset }) => ({
+    databases: parsed.map(({ name, xid_age, multixact_age, deadlocks, commits }) => ({
       name,
       xidAge: xid_age,
       multixactAge: multixact_age,
       deadlocks,
-      statsReset: stats_reset,
+      commits,
     })),
     freezeMaxAge: parsed[0]?.freeze_max_age ?? 0,
     deadlockTimeoutSeconds: parsed[0]?.deadlock_timeout ?? 0,

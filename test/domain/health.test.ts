@@ -25,8 +25,7 @@ describe('risen', () => {
       before = { takenAt: at, databases, deadlocks: risen(before, databases, at) }
     return [...(before?.deadlocks ?? [])]
   }
-  const orders = (deadlocks: number, statsReset: string | null = null) =>
-    of.database('orders', { deadlocks, statsReset })
+  const orders = (deadlocks: number, commits = 100) => of.database('orders', { deadlocks, commits })
 
   it('says nothing at the first look: what was counted before is long ago', () => {
     expect(rises(look(0, orders(7)))).toEqual([])
@@ -50,9 +49,9 @@ describe('risen', () => {
   })
 
   it('counts from nothing where the counter began anew, or the database', () => {
-    expect(rises(look(0, orders(7, 'then')), look(minute, orders(2, 'now')))).toMatchObject([{ count: 2 }])
-    expect(rises(look(0, orders(7, 'then')), look(minute, orders(0, 'now')))).toEqual([])
-    expect(rises(look(0, orders(7, 'then')), look(minute, orders(9, 'now')))).toMatchObject([{ count: 9 }])
+    expect(rises(look(0, orders(7, 90)), look(minute, orders(2, 5)))).toMatchObject([{ count: 2 }])
+    expect(rises(look(0, orders(7, 90)), look(minute, orders(0, 5)))).toEqual([])
+    expect(rises(look(0, orders(7, 90)), look(minute, orders(9, 5)))).toMatchObject([{ count: 9 }])
     // A crash throws the statistics away.
     expect(rises(look(0, orders(7)), look(minute, orders(1)))).toMatchObject([{ count: 1 }])
     expect(rises(look(0), look(minute, orders(1)))).toMatchObject([{ count: 1 }])

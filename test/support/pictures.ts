@@ -212,7 +212,7 @@ export const database = (name: string, over: Partial<DatabaseHealth> = {}): Data
   xidAge: 1_500_000,
   multixactAge: 100,
   deadlocks: 0,
-  statsReset: null,
+  commits: 100,
   ...over,
 })
 

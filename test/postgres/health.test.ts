@@ -152,6 +152,29 @@ test('a slot that keeps WAL, and a logical one that keeps rows of the catalogs',
   }
 })
 
+test('a slot that the server gave up holds nothing back, though it shows an xmin', async () => {
+  await server.admin.query("SELECT pg_create_logical_replication_slot('given_up', 'pgoutput')")
+  await server.admin.query("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+  await server.admin.query('SELECT pg_reload_conf()')
+  try {
+    for (let n = 0; n < 3; n++) {
+      await server.admin.query('SELECT pg_switch_wal()')
+      await spend(1)
+    }
+    await server.admin.query('CHECKPOINT')
+    await server.until(
+      "SELECT wal_status = 'lost' AND catalog_xmin IS NOT NULL FROM pg_replication_slots WHERE slot_name = 'given_up'",
+    )
+    const { slots, vacuumHolders } = await (await started()).health()
+    expect(slots).toMatchObject([{ name: 'given_up', walStatus: 'lost', retainedBytes: 0 }])
+    expect(vacuumHolders).toEqual([])
+  } finally {
+    await server.admin.query("SELECT pg_drop_replication_slot('given_up')")
+    await server.admin.query('ALTER SYSTEM RESET max_slot_wal_keep_size')
+    await server.admin.query('SELECT pg_reload_conf()')
+  }
+})
+
 /** Two sessions that take the same rows in opposite order, again and again until the server breaks a deadlock. */
 const deadlock = async () => {
   const { rows } = await server.admin.query('SELECT sum(deadlocks) AS before FROM pg_stat_database')

@@ -89,9 +89,7 @@ export function healthFindings(
   return [
     ...wraparound(health, thresholds),
     ...slots,
-    ...health.deadlocks
-      .filter(({ lastAt }) => takenAt - lastAt < quietAfterMs)
-      .map((rise) => ({ kind: 'deadlocks', ...rise }) as const),
+    ...health.deadlocks.map((rise) => ({ kind: 'deadlocks', ...rise }) as const),
     // Vacuum goes on where the oldest one ends, so it is the one that matters.
     ...(holding && !isKnown(holding.holder) ? [holding] : []),
     ...prepared,
@@ -166,13 +164,16 @@ export function healthAmount(finding: HealthFinding): number {
 }
 
 /** Why it is over; null when it cannot be told from this snapshot. The session of a vacuumHeldBack is still there. */
-export function healthEnding(finding: HealthFinding, { health, takenAt, sessions }: Snapshot): string | null {
-  if (finding.kind === 'deadlocks')
-    return takenAt - finding.lastAt >= quietAfterMs ? 'There was no deadlock for five minutes.' : null
+export function healthEnding(finding: HealthFinding, { health, sessions }: Snapshot): string | null {
   if (finding.kind === 'vacuumHeldBack' && finding.holder.kind === 'session')
     if (!sessionOf(finding.holder, sessions)) return 'Its transaction ended.'
   if (!health) return null
   switch (finding.kind) {
+    case 'deadlocks':
+      // Five minutes in which nobody looked were not quiet.
+      return health.takenAt - finding.lastAt >= quietAfterMs
+        ? 'There was no deadlock for five minutes.'
+        : null
     case 'preparedTransaction':
       return health.prepared.some(({ gid, prepared }) => isSame(finding.prepared, gid, prepared))
         ? 'It counts with another incident now.'

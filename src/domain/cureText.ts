@@ -176,7 +176,7 @@ export function deadEndText(around: Around, server: Server, protectedSessions: r
     if (!root.prepared) return 'A prepared transaction held the lock, and is gone since.'
     const { gid, owner, database, preparedSeconds } = root.prepared
     return (
-      `No session to end: the prepared transaction ${sqlLiteral(gid)} (${plain(owner)}, prepared ${formatDuration(preparedSeconds)} ago) holds the lock. ` +
+      `No session to end: the prepared transaction ${sqlLiteral(gid)} (${plain(owner) || 'owner dropped'}, prepared ${formatDuration(preparedSeconds)} ago) holds the lock. ` +
       `Ask whoever coordinates it; by hand, in database ${plain(database)} as ${finisherOn(server.platform, plain(owner))}: ${handText(root.prepared)}`
     )
   }

@@ -111,8 +111,11 @@ export function providersOwn(
     : null
 }
 
-/** Who may run COMMIT PREPARED and ROLLBACK PREPARED: the owner, also by SET ROLE, or a superuser (twophase.c). */
+/**
+ * Who may run COMMIT PREPARED and ROLLBACK PREPARED: the owner, also by SET ROLE, or a superuser (twophase.c).
+ * @param owner empty where the role was dropped meanwhile, which the server lets happen
+ */
 export const finisherOn = (platform: Platform, owner: string): string =>
   platform === 'own'
-    ? `${owner} or a superuser`
-    : `${owner} (by login or SET ROLE; ${platformName(platform)} makes nobody a superuser)`
+    ? `${owner ? `${owner} or ` : ''}a superuser`
+    : `${owner || 'a role that was dropped, else by the provider’s support'} (by login or SET ROLE; ${platformName(platform)} makes nobody a superuser)`

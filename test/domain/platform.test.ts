@@ -51,5 +51,7 @@ describe('the words', () => {
       expect(finisherOn(platform, 'shop')).toMatch(/^shop \(/)
     }
     expect(finisherOn('own', 'shop')).toBe('shop or a superuser')
+    expect(finisherOn('own', '')).toBe('a superuser')
+    expect(finisherOn('rds', '')).toMatch(/^a role that was dropped, else by the provider’s support \(/)
   })
 })

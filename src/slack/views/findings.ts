@@ -1,6 +1,6 @@
 import { formatDuration } from '../../domain/duration.ts'
 import type { Finding } from '../../domain/finding.ts'
-import { healthSentence, healthWhy } from './healthFindings.ts'
+import { healthSentence, healthWhy, preparedName } from './healthFindings.ts'
 import { bold, type Line } from './text.ts'
 import { count, list, lockOf, nameOf, saturationWords, stateOf } from './words.ts'
 
@@ -10,7 +10,7 @@ export function sentenceOf(finding: Finding): string {
     case 'blocking': {
       const { root, session } = finding
       const who = root.prepared
-        ? `Prepared transaction '${root.prepared.gid}' (${root.prepared.owner}, database ${root.prepared.database}, prepared ${formatDuration(root.prepared.preparedSeconds)} ago)`
+        ? preparedName(root.prepared)
         : session
           ? `Session ${nameOf(session)}, ${stateOf(session)},`
           : `Session ${root.pid}`

@@ -158,7 +158,7 @@ const reachOf = ({ kind, database, catalogsOnly }: VacuumHolder): string =>
       : `database ${plain(database)}`
 
 export const preparedName = ({ gid, owner, database, preparedSeconds }: PreparedTransaction): string =>
-  `Prepared transaction ${sqlLiteral(gid)} (${plain(owner)}, database ${plain(database)}, prepared ${formatDuration(preparedSeconds)} ago)`
+  `Prepared transaction ${sqlLiteral(gid)} (${plain(owner) || 'owner dropped'}, database ${plain(database)}, prepared ${formatDuration(preparedSeconds)} ago)`
 
 export const slotName = ({ name, slotType, database }: ReplicationSlot): string =>
   `Replication slot ${sqlLiteral(name)} (${slotType}${database === null ? '' : `, database ${plain(database)}`})`

@@ -123,12 +123,22 @@ describe('a card', () => {
     const view = card({ incident: incidentOf(first([waiting(2, 40)], locks)) })
     expect(told(view.blocks)).toMatchInlineSnapshot(`
       "Blocking on orders
-      Prepared transaction 'it's' (shop, database orders, prepared 3 h ago) keeps 1 session waiting, the longest for 40 s, for a row (held by transaction 900).
+      Prepared transaction 'it''s' (shop, database orders, prepared 3 h ago) keeps 1 session waiting, the longest for 40 s, for a row (held by transaction 900).
       Why this one: it waits for no lock itself, and everyone counted here waits behind it (2).
       No button: No session to end: the prepared transaction 'it''s' (shop, prepared 3 h ago) holds the lock. Ask whoever coordinates it; by hand, in database orders as shop or a superuser: ROLLBACK PREPARED 'it''s';
       [Acknowledge] [Snooze 30 min]
       Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
     `)
+  })
+
+  it('names nobody where the owner of a prepared transaction was dropped, and keeps its name on one line', () => {
+    const locks = locksRead(
+      [held(transaction('900'), 'ExclusiveLock', -900), wanted(transaction('900'), 'ShareLock', [2, 40])],
+      { prepared: [prepared(900, { gid: 'two\nlines', owner: '' })] },
+    )
+    const shown = told(card({ incident: incidentOf(first([waiting(2, 40)], locks)) }).blocks)
+    expect(shown).toContain("Prepared transaction E'two\\u000alines' (owner dropped, database orders,")
+    expect(shown).toContain('in database orders as a superuser: ROLLBACK PREPARED')
   })
 
   test.each<[string, Found]>([

@@ -80,11 +80,13 @@ export function healthFindings(
     (kind === 'slot' && slots.some(({ slot }) => slot.name === name))
   const holding = health.vacuumHolders
     .map((holder) => ({ kind: 'vacuumHeldBack', holder, session: sessionOf(holder, sessions) }) as const)
-    .find(({ holder, session }) =>
-      holder.kind === 'session'
-        ? session !== null && holder.age >= thresholdsOf(session).vacuumHeldBackBy
-        : holder.age >= thresholds.vacuumHeldBackBy,
-    )
+    .find((held) => {
+      const { holder, session } = held
+      if (holder.kind === 'session' && session === null) return false
+      const { vacuumHeldBackBy } = session ? thresholdsOf(session) : thresholds
+      // Its snapshot moves on with each statement, and falls behind again.
+      return holder.age >= vacuumHeldBackBy * (open.has(healthFindingKey(held)) ? 0.8 : 1)
+    })
 
   return [
     ...wraparound(health, thresholds),

@@ -153,6 +153,16 @@ describe('what a slow look finds', () => {
     expect(found({ vacuumHolders }, [])).toEqual([])
   })
 
+  it('one whose snapshot moves on a little holds vacuum back as before', () => {
+    const by = (age: number, open: ReadonlySet<string>) =>
+      found({ vacuumHolders: [of.holder('standby', age * million)] }, [], {}, open)
+    const open = new Set(by(11, new Set()).map(findingKey))
+    expect(open.size).toBe(1)
+    expect(by(9, new Set())).toEqual([])
+    expect(by(9, open)).toHaveLength(1)
+    expect(by(7, open)).toEqual([])
+  })
+
   it('a rule may let a session hold vacuum back', () => {
     const dump = of.session(7, { applicationName: 'pg_dump' })
     const rule = {

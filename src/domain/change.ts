@@ -6,10 +6,14 @@ import { brief, isIdleInTransaction, type Session, type Snapshot, waitsForLock }
 import { severityOf, victimsOf } from './severity.ts'
 
 /** What changed that a person cares about; null when it is the same picture, a little older. */
-export function change({ finding: before, mostVictims }: Incident, after: Finding): string | null {
+export function change(
+  { finding: before, mostVictims }: Pick<Incident, 'finding' | 'mostVictims'>,
+  after: Finding,
+): string | null {
   const was = subjectOf(before)
   const is = subjectOf(after)
-  if (isElsewhere(was, is) && !wasBrief(was, is))
+  // Who holds vacuum back does so by its transaction: pg_dump runs one statement for each table in one.
+  if (before.kind !== 'vacuumHeldBack' && isElsewhere(was, is) && !wasBrief(was, is))
     return was?.state === is?.state
       ? 'Its session runs another statement.'
       : `Its session went from ${was?.state ?? 'unseen'} to ${is?.state ?? 'unseen'}.`

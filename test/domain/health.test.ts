@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { change } from '../../src/domain/change.ts'
 import { type Finding, findingKey, findings } from '../../src/domain/finding.ts'
 import {
   type DatabaseHealth,
@@ -138,6 +139,15 @@ describe('what a slow look finds', () => {
       { kind: 'vacuumHeldBack', holder: { kind: 'slot' }, session: null },
     ])
     expect(found({ vacuumHolders }, [], { vacuumHeldBackBy: 50 * million })).toEqual([])
+  })
+
+  it('a session that holds vacuum back is no news for each statement that it runs', () => {
+    const dump = of.session(7, { applicationName: 'pg_dump', querySeconds: 60, xactSeconds: 1200 })
+    const next = { ...dump, queryStart: of.serverTime(1), querySeconds: 1 }
+    const [before] = found({ vacuumHolders: [of.holding(dump, 12 * million)] }, [dump])
+    const [after] = found({ vacuumHolders: [of.holding(next, 12 * million)] }, [next])
+    if (!before || !after) throw new Error('nothing found')
+    expect(change({ finding: before, mostVictims: 0 }, after)).toBeNull()
   })
 
   it('a session that holds vacuum back is found with what it is now, for the worst thing alone', () => {

@@ -102,19 +102,24 @@ export function findingAmount(finding: Finding): number {
  * when somebody in it has waited for too long by their own threshold, whatever holds for the root.
  * @param open keys of what was found before: a jam that lost its oldest waiter is still the same jam, and a number of
  *   connections that dances around its threshold is still too high
+ * @param waited victims of the jams among them: behind a row everybody's wait starts over when its holder changes, for all of
+ *   them go on to the new version of the row, but the statement of one who waits again has been kept for as long as it runs
  */
 export function findings(
   snapshot: Snapshot,
   forest: Forest,
   thresholds: Thresholds,
   open: ReadonlySet<string> = new Set(),
+  waited: ReadonlySet<number> = new Set(),
 ): Finding[] {
   const sessions = new Map(snapshot.sessions.map((session) => [session.pid, session]))
   const thresholdsOf = thresholdsAt(thresholds, snapshot.takenAt)
   const waitsTooLong = (pid: number) => {
     const session = sessions.get(pid)
     const { blockedForSeconds } = session ? thresholdsOf(session) : thresholds
-    return (forest.waits.get(pid)?.seconds ?? 0) >= blockedForSeconds
+    const wait = forest.waits.get(pid)
+    const seconds = wait && waited.has(pid) ? (session?.querySeconds ?? 0) : (wait?.seconds ?? 0)
+    return seconds >= blockedForSeconds
   }
   const jams = forest.roots
     .map((root) => ({ kind: 'blocking', root, session: sessions.get(root.pid) ?? null }) as const)

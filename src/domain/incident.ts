@@ -2,7 +2,7 @@ import { aged, change, changedWay, ending } from './change.ts'
 import { type Finding, findingKey, findingSeconds } from './finding.ts'
 import type { Thresholds } from './policy.ts'
 import type { Remedy } from './remedy.ts'
-import type { Snapshot } from './session.ts'
+import { brief, type Snapshot } from './session.ts'
 import { victimsOf } from './severity.ts'
 
 /** A finding followed over time. It has a card of its own (whose id is the incident's), or stands in a digest. */
@@ -20,6 +20,8 @@ export type Incident = {
   readonly openedAt: number
   /** When the trouble began, as the server tells it: before we opened the incident. */
   readonly beganAt: number
+  /** Since when it is about the same session. */
+  readonly headSince: number
   readonly changedAt: number
   readonly resolvedAt: number | null
   /** Why it is over, one sentence; null while it is not. */
@@ -81,6 +83,7 @@ export function fold(
       key: findingKey(finding),
       finding,
       remedy: remedyFor(finding),
+      headSince: before.key === findingKey(finding) ? before.headSince : now,
       changedAt: notBefore(before, now),
       resolvedAt: null,
       resolution: null,
@@ -95,8 +98,11 @@ export function fold(
             before.key === incident.key ? 'It is back.' : 'The same jam is back behind another session.',
         },
       ]
-    if (before.key !== incident.key)
-      return [{ kind: 'changed', incident, reason: 'The same jam goes on behind another session.' }]
+    if (before.key !== incident.key) {
+      // A queue that moves on from one to the next is seen on the card; the thread would fill with it.
+      const reason = isMovingOn(before, now) ? null : 'The same jam goes on behind another session.'
+      return [{ kind: 'changed', incident, reason }]
+    }
     const reason = change(before, finding) ?? changedWay(before.remedy, incident.remedy)
     if (reason) return [{ kind: 'changed', incident, reason }]
     return aged(before.finding, finding) ? [{ kind: 'changed', incident, reason: null }] : []
@@ -128,6 +134,10 @@ const resolve = (incident: Incident, at: number, resolution: string): Incident =
   resolvedAt: at,
   resolution,
 })
+
+/** Whether who stood at the head had only just come there, from the queue. */
+const isMovingOn = ({ headSince, openedAt }: Incident, now: number): boolean =>
+  headSince > openedAt && now - headSince < brief * 1000
 
 /** Whether it is the same trouble still: open, or back within `reopenWithinMs`; for a jam by when its waits began. */
 function isBackInTime({ resolvedAt }: Incident, finding: Finding, now: number): boolean {
@@ -173,6 +183,10 @@ function match(known: readonly Incident[], found: readonly Finding[]): Map<Findi
   return followed
 }
 
+/** Who waits in the jams among these, as they were last seen. */
+export const waitersOf = (incidents: readonly Incident[]): ReadonlySet<number> =>
+  new Set(incidents.flatMap(({ finding }) => (finding.kind === 'blocking' ? finding.root.victims : [])))
+
 const jamOf = ({ root }: Finding & { kind: 'blocking' }): ReadonlySet<number> =>
   new Set([root.pid, ...root.victims])
 
@@ -200,6 +214,7 @@ const opened = (
     remedy,
     openedAt: now,
     beganAt: now - (findingSeconds(finding) ?? 0) * 1000,
+    headSince: now,
     changedAt: now,
     resolvedAt: null,
     resolution: null,

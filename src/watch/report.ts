@@ -10,6 +10,7 @@ import {
   rememberedMs,
   reopenWithinMs,
   type Transition,
+  waitersOf,
 } from '../domain/incident.ts'
 import { bot, type JournalEvent } from '../domain/journal.ts'
 import type { Picture } from '../domain/picture.ts'
@@ -191,7 +192,7 @@ export function createReport(deps: {
     const { snapshot } = picture
     const retriesOf = await followRetries(deps, snapshot)
     const before = new Map(open.map((incident) => [incident.key, incident]))
-    const found = findings(snapshot, picture.forest, config.watch, new Set(before.keys()))
+    const found = findings(snapshot, picture.forest, config.watch, new Set(before.keys()), waitersOf(open))
     if (found.length === 0) return { found, remedyOf: () => null }
     const standingFor = (finding: Finding) => before.get(findingKey(finding))?.remedy?.target ?? null
     const known = { protectedSessions: config.protected, standingFor }

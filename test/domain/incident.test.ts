@@ -7,6 +7,7 @@ import {
   rememberedMs,
   reopenWithinMs,
   type Transition,
+  waitersOf,
 } from '../../src/domain/incident.ts'
 import { remediesFor } from '../../src/domain/remedy.ts'
 import type { LockGroup, Session } from '../../src/domain/session.ts'
@@ -125,9 +126,11 @@ describe('fold', () => {
       server: server({ maxConnections: 1_000 }),
     })
     const { snapshot: shot, forest } = shown
-    const open = new Set(known.filter(({ resolvedAt }) => resolvedAt === null).map(({ key }) => key))
+    const open = known.filter(({ resolvedAt }) => resolvedAt === null)
+    const keys = new Set(open.map(({ key }) => key))
     const remedyFor = remediesFor(shown, { protectedSessions: [] })
-    return fold(known, findings(shot, forest, thresholds, open), shot, remedyFor, () => `incident-${++ids}`)
+    const list = findings(shot, forest, thresholds, keys, waitersOf(open))
+    return fold(known, list, shot, remedyFor, () => `incident-${++ids}`)
   }
   const only = (transitions: readonly Transition[]): Transition => {
     expect(transitions).toHaveLength(1)
@@ -272,6 +275,39 @@ describe('fold', () => {
     expect(step([next.incident], [], 9_000).map(({ kind, incident: { id } }) => [kind, id])).toEqual([
       ['resolved', incident.id],
     ])
+  })
+
+  it('goes on while a queue moves, though all waits begin anew, and tells only of heads that stay', () => {
+    const all = [2, 3, 4, 5, 6]
+    const statement = 50
+    const queue = (root: number, afterMs: number, known: readonly Incident[], seconds = statement) =>
+      step(
+        known,
+        [
+          idleInTransaction(root, 1),
+          ...all
+            .filter((pid) => pid > root)
+            .map((pid) => waiting(pid, 1, { querySeconds: seconds + afterMs / 1000 })),
+        ],
+        afterMs,
+        rowQueue(
+          root,
+          all.filter((pid) => pid > root).map((pid) => [pid, known.length === 0 ? statement : 1]),
+        ),
+      )
+    const goesOn = 'The same jam goes on behind another session.'
+    const first = only(queue(1, 0, []))
+    const second = only(queue(2, 2_000, [first.incident]))
+    const third = only(queue(3, 4_000, [second.incident]))
+    const fourth = only(queue(4, 30_000, [third.incident]))
+    expect([second, third, fourth].map(({ kind, reason }) => [kind, reason])).toEqual([
+      ['changed', goesOn],
+      ['changed', null],
+      ['changed', goesOn],
+    ])
+    expect(fourth.incident).toMatchObject({ id: first.incident.id, headSince: takenAt + 30_000 })
+    // Who waits there now came a moment ago: nobody was kept waiting.
+    expect(only(queue(5, 32_000, [fourth.incident], -30)).kind).toBe('resolved')
   })
 
   it('says of a jam that another one has swallowed that they wait there', () => {

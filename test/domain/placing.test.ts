@@ -14,6 +14,7 @@ describe('place', () => {
       cardId: `i${n}`,
       digestId: null,
       placedAt: openedAt,
+      headSince: openedAt,
       cluster: 'orders',
       key: `k${n}`,
       finding,

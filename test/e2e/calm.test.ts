@@ -87,24 +87,32 @@ it('a snooze can be ended after its incident is over, and the trouble brings car
 it('the next one behind a row takes the card over, though all their waits begin anew', async () => {
   room = await openRoom(server.marshalUrl)
   await room.start()
-  const [root, next, last] = [
+  const [root, ...queue] = [
     await server.open('root', shop),
-    await server.open('next', shop),
-    await server.open('last', shop),
+    await server.open('web-1', shop),
+    await server.open('web-2', shop),
   ]
-  // Each in a transaction, so that who gets the row keeps it.
-  for (const session of [root, next]) await session.query('BEGIN')
+  await root.query('BEGIN')
   await root.query("UPDATE orders SET state = 'root' WHERE id = 1")
-  void next.start("UPDATE orders SET state = 'next' WHERE id = 1")
-  await server.untilWaiting(next)
-  void last.start("UPDATE orders SET state = 'last' WHERE id = 1")
+  const updates = []
+  for (const session of queue) {
+    // In a transaction, so that who gets the row keeps it.
+    await session.query('BEGIN')
+    updates.push(session.start("UPDATE orders SET state = 'next' WHERE id = 1").then(() => session))
+    await server.untilWaiting(session)
+  }
   const card = await room.card('pg_snooze')
-  await room.until(card.ts, /keeps 2 sessions waiting/)
+  // By then each of them has waited for longer than `blockedFor`.
+  await room.until(card.ts, /keeps 2 sessions waiting, the longest for [2-9] s/)
   await root.query('COMMIT')
+  // They race for the new version of the row.
+  const next = await Promise.race(updates)
   await room.until(card.ts, new RegExp(`^Blocking on orders: Session ${next.pid} `))
-  await room.thread(card.ts, /^The same jam (?:is back|goes on) behind another session\.$/)
+  await room.thread(card.ts, /^The same jam goes on behind another session\.$/)
   await next.query('COMMIT')
   await room.until(card.ts, /^Resolved/)
+  await room.thread(card.ts, /^Nobody waits behind it any more/)
+  expect(thread(card.ts).filter((line) => /is back|any more/.test(line))).toHaveLength(1)
   expect(inChannel(/Blocking on orders/)).toHaveLength(1)
 })
 

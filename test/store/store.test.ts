@@ -177,6 +177,7 @@ describe('incidents', () => {
       remedy: null,
       digestId: null,
       placedAt: madeAt,
+      headSince: madeAt,
       openedAt: madeAt,
       beganAt: madeAt,
       changedAt: madeAt,

@@ -37,6 +37,7 @@ const incidentOf = ({ finding, remedy }: Found, over: Partial<Incident> = {}): I
   remedy,
   digestId: null,
   placedAt: takenAt,
+  headSince: takenAt,
   openedAt: takenAt,
   beganAt: takenAt,
   changedAt: takenAt,

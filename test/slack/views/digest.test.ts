@@ -11,6 +11,7 @@ const listed = (n: number, finding: Finding, over: Partial<Incident> = {}): Inci
   cardId: 'digest',
   digestId: 'digest',
   placedAt: takenAt,
+  headSince: takenAt,
   cluster: 'orders',
   key: `k${n}`,
   finding,

@@ -31,6 +31,7 @@ function cardOf(
     remedy: remediesFor(picture, { protectedSessions: [] })(finding),
     digestId: null,
     placedAt: of.takenAt,
+    headSince: of.takenAt,
     openedAt: of.takenAt,
     beganAt: of.takenAt,
     changedAt: of.takenAt,

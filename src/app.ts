@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
 import { createBoard } from './channel/board.ts'
+import { restoreDeleted } from './channel/deleted.ts'
 import { createOutbox, type Gaps, SlackFailure } from './channel/outbox.ts'
 import type { Config, SlackSettings } from './config.ts'
 import { createMasker } from './domain/mask.ts'
@@ -40,6 +41,8 @@ export type RunningApp = {
 const flushMs = 5000
 /** How often Slack is asked whether it still takes the token. */
 const tokenCheckMs = 60_000
+/** How often Slack is asked whether the open cards still stand. */
+const cardCheckMs = 60_000
 
 /**
  * Wires the service together and starts it. Databases that cannot be reached do not keep it from starting.
@@ -181,6 +184,12 @@ export async function startApp(deps: {
     const veiled = new Set<string>()
     const loops = [
       createLoop('token check', tokenCheckMs, token.look, log),
+      createLoop(
+        'card check',
+        cardCheckMs,
+        () => restoreDeleted({ store, stands: slack.stands, outbox, clusters: [...clusters.keys()], log }),
+        log,
+      ),
       createLoop('expiry', 1000, () => expireDue({ board, proposals, now }), log),
       ...watched.map(({ cluster, config }) => {
         const pace = createPace(config.watch.everyMs, now, () => performance.now())

@@ -18,7 +18,7 @@ export class SlackFailure extends Error {
   }
 }
 
-/** Slack, as far as the outbox needs it. Both throw SlackFailure. */
+/** Slack, as far as the outbox needs it. All throw SlackFailure. */
 export type Poster = {
   /**
    * @param id goes along as metadata, so that `find` can tell the message again
@@ -237,7 +237,7 @@ export function createOutbox(deps: {
 
   async function explain(message: Pending, failure: SlackFailure, state: ChannelState) {
     const { id, channel, ts, attempts } = message
-    if (gone.has(failure.code) && ts) return messages.lost(id)
+    if (gone.has(failure.code) && ts) return messages.lost(id, ts)
     const passing = failures.get(channel)?.retryable ?? true
     const news = !failure.retryable && passing && !told.has(id)
     failures.set(channel, failure)

@@ -22,6 +22,8 @@ export type Slack = Poster & {
   readonly client: webApi.WebClient
   /** Runs one call; throws SlackFailure. */
   call<T>(run: (client: webApi.WebClient) => Promise<T>): Promise<T>
+  /** Whether a message still stands where it was posted; throws SlackFailure. */
+  stands(channel: string, ts: string): Promise<boolean>
 }
 
 /** @param failed is told of each call that fails */
@@ -75,6 +77,16 @@ export function createSlack(
     },
     async update(channel, ts, { text, blocks }) {
       await call((client) => client.chat.update({ channel, ts, text, blocks: blocks as never, ...still }))
+    },
+    async stands(channel, ts) {
+      try {
+        // It takes no scope and may be asked often: https://docs.slack.dev/reference/methods/chat.getPermalink
+        await call((client) => client.chat.getPermalink({ channel, message_ts: ts }))
+        return true
+      } catch (error) {
+        if (error instanceof SlackFailure && error.code === 'message_not_found') return false
+        throw error
+      }
     },
   }
 }

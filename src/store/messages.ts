@@ -63,8 +63,12 @@ export type Messages = {
   delivered(id: string, revision: number, ts: string, now: number): Promise<void>
   /** It could not be delivered; not to be tried again before that time. */
   failed(id: string, notBefore: number, error: string): Promise<void>
-  /** Somebody deleted it in Slack: it is to be posted anew. */
-  lost(id: string): Promise<void>
+  /** Somebody deleted it in Slack where it stood: it is to be posted anew. */
+  lost(id: string, ts: string): Promise<void>
+  /** Which of these stand in Slack, and where. */
+  standing(
+    ids: readonly string[],
+  ): Promise<{ readonly id: string; readonly channel: string; readonly ts: string }[]>
   /** Whether it was ever put. */
   isKnown(id: string): Promise<boolean>
   /** Where a message stands; null when it was not posted yet. */
@@ -214,9 +218,23 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         .where('id', '=', id)
         .execute()
     },
-    async lost(id) {
-      await db.updateTable('messages').set({ ts: null, sent_revision: 0 }).where('id', '=', id).execute()
+    async lost(id, ts) {
+      await db
+        .updateTable('messages')
+        .set({ ts: null, sent_revision: 0 })
+        .where('id', '=', id)
+        .where('ts', '=', ts)
+        .execute()
     },
+    standing: (ids) =>
+      db
+        .selectFrom('messages')
+        .select(['id', 'channel', 'ts'])
+        .where('id', 'in', ids)
+        .where('ts', 'is not', null)
+        .orderBy('seq')
+        .$narrowType<{ ts: string }>()
+        .execute(),
     async isKnown(id) {
       const row = await db.selectFrom('messages').select('id').where('id', '=', id).executeTakeFirst()
       return row !== undefined

@@ -71,6 +71,21 @@ describe('a card', () => {
     expect(cards()).toHaveLength(1)
   })
 
+  it('is posted anew also when nobody touches it, by the look whether it stands', async () => {
+    room = await openRoom(server.marshalUrl)
+    const app = await room.start()
+    await jam()
+    const card = await room.card('approve_terminate')
+    await app.stop()
+    room.workspace.deleteMessage(channel, card.ts)
+    // The first look is at the start, and asks nobody to wait for the next one.
+    room.workspace.fault({ method: 'chat.update', kind: 'error500', times: 1000 })
+    await room.start()
+    const again = await room.card('approve_terminate')
+    expect(again.ts).not.toBe(card.ts)
+    expect(cards()).toHaveLength(1)
+  })
+
   it('is true again after an outage that outlasts its incident', async () => {
     room = await openRoom(server.marshalUrl)
     await room.start()

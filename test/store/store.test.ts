@@ -154,8 +154,16 @@ describe('messages', () => {
   it('posts a lost one anew', async () => {
     await store.messages.put(message(), madeAt)
     await store.messages.delivered('card', 1, '1.1', madeAt)
-    await store.messages.lost('card')
-    expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: null }])
+    await store.messages.put(message({ id: 'never posted' }), madeAt)
+    expect(await store.messages.standing([])).toEqual([])
+    expect(await store.messages.standing(['card', 'never posted', 'unknown'])).toEqual([
+      { id: 'card', channel: message().channel, ts: '1.1' },
+    ])
+    // It was posted anew since.
+    await store.messages.lost('card', '1.0')
+    expect(await store.messages.tsOf('card')).toBe('1.1')
+    await store.messages.lost('card', '1.1')
+    expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: null }, { id: 'never posted' }])
     expect(await store.messages.tsOf('card')).toBeNull()
   })
 

@@ -25,6 +25,7 @@ import { listen } from './slack/listeners.ts'
 import { createEntrance, type Self } from './slack/receivers.ts'
 import { createTokenCheck } from './slack/token.ts'
 import { openStore } from './store/store.ts'
+import { closeAbandoned } from './watch/abandoned.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
 import { createPace } from './watch/pace.ts'
 import { createReport, withoutGrant } from './watch/report.ts'
@@ -164,6 +165,7 @@ export async function startApp(deps: {
     })
 
     await reconcile({ board, proposals, clusters })
+    await closeAbandoned({ board, store, clusters: [...clusters.keys()], now })
     outbox.start()
 
     const token = createTokenCheck(slack, log)

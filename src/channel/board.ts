@@ -126,9 +126,15 @@ export function createBoard(deps: {
     const [incident = null] = incidents
     const proposals = await records.proposals.ofCard(cardId)
     const cluster = incident?.cluster ?? proposals[0]?.key.cluster
-    const posting = postings.get(cluster ?? '')
-    if (!cluster || !posting) return
-    const { people, breakGlass } = posting.approvals
+    if (!cluster) return
+    const posting = postings.get(cluster)
+    const channel = await channelOf(records, cluster, cardId)
+    if (!channel) return
+    // What is not configured any more offers nothing that would take people.
+    const { people, breakGlass } = posting?.approvals ?? {
+      people: { cancel: 1, terminate: 1 },
+      breakGlass: [],
+    }
     const silences = await silencesOf(records, cluster)
     const open = incidents.filter((one) => one.cardId === cardId && one.resolvedAt === null).sort(worstFirst)
     // Silence holds new cards back; those that stand are kept true.
@@ -140,11 +146,7 @@ export function createBoard(deps: {
       : cardView({ cluster, incident, proposals, people, breakGlass: breakGlass.length > 0, silence })
     const worst = open[0] ?? incident
     const priority = worst ? priorities[severityOf(worst.finding)] : priorities.critical
-    await put(
-      records,
-      { id: cardId, channel: posting.channel, threadOf: null, priority, once: false, urgent },
-      view,
-    )
+    await put(records, { id: cardId, channel, threadOf: null, priority, once: false, urgent }, view)
   }
 
   async function silencesOf({ silences }: Records, cluster: string): Promise<Silence[]> {
@@ -158,7 +160,13 @@ export function createBoard(deps: {
     if (isDigest(cardId, incidents)) return null
     if (incident && isNews && silenceOf(incident, await silencesOf(records, incident.cluster))) return null
     const cluster = incident?.cluster ?? (await records.proposals.ofCard(cardId))[0]?.key.cluster
-    return postings.get(cluster ?? '')?.channel ?? null
+    return cluster ? channelOf(records, cluster, cardId) : null
+  }
+
+  /** Where a card belongs: in the channel of its cluster, or where it stands when that is not configured any more. */
+  async function channelOf({ messages }: Records, cluster: string, cardId: string): Promise<string | null> {
+    const posting = postings.get(cluster)
+    return posting ? posting.channel : ((await messages.standing([cardId]))[0]?.channel ?? null)
   }
 }
 

@@ -116,7 +116,7 @@ export function fold(
         ? [
             {
               kind: 'resolved',
-              incident: resolve(incident, notBefore(incident, now), reason),
+              incident: resolve(incident, now, reason),
               reason,
             },
           ]
@@ -128,12 +128,10 @@ export function fold(
 /** A clock that was set back does not turn the story of an incident round. */
 const notBefore = ({ changedAt }: Incident, now: number): number => Math.max(changedAt, now)
 
-const resolve = (incident: Incident, at: number, resolution: string): Incident => ({
-  ...incident,
-  changedAt: at,
-  resolvedAt: at,
-  resolution,
-})
+export const resolve = (incident: Incident, now: number, resolution: string): Incident => {
+  const at = notBefore(incident, now)
+  return { ...incident, changedAt: at, resolvedAt: at, resolution }
+}
 
 /** Whether who stood at the head had only just come there, from the queue. */
 const isMovingOn = ({ headSince, openedAt }: Incident, now: number): boolean =>

@@ -10,6 +10,8 @@ export type Incidents = {
   ofCard(cardId: string): Promise<Incident[]>
   /** The open incidents of a cluster, whatever the clock says; oldest first. */
   open(cluster: string): Promise<Incident[]>
+  /** The open incidents of clusters that are not among these; oldest first. */
+  openOutside(clusters: readonly string[]): Promise<Incident[]>
   /** The open incidents of a cluster, and those resolved after `since`; oldest first. */
   recent(cluster: string, since: number): Promise<Incident[]>
 }
@@ -51,6 +53,14 @@ export function incidentsIn(db: Kysely<Schema>): Incidents {
     async open(cluster) {
       const rows = await select
         .where('cluster', '=', cluster)
+        .where('resolved_at', 'is', null)
+        .orderBy('opened_at')
+        .execute()
+      return rows.map(read)
+    },
+    async openOutside(clusters) {
+      const rows = await select
+        .where('cluster', 'not in', clusters)
         .where('resolved_at', 'is', null)
         .orderBy('opened_at')
         .execute()

@@ -111,8 +111,11 @@ const latestOn = async (proposals: Records['proposals'], incident: Incident): Pr
 /** Made of a later look than this one: then this one tells nothing about it. */
 const isNewer = ({ createdAt }: Proposal, takenAt: number): boolean => createdAt > takenAt
 
-/** @returns whether it was still open */
-async function withdraw(
+/**
+ * Takes back what is offered on a card.
+ * @returns whether it was still open
+ */
+export async function withdraw(
   proposals: Records['proposals'],
   record: Record,
   open: Proposal,

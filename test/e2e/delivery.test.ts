@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { everyScope } from '../../src/demo/workspace/index.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
 import { run, serve } from '../support/process.ts'
-import { channel, hasButton, openRoom, type Room } from '../support/room.ts'
+import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/room.ts'
 import { jamOne, openShop } from '../support/shop.ts'
 
 let server: TestServer
@@ -84,6 +84,23 @@ describe('a card', () => {
     const again = await room.card('approve_terminate')
     expect(again.ts).not.toBe(card.ts)
     expect(cards()).toHaveLength(1)
+  })
+
+  it('is closed when its cluster is not configured any more, where it stands', async () => {
+    room = await openRoom(server.marshalUrl)
+    const app = await room.start()
+    await jam()
+    const card = await room.card('approve_terminate')
+    await app.stop()
+    await room.start({
+      slack: { mode: 'socket', channel: 'C0RANDOM' },
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
+      clusters: [{ name: 'stock', url: '${DATABASE_URL}' }],
+    })
+    const closed = await room.until(card.ts, /^Resolved: Blocking on orders/)
+    expect(wordsOf(closed)).toContain('Cluster orders is not configured any more')
+    expect(hasButton(closed, 'approve_terminate')).toBe(false)
+    await room.thread(card.ts, /^Cluster orders is not configured any more/)
   })
 
   it('is true again after an outage that outlasts its incident', async () => {

@@ -202,5 +202,7 @@ describe('incidents', () => {
     expect((await store.incidents.open('orders')).map(({ id }) => id)).toEqual(['i1'])
     expect(await store.incidents.recent('other', 0)).toEqual([])
     expect(await store.incidents.open('other')).toEqual([])
+    expect((await store.incidents.openOutside(['other'])).map(({ id }) => id)).toEqual(['i1'])
+    expect(await store.incidents.openOutside(['orders', 'other'])).toEqual([])
   })
 })

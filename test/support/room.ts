@@ -18,8 +18,11 @@ export type Room = {
   /** The environment and the configuration that the bot runs with; for starting it again, or as a process. */
   readonly env: Record<string, string>
   readonly yaml: string
-  /** Starts the bot; a room begins without it. */
-  start(): Promise<RunningApp>
+  /**
+   * Starts the bot; a room begins without it.
+   * @param changed parts of the configuration that are others now, by their first key
+   */
+  start(changed?: Record<string, unknown>): Promise<RunningApp>
   /** Types a command and waits for the ack. */
   type(userId: string, text: string, channelId?: string): Promise<void>
   /** The newest card with this button, once there is one. */
@@ -56,7 +59,7 @@ export async function openRoom(
   const directory = await mkdtemp(join(tmpdir(), 'pg-marshal-room-'))
   const workspace = await createWorkspace(options)
   const env = { ...workspace.env, DATABASE_URL: databaseUrl, LOG_LEVEL: 'silent' }
-  const yaml = JSON.stringify({
+  const settings = {
     slack: { mode, channel },
     http: { port: 0 },
     access: { viewers: 'everyone', requesters: 'everyone', approvers: ['U0DANA', 'S0DBAONCALL'] },
@@ -65,7 +68,8 @@ export async function openRoom(
     watch: { every: '200ms', blockedFor: '1s', idleInTransactionLongerThan: '1h' },
     store: { url: `sqlite:${join(directory, 'store.db')}` },
     ...over,
-  })
+  }
+  const yaml = JSON.stringify(settings)
   const running: RunningApp[] = []
   const messages = () => workspace.messages(channel)
 
@@ -74,8 +78,8 @@ export async function openRoom(
     directory,
     env,
     yaml,
-    async start() {
-      const config = parseConfig(yaml, env)
+    async start(changed = {}) {
+      const config = parseConfig(JSON.stringify({ ...settings, ...changed }), env)
       const app = await startApp({
         config,
         slack: requireSlack(config, env),

@@ -1,0 +1,29 @@
+import type { Board } from '../channel/board.ts'
+import { resolve } from '../domain/incident.ts'
+import { bot } from '../domain/journal.ts'
+import type { Store } from '../store/store.ts'
+import { withdraw } from './offers.ts'
+
+/**
+ * Closes the incidents of clusters that were taken out of the configuration: nobody follows them any more, and their cards
+ * must not go on telling of trouble, or offer to end it.
+ * @param clusters the names of those that are configured
+ */
+export async function closeAbandoned(deps: {
+  readonly board: Board
+  readonly store: Store
+  readonly clusters: readonly string[]
+  readonly now: () => number
+}): Promise<void> {
+  const { board, store, clusters, now } = deps
+  for (const incident of await store.incidents.openOutside(clusters)) {
+    const reason = `Cluster ${incident.cluster} is not configured any more, so nobody watches it.`
+    await board.change(incident.cardId, async ({ incidents, proposals }, record) => {
+      await incidents.put(resolve(incident, now(), reason))
+      for (const proposal of await proposals.ofCard(incident.id))
+        if (proposal.state === 'open')
+          await withdraw(proposals, record, proposal, 'nobody watches its cluster')
+      await record({ kind: 'incidentResolved', actor: bot, what: reason })
+    })
+  }
+}

@@ -80,6 +80,9 @@ const slackCodes: ReadonlySet<string> = new Set([
   ...['http_4xx', 'http_5xx'],
 ])
 
+/** A slow look comes once a minute; what an older one told is no measurement of now any more. Milliseconds. */
+const slowLookHoldsMs = 5 * 60_000
+
 /** A snapshot takes some milliseconds; the deadlines of a slow one add up to about four seconds. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
@@ -220,7 +223,8 @@ export function createMetrics(deps: {
       longestTransaction.set({ cluster }, longestTransactionSeconds(snapshot))
       const wait = oldestWaitSeconds({ snapshot, ...picture })
       if (wait !== null) oldestWait.set({ cluster }, wait)
-      if (snapshot.health) tellHealth(cluster, snapshot.health)
+      if (snapshot.health && takenAt - snapshot.health.takenAt <= slowLookHoldsMs)
+        tellHealth(cluster, snapshot.health)
     },
     clusterUnseen(cluster) {
       forget(cluster)

@@ -34,6 +34,8 @@ export type Report = {
   gap(what: string): Promise<void>
   /** Watching does not keep up, and why, or does again (null): told when it changes. */
   behind(reason: string | null): Promise<void>
+  /** What only a slow look shows cannot be seen, and why, or can again (null): told when it changes. */
+  slowlyBlind(reason: string | null): Promise<void>
 }
 
 /** How often is looked whether a privilege was granted or lost. */
@@ -48,7 +50,6 @@ export function createReport(deps: {
   readonly now: () => number
 }): Report {
   const { cluster, config, store, board, now } = deps
-  let isBehind = false
   let lacking = ''
   let askLacksAt = 0
   /** The silences at the last look; null before the first. */
@@ -111,18 +112,29 @@ export function createReport(deps: {
 
     gap: (what) => say({ kind: 'blind', actor: bot, cluster: config.name, since: null, reason: what }),
 
-    async behind(reason) {
-      if ((reason === null) === !isBehind) return
-      isBehind = reason !== null
+    behind: turning('watching is behind', 'Watching keeps up.'),
+
+    slowlyBlind: turning(
+      'deadlocks, prepared transactions, vacuum, wraparound and slots are not seen',
+      'Deadlocks, prepared transactions, vacuum, wraparound and slots are seen too.',
+    ),
+
+    blind: sight.lost,
+  }
+
+  /** Tells each turn of something that goes wrong for a while. */
+  function turning(wrong: string, right: string): (reason: string | null) => Promise<void> {
+    let isWrong = false
+    return async (reason) => {
+      if ((reason !== null) === isWrong) return
+      isWrong = reason !== null
       const about = { actor: bot, cluster: config.name, since: null }
       await say(
         reason
-          ? { kind: 'blind', ...about, reason: `watching is behind: ${reason}` }
-          : { kind: 'seesAgain', ...about, reason: 'Watching keeps up.' },
+          ? { kind: 'blind', ...about, reason: `${wrong}: ${reason}` }
+          : { kind: 'seesAgain', ...about, reason: right },
       )
-    },
-
-    blind: sight.lost,
+    }
   }
 
   /** A resolved incident says what ended it: an approved action of ours, or not. */

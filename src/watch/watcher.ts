@@ -14,6 +14,9 @@ export type Onlooker = {
   done(well: boolean): void
 }
 
+/** How many slow looks in a row must fail until the channel hears of it: one may meet a lock, or a log that is rotated. */
+const failedLooks = 3
+
 /** One look at one cluster, and what follows from it. Its loop runs it every `watch.every`, never two at once. */
 export function createWatcher(deps: {
   readonly cluster: Cluster
@@ -28,6 +31,7 @@ export function createWatcher(deps: {
   let lastReason = ''
   let lookAgainAt = Number.NEGATIVE_INFINITY
   let lastFailure = ''
+  let failed = 0
   /** With a slow look where it is time for one: it waits until the locks can be read, for both take the same way. */
   const withHealth = async (snapshot: Snapshot): Promise<Snapshot> => {
     if (performance.now() < lookAgainAt || snapshot.locks.kind === 'jammed') return snapshot
@@ -35,6 +39,8 @@ export function createWatcher(deps: {
     try {
       const health = await cluster.health()
       lastFailure = ''
+      failed = 0
+      await report.slowlyBlind(null)
       return { ...snapshot, health }
     } catch (error) {
       if (!(error instanceof ClusterFailure)) throw error
@@ -42,6 +48,7 @@ export function createWatcher(deps: {
       const level = error.code === lastFailure ? 'debug' : 'warn'
       log[level]({ cluster: cluster.name, code: error.code }, `no slow look: ${error.reason}`)
       lastFailure = error.code
+      if (++failed >= failedLooks) await report.slowlyBlind(error.reason)
       return snapshot
     }
   }

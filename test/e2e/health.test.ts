@@ -105,3 +105,18 @@ it('sessions that wait for each other for long: the one whose end loses least is
   expect(await ended).toMatchObject({ code: '57014' })
   await room.until(card.ts, /Resolved: Sessions that wait for each other on orders/)
 })
+
+it('what only a slow look shows and cannot be read is told once, and that it is read again', async () => {
+  await open({})
+  await room.start()
+  await untilHealth(/^Health of orders\nAll is well\./)
+  const told = () => room.workspace.messages(channel).filter(({ text }) => /^Blind on orders/.test(text))
+  await server.admin.query('REVOKE SELECT ON pg_catalog.pg_replication_slots FROM PUBLIC')
+  try {
+    await room.line(/^Blind on orders: deadlocks, .* and slots are not seen: The server refused: /)
+  } finally {
+    await server.admin.query('GRANT SELECT ON pg_catalog.pg_replication_slots TO PUBLIC')
+  }
+  await room.line(/^Sees orders again\. Deadlocks, .* and slots are seen too\.$/)
+  expect(told()).toHaveLength(1)
+})

@@ -128,8 +128,9 @@ describe('a slow look', () => {
     metrics.observeSnapshot(jam, 0.02)
     expect(await told(metrics, 'wraparound_ratio')).toEqual([])
     expect(await told(metrics, 'deadlocks_total')).toEqual([])
-    const seen = (deadlocks: number) =>
+    const seen = (deadlocks: number, takenAt = of.takenAt) =>
       of.picture([], undefined, {
+        takenAt,
         health: of.health({
           prepared: [of.prepared(700, { preparedSeconds: 90 }), of.prepared(701, { preparedSeconds: 9 })],
           databases: [
@@ -149,6 +150,13 @@ describe('a slow look', () => {
     expect(await told(metrics, 'deadlocks_total')).toEqual(['{cluster="orders"} 7'])
     metrics.observeSnapshot(seen(1), 0.02)
     expect(await told(metrics, 'deadlocks_total')).toEqual(['{cluster="orders"} 3'])
+    // The slow looks fail since: what they told is not told as if it were so now.
+    metrics.observeSnapshot(seen(1, of.takenAt + 280_000), 0.02)
+    expect(await told(metrics, 'wraparound_ratio')).toEqual(['{cluster="orders"} 0.5'])
+    metrics.observeSnapshot(seen(1, of.takenAt + 281_000), 0.02)
+    expect(await told(metrics, 'wraparound_ratio')).toEqual([])
+    expect(await told(metrics, 'deadlocks_total')).toEqual(['{cluster="orders"} 3'])
+    metrics.observeSnapshot(seen(1), 0.02)
     metrics.clusterUnseen('orders')
     expect(await told(metrics, 'wraparound_ratio')).toEqual([])
     expect(await told(metrics, 'deadlocks_total')).toEqual(['{cluster="orders"} 3'])

@@ -10,6 +10,7 @@ import * as of from '../support/pictures.ts'
 /** A watcher of a cluster that shows this, and the slow looks that reached its report. */
 function watching(snapshot: () => Snapshot, health: () => Promise<Health>, healthEveryMs: number) {
   const reported: (Health | null)[] = []
+  const unseen: (string | null)[] = []
   let asked = 0
   const watch = createWatcher({
     cluster: pictureCluster(of.picture([]), [], {
@@ -24,13 +25,14 @@ function watching(snapshot: () => Snapshot, health: () => Promise<Health>, healt
       blind: async () => expect.fail('it sees'),
       gap: async () => {},
       behind: async () => {},
+      slowlyBlind: async (reason) => void unseen.push(reason),
     },
     pace: { begin: () => null, end: () => null },
     onlooker: { saw: () => {}, unseen: () => {}, done: () => {} },
     log: pino({ level: 'silent' }),
     healthEveryMs,
   })
-  return { watch, reported, asked: () => asked }
+  return { watch, reported, unseen, asked: () => asked }
 }
 
 const long = 3_600_000
@@ -69,15 +71,24 @@ it('leaves the catalogs alone while the lock manager is jammed', async () => {
   expect(asked()).toBe(2)
 })
 
-it('a slow look that fails keeps nobody from seeing the sessions', async () => {
+it('a slow look that fails keeps nobody from seeing the sessions; the third in a row is told', async () => {
   const before = of.health()
-  const { watch, reported } = watching(
+  let fails = true
+  const { watch, reported, unseen } = watching(
     () => of.snapshot([], { health: before }),
     async () => {
-      throw failureWith('55P03')
+      if (fails) throw failureWith('55P03')
+      return before
     },
     0,
   )
   await watch()
-  expect(reported).toEqual([before])
+  await watch()
+  expect(reported).toEqual([before, before])
+  expect(unseen).toEqual([])
+  await watch()
+  expect(unseen).toEqual([failureWith('55P03').reason])
+  fails = false
+  await watch()
+  expect(unseen.at(-1)).toBeNull()
 })

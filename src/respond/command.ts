@@ -1,20 +1,14 @@
-import { parseDuration } from '../domain/duration.ts'
-import { type Filters, type StateFilter, stateFilters, stateWord } from '../domain/filters.ts'
 import { nearest } from '../domain/nearest.ts'
+import { type ActionCommand, parseAction } from './actionCommand.ts'
+import { type ListCommand, parseList } from './listCommand.ts'
 import { type LocksQuestion, parseLocks } from './locksCommand.ts'
-import { options, type Problem, problem, takeOptions } from './options.ts'
+import { optional, type Problem, problem, takeOptions } from './options.ts'
 import { isPid, readPid } from './pid.ts'
 import type { RulesQuestion } from './rules.ts'
 import { shown } from './shown.ts'
 import { parseQuiet, parseSnooze, parseUnsnooze, type SilenceCommand } from './silenceCommand.ts'
 import type { TopQuestion } from './top.ts'
-import { optionOf, type Word, wordsOf } from './words.ts'
-
-export type ListCommand = {
-  readonly kind: 'sessions' | 'blocking' | 'long' | 'idle' | 'activity'
-  readonly filters: Filters
-  readonly cluster: string | null
-}
+import { type Word, wordsOf } from './words.ts'
 
 /** What `/pg …` asks for. `cluster` is the name as typed; null when none was. */
 export type Command =
@@ -29,13 +23,7 @@ export type Command =
   | { readonly kind: 'session'; readonly pid: number; readonly cluster: string | null }
   /** What was asked, decided and done: about a pid, about a card (the beginning of its id), or lately. */
   | { readonly kind: 'history'; readonly pid: number | null; readonly card: string | null }
-  | {
-      readonly kind: 'cancel' | 'terminate'
-      readonly pid: number
-      /** Null when none was given. */
-      readonly reason: string | null
-      readonly cluster: string | null
-    }
+  | ActionCommand
 
 const kinds = [
   'help',
@@ -96,8 +84,6 @@ const meant: Readonly<Record<string, string>> = {
   databases: 'clusters',
 }
 
-const longestReason = 500
-
 /** Reads the text after `/pg`. Never throws, whatever is typed. */
 export function parseCommand(typed: string): Command | Problem {
   const [first, ...rest] = wordsOf(typed)
@@ -150,70 +136,6 @@ function unknownWord({ text }: Word): Problem {
   const guess = (Object.hasOwn(meant, word) ? meant[word] : undefined) ?? nearest(word, kinds)
   const advice = guess == null ? 'Type `/pg help` for the commands.' : `Did you mean \`${guess}\`?`
   return problem(`I do not know the command \`${shown(text)}\`. ${advice}`)
-}
-
-function parseList(kind: ListCommand['kind'], words: readonly Word[]): ListCommand | Problem {
-  const given = takeOptions(kind, words, options)
-  if ('kind' in given) return given
-  const { values, others } = given
-  const [extra] = others
-  if (extra !== undefined)
-    return problem(
-      isPid(extra.text)
-        ? `\`${kind}\` takes no PID: type \`/pg session ${Number(extra.text)}\`.`
-        : `\`${kind}\` does not take the word \`${shown(extra.text)}\`: a filter is written like \`--app web\`.`,
-    )
-  const state = values.get('state')
-  const asked = state === undefined ? undefined : readState(state)
-  if (asked !== undefined && typeof asked !== 'string') return asked
-  const older = values.get('older')
-  const duration = older === undefined ? undefined : parseDuration(older.toLowerCase())
-  if (duration && 'problem' in duration)
-    return problem(`\`--older ${shown(older ?? '')}\`: ${duration.problem}`)
-  return {
-    kind,
-    filters: {
-      ...optional('db', values.get('db')),
-      ...optional('user', values.get('user')),
-      ...optional('app', values.get('app')),
-      ...optional('state', asked),
-      ...optional('olderSeconds', duration && duration.ms / 1000),
-    },
-    cluster: values.get('cluster') ?? null,
-  }
-}
-
-const optional = <Key extends string, Value>(key: Key, value: Value | undefined) =>
-  value === undefined ? {} : ({ [key]: value } as { readonly [_ in Key]: Value })
-
-/** PostgreSQL's states and the ways people write them: only letters count. */
-const stateNames = new Map<string, StateFilter>([
-  ...stateFilters.map((state) => [letters(state), state] as const),
-  ['aborted', 'idle in transaction (aborted)'],
-  ['waits', 'waiting'],
-  ['blocked', 'waiting'],
-  ['running', 'active'],
-  ['idleintx', 'idle in transaction'],
-  ['idleintransactions', 'idle in transaction'],
-  ['iit', 'idle in transaction'],
-])
-
-function letters(text: string): string {
-  return text.toLowerCase().replaceAll(/[^a-z]/g, '')
-}
-
-function readState(typed: string): StateFilter | Problem {
-  const state = stateNames.get(letters(typed))
-  if (state !== undefined) return state
-  const known = stateFilters.map(stateWord)
-  const near = nearest(typed, known)
-  return problem(
-    `There is no state \`${shown(typed)}\`. ${
-      near === null
-        ? 'Write `active`, `idle`, `idle-in-transaction` or `waiting`.'
-        : `Did you mean \`--state ${near}\`?`
-    }`,
-  )
 }
 
 function parseRules(words: readonly Word[]): Command | Problem {
@@ -274,44 +196,6 @@ function parseHistory([about, ...more]: readonly Word[]): Command | Problem {
   if (/^[0-9a-f]{8}[0-9a-f-]{0,28}$/.test(word)) return { kind: 'history', pid: null, card: word }
   if (isPid(word)) return { kind: 'history', pid: Number(word), card: null }
   return problem(`\`${shown(about.text)}\` is neither a PID nor an incident: ${example}.`)
-}
-
-/** The reason is free text; only `--cluster` is no part of it, wherever it stands. */
-function parseAction(kind: 'cancel' | 'terminate', words: readonly Word[]): Command | Problem {
-  let cluster: string | null = null
-  const others: Word[] = []
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at]
-    if (word === undefined) break
-    const option = optionOf(word)
-    const isCluster = option?.name === 'cluster' || option?.name === 'server'
-    // A cluster that is not understood must not become part of the reason: another server would be acted on.
-    const nearlyCluster = option !== null && nearest(option.name, ['cluster']) !== null
-    const beforePid = option !== null && others.length === 0
-    if (option === null || !(isCluster || nearlyCluster || beforePid)) {
-      others.push(word)
-      continue
-    }
-    const given = takeOptions(kind, words.slice(at, at + (option.value === null ? 2 : 1)), ['cluster'])
-    if ('kind' in given) return given
-    const name = given.values.get('cluster')
-    if (cluster !== null || name === undefined)
-      return problem('`--cluster` stands there twice: give it once.')
-    cluster = name
-    if (option.value === null) at++
-  }
-  const [first, ...rest] = others
-  const pid = readPid(kind, first)
-  if (typeof pid !== 'number') return pid
-  const reason = rest
-    .map(({ text }) => text)
-    .join(' ')
-    .trim()
-  if (reason.length > longestReason)
-    return problem(
-      `The reason is too long: say it in ${longestReason} characters, and the rest in the thread.`,
-    )
-  return { kind, pid, reason: reason === '' ? null : reason, cluster }
 }
 
 export type { Problem } from './options.ts'

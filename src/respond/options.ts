@@ -106,3 +106,7 @@ function unknownOption(command: string, name: string, known: readonly Option[]):
     }`,
   )
 }
+
+/** A key only where there is a value. */
+export const optional = <Key extends string, Value>(key: Key, value: Value | undefined) =>
+  value === undefined ? {} : ({ [key]: value } as { readonly [_ in Key]: Value })

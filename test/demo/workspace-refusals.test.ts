@@ -457,6 +457,22 @@ describe('conversations, people and tokens', () => {
     })
   })
 
+  test('only a message goes to a person or to a name; all else takes the id of the conversation', async () => {
+    const dm = await clientOf(workspace.tokens.bot).chat.postMessage({ channel: 'U0DANA', text: 'for you' })
+    expect(dm.channel).toBe('D0DANA')
+    expect(await call('chat.postMessage', { channel: '#incidents', text: 'x' })).toMatchObject({
+      error: 'ok',
+    })
+    expect(await call('chat.postMessage', { channel: 'incidents', text: 'x' })).toMatchObject({ error: 'ok' })
+    const refused = { error: 'channel_not_found' }
+    const { ts } = dm
+    expect(await call('chat.update', { channel: 'U0DANA', ts, text: 'x' })).toMatchObject(refused)
+    expect(await call('chat.delete', { channel: 'U0DANA', ts })).toMatchObject(refused)
+    expect(await call('chat.getPermalink', { channel: 'U0DANA', message_ts: ts })).toMatchObject(refused)
+    expect(await call('conversations.info', { channel: '#incidents' })).toMatchObject(refused)
+    expect(await call('chat.update', { channel: 'D0DANA', ts, text: 'x' })).toMatchObject({ error: 'ok' })
+  })
+
   test('people and groups', async () => {
     expect(await call('users.info', { user: 'U0NOBODY' })).toMatchObject({ error: 'user_not_found' })
     expect(await call('usergroups.users.list', { usergroup: 'S0NONE' })).toMatchObject({

@@ -90,23 +90,28 @@ export const page = <T>(
   }
 }
 
+/** The conversation of this id. What the app must not see does not exist for it. */
+export const channelFor = (state: State, id: string): Channel => {
+  const channel = state.channels.get(id)
+  if (!channel || (channel.kind !== 'public' && !channel.members.includes(state.seed.app.botUserId)))
+    throw new SlackRefusal('channel_not_found')
+  return channel
+}
+
 /**
- * The conversation an app names. What it must not see does not exist for it. A user's id stands for the direct messages
- * with that user, a `#name` for the channel, as `chat.postMessage` documents.
+ * To whom a message goes. Only here a user's id stands for the direct messages with that user, and a name for the channel:
+ * https://docs.slack.dev/reference/methods/chat.postMessage#channels. All else takes the id that the answer brings.
  */
-export const channelFor = (state: State, given: string): Channel => {
-  const bot = state.seed.app.botUserId
+export const addresseeFor = (state: State, given: string): Channel => {
   if (/^[UW]/.test(given)) {
     const user = state.users.get(given)
     if (!user || user.isBot) throw new SlackRefusal('channel_not_found')
     return state.openIm(user.id)
   }
-  const channel =
-    state.channels.get(given) ??
-    [...state.channels.values()].find((entry) => entry.kind !== 'im' && `#${entry.name}` === given)
-  if (!channel) throw new SlackRefusal('channel_not_found')
-  if (channel.kind !== 'public' && !channel.members.includes(bot)) throw new SlackRefusal('channel_not_found')
-  return channel
+  const named = [...state.channels.values()].find(
+    ({ kind, name }) => kind !== 'im' && name === given.replace(/^#/, ''),
+  )
+  return channelFor(state, named?.id ?? given)
 }
 
 export const memberOnly = (state: State, channel: Channel): Channel => {

@@ -1,4 +1,4 @@
-import { bool, channelFor, memberOnly, need, str, structure } from './arguments.ts'
+import { addresseeFor, bool, channelFor, memberOnly, need, str, structure } from './arguments.ts'
 import { checkBlocks, checkMetadata, checkText, textLimit } from './limits.ts'
 import type { State } from './state.ts'
 import { type Block, type Channel, type Json, type Message, SlackRefusal } from './types.ts'
@@ -38,7 +38,7 @@ export const chatMethods: Readonly<Record<string, Method>> = {
   'chat.postMessage': {
     scope: () => 'chat:write',
     run: ({ state, scopes }, args) => {
-      const channel = channelFor(state, need(args, 'channel'))
+      const channel = addresseeFor(state, need(args, 'channel'))
       if (!scopes.has('chat:write.public') || channel.kind !== 'public') memberOnly(state, channel)
       if (channel.archived) throw new SlackRefusal('is_archived')
       const blocks = blocksOf(args)

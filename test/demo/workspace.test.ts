@@ -1,5 +1,5 @@
 import type { App } from '@slack/bolt'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   createWorkspace,
   everyScope,
@@ -142,6 +142,32 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
     const history = await app.client.conversations.history({ channel, include_all_metadata: true })
     expect(history.messages?.map((entry) => entry.text)).toEqual(['done'])
     expect(history.messages?.[0]?.metadata?.event_type).toBe('incident')
+  })
+
+  test('of what people say the app hears what is said where it is, and as what kind of place', async () => {
+    const workspace = await workspaceWith({ events: ['message.channels', 'message.groups', 'message.im'] })
+    const heard: unknown[] = []
+    await boltOn(workspace, mode, (app) => {
+      app.event('message', async ({ event }) => {
+        heard.push([event.channel, event.channel_type, 'text' in event && event.text])
+      })
+    })
+    const say = (channelId: string, text: string) => workspace.say({ userId: 'U0DANA', channelId, text })
+    const hears = (count: number) => vi.waitFor(() => expect(heard).toHaveLength(count))
+    say('C0RANDOM', 'not for bots')
+    say('G0DBA', 'nor this')
+    say(channel, 'to all')
+    await hears(1)
+    workspace.invite('G0DBA')
+    say('G0DBA', 'to a few')
+    await hears(2)
+    say('D0DANA', 'to you')
+    await hears(3)
+    expect(heard).toEqual([
+      [channel, 'channel', 'to all'],
+      ['G0DBA', 'group', 'to a few'],
+      ['D0DANA', 'im', 'to you'],
+    ])
   })
 
   test('a modal opens, refuses, and is submitted', async () => {

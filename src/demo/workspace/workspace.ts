@@ -71,6 +71,13 @@ export type WorkspaceOptions = {
   readonly history?: History
 }
 
+/** What an app subscribes to, and what the event calls the place: https://docs.slack.dev/reference/events/message */
+const messageEvents = {
+  public: ['message.channels', 'channel'],
+  private: ['message.groups', 'group'],
+  im: ['message.im', 'im'],
+} as const
+
 export type RawDelivery = {
   readonly type: EnvelopeType
   readonly payload: Json
@@ -171,14 +178,11 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
       text: given.text,
       ...(given.threadTs ? { threadTs: given.threadTs } : {}),
     })
-    const kind = state.channels.get(given.channelId)?.kind
-    if (subscriptions.has(kind === 'im' ? 'message.im' : 'message.channels')) {
-      void interactions.sendEvent({
-        ...message,
-        channel: given.channelId,
-        channel_type: kind === 'im' ? 'im' : 'channel',
-      })
-    }
+    const { kind, members = [] } = state.channels.get(given.channelId) ?? {}
+    const [event, type] = kind ? messageEvents[kind] : []
+    // What is said where the app is not, it does not hear.
+    if (event && subscriptions.has(event) && members.includes(state.seed.app.botUserId))
+      void interactions.sendEvent({ ...message, channel: given.channelId, channel_type: type })
     return message
   }
 

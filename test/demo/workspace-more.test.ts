@@ -77,6 +77,24 @@ test('a file is uploaded as Slack’s own client does it, into a thread', async 
   })
 })
 
+test('the bytes of a file that is no text arrive as they are', async () => {
+  const client = await open()
+  const picture = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0xff, 0xfe, 0x00])
+  const { upload_url = '', file_id: id = '' } = await client.files.getUploadURLExternal({
+    filename: 'graph.png',
+    length: picture.length,
+  })
+  expect(await (await fetch(upload_url, { method: 'POST', body: picture })).text()).toBe('OK - 9')
+  await client.files.completeUploadExternal({ files: [{ id }], channel_id: channel })
+  await client.filesUploadV2({ channel_id: channel, filename: 'again.png', file: picture })
+  const files = workspace.messages(channel).map((message) => message.files?.[0])
+  expect(files).toMatchObject([
+    { name: 'graph.png', size: 9 },
+    { name: 'again.png', size: 9 },
+  ])
+  expect(files[0]).not.toHaveProperty('preview')
+})
+
 test('a file needs its scope, its bytes, and a channel that the app is in', async () => {
   const client = await open()
   const { upload_url = '', file_id: id = '' } = await client.files.getUploadURLExternal({

@@ -46,7 +46,7 @@ function threadSummary(message, channel, store) {
   )
 }
 
-/** A text file, as Slack shows a snippet. */
+/** A file: of text, as Slack shows a snippet; of others its name alone. */
 const fileNode = (file) =>
   h(
     'figure',
@@ -59,7 +59,7 @@ const fileNode = (file) =>
       h('strong', null, file.title),
       h('span', { class: 'faint' }, ` ${file.size} bytes`),
     ),
-    h('pre', { tabindex: 0 }, h('code', null, file.preview)),
+    file.preview ? h('pre', { tabindex: 0 }, h('code', null, file.preview)) : null,
   )
 
 /**

@@ -3,7 +3,7 @@ import type { Json } from './types.ts'
 
 const bodyLimit = 4 * 1024 * 1024
 
-export const readBody = async (request: IncomingMessage): Promise<string> => {
+export const readBytes = async (request: IncomingMessage): Promise<Buffer> => {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request) {
@@ -11,8 +11,11 @@ export const readBody = async (request: IncomingMessage): Promise<string> => {
     if (size > bodyLimit) throw new Error('request body too large')
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
+
+export const readBody = async (request: IncomingMessage): Promise<string> =>
+  (await readBytes(request)).toString('utf8')
 
 export const sendJson = (
   response: ServerResponse,

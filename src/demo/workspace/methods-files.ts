@@ -1,7 +1,8 @@
+import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { channelFor, memberOnly, need, str, structure } from './arguments.ts'
-import { readBody, sendJson } from './http.ts'
+import { readBytes, sendJson } from './http.ts'
 import { isObject } from './rules.ts'
 import type { State } from './state.ts'
 import { type Json, SlackRefusal } from './types.ts'
@@ -11,7 +12,7 @@ type File = {
   readonly id: string
   readonly name: string
   readonly length: number
-  content: string | null
+  content: Buffer | null
   isShared: boolean
 }
 
@@ -36,34 +37,44 @@ export const createFiles = (state: State, baseUrl: () => string) => {
     /** `POST` of the bytes, as they are or as the one file of a form. */
     upload: async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
       const file = tickets.get(path.slice('/upload/v1/'.length))
-      const body = await readBody(request)
+      const body = await readBytes(request)
       if (request.method !== 'POST' || !file || file.content !== null)
         return sendJson(response, 404, { ok: false, error: 'invalid_url' })
-      file.content = fileOf(request.headers['content-type'] ?? '', body)
+      file.content = await fileOf(request.headers['content-type'] ?? '', body)
       response.writeHead(200, { 'content-type': 'text/plain' })
-      response.end(`OK - ${Buffer.byteLength(file.content)}`)
+      response.end(`OK - ${file.content.length}`)
     },
     /** https://docs.slack.dev/reference/objects/file-object, as far as the page and an app need it. */
-    object: (file: File, title: string | undefined): Json => ({
-      id: file.id,
-      name: file.name,
-      title: title ?? file.name,
-      mimetype: 'text/plain',
-      mode: 'snippet',
-      size: Buffer.byteLength(file.content ?? ''),
-      preview: (file.content ?? '').slice(0, previewLength),
-      user: state.seed.app.botUserId,
-    }),
+    object: (file: File, title: string | undefined): Json => {
+      const content = file.content ?? Buffer.alloc(0)
+      const described = {
+        id: file.id,
+        name: file.name,
+        title: title ?? file.name,
+        size: content.length,
+        user: state.seed.app.botUserId,
+      }
+      return isUtf8(content)
+        ? {
+            ...described,
+            mimetype: 'text/plain',
+            mode: 'snippet',
+            preview: content.toString('utf8').slice(0, previewLength),
+          }
+        : { ...described, mimetype: 'application/octet-stream', mode: 'hosted' }
+    },
   }
 }
 
 export type Files = ReturnType<typeof createFiles>
 
-function fileOf(contentType: string, body: string): string {
-  const boundary = /^multipart\/form-data;.*boundary="?([^";]+)/.exec(contentType)?.[1]
-  if (boundary === undefined) return body
-  const part = body.split(`--${boundary}`).find((one) => /;\s*filename/i.test(one)) ?? ''
-  return part.slice(part.indexOf('\r\n\r\n') + 4).replace(/\r\n$/, '')
+async function fileOf(contentType: string, body: Buffer): Promise<Buffer> {
+  if (!contentType.startsWith('multipart/form-data')) return body
+  const form = await new Response(new Uint8Array(body), {
+    headers: { 'content-type': contentType },
+  }).formData()
+  const file = [...form.values()].find((value) => typeof value !== 'string')
+  return Buffer.from(await (file ?? new Blob([])).arrayBuffer())
 }
 
 export const fileMethods: Readonly<Record<string, Method>> = {
@@ -83,7 +94,7 @@ export const fileMethods: Readonly<Record<string, Method>> = {
       const complete = given.map((entry) => {
         const file = isObject(entry) ? files.find(String(entry.id)) : undefined
         if (!file || file.content === null || file.isShared) throw new SlackRefusal('file_not_found')
-        if (Buffer.byteLength(file.content) !== file.length) throw new SlackRefusal('file_update_failed')
+        if (file.content.length !== file.length) throw new SlackRefusal('file_update_failed')
         return { file, object: files.object(file, str(entry, 'title')) }
       })
       const where = str(args, 'channel_id')

@@ -124,6 +124,39 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     await page.getByRole('button', { name: 'incidents' }).click()
   }
 
+  /** A stack of two: the second has two inputs with one action id, and a button that is never acknowledged. */
+  const openStack = async () => {
+    const actions: unknown[] = []
+    const text = (words: string) => ({ type: 'plain_text' as const, text: words })
+    const time = (block_id: string, label: string) => ({
+      type: 'input' as const,
+      block_id,
+      label: text(label),
+      element: { type: 'plain_text_input' as const, action_id: 'time' },
+    })
+    const ask = { type: 'button' as const, action_id: 'ask', text: text('Ask') }
+    const second = {
+      type: 'modal' as const,
+      callback_id: 'second',
+      title: text('Second'),
+      submit: text('Send'),
+      blocks: [time('from', 'From'), time('to', 'To'), { type: 'actions' as const, elements: [ask] }],
+    }
+    const first = { type: 'modal' as const, callback_id: 'first', title: text('First'), submit: text('On') }
+    app.command('/stack', async ({ ack, client, command }) => {
+      await ack()
+      await client.views.open({ trigger_id: command.trigger_id, view: { ...first, blocks: [] } })
+    })
+    app.view('first', ({ ack }) => ack({ response_action: 'push', view: second }))
+    app.action('ask', async ({ body }) => {
+      if (body.type === 'block_actions') actions.push(body.view?.state.values)
+    })
+    await workspace.slashCommand({ userId: 'U0RESP', channelId: channel, command: '/stack' })
+    await workspace.waitFor(() => workspace.modal('U0RESP'))
+    await workspace.submitView({ userId: 'U0RESP' })
+    return { actions }
+  }
+
   test('text means what it means in Slack, and nothing is HTML', async () => {
     await open()
     await app.client.chat.postMessage({ channel, text: 'card', blocks: card })
@@ -184,6 +217,22 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     await page.keyboard.press('Enter')
     await page.getByText('because forgotten psql').waitFor()
     expect(await dialog.count()).toBe(0)
+  })
+
+  test('in a modal each input holds its own, a press that nobody answers is told, the cross ends it all', async () => {
+    await open()
+    const { actions } = await openStack()
+    const dialog = page.getByRole('dialog', { name: 'Second' })
+    await dialog.getByLabel('From').fill('ten')
+    await dialog.getByLabel('To').fill('eleven')
+    await dialog.getByRole('button', { name: 'Ask' }).click()
+    await dialog.getByText('We had some trouble connecting. Try again?').waitFor()
+    expect(await dialog.getByLabel('From').inputValue()).toBe('ten')
+    expect(await dialog.getByLabel('To').inputValue()).toBe('eleven')
+    expect(actions).toMatchObject([{ from: { time: { value: 'ten' } }, to: { time: { value: 'eleven' } } }])
+    await dialog.getByRole('button', { name: 'Close' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    expect(workspace.modal('U0RESP')).toBeUndefined()
   })
 
   test('a long text is folded until somebody wants to see more', async () => {

@@ -197,6 +197,110 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
     )
   })
 
+  test('one action id in two blocks: each holds its own, and a number is one', async () => {
+    const workspace = await workspaceWith()
+    const inputBlock = (block_id: string, element: object) => ({
+      type: 'input',
+      block_id,
+      label: { type: 'plain_text' as const, text: block_id },
+      element: { action_id: 'value', ...element },
+    })
+    const sent: unknown[] = []
+    await boltOn(workspace, mode, (app) => {
+      app.command('/pg', async ({ ack, client, command }) => {
+        await ack()
+        const blocks = [
+          inputBlock('who', { type: 'plain_text_input' }),
+          inputBlock('pid', { type: 'number_input', is_decimal_allowed: false, min_value: '1' }),
+        ]
+        // Bolt's types know no block without its exact kind.
+        const view = { ...modal, blocks: blocks as unknown as typeof modal.blocks }
+        await client.views.open({ trigger_id: command.trigger_id, view })
+      })
+      app.view('reason', async ({ ack, view }) => {
+        await ack()
+        sent.push(view.state.values.who?.value?.value, view.state.values.pid?.value?.value)
+      })
+    })
+    await workspace.slashCommand({ userId: 'U0RESP', channelId: channel })
+    await workspace.waitFor(() => workspace.modal('U0RESP'))
+    const send = (pid: string) =>
+      workspace.submitView({ userId: 'U0RESP', values: { 'who value': 'checkout', 'pid value': pid } })
+    await send('many')
+    expect(workspace.modal('U0RESP')?.errors).toEqual({ pid: 'Please enter a whole number.' })
+    await send('0')
+    expect(workspace.modal('U0RESP')?.errors).toEqual({ pid: 'Please enter 1 or more.' })
+    await send('4711')
+    expect(workspace.modal('U0RESP')).toBeUndefined()
+    expect(sent).toEqual(['checkout', '4711'])
+  })
+
+  test('Cancel closes one view, the cross the whole stack', async () => {
+    const workspace = await workspaceWith()
+    const closed: unknown[] = []
+    await boltOn(workspace, mode, (app) => {
+      app.command('/pg', async ({ ack, client, command }) => {
+        await ack()
+        const view = { ...modal, callback_id: 'first', notify_on_close: true }
+        await client.views.open({ trigger_id: command.trigger_id, view })
+      })
+      app.view('first', async ({ ack }) => {
+        await ack({
+          response_action: 'push',
+          view: { ...modal, callback_id: 'second', notify_on_close: true },
+        })
+      })
+      app.view({ callback_id: /./, type: 'view_closed' }, async ({ ack, body }) => {
+        closed.push([body.view.callback_id, 'is_cleared' in body && body.is_cleared])
+        await ack()
+      })
+    })
+    const toSecond = async () => {
+      if (!workspace.modal('U0RESP')) await workspace.slashCommand({ userId: 'U0RESP', channelId: channel })
+      await workspace.waitFor(() => workspace.modal('U0RESP'))
+      await workspace.submitView({ userId: 'U0RESP', values: { reason: 'because' } })
+      expect(workspace.modal('U0RESP')?.callback_id).toBe('second')
+    }
+    await toSecond()
+    await workspace.closeView({ userId: 'U0RESP' })
+    expect(workspace.modal('U0RESP')?.callback_id).toBe('first')
+    await toSecond()
+    await workspace.closeView({ userId: 'U0RESP', byCross: true })
+    expect(workspace.modal('U0RESP')).toBeUndefined()
+    expect(closed).toEqual([
+      ['second', false],
+      ['first', true],
+    ])
+  })
+
+  test('a press tells what everything holds, and its ack has no voice', async () => {
+    const workspace = await workspaceWith()
+    const { app } = await boltOn(workspace, mode, (app) => {
+      // As an app would write it that takes a press for a slash command.
+      app.action('unit', async ({ ack }) => void (await (ack as (answer: string) => Promise<void>)('heard')))
+    })
+    const option = (value: string) => ({ value, text: { type: 'plain_text', text: value } })
+    const unit = { type: 'static_select', action_id: 'unit', options: [option('minutes'), option('hours')] }
+    const posted = await app.client.chat.postMessage({
+      channel,
+      text: 'for how long?',
+      blocks: [{ type: 'actions', block_id: 'long', elements: [unit] } as never],
+    })
+    const { payload } = await workspace.press({
+      userId: 'U0DANA',
+      channelId: channel,
+      messageTs: posted.ts ?? '',
+      actionId: 'unit',
+      value: 'hours',
+    })
+    expect(payload?.actions).toMatchObject([{ selected_option: { value: 'hours' } }])
+    expect(payload?.state).toMatchObject({
+      values: { long: { unit: { selected_option: { value: 'hours' } } } },
+    })
+    expect(workspace.ephemerals('U0DANA')).toEqual([])
+    expect(workspace.messages(channel)).toHaveLength(1)
+  })
+
   test('without an ack the user sees what Slack says', async () => {
     const workspace = await workspaceWith({ timing: { ackMs: 120 } })
     const { app } = await boltOn(workspace, mode, (app) => {

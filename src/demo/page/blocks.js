@@ -10,7 +10,7 @@ import { plainOf, textNode } from './text.js'
  * @property {object} store
  * @property {(element: object, block: object, value?: string) => Promise<void>} press
  * @property {(actionId: string) => string | undefined} complaint Slack's warning beside a control
- * @property {Map<string, unknown>} [values] what the inputs of a modal hold, by action id
+ * @property {Map<string, unknown>} values what the controls hold, by `block_id action_id`
  * @property {Record<string, string>} [errors] by block id
  */
 

@@ -39,7 +39,7 @@ function button(element, block, surface) {
       type: 'button',
       class: ['control', element.style].filter(Boolean).join(' '),
       'data-action': element.action_id,
-      'data-focus': `${block.block_id} ${element.action_id}`,
+      'data-focus': keyOf(element, block),
       'aria-label': element.accessibility_label,
       onclick: () => {
         if (element.url) window.open(element.url, '_blank', 'noreferrer,noopener')
@@ -87,19 +87,21 @@ function menu(element, block, surface, props = {}) {
     {
       class: 'control',
       'data-action': element.action_id,
-      'data-focus': `${block.block_id} ${element.action_id}`,
+      'data-focus': keyOf(element, block),
       'aria-label': props.id ? null : placeholder,
       ...props,
     },
     h('option', { value: '' }, placeholder),
     menuOptions(element, surface),
   )
-  node.value = held(element, surface) ?? ''
+  node.value = held(element, block, surface) ?? ''
   return node
 }
 
-const held = (element, surface) =>
-  surface.values?.has(element.action_id) ? surface.values.get(element.action_id) : initialOf(element)
+/** An action id is unique in its block only. */
+const keyOf = (element, block) => `${block.block_id} ${element.action_id}`
+const held = (element, block, { values }) =>
+  values.has(keyOf(element, block)) ? values.get(keyOf(element, block)) : initialOf(element)
 
 const severals = new Set(['checkboxes', 'multi_static_select'])
 const isChoices = (element) => element.type === 'radio_buttons' || severals.has(element.type)
@@ -107,7 +109,7 @@ const isChoices = (element) => element.type === 'radio_buttons' || severals.has(
 /** Radio buttons, checkboxes, and a menu of which several may be taken. */
 function choices(element, block, surface, onchange, props = {}) {
   const several = severals.has(element.type)
-  const chosen = [held(element, surface)].flat()
+  const chosen = [held(element, block, surface)].flat()
   return h(
     'fieldset',
     {
@@ -149,7 +151,7 @@ const typed = {
 function field(element, block, surface, onchange, props) {
   const shared = {
     'data-action': element.action_id,
-    'data-focus': `${block.block_id} ${element.action_id}`,
+    'data-focus': keyOf(element, block),
     placeholder: plainOf(element.placeholder) || null,
     autocomplete: 'off',
     oninput: ({ target }) => onchange(target.value, target),
@@ -162,7 +164,7 @@ function field(element, block, surface, onchange, props) {
         inputmode: element.type === 'number_input' ? 'decimal' : null,
         ...shared,
       })
-  node.value = held(element, surface) ?? ''
+  node.value = held(element, block, surface) ?? ''
   return node
 }
 
@@ -171,20 +173,23 @@ export function controlNode(element, block, surface) {
   if (element.type === 'button') return button(element, block, surface)
   if (isChoices(element)) {
     return choices(element, block, surface, (value, node) => {
-      surface.values?.set(element.action_id, value)
+      surface.values.set(keyOf(element, block), value)
       act(node, element, block, surface, value)
     })
   }
   if (element.type in typed) {
     return field(element, block, surface, () => {}, {
-      onchange: ({ target }) => act(target, element, block, surface, target.value),
+      onchange: ({ target }) => {
+        surface.values.set(keyOf(element, block), target.value)
+        act(target, element, block, surface, target.value)
+      },
     })
   }
   const node = menu(element, block, surface, {
     onchange: async () => {
       const { value } = node
       if (element.type === 'overflow') node.value = ''
-      else surface.values?.set(element.action_id, value)
+      else surface.values.set(keyOf(element, block), value)
       if (value) await act(node, element, block, surface, value)
     },
   })
@@ -194,7 +199,7 @@ export function controlNode(element, block, surface) {
 /** An element of an input block: it only holds a value until the modal is submitted. */
 export function inputNode(element, block, surface, { id, describedBy }) {
   const props = { id, 'aria-describedby': describedBy, 'aria-invalid': describedBy ? 'true' : null }
-  const keep = (value) => surface.values?.set(element.action_id, value === '' ? null : value)
+  const keep = (value) => surface.values.set(keyOf(element, block), value === '' ? null : value)
   if (isChoices(element)) {
     return choices(element, block, surface, keep, { ...props, 'aria-labelledby': `${id}-label` })
   }

@@ -84,7 +84,7 @@ export function createConversation(root, store, say) {
       )
     const surface = {
       store,
-      values: new Map(),
+      values: store.held(view.id),
       complaint: (actionId) => store.complaintsOn(view.id).find((entry) => entry.actionId === actionId)?.text,
       press: async (element, block, value) => {
         await control('press', {
@@ -93,6 +93,7 @@ export function createConversation(root, store, say) {
           actionId: element.action_id,
           blockId: block.block_id,
           value,
+          values: Object.fromEntries(surface.values),
         }).catch(say)
       },
     }

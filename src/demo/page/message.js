@@ -70,6 +70,7 @@ export function messageNode({ message, whisper }, { store, channel, compact, inT
   const author = store.user(message.user)
   const surface = {
     store,
+    values: store.held(`${channel} ${message.ts}`),
     complaint: (actionId) =>
       store.complaintsOn(message.ts).find((entry) => entry.actionId === actionId)?.text,
     press: async (element, block, value) => {
@@ -80,6 +81,7 @@ export function messageNode({ message, whisper }, { store, channel, compact, inT
         actionId: element.action_id,
         blockId: block.block_id,
         value,
+        values: Object.fromEntries(surface.values),
       }).catch(say)
     },
   }

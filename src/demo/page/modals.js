@@ -9,10 +9,10 @@ export function createModals(store, say) {
   let dialog = null
   let shown = null
   let me = ''
-  /** What was typed, by view: an update of the view keeps it, as Slack does for the same block and action. */
-  const typed = new Map()
+  let complaints = 0
 
-  const close = () => control('closeView', { userId: store.look.me, viewId: shown.id }).catch(say)
+  const close = (byCross) =>
+    control('closeView', { userId: store.look.me, viewId: shown.id, byCross }).catch(say)
 
   const submit = async (event) => {
     event.preventDefault()
@@ -24,7 +24,7 @@ export function createModals(store, say) {
       await control('submitView', {
         userId: store.look.me,
         viewId: view.id,
-        values: Object.fromEntries(typed.get(view.id) ?? []),
+        values: Object.fromEntries(store.held(view.id)),
       })
     } catch (error) {
       say(error)
@@ -34,8 +34,7 @@ export function createModals(store, say) {
   }
 
   const draw = (view) => {
-    if (!typed.has(view.id)) typed.set(view.id, new Map())
-    const values = typed.get(view.id)
+    const values = store.held(view.id)
     const complaint = (actionId) =>
       store.complaintsOn(view.id).find((entry) => entry.actionId === actionId)?.text
     const surface = {
@@ -66,7 +65,7 @@ export function createModals(store, say) {
           h('h2', { id: 'modal-title' }, plainOf(view.title)),
           h(
             'button',
-            { type: 'button', class: 'icon', 'aria-label': 'Close', onclick: close },
+            { type: 'button', class: 'icon', 'aria-label': 'Close', onclick: () => close(true) },
             icon('close'),
           ),
         ),
@@ -81,7 +80,11 @@ export function createModals(store, say) {
         h(
           'div',
           { class: 'dialog-buttons' },
-          h('button', { type: 'button', class: 'control', onclick: close }, plainOf(view.close) || 'Cancel'),
+          h(
+            'button',
+            { type: 'button', class: 'control', onclick: () => close(false) },
+            plainOf(view.close) || 'Cancel',
+          ),
           view.submit
             ? h('button', { type: 'submit', class: 'control primary' }, plainOf(view.submit))
             : null,
@@ -96,8 +99,10 @@ export function createModals(store, say) {
 
   return () => {
     const view = store.modals().at(-1) ?? null
-    if (view === shown && me === store.look.me) return
+    const complained = view ? store.complaintsOn(view.id).length : 0
+    if (view === shown && me === store.look.me && complained === complaints) return
     shown = view
+    complaints = complained
     me = store.look.me
     if (!view) {
       dialog?.close()
@@ -111,7 +116,7 @@ export function createModals(store, say) {
         'aria-labelledby': 'modal-title',
         oncancel: (event) => {
           event.preventDefault()
-          close()
+          close(false)
         },
       })
       document.body.append(dialog)

@@ -24,6 +24,8 @@ export function createStore() {
   let people = 0
   let connected = true
   const look = { me: '', channel: '', thread: '', tab: 'messages', highlight: '' }
+  /** What people have typed and chosen where it stands, and not sent yet. */
+  const held = new Map()
   const seen = JSON.parse(remembered(localStorage, 'seen') ?? '{}')
   let scheduled = false
 
@@ -176,6 +178,16 @@ export function createStore() {
     myChannels,
     appDm,
     userGroup: (id) => data.userGroups.find((entry) => entry.id === id),
+    /**
+     * What the controls of a view or message hold, by `block_id action_id`: an edit keeps it where both stay the same, as
+     * Slack documents for views.
+     * @returns {Map<string, unknown>}
+     */
+    held: (where) => {
+      const key = `${look.me} ${where}`
+      if (!held.has(key)) held.set(key, new Map())
+      return held.get(key)
+    },
     modals: () => data.modals[look.me] ?? [],
     home: () => data.homes[look.me],
     complaintsOn: (where) =>

@@ -85,6 +85,24 @@ export const initialChoice = (element: Json): Choice => {
   return value(element.initial_option)
 }
 
+/** What is wrong with a number, an address or a mail address. */
+const typedWrong = (element: Json, text: string): string | undefined => {
+  switch (element.type) {
+    case 'number_input': {
+      const { is_decimal_allowed: decimal, min_value: min, max_value: max } = element
+      if (!(decimal ? /^-?\d+(\.\d+)?$/ : /^-?\d+$/).test(text))
+        return decimal ? 'Please enter a number.' : 'Please enter a whole number.'
+      if (min !== undefined && Number(text) < Number(min)) return `Please enter ${min} or more.`
+      return max !== undefined && Number(text) > Number(max) ? `Please enter ${max} or less.` : undefined
+    }
+    case 'email_text_input':
+      return /^[^\s@]+@[^\s@]+$/.test(text) ? undefined : 'Please enter a valid email address.'
+    case 'url_text_input':
+      return URL.canParse(text) ? undefined : 'Please enter a valid URL.'
+  }
+  return undefined
+}
+
 /** The checks that Slack's clients make before they send anything. */
 export const clientSideErrors = (
   blocks: readonly Block[],
@@ -108,6 +126,8 @@ export const clientSideErrors = (
         errors[block.block_id] = `Please enter at least ${min} characters.`
       if (typeof max === 'number' && content.length > max)
         errors[block.block_id] = `Please enter at most ${max} characters.`
+      const problem = typedWrong(element, content)
+      if (problem) errors[block.block_id] = problem
     }
   }
   return errors

@@ -1,10 +1,18 @@
 import type { Delivered, EnvelopeType } from './delivery.ts'
-import { type Choice, clientSideErrors } from './elements.ts'
-import { actionOf, findControl, nameFor, userObject, valuesOf } from './payloads.ts'
+import { type Control, clientSideErrors } from './elements.ts'
+import { actionOf, findControl, nameFor, userObject, type Values, valueKey, valuesOf } from './payloads.ts'
 import { applyResponse, type ResponseContext, type ResponseUrls } from './responses.ts'
 import { slackbot } from './seed.ts'
 import type { State } from './state.ts'
-import { type Channel, type Json, type Message, SlackRefusal, type User, type View } from './types.ts'
+import {
+  type Block,
+  type Channel,
+  type Json,
+  type Message,
+  SlackRefusal,
+  type User,
+  type View,
+} from './types.ts'
 import { inPlaceOf, type Triggers, toView, type Views, viewPayload } from './views.ts'
 
 /** What one interaction led to, as far as Slack itself can see. */
@@ -40,16 +48,16 @@ export type Press = {
   readonly blockId?: string
   /** For a menu: the chosen option's value. For a button: overrides its value (a hand-made press). */
   readonly value?: string
-  /** In a view: what its inputs hold, by action id. */
-  readonly values?: Readonly<Record<string, Choice>>
+  /** What the other controls hold. */
+  readonly values?: Values
 }
 
 export type ViewSubmission = {
   readonly userId: string
   /** The topmost view if absent. */
   readonly viewId?: string
-  /** What was typed and chosen, by action id; what is absent keeps its initial value. */
-  readonly values?: Readonly<Record<string, Choice>>
+  /** What was typed and chosen; what is absent keeps its initial value. */
+  readonly values?: Values
 }
 
 const trouble = 'We had some trouble connecting. Try again?'
@@ -168,9 +176,13 @@ export const createInteractions = (deps: Dependencies) => {
       state.setComplaint(complaint)
       return { ...outcome, complaint: trouble }
     }
-    if (context) answerFromAck(context, outcome.delivered)
+    // What an ack of a press says, Slack does not read: there is the `response_url`.
     return outcome
   }
+
+  /** What everything holds once this control was used. */
+  const heldAfter = (blocks: readonly Block[], control: Control, { value, values }: Press): Json =>
+    valuesOf(blocks, value === undefined ? values : { ...values, [valueKey(control)]: value })
 
   const pressInView = (user: User, view: View, press: Press): Promise<Outcome> => {
     const control = findControl(view.blocks, press, `view ${view.id}`)
@@ -179,7 +191,7 @@ export const createInteractions = (deps: Dependencies) => {
         type: 'block_actions',
         ...common(user),
         container: { type: 'view', view_id: view.id },
-        view: viewPayload(state, view, valuesOf(view.blocks, press.values)),
+        view: viewPayload(state, view, heldAfter(view.blocks, control, press)),
         actions: [actionOf(control, press.value, state.nextTs())],
       },
       undefined,
@@ -209,7 +221,7 @@ export const createInteractions = (deps: Dependencies) => {
         channel: { id: channel.id, name: nameFor(channel) },
         // A private message's content is not sent back to the app.
         ...(message ? { message } : {}),
-        state: { values: valuesOf(shown.blocks ?? [], press.values) },
+        state: { values: heldAfter(shown.blocks ?? [], control, press) },
         response_url: responseUrls.issue('actions', context),
         actions: [actionOf(control, press.value, state.nextTs())],
       },
@@ -291,14 +303,21 @@ export const createInteractions = (deps: Dependencies) => {
     }
   }
 
-  /** The app hears of it only when it asked to (`notify_on_close`). */
+  /**
+   * The app hears of it only when it asked to (`notify_on_close`). The cross takes the whole stack away, and speaks of its
+   * first view: https://docs.slack.dev/surfaces/modals#modal-view-closed
+   */
   const closeView = async (given: {
     readonly userId: string
     readonly viewId?: string
+    /** By the cross in the corner. */
+    readonly byCross?: boolean
   }): Promise<Outcome> => {
     const user = userOf(given.userId)
-    const view = topView(user.id, given.viewId)
-    if (view.clear_on_close) views.clear(user.id)
+    const top = topView(user.id, given.viewId)
+    const view = given.byCross ? (views.stackOf(user.id)[0] ?? top) : top
+    const isCleared = given.byCross === true || view.clear_on_close
+    if (isCleared) views.clear(user.id)
     else views.pop(view)
     if (!view.notify_on_close) return { acked: true, ms: 0 }
     const { trigger_id: _none, ...rest } = common(user)
@@ -306,7 +325,7 @@ export const createInteractions = (deps: Dependencies) => {
       type: 'view_closed',
       ...rest,
       view: viewPayload(state, view, valuesOf(view.blocks)),
-      is_cleared: view.clear_on_close,
+      is_cleared: isCleared,
     })
   }
 

@@ -66,13 +66,20 @@ export const actionOf = ({ element, blockId }: Control, value: string | undefine
   }
 }
 
+/** What people typed and chose: by `block_id action_id`, or by the action id alone where it stands in one block only. */
+export type Values = Readonly<Record<string, Choice>>
+
+export const valueKey = ({ element, blockId }: Control): string => `${blockId} ${element.action_id}`
+
 /** `state.values`: what every input holds, by block and action. */
-export const valuesOf = (blocks: readonly Block[], given: Readonly<Record<string, Choice>> = {}): Json => {
+export const valuesOf = (blocks: readonly Block[], given: Values = {}): Json => {
   const values: Record<string, Record<string, unknown>> = {}
-  for (const { element, blockId } of controlsIn(blocks)) {
+  for (const control of controlsIn(blocks)) {
+    const { element, blockId } = control
     if (element.type === 'button' || element.type === 'overflow') continue
     const id = String(element.action_id)
-    const choice = Object.hasOwn(given, id) ? (given[id] as Choice) : initialChoice(element)
+    const key = [valueKey(control), id].find((one) => Object.hasOwn(given, one))
+    const choice = key === undefined ? initialChoice(element) : (given[key] as Choice)
     values[blockId] = { ...values[blockId], [id]: { type: element.type, ...chosen(element, choice) } }
   }
   return values

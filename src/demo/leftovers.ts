@@ -1,44 +1,69 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { bornAt, childrenOf, commandLine, signalIfAlive } from './processes.ts'
 
 /** How the directory of a temporary server is called, up to its random end. */
-export const prefix = 'pg-marshal-postgres-'
+const prefix = 'pg-marshal-postgres-'
+
+/** A new directory for a temporary server. */
+export async function makeBase(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), prefix))
+  } catch (cause) {
+    throw new Error(`Nothing can be written in ${tmpdir()}: set TMPDIR to a directory of your own.`, {
+      cause,
+    })
+  }
+}
 
 /** Marks a directory as ours for as long as this process lives: in one step, so that no mark is ever half written. */
 export async function claim(base: string): Promise<void> {
-  const draft = join(base, `owner.${process.pid}`)
-  await writeFile(draft, ownerText())
-  await rename(draft, join(base, 'owner.json'))
+  await rename(await draftIn(base), join(base, 'owner.json'))
 }
 
-const ownerText = (): string => JSON.stringify({ pid: process.pid, born: bornAt(process.pid) })
+async function draftIn(base: string): Promise<string> {
+  const draft = join(base, `owner.${process.pid}`)
+  await writeFile(draft, JSON.stringify({ pid: process.pid, born: bornAt(process.pid) }))
+  return draft
+}
 
 /** Takes a directory that outlives us, for as long as this process lives. Ends what a killed process left running in it. */
 export async function claimKept(base: string): Promise<void> {
   const file = join(base, 'owner.json')
-  const claimed = await writeFile(file, ownerText(), { flag: 'wx' }).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EEXIST') return false
-      throw error
-    },
-  )
-  if (claimed) return
-  const text = await readFile(file, 'utf8').catch(() => '{}')
-  const owner = JSON.parse(text)
-  if (owner.pid && bornAt(owner.pid) === owner.born)
-    throw new Error(`${base} is in use by another practice room (process ${owner.pid}).`)
-  if (!(await endOrphan(base))) throw new Error(`A PostgreSQL server still runs in ${base} and does not end.`)
-  await writeFile(file, ownerText())
+  const draft = await draftIn(base)
+  try {
+    // Of two at once, one gets it.
+    await link(draft, file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    const owner = await readOwner(file)
+    if (owner.pid && bornAt(owner.pid) === owner.born)
+      throw new Error(`${base} is in use by another practice room (process ${owner.pid}).`)
+    if (!(await endOrphan(base)))
+      throw new Error(`A PostgreSQL server still runs in ${base} and does not end.`)
+    await rename(draft, file)
+  } finally {
+    await rm(draft, { force: true })
+  }
+}
+
+/** Of a mark that a crash of the machine tore, nobody is the owner. */
+async function readOwner(file: string): Promise<{ readonly pid?: number; readonly born?: string }> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'))
+  } catch {
+    return {}
+  }
 }
 
 /** Servers whose parent was killed before it could end them. Only what is provably ours is touched. */
 export async function removeLeftovers(): Promise<void> {
-  for (const entry of readdirSync(tmpdir()).filter((name) => name.startsWith(prefix))) {
+  // Without a temporary directory there are none.
+  const entries = existsSync(tmpdir()) ? readdirSync(tmpdir()) : []
+  for (const entry of entries.filter((name) => name.startsWith(prefix))) {
     const base = join(tmpdir(), entry)
     try {
       const owner = JSON.parse(readFileSync(join(base, 'owner.json'), 'utf8'))

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BadOption, help, type Options, parseOptions } from './options.ts'
+import { forgetOwnServers } from './postgres.ts'
 import { openPracticeRoom, type PracticeRoom } from './room.ts'
 import { fetchPostgres, installedMajor, isHere } from './versions.ts'
 
@@ -53,6 +54,7 @@ async function main(): Promise<void> {
     say(help)
     return
   }
+  forgetOwnServers()
   const keepIn = options.keep ? resolve(join('data', `practice-room-${options.major}`)) : undefined
   opening = open(options, keepIn)
   const room = await opening

@@ -1,15 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { access, chmod, chown, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { access, chmod, chown, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { claim, claimKept, prefix, removeLeftovers } from './leftovers.ts'
+import { claim, claimKept, makeBase, removeLeftovers } from './leftovers.ts'
 import { childrenOf, signalIfAlive } from './processes.ts'
 
 /**
@@ -69,7 +69,8 @@ const defaults = {
 export async function startPostgres(options: PostgresOptions = {}): Promise<TemporaryPostgres> {
   await removeLeftovers()
   const account = serverAccount()
-  const base = options.keepIn ? resolve(options.keepIn) : await mkdtemp(join(tmpdir(), prefix))
+  if (!options.keepIn) ensureReachable(tmpdir(), account, 'set TMPDIR to another directory')
+  const base = options.keepIn ? resolve(options.keepIn) : await makeBase()
   if (options.keepIn) await openKept(base, account, options.isClaimed ?? false)
   else await claim(base)
   if (account.uid !== undefined) await chown(base, account.uid, account.gid ?? account.uid)
@@ -231,10 +232,7 @@ async function openKept(base: string, account: Account, isClaimed: boolean): Pro
   await mkdir(base, { recursive: true })
   // initdb asks for it, and nobody else has business here; the server's account owns it.
   await chmod(base, 0o700)
-  if (account.uid !== undefined && !isOpenToAll(dirname(base)))
-    throw new Error(
-      `PostgreSQL does not run as root, and the account that it runs as cannot enter ${dirname(base)}: run the demo as an ordinary user to keep its data.`,
-    )
+  ensureReachable(dirname(base), account, 'to keep its data, run the demo as an ordinary user')
   if (!isClaimed) await claimKept(base)
 }
 
@@ -251,6 +249,13 @@ function serverAccount(): Account {
   throw new Error(
     'PostgreSQL does not run as root, and there is no account postgres, nobody or node to run it as.',
   )
+}
+
+function ensureReachable(directory: string, { uid }: Account, advice: string): void {
+  if (uid !== undefined && existsSync(directory) && !isOpenToAll(directory))
+    throw new Error(
+      `PostgreSQL does not run as root, and the account that it runs as cannot enter ${directory}: ${advice}.`,
+    )
 }
 
 /** The directory of `initdb` and `postgres`; a copy of it where the server's account may not enter the original. */
@@ -281,6 +286,11 @@ function isOpenToAll(path: string): boolean {
     if ((statSync(at).mode & 0o001) === 0) return false
     if (at === dirname(at)) return true
   }
+}
+
+/** Whoever works with PostgreSQL has a PGSSLMODE or PGOPTIONS of their own: they are for other servers than ours. */
+export function forgetOwnServers(): void {
+  for (const name of Object.keys(process.env)) if (/^PG(?!_MARSHAL_)/.test(name)) delete process.env[name]
 }
 
 /** Nothing of our own environment may steer the server: PGDATA, PGOPTIONS, a foreign locale. */

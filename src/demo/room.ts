@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 import type { Picture } from '../domain/picture.ts'
@@ -259,13 +259,21 @@ class RoomClosed extends Error {
 const historyFile = (keepIn: string) => join(keepIn, 'workspace.json')
 
 async function readHistory(keepIn: string): Promise<History | undefined> {
-  const text = await readFile(historyFile(keepIn), 'utf8').catch(() => null)
-  return text === null ? undefined : (JSON.parse(text) as History)
+  const file = historyFile(keepIn)
+  const text = await readFile(file, 'utf8').catch(() => null)
+  if (text === null) return undefined
+  try {
+    return JSON.parse(text) as History
+  } catch (cause) {
+    throw new Error(`${file} is damaged: remove it to begin with an empty conversation.`, { cause })
+  }
 }
 
 async function writeHistory(keepIn: string, history: History): Promise<void> {
   await mkdir(keepIn, { recursive: true })
-  await writeFile(historyFile(keepIn), JSON.stringify(history))
+  const draft = `${historyFile(keepIn)}.new`
+  await writeFile(draft, JSON.stringify(history))
+  await rename(draft, historyFile(keepIn))
 }
 
 async function createDatabase(url: string, name: string, owner: string): Promise<void> {

@@ -1,9 +1,8 @@
-import { chown, cp, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chown, cp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import pg from 'pg'
 import { has } from '../domain/versions.ts'
-import { claim, prefix } from './leftovers.ts'
+import { claim, makeBase } from './leftovers.ts'
 import { type PostgresOptions, startPostgres, type TemporaryPostgres } from './postgres.ts'
 
 /**
@@ -15,7 +14,7 @@ export async function startStandby(
   primary: Pick<TemporaryPostgres, 'host' | 'port' | 'url' | 'dataDir'>,
   { settings = {}, packageDir }: Pick<PostgresOptions, 'settings' | 'packageDir'> = {},
 ): Promise<TemporaryPostgres> {
-  const base = await mkdtemp(join(tmpdir(), prefix))
+  const base = await makeBase()
   const dispose = () => rm(base, { recursive: true, force: true, maxRetries: 5 })
   try {
     // A copy that nobody finishes goes at the next start.

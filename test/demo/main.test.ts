@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -43,9 +43,10 @@ describe('the process', () => {
   /** The demo as a process, with a temporary directory of its own, so that its traces are seen. */
   const start = async (...args: string[]) =>
     startIn(await mkdtemp(join(tmpdir(), 'pg-marshal-test-')), ...args)
-  const startIn = async (scratch: string, ...args: string[]) => {
+  const startIn = async (scratch: string, ...args: string[]) => startWith({}, scratch, ...args)
+  const startWith = async (env: NodeJS.ProcessEnv, scratch: string, ...args: string[]) => {
     const child = spawn(process.execPath, [main, ...args], {
-      env: { ...process.env, TMPDIR: scratch },
+      env: { ...process.env, TMPDIR: scratch, ...env },
       cwd: scratch,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -173,6 +174,35 @@ describe('the process', () => {
     await waitFor(() => demo.left().length === 0, 'nothing is left')
   })
 
+  it('opens for people who have servers of their own in the environment', async () => {
+    const own = {
+      PGSSLMODE: 'require',
+      PGOPTIONS: '-c no_such=1',
+      PGHOST: '/x',
+      PGDATABASE: 'x',
+      LC_ALL: 'xx',
+    }
+    await untilOpen(await startWith(own, await mkdtemp(join(tmpdir(), 'pg-marshal-test-'))))
+  })
+
+  it('says in one sentence that there is no room for its files', async () => {
+    const scratch = await mkdtemp(join(tmpdir(), 'pg-marshal-test-'))
+    const missing = join(scratch, 'missing')
+    const demo = await startWith({ TMPDIR: missing }, scratch)
+    expect(await demo.ended).toEqual([1, null])
+    expect(demo.output()).toContain(`Nothing can be written in ${missing}: set TMPDIR to`)
+    expect(demo.left()).toEqual([])
+  })
+
+  it.runIf(process.getuid?.() === 0)('says that the account of the server cannot enter', async () => {
+    const scratch = await mkdtemp(join(tmpdir(), 'pg-marshal-test-'))
+    const own = await mkdtemp(join(scratch, 'of-root-'))
+    const demo = await startWith({ TMPDIR: own }, scratch)
+    expect(await demo.ended).toEqual([1, null])
+    expect(demo.output()).toContain(`cannot enter ${own}: set TMPDIR to another directory.`)
+    expect(readdirSync(own)).toEqual([])
+  })
+
   it('says in one sentence that its port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
@@ -200,6 +230,13 @@ describe('--keep', () => {
       expect(existsSync(join(dirname(data), 'owner.json'))).toBe(false)
       room = await openPracticeRoom({ keepIn })
       expect(room.workspace.messages('C0INCIDENTS').map(({ text }) => text)).toContain('remember this')
+      await room.stop()
+      // As a crash of the machine may leave them.
+      await writeFile(join(keepIn, 'owner.json'), '')
+      await writeFile(join(keepIn, 'workspace.json'), '{"messages"')
+      await expect(openPracticeRoom({ keepIn })).rejects.toThrow('workspace.json is damaged: remove it')
+      await rm(join(keepIn, 'workspace.json'))
+      room = await openPracticeRoom({ keepIn })
     } finally {
       await room.stop()
       await rm(scratch, { recursive: true, force: true })

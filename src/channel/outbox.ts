@@ -208,6 +208,7 @@ export function createOutbox(deps: {
       failures.delete(message.channel)
       told.delete(message.id)
     } catch (error) {
+      if (error instanceof SearchFailure) return postpone(message, error.cause, null)
       if (error instanceof SlackFailure) return explain(message, error, state)
       // The store cannot be written: what was posted may be posted again, so slowly.
       log.error({ err: error, message: message.id }, 'a delivery could not be written down')
@@ -217,14 +218,14 @@ export function createOutbox(deps: {
 
   /** @returns the ts at which the message stands now */
   async function bring(message: Pending, content: Content, state: ChannelState): Promise<string> {
-    const { id, channel, threadTs, createdAt } = message
+    const { id, channel, threadTs } = message
     if (message.ts) {
       editsNotBefore = now() + gaps.editMs
       await poster.update(channel, message.ts, content)
       return message.ts
     }
     if (message.replyLost) {
-      const found = await poster.find(channel, threadTs, id, createdAt)
+      const found = await search(message)
       if (found) {
         await poster.update(channel, found, content)
         return found
@@ -235,22 +236,36 @@ export function createOutbox(deps: {
     return poster.post(channel, threadTs, content, id)
   }
 
+  async function search({ id, channel, threadTs, createdAt }: Pending): Promise<string | null> {
+    try {
+      return await poster.find(channel, threadTs, id, createdAt)
+    } catch (error) {
+      throw error instanceof SlackFailure ? new SearchFailure(error) : error
+    }
+  }
+
   async function explain(message: Pending, failure: SlackFailure, state: ChannelState) {
-    const { id, channel, ts, attempts } = message
+    const { id, channel, ts } = message
     if (gone.has(failure.code) && ts) return messages.lost(id, ts)
     const passing = failures.get(channel)?.retryable ?? true
-    const news = !failure.retryable && passing && !told.has(id)
-    failures.set(channel, failure)
-    const pause = Math.max(failure.retryAfterMs, Math.min(longestPauseMs, 500 * 2 ** Math.min(attempts, 7)))
+    const news = !failure.retryable && passing && !told.has(id) && !ofTheToken.has(failure.code)
     // Limits are each method's own: too many edits are no reason to hold a new card back.
     const until = now() + failure.retryAfterMs
     if (failure.retryAfterMs > 0 && ts) editsHeldUntil = until
     else if (failure.retryAfterMs > 0) state.postNotBefore = until
-    log.warn({ code: failure.code, channel, retryInMs: pause }, 'Slack did not take a message')
-    await messages.failed(id, now() + pause, failure.code)
+    await postpone(message, failure, failure.code)
     if (!news) return
     told.add(id)
     await onBroken?.(channel, failure)
+  }
+
+  /** @param error what came of the post or the edit; null: it was not tried, and what is known of the last one stays */
+  async function postpone({ id, channel, attempts }: Pending, failure: SlackFailure, error: string | null) {
+    failures.set(channel, failure)
+    const { code, retryAfterMs } = failure
+    const pause = Math.max(retryAfterMs, Math.min(longestPauseMs, 500 * 2 ** Math.min(attempts, 7)))
+    log.warn({ code, channel, retryInMs: pause }, 'Slack did not take a message')
+    await messages.failed(id, now() + pause, error)
   }
 }
 
@@ -259,6 +274,25 @@ export function createOutbox(deps: {
  * app that was since replaced. https://docs.slack.dev/reference/methods/chat.update#errors
  */
 const gone: ReadonlySet<string> = new Set(['message_not_found', 'cant_update_message'])
+
+/**
+ * What is wrong with the token is wrong in every channel: no other one is there to tell it, and told afterwards it would
+ * not be true any more. https://docs.slack.dev/reference/methods/chat.postMessage#errors
+ */
+const ofTheToken: ReadonlySet<string> = new Set([
+  ...['invalid_auth', 'not_authed', 'token_revoked', 'token_expired', 'account_inactive'],
+  ...['missing_scope', 'no_permission', 'access_denied', 'org_login_required', 'team_access_not_granted'],
+])
+
+/** Whether a message stands there could not be found out: that says nothing new about its post. */
+class SearchFailure extends Error {
+  override readonly cause: SlackFailure
+  constructor(cause: SlackFailure) {
+    super(cause.message)
+    this.name = 'SearchFailure'
+    this.cause = cause
+  }
+}
 
 type ChannelState = {
   /** A call is under way. */

@@ -49,7 +49,7 @@ export type Messages = {
   put(message: Message, now: number): Promise<void>
   /**
    * What is not in Slack yet and can go there (a thread needs its first message), without what it says: the most
-   * urgent first, then in the order of its making; of very many only the first.
+   * urgent first, then in the order of its making; of very many in a channel only the first.
    */
   pending(): Promise<Pending[]>
   /** What a message is to say now. */
@@ -61,8 +61,8 @@ export type Messages = {
   posting(id: string): Promise<void>
   /** It stands in Slack as of this revision. */
   delivered(id: string, revision: number, ts: string, now: number): Promise<void>
-  /** It could not be delivered; not to be tried again before that time. */
-  failed(id: string, notBefore: number, error: string): Promise<void>
+  /** It could not be delivered; not to be tried again before that time. `error` null: as it was. */
+  failed(id: string, notBefore: number, error: string | null): Promise<void>
   /** Somebody deleted it in Slack where it stood: it is to be posted anew. */
   lost(id: string, ts: string): Promise<void>
   /** Which of these stand in Slack, and where. */
@@ -78,7 +78,13 @@ export type Messages = {
 /** In place of the error of a post that is under way. */
 const posting = 'posting'
 
-/** More than can be delivered while one call is under way. */
+/**
+ * After these nobody can say whether the message stands there. Of its own last two Slack says that some of what was asked
+ * may have succeeded: https://docs.slack.dev/reference/methods/chat.postMessage#errors
+ */
+const mayHavePosted: ReadonlySet<string> = new Set([posting, 'unreachable', 'internal_error', 'fatal_error'])
+
+/** More than can be delivered in one channel while one call is under way. */
 const mostAtOnce = 500
 
 export function messagesIn(db: Kysely<Schema>): Messages {
@@ -141,18 +147,30 @@ export function messagesIn(db: Kysely<Schema>): Messages {
           .execute()
       }),
     async pending() {
-      const rows = await undelivered
+      const ordered = undelivered
         .leftJoin('messages as first', 'first.id', 'message.thread_of')
         .select(['message.id', 'message.channel', 'message.thread_of', 'message.priority', 'message.ts'])
         .select(['message.attempts', 'message.not_before', 'message.error', 'message.created_at'])
-        .select(['message.urgent', 'message.sent_at'])
+        .select(['message.urgent', 'message.sent_at', 'message.seq'])
         .select('first.ts as thread_ts')
+        // So many of each channel: what waits for one that takes nothing must not hide what another one would take.
+        .select(({ fn }) =>
+          fn
+            .agg<number>('row_number')
+            .over((over) =>
+              over.partitionBy('message.channel').orderBy('message.priority', 'desc').orderBy('message.seq'),
+            )
+            .as('place'),
+        )
         .where((where) =>
           where.or([where('message.thread_of', 'is', null), where('first.ts', 'is not', null)]),
         )
-        .orderBy('message.priority', 'desc')
-        .orderBy('message.seq')
-        .limit(mostAtOnce)
+      const rows = await db
+        .selectFrom(ordered.as('ordered'))
+        .selectAll()
+        .where('place', '<=', mostAtOnce)
+        .orderBy('priority', 'desc')
+        .orderBy('seq')
         .execute()
       return rows.map((row) => ({
         id: row.id,
@@ -166,8 +184,7 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         attempts: row.attempts,
         notBefore: row.not_before,
         createdAt: row.created_at,
-        replyLost:
-          row.error === posting || row.error === 'unreachable' || (row.error?.startsWith('http_5') ?? false),
+        replyLost: row.error !== null && (mayHavePosted.has(row.error) || row.error.startsWith('http_5')),
       }))
     },
     async content(id) {
@@ -214,7 +231,11 @@ export function messagesIn(db: Kysely<Schema>): Messages {
     async failed(id, notBefore, error) {
       await db
         .updateTable('messages')
-        .set({ not_before: notBefore, error, attempts: sql<number>`attempts + 1` })
+        .set({
+          not_before: notBefore,
+          attempts: sql<number>`attempts + 1`,
+          ...(error !== null && { error }),
+        })
         .where('id', '=', id)
         .execute()
     },

@@ -143,12 +143,12 @@ describe('outbox', () => {
     await put('card')
     outbox.start()
     await outbox.idle()
-    slack.fail(new SlackFailure('internal_error', true, 0))
+    slack.fail(new SlackFailure('service_unavailable', true, 0))
     await put('note 1', { threadOf: 'card', priority: 0 })
     await put('note 2', { threadOf: 'card', priority: 0 })
     await put('other', { priority: 0 })
     await outbox.idle()
-    expect(slack.calls.slice(1)).toEqual(['post C1 in ts1: note 1 ✗ internal_error', 'post C1: other'])
+    expect(slack.calls.slice(1)).toEqual(['post C1 in ts1: note 1 ✗ service_unavailable', 'post C1: other'])
     time += 60_000
     await outbox.idle()
     expect(slack.calls.slice(3)).toEqual(['post C1 in ts1: note 1', 'post C1 in ts1: note 2'])
@@ -188,8 +188,34 @@ describe('outbox', () => {
     expect(broken).toHaveLength(2)
   })
 
+  it('tells no other channel that the token is refused: it could hear of it only when that is over', async () => {
+    slack.fail(new SlackFailure('token_revoked', false, 0))
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    expect([outbox.failures().get('C1')?.code, broken]).toEqual(['token_revoked', []])
+  })
+
+  it('gets to a channel that works, however much waits for another one', async () => {
+    await store.atomically(async ({ messages }) => {
+      for (let n = 0; n < 600; n++)
+        await messages.put(
+          {
+            ...{ id: `held ${n}`, channel: 'C1', threadOf: null, priority: 4, once: false },
+            ...{ text: `held ${n}`, blocks: [] },
+          },
+          time,
+        )
+    })
+    await put('elsewhere', { channel: 'C2', priority: 0 })
+    slack.fail(new SlackFailure('ratelimited', true, 60_000))
+    outbox.start()
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: held 0 ✗ ratelimited', 'post C2: elsewhere'])
+  })
+
   it('tells of a channel that was archived while Slack had trouble anyway', async () => {
-    slack.fail(new SlackFailure('internal_error', true, 0), new SlackFailure('is_archived', false, 0))
+    slack.fail(new SlackFailure('service_unavailable', true, 0), new SlackFailure('is_archived', false, 0))
     await put('card')
     outbox.start()
     await outbox.idle()
@@ -229,6 +255,28 @@ describe('outbox', () => {
     time += 60_000
     await outbox.idle()
     expect(slack.calls.slice(3)).toEqual(['post C1: other ✗ http_503', 'find C1: other', 'post C1: other'])
+  })
+
+  it('goes on looking for it while the look fails, which keeps no other message from the channel', async () => {
+    slack.fail(new SlackFailure('fatal_error', true, 0))
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    time += 60_000
+    slack.fail(new SlackFailure('ratelimited', true, 30_000))
+    await outbox.idle()
+    await put('other')
+    await outbox.idle()
+    time += 60_000
+    slack.has('ts1')
+    await outbox.idle()
+    expect(slack.calls).toEqual([
+      'post C1: card ✗ fatal_error',
+      'find C1: card ✗ ratelimited',
+      'post C1: other',
+      'find C1: card',
+      'update ts1: card',
+    ])
   })
 
   it('finishes the call that is under way when it stops', async () => {

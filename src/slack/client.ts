@@ -4,6 +4,9 @@ import { type Poster, SlackFailure } from '../channel/outbox.ts'
 /** How long one call to Slack may take. */
 const timeoutMs = 5000
 
+/** How far our clock may be ahead of the one by which Slack numbers its messages. */
+const clockSkewMs = 60_000
+
 /**
  * Options for every client of the Slack SDK, a new object each time (the socket-mode receiver changes the one it gets).
  * The defaults retry for half an hour and queue everything behind one 429; here a call fails soon, and who made it
@@ -61,7 +64,8 @@ export function createSlack(
       return ts
     },
     async find(channel, threadTs, id, since) {
-      const range = { channel, include_all_metadata: true, limit: 100, oldest: String(since / 1000 - 1) }
+      const oldest = String((since - clockSkewMs) / 1000)
+      const range = { channel, include_all_metadata: true, limit: 100, oldest }
       try {
         const { messages = [] } = await call<{ messages?: Metadata[] }>((client) =>
           threadTs

@@ -92,7 +92,7 @@ export function createReport(deps: {
           ],
           async (records, record) => {
             for (const transition of transitions) {
-              const incident = await withCause(records, transition, snapshot)
+              const incident = await asItIsNow(records, await withCause(records, transition, snapshot))
               const recordHere = (event: JournalEvent) => record(incident.cardId, event)
               await records.incidents.put(incident)
               if (transition.reason) await recordHere(eventOf(transition))
@@ -164,6 +164,12 @@ export function createReport(deps: {
         ? `An approved ${last.action}${ofWhom(last)} came before.`
         : 'It was not ended from here.'
     return { ...incident, resolution: `${incident.resolution} ${cause}` }
+  }
+
+  /** What people have said of it since this look began is kept. */
+  async function asItIsNow({ incidents }: Records, incident: Incident): Promise<Incident> {
+    const written = await incidents.get(incident.id)
+    return { ...incident, acknowledgedBy: written?.acknowledgedBy ?? null }
   }
 
   /** Ends the silences whose time is up, and tells the others. */

@@ -1,4 +1,4 @@
-import { hasOwnCard } from '../domain/incident.ts'
+import { hasOwnCard, type Incident } from '../domain/incident.ts'
 import { bot } from '../domain/journal.ts'
 import { isNews, type Silence, silenceOf } from '../domain/silence.ts'
 import { silenceWords } from '../slack/views/words.ts'
@@ -44,6 +44,9 @@ export async function endSilences(
         opened: covered.filter(({ openedAt }) => openedAt >= silence.since).length,
         resolved: covered.filter(({ resolvedAt }) => (resolvedAt ?? 0) >= silence.since).length,
         open: covered.filter(({ resolvedAt }) => resolvedAt === null).length,
+        left: left
+          .filter((other) => meet(silence, other, covered))
+          .map(({ scope, until }) => ({ what: silenceWords(scope), until })),
       })
     }
     for (const incident of concerned) {
@@ -61,3 +64,9 @@ export async function endSilences(
     return ended.length
   })
 }
+
+/** Whether some of what one silence covers is covered by another one too. */
+const meet = (one: Silence, other: Silence, covered: readonly Incident[]): boolean =>
+  one.scope.kind === 'cluster' ||
+  other.scope.kind === 'cluster' ||
+  covered.some((incident) => silenceOf(incident, [other]) !== null)

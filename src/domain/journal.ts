@@ -121,6 +121,8 @@ export type JournalEvent =
       readonly opened: number
       readonly resolved: number
       readonly open: number
+      /** What keeps some of that silent still, and until when. */
+      readonly left: readonly { readonly what: string; readonly until: number }[]
     }
   /** What a silence kept out of the thread of a card: how much it was, and the last of it. */
   | { readonly kind: 'caughtUp'; readonly actor: string; readonly changes: number; readonly last: string }

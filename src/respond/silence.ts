@@ -86,6 +86,10 @@ export function createSilencing(deps: {
       if (refusal) return { refusal: await refuse(caller, `/pg ${command.kind}`, refusal) }
       const { name } = config
       const here = clusters.size > 1 ? ` --cluster ${name}` : ''
+      const left = async () =>
+        (await store.silences.ofCluster(name)).some(({ until }) => until > now())
+          ? ` Something else is silent still: \`/pg quiet${here}\` shows it.`
+          : ' New cards come again.'
       if (command.kind === 'quiet') {
         if (command.forMs === null)
           return {
@@ -96,7 +100,7 @@ export function createSilencing(deps: {
           }
         if (command.forMs === 0)
           return (await lift(caller, name, ({ kind }) => kind === 'cluster')) > 0
-            ? { privately: `New cards come again on ${name}.` }
+            ? { privately: `The quiet on ${name} has ended.${await left()}` }
             : { privately: `${name} was not quiet.` }
         await silence(caller, name, { kind: 'cluster' }, command.forMs, command.reason)
         return { privately: `${name} is quiet; \`/pg quiet off${here}\` ends it early.` }
@@ -104,7 +108,7 @@ export function createSilencing(deps: {
       const scope = await scopeOf(name, command.about)
       // What is over may be silent still: its trouble would come back unheard.
       if (command.kind === 'unsnooze' && (await lift(caller, name, isAbout(command.about, scope))) > 0)
-        return { privately: 'New cards come again for it.' }
+        return { privately: `The snooze has ended.${await left()}` }
       if (!scope)
         return {
           privately: `No open incident on ${name} has an id that begins so; the id stands at the foot of its card.`,

@@ -79,7 +79,7 @@ it('a snooze can be ended after its incident is over, and the trouble brings car
   await root.query('COMMIT')
   await room.until(card.ts, /^Resolved/)
   await room.type('U0RESP', `unsnooze ${id}`)
-  await room.whisper('U0RESP', /^New cards come again for it\.$/)
+  await room.whisper('U0RESP', /^The snooze has ended\. New cards come again\.$/)
   await room.type('U0RESP', `unsnooze ${id}`)
   await room.whisper('U0RESP', /^No open incident on orders has an id that begins so/)
 })
@@ -161,6 +161,27 @@ describe('quiet for planned work', () => {
   })
 })
 
+it('a silence that ends says what is silent still', async () => {
+  room = await openRoom(server.marshalUrl)
+  await room.start()
+  await room.type('U0RESP', 'quiet 2h upgrade')
+  await room.line(/^Quiet on orders: no new cards for everything/)
+  await room.type('U0RESP', 'snooze blocking 1s')
+  await room.line(
+    /^The quiet on orders has ended: blocking brings cards again, except what is silent still: everything until .*\.$/,
+  )
+  await room.type('U0RESP', 'snooze idle 1h')
+  await room.line(/^Quiet on orders: no new cards for long-idle session/)
+  await room.type('U0RESP', 'quiet off')
+  await room.whisper(
+    'U0RESP',
+    /^The quiet on orders has ended\. Something else is silent still: `\/pg quiet` shows it\.$/,
+  )
+  await room.line(
+    /^The quiet on orders has ended: everything brings cards again, except what is silent still: long-idle session until .*\.$/,
+  )
+})
+
 it('says how to end a silence so that it can be typed, also with several clusters', async () => {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
   const url = '${DATABASE_URL}'
@@ -175,6 +196,6 @@ it('says how to end a silence so that it can be typed, also with several cluster
     const [, how = ''] = told.exec(await room.whisper('U0RESP', told)) ?? []
     await room.type('U0RESP', how)
   }
-  await room.whisper('U0RESP', /^New cards come again on stock\.$/)
-  await room.whisper('U0RESP', /^New cards come again for it\.$/)
+  await room.whisper('U0RESP', /^The quiet on stock has ended\. New cards come again\.$/)
+  await room.whisper('U0RESP', /^The snooze has ended\. New cards come again\.$/)
 })

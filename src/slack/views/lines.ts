@@ -45,7 +45,17 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
   if (event.kind === 'silenceEnded')
     return view([
       bold(`The quiet on ${event.cluster} has ended: `),
-      `${event.what} brings cards again.${meanwhile(event)}`,
+      ...(event.left.length === 0
+        ? [`${event.what} brings cards again.`]
+        : [
+            `${event.what} brings cards again, except what is silent still: `,
+            ...event.left.flatMap(({ what, until }, index) => [
+              `${index > 0 ? ', ' : ''}${what} until `,
+              moment(until),
+            ]),
+            '.',
+          ]),
+      meanwhile(event),
     ])
   if (event.kind === 'lacking')
     return view([bold(`Missing on ${event.cluster}: `), `${event.what} `, code(event.remedy)])

@@ -45,13 +45,15 @@ const defaultMs = 30 * 60_000
 const longestMs = 7 * 86_400_000
 const example =
   'type `/pg snooze blocking 30m`, or `/pg snooze 3f2a9c1b 1h` with the id at the foot of a card'
+const unsnoozeExample =
+  'type `/pg unsnooze blocking`, or `/pg unsnooze 3f2a9c1b` with the id at the foot of a card'
 const quietExample = 'type `/pg quiet 2h reason`, `/pg quiet off`, or `/pg quiet` to see what is silent'
 
 export function parseSnooze(words: readonly Word[]): SilenceCommand | Problem {
   const given = takeOptions('snooze', words, ['cluster'])
   if ('kind' in given) return given
   const [first, second, ...more] = given.others
-  const about = readAbout('snooze', first)
+  const about = readAbout('snooze', first, example)
   if ('kind' in about) return about
   const duration = second === undefined ? defaultMs : readDuration(second, example)
   if (typeof duration !== 'number') return duration
@@ -68,7 +70,7 @@ export function parseUnsnooze(words: readonly Word[]): SilenceCommand | Problem 
   const given = takeOptions('unsnooze', words, ['cluster'])
   if ('kind' in given) return given
   const [first, ...more] = given.others
-  const about = readAbout('unsnooze', first)
+  const about = readAbout('unsnooze', first, unsnoozeExample)
   if ('kind' in about) return about
   if (more.length > 0)
     return problem('`unsnooze` takes one kind or one incident: type `/pg unsnooze blocking`.')
@@ -90,8 +92,8 @@ export function parseQuiet(words: readonly Word[]): SilenceCommand | Problem {
   return { kind: 'quiet', forMs: duration, reason, cluster }
 }
 
-function readAbout(command: string, word: Word | undefined): About | Problem {
-  if (word === undefined) return problem(`\`${command}\` needs a kind of trouble or an incident: ${example}.`)
+function readAbout(command: string, word: Word | undefined, how: string): About | Problem {
+  if (word === undefined) return problem(`\`${command}\` needs a kind of trouble or an incident: ${how}.`)
   const text = word.text.toLowerCase()
   const kind = Object.hasOwn(kindWords, text) ? kindWords[text] : undefined
   if (kind) return { findingKind: kind }
@@ -99,7 +101,7 @@ function readAbout(command: string, word: Word | undefined): About | Problem {
   const near = nearest(text, Object.keys(kindWords))
   return problem(
     `\`${shown(word.text)}\` is neither a kind of trouble (${Object.keys(kindWords).join(', ')}) nor an incident. ${
-      near === null ? `${example[0]?.toUpperCase()}${example.slice(1)}.` : `Did you mean \`${near}\`?`
+      near === null ? `${how[0]?.toUpperCase()}${how.slice(1)}.` : `Did you mean \`${near}\`?`
     }`,
   )
 }

@@ -176,6 +176,10 @@ describe('parseCommand', () => {
       '`snooze` needs a kind of trouble or an incident: type `/pg snooze blocking 30m`, or `/pg snooze 3f2a9c1b 1h` with the id at the foot of a card.',
     ],
     [
+      'unsnooze',
+      '`unsnooze` needs a kind of trouble or an incident: type `/pg unsnooze blocking`, or `/pg unsnooze 3f2a9c1b` with the id at the foot of a card.',
+    ],
+    [
       'snooze blokcing',
       '`blokcing` is neither a kind of trouble (blocking, long, idle-in-transaction, idle, connections, storm, cycle, deadlocks, prepared, vacuum, wraparound, slots) nor an incident. Did you mean `blocking`?',
     ],

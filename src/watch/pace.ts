@@ -38,9 +38,13 @@ export function createPace(everyMs: number, wall: () => number, steady: () => nu
       if (!before) return null
       const passed = now.steady - before.steady
       const jump = now.wall - before.wall - passed
-      if (Math.abs(jump) > jumpMs)
-        return `The clock was set ${jump > 0 ? 'forward' : 'back'} by ${formatDuration(Math.abs(jump) / 1000)}.`
-      if (passed > everyMs + stallMs) return `Watching stood still for ${formatDuration(passed / 1000)}.`
+      const by = formatDuration(Math.abs(jump) / 1000)
+      // The steady clock stands still in a machine that sleeps, so nobody can tell the two apart.
+      if (jump > jumpMs)
+        return `The clock was set forward by ${by}, or the machine slept for so long. Watching goes on now.`
+      if (jump < -jumpMs) return `The clock was set back by ${by}. Watching goes on now.`
+      if (passed > everyMs + stallMs)
+        return `Watching stood still for ${formatDuration(passed / 1000)}. It goes on now.`
       return null
     },
     end() {

@@ -29,9 +29,11 @@ describe('pace', () => {
     const pace = start()
     pace.begin()
     pass(5_000, 3_600_000)
-    expect(pace.begin()).toBe('The clock was set forward by 1 h.')
+    expect(pace.begin()).toBe(
+      'The clock was set forward by 1 h, or the machine slept for so long. Watching goes on now.',
+    )
     pass(5_000, -120_000)
-    expect(pace.begin()).toBe('The clock was set back by 2 min.')
+    expect(pace.begin()).toBe('The clock was set back by 2 min. Watching goes on now.')
     pass(5_000)
     expect(pace.begin()).toBeNull()
   })
@@ -40,10 +42,10 @@ describe('pace', () => {
     const pace = start()
     pace.begin()
     pass(90_000)
-    expect(pace.begin()).toBe('Watching stood still for 1 min 30 s.')
+    expect(pace.begin()).toBe('Watching stood still for 1 min 30 s. It goes on now.')
     // Half a minute that begins right after a look, and a look that is merely slow.
     pass(30_000)
-    expect(pace.begin()).toBe('Watching stood still for 30 s.')
+    expect(pace.begin()).toBe('Watching stood still for 30 s. It goes on now.')
     pass(20_000)
     expect(pace.begin()).toBeNull()
   })

@@ -2,7 +2,14 @@ import type { Action } from './action.ts'
 import type { Outcome, Victim } from './outcome.ts'
 import { providersOwn } from './platform.ts'
 import { type Protected, protectedBy } from './policy.ts'
-import { isClient, isIdleInTransaction, type Server, type Session, type SessionKey } from './session.ts'
+import {
+  isClient,
+  isIdleInTransaction,
+  type Server,
+  type Session,
+  type SessionKey,
+  waitsForClient,
+} from './session.ts'
 import { has } from './versions.ts'
 
 /** Cancel or terminate this session, because… It is what an approve button stands for. */
@@ -96,13 +103,13 @@ export function fittingAction(
   if (why) return { action: null, why }
   const { inRecovery } = server
   if (session.state === 'active' || session.state === 'fastpath function call')
-    return stuckInClientWrite(session)
+    return waitsForClient(session)
       ? {
           action: 'terminate',
           why: inRecovery
             ? 'Terminate ends the session; a standby writes nothing, so its answer alone is lost.'
             : 'Terminate ends the session and rolls its transaction back.',
-          otherwise: 'Cancel cannot help: it waits for its client to take the result (ClientWrite).',
+          otherwise: `Cancel cannot help: it waits for its client to ${session.waitEvent === 'ClientWrite' ? 'take the result (ClientWrite)' : 'send data (ClientRead)'}.`,
         }
       : {
           action: 'cancel',
@@ -180,10 +187,6 @@ function untouchable(
   if (session.state === 'disabled') return 'Its state cannot be seen: track_activities is off for it.'
   return null
 }
-
-/** A backend that blocks in a write to its client handles a termination there, but no cancel (be-secure.c). */
-const stuckInClientWrite = (session: Session): boolean =>
-  session.waitEventType === 'Client' && session.waitEvent === 'ClientWrite'
 
 type Approved = Pick<Proposal, 'action' | 'session' | 'victims' | 'requestedBy'>
 

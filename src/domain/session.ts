@@ -163,6 +163,16 @@ export const keyOf = (cluster: string, session: Session): SessionKey => ({
 export const beganEarlier = ({ xactSeconds, querySeconds }: Session): boolean =>
   (xactSeconds ?? Number.POSITIVE_INFINITY) - (querySeconds ?? 0) > 0.001
 
+/**
+ * Whether its statement waits for the client, to take the result (ClientWrite) or to send data, as for COPY FROM STDIN
+ * (ClientRead). There a backend heeds a termination, and no cancel: ProcessClientReadInterrupt and
+ * ProcessClientWriteInterrupt in postgres.c.
+ */
+export const waitsForClient = ({ state, waitEventType, waitEvent }: Session): boolean =>
+  state === 'active' &&
+  waitEventType === 'Client' &&
+  (waitEvent === 'ClientWrite' || waitEvent === 'ClientRead')
+
 /** Seconds. What is over sooner, nobody can read of, think about and press a button on. */
 export const brief = 10
 

@@ -3,7 +3,7 @@ import { blockersOf, fork, newState, release, type State, settle, waitsOf, withd
 import { blockedDirectly, type Model, reachedFrom, readModel } from './lockModel.ts'
 import type { Contended, Party } from './lockQueue.ts'
 import type { Picture } from './picture.ts'
-import type { LockTable, Session } from './session.ts'
+import { type LockTable, type Session, waitsForClient } from './session.ts'
 
 /** Somebody's statement (cancel) or session (terminate) ends. */
 export type Ending = { readonly pid: number; readonly action: Action }
@@ -101,9 +101,9 @@ function end(state: State, { pid, action }: Ending, session: Session | undefined
     release(state, party)
     return
   }
-  // Cancel interrupts a statement that runs, and nothing else; one that writes to its client is not interrupted (be-secure.c).
+  // Cancel interrupts a statement that runs, and nothing else.
   const runs = session?.state === 'active' || session?.state === 'fastpath function call'
-  if (!runs || session.waitEvent === 'ClientWrite') return
+  if (!runs || waitsForClient(session)) return
   withdraw(state, party)
   release(state, party, (at) => survivesCancel(at, party, session, state.model))
 }

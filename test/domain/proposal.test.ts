@@ -31,6 +31,12 @@ describe('fittingAction', () => {
       /ends the session/,
     ],
     [
+      'a COPY that waits for data',
+      session(1, { waitEventType: 'Client', waitEvent: 'ClientRead' }),
+      'terminate',
+      /ends the session/,
+    ],
+    [
       'a protected one',
       session(1, { applicationName: 'pg_dump' }),
       null,

@@ -172,6 +172,12 @@ describe('cancel', () => {
       orders,
       [],
     ],
+    [
+      'does nothing to one that waits for data from its client',
+      of.session(1, { waitEventType: 'Client', waitEvent: 'ClientRead' }),
+      orders,
+      [],
+    ],
     ['leaves advisory locks, which may be the session’s', of.session(1), of.advisory(4), []],
     ['ends the main transaction', of.session(1, { backendXid: '77' }), of.transaction('77'), [2]],
     ['ends a savepoint', of.session(1, { backendXid: '76' }), of.transaction('77'), [2]],

@@ -120,7 +120,7 @@ function blocking(session: Session, { forest, snapshot }: Picture, asked: Asked)
       ? [
           [
             bold('Wait event: '),
-            `${waitEventOf(session)}${session.waitEvent === 'ClientRead' ? ' (its client is to send the next statement)' : ''}.`,
+            `${waitEventOf(session)}${session.waitEvent === 'ClientRead' ? ` (its client is to send ${session.state === 'active' ? 'data' : 'the next statement'})` : ''}.`,
           ],
         ]
       : []),

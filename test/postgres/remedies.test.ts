@@ -1,0 +1,69 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { adviceOn, type Recommendation } from '../../src/domain/cure.ts'
+import { createMasker } from '../../src/domain/mask.ts'
+import { pictureOf } from '../../src/domain/picture.ts'
+import { stemsOf } from '../../src/domain/tree.ts'
+import type { Cluster } from '../../src/postgres/cluster.ts'
+import { closeClusters, openCluster } from '../support/cluster.ts'
+import { startTestServer, type TestServer, type TestSession } from '../support/postgres.ts'
+
+/** What is advised about holders of unusual kinds, and what really comes of it. */
+
+let server: TestServer
+let cluster: Cluster
+let shop: string
+
+beforeAll(async () => {
+  server = await startTestServer({ settings: { autovacuum: false } })
+  shop = await server.createRole('shop')
+  await server.admin.query(`
+    CREATE TABLE orders (id int PRIMARY KEY, state text);
+    INSERT INTO orders SELECT n, 'open' FROM generate_series(1, 5000) AS n;
+    ALTER TABLE orders OWNER TO shop;
+    GRANT ALL ON SCHEMA public TO shop`)
+  cluster = openCluster({
+    url: server.marshalUrl,
+    maskText: createMasker('masked'),
+    deadlines: { locks: 20_000, activity: 20_000 },
+  })
+  await cluster.start()
+})
+afterEach(() => server.closeAll())
+afterAll(async () => {
+  await closeClusters()
+  await server?.stop()
+})
+
+/** What is advised about the jam behind this session. */
+async function adviceAbout({ pid }: TestSession): Promise<Recommendation> {
+  const picture = pictureOf(await cluster.snapshot())
+  const told = await cluster.withText(picture.snapshot.sessions)
+  const jam = stemsOf(picture.forest).find(({ root }) => root?.pid === pid)
+  const advice = jam && adviceOn(picture, [], told)(jam)
+  if (!advice) throw new Error(`no jam behind ${pid}`)
+  return advice
+}
+
+const untilIn = ({ pid }: TestSession, waitEvent: string) =>
+  server.until('SELECT wait_event = $2 FROM pg_stat_activity WHERE pid = $1', [pid, waitEvent])
+
+test('a COPY whose client sends nothing heeds no cancel: it is terminated', async () => {
+  const loader = await server.open('loader', shop)
+  loader.client.connection.query('COPY orders FROM STDIN')
+  await untilIn(loader, 'ClientRead')
+  await server.until("SELECT state = 'active' FROM pg_stat_activity WHERE pid = $1", [loader.pid])
+  const migration = await server.open('migration', shop)
+  const migrated = migration.start('ALTER TABLE orders ADD COLUMN note text')
+  await server.untilWaiting(migration)
+
+  const { best, others } = await adviceAbout(loader)
+  expect(best).toMatchObject({ action: 'terminate', pid: loader.pid })
+  expect(others).toEqual([])
+  // The signal is heeded when the client sends something, and not before.
+  await server.admin.query('SELECT pg_cancel_backend($1)', [loader.pid])
+  await expect(adviceAbout(loader)).resolves.toMatchObject({ best: { action: 'terminate' } })
+  await server.untilWaiting(migration)
+  await server.admin.query('SELECT pg_terminate_backend($1)', [loader.pid])
+  expect(await migrated).not.toBeInstanceOf(Error)
+  await server.admin.query('ALTER TABLE orders DROP COLUMN note')
+})

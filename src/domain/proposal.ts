@@ -165,6 +165,14 @@ function backendReason({ backendType }: Session, { versionNum }: Server): string
   }
 }
 
+/**
+ * Its commit is written, and it keeps its locks until a standby has it too. A cancel or a termination ends that wait alone,
+ * with a warning: nothing is rolled back, and a failover may lose what the client takes for safe (SyncRepWaitForLSN in
+ * syncrep.c).
+ */
+const committed =
+  'It has committed and waits for a synchronous standby (SyncRep), so ending it would roll nothing back and give up the promise that the standby has it. Bring the standby back, or take it out of synchronous_standby_names and reload; then it goes on.'
+
 const unseen = 'Its state cannot be seen: the bot lacks pg_monitor.'
 
 function untouchable(
@@ -184,6 +192,7 @@ function untouchable(
   if (session.isSuperuser && !server.isSuperuser)
     return 'It belongs to a superuser, whom pg_signal_backend may not signal: only a superuser can end it.'
   if (session.state === null) return unseen
+  if (session.waitEvent === 'SyncRep') return committed
   if (session.state === 'disabled') return 'Its state cannot be seen: track_activities is off for it.'
   return null
 }

@@ -46,6 +46,12 @@ describe('fittingAction', () => {
     ['autovacuum', serverProcess(1, 'autovacuum worker'), null, /comes back/],
     ['a walsender', serverProcess(1, 'walsender'), null, /replication/],
     ['the checkpointer', serverProcess(1, 'checkpointer'), null, /server process \(checkpointer\)/],
+    [
+      'one that has committed',
+      session(1, { waitEventType: 'IPC', waitEvent: 'SyncRep' }),
+      null,
+      /has committed and waits for a synchronous standby .* synchronous_standby_names/,
+    ],
     ['an unseen one', session(1, { state: null }), null, /pg_monitor/],
     ['an untracked one', session(1, { state: 'disabled' }), null, /track_activities/],
   ] as const)('%s', (_, about, action, why) => {

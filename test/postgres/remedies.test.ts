@@ -14,7 +14,8 @@ let cluster: Cluster
 let shop: string
 
 beforeAll(async () => {
-  server = await startTestServer({ settings: { autovacuum: false } })
+  // Nobody waits for that standby but who sets synchronous_commit.
+  server = await startTestServer({ settings: { autovacuum: false, synchronous_standby_names: 'nobody' } })
   shop = await server.createRole('shop')
   await server.admin.query(`
     CREATE TABLE orders (id int PRIMARY KEY, state text);
@@ -66,4 +67,27 @@ test('a COPY whose client sends nothing heeds no cancel: it is terminated', asyn
   await server.admin.query('SELECT pg_terminate_backend($1)', [loader.pid])
   expect(await migrated).not.toBeInstanceOf(Error)
   await server.admin.query('ALTER TABLE orders DROP COLUMN note')
+})
+
+test('a commit that waits for a synchronous standby is done: nothing would be rolled back, so nothing is offered', async () => {
+  const checkout = await server.open('checkout', shop)
+  await checkout.query("SET synchronous_commit = on; BEGIN; UPDATE orders SET state = 'paid' WHERE id = 1")
+  const committed = checkout.start('COMMIT')
+  await untilIn(checkout, 'SyncRep')
+  const web = await server.open('web', shop)
+  const waited = web.start("UPDATE orders SET state = state || ', packed' WHERE id = 1 RETURNING state")
+  await server.untilWaiting(web)
+
+  const { best, others, text } = await adviceAbout(checkout)
+  expect({ best, others }).toEqual({ best: null, others: [] })
+  expect(text).toMatch(
+    new RegExp(
+      `^Nothing can be done to ${checkout.pid} \\(checkout, running .*\\) from here\\. It has committed and waits for a synchronous standby`,
+    ),
+  )
+  // What is advised instead lets all of them go on, and the commit stands.
+  await server.admin.query("ALTER SYSTEM SET synchronous_standby_names = ''")
+  await server.admin.query('SELECT pg_reload_conf()')
+  expect(await committed).toMatchObject({ command: 'COMMIT' })
+  expect(await waited).toMatchObject({ rows: [{ state: 'paid, packed' }] })
 })

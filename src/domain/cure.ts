@@ -1,5 +1,6 @@
 import type { Action } from './action.ts'
 import type { Root, Wait } from './blocking.ts'
+import { isConcurrently, isVacuum } from './command.ts'
 import { type Around, cycleText, deadEndText, handText, wayText } from './cureText.ts'
 import type { Picture } from './picture.ts'
 import type { Protected } from './policy.ts'
@@ -11,8 +12,8 @@ import { type Ending, lockTableOf, type Rehearsal, rehearse, type WhatIf } from 
 /**
  * What somebody's end costs, from the least: a request that waits and has done nothing yet; one that has worked before, or in
  * its transaction, and has changed no table; a session without a transaction; a transaction that is idle and has written
- * nothing; a statement that reads; a transaction that is idle and has written; a command in several transactions that would
- * be left half done; one that works and has written.
+ * nothing; a statement that reads; a VACUUM, which cleans up without a transaction id; a transaction that is idle and has
+ * written; a command in several transactions that would be left half done; one that works and has written.
  */
 export const worksLost = [
   'request',
@@ -20,6 +21,7 @@ export const worksLost = [
   'idle',
   'idleReader',
   'activeReader',
+  'vacuum',
   'idleWriter',
   'halfDone',
   'activeWriter',
@@ -245,8 +247,11 @@ export function workLost(session: Session, wait: Wait | undefined, writers?: Wri
   if (isIdleInTransaction(session)) return backendXid === null ? 'idleReader' : 'idleWriter'
   // Only a command CONCURRENTLY waits for virtual transactions (WaitForLockers in lmgr.c), between transactions of its own.
   if (session.waitEventType === 'Lock' && session.waitEvent === 'virtualxid') return 'halfDone'
+  const worked = (querySeconds ?? Number.POSITIVE_INFINITY) - (wait?.seconds ?? 0)
+  const isAtWork = !wait || worked > 0.1
+  if (isAtWork && isConcurrently(session)) return 'halfDone'
+  if (isAtWork && isVacuum(session)) return 'vacuum'
   if (!wait) return backendXid === null ? 'activeReader' : 'activeWriter'
-  const worked = (querySeconds ?? Number.POSITIVE_INFINITY) - (wait.seconds ?? 0)
   if (backendXid === null) return worked > 0.1 ? 'blockedReader' : 'request'
   if (worked > 0.1 || writers?.certain.has(pid)) return 'activeWriter'
   if (!beganEarlier(session)) return 'request'

@@ -1,4 +1,5 @@
 import type { Root, Wait } from './blocking.ts'
+import { commandOf } from './command.ts'
 import type { WayOut, WorkLost, Writers } from './cure.ts'
 import { formatDuration } from './duration.ts'
 import { sqlLiteral } from './literal.ts'
@@ -116,39 +117,6 @@ const nameOf = ({ applicationName, usename, backendType }: Session): string =>
 /** A name on one line that cannot be mistaken for the sentence around it. */
 const plain = (name: string): string => name.replaceAll(/[^\p{L}\p{N} ._:@/"-]/gu, '?').slice(0, 40)
 
-/** The words that a statement begins with, where they are a command that one knows by its name. */
-function commandOf({ query }: Session): string | null {
-  const words = /^\s*([a-z]+(?:\s+[a-z]+){0,3})/i
-    .exec(query ?? '')?.[1]
-    ?.toUpperCase()
-    .replaceAll(/\s+/g, ' ')
-  return commands.find((command) => words === command || words?.startsWith(`${command} `)) ?? null
-}
-const objects = [
-  'MATERIALIZED VIEW',
-  'TABLE',
-  'INDEX',
-  'VIEW',
-  'TYPE',
-  'FUNCTION',
-  'TRIGGER',
-  'SEQUENCE',
-  'SCHEMA',
-]
-const commands = [
-  ...[
-    'CREATE UNIQUE INDEX',
-    'CREATE INDEX',
-    'REFRESH MATERIALIZED VIEW',
-    'LOCK TABLE',
-    'LOCK',
-    'VACUUM FULL',
-  ],
-  ...['ALTER', 'DROP', 'CREATE', 'REINDEX'].flatMap((verb) => objects.map((object) => `${verb} ${object}`)),
-  ...['VACUUM', 'ANALYZE', 'CLUSTER', 'TRUNCATE', 'REINDEX', 'COPY', 'CALL', 'MERGE'],
-  ...['SELECT', 'UPDATE', 'INSERT', 'DELETE'],
-]
-
 function loss(cost: WorkLost, session: Session): string {
   const done = formatDuration(session.xactSeconds ?? 0)
   return {
@@ -157,6 +125,7 @@ function loss(cost: WorkLost, session: Session): string {
     idle: 'no transaction is open, so nothing is lost',
     idleReader: 'it has written nothing',
     activeReader: 'it has written nothing, its answer is lost',
+    vacuum: 'what it has cleaned up stays',
     idleWriter: `what it wrote in ${done} is rolled back`,
     halfDone: 'it works in several transactions, and would be left half done',
     activeWriter: `what it wrote in ${done} is rolled back`,

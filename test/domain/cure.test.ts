@@ -314,6 +314,17 @@ test.each<[string, Partial<Session>, number | null]>([
   ['activeReader', {}, -1],
   // Asked for by hand, a card has the session alone.
   ['halfDone', { waitEventType: 'Lock', waitEvent: 'virtualxid' }, -1],
+  ['halfDone', { query: '? CREATE UNIQUE INDEX CONCURRENTLY i ON orders (id)', backendXid: '9' }, -1],
+  ['halfDone', { query: 'REINDEX (VERBOSE) TABLE CONCURRENTLY orders' }, -1],
+  ['halfDone', { query: 'ALTER TABLE orders DETACH PARTITION old CONCURRENTLY' }, -1],
+  // Its first transaction waits for the table, and has done nothing.
+  ['request', { query: 'CREATE INDEX CONCURRENTLY i ON orders (id)', querySeconds: 40 }, 40],
+  ['activeReader', { query: 'REFRESH MATERIALIZED VIEW CONCURRENTLY sums' }, -1],
+  ['vacuum', { query: 'VACUUM (ANALYZE) orders' }, -1],
+  // It has finished other tables before this one.
+  ['vacuum', { query: 'vacuum', querySeconds: 4000 }, 40],
+  ['request', { query: 'VACUUM orders', querySeconds: 40 }, 40],
+  ['activeWriter', { query: 'VACUUM (VERBOSE, FULL) orders', backendXid: '9' }, -1],
   ['activeWriter', { backendXid: '9' }, -1],
   ['idle', { state: 'idle', xactStart: null, xactSeconds: null }, -1],
   ['idleReader', { state: 'idle in transaction' }, -1],

@@ -91,3 +91,46 @@ test('a commit that waits for a synchronous standby is done: nothing would be ro
   expect(await committed).toMatchObject({ command: 'COMMIT' })
   expect(await waited).toMatchObject({ rows: [{ state: 'paid, packed' }] })
 })
+
+test.each([
+  [
+    'VACUUM',
+    "SET vacuum_cost_delay = '100ms'; SET vacuum_cost_limit = 1; SET vacuum_cost_page_hit = 10",
+    'VACUUM orders',
+    'VacuumDelay',
+    /VACUUM, running .*, what it has cleaned up stays\)/,
+  ],
+  [
+    'CREATE INDEX CONCURRENTLY',
+    "CREATE FUNCTION slowly(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1); RETURN $1; END'",
+    'CREATE INDEX CONCURRENTLY slow ON orders (slowly(id))',
+    'PgSleep',
+    /CREATE INDEX, running .*, it works in several transactions, and would be left half done\)/,
+  ],
+])(
+  '%s at work has no transaction id, and yet has done something',
+  async (_, before, command, waitEvent, told) => {
+    const janitor = await server.open('janitor', shop)
+    await janitor.query(before)
+    void janitor.start(command)
+    await untilIn(janitor, waitEvent)
+    const migration = await server.open('migration', shop)
+    void migration.start('ALTER TABLE orders ADD COLUMN note text')
+    await server.untilWaiting(migration)
+
+    const { best, others } = await adviceAbout(janitor)
+    expect([best, ...others].find((way) => way?.pid === janitor.pid)?.text).toMatch(told)
+    await server.admin.query('SELECT pg_cancel_backend(pid) FROM unnest($1::int[]) AS pid', [
+      [migration.pid, janitor.pid],
+    ])
+    await server.until(
+      "SELECT count(*) = 0 FROM pg_stat_activity WHERE state = 'active' AND pid = ANY ($1)",
+      [[migration.pid, janitor.pid]],
+    )
+    const { rows } = await server.admin.query(
+      'SELECT count(*)::int AS invalid FROM pg_index WHERE NOT indisvalid',
+    )
+    expect(rows[0].invalid).toBe(command.includes('INDEX') ? 1 : 0)
+    await server.admin.query('DROP INDEX IF EXISTS slow')
+  },
+)

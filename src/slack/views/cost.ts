@@ -9,16 +9,15 @@ import { count } from './words.ts'
 export function workOf(session: Session, lost: WorkLost): string {
   if (session.xactSeconds === null) return 'No transaction is open.'
   const { backendXid } = session
+  const known: Partial<Record<WorkLost, string>> = {
+    request: 'it has done nothing yet but wait',
+    blockedReader: 'it has changed no table yet',
+    halfDone: 'earlier ones of its command have committed',
+    vacuum: 'what it has cleaned up stays',
+  }
   const written =
-    lost === 'request'
-      ? 'it has done nothing yet but wait'
-      : lost === 'blockedReader'
-        ? 'it has changed no table yet'
-        : lost === 'halfDone'
-          ? 'earlier ones of its command have committed'
-          : backendXid === null
-            ? 'it has written nothing'
-            : `it has written (transaction id ${backendXid})`
+    known[lost] ??
+    (backendXid === null ? 'it has written nothing' : `it has written (transaction id ${backendXid})`)
   return `Its transaction is open for ${formatDuration(session.xactSeconds)}; ${written}.`
 }
 
@@ -36,6 +35,8 @@ function rollbackOf({ xactSeconds, backendXid }: Session, lost: WorkLost): strin
   // https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY, and of ALTER TABLE
   if (lost === 'halfDone')
     return 'What it has committed stays, half done: an invalid index, to be dropped by hand, or a partition whose detaching is to be finished (DETACH PARTITION … FINALIZE).'
+  if (lost === 'vacuum')
+    return 'Nothing is rolled back: what it has cleaned up stays, and the next VACUUM begins anew with what is left.'
   if (backendXid === null || lost === 'request') return 'The rollback takes no time: nothing was written.'
   return 'The rollback takes a moment only, however much was written; vacuum clears the dead rows away later.'
 }

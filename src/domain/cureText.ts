@@ -7,6 +7,7 @@ import { finisherOn } from './platform.ts'
 import type { Protected } from './policy.ts'
 import { fittingAction } from './proposal.ts'
 import { isIdleInTransaction, type PreparedTransaction, type Server, type Session } from './session.ts'
+import type { Ending } from './unblock.ts'
 
 /** The sentences of cure.ts. Names in them come from the database: not trusted, but short and on one line. */
 
@@ -41,12 +42,24 @@ export function wayText(
   })
   const [first = '', ...others] = steps
   const doing = [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...others].join(' and ')
-  return `${doing}: ${effect(way, later, stuck, around)}${rest(way, around)}.${replay(around)}`
+  return `${doing}: ${effect(way, later, stuck, around)}${rest(way, around)}.${oneByOne(all, stuck, around)}${replay(around)}`
 }
 
 /** Who falls behind with it is nobody's session, but all who read there. */
 const replay = ({ startup, jam }: Around): string =>
   startup !== null && jam.has(startup) ? ' Replay of this standby is among the waiters: it falls behind.' : ''
+
+/**
+ * A command CONCURRENTLY waits for the transactions that are in its way one after the other (WaitForLockersMultiple in
+ * lmgr.c), and shows only the one that it waits for now.
+ */
+function oneByOne(ended: readonly Ending[], stuck: readonly number[], { jam, waits }: Around): string {
+  const out = new Set([...ended.map(({ pid }) => pid), ...stuck])
+  const pid = [...jam].find((one) => !out.has(one) && waits.get(one)?.target.locktype === 'virtualxid')
+  return pid === undefined
+    ? ''
+    : ` ${pid} works CONCURRENTLY: it waits for one transaction after the other, and may have to wait for the next.`
+}
 
 /** @param later how many of those who follow need a client to end its transaction first: it may take its time */
 function effect(way: Omit<WayOut, 'text'>, later: number, stuck: readonly number[], around: Around): string {

@@ -190,10 +190,25 @@ describe('cancel', () => {
       of.held(of.transaction('78'), 'ExclusiveLock', 1),
       of.wanted(of.transaction('78'), 'ShareLock', [3, 4]),
     ]
-    expect(behind(of.session(1, { backendXid: '77' }), orders, ...savepoint)).toMatchObject({
+    const holder = of.session(1, { backendXid: '77', xactStart: '2026-01-01 00:00:00+00' })
+    expect(behind(holder, orders, ...savepoint)).toMatchObject({
       atOnce: [3],
       stuck: [2],
     })
+  })
+
+  test('ends all of a statement that is a transaction by itself: its subtransactions are those of EXCEPTION blocks', () => {
+    const block = [
+      of.held(of.transaction('78'), 'ExclusiveLock', 1),
+      of.wanted(of.transaction('78'), 'ShareLock', [3, 4]),
+    ]
+    const holder = { ...alone(1, 20), waitEventType: null, waitEvent: null, backendXid: '77' }
+    expect(behind({ ...holder, query: 'DO ?' }, orders, ...block)).toMatchObject({
+      atOnce: [2, 3],
+      stuck: [],
+    })
+    const query = 'BEGIN; SAVEPOINT one; UPDATE orders SET state = ?'
+    expect(behind({ ...holder, query }, orders, ...block)).toMatchObject({ atOnce: [3], stuck: [2] })
   })
 
   test('takes a request out of its queue', () => {

@@ -134,3 +134,47 @@ test.each([
     await server.admin.query('DROP INDEX IF EXISTS slow')
   },
 )
+
+test('a cancel of a DO block with an EXCEPTION in it ends all of its locks', async () => {
+  const batch = await server.open('batch', shop)
+  void batch.start(`DO $$ BEGIN
+    UPDATE orders SET state = 'a' WHERE id = 1;
+    BEGIN
+      UPDATE orders SET state = 'b' WHERE id = 2;
+      PERFORM pg_sleep(600);
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END; END $$`)
+  await untilIn(batch, 'PgSleep')
+  const webs = [await server.open('web-1', shop), await server.open('web-2', shop)]
+  const waited = webs.map((web, at) => web.start(`UPDATE orders SET state = 'c' WHERE id = ${at + 1}`))
+  await server.untilWaiting(...webs)
+
+  const { best, text } = await adviceAbout(batch)
+  expect(best).toMatchObject({ action: 'cancel', pid: batch.pid, atOnce: 2, stuck: 0 })
+  expect(text).toContain('all 2 waiters proceed at once')
+  await server.admin.query('SELECT pg_cancel_backend($1)', [batch.pid])
+  for (const answer of await Promise.all(waited)) expect(answer).not.toBeInstanceOf(Error)
+})
+
+test('a command CONCURRENTLY shows only the transaction that it waits for now: that there may be a next is said', async () => {
+  const writers = [await server.open('writer-1', shop), await server.open('writer-2', shop)]
+  for (const writer of writers)
+    await writer.query("BEGIN; UPDATE orders SET state = 'w' WHERE id = pg_backend_pid()")
+  const migration = await server.open('migration', shop)
+  void migration.start('CREATE INDEX CONCURRENTLY at_state ON orders (state)')
+  await server.untilWaiting(migration)
+  for (const left of [2, 1]) {
+    const waits = `SELECT pg_blocking_pids(${migration.pid})`
+    const { rows } = await server.admin.query(`${waits} AS pids`)
+    const first = writers.find(({ pid }) => pid === rows[0].pids[0])
+    if (!first) throw new Error('it waits for nobody')
+    const { text } = await adviceAbout(first)
+    expect(text, `${left} left`).toMatch(
+      new RegExp(
+        `^Terminate ${first.pid} .*the one waiter proceeds at once\\. ${migration.pid} works CONCURRENTLY: it waits for one transaction after the other, and may have to wait for the next\\.$`,
+      ),
+    )
+    await server.admin.query('SELECT pg_terminate_backend($1)', [first.pid])
+    await server.until(`SELECT NOT ${first.pid} = ANY (pg_blocking_pids(${migration.pid}))`)
+  }
+})

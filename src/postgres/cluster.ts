@@ -64,7 +64,7 @@ export type Cluster = {
    */
   health(): Promise<Health>
   /**
-   * The same sessions with their (masked) statements filled in, in one query. A session that runs another statement by
+   * The same sessions with their (masked) statements filled in, in one query, each cut at `maxLength` bytes. A session that runs another statement by
    * now, or is another one, keeps null. Throws ClusterFailure.
    */
   withText(sessions: readonly Session[], maxLength?: number): Promise<Session[]>

@@ -28,6 +28,13 @@ const interruptions = new Set([
   'EPIPE',
 ])
 
+/** The server's names and our UTF-8 do not go together: only where the database in the url has another encoding. */
+const unsayable = {
+  retryable: false,
+  reason:
+    'Names on the server cannot be told in UTF-8: let the url lead to a database with the encoding UTF8, it tells of all databases.',
+}
+
 /** What is wrong and what to do next, by code. Codes: "PostgreSQL Error Codes" in the manual, and Node's for sockets. */
 const reasons: Readonly<Record<string, { readonly retryable: boolean; readonly reason: string }>> = {
   // The server lives, and refuses us.
@@ -70,6 +77,8 @@ const reasons: Readonly<Record<string, { readonly retryable: boolean; readonly r
     retryable: false,
     reason: 'What answers there does not speak the PostgreSQL protocol: check host and port in the url.',
   },
+  '22P05': unsayable,
+  '22021': unsayable,
   '42883': {
     retryable: false,
     reason: `The server lacks a function that is needed: PostgreSQL ${oldestMajor} or newer is required.`,

@@ -100,8 +100,25 @@ export function sessionFrom(row: ActivityRow, names: Names): Session {
   }
 }
 
+/**
+ * A statement in whatever encoding its database has: UTF-8 where it may be that, else each byte as a letter (LATIN1), as the
+ * server's own scanner takes them. Where it was cut within a character, that one is left out.
+ */
+function decoded(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true })
+  } catch {
+    return bytes.toString('latin1')
+  }
+}
+
 export const textRows = z.array(
-  z.object({ pid: z.number(), backend_start: text, query_start: text, query: text }),
+  z.object({
+    pid: z.number(),
+    backend_start: text,
+    query_start: text,
+    query: z.instanceof(Buffer).transform(decoded).nullable(),
+  }),
 )
 
 const factsRow = z.object({

@@ -329,6 +329,41 @@ test('text is masked before it leaves, cut, and only for the same statement', as
   expect(JSON.stringify(await cluster.snapshot())).not.toContain('secret')
 })
 
+test('statements of databases with other encodings do not take those of the others with them', async () => {
+  const cluster = await started({ url: server.marshalUrl, maskText: (text) => text })
+  await server.admin.query(
+    "CREATE DATABASE western ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+  )
+  const western = new URL(server.url)
+  western.pathname = '/western'
+  const sessions = await Promise.all([server.open('ours'), server.open('theirs', western.href)])
+  const statement = 'SELECT $$\\x5c\\$$ AS größe, 1 AS café'
+  for (const session of sessions) await session.query(statement)
+  const { sessions: all } = await cluster.snapshot()
+  const seen = sessions.map(({ pid }) => find({ sessions: all }, pid))
+  const told = await cluster.withText(seen)
+  // The last byte of theirs begins a character of UTF-8 that does not end.
+  expect(told.map(({ query }) => query)).toEqual([statement, statement])
+  expect((await cluster.withText(seen.slice(0, 1), 23))[0]?.query).toBe('SELECT $$\\x5c\\$$ AS gr')
+})
+
+test('a database whose encoding lacks letters of a name: told, with another to take', async () => {
+  await server.admin.query(
+    "CREATE DATABASE windows ENCODING 'WIN1252' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+  )
+  await server.admin.query(`CREATE ROLE "Á" LOGIN PASSWORD 'x'`)
+  await server.open('named', server.urlFor('Á', 'x'))
+  const windows = new URL(server.marshalUrl)
+  windows.pathname = '/windows'
+  const cluster = await started({ url: windows.href })
+  expect(cluster.failure()).toMatchObject({
+    code: '22P05',
+    reason: expect.stringMatching(/the encoding UTF8/),
+  })
+  await server.closeAll()
+  await server.admin.query('DROP ROLE "Á"')
+})
+
 test('a signal reaches the session that was approved', async () => {
   const cluster = await started()
   const [busy, idle] = [await server.open('busy', app()), await server.open('idle', app())]

@@ -164,8 +164,9 @@ test('a command CONCURRENTLY shows only the transaction that it waits for now: t
   void migration.start('CREATE INDEX CONCURRENTLY at_state ON orders (state)')
   await server.untilWaiting(migration)
   for (const left of [2, 1]) {
-    const waits = `SELECT pg_blocking_pids(${migration.pid})`
-    const { rows } = await server.admin.query(`${waits} AS pids`)
+    const blockers = `pg_blocking_pids(${migration.pid})`
+    await server.until(`SELECT cardinality(${blockers}) > 0`)
+    const { rows } = await server.admin.query(`SELECT ${blockers} AS pids`)
     const first = writers.find(({ pid }) => pid === rows[0].pids[0])
     if (!first) throw new Error('it waits for nobody')
     const { text } = await adviceAbout(first)
@@ -175,6 +176,7 @@ test('a command CONCURRENTLY shows only the transaction that it waits for now: t
       ),
     )
     await server.admin.query('SELECT pg_terminate_backend($1)', [first.pid])
-    await server.until(`SELECT NOT ${first.pid} = ANY (pg_blocking_pids(${migration.pid}))`)
+    await first.ended
+    await server.until(`SELECT NOT ${first.pid} = ANY (${blockers})`)
   }
 })

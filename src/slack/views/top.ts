@@ -76,7 +76,7 @@ function read({ top, texts, isRecording }: StatementsSeen & { kind: 'read' }, as
       : []),
     lines(
       ...(top.matching > rows.length ? [[`${number(top.matching - rows.length)} more statements.`]] : []),
-      ...(texts === null ? [['Their texts could not be read in time.']] : []),
+      ...(texts === null ? [['Their texts could not be read.']] : []),
       ...(top.evictions > 0
         ? [
             [

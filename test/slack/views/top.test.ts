@@ -168,7 +168,7 @@ describe('topView', () => {
         "2 h | 95 % | 3 | 40 min | report · orders",
         "6 min 40 s | 5 % | 1,234,567 | 0.32 ms | shop · orders",
         "1.2 ms | &lt; 1 % | 10 | 0.12 ms | shop · orders | in a function: ",
-        "Their texts could not be read in time.",
+        "Their texts could not be read.",
       ]
     `)
   })

@@ -19,6 +19,7 @@ export type Incidents = {
 export function incidentsIn(db: Kysely<Schema>): Incidents {
   const select = db.selectFrom('incidents').select('data')
   const read = ({ data }: { data: string }) => JSON.parse(data) as Incident
+  const oldestFirst = async (found: typeof select) => (await found.orderBy('opened_at').execute()).map(read)
   return {
     async put(incident) {
       const state = {
@@ -43,36 +44,18 @@ export function incidentsIn(db: Kysely<Schema>): Incidents {
       const row = await select.where('id', '=', id).executeTakeFirst()
       return row ? read(row) : null
     },
-    async ofCard(cardId) {
-      const rows = await select
-        .where((where) => where.or([where('card_id', '=', cardId), where('digest_id', '=', cardId)]))
-        .orderBy('opened_at')
-        .execute()
-      return rows.map(read)
-    },
-    async open(cluster) {
-      const rows = await select
-        .where('cluster', '=', cluster)
-        .where('resolved_at', 'is', null)
-        .orderBy('opened_at')
-        .execute()
-      return rows.map(read)
-    },
-    async openOutside(clusters) {
-      const rows = await select
-        .where('cluster', 'not in', clusters)
-        .where('resolved_at', 'is', null)
-        .orderBy('opened_at')
-        .execute()
-      return rows.map(read)
-    },
-    async recent(cluster, since) {
-      const rows = await select
-        .where('cluster', '=', cluster)
-        .where((where) => where.or([where('resolved_at', 'is', null), where('resolved_at', '>', since)]))
-        .orderBy('opened_at')
-        .execute()
-      return rows.map(read)
-    },
+    ofCard: (cardId) =>
+      oldestFirst(
+        select.where((where) => where.or([where('card_id', '=', cardId), where('digest_id', '=', cardId)])),
+      ),
+    open: (cluster) => oldestFirst(select.where('cluster', '=', cluster).where('resolved_at', 'is', null)),
+    openOutside: (clusters) =>
+      oldestFirst(select.where('cluster', 'not in', clusters).where('resolved_at', 'is', null)),
+    recent: (cluster, since) =>
+      oldestFirst(
+        select
+          .where('cluster', '=', cluster)
+          .where((where) => where.or([where('resolved_at', 'is', null), where('resolved_at', '>', since)])),
+      ),
   }
 }

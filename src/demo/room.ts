@@ -13,7 +13,7 @@ import { startPostgres, type TemporaryPostgres } from './postgres.ts'
 import { startStandby } from './standby.ts'
 import { createDirector, type Director } from './trouble/director.ts'
 import { scenarios } from './trouble/index.ts'
-import { type Look, looksAt } from './trouble/look.ts'
+import { type Sight, sightOf, together } from './trouble/look.ts'
 import { prepareShop } from './trouble/schema.ts'
 import type { Place } from './trouble/stage.ts'
 import { startTraffic } from './trouble/traffic.ts'
@@ -160,11 +160,11 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
       ...(options.random ? { random: options.random } : {}),
     })
     const faults = createPracticeFaults({ workspace, postgres, changed })
-    const looks = new Map<'primary' | 'standby', readonly Look[]>()
+    const sights = new Map<'primary' | 'standby', Sight>()
     const saw = (where: 'primary' | 'standby', picture: Picture | null) => {
       if (picture) {
-        looks.set(where, looksAt(picture))
-        director.saw([...looks.values()].flat())
+        sights.set(where, sightOf(picture))
+        director.saw(together([...sights.values()]))
       }
       gameDay.tick()
       changed()

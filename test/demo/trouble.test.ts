@@ -98,6 +98,16 @@ it('every scenario is tested', () => {
   expect(Object.keys(signs).sort()).toEqual(scenarios.map(({ id }) => id).sort())
 })
 
+it('a look that began before the trouble was there does not say that it is over', async () => {
+  const before = Date.now() - 1
+  await director.start('forgotten-transaction')
+  const phase = () => director.playing()[0]?.phase
+  director.saw({ at: before, sessions: [] })
+  expect(phase()).toBe('running')
+  director.saw({ at: Date.now(), sessions: [] })
+  expect(phase()).toBe('over')
+})
+
 describe.each(scenarios)('$title', ({ id }) => {
   it('is what it says, and stops without traces', async () => {
     await director.start(id)

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Loss } from './actor.ts'
-import type { Look } from './look.ts'
+import type { Sight } from './look.ts'
 import type { Scenario, Seen } from './scenario.ts'
 import { createStage, type OpenStage, type Place } from './stage.ts'
 
@@ -22,7 +22,7 @@ export type Director = {
   stopAll(): Promise<void>
   playing(): readonly Playing[]
   /** Takes a look at the server into account. */
-  saw(sessions: Iterable<Look>): void
+  saw(sight: Sight): void
   pidsOf(id: string): readonly number[]
   /** What others ended of it, and what the gentlest way would cost at this moment. */
   damage(id: string): { readonly losses: readonly Loss[]; readonly gentlest: readonly Loss[] }
@@ -31,7 +31,14 @@ export type Director = {
   abandon(): void
 }
 
-type Play = { readonly scenario: Scenario; readonly stage: OpenStage; phase: Phase; seen: Seen }
+type Play = {
+  readonly scenario: Scenario
+  readonly stage: OpenStage
+  phase: Phase
+  seen: Seen
+  /** When the trouble was there, in milliseconds since 1970. An earlier look shows that it was not, but not that it is over. */
+  since: number
+}
 
 const nothing: Seen = { waiting: [], connected: [], active: [] }
 const retryMs = 1_000
@@ -83,11 +90,13 @@ export function createDirector(
         stage: createStage(primary, makeStandby),
         phase: 'starting',
         seen: nothing,
+        since: Number.POSITIVE_INFINITY,
       }
       plays.set(id, play)
       changed()
       try {
         await scenario.start(play.stage)
+        play.since = Date.now()
         if (play.phase === 'starting') play.phase = 'running'
         changed()
       } catch (error) {
@@ -107,11 +116,11 @@ export function createDirector(
         sessions: seen.connected.length,
         waiting: seen.waiting.length,
       })),
-    saw: (sessions) => {
-      const looks = [...sessions]
+    saw: ({ at, sessions }) => {
       for (const play of plays.values()) {
-        const seen = play.stage.see(looks)
+        const seen = play.stage.see(sessions)
         play.seen = seen
+        if (at < play.since) continue
         if (play.phase === 'running' && play.scenario.isOver(seen)) play.phase = 'over'
         else if (play.phase === 'over' && !play.scenario.isOver(seen)) play.phase = 'running'
       }

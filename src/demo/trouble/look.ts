@@ -8,9 +8,24 @@ export type Look = {
   readonly waits: number | null
 }
 
-export const looksAt = ({ snapshot, forest }: Picture): readonly Look[] =>
-  snapshot.sessions.map(({ pid, state }) => ({
+/** One look at the servers. */
+export type Sight = {
+  /** When it began, in milliseconds since 1970: of what came later it tells nothing. */
+  readonly at: number
+  readonly sessions: readonly Look[]
+}
+
+export const sightOf = ({ snapshot, forest, forestTakenAt }: Picture): Sight => ({
+  at: Math.min(snapshot.takenAt, forestTakenAt ?? 0),
+  sessions: snapshot.sessions.map(({ pid, state }) => ({
     pid,
     isActive: state === 'active',
     waits: forest.waits.get(pid)?.seconds ?? (forest.waits.has(pid) ? 0 : null),
-  }))
+  })),
+})
+
+/** Of several servers, each looked at in its own time. */
+export const together = (sights: readonly Sight[]): Sight => ({
+  at: Math.min(...sights.map(({ at }) => at)),
+  sessions: sights.flatMap(({ sessions }) => sessions),
+})

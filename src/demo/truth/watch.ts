@@ -67,6 +67,7 @@ export async function watchTruth(options: {
   await Promise.all([activity.start(), locks.start()])
 
   const look = async (): Promise<Picture> => {
+    const takenAt = Date.now()
     const rows = activityRows.parse(await activity.query(statements.activity, [null]))
     if (!areNamed(rows, names)) names = namesFrom(await activity.query(statements.names, []))
     if (facts === null) throw activity.failure()
@@ -74,7 +75,7 @@ export async function watchTruth(options: {
     const others = sessions.filter(({ applicationName }) => applicationName !== ownName)
     const snapshot = {
       cluster: 'truth',
-      takenAt: Date.now(),
+      takenAt,
       server: serverFrom(facts, true),
       sessions: await withText(others),
       ownConnections: sessions.length - others.length,

@@ -289,6 +289,31 @@ describe('blocks at the limit pass, one above is refused with a pointer to the f
       'missing required field: image_url or slack_file [json-pointer:/blocks/0]',
     ],
     [
+      'an address leads somewhere',
+      [actions(button({ url: 'https://example.com' }))],
+      [actions(button({ url: 'javascript:alert(1)' }))],
+      'must be a valid URL [json-pointer:/blocks/0/elements/0/url]',
+    ],
+    [
+      'what is chosen at first can be chosen',
+      [actions({ type: 'static_select', action_id: 'a', options: [choice], initial_option: choice })],
+      [
+        actions({
+          type: 'static_select',
+          action_id: 'a',
+          options: [choice],
+          initial_option: { ...choice, value: 'two' },
+        }),
+      ],
+      'must be one of the options [json-pointer:/blocks/0/elements/0/initial_option]',
+    ],
+    [
+      'a menu has plain words, boxes may have formatted ones',
+      [actions({ type: 'checkboxes', action_id: 'a', options: [{ ...choice, text: mrkdwn('*One*') }] })],
+      [actions({ type: 'static_select', action_id: 'a', options: [{ ...choice, text: mrkdwn('*One*') }] })],
+      'unsupported type: mrkdwn [json-pointer:/blocks/0/elements/0/options/0/text/type]',
+    ],
+    [
       'section without text',
       [section('a')],
       [{ type: 'section' }],
@@ -417,6 +442,12 @@ describe('conversations, people and tokens', () => {
   test('messages', async () => {
     const post = (args: object) => call('chat.postMessage', { channel, ...args })
     expect(await post({})).toMatchObject({ error: 'no_text' })
+    expect(await post({ text: ' \n' })).toMatchObject({ error: 'no_text' })
+    expect(await post({ text: 'x', attachments: [{ text: 'y' }] })).toMatchObject({
+      error: 'invalid_attachments',
+      messages: ['[ERROR] this workspace knows no attachments: use blocks'],
+    })
+    expect(await post({ text: 'x', attachments: [] })).toMatchObject({ error: 'ok' })
     expect(await post({ text: long(40_001) })).toMatchObject({ error: 'msg_too_long' })
     expect(await post({ text: 'x', blocks: 'not json' })).toMatchObject({ error: 'invalid_blocks_format' })
     expect(await post({ text: 'x', metadata: { event: 'x' } })).toMatchObject({

@@ -1,10 +1,11 @@
 import { addresseeFor, bool, channelFor, memberOnly, need, str, structure } from './arguments.ts'
-import { checkBlocks, checkMetadata, checkText, textLimit } from './limits.ts'
+import { checkAttachments, checkBlocks, checkMetadata, checkText, textLimit } from './limits.ts'
 import type { State } from './state.ts'
 import { type Block, type Channel, type Json, type Message, SlackRefusal } from './types.ts'
 import type { Method } from './webapi.ts'
 
 const blocksOf = (args: Json): readonly Block[] | undefined => {
+  checkAttachments(structure(args, 'attachments', 'invalid_attachments'))
   const blocks = structure(args, 'blocks', 'invalid_blocks_format')
   if (blocks === undefined || blocks === null) return undefined
   checkBlocks(blocks)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { checkBlocks, checkMetadata, checkText, textLimit } from './limits.ts'
+import { checkAttachments, checkBlocks, checkMetadata, checkText, textLimit } from './limits.ts'
 import type { State } from './state.ts'
 import { type Block, type Json, SlackRefusal } from './types.ts'
 
@@ -29,6 +29,7 @@ export const applyResponse = (state: State, context: ResponseContext, answer: Js
     return
   }
   checkText(answer.text, blocks, textLimit.response)
+  checkAttachments(answer.attachments)
   checkMetadata(answer.metadata)
   if (blocks !== undefined) checkBlocks(blocks)
   const text = typeof answer.text === 'string' ? answer.text : ''

@@ -111,7 +111,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
   })
 
   const open = async () => {
-    workspace = await createWorkspace({ scopes: everyScope, events: [] })
+    workspace = await createWorkspace({ scopes: everyScope, events: ['app_home_opened'] })
     closers.push(workspace.close)
     const running = await startBolt(workspace, 'socket', listeners)
     closers.push(running.stop)
@@ -277,6 +277,48 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     expect(await body.innerHTML()).toMatch(/&lt;!here&gt;<pre><code>a\n&gt; b<\/code><\/pre>after /)
     expect(await body.locator('.ping').allTextContents()).toEqual(['@dba-oncall'])
     expect(await body.locator('.mention').first().textContent()).toBe('#dba-team')
+  })
+
+  test('mrkdwn: marks inside a word of any language mean nothing, a date is told in the form that was asked for', async () => {
+    await open()
+    const noon = Math.floor(new Date(2024, 1, 3, 12).getTime() / 1000)
+    const today = Math.floor(Date.now() / 1000)
+    const text = `ü*ber*all 你*好*吗 *é* <!date^${noon}^{date_num}|x> <!date^${today}^{date_pretty}|x>`
+    await app.client.chat.postMessage({ channel, text })
+    const body = page.locator('.message .mrkdwn')
+    await body.waitFor()
+    expect(await body.textContent()).toBe('ü*ber*all 你*好*吗 é 2024-02-03 today')
+    expect(await body.locator('strong').allTextContents()).toEqual(['é'])
+  })
+
+  test('what was begun stays where it was begun; App Home opens for each who comes', async () => {
+    await open()
+    const acts = page.getByLabel('Act as')
+    const composer = page.getByRole('combobox', { name: 'Message #incidents' })
+    await acts.selectOption('U0RESP')
+    await composer.fill('/pg terminate 1')
+    await acts.selectOption('U0DANA')
+    expect(await composer.inputValue()).toBe('')
+    await composer.fill('mine')
+    await page.getByRole('button', { name: 'random' }).click()
+    expect(await page.getByRole('combobox', { name: 'Message #random' }).inputValue()).toBe('')
+    await page.getByRole('button', { name: 'incidents' }).click()
+    expect(await composer.inputValue()).toBe('mine')
+    await acts.selectOption('U0RESP')
+    expect(await composer.inputValue()).toBe('/pg terminate 1')
+
+    app.event('app_home_opened', async ({ event, client }) => {
+      const text = { type: 'mrkdwn' as const, text: `Home of ${event.user}` }
+      await client.views.publish({
+        user_id: event.user,
+        view: { type: 'home', blocks: [{ type: 'section', text }] },
+      })
+    })
+    await page.getByRole('button', { name: 'pg-marshal' }).click()
+    await page.getByRole('tab', { name: 'Home' }).click()
+    await page.getByText('Home of U0RESP').waitFor()
+    await acts.selectOption('U0DANA')
+    await page.getByText('Home of U0DANA').waitFor()
   })
 
   test('the newest message is in sight: after a reflow, and after one has written something', async () => {

@@ -38,6 +38,8 @@ export function createComposer(store, say, { place, onSend }) {
   const id = `composer-${++composers}`
   let shown = []
   let active = -1
+  const drafts = new Map()
+  let at = ''
 
   const list = h('ul', {
     class: 'completion',
@@ -117,6 +119,7 @@ export function createComposer(store, say, { place, onSend }) {
   const submit = async () => {
     const text = field.value.trim()
     if (text === '') return
+    const from = at
     const { channel, thread, me } = store.look
     const inThread = place === 'thread'
     const word = /^\/\S+/.exec(text)?.[0]
@@ -145,7 +148,7 @@ export function createComposer(store, say, { place, onSend }) {
         })
       }
     } catch (error) {
-      if (field.value === '') field.value = text
+      if (at === from && field.value === '') field.value = text
       say(error)
     }
   }
@@ -183,7 +186,15 @@ export function createComposer(store, say, { place, onSend }) {
   return {
     node: form,
     focus: () => field.focus(),
-    render: (label) => {
+    /** What was begun stays with the one who began it, where it was begun. */
+    render: (label, where) => {
+      if (where !== at) {
+        drafts.set(at, field.value)
+        at = where
+        field.value = drafts.get(at) ?? ''
+        hide()
+        grow()
+      }
       field.placeholder = label
       field.setAttribute('aria-label', label)
     },

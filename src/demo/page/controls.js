@@ -2,7 +2,8 @@
 import { askConfirm } from './confirm.js'
 import { h } from './dom.js'
 import { icon } from './icons.js'
-import { plainOf } from './text.js'
+import { isHarmless } from './mentions.js'
+import { plainOf, textNode } from './text.js'
 
 const optionsOf = (element) =>
   element.options ?? (element.option_groups ?? []).flatMap((group) => group.options)
@@ -42,7 +43,7 @@ function button(element, block, surface) {
       'data-focus': keyOf(element, block),
       'aria-label': element.accessibility_label,
       onclick: () => {
-        if (element.url) window.open(element.url, '_blank', 'noreferrer,noopener')
+        if (element.url && isHarmless(element.url)) window.open(element.url, '_blank', 'noreferrer,noopener')
         // Its value as it was shown: the message may be another one by the time it is confirmed.
         act(node, element, block, surface, element.value)
       },
@@ -132,8 +133,10 @@ function choices(element, block, surface, onchange, props = {}) {
           },
         }),
         ' ',
-        plainOf(option.text),
-        option.description ? h('span', { class: 'faint' }, ` ${plainOf(option.description)}`) : null,
+        textNode(option.text, surface.store),
+        option.description
+          ? h('span', { class: 'faint' }, ' ', textNode(option.description, surface.store))
+          : null,
       ),
     ),
   )

@@ -15,6 +15,8 @@ export function createConversation(root, store, say) {
   root.append(head, timeline.node, home, composer.node)
   let drawnHome = null
   let drawnHead = ''
+  /** Whose App Home is open. */
+  let homeOf = ''
 
   const tabs = (look) =>
     h(
@@ -28,10 +30,7 @@ export function createConversation(root, store, say) {
             role: 'tab',
             'aria-selected': String(look.tab === tab),
             'data-focus': tab,
-            onclick: () => {
-              store.lookAt({ tab })
-              if (tab === 'home') control('openHome', look.me).catch(say)
-            },
+            onclick: () => store.lookAt({ tab }),
           },
           tab === 'home' ? 'Home' : 'Messages',
         ),
@@ -112,9 +111,11 @@ export function createConversation(root, store, say) {
     home.hidden = !atHome
     timeline.node.hidden = atHome
     composer.node.hidden = atHome || channel.archived
+    if (atHome && homeOf !== look.me) control('openHome', look.me).catch(say)
+    homeOf = atHome ? look.me : ''
     if (atHome) drawHome()
     else timeline.render(channel.id, '', `Messages in ${label}`)
-    composer.render(`Message ${label}`)
+    composer.render(`Message ${label}`, `${look.me} ${channel.id}`)
     if (document.visibilityState === 'visible') store.markSeen()
   }
 }

@@ -29,9 +29,9 @@ export const channelMention = (id, store) => {
   )
 }
 
-const harmless = (url) => /^(https?:|mailto:|tel:)/i.test(url)
+export const isHarmless = (url) => /^(https?:|mailto:|tel:)/i.test(url)
 
 export const link = (url, label) =>
-  harmless(url)
+  isHarmless(url)
     ? h('a', { href: url, target: '_blank', rel: 'noreferrer noopener' }, label ?? url)
     : document.createTextNode(label ?? url)

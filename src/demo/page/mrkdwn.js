@@ -31,22 +31,35 @@ function date(target, fallback) {
   return dateNode(Number(seconds), format, fallback)
 }
 
+const inForm = (form) => (when) => new Intl.DateTimeFormat(undefined, form).format(when)
+/** Yesterday, today and tomorrow by name. */
+const pretty = (form) => (when) => {
+  const days = Math.round(
+    (new Date(when).setHours(0, 0, 0, 0) - new Date().setHours(0, 0, 0, 0)) / 86_400_000,
+  )
+  return Math.abs(days) <= 1
+    ? new Intl.RelativeTimeFormat('en', { numeric: 'auto' }).format(days, 'day')
+    : inForm(form)(when)
+}
+const two = (number) => String(number).padStart(2, '0')
+/** https://docs.slack.dev/messaging/formatting-message-text/#date-formatting */
 const dateForms = {
-  date_num: { dateStyle: 'short' },
-  date: { dateStyle: 'long' },
-  date_short: { dateStyle: 'medium' },
-  date_long: { dateStyle: 'full' },
-  date_pretty: { dateStyle: 'long' },
-  date_short_pretty: { dateStyle: 'medium' },
-  date_long_pretty: { dateStyle: 'full' },
-  time: { timeStyle: 'short' },
-  time_secs: { timeStyle: 'medium' },
+  date_num: (when) => `${when.getFullYear()}-${two(when.getMonth() + 1)}-${two(when.getDate())}`,
+  date_slash: (when) => `${two(when.getMonth() + 1)}/${two(when.getDate())}/${when.getFullYear()}`,
+  date: inForm({ dateStyle: 'long' }),
+  date_short: inForm({ dateStyle: 'medium' }),
+  date_long: inForm({ dateStyle: 'full' }),
+  date_pretty: pretty({ dateStyle: 'long' }),
+  date_short_pretty: pretty({ dateStyle: 'medium' }),
+  date_long_pretty: pretty({ dateStyle: 'full' }),
+  time: inForm({ timeStyle: 'short' }),
+  time_secs: inForm({ timeStyle: 'medium' }),
 }
 export function dateNode(seconds, format, fallback) {
   const when = new Date(seconds * 1000)
   if (Number.isNaN(when.getTime())) return document.createTextNode(fallback ?? '')
   const shown = format.replace(/\{(\w+)\}/g, (whole, name) =>
-    dateForms[name] ? new Intl.DateTimeFormat(undefined, dateForms[name]).format(when) : whole,
+    Object.hasOwn(dateForms, name) ? dateForms[name](when) : whole,
   )
   return h('time', { datetime: when.toISOString(), title: when.toLocaleString() }, shown)
 }
@@ -57,12 +70,12 @@ const inline = new RegExp(
     '```\\n?(?<block>[\\s\\S]+?)\\n?```',
     '`(?<code>[^`\\n]+)`',
     '<(?<control>[^<>\\n]+)>',
-    '(?<![\\w*])\\*(?<bold>[^\\s*](?:[^*\\n]*[^\\s*])?)\\*(?![\\w*])',
-    '(?<![\\w_])_(?<italic>[^\\s_](?:[^_\\n]*[^\\s_])?)_(?![\\w_])',
-    '(?<![\\w~])~(?<strike>[^\\s~](?:[^~\\n]*[^\\s~])?)~(?![\\w~])',
+    '(?<![\\p{L}\\p{N}_*])\\*(?<bold>[^\\s*](?:[^*\\n]*[^\\s*])?)\\*(?![\\p{L}\\p{N}_*])',
+    '(?<![\\p{L}\\p{N}_])_(?<italic>[^\\s_](?:[^_\\n]*[^\\s_])?)_(?![\\p{L}\\p{N}_])',
+    '(?<![\\p{L}\\p{N}_~])~(?<strike>[^\\s~](?:[^~\\n]*[^\\s~])?)~(?![\\p{L}\\p{N}_~])',
     '(?<url>https?://[^\\s<>|]+[^\\s<>|.,;:!?)\\]}\'"])',
   ].join('|'),
-  'g',
+  'gu',
 )
 
 function words(text, context, auto) {

@@ -42,10 +42,11 @@ export function createThread(root, store, say) {
       open = ''
       return
     }
-    const { name, kind } = store.channel(channel) ?? {}
+    const { name, kind, archived = false } = store.channel(channel) ?? {}
     where.textContent = kind === 'im' ? store.data.app.name : `#${name}`
     timeline.render(channel, thread, 'Messages in the thread')
-    composer.render('Reply…')
+    composer.node.hidden = archived
+    composer.render('Reply…', `${store.look.me} ${channel} ${thread}`)
     if (open !== thread) composer.focus()
     open = thread
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Board } from '../channel/board.ts'
 import { endSilences } from '../channel/quiet.ts'
 import type { ClusterConfig } from '../config.ts'
+import { causeOf, concerns } from '../domain/cause.ts'
 import { type Finding, findingKey, findings, subjectOf, withSession } from '../domain/finding.ts'
 import {
   fold,
@@ -15,9 +16,8 @@ import {
 import { bot, type JournalEvent } from '../domain/journal.ts'
 import type { Picture } from '../domain/picture.ts'
 import { place } from '../domain/placing.ts'
-import type { Proposal } from '../domain/proposal.ts'
 import { type Remedy, remediesFor } from '../domain/remedy.ts'
-import type { SessionKey, Snapshot } from '../domain/session.ts'
+import type { Snapshot } from '../domain/session.ts'
 import { type Silence, silenceOf } from '../domain/silence.ts'
 import { type Cluster, ClusterFailure, type Lack } from '../postgres/cluster.ts'
 import type { Records, Store } from '../store/store.ts'
@@ -68,10 +68,12 @@ export function createReport(deps: {
       const known = await store.incidents.recent(config.name, snapshot.takenAt - rememberedMs(config.watch))
       const open = known.filter(({ resolvedAt }) => resolvedAt === null)
       const { found, remedyOf } = await look(picture, open)
-      const underWay = new Set((await store.proposals.inState('claimed')).map(({ cardId }) => cardId))
+      const claimed = await store.proposals.inState('claimed')
+      const isUnderWay = (incident: Incident) =>
+        claimed.some((proposal) => proposal.cardId === incident.cardId || concerns(proposal, incident))
       // What ended an incident is known only when an action that is under way has its outcome: the next look tells.
       const folded = fold(known, found, snapshot, remedyOf, randomUUID).filter(
-        ({ kind, incident }) => kind !== 'resolved' || !underWay.has(incident.cardId),
+        ({ kind, incident }) => kind !== 'resolved' || !isUnderWay(incident),
       )
       const { cardsPerMinute } = config.watch
       const isSilent = (incident: Incident) => silenceOf(incident, silences) !== null
@@ -137,33 +139,15 @@ export function createReport(deps: {
     }
   }
 
-  /** A resolved incident says what ended it: an approved action of ours, or not. */
+  /** A resolved incident says what ended it: an approved action of ours, on whichever card, or not. */
   async function withCause(
     { proposals }: Records,
     { kind, incident }: Transition,
-    { sessions }: Snapshot,
+    { sessions, takenAt }: Snapshot,
   ): Promise<Incident> {
-    if (kind !== 'resolved' || !hasOwnCard(incident)) return incident
-    const { finding, remedy } = incident
-    const about = [subjectOf(finding), remedy?.target?.session].map((session) => session?.backendStart)
-    const ours = (await proposals.ofCard(incident.cardId)).filter(
-      ({ outcome, key }) =>
-        about.includes(key.backendStart) && ['effective', 'still', 'unknown'].includes(outcome?.kind ?? ''),
-    )
-    const isHere = ({ pid, backendStart }: SessionKey) =>
-      sessions.some((session) => session.pid === pid && session.backendStart === backendStart)
-    // A cancel ends a statement, no session: one that is gone was ended otherwise.
-    const sure = ours.findLast(
-      ({ action, outcome, key }) => outcome?.kind === 'effective' && (action === 'terminate' || isHere(key)),
-    )
-    const last = ours.at(-1)
-    const ofWhom = ({ key }: Proposal) => (key.pid === subjectOf(finding)?.pid ? '' : ` of ${key.pid}`)
-    const cause = sure
-      ? `It was ended by the approved ${sure.action}${ofWhom(sure)}.`
-      : last
-        ? `An approved ${last.action}${ofWhom(last)} came before.`
-        : 'It was not ended from here.'
-    return { ...incident, resolution: `${incident.resolution} ${cause}` }
+    if (kind !== 'resolved') return incident
+    const done = await proposals.doneSince(incident.openedAt - config.approvals.expireAfterMs)
+    return { ...incident, resolution: `${incident.resolution} ${causeOf(incident, done, sessions, takenAt)}` }
   }
 
   /** What people have said of it since this look began is kept. */

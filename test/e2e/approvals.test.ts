@@ -211,6 +211,21 @@ describe('a cancel that has no effect', () => {
   })
 })
 
+describe('a terminate that was asked for by hand', () => {
+  it('is what ended the incident of its session, though it stands on another card', async () => {
+    room = await openRoom(server.marshalUrl)
+    const root = await jam()
+    await room.start()
+    const incident = await room.card('pg_acknowledge')
+    await room.type('U0RESP', `terminate ${root.pid} it is mine`)
+    const request = await room.card('approve_terminate', 'asked for')
+    expect(request.ts).not.toBe(incident.ts)
+    await room.press('U0DANA', request, 'approve_terminate')
+    const over = await room.until(incident.ts, /^Resolved/)
+    expect(over.text).toContain('It was ended by the approved terminate.')
+  })
+})
+
 describe("a watcher's cancel that has no effect", () => {
   it('leaves terminate on the card until somebody decides', async () => {
     room = await openRoom(server.marshalUrl, { over: { watch: { every: '200ms', queryLongerThan: '1s' } } })

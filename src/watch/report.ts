@@ -18,6 +18,7 @@ import type { Picture } from '../domain/picture.ts'
 import { place } from '../domain/placing.ts'
 import { type Remedy, remediesFor } from '../domain/remedy.ts'
 import type { Snapshot } from '../domain/session.ts'
+import { kindNames } from '../domain/severity.ts'
 import { type Silence, silenceOf } from '../domain/silence.ts'
 import { type Cluster, ClusterFailure, type Lack } from '../postgres/cluster.ts'
 import type { Records, Store } from '../store/store.ts'
@@ -226,8 +227,12 @@ const eventKinds = {
   resolved: 'incidentResolved',
 } as const
 
-const eventOf = ({ kind, reason }: Transition): JournalEvent => ({
+/** A digest has many: there it says which one it is about. */
+const eventOf = ({ kind, reason, incident }: Transition): JournalEvent => ({
   kind: eventKinds[kind],
   actor: bot,
-  what: reason ?? '',
+  what: hasOwnCard(incident) ? (reason ?? '') : `${nameOf(incident)}: ${reason ?? ''}`,
 })
+
+const nameOf = ({ finding }: Incident): string =>
+  [kindNames[finding.kind], subjectOf(finding)?.pid].filter(Boolean).join(' ')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type Board, createBoard } from '../../src/channel/board.ts'
 import type { Session } from '../../src/domain/session.ts'
+import { historyView } from '../../src/slack/views/history.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { createReport } from '../../src/watch/report.ts'
 import { clusterConfig, pictureCluster } from '../support/asking.ts'
@@ -48,4 +49,15 @@ it('keeps an acknowledgement that comes in the middle of a look', async () => {
   expect([changed?.acknowledgedBy, changed?.id]).toEqual(['U0DANA', opened.id])
   // The look did change it, and did not merely leave it alone.
   expect(changed?.finding).not.toEqual(opened.finding)
+})
+
+it('names in the history of a digest what each row is about', async () => {
+  await look(Array.from({ length: 8 }, (_, n) => of.idleInTransaction(n + 1, 600 - n)))
+  const listed = (await store.incidents.open('orders')).filter(({ id, cardId }) => id !== cardId)
+  await look([])
+  const rows = await store.journal.ofCards([listed[0]?.cardId ?? ''], 100)
+  const told = historyView('incident', rows, 100).text
+  expect(told).toContain('Idle in transaction 7: Seen for the first time.')
+  expect(told).toContain('Idle in transaction 8: The session is gone.')
+  expect(listed).toHaveLength(2)
 })

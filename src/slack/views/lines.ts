@@ -19,7 +19,7 @@ import { count, list, nameOf } from './words.ts'
 
 /** What the thread under a card says of an event; null for what the card itself shows well enough. */
 export function threadLine(event: JournalEvent, proposal: Proposal | null): View | null {
-  const line = lineOf(event, proposal)
+  const line = event.kind === 'incidentOpened' ? null : lineOf(event, proposal)
   return line && view(line)
 }
 
@@ -112,8 +112,8 @@ export function lineOf(event: JournalEvent, proposal: Proposal | null): Line | n
         ...mention(proposal),
       ]
     case 'intended':
-    case 'incidentOpened':
       return null
+    case 'incidentOpened':
     case 'incidentChanged':
     case 'incidentReopened':
     case 'incidentResolved':

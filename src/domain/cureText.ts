@@ -167,9 +167,7 @@ export function deadEndText(around: Around, server: Server, protectedSessions: r
   const who = `${root.pid} (${about(session, around)})`
   if (session.backendType === 'autovacuum worker') {
     // One that is not for wraparound is cancelled by whom it blocks, after deadlock_timeout (ProcSleep in proc.c).
-    const known = /to prevent wraparound/.test(session.query ?? '')
-    const purpose =
-      known || (root.oldestWaitSeconds ?? 0) > 10 ? ' that prevents transaction-id wraparound' : ''
+    const purpose = purposeOf(session, root.oldestWaitSeconds ?? 0)
     return purpose
       ? `No action helps: ${root.pid} is an autovacuum worker${purpose}; ended, it comes back at once. Let it finish (running ${formatDuration(session.xactSeconds ?? 0)}).`
       : `Nothing to do: ${root.pid} is an autovacuum worker, which gives way by itself after deadlock_timeout.`
@@ -180,4 +178,10 @@ export function deadEndText(around: Around, server: Server, protectedSessions: r
   return others.length > 0
     ? `Ending ${who} frees nobody: ${namesOf(others, around)} ${others.length === 1 ? 'blocks' : 'block'} the same ${jam.size === 1 ? 'waiter' : 'waiters'}.`
     : `Ending ${who} frees nobody, as far as the lock table tells.`
+}
+
+/** An autovacuum's statement says what it is for; where that is not shown, how long it has blocked tells as much. */
+function purposeOf({ query }: Session, blockedSeconds: number): string {
+  if (query === null) return blockedSeconds > 10 ? ', likely one that prevents transaction-id wraparound' : ''
+  return /to prevent wraparound/.test(query) ? ' that prevents transaction-id wraparound' : ''
 }

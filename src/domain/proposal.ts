@@ -156,6 +156,12 @@ function backendReason({ backendType }: Session, { versionNum }: Server): string
     }
     case 'walsender':
       return 'It is a walsender: ending it breaks replication, which then starts over.'
+    // One name up to 15, three since.
+    case 'logical replication worker':
+    case 'logical replication apply worker':
+    case 'logical replication parallel worker':
+    case 'logical replication tablesync worker':
+      return 'It applies a subscription: its locks go when the transaction that it applies is done, and ended, it begins that one again. ALTER SUBSCRIPTION … DISABLE keeps it from the next.'
     case 'parallel worker':
       return 'It is a parallel worker: act on its leader.'
     case 'startup':

@@ -45,6 +45,9 @@ describe('fittingAction', () => {
     ['a superuser', session(1, { isSuperuser: true }), null, /superuser/],
     ['autovacuum', serverProcess(1, 'autovacuum worker'), null, /comes back/],
     ['a walsender', serverProcess(1, 'walsender'), null, /replication/],
+    ...['logical replication worker', 'logical replication apply worker'].map(
+      (type) => [`a ${type}`, serverProcess(1, type), null, /ALTER SUBSCRIPTION … DISABLE/] as const,
+    ),
     ['the checkpointer', serverProcess(1, 'checkpointer'), null, /server process \(checkpointer\)/],
     [
       'one that has committed',

@@ -70,7 +70,31 @@ export function targetOf(target: LockTarget): string {
 function targetName(target: LockTarget): string {
   if (target.relationName) return target.relationName
   if (target.relation !== null) return `relation ${target.relation} of database ${target.database}`
+  if (target.locktype === 'object') return objectName(target)
   return target.locktype
+}
+
+/** Catalogs whose oids stand in pg_locks.classid and are the same on every server (src/include/catalog/pg_*.h). */
+const catalogs: Readonly<Record<number, string>> = {
+  1213: 'tablespace',
+  1247: 'type',
+  1255: 'function',
+  1260: 'role',
+  1262: 'database',
+  1417: 'foreign server',
+  2328: 'foreign-data wrapper',
+  2615: 'schema',
+  3079: 'extension',
+  3456: 'collation',
+  6000: 'replication origin',
+  6100: 'subscription',
+  6104: 'publication',
+}
+
+/** `database 16385`. NOTIFY locks database 0 until its commit (PreCommit_Notify in async.c). */
+function objectName({ classid, objid }: LockTarget): string {
+  if (classid === 1262 && objid === 0) return 'the queue of NOTIFY'
+  return `${catalogs[classid ?? 0] ?? `object of catalog ${classid},`} ${objid}`
 }
 
 /** `97 of 100 connections are used (97 %); 3 are kept back for superusers and reserved roles, so nobody else gets one.` */

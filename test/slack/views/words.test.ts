@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest'
+import { targetOf } from '../../../src/slack/views/words.ts'
+import * as of from '../../support/pictures.ts'
+
+test.each([
+  [{ classid: 1260, objid: 16_385 }, 'role 16385'],
+  [{ classid: 1262, objid: 16_390 }, 'database 16390'],
+  [{ classid: 1262, objid: 0 }, 'the queue of NOTIFY'],
+  [{ classid: 99_999, objid: 7 }, 'object of catalog 99999, 7'],
+])('an object that is no relation: %o is %s', (over, words) => {
+  expect(targetOf(of.target({ locktype: 'object', database: 0, objsubid: 0, ...over }))).toBe(words)
+})

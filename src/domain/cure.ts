@@ -70,6 +70,9 @@ const mostBetween = 6
 /** How many roots may have to end together before that is no advice any more. */
 const mostTogether = 4
 
+/** What was recommended before, and whether a cancel of that one may have no effect by the time that it is approved. */
+type Standing = Ending & { readonly cancelIsVain?: boolean }
+
 /**
  * What would end each jam of a picture at the least cost: for roots, and for those in between who keep others waiting, as
  * a queued ALTER TABLE does. Nothing is recommended that proposal.ts would refuse.
@@ -81,7 +84,7 @@ export function adviceOn(
   picture: Picture,
   protectedSessions: readonly Protected[],
   sessions: readonly Session[] = picture.snapshot.sessions,
-): (jam: Pick<Stem, 'root' | 'cycle' | 'victims'>, standing?: Ending | null) => Recommendation | null {
+): (jam: Pick<Stem, 'root' | 'cycle' | 'victims'>, standing?: Standing | null) => Recommendation | null {
   const table = lockTableOf(picture)
   if (table === null) return () => null
   const { whatIf, blocks } = rehearse(table, sessions)
@@ -118,6 +121,7 @@ export function adviceOn(
     ])
     const candidates = [...pids].flatMap((pid) => byPid.get(pid) ?? [])
     const may = (action: Action, session: Session) =>
+      !(action === 'cancel' && standing?.cancelIsVain && session.pid === standing.pid) &&
       objection(action, session, snapshot.server, protectedSessions) === null
 
     const found = candidates.flatMap((session) => waysThrough(session, endOf, around, may))
@@ -259,7 +263,7 @@ export function workLost(session: Session, wait: Wait | undefined, writers?: Wri
 }
 
 /** Cures first, the cheapest before all; then what frees most. */
-function ranked(ways: readonly WayOut[], waiters: number, standing: Ending | null): WayOut[] {
+function ranked(ways: readonly WayOut[], waiters: number, standing: Standing | null): WayOut[] {
   const most = Math.max(0, ...ways.map((way) => waiters - way.stuck))
   const isCure = (way: WayOut) => waiters - way.stuck >= enough * most
   const cost = (way: WayOut) => worksLost.indexOf(way.workLost)

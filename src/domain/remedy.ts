@@ -5,7 +5,7 @@ import type { Picture } from './picture.ts'
 import type { Protected } from './policy.ts'
 import { fittingAction, objection } from './proposal.ts'
 import { againWords, type Retries } from './retry.ts'
-import { isChatty, type Session } from './session.ts'
+import { isChatty, type Session, waitsForClient } from './session.ts'
 
 /**
  * What to do about a finding. Plain data: an incident keeps its last. Names in the sentences come from the database: not
@@ -17,6 +17,11 @@ export type Remedy = {
     readonly action: Action
     readonly session: Session
     readonly workLost: WorkLost
+    /**
+     * Whether its statement was found waiting for its client, now or before: it will again, from one look to the next, and heeds
+     * no cancel then. So it is terminated, and keeps one button.
+     */
+    readonly waited: boolean
   } | null
   /** What to do and what follows, or why no action helps. */
   readonly text: string
@@ -61,16 +66,26 @@ export function remediesFor(
     const subject = subjectOf(finding)
     const session = (subject && byPid.get(subject.pid)) ?? subject
     const standing = standingFor(finding)
-    const before = standing && { action: standing.action, pid: standing.session.pid }
+    const before = standing && {
+      action: standing.action,
+      pid: standing.session.pid,
+      cancelIsVain: hasWaited(byPid.get(standing.session.pid), standing),
+    }
     const advice = finding.kind === 'blocking' ? adviceFor(jamOf(finding.root), before) : null
-    if (!advice) return session && alone(session)
+    if (!advice) return session && alone(session, hasWaited(session, standing))
     const { best, others, text, named } = advice
     const target = best && byPid.get(best.pid)
     const about = { others: others.map((way) => way.text), named }
     if (!best || !target) return { target: null, text, retries: null, ...about }
-    const whole = best.action === 'terminate' ? [text, notCancel(target)].filter(Boolean).join(' ') : text
+    const whole =
+      best.action === 'terminate' ? [text, notCancel(target, standing)].filter(Boolean).join(' ') : text
     return lasting({
-      target: { action: best.action, session: target, workLost: best.workLost },
+      target: {
+        action: best.action,
+        session: target,
+        workLost: best.workLost,
+        waited: hasWaited(target, standing),
+      },
       text: whole,
       retries: null,
       ...about,
@@ -78,38 +93,53 @@ export function remediesFor(
   }
 
   /** Why it is not the gentler action. */
-  function notCancel(session: Session): string {
+  function notCancel(session: Session, standing: Remedy['target']): string {
     const fit = fittingAction(session, server, protectedSessions)
     if (fit.action === 'terminate') return fit.otherwise
+    if (hasWaited(session, standing)) return rather.otherwise
     return isChatty(session)
       ? 'Cancel would come too late: it goes from one brief statement to the next in its transaction.'
       : ''
   }
 
-  function alone(session: Session): Remedy {
-    const fit = fittingAction(session, server, protectedSessions)
+  function alone(session: Session, waited: boolean): Remedy {
+    const now = fittingAction(session, server, protectedSessions)
+    const fit = waited && now.action === 'cancel' ? { ...now, ...rather } : now
     const about = { others: [], retries: null, named: [session.pid] }
     return fit.action === null
       ? { target: null, text: fit.why, ...about }
       : lasting({
-          target: { action: fit.action, session, workLost: workLost(session, undefined) },
+          target: { action: fit.action, session, workLost: workLost(session, undefined), waited },
           text: `${fit.why} ${fit.otherwise}`,
           ...about,
         })
   }
 
   function lasting(remedy: Remedy & { target: object }): Remedy {
-    const { action, session, workLost } = remedy.target
+    const { action, session } = remedy.target
     const retries = retriesOf(session)
     if (!retries || retries.again === 0) return remedy
     if (action === 'terminate' || objection('terminate', session, server, protectedSessions) !== null)
       return { ...remedy, retries }
     return {
       ...remedy,
-      target: { action: 'terminate', session, workLost },
+      target: { ...remedy.target, action: 'terminate' },
       text: `Terminate ${session.pid} rather than cancel its statement, which would not last: ${againWords(retries)}.`,
       others: [remedy.text, ...remedy.others],
       retries,
     }
   }
+}
+
+const rather = {
+  action: 'terminate' as const,
+  why: 'Terminate ends the session.',
+  otherwise: 'Cancel may not help: again and again it waits for its client, and heeds none then.',
+}
+
+function hasWaited(session: Session | null | undefined, standing: Remedy['target']): boolean {
+  if (!session) return false
+  const { backendStart, queryStart } = session
+  const isSame = standing?.session.backendStart === backendStart && standing.session.queryStart === queryStart
+  return waitsForClient(session) || (isSame && standing.waited && session.state === 'active')
 }

@@ -145,8 +145,14 @@ export function objection(
   return action === 'cancel' && fit.action === 'terminate' ? fit.otherwise : null
 }
 
+/** What the end of a transaction on the primary waits for on a standby that does not replay, by wait event. */
+const replayed: Readonly<Record<string, string>> = {
+  RecoveryPause: 'its end is replayed. Replay is paused: SELECT pg_wal_replay_resume(); lets it go on.',
+  RecoveryApplyDelay: 'its end is replayed, which is late on purpose here (recovery_min_apply_delay).',
+}
+
 /** See the table of backend types in PostgreSQL's documentation of pg_stat_activity. */
-function backendReason({ backendType }: Session, { versionNum }: Server): string {
+function backendReason({ backendType, waitEvent }: Session, { versionNum }: Server): string {
   switch (backendType) {
     case 'autovacuum worker': {
       const who = has(versionNum, 'pg_signal_autovacuum_worker')
@@ -165,7 +171,7 @@ function backendReason({ backendType }: Session, { versionNum }: Server): string
     case 'parallel worker':
       return 'It is a parallel worker: act on its leader.'
     case 'startup':
-      return 'It is the startup process, which replays what the primary did: a lock that it holds belongs to a transaction on the primary, and goes when that one ends there.'
+      return `It is the startup process, which replays what the primary did: a lock that it holds belongs to a transaction on the primary, and goes when ${replayed[waitEvent ?? ''] ?? 'that one ends there.'}`
     default:
       return `It is a server process (${backendType}), not a client.`
   }

@@ -133,6 +133,19 @@ test('a lock that replay holds: the startup process is the root, and nobody is s
       /^Nothing can be done to \d+ \(startup\) from here\. It is the startup process/,
     ),
   })
+
+  // Paused, its lock stays when that transaction has ended.
+  const dba = await standby.open('dba', primary.url)
+  await dba.query('SELECT pg_wal_replay_pause()')
   await holder.close()
+  await waitFor(async () => {
+    picture = pictureOf(await cluster.snapshot())
+    return picture.snapshot.sessions.some(({ waitEvent }) => waitEvent === 'RecoveryPause')
+  }, 'replay is paused')
+  expect(picture?.forest.roots).toMatchObject([{ pid: root?.pid, victims: [reader.pid] }])
+  expect(picture && root && adviceOn(picture, [])(jamOf(root))?.text).toContain(
+    'SELECT pg_wal_replay_resume();',
+  )
+  await dba.query('SELECT pg_wal_replay_resume()')
   expect(await answer).not.toBeInstanceOf(Error)
 })

@@ -512,6 +512,16 @@ describe('control', () => {
     await expect(waiting).rejects.toThrow(/waited 20 ms for a card.*riley: anybody here\?/s)
   })
 
+  test('nobody speaks who is not there, nor where nobody can', async () => {
+    const workspace = await workspaceWith()
+    const say = (userId: string, channelId: string) => () => workspace.say({ userId, channelId, text: 'x' })
+    expect(say('U0NOBODY', channel)).toThrow('no user U0NOBODY in this workspace')
+    expect(say('U0RESP', 'C0NOWHERE')).toThrow('no channel C0NOWHERE in this workspace')
+    workspace.archive(channel)
+    expect(say('U0RESP', channel)).toThrow('#incidents is archived')
+    expect(workspace.messages(channel)).toEqual([])
+  })
+
   test('a press on what is not there says what is', async () => {
     const workspace = await workspaceWith()
     const { client } = (await boltOn(workspace, 'socket')).app

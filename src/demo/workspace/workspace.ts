@@ -172,16 +172,19 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     readonly text: string
     readonly threadTs?: string
   }): Message => {
+    const channel = state.channels.get(given.channelId)
+    if (!state.users.has(given.userId)) throw new Error(`no user ${given.userId} in this workspace`)
+    if (!channel) throw new Error(`no channel ${given.channelId} in this workspace`)
+    if (channel.archived) throw new Error(`#${channel.name} is archived`)
     const message = state.post({
       channel: given.channelId,
       user: given.userId,
       text: given.text,
       ...(given.threadTs ? { threadTs: given.threadTs } : {}),
     })
-    const { kind, members = [] } = state.channels.get(given.channelId) ?? {}
-    const [event, type] = kind ? messageEvents[kind] : []
+    const [event, type] = messageEvents[channel.kind]
     // What is said where the app is not, it does not hear.
-    if (event && subscriptions.has(event) && members.includes(state.seed.app.botUserId))
+    if (subscriptions.has(event) && channel.members.includes(state.seed.app.botUserId))
       void interactions.sendEvent({ ...message, channel: given.channelId, channel_type: type })
     return message
   }

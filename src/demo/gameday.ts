@@ -82,7 +82,13 @@ export function createGameDay(options: {
       losses,
       gentlest,
       gentlestWords: scenario.gentlest?.words ?? '',
-      wasGentlest: ended && losses.length <= gentlest.length && sum(losses) <= sum(gentlest) + tolerance,
+      wasGentlest:
+        ended &&
+        losses.length <= gentlest.length &&
+        // Where a cancel would have done, nobody had to lose the session.
+        (losses.every(({ how }) => how === 'cancelled') ||
+          gentlest.some(({ how }) => how === 'terminated')) &&
+        sum(losses) <= sum(gentlest) + tolerance,
     }
     changed()
   }

@@ -99,6 +99,16 @@ it('knows the gentlest way, and does not play the same one twice in a row', asyn
   await expect(room.gameDay.start()).rejects.toThrow('is being played')
 })
 
+it('a session that was terminated where a cancel would have done was not the gentlest way', async () => {
+  const room = rehearse({
+    losses: [lost('analytics', 9, 'terminated')],
+    gentlest: [lost('analytics', 9, 'cancelled')],
+  })
+  await room.gameDay.start()
+  room.over()
+  expect(room.report()).toMatchObject({ wasGentlest: false })
+})
+
 it('can be given up', async () => {
   const room = rehearse({ losses: [], gentlest: [] })
   await room.gameDay.start()

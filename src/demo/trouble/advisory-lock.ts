@@ -10,6 +10,7 @@ export const advisoryLock: Scenario = {
     'nightly-sync took an advisory lock for its whole session and sits idle: no transaction, no statement.',
   gentlest: {
     words: 'Terminate nightly-sync: it has no transaction, so nothing is lost.',
+    how: 'terminated',
     ends: ['nightly-sync'],
   },
   isOver: nobodyWaits,

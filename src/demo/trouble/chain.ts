@@ -7,7 +7,11 @@ export const chain: Scenario = {
   title: 'A chain: each waits for the one before',
   story: 'Confirmation mails are late, and nobody sees why: the mailer is healthy.',
   cause: 'intake is idle in its transaction; each of the others holds a row that the next one wants.',
-  gentlest: { words: 'Terminate intake: the others then go on one after the other.', ends: ['intake'] },
+  gentlest: {
+    words: 'Terminate intake: the others then go on one after the other.',
+    how: 'terminated',
+    ends: ['intake'],
+  },
   isOver: nobodyWaits,
   async start(stage) {
     for (const [index, name] of links.entries()) {

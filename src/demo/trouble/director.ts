@@ -129,11 +129,11 @@ export function createDirector(
     damage: (id) => {
       const play = plays.get(id)
       const losses = [...(play?.stage.losses() ?? [])]
-      const ends = play?.scenario.gentlest?.ends ?? []
+      const { how = 'terminated', ends = [] } = play?.scenario.gentlest ?? {}
       const gentlest = ends.map((name) => {
         const done = losses.find((loss) => loss.name === name)
         const actor = play?.stage.actors().find((one) => one.name === name)
-        return done ?? { name, how: 'terminated' as const, seconds: actor?.work() ?? 0 }
+        return { name, how, seconds: done?.seconds ?? actor?.work() ?? 0 }
       })
       return { losses, gentlest }
     },

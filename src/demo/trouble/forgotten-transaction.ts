@@ -7,6 +7,7 @@ export const forgottenTransaction: Scenario = {
   cause: 'nightly-import wrote a row and never committed. Nobody waits for it so far; vacuum does.',
   gentlest: {
     words: 'Terminate nightly-import: nothing runs in it, and only its open transaction is lost.',
+    how: 'terminated',
     ends: ['nightly-import'],
   },
   isOver: ({ connected }) => !connected.includes('nightly-import'),

@@ -10,6 +10,7 @@ export const migration: Scenario = {
     'ALTER TABLE wants customers for itself, stands behind a long report, and every reader stands behind ALTER TABLE.',
   gentlest: {
     words: 'Cancel migrate: it has done nothing yet and can be run again with a lock_timeout.',
+    how: 'cancelled',
     ends: ['migrate'],
   },
   isOver: nobodyWaits,

@@ -7,6 +7,7 @@ export const rowQueue: Scenario = {
   cause: 'checkout changed a row, forgot to commit, and everyone who wants the row stands in line.',
   gentlest: {
     words: 'Terminate checkout: nothing runs in it, and only its open transaction is lost.',
+    how: 'terminated',
     ends: ['checkout'],
   },
   isOver: nobodyWaits,

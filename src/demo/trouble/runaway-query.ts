@@ -7,6 +7,7 @@ export const runawayQuery: Scenario = {
   cause: 'analytics joins every order with every article. (It naps between rows: your laptop stays cool.)',
   gentlest: {
     words: 'Cancel the statement: the session lives on, and only the statement is lost.',
+    how: 'cancelled',
     ends: ['analytics'],
   },
   isOver: ({ active }) => !active.includes('analytics'),

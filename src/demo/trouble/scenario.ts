@@ -1,4 +1,5 @@
 import type { Admin } from '../admin.ts'
+import type { Loss } from './actor.ts'
 import type { Stage } from './stage.ts'
 
 /** One kind of trouble, to order. It is real: real sessions of a make-believe company on a real server. */
@@ -13,7 +14,11 @@ export type Scenario = {
    * The way out that loses least, and whose work is lost on it. Null: nobody ends this from Slack (the application has
    * to be mended, or somebody with psql is needed), so a game day does not play it.
    */
-  readonly gentlest: { readonly words: string; readonly ends: readonly string[] } | null
+  readonly gentlest: {
+    readonly words: string
+    readonly how: Loss['how']
+    readonly ends: readonly string[]
+  } | null
   /** Resolves when the trouble is there. Its sessions are ended by the stage. */
   start(stage: Stage): Promise<void>
   /** Whether the trouble itself is over, though sessions of it may remain. */

@@ -14,6 +14,7 @@ export const standbyConflict: Scenario = {
     'a report on the standby reads regions; a release changed that table on the primary, and the replay of its lock waits for the report, with every later reader behind it.',
   gentlest: {
     words: 'Cancel yearly-report on the standby: replay goes on, and only the report is lost.',
+    how: 'cancelled',
     ends: ['yearly-report'],
   },
   isOver: nobodyWaits,

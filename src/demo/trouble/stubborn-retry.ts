@@ -12,6 +12,7 @@ export const stubbornRetry: Scenario = {
     'importer holds the rows while it works for ten minutes, and starts again as soon as it is cancelled.',
   gentlest: {
     words: 'Terminate importer: a cancel only makes it begin again.',
+    how: 'terminated',
     ends: ['importer'],
   },
   isOver: ({ waiting, connected }) =>

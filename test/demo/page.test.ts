@@ -357,6 +357,24 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     await inSight(answer)
   })
 
+  test('it says why one cannot write, and that nothing was sent', async () => {
+    await open()
+    const composer = page.getByRole('combobox', { name: 'Message #incidents' })
+    await composer.fill('hello')
+    const why = page.getByText('This channel is archived: nobody can write here.')
+    expect(await why.isVisible()).toBe(false)
+    workspace.archive(channel)
+    await why.waitFor()
+    expect(await composer.isVisible()).toBe(false)
+    workspace.archive(channel, false)
+    await page.route('**/control/say', (route) => route.abort())
+    await composer.press('Enter')
+    await page.getByText('The practice room does not answer: nothing was sent.').waitFor()
+    expect(await composer.inputValue()).toBe('hello')
+    // The browser's own complaint.
+    expect(problems.splice(0)).toEqual(['Failed to load resource: net::ERR_FAILED'])
+  })
+
   test('on a narrow screen the channels come over the conversation, and go again', async () => {
     await open()
     await page.setViewportSize({ width: 390, height: 800 })

@@ -5,6 +5,8 @@ export async function control(name, ...args) {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(args),
+  }).catch(() => {
+    throw new Error('The practice room does not answer: nothing was sent. Is it still running?')
   })
   const answer = await response.json()
   if (!answer.ok) throw new Error(answer.error)

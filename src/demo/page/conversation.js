@@ -12,7 +12,12 @@ export function createConversation(root, store, say) {
   const timeline = createTimeline(store, say, { inThread: false })
   const home = h('div', { class: 'home', hidden: true })
   const composer = createComposer(store, say, { place: 'channel', onSend: timeline.toEnd })
-  root.append(head, timeline.node, home, composer.node)
+  const closed = h(
+    'p',
+    { class: 'closed faint', hidden: true },
+    'This channel is archived: nobody can write here.',
+  )
+  root.append(head, timeline.node, home, composer.node, closed)
   let drawnHome = null
   let drawnHead = ''
   /** Whose App Home is open. */
@@ -111,6 +116,7 @@ export function createConversation(root, store, say) {
     home.hidden = !atHome
     timeline.node.hidden = atHome
     composer.node.hidden = atHome || channel.archived
+    closed.hidden = !channel.archived
     if (atHome && homeOf !== look.me) control('openHome', look.me).catch(say)
     homeOf = atHome ? look.me : ''
     if (atHome) drawHome()

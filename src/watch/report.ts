@@ -3,6 +3,7 @@ import type { Board } from '../channel/board.ts'
 import { endSilences } from '../channel/quiet.ts'
 import type { ClusterConfig } from '../config.ts'
 import { causeOf, concerns } from '../domain/cause.ts'
+import { formatDuration } from '../domain/duration.ts'
 import { type Finding, findingKey, findings, subjectOf, withSession } from '../domain/finding.ts'
 import {
   fold,
@@ -39,6 +40,9 @@ export type Report = {
   slowlyBlind(reason: string | null): Promise<void>
 }
 
+/** The deadlines of a look add up to about this much. */
+const slowLookMs = 10_000
+
 /** How often is looked whether a privilege was granted or lost. */
 const askLacksEveryMs = 60_000
 
@@ -55,6 +59,8 @@ export function createReport(deps: {
   let askLacksAt = 0
   /** The silences at the last look; null before the first. */
   let silent: string | null = null
+  /** When the cluster was last seen; null before the first look since the start. */
+  let lookedAt: number | null = null
   const offers = createOffers(deps)
   const sight = createSight({ cluster: config.name, journal: store.journal, board, now })
   const say = (event: JournalEvent) => board.change(null, (_, record) => record(event))
@@ -111,6 +117,7 @@ export function createReport(deps: {
       for (const incident of await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs))
         if (!changed.has(incident.id)) await offers.keep(incident, seenOf(incident), picture)
       await offers.review(snapshot)
+      lookedAt = snapshot.takenAt
     },
 
     gap: (what) => say({ kind: 'blind', actor: bot, cluster: config.name, since: null, reason: what }),
@@ -148,7 +155,17 @@ export function createReport(deps: {
   ): Promise<Incident> {
     if (kind !== 'resolved') return incident
     const done = await proposals.doneSince(incident.openedAt - config.approvals.expireAfterMs)
-    return { ...incident, resolution: `${incident.resolution} ${causeOf(incident, done, sessions, takenAt)}` }
+    const told = [incident.resolution, causeOf(incident, done, sessions, takenAt), ...unwatched(takenAt)]
+    return { ...incident, resolution: told.join(' ') }
+  }
+
+  /** That nobody can say when it ended, where the last look lies further back than one that is merely slow. */
+  function unwatched(takenAt: number): string[] {
+    const unseenMs = lookedAt === null ? null : takenAt - lookedAt
+    if (unseenMs !== null && unseenMs <= config.watch.everyMs + slowLookMs) return []
+    const why =
+      unseenMs === null ? 'The bot was just started' : `Nobody looked for ${formatDuration(unseenMs / 1000)}`
+    return [`${why}, so it may have ended earlier.`]
   }
 
   /** What people have said of it since this look began is kept. */

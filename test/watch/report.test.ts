@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Board, createBoard } from '../../src/channel/board.ts'
 import type { Session } from '../../src/domain/session.ts'
 import { historyView } from '../../src/slack/views/history.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
-import { createReport } from '../../src/watch/report.ts'
+import { createReport, type Report } from '../../src/watch/report.ts'
 import { clusterConfig, pictureCluster } from '../support/asking.ts'
 import * as of from '../support/pictures.ts'
 
@@ -26,17 +26,20 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-/** Looks, and runs `meanwhile` in the middle of it: when the statements of those concerned are read. */
-async function look(sessions: readonly Session[], meanwhile: () => Promise<void> = async () => {}) {
-  const picture = of.picture([...sessions])
-  const cluster = pictureCluster(picture, [], {
+/** A bot that was just started. */
+function start(meanwhile: () => Promise<void> = async () => {}): Report {
+  const cluster = pictureCluster(of.picture([]), [], {
     withText: async (asked) => {
       await meanwhile()
       return [...asked]
     },
   })
-  await createReport({ cluster, config, store, board, now: () => of.takenAt }).seen(picture)
+  return createReport({ cluster, config, store, board, now: () => of.takenAt })
 }
+
+/** Looks, and runs `meanwhile` in the middle of it: when the statements of those concerned are read. */
+const look = (sessions: readonly Session[], meanwhile?: () => Promise<void>) =>
+  start(meanwhile).seen(of.picture([...sessions]))
 
 it('keeps an acknowledgement that comes in the middle of a look', async () => {
   await look([of.idleInTransaction(1, 600)])
@@ -60,4 +63,31 @@ it('names in the history of a digest what each row is about', async () => {
   expect(told).toContain('Idle in transaction 7: Seen for the first time.')
   expect(told).toContain('Idle in transaction 8: The session is gone.')
   expect(listed).toHaveLength(2)
+})
+
+describe('an incident that is over', () => {
+  const later = (seconds: number) =>
+    of.picture([], { kind: 'none' }, { takenAt: of.takenAt + seconds * 1000 })
+  const resolution = async () =>
+    (await store.incidents.recent('orders', 0)).find(({ resolvedAt }) => resolvedAt !== null)?.resolution
+
+  it('ended now, as far as a look some seconds ago can tell', async () => {
+    const report = start()
+    await report.seen(of.picture([of.idleInTransaction(1, 600)]))
+    await report.seen(later(10))
+    expect(await resolution()).toBe('The session is gone. It was not ended from here.')
+  })
+
+  it('may have ended earlier, when nobody looked for a while', async () => {
+    const report = start()
+    await report.seen(of.picture([of.idleInTransaction(1, 600)]))
+    await report.seen(later(600))
+    expect(await resolution()).toMatch(/Nobody looked for 10 min, so it may have ended earlier\.$/)
+  })
+
+  it('may have ended before the bot was started', async () => {
+    await start().seen(of.picture([of.idleInTransaction(1, 600)]))
+    await start().seen(later(10))
+    expect(await resolution()).toMatch(/The bot was just started, so it may have ended earlier\.$/)
+  })
 })

@@ -169,7 +169,11 @@ export async function startApp(deps: {
     outbox.start()
 
     const token = createTokenCheck(slack, log)
-    const slackWorks = () => entrance.connected() && token.refused() === null && outbox.failures().size === 0
+    const slackWorks = () =>
+      entrance.connected() &&
+      token.refused() === null &&
+      token.silent() === null &&
+      outbox.failures().size === 0
     const heartbeat =
       config.heartbeatUrl === null
         ? null
@@ -231,6 +235,7 @@ export async function startApp(deps: {
         ...(board.isWritable() ? [] : ['Store: the last change could not be written']),
         ...(entrance.connected() ? [] : ['Slack: no socket is open']),
         ...(token.refused() ? [`Slack: the bot token is refused (${token.refused()})`] : []),
+        ...(token.silent() ? [`Slack: it does not answer (${token.silent()})`] : []),
         ...[...outbox.failures()].map(
           ([channel, { code }]) => `Slack: ${channel} takes no messages (${code})`,
         ),

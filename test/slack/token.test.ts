@@ -27,3 +27,24 @@ it('tells a token that Slack refuses, once, and that it is taken again; an outag
     'Slack takes the bot token again',
   ])
 })
+
+it('tells that Slack does not answer, from the second time on: nothing could be said though nobody has tried yet', async () => {
+  const answers: (SlackFailure | null)[] = []
+  const call: Slack['call'] = async () => {
+    const failure = answers.shift()
+    if (failure) throw failure
+    return undefined as never
+  }
+  const check = createTokenCheck({ call }, logTo([]))
+  const away = new SlackFailure('unreachable', true, 0)
+  const busy = new SlackFailure('ratelimited', true, 1000)
+  const revoked = new SlackFailure('token_revoked', false, 0)
+  answers.push(away, null, away, away, away, busy, away, revoked, away, away, null)
+  const seen: (string | null)[] = []
+  while (answers.length > 0) {
+    await check.look()
+    seen.push(check.silent())
+  }
+  const silent = 'unreachable'
+  expect(seen).toEqual([null, null, null, silent, silent, null, null, null, null, silent, null])
+})

@@ -183,6 +183,7 @@ export function createMetrics(deps: {
   // What has not happened yet is 0, so that a rate sees the first time.
   for (const cluster of clusters) up.set({ cluster }, 0)
   for (const action of actions) for (const result of results) actionsTotal.inc({ action, result }, 0)
+  for (const code of [...slackCodes, 'other']) slackErrors.inc({ code }, 0)
 
   const slow = [oldestPrepared, horizon, wraparound, retained]
   const tellHealth = (cluster: string, { prepared, vacuumHolders, databases, slots }: Health) => {

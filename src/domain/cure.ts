@@ -253,7 +253,8 @@ export function workLost(session: Session, wait: Wait | undefined, writers?: Wri
   if (session.waitEventType === 'Lock' && session.waitEvent === 'virtualxid') return 'halfDone'
   const worked = (querySeconds ?? Number.POSITIVE_INFINITY) - (wait?.seconds ?? 0)
   const isAtWork = !wait || worked > 0.1
-  if (isAtWork && isConcurrently(session)) return 'halfDone'
+  // At first it asks for less (ShareUpdateExclusiveLock): this is for its last step.
+  if ((isAtWork || wait.mode === 'AccessExclusiveLock') && isConcurrently(session)) return 'halfDone'
   if (isAtWork && isVacuum(session)) return 'vacuum'
   if (!wait) return backendXid === null ? 'activeReader' : 'activeWriter'
   if (backendXid === null) return worked > 0.1 ? 'blockedReader' : 'request'

@@ -6,7 +6,13 @@ import { sqlLiteral } from './literal.ts'
 import { finisherOn } from './platform.ts'
 import type { Protected } from './policy.ts'
 import { fittingAction } from './proposal.ts'
-import { isIdleInTransaction, type PreparedTransaction, type Server, type Session } from './session.ts'
+import {
+  beganEarlier,
+  isIdleInTransaction,
+  type PreparedTransaction,
+  type Server,
+  type Session,
+} from './session.ts'
 import type { Ending } from './unblock.ts'
 
 /** The sentences of cure.ts. Names in them come from the database: not trusted, but short and on one line. */
@@ -42,12 +48,27 @@ export function wayText(
   })
   const [first = '', ...others] = steps
   const doing = [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...others].join(' and ')
-  return `${doing}: ${effect(way, later, stuck, around)}${rest(way, around)}.${oneByOne(all, stuck, around)}${replay(around)}`
+  return `${doing}: ${effect(way, later, stuck, around)}${rest(way, around)}.${savepoint(all, costs, around)}${oneByOne(all, stuck, around)}${replay(around)}`
 }
 
 /** Who falls behind with it is nobody's session, but all who read there. */
 const replay = ({ startup, jam }: Around): string =>
   startup !== null && jam.has(startup) ? ' Replay of this standby is among the waiters: it falls behind.' : ''
+
+/**
+ * A cancel inside a savepoint ends what came since and keeps the locks from before, and no catalog tells of savepoints (but
+ * see survivesCancel in unblock.ts). A request that leaves its queue does so in any case.
+ */
+function savepoint(ended: readonly Ending[], costs: readonly WorkLost[], { byPid }: Around): string {
+  const doubtful = ended.filter(({ pid, action }, index) => {
+    const session = byPid.get(pid)
+    const isRequest = costs[index] === 'request' || costs[index] === 'blockedReader'
+    return action === 'cancel' && !isRequest && session !== undefined && beganEarlier(session)
+  })
+  return doubtful.length === 0
+    ? ''
+    : ` Inside a savepoint a cancel ends that alone; then terminate ${doubtful.map(({ pid }) => pid).join(' and ')}.`
+}
 
 /**
  * A command CONCURRENTLY waits for the transactions that are in its way one after the other (WaitForLockersMultiple in

@@ -333,8 +333,6 @@ test.each<[string, Partial<Session>, number | null]>([
   ['halfDone', { query: '? CREATE UNIQUE INDEX CONCURRENTLY i ON orders (id)', backendXid: '9' }, -1],
   ['halfDone', { query: 'REINDEX (VERBOSE) TABLE CONCURRENTLY orders' }, -1],
   ['halfDone', { query: 'ALTER TABLE orders DETACH PARTITION old CONCURRENTLY' }, -1],
-  // Its first transaction waits for the table, and has done nothing.
-  ['request', { query: 'CREATE INDEX CONCURRENTLY i ON orders (id)', querySeconds: 40 }, 40],
   ['activeReader', { query: 'REFRESH MATERIALIZED VIEW CONCURRENTLY sums' }, -1],
   ['vacuum', { query: 'VACUUM (ANALYZE) orders' }, -1],
   // It has finished other tables before this one.
@@ -348,6 +346,16 @@ test.each<[string, Partial<Session>, number | null]>([
 ])('work lost: %s of %o, waiting for %s s', (expected, over, waits) => {
   const wait = { pid: 1, target: orders, mode: 'AccessExclusiveLock', relationName: null, seconds: waits }
   expect(workLost(of.session(1, over), waits === -1 ? undefined : wait)).toBe(expected)
+})
+
+test.each([
+  // Its first transaction waits for the table, and has done nothing; the last one takes it for a moment.
+  ['request', 'ShareUpdateExclusiveLock'],
+  ['halfDone', 'AccessExclusiveLock'],
+])('work lost: %s of a command CONCURRENTLY that waits for %s', (expected, mode) => {
+  const session = of.waiting(1, 40, { query: 'ALTER TABLE t DETACH PARTITION p CONCURRENTLY' })
+  const wait = { pid: 1, target: orders, mode, relationName: null, seconds: 40 }
+  expect(workLost(session, wait)).toBe(expected)
 })
 
 test.each<[string, Partial<Session>, string]>([

@@ -180,3 +180,55 @@ test('a command CONCURRENTLY shows only the transaction that it waits for now: t
     await server.until(`SELECT NOT ${first.pid} = ANY (${blockers})`)
   }
 })
+
+test('a cancel inside a savepoint frees nobody: that it may be one is said, and terminate does it', async () => {
+  const batch = await server.open('batch', shop)
+  await batch.query("BEGIN; UPDATE orders SET state = 'a' WHERE id = 1; SELECT pg_sleep(0.01)")
+  await batch.query('SAVEPOINT here')
+  void batch.start('SELECT pg_sleep(600)')
+  await untilIn(batch, 'PgSleep')
+  const web = await server.open('web', shop)
+  const waited = web.start("UPDATE orders SET state = 'b' WHERE id = 1")
+  await server.untilWaiting(web)
+
+  const first = await adviceAbout(batch)
+  expect(first.best).toMatchObject({ action: 'cancel', pid: batch.pid })
+  expect(first.text).toMatch(
+    new RegExp(
+      `proceeds at once\\. Inside a savepoint a cancel ends that alone; then terminate ${batch.pid}\\.$`,
+    ),
+  )
+  await server.admin.query('SELECT pg_cancel_backend($1)', [batch.pid])
+  await server.until("SELECT state = 'idle in transaction (aborted)' FROM pg_stat_activity WHERE pid = $1", [
+    batch.pid,
+  ])
+  const second = await adviceAbout(batch)
+  expect(second.best).toMatchObject({ action: 'terminate', pid: batch.pid })
+  await server.admin.query('SELECT pg_terminate_backend($1)', [batch.pid])
+  expect(await waited).not.toBeInstanceOf(Error)
+})
+
+test('DETACH PARTITION CONCURRENTLY that waits for its last step would be left half done', async () => {
+  await server.admin.query(`
+    CREATE TABLE parts (id int, k int) PARTITION BY RANGE (k);
+    CREATE TABLE old_part PARTITION OF parts FOR VALUES FROM (0) TO (10);
+    ALTER TABLE parts OWNER TO shop; ALTER TABLE old_part OWNER TO shop`)
+  const report = await server.open('report', shop)
+  await report.query('BEGIN; SELECT count(*) FROM old_part')
+  const migration = await server.open('migration', shop)
+  void migration.start('ALTER TABLE parts DETACH PARTITION old_part CONCURRENTLY')
+  await server.untilWaiting(migration)
+  const web = await server.open('web', shop)
+  void web.start('SELECT count(*) FROM old_part')
+  await server.untilWaiting(web)
+
+  const { best, others } = await adviceAbout(report)
+  expect(best).toMatchObject({ action: 'terminate', pid: report.pid })
+  expect(others.map(({ text }) => text).join()).toMatch(
+    new RegExp(
+      `Cancel ${migration.pid} .*, it works in several transactions, and would be left half done\\)`,
+    ),
+  )
+  await server.admin.query('SELECT pg_cancel_backend($1)', [migration.pid])
+  await server.until('SELECT count(*) = 1 FROM pg_inherits WHERE inhdetachpending')
+})

@@ -183,7 +183,8 @@ export const isChatty = (session: Session): boolean =>
   (session.xactSeconds ?? 0) >= brief &&
   (session.querySeconds ?? 0) < brief
 
-/** That it waits for a lock, or in a lock storm for the lock manager; how long, the lock table tells. */
+/** That it waits for a lock, or for a safe snapshot, which others keep from it too, or in a lock storm for the lock manager. */
 export const waitsForLock = (session: Session): boolean =>
   session.waitEventType === 'Lock' ||
+  session.waitEvent === 'SafeSnapshot' ||
   (session.waitEventType === 'LWLock' && session.waitEvent === 'LockManager')

@@ -166,9 +166,11 @@ describe('differences', () => {
 describe('movedOn', () => {
   it('counts those who wait no more in the statement that they waited in', () => {
     const [a, b, c, d] = [waiting(1, 40), waiting(2, 30), waiting(3, 20), waiting(4, 10)]
-    const victims = victimsAmong([1, 2, 3, 4], [a, b, c, d])
+    const e = session(5, { waitEventType: 'IPC', waitEvent: 'SafeSnapshot' })
+    const victims = victimsAmong([1, 2, 3, 4, 5], [a, b, c, d, e])
     const now = [
       a, // still waits
+      e, // and so does this one
       { ...b, waitEventType: null, waitEvent: null }, // runs
       { ...c, queryStart: serverTime(0) }, // waits in its next statement
       // 4 is gone

@@ -25,6 +25,20 @@ const many = (n: number, make: (pid: number) => ReturnType<typeof of.session>, f
   Array.from({ length: n }, (_, index) => make(from + index))
 
 describe('chooseSessions', () => {
+  it('takes one that waits for a safe snapshot for a victim, and not for slow', () => {
+    const sessions = [
+      of.idleInTransaction(1, 4000),
+      of.session(2, {
+        waitEventType: 'IPC',
+        waitEvent: 'SafeSnapshot',
+        querySeconds: 9000,
+        stateSeconds: 9000,
+      }),
+    ]
+    const table = { ...of.lockTable([]), asked: new Map([[2, [1]]]) }
+    expect(chosen(of.picture(sessions, { kind: 'read', table }))).toEqual({ jams: [1], waiting: 1 })
+  })
+
   it('tells a session once, for the worst thing that it does', () => {
     const sessions = [
       of.session(1, { stateSeconds: 9000 }),

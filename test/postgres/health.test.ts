@@ -121,6 +121,30 @@ test('sessions that hold vacuum back: by a snapshot, by a transaction, but not a
     expect(sessions).toContainEqual(expect.objectContaining({ pid, backendStart, xactStart }))
 })
 
+test('who waits behind the oldest transaction is as old as it, and not to blame', async () => {
+  const [web, batch, payments] = [
+    await server.open('web'),
+    await server.open('batch'),
+    await server.open('payments'),
+  ]
+  const changing = (id: number) => `UPDATE orders SET note = 'x' WHERE id = ${id}`
+  await batch.query(`BEGIN; ${changing(1)}`)
+  void web.start(changing(1))
+  await server.untilWaiting(web)
+  const cluster = await started()
+  expect((await cluster.health()).vacuumHolders).toMatchObject([{ name: 'batch' }, { name: 'web' }])
+  await batch.query('ROLLBACK')
+
+  await payments.query(`BEGIN; ${changing(2)}; PREPARE TRANSACTION 'payment-9'`)
+  try {
+    void web.start(changing(2))
+    await server.untilWaiting(web)
+    expect((await cluster.health()).vacuumHolders).toMatchObject([{ name: 'payment-9' }, { name: 'web' }])
+  } finally {
+    await server.admin.query("ROLLBACK PREPARED 'payment-9'")
+  }
+})
+
 test('a slot that keeps WAL, and a logical one that keeps rows of the catalogs', async () => {
   await server.admin.query("SELECT pg_create_physical_replication_slot('standby_2', true)")
   await server.admin.query("SELECT pg_create_logical_replication_slot('warehouse', 'pgoutput')")

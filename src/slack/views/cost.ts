@@ -17,7 +17,9 @@ export function workOf(session: Session, lost: WorkLost): string {
   }
   const written =
     known[lost] ??
-    (backendXid === null ? 'it has written nothing' : `it has written (transaction id ${backendXid})`)
+    (backendXid === null
+      ? 'it has written nothing'
+      : `it has written or locked rows (transaction id ${backendXid})`)
   return `Its transaction is open for ${formatDuration(session.xactSeconds)}; ${written}.`
 }
 

@@ -167,7 +167,7 @@ function work(session: Session, { inRecovery }: Server): Line[] {
           : 'has written nothing (no transaction id)'
       : waitsForLock(session)
         ? `has a transaction id (${backendXid}), as a request for a lock takes one before it has written`
-        : `has written (transaction id ${backendXid})`
+        : `has written or locked rows (transaction id ${backendXid})`
   // What a standby's sessions still see, vacuum on the primary respects with hot_standby_feedback only.
   const horizon =
     backendXmin === null

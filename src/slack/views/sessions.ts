@@ -280,7 +280,7 @@ export function whyOf(session: Session, forest: Forest): string {
         ? waitEventOf(session)
         : '',
     open !== null && open > since + 1 ? `transaction open for ${formatDuration(open)}` : '',
-    session.backendXid !== null && session.state !== 'active' ? 'has written' : '',
+    session.backendXid !== null && session.state !== 'active' ? 'has written or locked rows' : '',
   ]
   return parts.filter(Boolean).join(', ')
 }

@@ -86,7 +86,7 @@ describe('a card', () => {
       "Blocking on orders
       Session 1 (web, user shop, database orders), idle in transaction for 6 min 40 s, keeps 2 sessions waiting, the longest for 40 s, for a row of public.orders.
       Why this one: it waits for no lock itself, and everyone counted here waits behind it (2 and 3).
-      Its work: Its transaction is open for 6 min 40 s; it has written (transaction id 759).
+      Its work: Its transaction is open for 6 min 40 s; it has written or locked rows (transaction id 759).
       Gentlest way out: Terminate 1 (web, idle in transaction for 6 min 40 s, what it wrote in 6 min 40 s is rolled back): 1 of 2 waiters proceeds at once, 1 follows. Cancel has no effect on it: no statement is running.
       What that costs: The rollback takes a moment only, however much was written; vacuum clears the dead rows away later. Its client gets error 57P01 (admin_shutdown) at its next statement and has to connect again and to begin its transaction anew.
       Its last statement:
@@ -111,7 +111,7 @@ describe('a card', () => {
     expect(
       told([actions.elements[0]?.confirm].map((confirm) => ({ type: 'section', ...(confirm as object) }))),
     ).toMatchInlineSnapshot(
-      `"Its connection is closed and its transaction is rolled back. Its transaction is open for 6 min 40 s; it has written (transaction id 759). 2 sessions wait behind it. On orders: 1 (web, user shop, database orders), idle in transaction for 6 min 40 s."`,
+      `"Its connection is closed and its transaction is rolled back. Its transaction is open for 6 min 40 s; it has written or locked rows (transaction id 759). 2 sessions wait behind it. On orders: 1 (web, user shop, database orders), idle in transaction for 6 min 40 s."`,
     )
   })
 

@@ -31,7 +31,7 @@ describe('sessionView', () => {
       - Blocks 2 sessions, the longest for 2 min 10 s, for a row of public.orders: 4320 and 4321 (/pg blocking).
       - Wait event: Client/ClientRead (its client is to send the next statement).
       - Ages: transaction open for 7 min; in this state for 5 min 5 s; last statement began 5 min 5 s ago.
-      - Transaction: has written (transaction id 704312); holds vacuum back to xmin 704300.
+      - Transaction: has written or locked rows (transaction id 704312); holds vacuum back to xmin 704300.
       - Client: 10.0.0.7, connected for 1 h (backend_start 2026-03-01 02:00:00.000000+00).
       - Process: client backend.
       Last statement:

@@ -145,6 +145,20 @@ test('who waits behind the oldest transaction is as old as it, and not to blame'
   }
 })
 
+test('a walsender that copies tables for a subscriber is no standby', async () => {
+  const url = new URL(server.url)
+  url.searchParams.set('replication', 'database')
+  const copy = await server.open('pg_1_sync_2', url.href)
+  await copy.query('BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ')
+  await copy.query('CREATE_REPLICATION_SLOT copying TEMPORARY LOGICAL pgoutput USE_SNAPSHOT')
+  await copy.query('SELECT count(*) FROM orders')
+  await spend(3)
+  const { vacuumHolders } = await (await started()).health()
+  expect(vacuumHolders.filter(({ pid }) => pid === copy.pid)).toMatchObject([
+    { kind: 'session', name: 'pg_1_sync_2', database: 'postgres' },
+  ])
+})
+
 test('a slot that keeps WAL, and a logical one that keeps rows of the catalogs', async () => {
   await server.admin.query("SELECT pg_create_physical_replication_slot('standby_2', true)")
   await server.admin.query("SELECT pg_create_logical_replication_slot('warehouse', 'pgoutput')")

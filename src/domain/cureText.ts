@@ -138,15 +138,17 @@ function about(session: Session, { waits }: Around): string {
   }
   if (isIdleInTransaction(session))
     return `${name}, idle in transaction for ${formatDuration(session.stateSeconds ?? 0)}`
-  if (session.state === 'active')
-    return `${commandOf(session) ?? name}, running ${formatDuration(session.querySeconds ?? 0)}`
-  // A process of the server has no state.
-  if (session.state === null) return name
+  // A worker of a subscription is active, and has no statement.
+  const running = session.querySeconds ?? session.xactSeconds
+  if (session.state === 'active' && running !== null)
+    return `${commandOf(session) ?? name}, running ${formatDuration(running)}`
+  // A process of the server has no state, or no age.
+  if (session.state === null || session.state === 'active') return name
   return `${name}, idle for ${formatDuration(session.stateSeconds ?? session.backendSeconds)}`
 }
 
 const nameOf = ({ applicationName, usename, backendType }: Session): string =>
-  plain(applicationName || usename || backendType)
+  plain(applicationName || (backendType === 'client backend' ? usename : '') || backendType)
 
 /** A name on one line that cannot be mistaken for the sentence around it. */
 const plain = (name: string): string => name.replaceAll(/[^\p{L}\p{N} ._:@/"-]/gu, '?').slice(0, 40)

@@ -217,6 +217,24 @@ describe('where no action helps', () => {
     expect(advise([vacuum, of.waiting(1, seconds)], groups).text).toContain(text)
   })
 
+  test('the worker of a subscription, which has a user and no statement', () => {
+    const none = {
+      xactStart: null,
+      queryStart: null,
+      xactSeconds: null,
+      querySeconds: null,
+      usename: 'postgres',
+    }
+    const worker = of.serverProcess(900, 'logical replication apply worker', { state: 'active', ...none })
+    const groups = [of.held(orders, 'RowExclusiveLock', 900), of.wanted(orders, 'ShareLock', [1, 40])]
+    expect(advise([worker, of.waiting(1, 40)], groups)).toMatchObject({
+      best: null,
+      text: expect.stringMatching(
+        /^Nothing can be done to 900 \(logical replication apply worker\) from here\. It applies a subscription/,
+      ),
+    })
+  })
+
   test('a deadlock: the server does it', () => {
     const [a, b] = [of.advisory(1), of.advisory(2)]
     const advice = advise(

@@ -1,7 +1,7 @@
 import type { Wait } from '../../domain/blocking.ts'
 import { formatDuration } from '../../domain/duration.ts'
 import type { Finding } from '../../domain/finding.ts'
-import type { LockTarget, Session } from '../../domain/session.ts'
+import { isClient, type LockTarget, type Session } from '../../domain/session.ts'
 import { kindNames } from '../../domain/severity.ts'
 import type { Silence } from '../../domain/silence.ts'
 import { clean, truncate } from './text.ts'
@@ -125,7 +125,12 @@ export const list = (items: readonly (string | number)[]): string =>
 
 /** Who it is, short, for a cell or a line: `web · shop · orders`. A long name leaves room for the next. */
 export const whoOf = (session: Session): string =>
-  [session.applicationName, session.usename, session.datname]
+  // A worker of the server may have a user, and is more than that.
+  [
+    session.applicationName || (isClient(session) ? '' : session.backendType),
+    session.usename,
+    session.datname,
+  ]
     .flatMap((name) => (name ? truncate(clean(name), 26) : []))
     .join(' · ') || session.backendType
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { targetOf } from '../../../src/slack/views/words.ts'
+import { targetOf, whoOf } from '../../../src/slack/views/words.ts'
 import * as of from '../../support/pictures.ts'
 
 test.each([
@@ -9,4 +9,12 @@ test.each([
   [{ classid: 99_999, objid: 7 }, 'object of catalog 99999, 7'],
 ])('an object that is no relation: %o is %s', (over, words) => {
   expect(targetOf(of.target({ locktype: 'object', database: 0, objsubid: 0, ...over }))).toBe(words)
+})
+
+test('a worker of the server is told by its kind', () => {
+  const over = { usename: 'postgres', datname: 'shop' }
+  expect(whoOf(of.serverProcess(7, 'logical replication apply worker', over))).toBe(
+    'logical replication apply… · postgres · shop',
+  )
+  expect(whoOf(of.serverProcess(7, 'startup'))).toBe('startup')
 })

@@ -77,8 +77,7 @@ export function remediesFor(
     const target = best && byPid.get(best.pid)
     const about = { others: others.map((way) => way.text), named }
     if (!best || !target) return { target: null, text, retries: null, ...about }
-    const whole =
-      best.action === 'terminate' ? [text, notCancel(target, standing)].filter(Boolean).join(' ') : text
+    const whole = best.action === 'terminate' ? `${text} ${notCancel(target, standing)}` : text
     return lasting({
       target: {
         action: best.action,
@@ -99,7 +98,7 @@ export function remediesFor(
     if (hasWaited(session, standing)) return rather.otherwise
     return isChatty(session)
       ? 'Cancel would come too late: it goes from one brief statement to the next in its transaction.'
-      : ''
+      : 'Cancel may free fewer: an advisory lock may be the session’s, and what was locked before a savepoint stays.'
   }
 
   function alone(session: Session, waited: boolean): Remedy {

@@ -4,6 +4,21 @@ import { type Remedy, remediesFor } from '../../src/domain/remedy.ts'
 import type { Session } from '../../src/domain/session.ts'
 import * as of from '../support/pictures.ts'
 
+it('says why an active holder of an advisory lock is not cancelled: nobody can tell whose the lock is', () => {
+  const key = of.advisory(7)
+  const picture = of.picture(
+    [of.session(9), of.waiting(1, 40)],
+    [of.held(key, 'ExclusiveLock', 9), of.wanted(key, 'ExclusiveLock', [1, 40])],
+  )
+  const [root] = picture.forest.roots
+  const remedy =
+    root && remediesFor(picture, { protectedSessions: [] })({ kind: 'blocking', root, session: null })
+  expect(remedy).toMatchObject({
+    target: { action: 'terminate' },
+    text: expect.stringMatching(/Cancel may free fewer: an advisory lock may be the session’s/),
+  })
+})
+
 describe('a statement that waits for its client again and again', () => {
   const waits = { waitEventType: 'Client', waitEvent: 'ClientWrite' }
   const statement = { querySeconds: 4000, queryStart: 'then', xactStart: 'then', backendXid: '7' }

@@ -1,4 +1,4 @@
-import type { Finding, FindingKind } from './finding.ts'
+import { type Finding, type FindingKind, subjectOf } from './finding.ts'
 import type { Incident } from './incident.ts'
 
 /** The kinds in the words of a headline. */
@@ -16,6 +16,10 @@ export const kindNames: Record<FindingKind, string> = {
   wraparound: 'Transaction ids running out',
   replicationSlot: 'Replication slot holds WAL back',
 }
+
+/** What it is, and of which session: `Long-running query 4312`. */
+export const findingName = (finding: Finding): string =>
+  [kindNames[finding.kind], subjectOf(finding)?.pid].filter(Boolean).join(' ')
 
 /** How many sessions suffer from it. */
 export const victimsOf = (finding: Finding): number =>

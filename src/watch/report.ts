@@ -19,7 +19,7 @@ import type { Picture } from '../domain/picture.ts'
 import { place } from '../domain/placing.ts'
 import { type Remedy, remediesFor } from '../domain/remedy.ts'
 import type { Snapshot } from '../domain/session.ts'
-import { kindNames } from '../domain/severity.ts'
+import { findingName } from '../domain/severity.ts'
 import { type Silence, silenceOf } from '../domain/silence.ts'
 import { type Cluster, ClusterFailure, type Lack } from '../postgres/cluster.ts'
 import type { Records, Store } from '../store/store.ts'
@@ -248,8 +248,5 @@ const eventKinds = {
 const eventOf = ({ kind, reason, incident }: Transition): JournalEvent => ({
   kind: eventKinds[kind],
   actor: bot,
-  what: hasOwnCard(incident) ? (reason ?? '') : `${nameOf(incident)}: ${reason ?? ''}`,
+  what: hasOwnCard(incident) ? (reason ?? '') : `${findingName(incident.finding)}: ${reason ?? ''}`,
 })
-
-const nameOf = ({ finding }: Incident): string =>
-  [kindNames[finding.kind], subjectOf(finding)?.pid].filter(Boolean).join(' ')

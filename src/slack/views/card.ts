@@ -90,7 +90,8 @@ export function cardView(card: CardState): View {
 const requestSentence = ({ session, victims }: Proposal): string =>
   `Session ${nameOf(session)}, ${stateOf(session)}${victims.length > 0 ? `, keeps ${count(victims.length, 'session')} waiting` : ''}.`
 
-const resolution = (incident: Incident | null): string =>
+/** What ended it, how long it lasted, and how many it hurt. */
+export const resolution = (incident: Incident | null): string =>
   incident
     ? `${incident.resolution} It lasted ${formatDuration(((incident.resolvedAt ?? 0) - incident.beganAt) / 1000)}${incident.mostVictims > 0 ? ` and kept up to ${count(incident.mostVictims, 'session')} waiting` : ''}.`
     : ''

@@ -1,8 +1,8 @@
 import { type Finding, subjectOf } from '../../domain/finding.ts'
 import type { Incident } from '../../domain/incident.ts'
-import { kindNames, worstFirst } from '../../domain/severity.ts'
+import { findingName, kindNames, worstFirst } from '../../domain/severity.ts'
 import { compose, type Line, lines, type Piece } from './answer.ts'
-import { shortId } from './card.ts'
+import { resolution, shortId } from './card.ts'
 import { sentenceOf } from './findings.ts'
 import { bold, code, context, plainText, type View } from './text.ts'
 import { count, list } from './words.ts'
@@ -29,12 +29,19 @@ export function digestView(cluster: string, cardId: string, incidents: readonly 
     ...(moved.length > 0 ? [[bold('On cards of their own: '), `${named(moved)}.`]] : []),
     ...(over.length > 0 ? [[bold('Over: '), `${named(over)}.`]] : []),
   ]
-  if (open.length === 0)
-    return moved.length === 0
-      ? compose(`Resolved: ${count(incidents.length, 'incident')} on ${cluster}`, [
-          lines([`All ${incidents.length} of them are over.`]),
-        ])
-      : compose(`Nothing more in this list on ${cluster}`, [lines(...others)])
+  const reference = context(`Digest ${shortId(cardId)} · /pg history ${shortId(cardId)} tells all of it`)
+  if (open.length === 0) {
+    const title =
+      moved.length === 0
+        ? `Resolved: ${count(incidents.length, 'incident')} on ${cluster}`
+        : `Nothing more in this list on ${cluster}`
+    const more = over.length - shownAtFirst
+    const view = compose(title, [
+      ...ended(over.toSorted(worstFirst).slice(0, shownAtFirst)),
+      lines(...(more > 0 ? [[`${more} more are over too.`]] : []), ...(moved.length > 0 ? others : [])),
+    ])
+    return { ...view, blocks: [...view.blocks, reference] }
+  }
   const view = compose(`${count(open.length, 'more incident')} on ${cluster}`, [
     ...listed(open.slice(0, shownAtFirst)),
     lines(
@@ -53,7 +60,7 @@ export function digestView(cluster: string, cardId: string, incidents: readonly 
     blocks: [
       ...view.blocks,
       ...(open.length > shownAtFirst ? [{ type: 'actions', elements: [showAll] }] : []),
-      context(`Digest ${shortId(cardId)} · /pg history ${shortId(cardId)} tells all of it`),
+      reference,
     ],
   }
 }
@@ -91,6 +98,19 @@ const listed = (incidents: readonly Incident[]): Piece[] => [
     ),
   },
 ]
+
+/** What became of each, as its own card would tell it. */
+const ended = (incidents: readonly Incident[]): Piece[] =>
+  incidents.length === 0
+    ? []
+    : [
+        {
+          kind: 'bullets',
+          lines: incidents.map(
+            (incident): Line => [bold(`${findingName(incident.finding)}: `), resolution(incident)],
+          ),
+        },
+      ]
 
 /** What tells all about it. */
 function commandFor(finding: Finding): string {

@@ -60,13 +60,29 @@ describe('a digest', () => {
   })
 
   it('ends when all are over, or have moved', () => {
-    const over = { resolvedAt: takenAt + 9 }
-    expect(checked(digestView('orders', 'digest', [resting(1, over), resting(2, over)]))).toBe(
-      'Resolved: 2 incidents on orders\nAll 2 of them are over.',
+    const over = { beganAt: takenAt - 60_000, resolvedAt: takenAt, resolution: 'The session is gone.' }
+    const told = digestView('orders', 'digest', [
+      resting(1, over),
+      listed(
+        2,
+        { kind: 'idleInTransaction', session: idleInTransaction(2, 400), seconds: 400 },
+        { ...over, mostVictims: 3 },
+      ),
+    ])
+    expect(checked(told)).toBe(
+      `Resolved: 2 incidents on orders
+- Idle in transaction 2: The session is gone. It lasted 1 min and kept up to 3 sessions waiting.
+- Long-idle session 1: The session is gone. It lasted 1 min.`,
     )
+    expect(JSON.stringify(told.blocks)).toContain('/pg history digest tells all of it')
     expect(checked(digestView('orders', 'digest', [resting(1, over), resting(2, { cardId: 'i2' })]))).toBe(
-      'Nothing more in this list on orders\nOn cards of their own: 2.\nOver: 1.',
+      `Nothing more in this list on orders
+- Long-idle session 1: The session is gone. It lasted 1 min.
+On cards of their own: 2.
+Over: 1.`,
     )
+    const many = Array.from({ length: 20 }, (_, n) => resting(n, over))
+    expect(checked(digestView('orders', 'digest', many))).toMatch(/\n12 more are over too\.$/)
   })
 
   it('keeps within what Slack takes, however many there are and whatever they are called', () => {

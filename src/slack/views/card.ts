@@ -67,7 +67,8 @@ export function cardView(card: CardState): View {
   const what = incident ? sentenceOf(incident.finding) : latest ? requestSentence(latest) : ''
   const blocks: Block[] = [
     header(headline),
-    richText(section(what)),
+    // In the words of the present: what they tell was so when it was last seen.
+    richText(section(...(over ? ['As last seen: '] : []), what)),
     ...(over ? [] : explanation(card, session)),
     ...statement(session),
     ...(proposals.length > 0

@@ -173,6 +173,8 @@ describe('a card', () => {
     expect(view.text).toContain(
       'Resolved: Long-idle session on orders: The session is gone. It lasted 1 min 30 s and kept up to 12 sessions waiting.',
     )
+    // It does not keep anybody waiting any more.
+    expect(told(view.blocks)).toContain('As last seen: Session ')
     expect(view.blocks.some(({ type }) => type === 'actions')).toBe(false)
   })
 

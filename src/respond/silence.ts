@@ -80,6 +80,10 @@ export function createSilencing(deps: {
     return incident ? { kind: 'incident', incidentId: incident.id, key: incident.key } : null
   }
 
+  const isDigest = async (cluster: string, about: About): Promise<boolean> =>
+    'card' in about &&
+    (await store.incidents.open(cluster)).some(({ cardId }) => cardId.startsWith(about.card))
+
   return {
     async run(caller, { config }, command) {
       const refusal = await admit(caller, config.access.viewers, false)
@@ -109,6 +113,10 @@ export function createSilencing(deps: {
       // What is over may be silent still: its trouble would come back unheard.
       if (command.kind === 'unsnooze' && (await lift(caller, name, isAbout(command.about, scope))) > 0)
         return { privately: `The snooze has ended.${await left()}` }
+      if (!scope && (await isDigest(name, command.about)))
+        return {
+          privately: `That is a digest of many incidents. Snooze what they have in common: \`/pg snooze idle 30m${here}\`.`,
+        }
       if (!scope)
         return {
           privately: `No open incident on ${name} has an id that begins so; the id stands at the foot of its card.`,

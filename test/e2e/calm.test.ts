@@ -158,6 +158,9 @@ describe('quiet for planned work', () => {
     await room.until(digest.ts, /^(?:3|4) more incidents on orders/)
     expect(cards()).toHaveLength(2)
     expect(wordsOf(digest)).toMatch(/\/pg session \d+/)
+    const [, id] = /Digest ([0-9a-f]{8})/.exec(wordsOf(digest)) ?? []
+    await room.type('U0RESP', `snooze ${id} 10m`)
+    await room.whisper('U0RESP', /^That is a digest of many incidents\. Snooze what they have in common/)
   })
 })
 

@@ -151,8 +151,9 @@ export function createCluster(options: ClusterOptions): Cluster {
     deadlineMs: deadlines.locks,
     onDeadline: 'wait',
     settings: { statement_timeout: '5000', lock_timeout: '100' },
-    // While slots are scarce, the one that a restart may get is for the connection without which nothing is seen.
-    yieldTo: () => (activity.failure()?.code === '53300' ? activity.failure() : null),
+    // Without the other one nothing is seen: while slots are scarce, the one that a restart may get is for that, and where
+    // that cannot be made, this one need not find out for itself.
+    yieldTo: activity.failure,
   })
   const statementStats = createStatementStats(locks, maskText, () => (facts ? platformFrom(facts) : 'own'))
   const lockReader = createLockReader(locks, deadlines.locks, clock)

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { startPostgres, type TemporaryPostgres } from '../../src/demo/postgres.ts'
 import { blockingForest } from '../../src/domain/blocking.ts'
@@ -96,6 +97,20 @@ test('a server that hangs: a deadline, one sentence, and back as soon as it answ
   await isBack(cluster)
   expect((await cluster.snapshot()).sessions.length).toBeGreaterThan(0)
   await server.until("SELECT count(*) = 2 FROM pg_stat_activity WHERE application_name = 'pg-marshal'")
+})
+
+test('one that takes connections and never answers is told after one deadline, not after two', async () => {
+  let met = 0
+  const silent = createServer(() => {
+    met++
+  })
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  ends.push(async () => void silent.close())
+  const { port } = silent.address() as AddressInfo
+  const cluster = openCluster({ url: `postgres://a:b@127.0.0.1:${port}/x`, deadlines: { connect: 300 } })
+  await cluster.start()
+  expect(cluster.failure()).toMatchObject({ code: 'DEADLINE' })
+  expect(met).toBe(1)
 })
 
 test('closing does not wait for a server that hangs', async () => {

@@ -375,6 +375,31 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     expect(problems.splice(0)).toEqual(['Failed to load resource: net::ERR_FAILED'])
   })
 
+  test('many tabs: one that nobody looks at holds no connection, and knows everything when one comes back', async () => {
+    await open()
+    const context = await browser.newContext()
+    closers.push(() => context.close())
+    const put = (tab: Page, state: 'hidden' | 'visible') =>
+      tab.evaluate(`Object.defineProperty(document, 'visibilityState', { value: '${state}', configurable: true })
+        document.dispatchEvent(new Event('visibilitychange'))`)
+    const tabs: Page[] = []
+    // A browser keeps six connections to one place.
+    for (let n = 0; n < 8; n++) {
+      const tab = await context.newPage()
+      tabs.push(tab)
+      await tab.goto(workspace.url, { timeout: 20_000 })
+      await tab.getByRole('button', { name: 'incidents' }).click({ timeout: 20_000 })
+      await put(tab, 'hidden')
+    }
+    const [first] = tabs
+    if (!first) throw new Error('there is no tab')
+    await app.client.chat.postMessage({ channel, text: 'said meanwhile' })
+    await page.getByText('said meanwhile').waitFor()
+    expect(await first.getByText('said meanwhile').count()).toBe(0)
+    await put(first, 'visible')
+    await first.getByText('said meanwhile').waitFor()
+  })
+
   test('on a narrow screen the channels come over the conversation, and go again', async () => {
     await open()
     await page.setViewportSize({ width: 390, height: 800 })

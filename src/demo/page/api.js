@@ -18,12 +18,25 @@ export async function control(name, ...args) {
  *   onConnection: (up: boolean) => void}} listeners
  */
 export function listen({ onState, onChange, onRoom, onConnection }) {
-  const source = new EventSource('/control/events')
-  source.addEventListener('state', (event) => {
-    onState(JSON.parse(event.data))
-    onConnection(true)
-  })
-  source.addEventListener('change', (event) => onChange(JSON.parse(event.data)))
-  source.addEventListener('room', (event) => onRoom(JSON.parse(event.data)))
-  source.addEventListener('error', () => onConnection(false))
+  let source = null
+  const open = () => {
+    if (source) return
+    source = new EventSource('/control/events')
+    source.addEventListener('state', (event) => {
+      onState(JSON.parse(event.data))
+      onConnection(true)
+    })
+    source.addEventListener('change', (event) => onChange(JSON.parse(event.data)))
+    source.addEventListener('room', (event) => onRoom(JSON.parse(event.data)))
+    source.addEventListener('error', () => onConnection(false))
+  }
+  const close = () => {
+    source?.close()
+    source = null
+  }
+  // A browser keeps six connections to one place: a tab that nobody looks at must not hold one of them. Who comes back
+  // to it is told everything anew.
+  const follow = () => (document.visibilityState === 'hidden' ? close() : open())
+  document.addEventListener('visibilitychange', follow)
+  follow()
 }

@@ -24,6 +24,10 @@ export type Loss = {
 /** For how long an interruption is none that anybody has to hear of: the first attempts to connect come sooner. */
 const interruptionMs = 3000
 
+/** A server that is lost again so soon after it was told to be back flaps, and is told only when it stays away longer. */
+const flappingMs = 60_000
+const flapMs = 10_000
+
 /** Tells the channel of a cluster when watching is blind and when it sees again. The journal remembers it. */
 export function createSight(deps: {
   readonly cluster: string
@@ -34,6 +38,7 @@ export function createSight(deps: {
   const { cluster, journal, board, now } = deps
   let blind: { readonly since: number; readonly told: string } | null | undefined
   let lostAt: number | null = null
+  let backAt = Number.NEGATIVE_INFINITY
 
   const current = async () => {
     if (blind === undefined) {
@@ -50,8 +55,8 @@ export function createSight(deps: {
     async lost({ reason, retryable, isInterruption }) {
       const before = await current()
       lostAt ??= now()
-      if (before ? retryable || before.told === reason : isInterruption && now() - lostAt < interruptionMs)
-        return
+      const patience = lostAt - backAt < flappingMs ? flapMs : isInterruption ? interruptionMs : 0
+      if (before ? retryable || before.told === reason : now() - lostAt < patience) return
       blind = { since: before?.since ?? lostAt, told: reason }
       await say('blind', blind.since, reason)
     },
@@ -60,6 +65,7 @@ export function createSight(deps: {
       lostAt = null
       if (!before) return
       blind = null
+      backAt = now()
       await say(
         'seesAgain',
         before.since,

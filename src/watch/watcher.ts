@@ -69,6 +69,8 @@ export function createWatcher(deps: {
     } catch (error) {
       if (!(error instanceof ClusterFailure)) throw error
       onlooker.unseen()
+      // That nothing at all is seen says more than that the slow look failed.
+      failed = 0
       // The same again at every look tells nothing new.
       log[error.reason === lastReason ? 'debug' : 'warn'](
         { cluster: cluster.name, code: error.code },

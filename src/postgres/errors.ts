@@ -40,7 +40,7 @@ const reasons: Readonly<Record<string, { readonly retryable: boolean; readonly r
   // The server lives, and refuses us.
   '53300': {
     retryable: true,
-    reason: `Every connection slot is taken. Free one, raise max_connections, or (${sinceWords('reserved_connections')}) keep some back by reserved_connections and grant pg_use_reserved_connections to the role of the bot.`,
+    reason: `Every connection slot is taken. Free one, raise max_connections, or (${sinceWords('reserved_connections')}) keep enough of them back by reserved_connections for the role of the bot, with pg_use_reserved_connections granted to it.`,
   },
   '28P01': { retryable: false, reason: 'The login was refused: check the password in the url.' },
   '28000': {

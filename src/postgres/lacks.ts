@@ -11,6 +11,9 @@ export type Lack = {
   readonly needed: boolean
 }
 
+/** Two for the service, and two for a `check` or `doctor` beside it. */
+const reserved = 4
+
 /** What the bot's role lacks, worst first. */
 export function lacksOf(facts: Facts): Lack[] {
   const role = pg.escapeIdentifier(facts.role)
@@ -48,7 +51,7 @@ export function lacksOf(facts: Facts): Lack[] {
       what: `The role ${role} may not use reserved connections, so a restart of the bot fails while all slots are taken.`,
       remedy:
         `GRANT pg_use_reserved_connections TO ${role};${as}` +
-        (facts.reserved_connections === 0 ? settingOn(platform, 'reserved_connections', 2) : ''),
+        (facts.reserved_connections === 0 ? settingOn(platform, 'reserved_connections', reserved) : ''),
       needed: false,
     })
   return [...lacks, ...advice]

@@ -32,10 +32,10 @@ it('tells on each platform who grants and where settings are made', () => {
   const missing = { sees_others: false, may_use_reserved: false, reserved_connections: 0 }
   expect(remedies(missing)).toEqual([
     'GRANT pg_monitor TO "marshal";',
-    'GRANT pg_use_reserved_connections TO "marshal"; ALTER SYSTEM SET reserved_connections = 2; -- needs a restart',
+    'GRANT pg_use_reserved_connections TO "marshal"; ALTER SYSTEM SET reserved_connections = 4; -- needs a restart',
   ])
   expect(remedies({ ...missing, telling_roles: ['cloudsqlsuperuser'] })).toEqual([
     'GRANT pg_monitor TO "marshal"; -- as postgres (a member of cloudsqlsuperuser)',
-    'GRANT pg_use_reserved_connections TO "marshal"; -- as postgres (a member of cloudsqlsuperuser), and, where Cloud SQL lets you, reserved_connections = 2 in the database flags; needs a restart',
+    'GRANT pg_use_reserved_connections TO "marshal"; -- as postgres (a member of cloudsqlsuperuser), and, where Cloud SQL lets you, reserved_connections = 4 in the database flags; needs a restart',
   ])
 })

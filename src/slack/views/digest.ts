@@ -50,7 +50,9 @@ export function digestView(cluster: string, cardId: string, incidents: readonly 
       [
         'Too many came at once for a card each; the worst of them get one as others end. ',
         code('/pg terminate PID reason'),
-        ' asks for an approval without waiting for it.',
+        ' asks for an approval without waiting for it, ',
+        code('/pg snooze INCIDENT 30m'),
+        ' keeps one of them from getting a card.',
       ],
     ),
   ])
@@ -70,7 +72,7 @@ export function wholeDigestView(cluster: string, cardId: string, incidents: read
   const open = openOnes(incidents, cardId)
   let left = mostCharacters
   const shown = open.slice(0, mostShown).filter(({ finding }) => {
-    left -= sentenceOf(finding).length + 50
+    left -= sentenceOf(finding).length + 70
     return left >= 0
   })
   return compose(`All ${count(open.length, 'incident')} of the digest on ${cluster}`, [
@@ -90,10 +92,11 @@ const listed = (incidents: readonly Incident[]): Piece[] => [
   {
     kind: 'bullets',
     lines: incidents.map(
-      ({ finding }): Line => [
+      ({ id, finding }): Line => [
         bold(`${kindNames[finding.kind]}: `),
         `${sentenceOf(finding)} `,
         code(commandFor(finding)),
+        ` · incident ${shortId(id)}`,
       ],
     ),
   },

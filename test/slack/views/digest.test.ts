@@ -55,7 +55,7 @@ describe('a digest', () => {
       'Too many came at once for a card each; the worst of them get',
     ])
     expect(JSON.stringify(digestView('orders', 'digest', incidents).blocks)).toMatch(
-      /\/pg session 2".*\/pg session 1"/,
+      /\/pg session 2".* · incident i2".*\/pg session 1".* · incident i1"/,
     )
   })
 

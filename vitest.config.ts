@@ -1,4 +1,8 @@
 import { defineConfig } from 'vitest/config'
+import { forgetOwnServers } from './src/demo/postgres.ts'
+
+// The workers, and what they start, inherit this environment.
+forgetOwnServers()
 
 export default defineConfig({
   test: {

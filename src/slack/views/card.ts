@@ -105,7 +105,8 @@ function explanation({ incident, proposals }: CardState, session: Session | null
     ...(incident ? whyOf(incident.finding) : []),
     ...(asked?.reason ? [[bold('Why: '), asked.reason]] : []),
     ...(session ? [[bold('Its work: '), workOf(session, lostWith(session, incident))]] : []),
-    ...(remedy ? waysOut(remedy) : []),
+    ...(remedy ? [[bold(remedy.target ? 'Gentlest way out: ' : 'No button: '), remedy.text]] : []),
+    // Right behind the way that it is about.
     ...(target
       ? [
           [
@@ -119,6 +120,7 @@ function explanation({ incident, proposals }: CardState, session: Session | null
           ],
         ]
       : []),
+    ...(remedy ? otherWays(remedy) : []),
   ]
   return lines.length > 0 ? [richText(bullets(...lines))] : []
 }
@@ -132,11 +134,10 @@ function lostWith(session: Session, incident: Incident | null): WorkLost {
 /** How many other ways out a card has room for. */
 const mostOthers = 3
 
-/** What to do, and what else could be done. */
-function waysOut({ target, text, others }: Remedy): Line[] {
+/** What else could be done. */
+function otherWays({ others }: Remedy): Line[] {
   const more = others.length - mostOthers
   return [
-    [bold(target ? 'Gentlest way out: ' : 'No button: '), text],
     ...others.slice(0, mostOthers).map((other) => [bold('Other way out: '), other]),
     ...(more > 0 ? [[`${count(more, 'more way')} out: /pg blocking`]] : []),
   ]

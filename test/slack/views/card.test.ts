@@ -115,6 +115,23 @@ describe('a card', () => {
     )
   })
 
+  it('tells the cost right behind the way that it is about, before the other ways', () => {
+    const found = first([idleInTransaction(1, 400)])
+    if (!found.remedy) throw new Error('a session idle in transaction has a remedy')
+    const others = Array.from({ length: 5 }, (_, n) => `Way ${n}.`)
+    const shown = told(
+      card({ incident: incidentOf({ ...found, remedy: { ...found.remedy, others } }) }).blocks,
+    )
+    expect(shown.match(/^(?:Gentlest way out|What that costs|Other way out: .*|\d more .*)/gm)).toEqual([
+      'Gentlest way out',
+      'What that costs',
+      'Other way out: Way 0.',
+      'Other way out: Way 1.',
+      'Other way out: Way 2.',
+      '2 more ways out: /pg blocking',
+    ])
+  })
+
   it('offers nothing for a prepared transaction, but says what to run', () => {
     const xid = 900
     const locks = locksRead(

@@ -86,7 +86,11 @@ export async function startApp(deps: {
     )
     const self = await whoAmI(slack, log, signal)
 
-    const store = await openStore(config.store, { signal })
+    const store = await openStore(config.store, {
+      signal,
+      onWait: (seconds) =>
+        log.info(`another pg-marshal works with the store; waiting up to ${seconds} s for it to end`),
+    })
     closing('store', store.close)
 
     const maskText = createMasker(config.queryText)

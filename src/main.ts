@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
+import packageJson from '../package.json' with { type: 'json' }
 import { startApp } from './app.ts'
 import { SlackFailure } from './channel/outbox.ts'
 import { ConfigError, loadConfig, requireSlack } from './config.ts'
@@ -9,6 +10,7 @@ import { auditExport, auditVerify, parseMoment } from './terminal/audit.ts'
 import { check } from './terminal/check.ts'
 import { doctor } from './terminal/doctor.ts'
 import { look } from './terminal/look.ts'
+import { misuseOf } from './terminal/misuse.ts'
 
 const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
 
@@ -19,8 +21,13 @@ const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
   node src/main.ts doctor               what is missing, in Slack and in each cluster, and how to grant it
   node src/main.ts audit verify [--head HASH]            whether the journal is as it was written; HASH from the channel
   node src/main.ts audit export [--from TIME] [--to TIME]  the journal as JSON Lines; TIME like 2026-03-01 or 2026-03-01T03:00:00Z
+  node src/main.ts --version            the versions of pg-marshal and of Node
 
-Settings come from pg-marshal.yaml (PG_MARSHAL_CONFIG names another) and the environment.
+Settings come from pg-marshal.yaml (PG_MARSHAL_CONFIG names another) and the environment; secrets may stand in a file:
+node --env-file=.env src/main.ts doctor
+
+Exit code: 0 well, 1 something is wrong that was looked for, 2 it could not be done, and a message says why. check has its own.
+All settings: docs/setup.md
 `
 
 /** 0: well. 1: something is wrong that was looked for. 2: it could not be done, and the message says why. `check` has its own. */
@@ -49,8 +56,13 @@ async function main(args: readonly string[]): Promise<ExitCode> {
       from: { type: 'string' },
       to: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean' },
     },
   })
+  if (values.version) {
+    process.stdout.write(`pg-marshal ${packageJson.version} (Node ${process.versions.node})\n`)
+    return 0
+  }
   const [command = 'serve', ...rest] = positionals
   if (values.help || command === 'help') {
     process.stdout.write(usage)
@@ -139,13 +151,19 @@ function explain(error: unknown): string {
   if (error instanceof StoreFailure) return error.message
   if (!(error instanceof Error)) return String(error)
   const code = 'code' in error ? String(error.code) : ''
-  if (code.startsWith('ERR_PARSE_ARGS_')) return `${error.message}\n\n${usage}`
+  if (code.startsWith('ERR_PARSE_ARGS_')) return `${misuseOf(error)}\n\n${usage}`
   if (code === 'EADDRINUSE')
     return 'The port is in use already. Set http.port to another, or stop the other process.'
   if (code === 'EACCES' && 'syscall' in error && error.syscall === 'listen')
     return 'This port needs privileges. Set http.port to 1024 or higher.'
   return error.stack ?? error.message
 }
+
+// Who read has gone (`doctor | head -3`): it ends as what SIGPIPE ends.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(141)
+})
 
 try {
   process.exitCode = await main(process.argv.slice(2))

@@ -9,6 +9,11 @@ export class StoreFailure extends Error {
   }
 }
 
+export type StoreWait = {
+  readonly signal?: AbortSignal | undefined
+  readonly onWait?: (seconds: number) => void
+}
+
 /** How long a process that starts waits for the one before it to end. */
 const waitMs = 15_000
 
@@ -16,12 +21,13 @@ const waitMs = 15_000
  * Makes sure that one process alone works with a store: a second one would take what the first is carrying out for
  * something that a crash left behind. The lock is the operating system's, on a file beside the store, so it ends with
  * the process, however that ends.
+ * @param onWait told once, with how long at most, when there is another process to wait for
  * @throws StoreFailure when another process keeps it
  * @returns lets go of it
  */
-export async function lockStore(path: string, signal?: AbortSignal): Promise<() => void> {
+export async function lockStore(path: string, { signal, onWait }: StoreWait = {}): Promise<() => void> {
   const database = new DatabaseSync(`${path}.lock`)
-  for (const until = performance.now() + waitMs; ; ) {
+  for (let turn = 0, until = performance.now() + waitMs; ; turn++) {
     try {
       database.exec('BEGIN EXCLUSIVE')
       return () => database.close()
@@ -34,6 +40,7 @@ export async function lockStore(path: string, signal?: AbortSignal): Promise<() 
         )
       }
     }
+    if (turn === 0) onWait?.(waitMs / 1000)
     await pause(200)
   }
 }

@@ -2,7 +2,7 @@ import { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { type Incidents, incidentsIn } from './incidents.ts'
 import { type Journal, journalIn } from './journal.ts'
-import { lockStore, StoreFailure } from './lock.ts'
+import { lockStore, StoreFailure, type StoreWait } from './lock.ts'
 import { type Messages, messagesIn } from './messages.ts'
 import { type Proposals, proposalsIn } from './proposals.ts'
 import { atomically, migrations, type Schema } from './schema.ts'
@@ -33,15 +33,12 @@ export type Store = Records & {
  * @param alone keeps other processes from working with it at the same time
  * @throws StoreFailure when it cannot be opened, or when another process keeps it
  */
-export async function openStore(
-  settings: StoreSettings,
-  alone: { readonly signal?: AbortSignal | undefined } | null = null,
-): Promise<Store> {
+export async function openStore(settings: StoreSettings, alone: StoreWait | null = null): Promise<Store> {
   const { path } = settings
   let unlock = () => {}
   try {
     prepareFile(path)
-    if (alone) unlock = await lockStore(path, alone.signal)
+    if (alone) unlock = await lockStore(path, alone)
     const db = new Kysely<Schema>({ dialect: sqliteDialect(path) })
     const { error } = await new Migrator({
       db,

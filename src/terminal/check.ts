@@ -19,6 +19,7 @@ import { ClusterFailure, createCluster } from '../postgres/cluster.ts'
 import { pickCluster, type Watched } from '../respond/watched.ts'
 import { clean, truncate } from '../slack/views/text.ts'
 import { count, nameOf } from '../slack/views/words.ts'
+import { misuseOf } from './misuse.ts'
 
 export const checkHelp = `node src/main.ts check: one look at one cluster, for Nagios, Icinga and the like
 
@@ -122,10 +123,7 @@ export function readOptions(args: readonly string[]): Asked | { readonly problem
     }
     values = parseArgs({ args: [...args], options }).values
   } catch (error) {
-    // The first sentence of Node's says which option it was; what follows is advice for another case.
-    return problem(
-      `${error instanceof Error ? error.message.split('. ')[0]?.replace(/\.$/, '') : 'Bad options'}.`,
-    )
+    return problem(error instanceof Error ? misuseOf(error) : 'Bad options.')
   }
   const read: Record<'critical' | 'warning', Partial<Record<LimitName, Limit>>> = {
     critical: {},

@@ -73,6 +73,7 @@ async function checkSlack(config: Config, env: Env): Promise<Check[]> {
       await attempt(
         () => app.call((client) => client.apps.connections.open({})),
         'the app-level token opens a socket',
+        'the app-level token opens no socket',
         'SLACK_APP_TOKEN: make one under "Basic Information", "App-Level Tokens", with the scope connections:write, and turn socket mode on.',
       ),
     )
@@ -84,6 +85,7 @@ const checkToken = (slack: Slack): Promise<Check> =>
   attempt(
     () => slack.call((client) => client.auth.test()),
     'the bot token is valid',
+    'the bot token is not valid',
     'SLACK_BOT_TOKEN: install the app to the workspace and take the token under "OAuth & Permissions".',
   )
 
@@ -130,16 +132,20 @@ async function checkChannels(slack: Slack, config: Config): Promise<Check[]> {
   )
 }
 
-async function attempt(run: () => Promise<unknown>, what: string, remedy: string): Promise<Check> {
+async function attempt(
+  run: () => Promise<unknown>,
+  what: string,
+  lack: string,
+  remedy: string,
+): Promise<Check> {
   try {
     await run()
     return fine(what)
   } catch (error) {
     if (!(error instanceof SlackFailure)) throw error
-    return {
-      what: `not so that ${what} (${error.code})`,
-      remedy: error.code === 'unreachable' ? 'Slack cannot be reached: check the network.' : remedy,
-    }
+    return error.code === 'unreachable'
+      ? { what: `not known whether ${what}`, remedy: 'Slack cannot be reached: check the network.' }
+      : { what: `${lack} (${error.code})`, remedy }
   }
 }
 

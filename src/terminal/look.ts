@@ -37,6 +37,8 @@ export async function look(
   const { cluster } = picked
   try {
     await cluster.start()
+    const failure = cluster.failure()
+    if (failure) throw failure
     if (!json) {
       const answers = createAnswers({ clusters, past: null, now: Date.now })
       const { view, failed } = await answers({ kind: what, filters: {}, cluster: picked.config.name }, null)
@@ -53,7 +55,7 @@ export async function look(
     return 0
   } catch (error) {
     if (!(error instanceof ClusterFailure)) throw error
-    err.write(`Cannot see ${cluster.name}: ${error.reason}\n`)
+    err.write(`Cannot see ${cluster.name}: ${error.reason}\nThis says nothing about how it is doing.\n`)
     return 2
   } finally {
     await cluster.close()

@@ -81,6 +81,7 @@ describe('a second process on the same store', () => {
     const first = await started()
     const second = await run(room)
     bots.push(second)
+    await waitFor(() => second.output().includes('waiting up to 15 s for it to end'), 'the second waits')
     expect(await first.kill('SIGTERM')).toBe(0)
     await waitFor(() => second.output().includes('pg-marshal is ready'), 'the second is ready')
   })
@@ -213,6 +214,37 @@ describe('the terminal', () => {
     expect(fine.output).toContain('      CREATE EXTENSION pg_stat_statements; -- in the database "postgres"')
   })
 
+  it('says what it is not able to know when Slack or the server is away', async () => {
+    room = await openRoom('postgres://marshal:marshal@127.0.0.1:1/orders')
+    const env = { ...room.env, SLACK_API_URL: 'http://127.0.0.1:1/api/' }
+    const seen = await ends(await run({ ...room, env }, ['doctor']))
+    expect(seen.code).toBe(1)
+    expect(seen.output).toContain('✗ not known whether the bot token is valid\n      Slack cannot be reached')
+    expect(seen.output).toContain('✗ cannot be reached\n      Nothing listens there')
+    for (const args of [['sessions'], ['blocking', '--json']]) {
+      const { code, output } = await ends(await run({ ...room, env }, args))
+      expect(code).toBe(2)
+      // It does not go on trying, as the service does.
+      expect(output).toMatch(
+        /^Cannot see orders: Nothing listens there: .*\nThis says nothing about how it is doing\.\n$/,
+      )
+    }
+  })
+
+  it('ends without a trace of the code when nobody reads on', async () => {
+    room = await openRoom(server.marshalUrl)
+    const bot = await run(room, ['doctor'])
+    bot.child.stdout?.destroy()
+    expect(await ends(bot)).toEqual({ code: 141, output: '' })
+  })
+
+  it('tells its version', async () => {
+    room = await openRoom(server.marshalUrl)
+    const { code, output } = await ends(await run(room, ['--version']))
+    expect(code).toBe(0)
+    expect(output).toMatch(/^pg-marshal \d+\.\d+\.\d+ \(Node 2\d\.\d+\.\d+\)\n$/)
+  })
+
   it('refuses what it does not know', async () => {
     room = await openRoom(server.marshalUrl)
     const { code, output } = await ends(await run(room, ['dance']))
@@ -225,6 +257,7 @@ describe('the terminal', () => {
     [['audit', 'export', '--head', 'a'.repeat(64)], '"audit export" takes no --head.'],
     [['doctor', '--json'], '"doctor" takes no --json.'],
     [['--cluster', 'orders'], '"serve" takes no --cluster.'],
+    [['sessions', '--colour'], "Unknown option '--colour'."],
   ])('refuses an option that means nothing there: %j', async (args, sentence) => {
     room = await openRoom(server.marshalUrl)
     const { code, output } = await ends(await run(room, args))

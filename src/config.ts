@@ -35,7 +35,7 @@ export type Config = {
   readonly logLevel: LogLevel
 }
 
-export const defaultConfigPath = 'pg-marshal.yaml'
+const defaultConfigPath = 'pg-marshal.yaml'
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 

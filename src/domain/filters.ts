@@ -114,7 +114,7 @@ export const quoted = (value: string): string =>
 export const stateWord = (state: StateFilter): string => state.replaceAll(/[ ()]+/g, '-').replace(/-$/, '')
 
 /** As `parseDuration` reads it: `90s` is `1m30s`. */
-export function durationWord(seconds: number): string {
+function durationWord(seconds: number): string {
   let rest = Math.round(seconds * 1000)
   const parts: string[] = []
   for (const [unit, ms] of Object.entries({ d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 })) {

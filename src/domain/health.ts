@@ -107,7 +107,7 @@ export type DeadlockReport = {
 export type ServerLog = 'readable' | 'notGranted' | 'noFormat' | 'notCollected'
 
 /** Transaction ids go round at 2^31; the server stops to give them out three million before (varsup.c). */
-export const wraparoundAt = 2 ** 31
+const wraparoundAt = 2 ** 31
 
 /** How far a database is on its way to wraparound, from 0 to 1; the worse of transaction ids and multixacts. */
 export const wraparoundRatio = ({ xidAge, multixactAge }: DatabaseHealth): number =>

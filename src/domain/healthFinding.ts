@@ -99,7 +99,7 @@ export function healthFindings(
 }
 
 /** The session as it is now; null when it is gone, or in another transaction by now. */
-export const sessionOf = (holder: VacuumHolder, sessions: readonly Session[]): Session | null =>
+const sessionOf = (holder: VacuumHolder, sessions: readonly Session[]): Session | null =>
   holder.kind === 'session'
     ? (sessions.find(
         ({ pid, backendStart, xactStart }) =>

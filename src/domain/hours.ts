@@ -9,7 +9,7 @@ export type Hours = {
   readonly timeZone: string
 }
 
-export const dayNames = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
+const dayNames = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
 
 const minutesOfDay = 24 * 60
 

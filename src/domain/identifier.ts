@@ -24,7 +24,7 @@ const fold = (identifier: string): string =>
       identifier.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
 
 /** As it has to be typed to be read back: quoted where PostgreSQL would read another name. */
-export const identifier = (name: string): string =>
+const identifier = (name: string): string =>
   /^(?!.*[A-Z])[\p{L}_][\p{L}\p{N}_$]*$/u.test(name) ? name : `"${name.replaceAll('"', '""')}"`
 
 export const relationWords = ({ schema, name }: RelationName): string =>

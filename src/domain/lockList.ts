@@ -165,7 +165,7 @@ const longest = ({ waiters: [first] }: LockedTarget): number => first?.seconds ?
 const strongest = ({ holders }: LockedTarget): number =>
   Math.max(-1, ...holders.map(({ modes: [mode = ''] }) => strengthOf(mode)))
 
-export const targetKey = (target: LockTarget): string =>
+const targetKey = (target: LockTarget): string =>
   Object.entries(target)
     .filter(([name]) => name !== 'relationName')
     .map(([, value]) => value ?? '')

@@ -98,14 +98,12 @@ function liveOf(state: State, at: Contended): Live {
   return live
 }
 
-export const isGone = (state: State, waiter: Waiter): boolean => state.gone.has(waiter)
-
 export const waitsOf = (state: State, party: Party): Waiter[] =>
   [...(state.model.waiters.get(party) ?? []), ...(state.moreWaiters.get(party) ?? [])].filter(
     (waiter) => !state.gone.has(waiter),
   )
 
-export const heldBy = (state: State, party: Party): Contended[] => [
+const heldBy = (state: State, party: Party): Contended[] => [
   ...new Set([...(state.model.held.get(party) ?? []), ...(state.moreHeld.get(party) ?? [])]),
 ]
 

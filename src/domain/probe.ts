@@ -21,7 +21,7 @@ export type Limit = number | 'configured'
 export type Limits = Readonly<Record<'critical' | 'warning', Readonly<Partial<Record<LimitName, Limit>>>>>
 
 /** What hurts people now is critical, what may come to hurt them warns. */
-export const defaultLimits: Limits = {
+const defaultLimits: Limits = {
   critical: { 'blocked-for': 'configured', 'connections-above': 'configured' },
   warning: { 'query-longer-than': 'configured', 'idle-in-transaction': 'configured' },
 }

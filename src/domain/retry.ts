@@ -14,7 +14,7 @@ export type Retries = {
 }
 
 /** Later than this it is the application's next turn rather than a retry. */
-export const retriesWithinMs = 10_000
+const retriesWithinMs = 10_000
 /** For so long an application is taken for one that retries; it may have been mended since. */
 export const retriesRememberedMs = 24 * 3_600_000
 

@@ -22,9 +22,6 @@ export function thresholdsAt(thresholds: Thresholds, now: number): (session: Ses
   return (session) => merged.get(ruleOf(session)) ?? thresholds
 }
 
-export const thresholdsFor = (session: Session, thresholds: Thresholds, now: number): SessionThresholds =>
-  thresholdsAt(thresholds, now)(session)
-
 /**
  * Which rule above takes every session that this one would hold for, so that it is never reached; null when none does.
  * @param above the rules before it, in their order

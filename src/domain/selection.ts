@@ -8,7 +8,7 @@ import { isClient, isIdleInTransaction, type Session, waitsForLock } from './ses
 import { type Stem, stemsOf, waitingIn } from './tree.ts'
 
 /** How many rows a list has at most: what a phone shows without getting lost. */
-export const maxRows = 20
+const maxRows = 20
 
 /** One line at the top of the list: who keeps others waiting. */
 export type Jam =

@@ -23,7 +23,7 @@ const since = {
 
 export type Feature = keyof typeof since
 
-export const majorOf = (versionNum: number): number => Math.floor(versionNum / 10_000)
+const majorOf = (versionNum: number): number => Math.floor(versionNum / 10_000)
 
 /** 180004 is 18.4: https://www.postgresql.org/docs/current/runtime-config-preset.html#GUC-SERVER-VERSION-NUM */
 export const versionWords = (versionNum: number): string => `${majorOf(versionNum)}.${versionNum % 10_000}`

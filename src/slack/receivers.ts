@@ -31,11 +31,16 @@ export function createEntrance(
   logger: SlackLogger,
   log: Logger,
 ): Entrance {
+  const { botId, botUserId } = self
   const makeApp = (receiver: Receiver) =>
     new App({
       receiver,
       logger,
-      authorize: async () => ({ botToken: settings.botToken, botId: self.botId, botUserId: self.botUserId }),
+      authorize: async () => ({
+        botToken: settings.botToken,
+        ...(botId && { botId }),
+        ...(botUserId && { botUserId }),
+      }),
       clientOptions: clientOptions(settings.apiUrl, logger),
     })
 

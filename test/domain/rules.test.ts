@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { findingKey, findings } from '../../src/domain/finding.ts'
 import { parseHours } from '../../src/domain/hours.ts'
 import type { Match, Rule, SessionThresholds, Thresholds } from '../../src/domain/policy.ts'
-import { explain, thresholdsFor } from '../../src/domain/rules.ts'
+import { explain, thresholdsAt } from '../../src/domain/rules.ts'
 import { chooseIdle, chooseLong, chooseSessions } from '../../src/domain/selection.ts'
 import type { Session } from '../../src/domain/session.ts'
 import * as of from '../support/pictures.ts'
@@ -16,9 +16,9 @@ function rule(match: Match, thresholds: Partial<SessionThresholds>, hours?: stri
 }
 const by = (...rules: Rule[]): Thresholds => ({ ...of.thresholds, rules })
 const query = (session: Session, thresholds: Thresholds, now = of.takenAt) =>
-  thresholdsFor(session, thresholds, now).queryLongerThanSeconds
+  thresholdsAt(thresholds, now)(session).queryLongerThanSeconds
 
-describe('thresholdsFor', () => {
+describe('thresholdsAt', () => {
   const dump = of.session(1, { applicationName: 'pg_dump', usename: 'backup' })
   const web = of.session(2)
 
@@ -28,7 +28,7 @@ describe('thresholdsFor', () => {
       rule({ user: 'backup' }, { queryLongerThanSeconds: 1, idleLongerThanSeconds: 1 }),
       rule({ applicationName: 'web' }, { queryLongerThanSeconds: 6 }),
     )
-    expect(thresholdsFor(dump, rules, of.takenAt)).toMatchObject({
+    expect(thresholdsAt(rules, of.takenAt)(dump)).toMatchObject({
       queryLongerThanSeconds: 21_600,
       idleLongerThanSeconds: 1_800,
       blockedForSeconds: 30,
@@ -206,7 +206,7 @@ describe('explain', () => {
             const at = explain({ applicationName, user, database }, rules, now).findIndex(
               ({ kind }) => kind === 'holds',
             )
-            expect(thresholdsFor(session, rules, now)).toEqual({ ...rules, ...rules.rules[at]?.thresholds })
+            expect(thresholdsAt(rules, now)(session)).toEqual({ ...rules, ...rules.rules[at]?.thresholds })
           }
   })
 })

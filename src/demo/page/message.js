@@ -7,7 +7,7 @@ import { longText } from './long.js'
 import { mrkdwn } from './mrkdwn.js'
 
 const timeOf = (ts) => new Date(Number(ts) * 1000)
-export const clock = (ts) => timeOf(ts).toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })
+const clock = (ts) => timeOf(ts).toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })
 export const dayOf = (ts) =>
   timeOf(ts).toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' })
 
@@ -27,7 +27,7 @@ export function avatar(user, store, size = '') {
   return node
 }
 
-export const permalink = (channel, ts) => `/archives/${channel}/p${ts.replace('.', '')}`
+const permalink = (channel, ts) => `/archives/${channel}/p${ts.replace('.', '')}`
 
 function threadSummary(message, channel, store) {
   if (!message.reply_count) return null

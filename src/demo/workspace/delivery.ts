@@ -18,11 +18,11 @@ export type Delivered =
     }
 
 /** https://docs.slack.dev/authentication/verifying-requests-from-slack */
-export const signatureOf = (secret: string, timestamp: number, body: string): string =>
+const signatureOf = (secret: string, timestamp: number, body: string): string =>
   `v0=${createHmac('sha256', secret).update(`v0:${timestamp}:${body}`).digest('hex')}`
 
 /** Slash commands go as a flat form, interactions as one form field `payload`, events as JSON. */
-export const httpBodyOf = (
+const httpBodyOf = (
   type: EnvelopeType,
   payload: Json,
 ): { readonly body: string; readonly contentType: string } => {

@@ -27,7 +27,7 @@ export const controlsIn = (blocks: readonly Block[]): readonly Control[] =>
       .map((element) => ({ element, blockId: block.block_id ?? '' }))
   })
 
-export const optionsOf = (element: Json): readonly Json[] => {
+const optionsOf = (element: Json): readonly Json[] => {
   if (Array.isArray(element.options)) return element.options as Json[]
   const groups = Array.isArray(element.option_groups) ? (element.option_groups as Json[]) : []
   return groups.flatMap((group) => (Array.isArray(group.options) ? (group.options as Json[]) : []))

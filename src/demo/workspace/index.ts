@@ -1,13 +1,9 @@
 export type { Annex } from './control.ts'
 export type { Delivered, EnvelopeType } from './delivery.ts'
-export { signatureOf } from './delivery.ts'
 export type { Fault } from './faults.ts'
 export type { Outcome, Press, SlashCommand, ViewSubmission } from './interactions.ts'
-export { blockTextLimit, checkBlocks, checkView, tableTextLimit, textLimit } from './limits.ts'
-export { readManifest } from './manifest.ts'
 export { demoTeam } from './seed.ts'
 export type { History } from './state.ts'
-export { blocksText } from './transcript.ts'
 export type * from './types.ts'
 export {
   createWorkspace,

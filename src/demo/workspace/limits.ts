@@ -9,13 +9,13 @@ import { type Block, type Json, SlackRefusal } from './types.ts'
 
 export const textLimit = { post: 40_000, update: 4_000, ephemeral: 40_000, response: 40_000 } as const
 /** The table of a message. */
-export const tableTextLimit = 10_000
+const tableTextLimit = 10_000
 /**
  * All blocks of a message. Slack documents no number; others saw `msg_blocks_too_long` between 11,341 and 13,297
  * characters, depending on structure (slackapi/bolt-js#2867, #2509), so the emulator stays on the safe side.
  */
-export const blockTextLimit = 10_000
-export const metadataLimit = 8_000
+const blockTextLimit = 10_000
+const metadataLimit = 8_000
 const problemsOf = (check: Rule, value: unknown, pointer: string): string[] => {
   const problems: string[] = []
   check(value, pointer, (problem, at) => problems.push(`${problem} [json-pointer:${at}]`))

@@ -33,7 +33,7 @@ export type Manifest = {
   readonly events: readonly string[]
 }
 
-export const ownManifest: URL = new URL('../../../manifest.yml', import.meta.url)
+const ownManifest: URL = new URL('../../../manifest.yml', import.meta.url)
 
 /** `undefined` when there is no such file. Throws when it is not a manifest. */
 export const readManifest = async (file: URL | string = ownManifest): Promise<Manifest | undefined> => {

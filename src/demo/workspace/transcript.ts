@@ -19,7 +19,7 @@ const wordsOf = (value: unknown): string => {
     .join(' ')
 }
 
-export const blocksText = (blocks: readonly Block[]): string => blocks.map(wordsOf).filter(Boolean).join('\n')
+const blocksText = (blocks: readonly Block[]): string => blocks.map(wordsOf).filter(Boolean).join('\n')
 
 /** The whole workspace as text: what a failed test prints. */
 export const transcriptOf = (state: State): string => {

@@ -165,7 +165,7 @@ export const asOf = (takenAt: number, now: number): Line => [
 ]
 
 /** How many sessions do what, and the connections. */
-export function totalsWords({ snapshot }: Picture): string {
+function totalsWords({ snapshot }: Picture): string {
   const { active, idle, idleInTransaction, waiting, used, max } = totals(snapshot)
   // Who may not see a session is not told either whether it is a client's.
   if (!snapshot.server.seesOthers) return 'How many sessions and connections there are is not to be seen'

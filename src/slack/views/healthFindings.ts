@@ -160,10 +160,10 @@ const reachOf = ({ kind, database, catalogsOnly }: VacuumHolder): string =>
 export const preparedName = ({ gid, owner, database, preparedSeconds }: PreparedTransaction): string =>
   `Prepared transaction ${sqlLiteral(gid)} (${plain(owner) || 'owner dropped'}, database ${plain(database)}, prepared ${formatDuration(preparedSeconds)} ago)`
 
-export const slotName = ({ name, slotType, database }: ReplicationSlot): string =>
+const slotName = ({ name, slotType, database }: ReplicationSlot): string =>
   `Replication slot ${sqlLiteral(name)} (${slotType}${database === null ? '' : `, database ${plain(database)}`})`
 
-export const consumerOf = ({ active, inactiveSeconds }: ReplicationSlot): string =>
+const consumerOf = ({ active, inactiveSeconds }: ReplicationSlot): string =>
   active
     ? 'its consumer is connected and behind'
     : inactiveSeconds === null

@@ -1,10 +1,4 @@
-# docker build -t pg-marshal .
-# docker run --env-file pg-marshal.env -p 127.0.0.1:3000:3000 \
-#   -v ./pg-marshal.yaml:/app/pg-marshal.yaml:ro -v pg-marshal-data:/app/data pg-marshal
-#
-# In the configuration: `http: { host: 0.0.0.0 }` (or nobody outside the container reaches it), http.port stays 3000
-# (the health check asks there), and store.url stays sqlite:./data/… (the volume, so that approvals and the journal
-# outlive the container). Values in the --env-file stand without quotes.
+# How to build and run it: docs/setup.md, "Docker".
 FROM node:24-slim
 
 ENV NODE_ENV=production

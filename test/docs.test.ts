@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
+import { parseConfig } from '../src/config.ts'
 import { kindNames } from '../src/domain/severity.ts'
+import { kinds } from '../src/respond/command.ts'
+import { helpView } from '../src/slack/views/help.ts'
 
 const project = dirname(import.meta.dirname)
 const files = [
@@ -33,9 +36,35 @@ it.each(files)('%s: its links lead somewhere', (file) => {
   expect(broken).toEqual([])
 })
 
+it.each(files)('%s: the files of the code that it names are there', (file) => {
+  const named = [...read(file).matchAll(/`((?:src|test|bench|docs)\/[\w./-]+)`/g)].map(
+    ([, path = '']) => path,
+  )
+  expect(named.filter((path) => !existsSync(join(project, path)))).toEqual([])
+})
+
 it('docs/diagnosis.md has a part on each kind of trouble', () => {
   const missing = Object.values(kindNames).filter(
     (name) => !headings(read('docs/diagnosis.md')).includes(name),
   )
   expect(missing).toEqual([])
+})
+
+it('README.md and /pg help know each command', () => {
+  for (const text of [read('README.md'), JSON.stringify(helpView([]).blocks)])
+    expect(kinds.filter((kind) => !new RegExp(`/pg ${kind}\\b`).test(text) && kind !== 'help')).toEqual([])
+})
+
+it('docs/setup.md tells problems of the configuration in the words in which they come', () => {
+  const yaml = `
+    slack: { channel: C0INCIDENTS }
+    access: { approvers: everyone }
+    clusters: [{ name: orders, url: "\${ORDERS_DATABASE_URL}" }]
+    watch: { blockedfor: 10s }`
+  expect.assertions(1)
+  try {
+    parseConfig(yaml, {})
+  } catch (error) {
+    expect(read('docs/setup.md')).toContain(error instanceof Error ? error.message : 'an error')
+  }
 })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { kinds } from '../src/respond/command.ts'
 
 const text = readFileSync(new URL('../manifest.yml', import.meta.url), 'utf8')
 const manifest = parse(text)
@@ -21,20 +22,7 @@ describe('manifest.yml', () => {
     const [command, ...others] = manifest.features.slash_commands
     expect(others).toEqual([])
     expect(command).toMatchObject({ command: '/pg', should_escape: false })
-    for (const word of [
-      'sessions',
-      'blocking',
-      'long',
-      'idle',
-      'top',
-      'locks [PID or RELATION]',
-      'activity',
-      'session PID',
-      'cancel PID',
-      'terminate PID',
-      'clusters',
-      'help',
-    ])
+    for (const word of [...kinds, 'locks [PID or RELATION]', 'session PID', 'cancel PID', 'terminate PID'])
       expect(command.usage_hint).toContain(word)
   })
 

@@ -25,7 +25,8 @@ export type Command =
   | { readonly kind: 'history'; readonly pid: number | null; readonly card: string | null }
   | ActionCommand
 
-const kinds = [
+/** The first words after `/pg`. */
+export const kinds = [
   'help',
   'sessions',
   'blocking',

@@ -77,7 +77,7 @@ async function takePart(page: Page, selector: string, name: string, text?: strin
 /** The first jam: the whole room, the card, and what became of both. */
 async function takeJam(room: PracticeRoom, browser: Browser): Promise<void> {
   // Room for the whole card.
-  const page = await openPage(room, browser, { height: 830 })
+  const page = await openPage(room, browser, { height: 920 })
   const approve = page.getByRole('button', { name: /^Approve: terminate/ })
   await approve.waitFor()
   await take(page, 'room.png')

@@ -70,7 +70,7 @@ export function cardView(card: CardState): View {
     // In the words of the present: what they tell was so when it was last seen.
     richText(section(...(over ? ['As last seen: '] : []), what)),
     ...(over ? [] : explanation(card, session)),
-    ...statement(session),
+    ...statement(session, over),
     ...(proposals.length > 0
       ? [richText(...proposals.slice(-6).map((proposal) => status(proposal, card)))]
       : []),
@@ -143,11 +143,11 @@ function otherWays({ others }: Remedy): Line[] {
   ]
 }
 
-const statement = (session: Session | null): Block[] =>
+const statement = (session: Session | null, over: boolean): Block[] =>
   session?.query
     ? [
         richText(
-          section(session.state === 'active' ? 'It runs:' : 'Its last statement:'),
+          section(session.state !== 'active' ? 'Its last statement:' : over ? 'It ran:' : 'It runs:'),
           preformatted(truncate(session.query, 300)),
         ),
       ]

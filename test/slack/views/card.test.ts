@@ -192,6 +192,10 @@ describe('a card', () => {
     )
     // It does not keep anybody waiting any more.
     expect(told(view.blocks)).toContain('As last seen: Session ')
+    const ran = incidentOf(first([session(1, { querySeconds: 7_200, query: 'SELECT 1' })]), {
+      resolvedAt: takenAt,
+    })
+    expect(told(card({ incident: ran }).blocks)).toMatch(/\nIt ran:\n/)
     expect(view.blocks.some(({ type }) => type === 'actions')).toBe(false)
   })
 

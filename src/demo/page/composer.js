@@ -6,7 +6,7 @@ import { icon } from './icons.js'
 let composers = 0
 
 /** `help | session PID | cancel PID [reason]` → the choices. */
-const choicesOf = ({ command, usageHint }) =>
+export const choicesOf = ({ command, usageHint }) =>
   usageHint
     .trim()
     // Some hints stand in brackets as a whole.

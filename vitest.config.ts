@@ -10,6 +10,7 @@ export default defineConfig({
     // Tests wait on signals, never on the clock; these are the bounds for a slow two-core machine.
     testTimeout: 180_000,
     hookTimeout: 180_000,
-    maxWorkers: 2,
+    // Most of a test's time is a server's or a deadline's: three keep two cores busy.
+    maxWorkers: 3,
   },
 })

@@ -66,10 +66,7 @@ export function createApprove(deps: {
     const notAdmitted = await admit(caller, allowed, true)
     if (notAdmitted) return refused(notAdmitted)
 
-    const current =
-      press.decision === 'approve' ? await recount(proposal, caller, access.approvers) : proposal
-    if ('code' in current) return refused(current)
-    const settled = await settle(press, current, watched)
+    const settled = await settle(press, proposal, watched)
     if (settled.kind === 'refused') return refused(settled.refusal, settled.proposal)
     if (settled.kind === 'counted') return 'Your approval was counted already; the card says what came of it.'
     if (settled.proposal.state !== 'claimed') return null
@@ -98,6 +95,7 @@ export function createApprove(deps: {
     const changed = await board.change(seen.cardId, ({ proposals }) =>
       proposals.change(seen, { approvals: seen.approvals.filter(({ userId }) => !gone.includes(userId)) }),
     )
+    if (!changed) return recount((await proposals.get(seen.id)) ?? seen, caller, approvers)
     const reason = 'they may not approve any more, so their earlier approval does not count'
     for (const userId of gone)
       await refuse(
@@ -106,11 +104,14 @@ export function createApprove(deps: {
         { code: 'notAllowed', reason },
         seen,
       )
-    return changed ?? (await proposals.get(seen.id)) ?? seen
+    return changed
   }
 
   /** Decides, and writes the decision down unless somebody was faster; then decides again on what that one left. */
-  async function settle(press: ButtonPress, seen: Proposal, watched: Watched): Promise<Settled> {
+  async function settle(press: ButtonPress, read: Proposal, watched: Watched): Promise<Settled> {
+    const seen =
+      press.decision === 'approve' ? await recount(read, press.caller, watched.config.access.approvers) : read
+    if ('code' in seen) return { kind: 'refused', proposal: read, refusal: seen }
     const decision = decide(seen, { ...press, userId: press.caller.userId }, watched.config.approvals, now())
     if (decision.kind === 'refuse') return { kind: 'refused', proposal: seen, refusal: decision.refusal }
     if (decision.kind === 'counted') return { kind: 'counted' }

@@ -104,7 +104,7 @@ export function createPropose(deps: Deps): Propose {
         return refused({ code: 'changed', reason: `${before.key.pid} is another session now` })
       const fit = fittingAction(seen.session, seen.server, watched.config.protected)
       if (fit.action === null) return refused({ code: 'untouchable', reason: fit.why })
-      const offered = await offer(
+      const notOffered = await offer(
         board,
         caller.userId,
         before,
@@ -112,9 +112,7 @@ export function createPropose(deps: Deps): Propose {
         now(),
         watched.config.approvals.expireAfterMs,
       )
-      if (!offered)
-        return refused({ code: 'alreadyDecided', reason: 'somebody was faster; look at the card' })
-      return null
+      return notOffered ? refused({ code: 'alreadyDecided', reason: notOffered }) : null
     },
   }
 }
@@ -137,8 +135,9 @@ export async function proposeInstead(
 }
 
 /**
- * Puts a fresh proposal on the card of an earlier one, in whose name it is; not when somebody was faster.
- * @returns whether it was put there
+ * Puts a fresh proposal on the card of an earlier one, in whose name it is; not when somebody was faster, and not when
+ * its incident is over: nobody follows that one any more, so nobody would take the proposal back.
+ * @returns why it was not put there; null when it was
  */
 const offer = (
   board: Board,
@@ -147,14 +146,16 @@ const offer = (
   made: Pick<Proposal, 'action' | 'session' | 'victims' | 'insteadOf'>,
   now: number,
   expireAfterMs: number,
-): Promise<boolean> =>
-  board.change(before.cardId, async ({ proposals }, record) => {
+): Promise<string | null> =>
+  board.change(before.cardId, async ({ proposals, incidents }, record) => {
     const latest = (await proposals.ofCard(before.cardId)).at(-1)
-    if (latest?.id !== before.id) return false
+    if (latest?.id !== before.id) return 'somebody was faster; look at the card'
+    const incident = await incidents.get(before.cardId)
+    if (incident && incident.resolvedAt !== null) return 'this incident is over'
     const { cardId, key, reason, requestedBy } = before
     const id = randomUUID()
     await proposals.add(openProposal({ id, cardId, key, reason, requestedBy, ...made }, now, expireAfterMs))
     const { action, session } = made
     await record({ kind: 'offered', actor, proposalId: id, action, session: key, statement: session.query })
-    return true
+    return null
   })

@@ -285,6 +285,27 @@ describe('"Offer again"', () => {
   })
 })
 
+describe('"Offer again" on an old copy of a card', () => {
+  it('brings nothing back when the incident is over', async () => {
+    room = await openRoom(server.marshalUrl)
+    const root = await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    await room.press('U0DANA', card, 'deny_terminate')
+    await room.workspace.waitFor(() => room.workspace.modal('U0DANA'))
+    await room.workspace.submitView({ userId: 'U0DANA', values: { reason: 'not yet' } as never })
+    const denied = await room.card('pg_offer_again')
+    const { payload } = await room.press('U0GUEST', denied, 'pg_offer_again')
+    await root.query('COMMIT')
+    await room.until(card.ts, /^Resolved/)
+    await root.query('BEGIN')
+    const user = { ...(payload as { user: Record<string, unknown> }).user, id: 'U0RESP' }
+    await room.workspace.sendRaw({ type: 'interactive', payload: { ...payload, user } })
+    await room.thread(card.ts, /<@U0RESP> was refused .*this incident is over/)
+    expect(journal().filter(({ kind }) => kind === 'offered')).toHaveLength(1)
+  })
+})
+
 describe('a stranger who asks which clusters there are', () => {
   it('is told nothing', async () => {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment

@@ -99,7 +99,9 @@ export function createBoard(deps: {
     const proposal =
       'proposalId' in event && event.proposalId ? await records.proposals.get(event.proposalId) : null
     const line = channelLine(row, proposal)
-    const channel = postings.get(clusterOf(event, proposal) ?? '')?.channel
+    const cluster = line && clusterOf(event, proposal)
+    // What was done is told also where its cluster is not configured any more: beside its card.
+    const channel = cluster && (await channelOf(records, cluster, cardId))
     if (line && channel)
       await put(
         records,
@@ -164,9 +166,14 @@ export function createBoard(deps: {
   }
 
   /** Where a card belongs: in the channel of its cluster, or where it stands when that is not configured any more. */
-  async function channelOf({ messages }: Records, cluster: string, cardId: string): Promise<string | null> {
+  async function channelOf(
+    { messages }: Records,
+    cluster: string,
+    cardId: string | null,
+  ): Promise<string | null> {
     const posting = postings.get(cluster)
-    return posting ? posting.channel : ((await messages.standing([cardId]))[0]?.channel ?? null)
+    if (posting || cardId === null) return posting?.channel ?? null
+    return (await messages.standing([cardId]))[0]?.channel ?? null
   }
 }
 

@@ -60,6 +60,24 @@ describe('killed between press and outcome', () => {
   })
 })
 
+describe('killed between press and outcome, and started without that cluster', () => {
+  it('tells of the action in the channel all the same', async () => {
+    room = await openRoom(server.marshalUrl)
+    await jam()
+    const bot = await started()
+    const card = await room.card('approve_terminate')
+    server.suspend()
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /sending/)
+    await bot.kill('SIGKILL')
+    server.resume()
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
+    await room.start({ clusters: [{ name: 'stock', url: '${DATABASE_URL}' }] })
+    const line = await room.line(/^Terminate .* on orders, approved by <@U0DANA>.* Outcome unknown/)
+    expect(wordsOf(line)).toMatch(/journal \d+ · [0-9a-f]{64}/)
+  })
+})
+
 describe('asked to stop', () => {
   it('finishes and tells what is under way, and exits with 0', async () => {
     room = await openRoom(server.marshalUrl)

@@ -5,8 +5,8 @@ import type { Store } from '../store/store.ts'
 import { withdraw } from './offers.ts'
 
 /**
- * Closes the incidents of clusters that were taken out of the configuration: nobody follows them any more, and their cards
- * must not go on telling of trouble, or offer to end it.
+ * Closes the incidents of clusters that were taken out of the configuration, and takes back what was asked for by hand
+ * there: nobody follows them any more, and their cards must not go on telling of trouble, or offer to end it.
  * @param clusters the names of those that are configured
  */
 export async function closeAbandoned(deps: {
@@ -21,9 +21,15 @@ export async function closeAbandoned(deps: {
     await board.change(incident.cardId, async ({ incidents, proposals }, record) => {
       await incidents.put(resolve(incident, now(), reason))
       for (const proposal of await proposals.ofCard(incident.id))
-        if (proposal.state === 'open')
-          await withdraw(proposals, record, proposal, 'nobody watches its cluster')
+        if (proposal.state === 'open') await withdraw(proposals, record, proposal, notWatched)
       await record({ kind: 'incidentResolved', actor: bot, what: reason })
     })
   }
+  for (const open of await store.proposals.inState('open'))
+    if (!clusters.includes(open.key.cluster))
+      await board.change(open.cardId, ({ proposals }, record) =>
+        withdraw(proposals, record, open, notWatched),
+      )
 }
+
+const notWatched = 'nobody watches its cluster'

@@ -103,6 +103,20 @@ describe('a card', () => {
     await room.thread(card.ts, /^Cluster orders is not configured any more/)
   })
 
+  it('of a request loses its buttons too when its cluster is not configured any more', async () => {
+    room = await openRoom(server.marshalUrl, { over: { watch: { every: '1h' } } })
+    const app = await room.start()
+    const root = await jam()
+    await room.type('U0RESP', `terminate ${root.pid} forgotten`)
+    const card = await room.card('approve_terminate', 'asked for')
+    await app.stop()
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
+    await room.start({ clusters: [{ name: 'stock', url: '${DATABASE_URL}' }] })
+    const closed = await room.until(card.ts, /withdrawn, nobody watches its cluster/)
+    expect(hasButton(closed, 'approve_terminate')).toBe(false)
+    await room.thread(card.ts, /^The proposal was withdrawn: nobody watches its cluster/)
+  })
+
   it('is true again after an outage that outlasts its incident', async () => {
     room = await openRoom(server.marshalUrl)
     await room.start()

@@ -213,8 +213,8 @@ type Approved = Pick<Proposal, 'action' | 'session' | 'victims' | 'requestedBy'>
 
 /**
  * What is different now from what was approved, one phrase each; empty when it is the same session in the same state.
- * For a cancel that is the statement, for a terminate the transaction. The idle session without a transaction that
- * a terminate was approved for must still be idle: one that was put to use again has a new owner.
+ * For a cancel that is the statement, for a terminate the transaction. An idle session without a transaction
+ * must have none now, and one that is ended for not being used must not have been used since.
  */
 export function differences(proposal: Approved, now: Session): string[] {
   const then = proposal.session
@@ -226,10 +226,17 @@ export function differences(proposal: Approved, now: Session): string[] {
   }
   if (then.xactStart !== now.xactStart)
     return [then.xactStart === null ? 'it is in use again' : 'its transaction ended']
-  // A session that was in nobody's way is ended for not being used; one that others wait for, for what it holds.
-  const unused = then.state === 'idle' && proposal.victims.length === 0 && proposal.requestedBy === null
-  return unused && then.stateChange !== now.stateChange ? ['it was used meanwhile'] : []
+  const since = unusedSince(proposal)
+  return since !== null && since !== now.stateChange ? ['it was used meanwhile'] : []
 }
+
+/**
+ * Since when the session of a terminate has been idle, where that is why it is ended; else null. A session that was in
+ * nobody's way is ended for not being used; one that others wait for, for what it holds; one that was asked for by hand,
+ * for whatever the reason says.
+ */
+export const unusedSince = ({ session, victims, requestedBy }: Approved): string | null =>
+  session.state === 'idle' && victims.length === 0 && requestedBy === null ? session.stateChange : null
 
 /**
  * The statements of one message begin at the same time and differ by their ids. A statement that has just begun has none

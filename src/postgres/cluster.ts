@@ -40,6 +40,8 @@ export type Guard = {
   readonly queryStart: string | null
   /** For a terminate: the transaction that was approved. Null: there was none, and there must be none now. */
   readonly xactStart: string | null
+  /** For a terminate: since when it must have been idle, where that is why it is ended; null where it is not. */
+  readonly unusedSince: string | null
 }
 
 /**
@@ -141,7 +143,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       await query(statements.activity, [null])
       await query(statements.text, [[], 0])
       await query(statements.cancel, [0, null, null])
-      await query(statements.terminate, [0, null, null])
+      await query(statements.terminate, [0, null, null, null])
     },
   })
   const locks = createConnection({
@@ -277,9 +279,10 @@ export function createCluster(options: ClusterOptions): Cluster {
       return { ...(await lockReader.locksOn(name, datid)), database }
     },
     statementStats,
-    signal: async (action, { key, queryStart, xactStart }) => {
+    signal: async (action, { key, queryStart, xactStart, unusedSince }) => {
       const statement = statements[action]
-      const values = [key.pid, key.backendStart, action === 'cancel' ? queryStart : xactStart]
+      const state = action === 'cancel' ? [queryStart] : [xactStart, unusedSince]
+      const values = [key.pid, key.backendStart, ...state]
       const sql = withValues(statement.text, values)
       // Without an identity nothing can match; an empty text would not even be a time.
       if (key.backendStart === '') return { kind: 'changed', sql }

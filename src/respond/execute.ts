@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { Board } from '../channel/board.ts'
 import { bot } from '../domain/journal.ts'
 import { movedOn, type Outcome } from '../domain/outcome.ts'
-import { differences, objection, type Proposal, stillThere } from '../domain/proposal.ts'
+import { differences, objection, type Proposal, stillThere, unusedSince } from '../domain/proposal.ts'
 import { type Cluster, ClusterFailure, type Guard } from '../postgres/cluster.ts'
 import { see } from './see.ts'
 import type { Watched } from './watched.ts'
@@ -118,10 +118,11 @@ async function carryOut(proposal: Proposal, { cluster, config }: Watched): Promi
   }
 }
 
-const guardOf = ({ key, session }: Proposal): Guard => ({
-  key,
-  queryStart: session.queryStart,
-  xactStart: session.xactStart,
+const guardOf = (proposal: Proposal): Guard => ({
+  key: proposal.key,
+  queryStart: proposal.session.queryStart,
+  xactStart: proposal.session.xactStart,
+  unusedSince: unusedSince(proposal),
 })
 
 /** Looks until the session is gone (or its statement ended) and its waiters moved on, or until time is up. */

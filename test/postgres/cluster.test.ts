@@ -48,6 +48,7 @@ const guardOf = (session: Session): Guard => ({
   key: keyOf('orders', session),
   queryStart: session.queryStart,
   xactStart: session.xactStart,
+  unusedSince: null,
 })
 const ownSessions = async (application = 'pg-marshal') => {
   const { rows } = await server.admin.query(
@@ -417,6 +418,20 @@ test('a signal reaches nobody else', async () => {
   await victim.query('BEGIN')
   expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'changed' })
   expect((await victim.query('SELECT 7 AS still')).rows).toEqual([{ still: 7 }])
+})
+
+test('a signal does not reach a session that was idle and has been used since', async () => {
+  const cluster = await started()
+  const unused = await server.open('unused', app())
+  await unused.query('SELECT 1')
+  const idle = find(await cluster.snapshot(), unused.pid)
+  await unused.query('SELECT 2')
+  const guard = { ...guardOf(idle), unusedSince: idle.stateChange }
+  expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'changed' })
+  const now = find(await cluster.snapshot(), unused.pid)
+  const fresh = { ...guard, unusedSince: now.stateChange }
+  expect(await cluster.signal('terminate', fresh)).toMatchObject({ kind: 'sent', returned: true })
+  await unused.ended
 })
 
 test('a cancel does not hit the next statement', async () => {

@@ -198,7 +198,7 @@ test('every slot is taken: an open connection still reads and signals, a new one
   const victims = sessions.filter((session) => session.applicationName === 'crowd').slice(0, 2)
   for (const session of victims) {
     const { queryStart, xactStart } = session
-    const guard = { key: keyOf('orders', session), queryStart, xactStart }
+    const guard = { key: keyOf('orders', session), queryStart, xactStart, unusedSince: null }
     expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'sent', returned: true })
   }
   await isBack(late)

@@ -60,6 +60,7 @@ test('sessions of rdsadmin are the provider’s, and the server indeed refuses',
     key: { cluster: 'orders', pid: session.pid, backendStart: session.backendStart },
     queryStart: session.queryStart,
     xactStart: session.xactStart,
+    unusedSince: null,
   }
   await expect(cluster.signal('terminate', guard)).rejects.toMatchObject({ code: '42501' })
 })

@@ -60,7 +60,7 @@ async function terminate(cluster: Cluster, { picture }: { picture: Picture }, vi
     why: expect.stringContaining('a standby writes nothing'),
   })
   const { queryStart, xactStart } = session
-  const guard = { key: keyOf('orders', session), queryStart, xactStart }
+  const guard = { key: keyOf('orders', session), queryStart, xactStart, unusedSince: null }
   expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'sent' })
   await victim.ended
 }

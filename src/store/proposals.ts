@@ -46,6 +46,12 @@ export function proposalsIn(db: Kysely<Schema>): Proposals {
   })
   return {
     async add(proposal) {
+      // In the order in which they were made, whatever the clock says.
+      const { last } = await db
+        .selectFrom('proposals')
+        .select(({ fn }) => fn.max('created_at').as('last'))
+        .where('card_id', '=', proposal.cardId)
+        .executeTakeFirstOrThrow()
       await db
         .insertInto('proposals')
         .values({
@@ -53,7 +59,7 @@ export function proposalsIn(db: Kysely<Schema>): Proposals {
           card_id: proposal.cardId,
           pid: proposal.key.pid,
           expires_at: proposal.expiresAt,
-          created_at: proposal.createdAt,
+          created_at: Math.max(proposal.createdAt, Number(last ?? 0) + 1),
           ...columns(proposal),
         })
         .execute()

@@ -108,8 +108,12 @@ export function createOffers(deps: {
 const latestOn = async (proposals: Records['proposals'], incident: Incident): Promise<Proposal | null> =>
   (await proposals.ofCard(incident.id)).at(-1) ?? null
 
+/** Looks may overlap by that much; what seems to be made later yet was made before the clock was set back. */
+const overlapMs = 60_000
+
 /** Made of a later look than this one: then this one tells nothing about it. */
-const isNewer = ({ createdAt }: Proposal, takenAt: number): boolean => createdAt > takenAt
+const isNewer = ({ createdAt }: Proposal, takenAt: number): boolean =>
+  createdAt > takenAt && createdAt <= takenAt + overlapMs
 
 /**
  * Takes back what is offered on a card.

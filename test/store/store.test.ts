@@ -34,6 +34,17 @@ describe('proposals', () => {
     expect(await store.proposals.ofCard('card-1')).toEqual([made])
   })
 
+  it('keeps the order in which they were made, also when the clock is set back', async () => {
+    for (const [id, createdAt] of [
+      ['first', madeAt],
+      ['second', madeAt],
+      ['a third', madeAt - 3_600_000],
+    ] as const)
+      await store.proposals.add(proposal({ id, createdAt }))
+    const ids = (await store.proposals.ofCard('card-1')).map(({ id }) => id)
+    expect(ids).toEqual(['first', 'second', 'a third'])
+  })
+
   it('lets exactly one of many claim', async () => {
     const made = proposal()
     await store.proposals.add(made)

@@ -65,6 +65,14 @@ it('names in the history of a digest what each row is about', async () => {
   expect(listed).toHaveLength(2)
 })
 
+it('takes back what is offered also after the clock was set back', async () => {
+  const report = start()
+  await report.seen(of.picture([of.idleInTransaction(1, 600)]))
+  expect(await store.proposals.inState('open')).toHaveLength(1)
+  await report.seen(of.picture([], { kind: 'none' }, { takenAt: of.takenAt - 3_600_000 }))
+  expect(await store.proposals.inState('open')).toEqual([])
+})
+
 describe('an incident that is over', () => {
   const later = (seconds: number) =>
     of.picture([], { kind: 'none' }, { takenAt: of.takenAt + seconds * 1000 })

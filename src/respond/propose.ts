@@ -108,7 +108,15 @@ export function createPropose(deps: Deps): Propose {
         board,
         caller.userId,
         before,
-        { action: fit.action, session: seen.session, victims: seen.victims, insteadOf: null },
+        {
+          action: fit.action,
+          session: seen.session,
+          victims: seen.victims,
+          insteadOf: null,
+          // Another action than was asked for is asked for by who wants it now: nobody else stands behind it.
+          ...(before.requestedBy !== null &&
+            fit.action !== before.action && { requestedBy: caller.userId, reason: '' }),
+        },
         now(),
         watched.config.approvals.expireAfterMs,
       )
@@ -135,7 +143,7 @@ export async function proposeInstead(
 }
 
 /**
- * Puts a fresh proposal on the card of an earlier one, in whose name it is; not when somebody was faster, and not when
+ * Puts a fresh proposal on the card of an earlier one, in whose name it is unless `made` says otherwise; not when somebody was faster, and not when
  * its incident is over: nobody follows that one any more, so nobody would take the proposal back.
  * @returns why it was not put there; null when it was
  */
@@ -143,7 +151,8 @@ const offer = (
   board: Board,
   actor: string,
   before: Proposal,
-  made: Pick<Proposal, 'action' | 'session' | 'victims' | 'insteadOf'>,
+  made: Pick<Proposal, 'action' | 'session' | 'victims' | 'insteadOf'> &
+    Partial<Pick<Proposal, 'requestedBy' | 'reason'>>,
   now: number,
   expireAfterMs: number,
 ): Promise<string | null> =>

@@ -285,6 +285,30 @@ describe('"Offer again"', () => {
   })
 })
 
+describe('"Offer again" of another action than was asked for', () => {
+  it('is asked for by who pressed it, who needs somebody else to approve it', async () => {
+    room = await openRoom(server.marshalUrl, {
+      over: { approvals: { expireAfter: '2s' }, watch: { every: '1h' } },
+    })
+    const session = await server.open('report', shop)
+    await session.query('BEGIN')
+    const works = session.start('SELECT pg_sleep(3600)')
+    await server.until(`SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = ${session.pid}`)
+    await room.start()
+    await room.type('U0RESP', `cancel ${session.pid} too slow`)
+    const expired = await room.card('pg_offer_again', 'asked for')
+    await server.admin.query('SELECT pg_cancel_backend($1)', [session.pid])
+    await works
+    await room.press('U0DANA', expired, 'pg_offer_again')
+    const card = await room.card('approve_terminate', 'asked for')
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.whisper('U0DANA', /you asked for it, so somebody else has to approve it/)
+    // It lives: a terminated one could not answer.
+    await session.query('ROLLBACK')
+    expect(wordsOf(card)).not.toContain('too slow')
+  })
+})
+
 describe('"Offer again" on an old copy of a card', () => {
   it('brings nothing back when the incident is over', async () => {
     room = await openRoom(server.marshalUrl)

@@ -7,5 +7,5 @@ WHERE a.pid = $1::int
   AND a.pid <> pg_catalog.pg_backend_pid()
   AND a.backend_type = 'client backend'
   AND a.backend_start = $2::timestamptz
-  AND a.state = 'active'
+  AND a.state IN ('active', 'fastpath function call')
   AND a.query_start = $3::timestamptz

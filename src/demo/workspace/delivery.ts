@@ -17,6 +17,19 @@ export type Delivered =
       readonly body?: Json | string
     }
 
+/** What one interaction led to, as far as Slack itself can see. */
+export type Outcome = {
+  /** The payload as it was delivered; absent when the client did not send anything. */
+  readonly payload?: Json
+  readonly delivered?: Delivered
+  /** Acknowledged in time. */
+  readonly acked: boolean
+  /** What Slack told the user in the app's place. */
+  readonly complaint?: string
+  /** Milliseconds until the ack or the complaint. */
+  readonly ms: number
+}
+
 /** https://docs.slack.dev/authentication/verifying-requests-from-slack */
 const signatureOf = (secret: string, timestamp: number, body: string): string =>
   `v0=${createHmac('sha256', secret).update(`v0:${timestamp}:${body}`).digest('hex')}`

@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createOutbox, type Gaps, type Outbox, type Poster, SlackFailure } from '../../src/channel/outbox.ts'
 import { createLog } from '../../src/log.ts'
 import type { Message } from '../../src/store/messages.ts'
-import { openStore, type Store } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { openTestStore } from '../support/store.ts'
 
 /** A Slack that writes down what it is told and fails as it is told to. */
 function fakeSlack() {
@@ -47,7 +45,6 @@ function fakeSlack() {
   }
 }
 
-let directory: string
 let store: Store
 let outbox: Outbox
 let slack: ReturnType<typeof fakeSlack>
@@ -55,8 +52,7 @@ let time = 0
 let broken: string[]
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'pg-marshal-outbox-'))
-  store = await openStore({ kind: 'sqlite', path: join(directory, 'store.db') })
+  store = await openTestStore()
   slack = fakeSlack()
   time = 1_000_000
   broken = []
@@ -65,7 +61,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await outbox.stop()
   await store.close()
-  await rm(directory, { recursive: true })
 })
 
 /** @param gaps null: as it is by default */

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Board, createBoard } from '../../src/channel/board.ts'
 import { createLog } from '../../src/log.ts'
@@ -8,8 +5,9 @@ import { createApprove } from '../../src/respond/approve.ts'
 import type { Admit } from '../../src/respond/identity.ts'
 import { createRefuse } from '../../src/respond/refuse.ts'
 import type { Watched } from '../../src/respond/watched.ts'
-import { openStore, type Store } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
+import { openTestStore } from '../support/store.ts'
 
 const log = createLog({ level: 'silent' })
 const people = { cancel: 3, terminate: 3 }
@@ -20,18 +18,15 @@ const watched = {
 } as unknown as Watched
 const now = () => madeAt
 
-let directory: string
 let store: Store
 let board: Board
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'pg-marshal-approve-'))
-  store = await openStore({ kind: 'sqlite', path: join(directory, 'store.db') })
+  store = await openTestStore()
   const postings = new Map([['orders', { channel: 'C0INCIDENTS', approvals }]])
   board = createBoard({ store, postings, now, changed: () => {}, recorded: () => {} })
 })
 afterEach(async () => {
   await store.close()
-  await rm(directory, { recursive: true })
 })
 
 const approvedBy = (...userIds: string[]) => userIds.map((userId) => ({ userId, at: madeAt }))

@@ -1,12 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { openStore } from '../../src/store/store.ts'
+import { openTestStore } from '../support/store.ts'
 
 it('tells how much is not in Slack yet, and since when the oldest post and the oldest edit wait', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'pg-marshal-backlog-'))
-  const { messages, close } = await openStore({ kind: 'sqlite', path: join(directory, 'store.db') })
+  const { messages, close } = await openTestStore()
   try {
     const put = (id: string, text: string, now: number) =>
       messages.put({ id, channel: 'C1', threadOf: null, priority: 1, once: false, text, blocks: [] }, now)
@@ -29,6 +25,5 @@ it('tells how much is not in Slack yet, and since when the oldest post and the o
     expect(await messages.backlog()).toEqual({ count: 0, oldestAt: null, oldestEditAt: null })
   } finally {
     await close()
-    await rm(directory, { recursive: true })
   }
 })

@@ -1,29 +1,24 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Board, createBoard } from '../../src/channel/board.ts'
 import type { Session } from '../../src/domain/session.ts'
 import { historyView } from '../../src/slack/views/history.ts'
-import { openStore, type Store } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
 import { createReport, type Report } from '../../src/watch/report.ts'
 import { clusterConfig, pictureCluster } from '../support/asking.ts'
 import * as of from '../support/pictures.ts'
+import { openTestStore } from '../support/store.ts'
 
 const config = clusterConfig('orders')
-let directory: string
 let store: Store
 let board: Board
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'pg-marshal-report-'))
-  store = await openStore({ kind: 'sqlite', path: join(directory, 'store.db') })
+  store = await openTestStore()
   const postings = new Map([[config.name, config]])
   board = createBoard({ store, postings, now: () => of.takenAt, changed: () => {}, recorded: () => {} })
 })
 afterEach(async () => {
   await store.close()
-  await rm(directory, { recursive: true })
 })
 
 /** A bot that was just started. */

@@ -1,23 +1,18 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createBoard } from '../../src/channel/board.ts'
-import { openStore, type Store } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
 import { createSight, type Loss } from '../../src/watch/sight.ts'
+import { openTestStore } from '../support/store.ts'
 
-let directory: string
 let store: Store
 let time: number
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'pg-marshal-sight-'))
-  store = await openStore({ kind: 'sqlite', path: join(directory, 'store.db') })
+  store = await openTestStore()
   time = 1_000_000
 })
 afterEach(async () => {
   await store.close()
-  await rm(directory, { recursive: true })
 })
 
 const sight = () =>

@@ -1,5 +1,5 @@
 import { subjectOf } from './finding.ts'
-import type { Incident } from './incident.ts'
+import { type Incident, isMovingOn } from './incident.ts'
 import type { Proposal } from './proposal.ts'
 import type { Session } from './session.ts'
 
@@ -32,7 +32,7 @@ export function causeOf(
   const since = done.filter(({ claimedAt }) => (claimedAt ?? 0) >= incident.openedAt)
   const ours = since.filter(
     (proposal) =>
-      concerns(proposal, incident) &&
+      (concerns(proposal, incident) || endedTheOneBefore(proposal, incident, now)) &&
       ['effective', 'still', 'unknown'].includes(proposal.outcome?.kind ?? ''),
   )
   const sure = ours.findLast(
@@ -51,6 +51,10 @@ export function causeOf(
   const last = ours.at(-1) ?? near.at(-1)
   return last ? `An approved ${last.action}${ofWhom(last)} came before.` : 'It was not ended from here.'
 }
+
+/** That the queue behind the one whom it ended was seen while it drained: who stood at its head then ended nothing. */
+const endedTheOneBefore = ({ cardId, claimedAt }: Proposal, incident: Incident, now: number): boolean =>
+  cardId === incident.cardId && now - (claimedAt ?? 0) <= justBeforeMs && isMovingOn(incident, now)
 
 /**
  * A cancel ends a statement, no session: one that is gone was ended otherwise. And it ended this one only if that was

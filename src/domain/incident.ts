@@ -134,7 +134,7 @@ export const resolve = (incident: Incident, now: number, resolution: string): In
 }
 
 /** Whether who stood at the head had only just come there, from the queue. */
-const isMovingOn = ({ headSince, openedAt }: Incident, now: number): boolean =>
+export const isMovingOn = ({ headSince, openedAt }: Incident, now: number): boolean =>
   headSince > openedAt && now - headSince < brief * 1000
 
 /** Whether it is the same trouble still: open, or back within `reopenWithinMs`; for a jam by when its waits began. */

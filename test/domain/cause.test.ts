@@ -28,6 +28,13 @@ function incidentOf(finding: Finding): Incident {
 const long = incidentOf({ kind: 'longQuery', session: runner, seconds: 4000 })
 const full = incidentOf({ kind: 'connections', used: 98, max: 100, reserved: 3, holders: [] })
 
+/** A jam whose queue was seen under another one this long before its end. */
+const draining = (ms: number): Incident => ({
+  ...incidentOf({ kind: 'longQuery', session: web, seconds: 60 }),
+  cardId: 'card',
+  headSince: over - ms,
+})
+
 const effective: Outcome = { kind: 'effective', afterMs: 10, victims: 0, movedOn: 0 }
 /** What somebody asked for by hand, on a card of its own, and was carried out a second before the end. */
 const done = (over_: Partial<Proposal> = {}, session: Session = runner): Proposal => ({
@@ -64,6 +71,21 @@ describe('what ended an incident', () => {
       [done({ action: 'cancel' }, of.session(7, { querySeconds: 5000, stateSeconds: 5000 }))],
       [of.idle(7, 1)],
       'An approved cancel came before.',
+    ],
+    [
+      'the head before, and the queue was seen while it drained',
+      draining(900),
+      [done({ cardId: 'card' })],
+      [],
+      'It was ended by the approved terminate of 7.',
+    ],
+    ['the head before, and the next one stayed', draining(11_000), [done({ cardId: 'card' })], [], nobody],
+    [
+      'a head of long ago, and the queue was seen while it drained',
+      draining(900),
+      [done({ cardId: 'card', claimedAt: over - 61_000 })],
+      [],
+      nobody,
     ],
     ['somebody who held a connection', full, [done()], [], 'An approved terminate of 7 came before.'],
     ['somebody who held one long ago', full, [done({ claimedAt: over - 61_000 })], [], nobody],

@@ -9,7 +9,9 @@ import { helpView } from '../src/slack/views/help.ts'
 const project = dirname(import.meta.dirname)
 const files = [
   ...readdirSync(project).filter((name) => name.endsWith('.md')),
-  ...readdirSync(join(project, 'docs')).flatMap((name) => (name.endsWith('.md') ? [join('docs', name)] : [])),
+  ...readdirSync(join(project, 'docs'), { recursive: true, encoding: 'utf8' }).flatMap((name) =>
+    name.endsWith('.md') ? [join('docs', name)] : [],
+  ),
 ]
 const read = (file: string) => readFileSync(join(project, file), 'utf8')
 

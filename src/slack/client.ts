@@ -54,7 +54,7 @@ export function createSlack(
         client.chat.postMessage({
           channel,
           text,
-          blocks: blocks as never,
+          blocks: [...blocks],
           ...still,
           ...(threadTs && { thread_ts: threadTs }),
           metadata: { event_type: messageEvent, event_payload: { id } },
@@ -80,7 +80,7 @@ export function createSlack(
       }
     },
     async update(channel, ts, { text, blocks }) {
-      await call((client) => client.chat.update({ channel, ts, text, blocks: blocks as never, ...still }))
+      await call((client) => client.chat.update({ channel, ts, text, blocks: [...blocks], ...still }))
     },
     async stands(channel, ts) {
       try {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { KnownBlock } from '@slack/types'
 import type { Logger } from 'pino'
 import type { Caller } from '../respond/identity.ts'
 import type { Slack } from './client.ts'
@@ -68,7 +69,7 @@ export function createReplies(slack: Slack, log: Logger): Replies {
   }
 }
 
-type Content = { readonly text: string; readonly blocks?: never }
+type Content = { readonly text: string; readonly blocks?: KnownBlock[] }
 
 const content = (view: View | string): Content =>
-  typeof view === 'string' ? { text: view } : { text: view.text, blocks: view.blocks as never }
+  typeof view === 'string' ? { text: view } : { text: view.text, blocks: [...view.blocks] }

@@ -1,3 +1,4 @@
+import type { KnownBlock } from '@slack/types'
 import { type Kysely, sql } from 'kysely'
 import { atomically, type Schema } from './schema.ts'
 
@@ -16,7 +17,7 @@ export type Message = {
   /** The fallback for notifications and screen readers, escaped already. */
   readonly text: string
   /** Block Kit. */
-  readonly blocks: readonly unknown[]
+  readonly blocks: readonly KnownBlock[]
 }
 
 /** A message whose wanted content is not in Slack yet. */
@@ -53,9 +54,11 @@ export type Messages = {
    */
   pending(): Promise<Pending[]>
   /** What a message is to say now. */
-  content(
-    id: string,
-  ): Promise<{ readonly text: string; readonly blocks: readonly unknown[]; readonly revision: number } | null>
+  content(id: string): Promise<{
+    readonly text: string
+    readonly blocks: readonly KnownBlock[]
+    readonly revision: number
+  } | null>
   backlog(): Promise<Backlog>
   /** It is about to be posted: should the process end before it hears of it, the message may stand in Slack. */
   posting(id: string): Promise<void>
@@ -193,7 +196,7 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         .select(['text', 'blocks', 'revision'])
         .where('id', '=', id)
         .executeTakeFirst()
-      return row ? { ...row, blocks: JSON.parse(row.blocks) as unknown[] } : null
+      return row ? { ...row, blocks: JSON.parse(row.blocks) as KnownBlock[] } : null
     },
     async backlog() {
       const { count } = await undelivered

@@ -115,7 +115,7 @@ describe('messages', () => {
     priority: 1,
     once: false,
     text: 'one',
-    blocks: [{ type: 'divider' }],
+    blocks: [{ type: 'divider' as const }],
     ...over,
   })
 

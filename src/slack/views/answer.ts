@@ -9,6 +9,7 @@ import { waitsForLock } from '../../domain/session.ts'
 import {
   type Block,
   bold,
+  bullets,
   code,
   escapeText,
   header,
@@ -68,7 +69,7 @@ export function compose(title: string, pieces: readonly Piece[]): View {
 function flatten(piece: Piece): Piece {
   const inLine = (value: string) => value.replaceAll('\n', ' ')
   const part = (of: Leaf | string): Leaf | string =>
-    typeof of === 'string' ? inLine(of) : of.type === 'text' ? { ...of, text: inLine(String(of.text)) } : of
+    typeof of === 'string' ? inLine(of) : of.type === 'text' ? { ...of, text: inLine(of.text) } : of
   switch (piece.kind) {
     case 'lines':
     case 'bullets':
@@ -91,15 +92,7 @@ function blocksOf(piece: Piece): Block[] {
             ),
           ]
     case 'bullets':
-      return piece.lines.length === 0
-        ? []
-        : [
-            richText({
-              type: 'rich_text_list',
-              style: 'bullet',
-              elements: piece.lines.map((line) => section(...line)),
-            }),
-          ]
+      return piece.lines.length === 0 ? [] : [richText(bullets(...piece.lines))]
     case 'table':
       return [table([piece.head, ...piece.rows])]
     case 'preformatted':

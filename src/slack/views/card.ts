@@ -1,3 +1,4 @@
+import type { Button, RichTextSection } from '@slack/types'
 import { type WorkLost, workLost } from '../../domain/cure.ts'
 import { formatDuration } from '../../domain/duration.ts'
 import { subjectOf } from '../../domain/finding.ts'
@@ -14,6 +15,8 @@ import {
   type Block,
   bold,
   bullets,
+  button,
+  buttonRow,
   context,
   escapeText,
   header,
@@ -154,7 +157,7 @@ const statement = (session: Session | null, over: boolean): Block[] =>
     : []
 
 /** One line that says where a proposal stands. */
-function status(proposal: Proposal, { people }: CardState): Leaf {
+function status(proposal: Proposal, { people }: CardState): RichTextSection {
   const what = `${verbs[proposal.action]} ${proposal.key.pid}`
   const approvers = proposal.approvals.flatMap(({ userId }, index) => [
     ...(index > 0 ? [', '] : []),
@@ -216,7 +219,7 @@ function buttons(
 ): Block[] {
   const latest = proposals.at(-1)
   const over = incident?.resolvedAt != null
-  const elements = [
+  return buttonRow(
     ...(latest?.state === 'open' && !over ? decisions(latest, incident, cluster) : []),
     ...(latest?.state === 'open' && !over && breakGlass
       ? [button(breakGlassAction, 'Break glass …', latest.id)]
@@ -229,11 +232,10 @@ function buttons(
       : []),
     ...(incident && !over && !silence ? [button(snoozeAction, 'Snooze 30 min', incident.id)] : []),
     ...(session && !over ? [button(detailsAction, 'Details', incident?.id ?? latest?.id ?? '')] : []),
-  ]
-  return elements.length > 0 ? [{ type: 'actions', elements }] : []
+  )
 }
 
-function decisions(proposal: Proposal, incident: Incident | null, cluster: string) {
+function decisions(proposal: Proposal, incident: Incident | null, cluster: string): Button[] {
   const { action } = proposal
   const { pid } = proposal.key
   // As it was last seen, where the card tells of it; the proposal keeps it as it was when it was made.
@@ -256,12 +258,12 @@ function decisions(proposal: Proposal, incident: Incident | null, cluster: strin
     ),
     confirm: plainText(verbs[action], 30),
     deny: plainText('Back', 30),
-    style: 'danger',
+    style: 'danger' as const,
   }
   return [
     {
       ...button(`approve_${action}`, `Approve: ${action} ${session.pid}`, proposal.id),
-      style: 'danger',
+      style: 'danger' as const,
       confirm,
     },
     button(`deny_${action}`, 'Deny', proposal.id),
@@ -276,12 +278,5 @@ function reference({ incident, proposals }: CardState): Block[] {
 
 /** Enough of an id to name a card with. */
 export const shortId = (id: string): string => id.slice(0, 8)
-
-const button = (actionId: string, label: string, value: string) => ({
-  type: 'button',
-  action_id: actionId,
-  text: plainText(label, 75),
-  value,
-})
 
 const verbs = { cancel: 'Cancel', terminate: 'Terminate' } as const

@@ -4,7 +4,7 @@ import { findingName, kindNames, worstFirst } from '../../domain/severity.ts'
 import { compose, type Line, lines, type Piece } from './answer.ts'
 import { resolution, shortId } from './card.ts'
 import { sentenceOf } from './findings.ts'
-import { bold, code, context, plainText, type View } from './text.ts'
+import { bold, button, buttonRow, code, context, type View } from './text.ts'
 import { count, list } from './words.ts'
 
 export const showAllAction = 'pg_show_all'
@@ -56,12 +56,11 @@ export function digestView(cluster: string, cardId: string, incidents: readonly 
       ],
     ),
   ])
-  const showAll = { type: 'button', action_id: showAllAction, text: plainText('Show all', 75), value: cardId }
   return {
     ...view,
     blocks: [
       ...view.blocks,
-      ...(open.length > shownAtFirst ? [{ type: 'actions', elements: [showAll] }] : []),
+      ...(open.length > shownAtFirst ? buttonRow(button(showAllAction, 'Show all', cardId)) : []),
       reference,
     ],
   }

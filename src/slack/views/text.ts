@@ -5,10 +5,25 @@
  * Limits: https://docs.slack.dev/reference/block-kit/blocks
  */
 
-export type Block = { readonly type: string; readonly [key: string]: unknown }
+import type {
+  ActionsBlock,
+  Button,
+  ContextBlock,
+  HeaderBlock,
+  KnownBlock,
+  RichTextBlock,
+  RichTextBlockElement,
+  RichTextElement,
+  RichTextList,
+  RichTextPreformatted,
+  RichTextSection,
+  TableBlock,
+} from '@slack/types'
+
+export type Block = KnownBlock
 
 /** A leaf of a rich text. */
-export type Leaf = { readonly type: string; readonly [key: string]: unknown }
+export type Leaf = RichTextElement
 
 type Style = { readonly bold?: true; readonly italic?: true; readonly code?: true; readonly strike?: true }
 
@@ -58,31 +73,48 @@ export const moment = (milliseconds: number): Leaf => ({
 const leaves = (parts: readonly (Leaf | string)[]): Leaf[] =>
   parts.map((part) => (typeof part === 'string' ? text(part) : part))
 
-export const section = (...parts: readonly (Leaf | string)[]): Leaf => ({
+export const section = (...parts: readonly (Leaf | string)[]): RichTextSection => ({
   type: 'rich_text_section',
   elements: leaves(parts),
 })
 
-export const bullets = (...lines: readonly (readonly (Leaf | string)[])[]): Leaf => ({
+export const bullets = (...lines: readonly (readonly (Leaf | string)[])[]): RichTextList => ({
   type: 'rich_text_list',
   style: 'bullet',
   elements: lines.map((line) => section(...line)),
 })
 
-export const preformatted = (value: string): Leaf => ({
+export const preformatted = (value: string): RichTextPreformatted => ({
   type: 'rich_text_preformatted',
-  elements: [text(value)],
+  elements: [{ type: 'text', text: clean(value) || ' ' }],
 })
 
-export const richText = (...elements: readonly Leaf[]): Block => ({ type: 'rich_text', elements })
+export const richText = (...elements: RichTextBlockElement[]): RichTextBlock => ({
+  type: 'rich_text',
+  elements,
+})
 
-export const header = (value: string): Block => ({ type: 'header', text: plainText(value, 150) })
+export const header = (value: string): HeaderBlock => ({ type: 'header', text: plainText(value, 150) })
 
 /** A small grey line. */
-export const context = (value: string): Block => ({ type: 'context', elements: [plainText(value, 2000)] })
+export const context = (value: string): ContextBlock => ({
+  type: 'context',
+  elements: [plainText(value, 2000)],
+})
+
+export const button = (actionId: string, label: string, value: string): Button => ({
+  type: 'button',
+  action_id: actionId,
+  text: plainText(label, 75),
+  value,
+})
+
+/** A row of buttons; none where there is no button, since Slack refuses an empty row. */
+export const buttonRow = (...elements: readonly Button[]): ActionsBlock[] =>
+  elements.length > 0 ? [{ type: 'actions', elements: [...elements] }] : []
 
 /** One table a message; the first row is its head. At most 100 rows of 20 cells. */
-export const table = (rows: readonly (readonly string[])[]): Block => ({
+export const table = (rows: readonly (readonly string[])[]): TableBlock => ({
   type: 'table',
   rows: rows.map((row) => row.map((cell) => ({ type: 'raw_text', text: clean(cell) || ' ' }))),
 })
@@ -99,8 +131,8 @@ export const plainWords = (line: Line): string =>
     .map((part) => {
       if (typeof part === 'string') return escapeText(part)
       if (part.type === 'user') return `<@${part.user_id}>`
-      if (part.type === 'date') return timeWords(Number(part.timestamp) * 1000)
-      return escapeText(String(part.text ?? ''))
+      if (part.type === 'date') return timeWords(part.timestamp * 1000)
+      return part.type === 'text' ? escapeText(part.text) : ''
     })
     .join('')
 

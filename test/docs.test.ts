@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
-import { parseConfig } from '../src/config.ts'
-import { kindNames } from '../src/domain/severity.ts'
-import { kinds } from '../src/respond/command.ts'
-import { helpView } from '../src/slack/views/help.ts'
+import { kinds } from '../src/commands/command.ts'
+import { parseConfig } from '../src/config/config.ts'
+import { kindNames } from '../src/domain/incidents/severity.ts'
+import { helpView } from '../src/views/answers/help.ts'
 
 const project = dirname(import.meta.dirname)
 const files = [

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { kinds } from '../src/respond/command.ts'
+import { kinds } from '../src/commands/command.ts'
 
 const text = readFileSync(new URL('../manifest.yml', import.meta.url), 'utf8')
 const manifest = parse(text)

@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core'
 import { openPracticeRoom, type PracticeRoom } from '../src/demo/room.ts'
 import type { Message } from '../src/demo/workspace/index.ts'
 import { hasBrowser, openBrowser, withoutBrowser } from './demo/browser.ts'
-import { hasButton } from './support/room.ts'
+import { hasButton } from './support/harness.ts'
 
 /** `npm run pictures`: the README's screenshots, taken from the running practice room. Look at them before you commit. */
 

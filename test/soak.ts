@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { everyScope } from '../src/demo/workspace/index.ts'
 import { seeded } from './support/chaos.ts'
+import { openRoom } from './support/harness.ts'
 import { startTestServer, waitFor } from './support/postgres.ts'
 import { type Bot, serve } from './support/process.ts'
-import { openRoom } from './support/room.ts'
 import {
   doSomething,
   figuresArgs,

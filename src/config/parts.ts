@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { parseDuration } from '../domain/duration.ts'
-import { parseSize } from '../domain/size.ts'
+import { parseDuration } from '../domain/text/duration.ts'
+import { parseSize } from '../domain/text/size.ts'
 
 /** What the file is made of. Every error is a sentence for people and never holds what stands in the file. */
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { isTimeZone, parseHours } from '../domain/hours.ts'
-import { shadowOf } from '../domain/rules.ts'
+import { shadowOf } from '../domain/session/rules.ts'
+import { isTimeZone, parseHours } from '../domain/text/hours.ts'
 import { match, section, threshold, transactions } from './parts.ts'
 
 const limits = {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { People } from '../domain/policy.ts'
+import type { People } from '../domain/session/policy.ts'
 import { day, duration, match, required, second, section, size, threshold, transactions } from './parts.ts'
 import { rules } from './rules.ts'
 

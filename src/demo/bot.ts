@@ -1,5 +1,5 @@
 import { startApp } from '../app.ts'
-import { parseConfig, requireSlack } from '../config.ts'
+import { parseConfig, requireSlack } from '../config/config.ts'
 import { createLog } from '../log.ts'
 
 export type WatchedServer = {

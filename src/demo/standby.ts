@@ -1,7 +1,7 @@
 import { chown, cp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import pg from 'pg'
-import { has } from '../domain/versions.ts'
+import { has } from '../domain/session/versions.ts'
 import { claim, makeBase } from './leftovers.ts'
 import { type PostgresOptions, startPostgres, type TemporaryPostgres } from './postgres.ts'
 

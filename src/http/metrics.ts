@@ -1,16 +1,16 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Action } from '../domain/action.ts'
+import type { Outcome } from '../domain/approvals/outcome.ts'
 import {
   connectionsUsed,
   type FindingKind,
   longestTransactionSeconds,
   oldestWaitSeconds,
-} from '../domain/finding.ts'
-import { type Health, wraparoundRatio } from '../domain/health.ts'
-import type { Outcome } from '../domain/outcome.ts'
-import type { Picture } from '../domain/picture.ts'
-import { isClient, waitsForLock } from '../domain/session.ts'
-import { kindNames } from '../domain/severity.ts'
+} from '../domain/incidents/finding.ts'
+import { kindNames } from '../domain/incidents/severity.ts'
+import type { Picture } from '../domain/locks/picture.ts'
+import type { Action } from '../domain/session/action.ts'
+import { type Health, wraparoundRatio } from '../domain/session/health.ts'
+import { isClient, waitsForLock } from '../domain/session/session.ts'
 
 /** What the service tells Prometheus. The recorders never throw and cost next to nothing. */
 export type Metrics = {

@@ -1,16 +1,17 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
-import type { Action } from '../domain/action.ts'
-import type { Health } from '../domain/health.ts'
-import type { RelationName } from '../domain/identifier.ts'
-import { tellingRoles } from '../domain/platform.ts'
-import type { LockGroup, Session, SessionKey, Snapshot } from '../domain/session.ts'
-import { newerWords } from '../domain/versions.ts'
+import type { Action } from '../domain/session/action.ts'
+import type { Health } from '../domain/session/health.ts'
+import { tellingRoles } from '../domain/session/platform.ts'
+import type { Session, SessionKey } from '../domain/session/session.ts'
+import type { LockGroup, Snapshot } from '../domain/session/snapshot.ts'
+import { newerWords } from '../domain/session/versions.ts'
+import type { RelationName } from '../domain/text/identifier.ts'
 import { createConnection } from './connection.ts'
 import { ClusterFailure, failureWith } from './errors.ts'
 import { createHealthReader } from './healthReader.ts'
-import { type Lack, lacksOf } from './lacks.ts'
 import { createLockReader, type RelationLocks } from './lockReader.ts'
+import { type Lack, lacksOf } from './missingPrivileges.ts'
 import {
   type ActivityRow,
   activityRows,
@@ -29,8 +30,8 @@ import { createStatementStats, type StatementStatsReader } from './statementStat
 import { type Statement, statements } from './statements.ts'
 
 export { ClusterFailure } from './errors.ts'
-export type { Lack } from './lacks.ts'
 export type { RelationLocks } from './lockReader.ts'
+export type { Lack } from './missingPrivileges.ts'
 export type { StatementStatsRead } from './statementStats.ts'
 
 /** What must still be true of the session for the signal to be sent; checked by the server in the same statement. */

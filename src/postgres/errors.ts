@@ -1,4 +1,4 @@
-import { oldestMajor, sinceWords } from '../domain/versions.ts'
+import { oldestMajor, sinceWords } from '../domain/session/versions.ts'
 
 /** Why a cluster could not be asked. `reason` is one sentence for people, told from the SQLSTATE. */
 export class ClusterFailure extends Error {

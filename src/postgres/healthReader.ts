@@ -1,5 +1,11 @@
-import { type DeadlockReport, type DeadlockRise, type Health, quietAfterMs, risen } from '../domain/health.ts'
-import type { Session } from '../domain/session.ts'
+import {
+  type DeadlockReport,
+  type DeadlockRise,
+  type Health,
+  quietAfterMs,
+  risen,
+} from '../domain/session/health.ts'
+import type { Session } from '../domain/session/session.ts'
 import type { Connection } from './connection.ts'
 import { ClusterFailure } from './errors.ts'
 import { databasesFrom, horizonFrom, logAccessFrom, logTailRows, slotsFrom } from './healthRows.ts'

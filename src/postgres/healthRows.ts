@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { DatabaseHealth, ReplicationSlot, ServerLog, VacuumHolder } from '../domain/health.ts'
+import type { DatabaseHealth, ReplicationSlot, ServerLog, VacuumHolder } from '../domain/session/health.ts'
 
 /** What the statements of a slow look yield, checked and turned into the words of the domain. */
 

@@ -1,15 +1,10 @@
-import { blockingForest } from '../domain/blocking.ts'
-import type { RelationName } from '../domain/identifier.ts'
-import type { LockPart } from '../domain/lockList.ts'
-import { modes } from '../domain/lockQueue.ts'
-import {
-  beganEarlier,
-  type LockGroup,
-  type Locks,
-  type LockTable,
-  type PreparedTransaction,
-  type Session,
-} from '../domain/session.ts'
+import { blockingForest } from '../domain/locks/blocking.ts'
+import type { LockPart } from '../domain/locks/list.ts'
+import { modes } from '../domain/locks/queue.ts'
+import type { PreparedTransaction } from '../domain/session/session.ts'
+import { beganEarlier, type Session } from '../domain/session/session.ts'
+import type { LockGroup, Locks, LockTable } from '../domain/session/snapshot.ts'
+import type { RelationName } from '../domain/text/identifier.ts'
 import { type Connection, within } from './connection.ts'
 import { type ClusterFailure, failureOf } from './errors.ts'
 import {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { platformOf } from '../domain/platform.ts'
-import type { LockGroup, LockTarget, PreparedTransaction, Server, Session } from '../domain/session.ts'
+import { platformOf } from '../domain/session/platform.ts'
+import type { PreparedTransaction, Session } from '../domain/session/session.ts'
+import type { LockGroup, LockTarget, Server } from '../domain/session/snapshot.ts'
 
 /** What each statement of sql/ yields, checked and turned into the words of the domain. */
 

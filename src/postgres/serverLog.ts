@@ -1,4 +1,4 @@
-import type { DeadlockReport } from '../domain/health.ts'
+import type { DeadlockReport } from '../domain/session/health.ts'
 
 /**
  * The deadlocks in the end of a server log, oldest first. Found by their SQLSTATE; messages come in the server's

@@ -1,10 +1,10 @@
 import pg from 'pg'
 import { z } from 'zod'
-import { grantorOn, type Platform, settingsOf } from '../domain/platform.ts'
-import { type StatementReading, type StatementStats, textKeyOf } from '../domain/statements.ts'
+import { type StatementReading, type StatementStats, textKeyOf } from '../domain/lists/statements.ts'
+import { grantorOn, type Platform, settingsOf } from '../domain/session/platform.ts'
 import type { Connection } from './connection.ts'
 import { failureOf } from './errors.ts'
-import type { Lack } from './lacks.ts'
+import type { Lack } from './missingPrivileges.ts'
 import { namesFrom } from './rows.ts'
 import { type Statement, statements } from './statements.ts'
 

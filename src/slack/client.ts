@@ -1,5 +1,5 @@
 import { type Logger as SlackLogger, webApi } from '@slack/bolt'
-import { type Poster, SlackFailure } from '../channel/outbox.ts'
+import { type Poster, SlackFailure } from '../notify/outbox.ts'
 
 /** How long one call to Slack may take. */
 const timeoutMs = 5000

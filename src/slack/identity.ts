@@ -1,6 +1,6 @@
-import { SlackFailure } from '../channel/outbox.ts'
-import { groupsIn, isListed, membershipRefusal, type Refusal, type User } from '../domain/access.ts'
-import type { Admit } from '../respond/identity.ts'
+import type { Admit } from '../actions/identity.ts'
+import { groupsIn, isListed, membershipRefusal, type Refusal, type User } from '../domain/approvals/access.ts'
+import { SlackFailure } from '../notify/outbox.ts'
 import type { Slack } from './client.ts'
 
 /** `usergroups.users.list` may be called 20 times a minute, so readers are let in by members from a moment ago. */

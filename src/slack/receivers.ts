@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { App, HTTPReceiver, type Receiver, type Logger as SlackLogger, SocketModeReceiver } from '@slack/bolt'
 import type { Logger } from 'pino'
-import type { SlackSettings } from '../config.ts'
+import type { SlackSettings } from '../config/config.ts'
 import { clientOptions, slackFailure } from './client.ts'
 
 /** The way in from Slack. */

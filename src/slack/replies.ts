@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { KnownBlock } from '@slack/types'
 import type { Logger } from 'pino'
-import type { Caller } from '../respond/identity.ts'
+import type { Caller } from '../actions/identity.ts'
+import type { View } from '../views/kit.ts'
 import type { Slack } from './client.ts'
-import type { View } from './views/text.ts'
 
 /** How a listener talks back to the one who typed or pressed. */
 export type Reply = {

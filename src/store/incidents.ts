@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Incident } from '../domain/incident.ts'
+import type { Incident } from '../domain/incidents/incident.ts'
 import type { Schema } from './schema.ts'
 
 export type Incidents = {

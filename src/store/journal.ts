@@ -5,7 +5,7 @@ import {
   type JournalEvent,
   type JournalRow,
   type StoredRow,
-} from '../domain/journal.ts'
+} from '../domain/approvals/journal.ts'
 import { atomically, type Schema } from './schema.ts'
 
 export type Journal = {

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Proposal, ProposalState } from '../domain/proposal.ts'
+import type { Proposal, ProposalState } from '../domain/approvals/proposal.ts'
 import type { Schema } from './schema.ts'
 
 /** What a proposal may become; the rest of it never changes. */

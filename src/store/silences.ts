@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Silence } from '../domain/silence.ts'
+import type { Silence } from '../domain/incidents/silence.ts'
 import type { Schema } from './schema.ts'
 
 export type Silences = {

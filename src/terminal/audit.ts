@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import type { Config } from '../config.ts'
-import { createVerifier, type Fault } from '../domain/journal.ts'
+import type { Config } from '../config/config.ts'
+import { createVerifier, type Fault } from '../domain/approvals/journal.ts'
 import { openStore, type Store } from '../store/store.ts'
 
 type Out = { write(text: string): unknown }

@@ -1,8 +1,7 @@
 import { parseArgs } from 'node:util'
-import { type Config, ConfigError } from '../config.ts'
-import { formatDuration, parseDuration } from '../domain/duration.ts'
-import { connectionsLeft, totals } from '../domain/finding.ts'
-import { type Picture, pictureOf } from '../domain/picture.ts'
+import { pickCluster, type Watched } from '../commands/cluster.ts'
+import { type Config, ConfigError } from '../config/config.ts'
+import { connectionsLeft, totals } from '../domain/incidents/finding.ts'
 import {
   judge,
   type Limit,
@@ -13,12 +12,13 @@ import {
   type Status,
   type Trouble,
   type Verdict,
-} from '../domain/probe.ts'
+} from '../domain/lists/probe.ts'
+import { type Picture, pictureOf } from '../domain/locks/picture.ts'
+import { formatDuration, parseDuration } from '../domain/text/duration.ts'
 import { createLog } from '../log.ts'
 import { ClusterFailure, createCluster } from '../postgres/cluster.ts'
-import { pickCluster, type Watched } from '../respond/watched.ts'
-import { clean, truncate } from '../slack/views/text.ts'
-import { count, nameOf } from '../slack/views/words.ts'
+import { clean, truncate } from '../views/kit.ts'
+import { count, nameOf } from '../views/words.ts'
 import { misuseOf } from './misuse.ts'
 
 export const checkHelp = `node src/main.ts check: one look at one cluster, for Nagios, Icinga and the like

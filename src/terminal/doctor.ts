@@ -1,8 +1,8 @@
-import { SlackFailure } from '../channel/outbox.ts'
-import { type Config, ConfigError, type Env, requireSlack, type SlackSettings } from '../config.ts'
-import { platformName } from '../domain/platform.ts'
-import { versionWords } from '../domain/versions.ts'
+import { type Config, ConfigError, type Env, requireSlack, type SlackSettings } from '../config/config.ts'
+import { platformName } from '../domain/session/platform.ts'
+import { versionWords } from '../domain/session/versions.ts'
 import { createLog, createSlackLogger } from '../log.ts'
+import { SlackFailure } from '../notify/outbox.ts'
 import { ClusterFailure, createCluster } from '../postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
 

@@ -1,11 +1,11 @@
-import type { Config } from '../config.ts'
-import { createMasker } from '../domain/mask.ts'
-import { pictureOf } from '../domain/picture.ts'
+import { createAnswers } from '../answers/answer.ts'
+import { blockingJson, sessionsJson } from '../answers/json.ts'
+import { pickCluster, type Watched } from '../commands/cluster.ts'
+import type { Config } from '../config/config.ts'
+import { pictureOf } from '../domain/locks/picture.ts'
+import { createMasker } from '../domain/text/mask.ts'
 import { createLog } from '../log.ts'
 import { ClusterFailure, createCluster } from '../postgres/cluster.ts'
-import { createAnswers } from '../respond/answer.ts'
-import { blockingJson, sessionsJson } from '../respond/json.ts'
-import { pickCluster, type Watched } from '../respond/watched.ts'
 
 type Out = { write(text: string): unknown }
 

@@ -1,8 +1,8 @@
-import type { Board } from '../channel/board.ts'
-import { resolve } from '../domain/incident.ts'
-import { bot } from '../domain/journal.ts'
+import { bot } from '../domain/approvals/journal.ts'
+import { resolve } from '../domain/incidents/incident.ts'
+import type { Board } from '../notify/cards.ts'
 import type { Store } from '../store/store.ts'
-import { withdraw } from './offers.ts'
+import { withdraw } from './proposals.ts'
 
 /**
  * Closes the incidents of clusters that were taken out of the configuration, and takes back what was asked for by hand

@@ -1,4 +1,4 @@
-import { formatDuration } from '../domain/duration.ts'
+import { formatDuration } from '../domain/text/duration.ts'
 
 /** How far the clock may be set before it is told. */
 const jumpMs = 30_000

@@ -1,6 +1,5 @@
-import type { Board } from '../channel/board.ts'
-import { bot } from '../domain/journal.ts'
-import type { Proposal } from '../domain/proposal.ts'
+import { bot } from '../domain/approvals/journal.ts'
+import type { Proposal } from '../domain/approvals/proposal.ts'
 import {
   heirsOf,
   isSameWork,
@@ -8,8 +7,10 @@ import {
   type Retries,
   retriesIn,
   retriesRememberedMs,
-} from '../domain/retry.ts'
-import type { Session, Snapshot } from '../domain/session.ts'
+} from '../domain/approvals/retry.ts'
+import type { Session } from '../domain/session/session.ts'
+import type { Snapshot } from '../domain/session/snapshot.ts'
+import type { Board } from '../notify/cards.ts'
 import type { Cluster } from '../postgres/cluster.ts'
 import type { Store } from '../store/store.ts'
 

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino'
-import { type Picture, pictureOf } from '../domain/picture.ts'
-import type { Snapshot } from '../domain/session.ts'
+import { type Picture, pictureOf } from '../domain/locks/picture.ts'
+import type { Snapshot } from '../domain/session/snapshot.ts'
 import { type Cluster, ClusterFailure } from '../postgres/cluster.ts'
+import type { Report } from './incidents.ts'
 import type { Pace } from './pace.ts'
-import type { Report } from './report.ts'
 
 /** Who wants to know how the looks go. */
 export type Onlooker = {

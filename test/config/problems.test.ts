@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is how the file names the environment
 import { describe, expect, it } from 'vitest'
-import { ConfigError, type Env, parseConfig } from '../../src/config.ts'
+import { ConfigError, type Env, parseConfig } from '../../src/config/config.ts'
 
 const minimal = `
 slack: { channel: C0INCIDENTS }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ConfigError, type Env, requireSlack } from '../../src/config.ts'
+import { ConfigError, type Env, requireSlack } from '../../src/config/config.ts'
 
 describe('requireSlack', () => {
   const socket = { slack: { mode: 'socket' } } as const

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest'
-import type { JournalRow } from '../../src/domain/journal.ts'
+import type { JournalRow } from '../../src/domain/approvals/journal.ts'
+import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer, type TestSession } from '../support/postgres.ts'
 import { run } from '../support/process.ts'
-import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/room.ts'
 import { jamOne, openShop } from '../support/shop.ts'
 
 let server: TestServer

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
-import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/room.ts'
 import { jamOne, openShop } from '../support/shop.ts'
 
 let server: TestServer

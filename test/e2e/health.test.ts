@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { channel, openRoom, type Room } from '../support/harness.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
-import { channel, openRoom, type Room } from '../support/room.ts'
 
 let server: TestServer
 let room: Room

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
-import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/room.ts'
 
 let server: TestServer
 let room: Room | undefined

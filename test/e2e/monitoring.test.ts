@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { openRoom, type Room } from '../support/harness.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
 import { run } from '../support/process.ts'
-import { openRoom, type Room } from '../support/room.ts'
 
 let server: TestServer
 let room: Room

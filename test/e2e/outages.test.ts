@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { type Forwarder, startForwarder } from '../support/forwarder.ts'
+import { channel, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer, type TestSession, waitFor } from '../support/postgres.ts'
-import { channel, openRoom, type Room, wordsOf } from '../support/room.ts'
 import { jamOne, openShop } from '../support/shop.ts'
 
 /** What people read in the channel while the watched server is in trouble itself. */

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { startPostgres } from '../../src/demo/postgres.ts'
+import { hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
 import { type Bot, run, serve } from '../support/process.ts'
-import { hasButton, openRoom, type Room, wordsOf } from '../support/room.ts'
 import { jamOne, openShop } from '../support/shop.ts'
 
 let server: TestServer

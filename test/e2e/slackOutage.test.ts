@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { everyScope } from '../../src/demo/workspace/index.ts'
+import { channel, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
 import { type Bot, serve } from '../support/process.ts'
-import { channel, openRoom, type Room, wordsOf } from '../support/room.ts'
 
 let server: TestServer
 let room: Room

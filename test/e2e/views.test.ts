@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
-import { openRoom, type Room, wordsOf } from '../support/room.ts'
 import { jamOne, openShop } from '../support/shop.ts'
 
 let server: TestServer

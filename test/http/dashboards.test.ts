@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { createMetrics } from '../../src/http/metrics.ts'
-import * as of from '../support/pictures.ts'
+import * as of from '../support/builders.ts'
 
 const metrics = createMetrics({
   version: '0',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { kindNames } from '../../src/domain/severity.ts'
+import { kindNames } from '../../src/domain/incidents/severity.ts'
 import { createMetrics, type Remembered } from '../../src/http/metrics.ts'
-import * as of from '../support/pictures.ts'
+import * as of from '../support/builders.ts'
 
 const nothing: Remembered = {
   openIncidents: async () => [],

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { blockingForest } from '../../src/domain/blocking.ts'
+import { blockingForest } from '../../src/domain/locks/blocking.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import { startTestServer, type TestServer, type TestSession } from '../support/postgres.ts'

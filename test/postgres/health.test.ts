@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import type { Health } from '../../src/domain/health.ts'
-import { createMasker } from '../../src/domain/mask.ts'
+import type { Health } from '../../src/domain/session/health.ts'
+import { createMasker } from '../../src/domain/text/mask.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Health } from '../../src/domain/health.ts'
+import type { Health } from '../../src/domain/session/health.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
 import { type Standby, startStandby } from '../support/standby.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Session } from '../../src/domain/session.ts'
+import type { Session } from '../../src/domain/session/session.ts'
 import type { Connection } from '../../src/postgres/connection.ts'
 import { createLockReader } from '../../src/postgres/lockReader.ts'
 

@@ -1,7 +1,7 @@
 import pino from 'pino'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { blockingForest, type Forest } from '../../src/domain/blocking.ts'
-import type { LockTable } from '../../src/domain/session.ts'
+import { blockingForest, type Forest } from '../../src/domain/locks/blocking.ts'
+import type { LockTable } from '../../src/domain/session/snapshot.ts'
 import { type Cluster, createCluster } from '../../src/postgres/cluster.ts'
 import { startTestServer, type TestServer, type TestSession, waitFor } from '../support/postgres.ts'
 

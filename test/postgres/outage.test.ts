@@ -1,8 +1,8 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { startPostgres, type TemporaryPostgres } from '../../src/demo/postgres.ts'
-import { blockingForest } from '../../src/domain/blocking.ts'
-import { keyOf } from '../../src/domain/session.ts'
+import { blockingForest } from '../../src/domain/locks/blocking.ts'
+import { keyOf } from '../../src/domain/session/session.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import {

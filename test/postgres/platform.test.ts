@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { finisherOn, tellingRoles } from '../../src/domain/platform.ts'
-import { fittingAction } from '../../src/domain/proposal.ts'
+import { fittingAction } from '../../src/domain/session/allowedAction.ts'
+import { finisherOn, tellingRoles } from '../../src/domain/session/platform.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
 

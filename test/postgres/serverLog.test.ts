@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createMasker } from '../../src/domain/mask.ts'
+import { createMasker } from '../../src/domain/text/mask.ts'
 import { deadlocksIn } from '../../src/postgres/serverLog.ts'
 
 const mask = createMasker('masked')

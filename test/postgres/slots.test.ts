@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { findings } from '../../src/domain/finding.ts'
-import { pictureOf } from '../../src/domain/picture.ts'
-import { keyOf } from '../../src/domain/session.ts'
+import { findings } from '../../src/domain/incidents/finding.ts'
+import { pictureOf } from '../../src/domain/locks/picture.ts'
+import { keyOf } from '../../src/domain/session/session.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
+import * as of from '../support/builders.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
-import * as of from '../support/pictures.ts'
 import { startTestServer, type TestServer, type TestSession, waitFor } from '../support/postgres.ts'
 
 /** Two slots for superusers, and from 16 on two more that are kept back by `reserved_connections`. */

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { topOf } from '../../src/domain/statements.ts'
+import { topOf } from '../../src/domain/lists/statements.ts'
 import type { Cluster, StatementStatsRead } from '../../src/postgres/cluster.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'

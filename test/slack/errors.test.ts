@@ -1,7 +1,7 @@
 import nock from 'nock'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { SlackFailure } from '../../src/channel/outbox.ts'
 import { createLog, createSlackLogger } from '../../src/log.ts'
+import { SlackFailure } from '../../src/notify/outbox.ts'
 import { clientOptions, createSlack } from '../../src/slack/client.ts'
 
 /** What Slack may answer and the emulator never does: at the edge of the client, without a server. */

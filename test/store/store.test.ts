@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createVerifier, firstHash, type JournalEvent } from '../../src/domain/journal.ts'
+import { createVerifier, firstHash, type JournalEvent } from '../../src/domain/approvals/journal.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
 

@@ -1,14 +1,14 @@
-import type { ClusterConfig } from '../../src/config.ts'
+import { type Answer, createAnswers, type Question } from '../../src/answers/answer.ts'
+import type { Watched } from '../../src/commands/cluster.ts'
+import { parseCommand } from '../../src/commands/command.ts'
+import type { ClusterConfig } from '../../src/config/config.ts'
 import { checkBlocks, checkText } from '../../src/demo/workspace/limits.ts'
-import type { Picture } from '../../src/domain/picture.ts'
-import type { LockGroup } from '../../src/domain/session.ts'
+import type { Picture } from '../../src/domain/locks/picture.ts'
+import type { LockGroup } from '../../src/domain/session/snapshot.ts'
 import { type Cluster, ClusterFailure } from '../../src/postgres/cluster.ts'
 import { failureWith } from '../../src/postgres/errors.ts'
-import { type Answer, createAnswers, type Question } from '../../src/respond/answer.ts'
-import { parseCommand } from '../../src/respond/command.ts'
-import type { Watched } from '../../src/respond/watched.ts'
-import type { View } from '../../src/slack/views/text.ts'
-import { takenAt, thresholds } from './pictures.ts'
+import type { View } from '../../src/views/kit.ts'
+import { takenAt, thresholds } from './builders.ts'
 
 export const clusterConfig = (name: string, over: Partial<ClusterConfig> = {}): ClusterConfig => ({
   name,

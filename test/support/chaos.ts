@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createVerifier, type JournalEvent, type StoredRow } from '../../src/domain/journal.ts'
-import type { Proposal } from '../../src/domain/proposal.ts'
+import { createVerifier, type JournalEvent, type StoredRow } from '../../src/domain/approvals/journal.ts'
+import type { Proposal } from '../../src/domain/approvals/proposal.ts'
+import { channel, hasButton, openRoom, type Room, wordsOf } from './harness.ts'
 import { type TestServer, waitFor } from './postgres.ts'
 import { type Bot, serve } from './process.ts'
-import { channel, hasButton, openRoom, type Room, wordsOf } from './room.ts'
 
 /** How far the approval had come when the process was killed, as the journal and the server tell it afterwards. */
 export type Step =

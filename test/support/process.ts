@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { Room } from './room.ts'
+import type { Room } from './harness.ts'
 
 /** The bot as a process of its own, as `npm start` runs it. */
 export type Bot = {

@@ -1,6 +1,6 @@
-import { openProposal, type Proposal } from '../../src/domain/proposal.ts'
-import { keyOf, type Session } from '../../src/domain/session.ts'
-import { idleInTransaction } from './pictures.ts'
+import { openProposal, type Proposal } from '../../src/domain/approvals/proposal.ts'
+import { keyOf, type Session } from '../../src/domain/session/session.ts'
+import { idleInTransaction } from './builders.ts'
 
 /** When the proposals of tests are made: well after 1970, and easy to count from. */
 export const madeAt = 1_000_000

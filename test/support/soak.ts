@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Message } from '../../src/demo/workspace/index.ts'
-import { createVerifier, type StoredRow } from '../../src/domain/journal.ts'
+import { createVerifier, type StoredRow } from '../../src/domain/approvals/journal.ts'
 import type { Figures } from './figures.ts'
+import { channel, hasButton, type Room } from './harness.ts'
 import type { TestServer, TestSession } from './postgres.ts'
 import type { Bot } from './process.ts'
-import { channel, hasButton, type Room } from './room.ts'
 
 /** How the bot, its store and its channel are at one moment. */
 export type Sample = Figures & {

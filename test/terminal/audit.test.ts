@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
-import type { Config } from '../../src/config.ts'
+import type { Config } from '../../src/config/config.ts'
 import { openStore } from '../../src/store/store.ts'
 import { auditExport, auditVerify, parseMoment } from '../../src/terminal/audit.ts'
 
@@ -82,7 +82,7 @@ describe('audit verify', () => {
 
   it('names the row after one that was put in with a fitting hash', async () => {
     // Somebody who knows how the chain is made rewrites row 5 and its hash, but not all that follows.
-    const { chainHash } = await import('../../src/domain/journal.ts')
+    const { chainHash } = await import('../../src/domain/approvals/journal.ts')
     const database = new DatabaseSync(config.store.path)
     const { card_id: cardId, ...row } = database
       .prepare('SELECT * FROM journal WHERE seq = 5')

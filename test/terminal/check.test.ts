@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Config, ConfigError, parseConfig } from '../../src/config.ts'
-import type { Picture } from '../../src/domain/picture.ts'
-import type { Thresholds } from '../../src/domain/policy.ts'
-import { judge } from '../../src/domain/probe.ts'
+import { type Config, ConfigError, parseConfig } from '../../src/config/config.ts'
+import { judge } from '../../src/domain/lists/probe.ts'
+import type { Picture } from '../../src/domain/locks/picture.ts'
+import type { Thresholds } from '../../src/domain/session/policy.ts'
 import { check, checkHelp, lineOf, readOptions, wordsOf } from '../../src/terminal/check.ts'
-import * as of from '../support/pictures.ts'
+import * as of from '../support/builders.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
 
 /** The line that these options make of a picture. */

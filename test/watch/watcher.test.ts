@@ -1,11 +1,11 @@
 import pino from 'pino'
 import { expect, it } from 'vitest'
-import type { Health } from '../../src/domain/health.ts'
-import type { Snapshot } from '../../src/domain/session.ts'
+import type { Health } from '../../src/domain/session/health.ts'
+import type { Snapshot } from '../../src/domain/session/snapshot.ts'
 import { failureWith } from '../../src/postgres/errors.ts'
 import { createWatcher } from '../../src/watch/watcher.ts'
 import { pictureCluster } from '../support/asking.ts'
-import * as of from '../support/pictures.ts'
+import * as of from '../support/builders.ts'
 
 /** A watcher of a cluster that shows this, and the slow looks that reached its report. */
 function watching(snapshot: () => Snapshot, health: () => Promise<Health>, healthEveryMs: number) {

@@ -1,4 +1,4 @@
-import type { Picture } from '../../domain/picture.ts'
+import type { Picture } from '../../domain/locks/picture.ts'
 
 /** As much of a session as a stage has to know. */
 export type Look = {

@@ -1,8 +1,8 @@
-import type { Forest } from '../../domain/blocking.ts'
-import type { Picture } from '../../domain/picture.ts'
-import { isClient, type Session } from '../../domain/session.ts'
-import { layOut, stemsOf } from '../../domain/tree.ts'
-import { versionWords } from '../../domain/versions.ts'
+import type { Forest } from '../../domain/locks/blocking.ts'
+import type { Picture } from '../../domain/locks/picture.ts'
+import { layOut, stemsOf } from '../../domain/locks/tree.ts'
+import { isClient, type Session } from '../../domain/session/session.ts'
+import { versionWords } from '../../domain/session/versions.ts'
 
 /** One dot of the picture. */
 export type Node = {

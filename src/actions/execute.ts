@@ -1,0 +1,164 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Watched } from '../commands/cluster.ts'
+import { bot } from '../domain/approvals/journal.ts'
+import { movedOn, type Outcome } from '../domain/approvals/outcome.ts'
+import { differences, type Proposal, stillThere, unusedSince } from '../domain/approvals/proposal.ts'
+import { objection } from '../domain/session/allowedAction.ts'
+import type { Board } from '../notify/cards.ts'
+import { type Cluster, ClusterFailure, type Guard } from '../postgres/cluster.ts'
+import { see } from './freshSession.ts'
+
+/** How long the effect of a signal is watched for. */
+const watchForMs = 5000
+/** How long the waiters are watched after their blocker is gone. */
+const settleForMs = 1000
+
+type Carried = { readonly outcome: Outcome; readonly sql: string | null; readonly returned: boolean | null }
+
+/**
+ * Carries out a proposal that was claimed, with the intent written down: the session is read again, one guarded
+ * statement sends the signal, the effect is watched, the outcome is written down and told. Never sends twice: a
+ * proposal is claimed once, and what goes wrong after the signal may have left ends as `unknown`.
+ * @returns the proposal with its outcome
+ */
+export function createExecute(deps: {
+  readonly board: Board
+  readonly clusters: ReadonlyMap<string, Watched>
+  readonly log: Logger
+}): (claimed: Proposal) => Promise<Proposal> {
+  const { board, clusters, log } = deps
+
+  return async (claimed) => {
+    const watched = clusters.get(claimed.key.cluster)
+    const carried = watched
+      ? await carryOut(claimed, watched).catch(afterFault)
+      : nothingSent({ kind: 'unreachable', why: 'this cluster is not configured any more.' })
+    return finishSurely(claimed, carried)
+  }
+
+  /** A fault of ours in the middle: whether the signal went out is not known here any more. */
+  function afterFault(error: unknown): Carried {
+    log.error({ err: error }, 'an action ended in a fault')
+    return nothingSent({
+      kind: 'unknown',
+      now: 'A fault on my side, see my log; look at the session yourself.',
+    })
+  }
+
+  /** What was done must be written down: while the store refuses, again and again, for as long as anybody would wait. */
+  async function finishSurely(claimed: Proposal, carried: Carried): Promise<Proposal> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await finish(board, claimed, carried)
+      } catch (error) {
+        log.error({ err: error, outcome: carried.outcome.kind }, 'an outcome could not be written down')
+        if (attempt === finishAttempts) throw error
+      }
+      await pause(1000)
+    }
+  }
+}
+
+/** Once a second; after that the next start says that the outcome is unknown. */
+const finishAttempts = 300
+
+/** Writes the outcome of a claimed proposal down and tells it. */
+export async function finish(board: Board, claimed: Proposal, carried: Carried): Promise<Proposal> {
+  return board.change(claimed.cardId, async ({ proposals }, record) => {
+    const done = await proposals.change(claimed, { state: 'done', outcome: carried.outcome })
+    if (!done) return (await proposals.get(claimed.id)) ?? claimed
+    await record({
+      kind: 'outcome',
+      actor: bot,
+      proposalId: claimed.id,
+      action: claimed.action,
+      session: claimed.key,
+      ...carried,
+    })
+    return done
+  })
+}
+
+const nothingSent = (outcome: Outcome): Carried => ({ outcome, sql: null, returned: null })
+
+async function carryOut(proposal: Proposal, { cluster, config }: Watched): Promise<Carried> {
+  const { action, key } = proposal
+  const seen = await see(cluster, key.pid)
+  if ('code' in seen)
+    return nothingSent(
+      seen.code === 'notSeen'
+        ? { kind: 'unreachable', why: seen.reason }
+        : { kind: 'changed', what: `${key.pid} was gone already` },
+    )
+  const [different] = differences(proposal, seen.session)
+  if (different)
+    return nothingSent({ kind: 'changed', what: `${key.pid} is not what was approved: ${different}` })
+  const objects = objection(action, seen.session, seen.server, config.protected)
+  if (objects) return nothingSent({ kind: 'changed', what: objects.replace(/\.$/, '') })
+
+  let sent: { sql: string; returned: boolean } | null = null
+  try {
+    const sentAt = performance.now()
+    const result = await cluster.signal(action, guardOf(proposal))
+    if (result.kind === 'changed')
+      return {
+        ...nothingSent({ kind: 'changed', what: `${key.pid} changed in the last moment` }),
+        sql: result.sql,
+      }
+    sent = { sql: result.sql, returned: result.returned }
+    return { ...sent, outcome: await watch({ ...proposal, victims: seen.victims }, cluster, sentAt) }
+  } catch (error) {
+    if (!sent && error instanceof ClusterFailure && error.code === '42501')
+      return nothingSent({ kind: 'refused', why: error.reason })
+    return {
+      sql: sent?.sql ?? null,
+      returned: sent?.returned ?? null,
+      outcome: { kind: 'unknown', now: await describeNow(cluster, proposal) },
+    }
+  }
+}
+
+const guardOf = (proposal: Proposal): Guard => ({
+  key: proposal.key,
+  queryStart: proposal.session.queryStart,
+  xactStart: proposal.session.xactStart,
+  unusedSince: unusedSince(proposal),
+})
+
+/** Looks until the session is gone (or its statement ended) and its waiters moved on, or until time is up. */
+async function watch(proposal: Proposal, cluster: Cluster, sentAt: number): Promise<Outcome> {
+  const { key, victims } = proposal
+  const pids = [key.pid, ...victims.map(({ pid }) => pid)]
+  const elapsed = () => Math.round(performance.now() - sentAt)
+  let goneAfter: number | null = null
+  for (let wait = 10; ; wait = Math.min(wait * 2, 200)) {
+    const sessions = await cluster.look(pids)
+    const session = sessions.find(({ pid }) => pid === key.pid)
+    if (!stillThere(proposal, session)) {
+      goneAfter ??= elapsed()
+      const free = movedOn(victims, sessions)
+      if (free === victims.length || elapsed() - goneAfter >= settleForMs)
+        return { kind: 'effective', afterMs: goneAfter, victims: victims.length, movedOn: free }
+    } else if (session && elapsed() >= watchForMs) {
+      const { state, waitEventType, waitEvent } = session
+      return { kind: 'still', afterMs: elapsed(), state, waitEventType, waitEvent }
+    }
+    await pause(wait)
+  }
+}
+
+/** How the session looks after something went wrong, in one sentence. */
+export async function describeNow(cluster: Cluster, proposal: Proposal): Promise<string> {
+  try {
+    const session = (await cluster.look([proposal.key.pid])).find(({ pid }) => pid === proposal.key.pid)
+    if (session?.backendStart !== proposal.key.backendStart) return 'The session is gone now.'
+    const state = session.state ?? 'in an unseen state'
+    return stillThere(proposal, session)
+      ? `The session is still there, ${state}.`
+      : `The session is still there, ${state}; its statement ended.`
+  } catch (error) {
+    if (error instanceof ClusterFailure) return `How the session is now cannot be seen: ${error.reason}`
+    throw error
+  }
+}

@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto'
+import type { Watched } from '../commands/cluster.ts'
+import type { Refusal } from '../domain/approvals/access.ts'
+import { bot } from '../domain/approvals/journal.ts'
+import { mayBeOfferedAgain, openProposal, type Proposal } from '../domain/approvals/proposal.ts'
+import type { Action } from '../domain/session/action.ts'
+import { fittingAction, objection } from '../domain/session/allowedAction.ts'
+import { keyOf } from '../domain/session/session.ts'
+import type { Board } from '../notify/cards.ts'
+import type { Proposals } from '../store/proposals.ts'
+import { see } from './freshSession.ts'
+import type { Admit, Caller } from './identity.ts'
+import type { Refuse } from './refuse.ts'
+
+type Deps = {
+  readonly board: Board
+  readonly proposals: Proposals
+  readonly clusters: ReadonlyMap<string, Watched>
+  readonly admit: Admit
+  readonly refuse: Refuse
+  readonly now: () => number
+}
+
+export type Request = {
+  readonly caller: Caller
+  readonly cluster: string
+  readonly action: Action
+  readonly pid: number
+  readonly reason: string
+}
+
+export type Propose = {
+  /** `/pg cancel PID reason` and `/pg terminate PID reason`: a card that asks the approvers. */
+  byHand(request: Request): Promise<{ readonly refusal: Refusal } | { readonly proposal: Proposal }>
+  /** "Offer again" on a card whose proposal does not stand any more. */
+  again(caller: Caller, proposalId: string): Promise<Refusal | null>
+}
+
+export function createPropose(deps: Deps): Propose {
+  const { board, proposals, clusters, admit, refuse, now } = deps
+
+  return {
+    async byHand({ caller, cluster: name, action, pid, reason }) {
+      const refused = async (refusal: Refusal) => ({
+        refusal: await refuse(caller, `/pg ${action} ${pid}`, refusal),
+      })
+      const watched = clusters.get(name)
+      if (!watched) return refused({ code: 'notWatched', reason: `there is no cluster ${name}` })
+      const notAdmitted = await admit(caller, watched.config.access.requesters, true)
+      if (notAdmitted) return refused(notAdmitted)
+      const seen = await see(watched.cluster, pid)
+      if ('code' in seen) return refused(seen)
+      const objects = objection(action, seen.session, seen.server, watched.config.protected)
+      if (objects) return refused({ code: 'untouchable', reason: objects })
+      const id = randomUUID()
+      const proposal = openProposal(
+        {
+          id,
+          cardId: id,
+          action,
+          key: keyOf(name, seen.session),
+          session: seen.session,
+          victims: seen.victims,
+          reason,
+          requestedBy: caller.userId,
+        },
+        now(),
+        watched.config.approvals.expireAfterMs,
+      )
+      await board.change(id, async (records, record) => {
+        await records.proposals.add(proposal)
+        await record({
+          kind: 'requested',
+          actor: caller.userId,
+          proposalId: id,
+          action,
+          session: proposal.key,
+          statement: proposal.session.query,
+          reason,
+        })
+      })
+      return { proposal }
+    },
+
+    async again(caller, proposalId) {
+      const before = await proposals.get(proposalId)
+      const refused = (refusal: Refusal) => refuse(caller, 'button pg_offer_again', refusal, before)
+      const watched = clusters.get(before?.key.cluster ?? '')
+      if (!before || !watched)
+        return refused({ code: 'unknownProposal', reason: 'this button stands for nothing that I know of' })
+      const notAdmitted = await admit(caller, watched.config.access.requesters, true)
+      if (notAdmitted) return refused(notAdmitted)
+      const latest = (await proposals.ofCard(before.cardId)).at(-1)
+      if (latest?.id !== before.id || !mayBeOfferedAgain(before))
+        return refused({ code: 'alreadyDecided', reason: 'the card has moved on; look at its latest state' })
+      const seen = await see(watched.cluster, before.key.pid)
+      if ('code' in seen) return refused(seen)
+      if (seen.session.backendStart !== before.key.backendStart)
+        return refused({ code: 'changed', reason: `${before.key.pid} is another session now` })
+      const fit = fittingAction(seen.session, seen.server, watched.config.protected)
+      if (fit.action === null) return refused({ code: 'untouchable', reason: fit.why })
+      const notOffered = await offer(
+        board,
+        caller.userId,
+        before,
+        {
+          action: fit.action,
+          session: seen.session,
+          victims: seen.victims,
+          insteadOf: null,
+          // Another action than was asked for is asked for by who wants it now: nobody else stands behind it.
+          ...(before.requestedBy !== null &&
+            fit.action !== before.action && { requestedBy: caller.userId, reason: '' }),
+        },
+        now(),
+        watched.config.approvals.expireAfterMs,
+      )
+      return notOffered ? refused({ code: 'alreadyDecided', reason: notOffered }) : null
+    },
+  }
+}
+
+/** When a cancel had no effect, a terminate is proposed in its place; it needs approvals of its own. */
+export async function proposeInstead(
+  { board, now }: Pick<Deps, 'board' | 'now'>,
+  done: Proposal,
+  { config }: Watched,
+): Promise<void> {
+  if (done.action === 'cancel' && done.outcome?.kind === 'still')
+    await offer(
+      board,
+      bot,
+      done,
+      { action: 'terminate', session: done.session, victims: done.victims, insteadOf: done.id },
+      now(),
+      config.approvals.expireAfterMs,
+    )
+}
+
+/**
+ * Puts a fresh proposal on the card of an earlier one, in whose name it is unless `made` says otherwise; not when somebody was faster, and not when
+ * its incident is over: nobody follows that one any more, so nobody would take the proposal back.
+ * @returns why it was not put there; null when it was
+ */
+const offer = (
+  board: Board,
+  actor: string,
+  before: Proposal,
+  made: Pick<Proposal, 'action' | 'session' | 'victims' | 'insteadOf'> &
+    Partial<Pick<Proposal, 'requestedBy' | 'reason'>>,
+  now: number,
+  expireAfterMs: number,
+): Promise<string | null> =>
+  board.change(before.cardId, async ({ proposals, incidents }, record) => {
+    const latest = (await proposals.ofCard(before.cardId)).at(-1)
+    if (latest?.id !== before.id) return 'somebody was faster; look at the card'
+    const incident = await incidents.get(before.cardId)
+    if (incident && incident.resolvedAt !== null) return 'this incident is over'
+    const { cardId, key, reason, requestedBy } = before
+    const id = randomUUID()
+    await proposals.add(openProposal({ id, cardId, key, reason, requestedBy, ...made }, now, expireAfterMs))
+    const { action, session } = made
+    await record({ kind: 'offered', actor, proposalId: id, action, session: key, statement: session.query })
+    return null
+  })

@@ -1,0 +1,22 @@
+import type { Watched } from '../commands/cluster.ts'
+import type { Board } from '../notify/cards.ts'
+import type { Proposals } from '../store/proposals.ts'
+import { describeNow, finish } from './execute.ts'
+
+/**
+ * After a crash: proposals that were claimed and never got an outcome. Whether their signal went out nobody can know,
+ * so it is never sent again; the card says so, and how the session looks now.
+ */
+export async function reconcile(deps: {
+  readonly board: Board
+  readonly proposals: Proposals
+  readonly clusters: ReadonlyMap<string, Watched>
+}): Promise<void> {
+  for (const claimed of await deps.proposals.inState('claimed')) {
+    const watched = deps.clusters.get(claimed.key.cluster)
+    const now = watched
+      ? await describeNow(watched.cluster, claimed)
+      : `Cluster ${claimed.key.cluster} is not configured any more.`
+    await finish(deps.board, claimed, { outcome: { kind: 'unknown', now }, sql: null, returned: null })
+  }
+}

@@ -1,0 +1,189 @@
+import { pickCluster, type Watched } from '../commands/cluster.ts'
+import type { Command } from '../commands/command.ts'
+import type { ListCommand } from '../commands/listCommand.ts'
+import type { SilenceCommand } from '../commands/silenceCommand.ts'
+import { activityOf } from '../domain/lists/activity.ts'
+import { jamMatches } from '../domain/lists/filters.ts'
+import { chooseIdle, chooseLong, chooseSessions, type List } from '../domain/lists/selection.ts'
+import { type Picture, pictureOf } from '../domain/locks/picture.ts'
+import { jamOf } from '../domain/locks/recommendation.ts'
+import { layOut, stemsOf } from '../domain/locks/tree.ts'
+import { fittingAction } from '../domain/session/allowedAction.ts'
+import type { Session } from '../domain/session/session.ts'
+import { ClusterFailure, type Lack } from '../postgres/cluster.ts'
+import type { Records } from '../store/store.ts'
+import { activityView } from '../views/answers/activity.ts'
+import { blockingView, treeSessions } from '../views/answers/blocking.ts'
+import { type ClusterSight, clustersView } from '../views/answers/clusters.ts'
+import { helpView } from '../views/answers/help.ts'
+import { historyView } from '../views/answers/history.ts'
+import { listView } from '../views/answers/list.ts'
+import type { Asked } from '../views/answers/page.ts'
+import { failureView, problemView } from '../views/answers/problem.ts'
+import { longestStatement, noSessionView, type OwnLocks, sessionView } from '../views/answers/session.ts'
+import { sessionsShown, sessionsView } from '../views/answers/sessions.ts'
+import type { View } from '../views/kit.ts'
+import { answerHealth } from './health.ts'
+import { answerLocks } from './locks.ts'
+import { adviseOn } from './recommendations.ts'
+import { answerRules } from './rules.ts'
+import { orElse, textsOf } from './statements.ts'
+import { createTop } from './top.ts'
+
+/** What can be answered by looking alone. */
+export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' } | SilenceCommand>
+
+/** `failed`: there was nothing to show, only why; to be told to the one who asked alone. */
+export type Answer = { readonly view: View; readonly failed?: boolean }
+
+/**
+ * Answers a command from one fresh look at the cluster. A cluster that cannot be seen makes an answer that says so.
+ * @param channelId where the command came from; null outside of Slack
+ */
+export type Answers = (question: Question, channelId: string | null) => Promise<Answer>
+
+/** How many lines a tree has, all in all, and how many roots it begins with. */
+const treeLines = 40
+const maxTrees = 8
+/** How many rows of the journal are shown at once. */
+const historyRows = 30
+
+export function createAnswers(deps: {
+  readonly clusters: ReadonlyMap<string, Watched>
+  /** What is remembered of the past; null where there is no store, as in the terminal. */
+  readonly past: Pick<Records, 'journal' | 'proposals'> | null
+  readonly now: () => number
+}): Answers {
+  const { clusters, past, now } = deps
+  const top = createTop()
+
+  return async (question, channelId) => {
+    if (question.kind === 'help') return { view: helpView([...clusters.keys()]) }
+    if (question.kind === 'clusters')
+      return { view: clustersView(await Promise.all([...clusters.values()].map(sightOf)), now()) }
+    if (question.kind === 'history') return { view: await history(question, past) }
+    const watched = pickCluster(clusters, question.cluster, channelId)
+    if ('problem' in watched) return { view: problemView(watched.problem), failed: true }
+    if (question.kind === 'rules')
+      return { view: await answerRules(question, watched, clusters.size > 1, now()) }
+    try {
+      const picture = pictureOf(await watched.cluster.snapshot())
+      const asked: Asked = {
+        cluster: watched.config.name,
+        several: clusters.size > 1,
+        now: now(),
+        filters: 'filters' in question ? question.filters : {},
+        thresholds: watched.config.watch,
+        lacks: picture.snapshot.server.seesOthers ? [] : await lacksOf(watched),
+      }
+      switch (question.kind) {
+        case 'session':
+          return { view: await oneSession(watched, picture, question.pid, asked) }
+        case 'health':
+          return { view: await answerHealth(watched, picture, asked) }
+        case 'locks':
+          return { view: await answerLocks(question, watched.cluster, picture, asked) }
+        case 'top':
+          return { view: await top(question, watched.cluster, picture, asked) }
+        default:
+          return { view: await list(question.kind, watched, picture, asked) }
+      }
+    } catch (error) {
+      if (!(error instanceof ClusterFailure)) throw error
+      return { view: failureView(watched.config.name, error.reason), failed: true }
+    }
+  }
+}
+
+async function history(
+  { pid, card }: Question & { kind: 'history' },
+  past: Pick<Records, 'journal' | 'proposals'> | null,
+): Promise<View> {
+  if (!past) return problemView('There is no journal here.')
+  if (pid === null && card === null)
+    return historyView('everything', await past.journal.latest(historyRows), historyRows)
+  const cards = pid === null ? await past.journal.cardsLike(card ?? '') : await past.proposals.cardsOf(pid)
+  const rows = await past.journal.ofCards(cards, historyRows)
+  return historyView(pid === null ? `incident ${card}` : `PID ${pid}`, rows, historyRows)
+}
+
+async function list(
+  kind: ListCommand['kind'],
+  watched: Watched,
+  picture: Picture,
+  asked: Asked,
+): Promise<View> {
+  const { filters, thresholds } = asked
+  const texts = (sessions: readonly Session[]) => textsOf(watched.cluster, sessions)
+  switch (kind) {
+    case 'sessions': {
+      const selection = chooseSessions(picture, thresholds, filters)
+      const shown = await texts(sessionsShown(selection))
+      const [worst] = selection.jams
+      const jams = worst?.kind === 'root' ? [jamOf(worst.root)] : []
+      const [advice = null] = await adviseOn(watched, picture, jams)
+      return sessionsView(picture, selection, shown, advice, asked)
+    }
+    case 'blocking': {
+      const sessions = new Map(picture.snapshot.sessions.map((session) => [session.pid, session]))
+      const stems = stemsOf(picture.forest)
+      const matching = stems.filter(({ root, cycle, victims }) =>
+        jamMatches({ root, pids: [...cycle, ...victims] }, sessions, filters),
+      )
+      const heads = 2 * Math.min(matching.length, maxTrees)
+      const trees = layOut(matching, picture.forest, treeLines - heads, maxTrees)
+      const shown = await texts(treeSessions(trees, sessions))
+      const advice = await adviseOn(watched, picture, matching.slice(0, trees.trees.length))
+      return blockingView(picture, trees, stems.length - matching.length, shown, advice, asked)
+    }
+    case 'long':
+      return listed('long', chooseLong(picture, thresholds, filters))
+    case 'idle':
+      return listed('idle', chooseIdle(picture, thresholds, filters))
+    case 'activity':
+      return activityView(picture, activityOf(picture.snapshot, filters), asked)
+  }
+
+  async function listed(which: 'long' | 'idle', chosen: List): Promise<View> {
+    return listView(which, picture, chosen, await texts(chosen.sessions), asked)
+  }
+}
+
+async function oneSession(watched: Watched, picture: Picture, pid: number, asked: Asked): Promise<View> {
+  const { cluster, config } = watched
+  const { snapshot } = picture
+  const session = snapshot.sessions.find((one) => one.pid === pid)
+  if (!session) return noSessionView(picture, pid, asked)
+  const [withText, locks] = await Promise.all([
+    orElse(() => cluster.withText([session], longestStatement), [session]),
+    ownLocks(watched, picture, pid),
+  ])
+  const fit = fittingAction(session, snapshot.server, config.protected)
+  const jam = picture.forest.roots.find(({ pid: root, victims }) => root === pid || victims.includes(pid))
+  const [advice = null] = await adviseOn(watched, picture, jam ? [jamOf(jam)] : [])
+  return sessionView(picture, withText[0] ?? session, locks, { fit, advice }, asked)
+}
+
+/** The lock table is left alone while the lock manager is jammed: to read it would stall, too. */
+async function ownLocks({ cluster }: Watched, picture: Picture, pid: number): Promise<OwnLocks> {
+  if (picture.snapshot.locks.kind === 'jammed') return { unread: picture.snapshot.locks.why }
+  try {
+    return { groups: await cluster.locksOf(pid) }
+  } catch (error) {
+    if (!(error instanceof ClusterFailure)) throw error
+    return { unread: error.reason }
+  }
+}
+
+/** What stands in the way of seeing and acting. */
+const lacksOf = ({ cluster }: Watched): Promise<Lack[]> =>
+  orElse(async () => (await cluster.lacks()).filter(({ needed }) => needed), [])
+
+async function sightOf({ cluster, config }: Watched): Promise<ClusterSight> {
+  try {
+    return { name: config.name, snapshot: await cluster.snapshot() }
+  } catch (error) {
+    if (!(error instanceof ClusterFailure)) throw error
+    return { name: config.name, reason: error.reason }
+  }
+}

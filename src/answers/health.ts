@@ -1,0 +1,33 @@
+import type { Watched } from '../commands/cluster.ts'
+import { findings } from '../domain/incidents/finding.ts'
+import type { Picture } from '../domain/locks/picture.ts'
+import type { Snapshot } from '../domain/session/snapshot.ts'
+import { ClusterFailure } from '../postgres/cluster.ts'
+import { healthView } from '../views/answers/health.ts'
+import type { Asked } from '../views/answers/page.ts'
+import type { View } from '../views/kit.ts'
+
+/** `/pg health`: from a slow look that is made now; where that cannot be, from the last one. */
+export async function answerHealth(
+  watched: Watched,
+  { snapshot, ...picture }: Picture,
+  asked: Asked,
+): Promise<View> {
+  const looked = await lookSlowly(watched, snapshot)
+  const fresh = 'health' in looked ? { ...snapshot, ...looked } : snapshot
+  const found = findings(fresh, picture.forest, watched.config.watch)
+  return healthView({ ...picture, snapshot: fresh }, found, 'unread' in looked ? looked.unread : null, asked)
+}
+
+async function lookSlowly(
+  { cluster }: Watched,
+  { locks }: Snapshot,
+): Promise<Pick<Snapshot, 'health'> | { readonly unread: string }> {
+  if (locks.kind === 'jammed') return { unread: locks.why }
+  try {
+    return { health: await cluster.health() }
+  } catch (error) {
+    if (!(error instanceof ClusterFailure)) throw error
+    return { unread: error.reason }
+  }
+}

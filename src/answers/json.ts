@@ -1,0 +1,139 @@
+import { type Finding, totals } from '../domain/incidents/finding.ts'
+import { type Remedy, remediesFor } from '../domain/incidents/recommend.ts'
+import type { Root } from '../domain/locks/blocking.ts'
+import type { Picture } from '../domain/locks/picture.ts'
+import { fittingAction } from '../domain/session/allowedAction.ts'
+import type { Protected } from '../domain/session/policy.ts'
+import { isClient, type Session } from '../domain/session/session.ts'
+
+/** A session with the catalog's fields, and who blocks it: what pg_blocking_pids says. */
+export type SessionJson = Session & { readonly blockedBy: readonly number[] }
+
+export type RootJson = Pick<Root, 'pid' | 'kind' | 'victims' | 'oldestWaitSeconds'> & {
+  /** Null for a prepared transaction, whose pid is 0. */
+  readonly backendStart: string | null
+  /** Null for a session. */
+  readonly gid: string | null
+  /** The gentlest way out; `action` null: why nothing can be done from here. */
+  readonly recommendation: {
+    readonly action: 'cancel' | 'terminate' | null
+    /** Whom to end: not always the root. */
+    readonly pid: number
+    readonly backendStart: string | null
+    /** What to do, what it costs and who then proceeds; or why no action helps. */
+    readonly reason: string
+    /** Why not the other action. */
+    readonly otherwise: string | null
+    /** The other ways out, gentlest first. */
+    readonly others: readonly string[]
+  }
+}
+
+type Head = {
+  readonly cluster: string
+  /** ISO 8601, by our clock. */
+  readonly takenAt: string
+  /** When the locks were read; null when they could not be. Older than `takenAt` in a lock storm. */
+  readonly locksTakenAt: string | null
+  /** Why the locks could not be read just now; null when they could. */
+  readonly locksUnread: string | null
+  /** False without pg_monitor: then calm means nothing. */
+  readonly seesOthers: boolean
+}
+
+export type BlockingJson = Head & {
+  readonly roots: readonly RootJson[]
+  readonly cycles: readonly (readonly number[])[]
+  /** Everybody who blocks or waits. */
+  readonly sessions: readonly SessionJson[]
+}
+
+export type SessionsJson = Head & {
+  /** Null where others' sessions cannot be seen: there is nothing to count. */
+  readonly totals: ReturnType<typeof totals> | null
+  /** Every client session, and server processes that block or wait. */
+  readonly sessions: readonly SessionJson[]
+}
+
+/** What `blocking --json` prints. `sessions` may be given with their statements. */
+export function blockingJson(
+  picture: Picture,
+  protectedSessions: readonly Protected[],
+  sessions: readonly Session[] = picture.snapshot.sessions,
+): BlockingJson {
+  const { forest } = picture
+  const involved = involvedIn(picture)
+  const remedyFor = remediesFor(picture, { protectedSessions, sessions })
+  return {
+    ...headOf(picture),
+    roots: forest.roots.map((root) => rootJson(root, picture, protectedSessions, remedyFor)),
+    cycles: forest.cycles,
+    sessions: sessions.filter(({ pid }) => involved.has(pid)).map((session) => sessionJson(session, picture)),
+  }
+}
+
+/** What `sessions --json` prints. `sessions` may be given with their statements. */
+export function sessionsJson(
+  picture: Picture,
+  sessions: readonly Session[] = picture.snapshot.sessions,
+): SessionsJson {
+  const involved = involvedIn(picture)
+  return {
+    ...headOf(picture),
+    totals: picture.snapshot.server.seesOthers ? totals(picture.snapshot) : null,
+    sessions: sessions
+      .filter((session) => isClient(session) || involved.has(session.pid))
+      .map((session) => sessionJson(session, picture)),
+  }
+}
+
+function headOf({ snapshot, forestTakenAt }: Picture): Head {
+  return {
+    cluster: snapshot.cluster,
+    takenAt: new Date(snapshot.takenAt).toISOString(),
+    locksTakenAt: forestTakenAt === null ? null : new Date(forestTakenAt).toISOString(),
+    locksUnread: snapshot.locks.kind === 'jammed' ? snapshot.locks.why : null,
+    seesOthers: snapshot.server.seesOthers,
+  }
+}
+
+const involvedIn = ({ forest }: Picture): Set<number> =>
+  new Set([
+    ...forest.roots.flatMap(({ pid, victims }) => [pid, ...victims]),
+    ...forest.waits.keys(),
+    ...forest.cycles.flat(),
+  ])
+
+const sessionJson = (session: Session, { forest }: Picture): SessionJson => ({
+  ...session,
+  blockedBy: forest.blockedBy(session.pid),
+})
+
+function rootJson(
+  root: Root,
+  { snapshot }: Picture,
+  protectedSessions: readonly Protected[],
+  remedyFor: (finding: Finding) => Remedy | null,
+): RootJson {
+  const { pid, kind, victims, oldestWaitSeconds, prepared } = root
+  const session = kind === 'session' ? (snapshot.sessions.find((one) => one.pid === pid) ?? null) : null
+  const remedy = remedyFor({ kind: 'blocking', root, session })
+  const target = remedy?.target ?? null
+  const fit = target && fittingAction(target.session, snapshot.server, protectedSessions)
+  return {
+    pid,
+    backendStart: session?.backendStart ?? null,
+    kind,
+    gid: prepared?.gid ?? null,
+    victims,
+    oldestWaitSeconds,
+    recommendation: {
+      action: target?.action ?? null,
+      pid: target?.session.pid ?? pid,
+      backendStart: target?.session.backendStart ?? null,
+      reason: remedy?.text ?? 'It is gone since.',
+      otherwise: fit && fit.action === target.action ? fit.otherwise : null,
+      others: remedy?.others ?? [],
+    },
+  }
+}

@@ -1,0 +1,117 @@
+import type { LocksQuestion } from '../commands/locksCommand.ts'
+import { contendedTargets, type LockedTarget, lockedTargets, ownLocks } from '../domain/locks/list.ts'
+import type { Picture } from '../domain/locks/picture.ts'
+import { type RelationName, readRelationName, relationWords } from '../domain/text/identifier.ts'
+import { nearest } from '../domain/text/nearest.ts'
+import { type Cluster, ClusterFailure } from '../postgres/cluster.ts'
+import {
+  contendedView,
+  relationLocksView,
+  sessionLocksView,
+  unknownRelationView,
+} from '../views/answers/locks.ts'
+import type { Asked } from '../views/answers/page.ts'
+import { noSessionView } from '../views/answers/session.ts'
+import type { View } from '../views/kit.ts'
+
+/** Who holds and who waits. In a lock storm the lock table is left alone: the last picture of it is shown, with its age. */
+export async function answerLocks(
+  { about }: LocksQuestion,
+  cluster: Cluster,
+  picture: Picture,
+  asked: Asked,
+): Promise<View> {
+  const contended = contendedIn(picture)
+  if (about === null) return contendedView(picture, contended, asked)
+  return 'pid' in about
+    ? ofSession(about.pid, cluster, picture, contended, asked)
+    : ofRelation(about.relation, cluster, picture, contended, asked)
+}
+
+function contendedIn({ snapshot, forest }: Picture): LockedTarget[] {
+  const { locks, sessions } = snapshot
+  const table = locks.kind === 'read' ? locks.table : locks.kind === 'jammed' ? locks.last : null
+  return table ? contendedTargets(table, sessions, forest) : []
+}
+
+async function ofSession(
+  pid: number,
+  cluster: Cluster,
+  picture: Picture,
+  contended: readonly LockedTarget[],
+  asked: Asked,
+): Promise<View> {
+  const { snapshot, forest } = picture
+  const session = snapshot.sessions.find((one) => one.pid === pid)
+  if (!session) return noSessionView(picture, pid, asked)
+  if (snapshot.locks.kind === 'jammed') {
+    const last = contended.filter(({ holders, waiters }) =>
+      [...holders, ...waiters].some((entry) => entry.pid === pid),
+    )
+    return sessionLocksView(picture, session, { last }, asked)
+  }
+  const groups = await orReason(() => cluster.locksOf(pid))
+  if ('unread' in groups) return sessionLocksView(picture, session, groups, asked)
+  const locks = ownLocks(groups, session.leaderPid ?? pid, contended, forest)
+  return sessionLocksView(picture, session, { locks }, asked)
+}
+
+async function ofRelation(
+  name: RelationName,
+  cluster: Cluster,
+  picture: Picture,
+  contended: readonly LockedTarget[],
+  asked: Asked,
+): Promise<View> {
+  const { snapshot, forest } = picture
+  if (snapshot.locks.kind === 'jammed') {
+    const last = contended.filter(({ relationName }) => relationName !== null && isNamed(relationName, name))
+    return relationLocksView(picture, name, { last }, asked)
+  }
+  const found = await orReason(() => cluster.locksOn(name))
+  if ('unread' in found) return relationLocksView(picture, name, found, asked)
+  if (found.kind === 'unknown')
+    return unknownRelationView(picture, name, found.database, likely(name, found.known), asked)
+  const targets = lockedTargets(found.locks, snapshot.sessions, forest)
+  const names = new Set(found.relations.map((relation) => relation.name))
+  // Who waits for a row waits for the transaction that changed it; that lock is on no relation.
+  const rows = contended.filter(
+    ({ target, relationName }) =>
+      target.locktype === 'transactionid' && relationName !== null && names.has(relationName),
+  )
+  return relationLocksView(picture, name, { ...found, targets: [...rows, ...targets] }, asked)
+}
+
+async function orReason<T>(ask: () => Promise<T>): Promise<T | { readonly unread: string }> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (!(error instanceof ClusterFailure)) throw error
+    return { unread: error.reason }
+  }
+}
+
+/** Whether a name as the pictures write it (`orders`, `sales."Order Items"`) is the one that was asked for. */
+function isNamed(relationName: string, { schema, name }: RelationName): boolean {
+  const known = readRelationName(relationName)
+  return known?.name === name && (schema === null || schema === (known.schema ?? 'public'))
+}
+
+/** The same name in another schema, or one that is written almost so; a few at most. */
+function likely({ name, schema }: RelationName, known: readonly RelationName[]): string[] {
+  const same = known.filter((one) => one.name === name)
+  const near =
+    schema === null
+      ? nearest(
+          name,
+          known.map((one) => one.name),
+        )
+      : nearest(
+          `${schema}.${name}`,
+          known.map((one) => `${one.schema}.${one.name}`),
+        )
+  const written = known.filter((one) => near === (schema === null ? one.name : `${one.schema}.${one.name}`))
+  return [...same, ...(same.length > 0 ? [] : written)]
+    .slice(0, 3)
+    .map((one) => relationWords(one.schema === 'public' ? { schema: null, name: one.name } : one))
+}

@@ -1,0 +1,60 @@
+import type { Watched } from '../commands/cluster.ts'
+import type { RulesQuestion } from '../commands/command.ts'
+import { type Filters, matches } from '../domain/lists/filters.ts'
+import type { Thresholds } from '../domain/session/policy.ts'
+import { explain, rulesAt } from '../domain/session/rules.ts'
+import { isClient } from '../domain/session/session.ts'
+import type { Snapshot } from '../domain/session/snapshot.ts'
+import { ClusterFailure } from '../postgres/cluster.ts'
+import { type RulesShown, rulesView } from '../views/answers/rules.ts'
+import type { View } from '../views/kit.ts'
+
+/**
+ * Which thresholds hold here, for whom, and why. The rules are told even while the cluster cannot be seen.
+ * @param several whether there are other clusters to ask about
+ */
+export async function answerRules(
+  { filters }: RulesQuestion,
+  { cluster, config }: Watched,
+  several: boolean,
+  now: number,
+): Promise<View> {
+  const { watch } = config
+  const seen = await see(cluster)
+  const { db: database, user, app: applicationName } = filters
+  const named = [database, user, applicationName].some((name) => name !== undefined)
+  return rulesView(
+    {
+      ...('reason' in seen
+        ? { sessions: null, unseen: seen.reason }
+        : { sessions: countsOf(seen, watch, filters, now), unseen: null }),
+      verdicts: named ? explain({ database, user, applicationName }, watch, now) : null,
+    },
+    { cluster: config.name, several, now, filters, thresholds: watch, lacks: [] },
+  )
+}
+
+async function see(cluster: Watched['cluster']): Promise<Snapshot | { readonly reason: string }> {
+  try {
+    const snapshot = await cluster.snapshot()
+    return snapshot.server.seesOthers ? snapshot : { reason: 'the bot lacks pg_monitor.' }
+  } catch (error) {
+    if (!(error instanceof ClusterFailure)) throw error
+    return { reason: error.reason }
+  }
+}
+
+function countsOf(
+  { sessions, takenAt }: Snapshot,
+  watch: Thresholds,
+  filters: Filters,
+  now: number,
+): NonNullable<RulesShown['sessions']> {
+  const matching = sessions.filter((session) => isClient(session) && matches(session, filters))
+  const counted = Map.groupBy(matching, rulesAt(watch, now))
+  return {
+    takenAt,
+    counts: watch.rules.map((rule) => counted.get(rule)?.length ?? 0),
+    others: counted.get(null)?.length ?? 0,
+  }
+}

@@ -1,0 +1,217 @@
+import type { Filters } from '../domain/lists/filters.ts'
+import { nearest } from '../domain/text/nearest.ts'
+import { type ActionCommand, parseAction } from './actionCommand.ts'
+import { optional, type Problem, problem, takeOptions } from './grammar.ts'
+import { type ListCommand, parseList } from './listCommand.ts'
+import { type LocksQuestion, parseLocks } from './locksCommand.ts'
+import { isPid, readPid } from './pid.ts'
+import { shown } from './shown.ts'
+import { parseQuiet, parseSnooze, parseUnsnooze, type SilenceCommand } from './silenceCommand.ts'
+import { type Word, wordsOf } from './words.ts'
+
+/** `/pg rules [--db] [--user] [--app]`. */
+export type RulesQuestion = {
+  readonly kind: 'rules'
+  readonly filters: Pick<Filters, 'db' | 'user' | 'app'>
+  readonly cluster: string | null
+}
+
+/** `/pg top [total] [--db] [--user]`: what runs most, beside what runs now. */
+export type TopQuestion = {
+  readonly kind: 'top'
+  /** Everything since the statistics were reset, also where there is an earlier look to compare with. */
+  readonly sinceReset: boolean
+  readonly filters: Pick<Filters, 'db' | 'user'>
+  readonly cluster: string | null
+}
+
+/** What `/pg …` asks for. `cluster` is the name as typed; null when none was. */
+export type Command =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'clusters' }
+  | ListCommand
+  | TopQuestion
+  | LocksQuestion
+  | RulesQuestion
+  | SilenceCommand
+  | { readonly kind: 'health'; readonly cluster: string | null }
+  | { readonly kind: 'session'; readonly pid: number; readonly cluster: string | null }
+  /** What was asked, decided and done: about a pid, about a card (the beginning of its id), or lately. */
+  | { readonly kind: 'history'; readonly pid: number | null; readonly card: string | null }
+  | ActionCommand
+
+/** The first words after `/pg`. */
+export const kinds = [
+  'help',
+  'sessions',
+  'blocking',
+  'long',
+  'idle',
+  'locks',
+  'top',
+  'activity',
+  'session',
+  'cancel',
+  'terminate',
+  'clusters',
+  'health',
+  'rules',
+  'history',
+  'snooze',
+  'unsnooze',
+  'quiet',
+] as const
+
+/** What people type who come from elsewhere. */
+const meant: Readonly<Record<string, string>> = {
+  kill: 'terminate',
+  stop: 'cancel',
+  abort: 'cancel',
+  blocked: 'blocking',
+  slow: 'long',
+  statements: 'top',
+  queries: 'top',
+  ps: 'sessions',
+  list: 'sessions',
+  stats: 'activity',
+  waits: 'activity',
+  states: 'activity',
+  mute: 'snooze',
+  silence: 'snooze',
+  unmute: 'unsnooze',
+  maintenance: 'quiet',
+  journal: 'history',
+  log: 'history',
+  audit: 'history',
+  status: 'sessions',
+  vacuum: 'health',
+  bloat: 'health',
+  wraparound: 'health',
+  xid: 'health',
+  slots: 'health',
+  replication: 'health',
+  deadlock: 'health',
+  deadlocks: 'health',
+  prepared: 'health',
+  checkup: 'health',
+  pid: 'session',
+  show: 'session',
+  servers: 'clusters',
+  databases: 'clusters',
+}
+
+/** Reads the text after `/pg`. Never throws, whatever is typed. */
+export function parseCommand(typed: string): Command | Problem {
+  const [first, ...rest] = wordsOf(typed)
+  if (first === undefined) return { kind: 'help' }
+  const word = first.text.toLowerCase()
+  const kind = kinds.find((known) => known === word)
+  switch (kind) {
+    case undefined:
+      return unknownWord(first)
+    case 'help':
+      return { kind }
+    case 'sessions':
+    case 'blocking':
+    case 'long':
+    case 'idle':
+    case 'activity':
+      return parseList(kind, rest)
+    case 'locks':
+      return parseLocks(rest)
+    case 'top':
+      return parseTop(rest)
+    case 'rules':
+      return parseRules(rest)
+    case 'clusters':
+      return rest.length === 0
+        ? { kind }
+        : problem('`clusters` shows every cluster and takes nothing after it: type `/pg clusters`.')
+    case 'health':
+      return parseHealth(rest)
+    case 'session':
+      return parseSession(rest)
+    case 'history':
+      return parseHistory(rest)
+    case 'snooze':
+      return parseSnooze(rest)
+    case 'unsnooze':
+      return parseUnsnooze(rest)
+    case 'quiet':
+      return parseQuiet(rest)
+    case 'cancel':
+    case 'terminate':
+      return parseAction(kind, rest)
+  }
+}
+
+function unknownWord({ text }: Word): Problem {
+  if (isPid(text))
+    return problem(`Did you mean \`session ${Number(text)}\`? Type \`/pg help\` for all commands.`)
+  const word = text.toLowerCase()
+  const guess = (Object.hasOwn(meant, word) ? meant[word] : undefined) ?? nearest(word, kinds)
+  const advice = guess == null ? 'Type `/pg help` for the commands.' : `Did you mean \`${guess}\`?`
+  return problem(`I do not know the command \`${shown(text)}\`. ${advice}`)
+}
+
+function parseRules(words: readonly Word[]): Command | Problem {
+  const given = takeOptions('rules', words, ['db', 'user', 'app', 'cluster'])
+  if ('kind' in given) return given
+  if (given.others.length > 0)
+    return problem('`rules` takes names of a session: type `/pg rules --app pg_dump --user backup`.')
+  const { values } = given
+  const filters = {
+    ...optional('db', values.get('db')),
+    ...optional('user', values.get('user')),
+    ...optional('app', values.get('app')),
+  }
+  return { kind: 'rules', filters, cluster: values.get('cluster') ?? null }
+}
+
+/** A statement of pg_stat_statements has a database and a user, and no application, state or age. */
+function parseTop(words: readonly Word[]): Command | Problem {
+  const given = takeOptions('top', words, ['db', 'user', 'cluster'])
+  if ('kind' in given) return given
+  const [first, ...more] = given.others
+  const isTotal = first?.text.toLowerCase() === 'total'
+  if (more.length > 0 || (first !== undefined && !isTotal))
+    return problem(
+      '`top` takes `--db`, `--user`, and the word `total` for everything since the last reset: type `/pg top total`.',
+    )
+  const { values } = given
+  const filters = { ...optional('db', values.get('db')), ...optional('user', values.get('user')) }
+  return { kind: 'top', sinceReset: isTotal, filters, cluster: values.get('cluster') ?? null }
+}
+
+function parseHealth(words: readonly Word[]): Command | Problem {
+  const given = takeOptions('health', words, ['cluster'])
+  if ('kind' in given) return given
+  return given.others.length === 0
+    ? { kind: 'health', cluster: given.values.get('cluster') ?? null }
+    : problem('`health` shows all of it and takes nothing but `--cluster`: type `/pg health`.')
+}
+
+function parseSession(words: readonly Word[]): Command | Problem {
+  const given = takeOptions('session', words, ['cluster'])
+  if ('kind' in given) return given
+  const [first, ...more] = given.others
+  const pid = readPid('session', first)
+  if (typeof pid !== 'number') return pid
+  if (more.length > 0) return problem(`\`session\` takes one PID: type \`/pg session ${pid}\`.`)
+  return { kind: 'session', pid, cluster: given.values.get('cluster') ?? null }
+}
+
+function parseHistory([about, ...more]: readonly Word[]): Command | Problem {
+  if (about === undefined) return { kind: 'history', pid: null, card: null }
+  const example =
+    'type `/pg history`, `/pg history 4312`, or `/pg history 3f2a9c1b` with the id at the foot of a card'
+  if (more.length > 0) return problem(`\`history\` takes one PID or one incident: ${example}.`)
+  const word = about.text.toLowerCase()
+  // Eight digits may be the beginning of an id; a PID is shorter almost everywhere.
+  if (isPid(word) && word.length < 8) return { kind: 'history', pid: Number(word), card: null }
+  if (/^[0-9a-f]{8}[0-9a-f-]{0,28}$/.test(word)) return { kind: 'history', pid: null, card: word }
+  if (isPid(word)) return { kind: 'history', pid: Number(word), card: null }
+  return problem(`\`${shown(about.text)}\` is neither a PID nor an incident: ${example}.`)
+}
+
+export type { Problem } from './grammar.ts'

@@ -1,0 +1,112 @@
+import { nearest } from '../domain/text/nearest.ts'
+import { shown } from './shown.ts'
+import { optionOf, type Word } from './words.ts'
+
+/** What could not be understood: one sentence that says what to type instead. Words to type stand in backticks. */
+export type Problem = { readonly kind: 'problem'; readonly message: string }
+
+export const problem = (message: string): Problem => ({ kind: 'problem', message })
+
+export const options = ['db', 'user', 'app', 'state', 'older', 'cluster'] as const
+export type Option = (typeof options)[number]
+
+const meantOptions: Readonly<Record<string, Option>> = {
+  database: 'db',
+  datname: 'db',
+  role: 'user',
+  usename: 'user',
+  username: 'user',
+  application: 'app',
+  application_name: 'app',
+  applicationname: 'app',
+  age: 'older',
+  since: 'older',
+  'older-than': 'older',
+  server: 'cluster',
+}
+
+export type Given = { readonly values: Map<Option, string>; readonly others: Word[] }
+
+/** Takes the options out of the words. */
+export function takeOptions(
+  command: string,
+  words: readonly Word[],
+  known: readonly Option[],
+): Given | Problem {
+  const values = new Map<Option, string>()
+  const others: Word[] = []
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]
+    if (word === undefined) break
+    const option = optionOf(word)
+    if (option === null) {
+      others.push(word)
+      continue
+    }
+    const name = known.find((one) => one === option.name)
+    if (name === undefined) return unknownOption(command, option.name, known)
+    if (values.has(name)) return problem(`\`--${name}\` stands there twice: give it once.`)
+    let value = option.value
+    let open = word.open
+    if (value === null) {
+      const next = words[at + 1]
+      if (next !== undefined && optionOf(next) === null) {
+        at++
+        value = next.text
+        open = next.open
+        if (name === 'state' && !next.quoted) {
+          const more = stateTail(value, words.slice(at + 1))
+          value = [value, ...more].join(' ')
+          at += more.length
+        }
+      }
+    }
+    if (open)
+      return problem(`The quote after \`--${name}\` is never closed: write \`--${name} "two words"\`.`)
+    if (value === null || value.trim() === '')
+      return problem(`\`--${name}\` needs a value: write ${examples[name]}.`)
+    values.set(name, value.trim())
+  }
+  return { values, others }
+}
+
+/** `--state idle in transaction`, typed without quotes. */
+function stateTail(first: string, after: readonly Word[]): string[] {
+  const said = after.slice(0, 3).map(({ text }) => text.toLowerCase())
+  const whole = first.toLowerCase()
+  if (whole === 'idle' && said[0] === 'in' && said[1] === 'transaction')
+    return said[2] === '(aborted)' || said[2] === 'aborted'
+      ? ['in', 'transaction', '(aborted)']
+      : ['in', 'transaction']
+  if (whole === 'fastpath' && said[0] === 'function' && said[1] === 'call') return ['function', 'call']
+  return []
+}
+
+const examples: Record<Option, string> = {
+  db: '`--db orders`',
+  user: '`--user shop`',
+  app: '`--app web`',
+  state: '`--state idle-in-transaction`',
+  older: '`--older 5m`',
+  cluster: '`--cluster NAME`',
+}
+
+function unknownOption(command: string, name: string, known: readonly Option[]): Problem {
+  const near = (Object.hasOwn(meantOptions, name) ? meantOptions[name] : undefined) ?? nearest(name, options)
+  const guess = known.find((one) => one === near)
+  if (options.some((one) => one === name))
+    return problem(
+      `\`${command}\` takes no \`--${shown(name)}\`, only ${known.map((one) => `\`--${one}\``).join(', ')}.`,
+    )
+  return problem(
+    `I do not know \`--${shown(name)}\`. ${
+      guess === undefined
+        ? `\`${command}\` takes ${known.map((one) => `\`--${one}\``).join(', ')}.`
+        : `Did you mean \`--${guess}\`?`
+    }`,
+  )
+}
+
+/** A key only where there is a value. */
+export const optional = <Key extends string, Value>(key: Key, value: Value | undefined) =>
+  value === undefined ? {} : ({ [key]: value } as { readonly [_ in Key]: Value })

@@ -1,0 +1,268 @@
+import { readFileSync } from 'node:fs'
+import type {
+  Access,
+  Approvals,
+  Protected,
+  Rule,
+  SessionThresholds,
+  Watch,
+} from '../domain/session/policy.ts'
+import type { QueryText } from '../domain/text/mask.ts'
+import { readFileText } from './file.ts'
+import { ConfigError, type Env, type Path, type Problem, pathText } from './problem.ts'
+import { type File, fileSchema } from './schema.ts'
+
+export { ConfigError, type Env } from './problem.ts'
+export { requireSlack, type SlackSettings } from './slack.ts'
+
+/** One watched server, with everything that holds for it: its own settings over the general ones over the defaults. */
+export type ClusterConfig = {
+  readonly name: string
+  /** postgres://…, with its password: never log it, never show it. */
+  readonly url: string
+  readonly channel: string
+  readonly access: Access
+  readonly approvals: Approvals
+  readonly watch: Watch
+  readonly protected: readonly Protected[]
+}
+
+export type LogLevel = (typeof logLevels)[number]
+
+export type Config = {
+  readonly slack: { readonly mode: 'socket' | 'http'; readonly channel: string }
+  readonly http: { readonly host: string; readonly port: number }
+  /** At least one; names are different. */
+  readonly clusters: readonly ClusterConfig[]
+  /** A path relative to the working directory, or absolute. */
+  readonly store: { readonly kind: 'sqlite'; readonly path: string }
+  readonly queryText: QueryText
+  /** Asked for after each full cycle of watching; who knows it can keep us quiet: never log it, never show it. */
+  readonly heartbeatUrl: string | null
+  readonly logLevel: LogLevel
+}
+
+const defaultConfigPath = 'pg-marshal.yaml'
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+const watchDefaults = {
+  every: 5_000,
+  blockedFor: 30,
+  queryLongerThan: 3_600,
+  idleInTransactionLongerThan: 300,
+  idleLongerThan: 1_800,
+  connectionsAbove: 85,
+  preparedLongerThan: 900,
+  vacuumHeldBackBy: 10_000_000,
+  wraparoundAbove: 50,
+  slotRetains: 10 * 2 ** 30,
+  cardsPerMinute: 6,
+}
+
+/**
+ * Reads the file that PG_MARSHAL_CONFIG names (else `pg-marshal.yaml` in the working directory). Slack's tokens are not
+ * needed here: see `requireSlack`.
+ * @throws ConfigError
+ */
+export function loadConfig({
+  env,
+  readFile = (path) => readFileSync(path, 'utf8'),
+}: {
+  readonly env: Env
+  readonly readFile?: (path: string) => string
+}): Config {
+  const path = env.PG_MARSHAL_CONFIG || defaultConfigPath
+  let text: string
+  try {
+    text = readFile(path)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    const problem =
+      code === 'ENOENT'
+        ? `There is no file ${path}. Copy pg-marshal.example.yaml to it, or name another in PG_MARSHAL_CONFIG.`
+        : `The file ${path} cannot be read (${code}). Check its permissions, or name another in PG_MARSHAL_CONFIG.`
+    throw new ConfigError([problem], 'pg-marshal has no configuration:')
+  }
+  return parseConfig(text, env, path)
+}
+
+/**
+ * @param text the YAML of the file
+ * @param source how the file is called in the error
+ * @throws ConfigError with every problem at once
+ */
+export function parseConfig(text: string, env: Env, source = defaultConfigPath): Config {
+  const read = readFileText(text, env)
+  const problems = [...read.problems]
+  const logLevel = logLevels.find((level) => level === (env.LOG_LEVEL || 'info').toLowerCase())
+  if (!logLevel) problems.push({ path: ['LOG_LEVEL'], sentence: `Write one of ${logLevels.join(', ')}.` })
+  if (read.tree === undefined && problems.length === 0)
+    problems.push({ path: [], sentence: 'The file is empty. Copy pg-marshal.example.yaml and fill it in.' })
+  if (read.tree !== undefined) {
+    const parsed = fileSchema.safeParse(read.tree)
+    if (!parsed.success) problems.push(...parsed.error.issues.flatMap(problemsOf).filter(isNew(problems)))
+    problems.push(...duplicateNames(read.tree), ...missingApprovers(read.tree).filter(isNew(problems)))
+    if (parsed.success && logLevel && problems.length === 0) {
+      const config = resolve(parsed.data, logLevel)
+      problems.push(...tooFewApprovers(config, parsed.data))
+      if (problems.length === 0) return config
+    }
+  }
+  const sentences = problems.map(({ path, sentence }) =>
+    path.length ? `${pathText(path)}: ${sentence}` : sentence,
+  )
+  throw new ConfigError([...new Set(sentences)], `The configuration (${source}) cannot be used:`)
+}
+
+/** Where `${NAME}` was missing, nothing else is said about the empty place, nor about what stands above it. */
+function isNew(known: readonly Problem[]): (problem: Problem) => boolean {
+  const paths = known.filter(({ path }) => path.length > 0).map(({ path }) => pathText(path))
+  return ({ path }) => !paths.includes(pathText(path))
+}
+
+type Issue = {
+  readonly code?: string | undefined
+  readonly path: PropertyKey[]
+  readonly message: string
+  readonly keys?: readonly string[]
+}
+
+function problemsOf(issue: Issue): Problem[] {
+  const path = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))
+  if (issue.code !== 'unrecognized_keys') return [{ path, sentence: issue.message }]
+  // What stands where a key should may be anything, also a secret: it is named when it looks like a key.
+  return (issue.keys ?? []).map((key) =>
+    /^[A-Za-z_]{1,40}$/.test(key)
+      ? { path: [...path, key], sentence: issue.message }
+      : { path, sentence: `There is a key that is not a plain word. ${issue.message}` },
+  )
+}
+
+const at = (value: unknown, key: string): unknown =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? Reflect.get(value, key)
+    : undefined
+
+const rawClusters = (tree: unknown): readonly unknown[] => {
+  const clusters = at(tree, 'clusters')
+  return Array.isArray(clusters) ? clusters : []
+}
+
+/** Told from the raw tree, so that it is told together with everything else. */
+function duplicateNames(tree: unknown): Problem[] {
+  const names = rawClusters(tree).map((cluster) => at(cluster, 'name'))
+  return names.flatMap((name, index) =>
+    typeof name === 'string' && names.indexOf(name) < index
+      ? [
+          {
+            path: ['clusters', index, 'name'],
+            sentence: `clusters[${names.indexOf(name)}] has this name already.`,
+          },
+        ]
+      : [],
+  )
+}
+
+/** Approvers may stand above, or with every cluster. */
+function missingApprovers(tree: unknown): Problem[] {
+  const approversOf = (part: unknown) => at(at(part, 'access'), 'approvers')
+  const clusters = rawClusters(tree)
+  if (
+    approversOf(tree) !== undefined ||
+    (clusters.length > 0 && clusters.every((c) => approversOf(c) !== undefined))
+  )
+    return []
+  const sentence =
+    'Missing. Name who may approve: a list of user and user-group ids like [U0DANA, S0DBAONCALL].'
+  return [{ path: ['access', 'approvers'], sentence }]
+}
+
+/** Two approvals wanted and one person named: no action could ever be approved. */
+function tooFewApprovers(config: Config, file: File): Problem[] {
+  return config.clusters.flatMap(({ access, approvals }, index) => {
+    if (access.approvers.some((id) => id.startsWith('S'))) return []
+    const own = file.clusters[index]
+    const above: Path = own?.access?.approvers || own?.approvals?.people ? ['clusters', index] : []
+    return (['cancel', 'terminate'] as const)
+      .filter((action) => approvals.people[action] > access.approvers.length)
+      .map((action) => ({
+        path: [...above, 'approvals', 'people', action],
+        sentence: `More people must approve than are named in approvers (${access.approvers.length}). Name more, or ask for fewer.`,
+      }))
+  })
+}
+
+function resolve(file: File, logLevel: LogLevel): Config {
+  return {
+    slack: { mode: file.slack.mode ?? 'socket', channel: file.slack.channel },
+    http: { host: file.http?.host ?? '127.0.0.1', port: file.http?.port ?? 3000 },
+    clusters: file.clusters.map((cluster) => resolveCluster(file, cluster)),
+    store: { kind: 'sqlite', path: file.store?.url ?? './data/pg-marshal.db' },
+    queryText: file.queryText ?? 'masked',
+    heartbeatUrl: file.watch?.heartbeatUrl ?? null,
+    logLevel,
+  }
+}
+
+/** Key by key: the cluster's own, else the general one, else the default. */
+function resolveCluster(file: File, cluster: File['clusters'][number]): ClusterConfig {
+  const { access, approvals, watch } = file
+  const people = (action: 'cancel' | 'terminate') =>
+    cluster.approvals?.people?.[action] ?? approvals?.people?.[action] ?? 1
+  const limit = (key: keyof typeof watchDefaults) =>
+    cluster.watch?.[key] ?? watch?.[key] ?? watchDefaults[key]
+  return {
+    name: cluster.name,
+    url: cluster.url,
+    channel: cluster.channel ?? file.slack.channel,
+    access: {
+      viewers: cluster.access?.viewers ?? access?.viewers ?? 'everyone',
+      requesters: cluster.access?.requesters ?? access?.requesters ?? 'everyone',
+      approvers: cluster.access?.approvers ?? access?.approvers ?? [],
+    },
+    approvals: {
+      people: { cancel: people('cancel'), terminate: people('terminate') },
+      requesterMayApprove: cluster.approvals?.requesterMayApprove ?? approvals?.requesterMayApprove ?? false,
+      breakGlass: cluster.approvals?.breakGlass?.who ?? approvals?.breakGlass?.who ?? [],
+      expireAfterMs: cluster.approvals?.expireAfter ?? approvals?.expireAfter ?? 900_000,
+    },
+    watch: {
+      everyMs: limit('every'),
+      cardsPerMinute: limit('cardsPerMinute'),
+      blockedForSeconds: limit('blockedFor'),
+      queryLongerThanSeconds: limit('queryLongerThan'),
+      idleInTransactionLongerThanSeconds: limit('idleInTransactionLongerThan'),
+      idleLongerThanSeconds: limit('idleLongerThan'),
+      connectionsAbovePercent: limit('connectionsAbove'),
+      preparedLongerThanSeconds: limit('preparedLongerThan'),
+      vacuumHeldBackBy: limit('vacuumHeldBackBy'),
+      wraparoundAbovePercent: limit('wraparoundAbove'),
+      slotRetainsBytes: limit('slotRetains'),
+      rules: [...rulesOf(cluster.watch, 'cluster'), ...rulesOf(watch, 'general')],
+    },
+    protected: cluster.protected ?? [],
+  }
+}
+
+const thresholdNames = {
+  blockedFor: 'blockedForSeconds',
+  queryLongerThan: 'queryLongerThanSeconds',
+  idleInTransactionLongerThan: 'idleInTransactionLongerThanSeconds',
+  idleLongerThan: 'idleLongerThanSeconds',
+  vacuumHeldBackBy: 'vacuumHeldBackBy',
+} as const satisfies Record<string, keyof SessionThresholds>
+
+/** A cluster's own rules are asked before those that hold for all. */
+const rulesOf = (watch: File['watch'] | File['clusters'][number]['watch'], from: Rule['from']): Rule[] =>
+  (watch?.rules ?? []).map(({ match, limits, hours }) => ({
+    match,
+    thresholds: Object.fromEntries(
+      Object.entries(thresholdNames).flatMap(([name, known]) => {
+        const limit = limits[name as keyof typeof thresholdNames]
+        return limit === undefined ? [] : [[known, limit]]
+      }),
+    ),
+    hours,
+    from,
+  }))

@@ -1,0 +1,60 @@
+import type { People } from '../session/policy.ts'
+
+/** A user as Slack's `users.info` tells it now. */
+export type User = {
+  readonly id: string
+  /** Null when Slack did not say: then nobody is let in. */
+  readonly teamId: string | null
+  readonly name: string
+  readonly deleted: boolean
+  readonly isBot: boolean
+  readonly isRestricted: boolean
+  readonly isUltraRestricted: boolean
+  /** From another workspace, through Slack Connect. */
+  readonly isStranger: boolean
+}
+
+/** Why something is not done. `reason` is a clause that may follow a colon; `by` is the user who was faster. */
+export type Refusal = { readonly code: RefusalCode; readonly reason: string; readonly by?: string | null }
+
+export type RefusalCode =
+  | 'notMember'
+  | 'notAllowed'
+  | 'lookUpFailed'
+  | 'unknownProposal'
+  | 'wrongAction'
+  | 'requester'
+  | 'alreadyApproved'
+  | 'noReason'
+  | 'alreadyDecided'
+  | 'expired'
+  | 'changed'
+  | 'untouchable'
+  | 'malformed'
+  | 'notWatched'
+  | 'notSeen'
+  | 'notRecorded'
+
+/** Why this user is no full member of our workspace; null when it is one. */
+export function membershipRefusal(user: User, ourTeamId: string): Refusal | null {
+  const refuse = (reason: string): Refusal => ({ code: 'notMember', reason })
+  if (user.deleted) return refuse('this account is deactivated')
+  if (user.isBot) return refuse('bots may not use this')
+  if (user.isStranger) return refuse('people from other workspaces may not use this')
+  if (user.isRestricted || user.isUltraRestricted) return refuse('guests may not use this')
+  if (user.teamId === null) return refuse('Slack did not say which workspace this account belongs to')
+  if (user.teamId !== ourTeamId) return refuse('people from other workspaces may not use this')
+  return null
+}
+
+/** The user groups named in a list of members: those whose members have to be looked up. */
+export const groupsIn = (members: People): string[] =>
+  members === 'everyone' ? [] : members.filter((id) => id.startsWith('S'))
+
+/** Whether a full member is in the list, by itself or through one of its groups. */
+export const isListed = (
+  members: People,
+  userId: string,
+  groups: ReadonlyMap<string, readonly string[]>,
+): boolean =>
+  members === 'everyone' || members.some((id) => id === userId || groups.get(id)?.includes(userId))

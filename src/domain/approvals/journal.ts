@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto'
+import type { Action } from '../session/action.ts'
+import type { SessionKey } from '../session/session.ts'
+import type { RefusalCode } from './access.ts'
+import type { Outcome } from './outcome.ts'
+
+/**
+ * Everything that the journal records. `actor` is a Slack user id, or `pg-marshal` for what the bot does by itself.
+ * A row is written once and never changed.
+ */
+export type JournalEvent =
+  | {
+      readonly kind: 'requested'
+      readonly actor: string
+      readonly proposalId: string
+      readonly action: Action
+      readonly session: SessionKey
+      readonly statement: string | null
+      readonly reason: string
+    }
+  /** Proposed without a request for this action: by the watcher, after a cancel without effect, or on "Offer again". */
+  | {
+      readonly kind: 'offered'
+      readonly actor: string
+      readonly proposalId: string
+      readonly action: Action
+      readonly session: SessionKey
+      readonly statement: string | null
+    }
+  | {
+      readonly kind: 'approved'
+      readonly actor: string
+      readonly proposalId: string
+      readonly have: number
+      readonly needed: number
+    }
+  | {
+      readonly kind: 'refused'
+      readonly actor: string
+      /** Where it was tried: the slash command, a button, a modal. */
+      readonly entry: string
+      readonly proposalId: string | null
+      readonly code: RefusalCode
+      readonly reason: string
+    }
+  /** One named person acted alone. */
+  | {
+      readonly kind: 'brokeGlass'
+      readonly actor: string
+      readonly proposalId: string
+      readonly action: Action
+      readonly session: SessionKey
+      readonly reason: string
+    }
+  | { readonly kind: 'denied'; readonly actor: string; readonly proposalId: string; readonly reason: string }
+  | { readonly kind: 'expired'; readonly actor: string; readonly proposalId: string }
+  | {
+      readonly kind: 'withdrawn'
+      readonly actor: string
+      readonly proposalId: string
+      readonly reason: string
+    }
+  /** The last thing that is written before the signal is sent. */
+  | {
+      readonly kind: 'intended'
+      readonly actor: string
+      readonly proposalId: string
+      readonly action: Action
+      readonly session: SessionKey
+      readonly statement: string | null
+      readonly approvedBy: readonly string[]
+    }
+  | {
+      readonly kind: 'outcome'
+      readonly actor: string
+      readonly proposalId: string
+      readonly action: Action
+      readonly session: SessionKey
+      /** The statement that was run, and what it returned; null when nothing was sent or nobody knows. */
+      readonly sql: string | null
+      readonly returned: boolean | null
+      readonly outcome: Outcome
+    }
+  /** The application of a session that was ended does the same again. */
+  | {
+      readonly kind: 'retried'
+      readonly actor: string
+      readonly proposalId: string
+      readonly pid: number
+      readonly afterMs: number
+    }
+  | {
+      readonly kind: 'incidentOpened' | 'incidentChanged' | 'incidentReopened' | 'incidentResolved'
+      readonly actor: string
+      readonly what: string
+    }
+  /** A privilege that the bot needs and does not have. */
+  | {
+      readonly kind: 'lacking'
+      readonly actor: string
+      readonly cluster: string
+      readonly what: string
+      readonly remedy: string
+    }
+  | { readonly kind: 'acknowledged'; readonly actor: string }
+  /** New cards are held back until then (milliseconds since the epoch), or are not any more. */
+  | {
+      readonly kind: 'silenced'
+      readonly actor: string
+      readonly cluster: string
+      readonly what: string
+      readonly until: number
+      readonly reason: string
+    }
+  /** With what became meanwhile of the incidents that it covered. */
+  | {
+      readonly kind: 'silenceEnded'
+      readonly actor: string
+      readonly cluster: string
+      readonly what: string
+      readonly opened: number
+      readonly resolved: number
+      readonly open: number
+      /** What keeps some of that silent still, and until when. */
+      readonly left: readonly { readonly what: string; readonly until: number }[]
+    }
+  /** What a silence kept out of the thread of a card: how much it was, and the last of it. */
+  | { readonly kind: 'caughtUp'; readonly actor: string; readonly changes: number; readonly last: string }
+  | {
+      readonly kind: 'blind' | 'seesAgain'
+      readonly actor: string
+      readonly cluster: string
+      /** Since when nothing is (or was) seen; null where watching only fell behind or stood still. */
+      readonly since: number | null
+      readonly reason: string
+    }
+
+export const bot = 'pg-marshal'
+
+/** A row of the journal as it is stored. */
+export type StoredRow = {
+  /** 1, 2, 3, … without a gap. */
+  readonly seq: number
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly cardId: string | null
+  readonly kind: string
+  /** The event as JSON, to the letter. */
+  readonly event: string
+  /** SHA-256 (hex) of the row before; 64 zeros for the first. */
+  readonly previous: string
+  readonly hash: string
+}
+
+/** A row of the journal, read. */
+export type JournalRow = Omit<StoredRow, 'kind' | 'event'> & { readonly event: JournalEvent }
+
+export const firstHash = '0'.repeat(64)
+
+/** SHA-256 over all that a row says and the hash of the one before. */
+export const chainHash = (row: Omit<StoredRow, 'hash'>): string =>
+  createHash('sha256')
+    .update(JSON.stringify([row.seq, row.at, row.cardId, row.kind, row.event, row.previous]))
+    .digest('hex')
+
+/** The first row that is not as it was written. */
+export type Fault = { readonly seq: number; readonly what: string }
+
+/** Checks rows one after the other, in the order of `seq`; the first fault ends it. */
+export function createVerifier(): {
+  check(row: StoredRow): Fault | null
+  readonly head: () => StoredRow | null
+} {
+  let last: StoredRow | null = null
+  return {
+    head: () => last,
+    check(row) {
+      const expected = (last?.seq ?? 0) + 1
+      if (row.seq !== expected)
+        return {
+          seq: expected,
+          what: row.seq > expected ? 'was removed' : 'does not belong there: it was inserted',
+        }
+      if (chainHash(row) !== row.hash) return { seq: row.seq, what: 'was changed' }
+      if (row.previous !== (last?.hash ?? firstHash))
+        return {
+          seq: row.seq,
+          what: 'does not follow the row before it: that one, or this one, was changed or inserted',
+        }
+      last = row
+      return null
+    },
+  }
+}

@@ -1,0 +1,88 @@
+import type { Session } from '../session/session.ts'
+import type { Snapshot } from '../session/snapshot.ts'
+import { formatDuration } from '../text/duration.ts'
+import { maskQuery } from '../text/mask.ts'
+import type { Proposal } from './proposal.ts'
+
+/** How an application took it that its statements were ended. */
+export type Retries = {
+  /** How often one was ended here. */
+  readonly ended: number
+  /** How often it ran the same one again at once. */
+  readonly again: number
+  /** How soon, at the quickest. */
+  readonly withinSeconds: number
+}
+
+/** Later than this it is the application's next turn rather than a retry. */
+const retriesWithinMs = 10_000
+/** For so long an application is taken for one that retries; it may have been mended since. */
+export const retriesRememberedMs = 24 * 3_600_000
+
+const isSameClient = (a: Session, b: Session): boolean =>
+  a.usename === b.usename && a.datname === b.datname && a.applicationName === b.applicationName
+
+/**
+ * Whether two sessions of one application run the same statement. By the server's own id of a statement where it computes one (compute_query_id), else by the text without its constants.
+ * Two statements whose texts nobody may see are not the same.
+ */
+export function isSameWork(a: Session, b: Session): boolean {
+  if (!isSameClient(a, b)) return false
+  if (a.queryId !== null && b.queryId !== null) return a.queryId === b.queryId
+  return a.query !== null && b.query !== null && maskQuery(a.query) === maskQuery(b.query)
+}
+
+/** Actions that ended something a moment ago, and of which is not known yet that it was tried again. */
+export const mayBeRetried = (done: readonly Proposal[], now: number): Proposal[] =>
+  done.filter(
+    (proposal) =>
+      proposal.outcome?.kind === 'effective' &&
+      proposal.retriedAfterMs === null &&
+      proposal.claimedAt !== null &&
+      now - proposal.claimedAt <= 2 * retriesWithinMs,
+  )
+
+/**
+ * Sessions that began a statement within `retriesWithinMs` of the signal and may be the ended one's work again: the session
+ * that was cancelled itself, and those of the same user and application that have come since. Others may always have done
+ * the same.
+ * @returns each with the milliseconds from the signal to its new statement
+ */
+export function heirsOf(
+  ended: Proposal,
+  { sessions, takenAt }: Pick<Snapshot, 'sessions' | 'takenAt'>,
+): { readonly session: Session; readonly afterMs: number }[] {
+  const { session: before, claimedAt } = ended
+  if (claimedAt === null) return []
+  const since = (seconds: number | null) =>
+    seconds === null ? -1 : Math.round(takenAt - seconds * 1000 - claimedAt)
+  return sessions.flatMap((session) => {
+    const isSame = session.pid === before.pid && session.backendStart === before.backendStart
+    const isNew = since(session.backendSeconds) >= 0
+    const isAgain = isSame ? session.queryStart !== before.queryStart : isNew
+    const afterMs = since(session.querySeconds)
+    return isAgain && isSameClient(before, session) && afterMs >= 0 && afterMs <= retriesWithinMs
+      ? [{ session, afterMs }]
+      : []
+  })
+}
+
+/** What earlier actions tell of this session's application; null when there were none that ended anything. */
+export function retriesIn(done: readonly Proposal[]): (session: Session) => Retries | null {
+  const ended = done.filter(({ outcome }) => outcome?.kind === 'effective')
+  return (session) => {
+    const same = ended.filter((proposal) => isSameWork(proposal.session, session))
+    const retried = same.flatMap(({ retriedAfterMs }) => retriedAfterMs ?? [])
+    return same.length === 0
+      ? null
+      : {
+          ended: same.length,
+          again: retried.length,
+          withinSeconds: retried.length === 0 ? 0 : Math.min(...retried) / 1000,
+        }
+  }
+}
+
+/** "when it was ended before, 2 times of 3, its application ran the same again within 1 s". */
+export const againWords = ({ ended, again, withinSeconds }: Retries): string =>
+  `${ended === 1 ? 'when it was ended before' : `${again} of the last ${ended} times that it was ended`}, its application ran the same again within ${formatDuration(Math.max(1, Math.ceil(withinSeconds)))}`

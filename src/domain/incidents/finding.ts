@@ -1,0 +1,273 @@
+import type { Forest, Root } from '../locks/blocking.ts'
+import { type LockCycle, lockCycleKey, lockCycles } from '../locks/cycle.ts'
+import type { Picture } from '../locks/picture.ts'
+import type { SessionThresholds, Thresholds } from '../session/policy.ts'
+import { thresholdsAt } from '../session/rules.ts'
+import { isClient, isIdleInTransaction, type Session, waitsForLock } from '../session/session.ts'
+import type { Snapshot } from '../session/snapshot.ts'
+import { type HealthFinding, healthAmount, healthFindingKey, healthFindings } from './healthFinding.ts'
+
+/** One thing that is wrong in one snapshot. Plain data: an incident keeps its last finding in the store. */
+export type Finding =
+  | { readonly kind: 'blocking'; readonly root: Root; readonly session: Session | null }
+  | {
+      readonly kind: 'longQuery' | 'idleInTransaction' | 'idle'
+      readonly session: Session
+      readonly seconds: number
+    }
+  | {
+      readonly kind: 'connections'
+      readonly used: number
+      readonly max: number
+      /** How many of `max` are kept back for superusers and other reserved roles. */
+      readonly reserved: number
+      readonly holders: readonly Holder[]
+    }
+  | {
+      readonly kind: 'lockStorm'
+      readonly waiting: number
+      /** Why the locks cannot be read, one sentence: the lock manager is busy, or we have no connection for them. */
+      readonly why: string
+      /** Sessions idle in a transaction: nobody else sits on a lock without doing anything. Oldest first. */
+      readonly suspects: readonly Session[]
+    }
+  | LockCycle
+  | HealthFinding
+
+export type FindingKind = Finding['kind']
+
+/** Who holds the connections, most first. */
+export type Holder = {
+  readonly usename: string
+  readonly applicationName: string
+  readonly clientAddr: string
+  readonly count: number
+}
+
+/** The session that a finding is about; null for a prepared transaction and for findings about the whole server. */
+export const subjectOf = (finding: Finding): Session | null => ('session' in finding ? finding.session : null)
+
+/** The same finding with its session as it is among these. */
+export function withSession(finding: Finding, sessions: ReadonlyMap<number, Session>): Finding {
+  const session = sessions.get(subjectOf(finding)?.pid ?? 0)
+  return session ? ({ ...finding, session } as Finding) : finding
+}
+
+/** The same trouble has the same key from one snapshot to the next. */
+export function findingKey(finding: Finding): string {
+  switch (finding.kind) {
+    case 'lockStorm':
+    case 'connections':
+      return finding.kind
+    case 'lockCycle':
+      return lockCycleKey(finding)
+    case 'blocking':
+      if (finding.root.prepared) return `blocking:prepared:${finding.root.prepared.gid}`
+      return finding.session ? sessionKey(finding.kind, finding.session) : finding.kind
+    case 'longQuery':
+    case 'idleInTransaction':
+    case 'idle':
+      return sessionKey(finding.kind, finding.session)
+    default:
+      return healthFindingKey(finding)
+  }
+}
+
+const sessionKey = (kind: FindingKind, { pid, backendStart }: Session): string =>
+  `${kind}:${pid}:${backendStart}`
+
+/** How long it has been so; null where nobody can tell. */
+export const findingSeconds = (finding: Finding): number | null =>
+  finding.kind === 'blocking' ? finding.root.oldestWaitSeconds : 'seconds' in finding ? finding.seconds : null
+
+/** A number that grows as it gets worse: what its kind counts, else how long it has been so. */
+export function findingAmount(finding: Finding): number {
+  switch (finding.kind) {
+    case 'lockStorm':
+    case 'connections':
+    case 'blocking':
+    case 'longQuery':
+    case 'idleInTransaction':
+    case 'idle':
+    case 'lockCycle':
+      return findingSeconds(finding) ?? 0
+    default:
+      return healthAmount(finding)
+  }
+}
+
+/**
+ * Everything in the snapshot that is past its threshold, worst first: jams, what the last slow look shows (see
+ * healthFinding.ts), then long queries, sessions idle in a transaction, long-idle ones, connections. A session is found once, for the worst thing that it does; one that waits
+ * for a lock is somebody's victim and never found for being slow. Thresholds are each session's own; a jam is found
+ * when somebody in it has waited for too long by their own threshold, whatever holds for the root.
+ * @param open keys of what was found before: a jam that lost its oldest waiter is still the same jam, and a number of
+ *   connections that dances around its threshold is still too high
+ * @param waited victims of the jams among them: behind a row everybody's wait starts over when its holder changes, for all of
+ *   them go on to the new version of the row, but the statement of one who waits again has been kept for as long as it runs
+ */
+export function findings(
+  snapshot: Snapshot,
+  forest: Forest,
+  thresholds: Thresholds,
+  open: ReadonlySet<string> = new Set(),
+  waited: ReadonlySet<number> = new Set(),
+): Finding[] {
+  const sessions = new Map(snapshot.sessions.map((session) => [session.pid, session]))
+  const thresholdsOf = thresholdsAt(thresholds, snapshot.takenAt)
+  const waitsTooLong = (pid: number) => {
+    const session = sessions.get(pid)
+    const { blockedForSeconds } = session ? thresholdsOf(session) : thresholds
+    const wait = forest.waits.get(pid)
+    const seconds = wait && waited.has(pid) ? (session?.querySeconds ?? 0) : (wait?.seconds ?? 0)
+    return seconds >= blockedForSeconds
+  }
+  const jams = forest.roots
+    .map((root) => ({ kind: 'blocking', root, session: sessions.get(root.pid) ?? null }) as const)
+    .filter((jam) => jam.root.victims.some(waitsTooLong) || open.has(findingKey(jam)))
+  const found = new Set(jams.map(({ root }) => root.pid))
+  const slow = snapshot.sessions
+    .filter((session) => isClient(session) && !found.has(session.pid) && !waitsForLock(session))
+    .flatMap((session) => slowness(session, thresholdsOf(session)) ?? [])
+    .sort((a, b) => rank[a.kind] - rank[b.kind] || b.seconds - a.seconds)
+  for (const { session } of slow) found.add(session.pid)
+  const gids = new Set(jams.flatMap(({ root }) => root.prepared?.gid ?? []))
+  const ill = healthFindings(
+    snapshot,
+    thresholds,
+    thresholdsOf,
+    (one) => ('gid' in one ? gids.has(one.gid) : found.has(one.pid)),
+    open,
+  )
+  return [
+    ...storm(snapshot),
+    ...distinct(jams, open),
+    ...lockCycles(snapshot, forest, waitsTooLong, open),
+    ...ill,
+    ...slow,
+    ...saturation(snapshot, thresholds, open),
+  ]
+}
+
+type Jam = Finding & { readonly kind: 'blocking' }
+
+/**
+ * One jam, though several sessions stand at its head, as readers before one ALTER TABLE do: who keeps nobody waiting that does
+ * not wait behind another one too is told of there. The one that was told before goes first.
+ */
+function distinct(jams: readonly Jam[], open: ReadonlySet<string>): Jam[] {
+  const isOpen = (jam: Jam) => Number(open.has(findingKey(jam)))
+  const largestFirst = jams.toSorted(
+    (a, b) => b.root.victims.length - a.root.victims.length || isOpen(b) - isOpen(a),
+  )
+  const heads: { readonly jam: Jam; readonly victims: ReadonlySet<number> }[] = []
+  for (const jam of largestFirst) {
+    const { kind, victims } = jam.root
+    // A prepared transaction is ended in a way of its own.
+    if (kind === 'session' && heads.some((head) => victims.every((pid) => head.victims.has(pid)))) continue
+    heads.push({ jam, victims: kind === 'session' ? new Set(victims) : new Set() })
+  }
+  const kept = new Set(heads.map(({ jam }) => jam))
+  return jams.filter((jam) => kept.has(jam))
+}
+
+type Slowness = Finding & { readonly kind: 'longQuery' | 'idleInTransaction' | 'idle' }
+
+const rank: Record<Slowness['kind'], number> = { longQuery: 0, idleInTransaction: 1, idle: 2 }
+
+function slowness(session: Session, thresholds: SessionThresholds): Slowness | null {
+  if (session.state === 'active' && (session.querySeconds ?? 0) >= thresholds.queryLongerThanSeconds)
+    return { kind: 'longQuery', session, seconds: session.querySeconds ?? 0 }
+  if (
+    isIdleInTransaction(session) &&
+    (session.stateSeconds ?? 0) >= thresholds.idleInTransactionLongerThanSeconds
+  )
+    return { kind: 'idleInTransaction', session, seconds: session.stateSeconds ?? 0 }
+  if (session.state === 'idle' && (session.stateSeconds ?? 0) >= thresholds.idleLongerThanSeconds)
+    return { kind: 'idle', session, seconds: session.stateSeconds ?? 0 }
+  return null
+}
+
+/** Above the threshold; or nobody but those for whom slots are kept back gets one any more. */
+function saturation(snapshot: Snapshot, thresholds: Thresholds, open: ReadonlySet<string>): Finding[] {
+  const { maxConnections: max, reservedConnections: reserved } = snapshot.server
+  const used = connectionsUsed(snapshot)
+  const enough = Math.min(thresholds.connectionsAbovePercent, ((max - reserved) * 100) / max)
+  return used * 100 >= max * (open.has('connections') ? enough - 5 : enough)
+    ? [{ kind: 'connections', used, max, reserved, holders: holdersOf(snapshot.sessions.filter(isClient)) }]
+    : []
+}
+
+/** Connections that count against max_connections: every client, and our own two, which are not among `sessions`. */
+export const connectionsUsed = (snapshot: Snapshot): number =>
+  snapshot.sessions.filter(isClient).length + snapshot.ownConnections
+
+function holdersOf(clients: readonly Session[]): Holder[] {
+  const counts = new Map<string, Holder & { count: number }>()
+  for (const { usename, applicationName, clientAddr } of clients) {
+    const holder = { usename: usename ?? '', applicationName, clientAddr: clientAddr ?? 'local', count: 0 }
+    const key = JSON.stringify(holder)
+    const known = counts.get(key) ?? holder
+    counts.set(key, { ...known, count: known.count + 1 })
+  }
+  return [...counts.values()].sort((a, b) => b.count - a.count).slice(0, 5)
+}
+
+function storm({ locks, sessions }: Snapshot): Finding[] {
+  if (locks.kind !== 'jammed') return []
+  const suspects = sessions
+    .filter((session) => isClient(session) && isIdleInTransaction(session))
+    .sort((a, b) => (b.xactSeconds ?? 0) - (a.xactSeconds ?? 0))
+    .slice(0, 5)
+  return [{ kind: 'lockStorm', waiting: sessions.filter(waitsForLock).length, why: locks.why, suspects }]
+}
+
+/** How many connections ordinary roles may still make; the rest is kept back for superusers and the like. */
+export const connectionsLeft = (snapshot: Snapshot): number =>
+  snapshot.server.maxConnections - snapshot.server.reservedConnections - connectionsUsed(snapshot)
+
+/** Totals for the last line of a list. Clients only, as people count sessions. */
+export type Totals = {
+  readonly active: number
+  readonly idle: number
+  readonly idleInTransaction: number
+  readonly waiting: number
+  readonly used: number
+  readonly max: number
+}
+
+export function totals(snapshot: Snapshot): Totals {
+  const clients = snapshot.sessions.filter(isClient)
+  const count = (test: (session: Session) => boolean) => clients.filter(test).length
+  return {
+    active: count((session) => session.state === 'active'),
+    idle: count((session) => session.state === 'idle'),
+    idleInTransaction: count(isIdleInTransaction),
+    waiting: count(waitsForLock),
+    used: connectionsUsed(snapshot),
+    max: snapshot.server.maxConnections,
+  }
+}
+
+/**
+ * How long each session has waited that waits for a lock now. In a lock storm that is told from the last table that was
+ * read, for those who still wait; null while nobody can tell.
+ */
+export function waitSeconds({ snapshot, forest, forestTakenAt }: Picture): Map<number, number> | null {
+  const waiting = snapshot.sessions.filter(waitsForLock)
+  if (forestTakenAt === null && waiting.length > 0) return null
+  const since = (snapshot.takenAt - (forestTakenAt ?? snapshot.takenAt)) / 1000
+  const isOld = snapshot.locks.kind === 'jammed'
+  const waits = isOld ? waiting.flatMap(({ pid }) => forest.waits.get(pid) ?? []) : [...forest.waits.values()]
+  return new Map(waits.map(({ pid, seconds }) => [pid, (seconds ?? 0) + since]))
+}
+
+/** The longest wait for a lock; 0 when nobody waits, null while nobody can tell. */
+export function oldestWaitSeconds(picture: Picture): number | null {
+  const waits = waitSeconds(picture)
+  return waits && Math.max(0, ...waits.values())
+}
+
+/** Age of the oldest open transaction of a client session; 0 without any. */
+export const longestTransactionSeconds = (snapshot: Snapshot): number =>
+  Math.max(0, ...snapshot.sessions.filter(isClient).map(({ xactSeconds }) => xactSeconds ?? 0))

@@ -1,0 +1,145 @@
+import { againWords, type Retries } from '../approvals/retry.ts'
+import type { Picture } from '../locks/picture.ts'
+import { adviceOn, jamOf } from '../locks/recommendation.ts'
+import { type WorkLost, workLost } from '../locks/workLost.ts'
+import type { Action } from '../session/action.ts'
+import { fittingAction, objection } from '../session/allowedAction.ts'
+import type { Protected } from '../session/policy.ts'
+import { isChatty, type Session, waitsForClient } from '../session/session.ts'
+import { type Finding, subjectOf } from './finding.ts'
+
+/**
+ * What to do about a finding. Plain data: an incident keeps its last. Names in the sentences come from the database: not
+ * trusted.
+ */
+export type Remedy = {
+  /** Whom to end, as it is now: not always whom the finding is about. Null: nothing that may be done from here helps. */
+  readonly target: {
+    readonly action: Action
+    readonly session: Session
+    readonly workLost: WorkLost
+    /**
+     * Whether its statement was found waiting for its client, now or before: it will again, from one look to the next, and heeds
+     * no cancel then. So it is terminated, and keeps one button.
+     */
+    readonly waited: boolean
+  } | null
+  /** What to do and what follows, or why no action helps. */
+  readonly text: string
+  /** Other ways out, gentlest first. */
+  readonly others: readonly string[]
+  /** How its application took it when its statements were ended before; null where it did nothing about it, or nobody knows. */
+  readonly retries: Retries | null
+  /** Whom the sentences tell of: with their statements they would say more. */
+  readonly named: readonly number[]
+}
+
+/** What is known beside the picture. */
+export type Known = {
+  readonly protectedSessions: readonly Protected[]
+  /** The picture's sessions, with their statements where they were fetched. */
+  readonly sessions?: readonly Session[]
+  /** How the application of a session took it before. */
+  readonly retriesOf?: (session: Session) => Retries | null
+  /** What was recommended for a finding before: it is not given up for what is only as good. */
+  readonly standingFor?: (finding: Finding) => Remedy['target']
+}
+
+/**
+ * Finds the remedy of each finding of a picture: for a jam the gentlest way out of it, for a single session the action that
+ * has an effect. Where an application is known to try again at once what is cancelled, its session is terminated instead.
+ * @returns null for a finding that is about no session and no transaction
+ */
+export function remediesFor(
+  picture: Picture,
+  {
+    protectedSessions,
+    sessions = picture.snapshot.sessions,
+    retriesOf = () => null,
+    standingFor = () => null,
+  }: Known,
+): (finding: Finding) => Remedy | null {
+  const { server } = picture.snapshot
+  const adviceFor = adviceOn(picture, protectedSessions, sessions)
+  const byPid = new Map(sessions.map((session) => [session.pid, session]))
+
+  return (finding) => {
+    const subject = subjectOf(finding)
+    const session = (subject && byPid.get(subject.pid)) ?? subject
+    const standing = standingFor(finding)
+    const before = standing && {
+      action: standing.action,
+      pid: standing.session.pid,
+      cancelIsVain: hasWaited(byPid.get(standing.session.pid), standing),
+    }
+    const advice = finding.kind === 'blocking' ? adviceFor(jamOf(finding.root), before) : null
+    if (!advice) return session && alone(session, hasWaited(session, standing))
+    const { best, others, text, named } = advice
+    const target = best && byPid.get(best.pid)
+    const about = { others: others.map((way) => way.text), named }
+    if (!best || !target) return { target: null, text, retries: null, ...about }
+    const whole = best.action === 'terminate' ? `${text} ${notCancel(target, standing)}` : text
+    return lasting({
+      target: {
+        action: best.action,
+        session: target,
+        workLost: best.workLost,
+        waited: hasWaited(target, standing),
+      },
+      text: whole,
+      retries: null,
+      ...about,
+    })
+  }
+
+  /** Why it is not the gentler action. */
+  function notCancel(session: Session, standing: Remedy['target']): string {
+    const fit = fittingAction(session, server, protectedSessions)
+    if (fit.action === 'terminate') return fit.otherwise
+    if (hasWaited(session, standing)) return rather.otherwise
+    return isChatty(session)
+      ? 'Cancel would come too late: it goes from one brief statement to the next in its transaction.'
+      : 'Cancel may free fewer: an advisory lock may be the session’s, and what was locked before a savepoint stays.'
+  }
+
+  function alone(session: Session, waited: boolean): Remedy {
+    const now = fittingAction(session, server, protectedSessions)
+    const fit = waited && now.action === 'cancel' ? { ...now, ...rather } : now
+    const about = { others: [], retries: null, named: [session.pid] }
+    return fit.action === null
+      ? { target: null, text: fit.why, ...about }
+      : lasting({
+          target: { action: fit.action, session, workLost: workLost(session, undefined), waited },
+          text: `${fit.why} ${fit.otherwise}`,
+          ...about,
+        })
+  }
+
+  function lasting(remedy: Remedy & { target: object }): Remedy {
+    const { action, session } = remedy.target
+    const retries = retriesOf(session)
+    if (!retries || retries.again === 0) return remedy
+    if (action === 'terminate' || objection('terminate', session, server, protectedSessions) !== null)
+      return { ...remedy, retries }
+    return {
+      ...remedy,
+      target: { ...remedy.target, action: 'terminate' },
+      text: `Terminate ${session.pid} rather than cancel its statement, which would not last: ${againWords(retries)}.`,
+      others: [remedy.text, ...remedy.others],
+      retries,
+    }
+  }
+}
+
+const rather = {
+  action: 'terminate' as const,
+  why: 'Terminate ends the session.',
+  otherwise: 'Cancel may not help: again and again it waits for its client, and heeds none then.',
+}
+
+function hasWaited(session: Session | null | undefined, standing: Remedy['target']): boolean {
+  if (!session) return false
+  const { backendStart, queryStart } = session
+  const isSame = standing?.session.backendStart === backendStart && standing.session.queryStart === queryStart
+  return waitsForClient(session) || (isSame && standing.waited && session.state === 'active')
+}

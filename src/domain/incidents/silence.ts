@@ -1,0 +1,41 @@
+import type { JournalEvent } from '../approvals/journal.ts'
+import type { FindingKind } from './finding.ts'
+import type { Incident } from './incident.ts'
+
+/** Somebody wants no new cards: of a whole cluster (planned work), of one kind of trouble, or of one incident. */
+export type Silence = {
+  readonly id: string
+  readonly cluster: string
+  readonly scope:
+    | { readonly kind: 'cluster' }
+    | { readonly kind: 'finding'; readonly findingKind: FindingKind }
+    /** By the key of its trouble, so that it holds when the trouble comes back as another incident. */
+    | { readonly kind: 'incident'; readonly incidentId: string; readonly key: string }
+  readonly since: number
+  readonly until: number
+  readonly by: string
+  readonly reason: string
+}
+
+/** The silence that covers an incident; null when none does. */
+export const silenceOf = (incident: Subject, silences: readonly Silence[]): Silence | null =>
+  silences.find(({ scope }) => covers(scope, incident)) ?? null
+
+/** What the watcher tells by itself in the thread of a card, and a silence keeps back. */
+export const isNews = (event: JournalEvent): event is News =>
+  event.kind === 'incidentChanged' || event.kind === 'incidentReopened' || event.kind === 'incidentResolved'
+
+type News = JournalEvent & { kind: 'incidentChanged' | 'incidentReopened' | 'incidentResolved' }
+
+type Subject = Pick<Incident, 'id' | 'key' | 'finding'>
+
+function covers(scope: Silence['scope'], incident: Subject): boolean {
+  switch (scope.kind) {
+    case 'cluster':
+      return true
+    case 'finding':
+      return scope.findingKind === incident.finding.kind
+    case 'incident':
+      return scope.incidentId === incident.id || scope.key === incident.key
+  }
+}

@@ -1,0 +1,210 @@
+import type { Action } from '../session/action.ts'
+import { objection } from '../session/allowedAction.ts'
+import type { Protected } from '../session/policy.ts'
+import { isChatty, type Session } from '../session/session.ts'
+import type { Root } from './blocking.ts'
+import type { WayOut } from './option.ts'
+import type { Picture } from './picture.ts'
+import { type Around, cycleText, deadEndText, handText, wayText } from './recommendationText.ts'
+import { type Ending, lockTableOf, type Rehearsal, rehearse, type WhatIf } from './simulation.ts'
+import type { Stem } from './tree.ts'
+import { workLost, worksLost, writersIn } from './workLost.ts'
+
+export type Recommendation = {
+  /** The sentence of the best way, or why no action helps. */
+  readonly text: string
+  /** Null: there is nothing that may be done from here and helps. */
+  readonly best: WayOut | null
+  /** Other ways out, in order. */
+  readonly others: readonly WayOut[]
+  /** A statement for a person to run, where the root is a prepared transaction. */
+  readonly byHand: string | null
+  /** Whom the sentences tell of: with their statements they would say more. */
+  readonly named: readonly number[]
+}
+
+/**
+ * A way that leaves the jam without at least this share of the waiters that the best one takes out of it is a cure; among
+ * cures the cheapest is recommended. A request that is cancelled counts: it waits no more.
+ */
+const enough = 0.8
+/** How many who stand in between are looked at, those first who block most. */
+const mostBetween = 6
+/** How many roots may have to end together before that is no advice any more. */
+const mostTogether = 4
+
+/** What was recommended before, and whether a cancel of that one may have no effect by the time that it is approved. */
+type Standing = Ending & { readonly cancelIsVain?: boolean }
+
+/**
+ * What would end each jam of a picture at the least cost: for roots, and for those in between who keep others waiting, as
+ * a queued ALTER TABLE does. Nothing is recommended that allowedAction.ts would refuse.
+ * @param sessions the picture's, given with their statements where they are known
+ * @returns what is to be said of a jam; null when the lock table was never read. `standing` is what was recommended before:
+ *   another way must be better, not only as good.
+ */
+export function adviceOn(
+  picture: Picture,
+  protectedSessions: readonly Protected[],
+  sessions: readonly Session[] = picture.snapshot.sessions,
+): (jam: Pick<Stem, 'root' | 'cycle' | 'victims'>, standing?: Standing | null) => Recommendation | null {
+  const table = lockTableOf(picture)
+  if (table === null) return () => null
+  const { whatIf, blocks } = rehearse(table, sessions)
+  // Many roots before one ALTER TABLE have the same candidates.
+  const known = new Map<string, WhatIf>()
+  const endOf = (ending: Ending): WhatIf => {
+    const key = `${ending.action} ${ending.pid}`
+    const result = known.get(key) ?? whatIf(ending)
+    known.set(key, result)
+    return result
+  }
+  const byPid = new Map(sessions.map((session) => [session.pid, session]))
+  const writers = writersIn(table)
+  const startup = sessions.find(({ backendType }) => backendType === 'startup')?.pid ?? null
+  const { forest, snapshot } = picture
+  const victimsOf = new Map(forest.roots.map((root) => [root, new Set(root.victims)]))
+
+  return ({ root, cycle, victims }, standing = null) => {
+    const jam = new Set(victims)
+    // All who keep these waiting: the jam's own root, and every other one that shares its victims.
+    const roots = forest.roots.filter(
+      (other) => other === root || victims.some((pid) => victimsOf.get(other)?.has(pid)),
+    )
+    const around: Around = { root, roots, jam, byPid, waits: forest.waits, writers, startup }
+    const between = victims
+      .filter((pid) => blocks(pid) > 0)
+      .sort((a, b) => blocks(b) - blocks(a))
+      .slice(0, mostBetween)
+    const pids = new Set([
+      ...(root ? [root.pid] : []),
+      ...cycle,
+      ...roots.map(({ pid }) => pid).slice(0, mostTogether),
+      ...between,
+    ])
+    const candidates = [...pids].flatMap((pid) => byPid.get(pid) ?? [])
+    const may = (action: Action, session: Session) =>
+      !(action === 'cancel' && standing?.cancelIsVain && session.pid === standing.pid) &&
+      objection(action, session, snapshot.server, protectedSessions) === null
+
+    const found = candidates.flatMap((session) => waysThrough(session, endOf, around, may))
+    const most = Math.max(0, ...found.map((way) => jam.size - way.stuck))
+    const joint = most < enough * jam.size ? together(whatIf, around, may) : []
+    const better = joint.filter((way) => jam.size - way.stuck > most)
+    const ways = ranked([...found, ...better], jam.size, standing)
+    const named = [...new Set([...ways.map(({ pid }) => pid), ...roots.map(({ pid }) => pid)])]
+    // The server breaks a deadlock by itself, and a queue that was re-ordered is none.
+    const best = cycle.length > 0 ? null : (ways[0] ?? null)
+    return {
+      text:
+        best?.text ??
+        (cycle.length > 0 ? cycleText(cycle) : deadEndText(around, snapshot.server, protectedSessions)),
+      best,
+      others: ways.filter((way) => way !== best),
+      byHand: root?.prepared ? handText(root.prepared) : null,
+      named: named.filter((pid) => pid > 0).slice(0, mostBetween + mostTogether),
+    }
+  }
+}
+
+const freed = ({ atOnce, inTurn }: WayOut): number => atOnce + inTurn
+
+type Target = readonly [Ending, Session]
+
+/**
+ * Cancel where it may be done and helps; terminate where that frees more, and where a statement would be over, and another
+ * one run, before anybody has approved a cancel.
+ */
+function waysThrough(
+  session: Session,
+  whatIf: (ending: Ending) => WhatIf,
+  around: Around,
+  may: (action: Action, session: Session) => boolean,
+): WayOut[] {
+  const ways: WayOut[] = []
+  for (const action of ['cancel', 'terminate'] as const) {
+    if (!may(action, session)) continue
+    if (action === 'cancel' && isTooBrief(session, around) && may('terminate', session)) continue
+    const ending = { pid: session.pid, action }
+    const way = wayOf([[ending, session]], whatIf(ending), around)
+    if (way && freed(way) > Math.max(0, ...ways.map(freed))) ways.push(way)
+  }
+  return ways
+}
+
+const isTooBrief = (session: Session, { waits }: Around): boolean =>
+  isChatty(session) && !waits.has(session.pid)
+
+/** All roots at once, where one alone frees too few: two readers that both stand before an ALTER TABLE. */
+function together(
+  whatIf: Rehearsal['whatIf'],
+  around: Around,
+  may: (action: Action, session: Session) => boolean,
+): WayOut[] {
+  const { root, roots, byPid } = around
+  if (root === null || roots.length < 2 || roots.length > mostTogether) return []
+  const endings: Target[] = []
+  for (const { pid } of [root, ...roots.filter((other) => other !== root)]) {
+    const session = byPid.get(pid)
+    const gentlest: readonly Action[] =
+      session && isTooBrief(session, around) ? ['terminate', 'cancel'] : ['cancel', 'terminate']
+    const action = session && gentlest.find((one) => may(one, session))
+    if (!session || !action) return []
+    endings.push([{ pid, action }, session])
+  }
+  return [wayOf(endings, whatIf(...endings.map(([ending]) => ending)), around) ?? []].flat()
+}
+
+function wayOf(endings: readonly Target[], result: WhatIf, around: Around): WayOut | null {
+  const [first, ...others] = endings
+  if (!first) return null
+  const [ending, session] = first
+  const inJam = (pids: readonly number[]) => pids.filter((pid) => around.jam.has(pid)).length
+  const atOnce = inJam(result.atOnce)
+  const inTurn = inJam(result.inTurn) + inJam(result.later)
+  const over = new Set([
+    ...result.atOnce,
+    ...result.inTurn,
+    ...result.later,
+    ...endings.map(([one]) => one.pid),
+  ])
+  const stuck = [...around.jam].filter((pid) => !over.has(pid))
+  const costs = endings.map(([, one]) => workLost(one, around.waits.get(one.pid), around.writers))
+  const dearest = Math.max(...costs.map((cost) => worksLost.indexOf(cost)))
+  const way = {
+    action: ending.action,
+    pid: ending.pid,
+    backendStart: session.backendStart,
+    workLost: worksLost[dearest] ?? 'activeWriter',
+    ageSeconds: session.xactSeconds ?? session.stateSeconds,
+    atOnce,
+    inTurn,
+    stuck: stuck.length,
+    together: others.map(([one]) => one),
+  }
+  return { ...way, text: wayText(way, costs, inJam(result.later), stuck, around) }
+}
+
+/** Cures first, the cheapest before all; then what frees most. */
+function ranked(ways: readonly WayOut[], waiters: number, standing: Standing | null): WayOut[] {
+  const most = Math.max(0, ...ways.map((way) => waiters - way.stuck))
+  const isCure = (way: WayOut) => waiters - way.stuck >= enough * most
+  const cost = (way: WayOut) => worksLost.indexOf(way.workLost)
+  const stands = (way: WayOut) => way.pid === standing?.pid && way.action === standing.action
+  return ways.toSorted(
+    (a, b) =>
+      Number(isCure(b)) - Number(isCure(a)) ||
+      (isCure(a) ? cost(a) - cost(b) : 0) ||
+      Number(stands(b)) - Number(stands(a)) ||
+      freed(b) - freed(a) ||
+      b.atOnce - a.atOnce ||
+      a.together.length - b.together.length ||
+      cost(a) - cost(b) ||
+      // Who has worked for less time loses less.
+      (a.ageSeconds ?? 0) - (b.ageSeconds ?? 0) ||
+      a.pid - b.pid,
+  )
+}
+
+/** A root as a jam. */
+export const jamOf = (root: Root): Stem => ({ root, cycle: [], victims: root.victims })

@@ -1,0 +1,207 @@
+import { fittingAction } from '../session/allowedAction.ts'
+import { commandOf } from '../session/command.ts'
+import { finisherOn } from '../session/platform.ts'
+import type { Protected } from '../session/policy.ts'
+import type { PreparedTransaction } from '../session/session.ts'
+import { beganEarlier, isIdleInTransaction, type Session } from '../session/session.ts'
+import type { Server } from '../session/snapshot.ts'
+import { formatDuration } from '../text/duration.ts'
+import { sqlLiteral } from '../text/literal.ts'
+import type { Root, Wait } from './blocking.ts'
+import type { WayOut } from './option.ts'
+import type { Ending } from './simulation.ts'
+import type { WorkLost, Writers } from './workLost.ts'
+
+/** The sentences of recommendation.ts. Names in them come from the database: not trusted, but short and on one line. */
+
+/** What stands around a way out: the jam, everybody who keeps its waiters waiting, and how they wait. */
+export type Around = {
+  readonly root: Root | null
+  /** The jam's own root, and the others that share its victims. */
+  readonly roots: readonly Root[]
+  readonly jam: ReadonlySet<number>
+  readonly byPid: ReadonlyMap<number, Session>
+  readonly waits: ReadonlyMap<number, Wait>
+  readonly writers: Writers
+  /** The startup process of a standby, which replays; null elsewhere. */
+  readonly startup: number | null
+}
+
+/** "Cancel 4312 (ALTER TABLE, waiting 40 s, nothing done is lost): 212 of 213 waiters proceed at once; 4100 (…) may finish." */
+export function wayText(
+  way: Omit<WayOut, 'text'>,
+  costs: readonly WorkLost[],
+  later: number,
+  stuck: readonly number[],
+  around: Around,
+): string {
+  const all = [{ pid: way.pid, action: way.action }, ...way.together]
+  const steps = all.map(({ pid, action }, index) => {
+    const session = around.byPid.get(pid)
+    const what = session
+      ? [about(session, around), loss(costs[index] ?? 'activeWriter', session)].join(', ')
+      : ''
+    return `${action} ${pid} (${what})`
+  })
+  const [first = '', ...others] = steps
+  const doing = [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...others].join(' and ')
+  return `${doing}: ${effect(way, later, stuck, around)}${rest(way, around)}.${savepoint(all, costs, around)}${oneByOne(all, stuck, around)}${replay(around)}`
+}
+
+/** Who falls behind with it is nobody's session, but all who read there. */
+const replay = ({ startup, jam }: Around): string =>
+  startup !== null && jam.has(startup) ? ' Replay of this standby is among the waiters: it falls behind.' : ''
+
+/**
+ * A cancel inside a savepoint ends what came since and keeps the locks from before, and no catalog tells of savepoints (but
+ * see survivesCancel in simulation.ts). A request that leaves its queue does so in any case.
+ */
+function savepoint(ended: readonly Ending[], costs: readonly WorkLost[], { byPid }: Around): string {
+  const doubtful = ended.filter(({ pid, action }, index) => {
+    const session = byPid.get(pid)
+    const isRequest = costs[index] === 'request' || costs[index] === 'blockedReader'
+    return action === 'cancel' && !isRequest && session !== undefined && beganEarlier(session)
+  })
+  return doubtful.length === 0
+    ? ''
+    : ` Inside a savepoint a cancel ends that alone; then terminate ${doubtful.map(({ pid }) => pid).join(' and ')}.`
+}
+
+/**
+ * A command CONCURRENTLY waits for the transactions that are in its way one after the other (WaitForLockersMultiple in
+ * lmgr.c), and shows only the one that it waits for now.
+ */
+function oneByOne(ended: readonly Ending[], stuck: readonly number[], { jam, waits }: Around): string {
+  const out = new Set([...ended.map(({ pid }) => pid), ...stuck])
+  const pid = [...jam].find((one) => !out.has(one) && waits.get(one)?.target.locktype === 'virtualxid')
+  return pid === undefined
+    ? ''
+    : ` ${pid} works CONCURRENTLY: it waits for one transaction after the other, and may have to wait for the next.`
+}
+
+/** @param later how many of those who follow need a client to end its transaction first: it may take its time */
+function effect(way: Omit<WayOut, 'text'>, later: number, stuck: readonly number[], around: Around): string {
+  const total = around.jam.size
+  const of = (count: number) =>
+    total === 1 ? 'the one waiter' : count === total ? `all ${total} waiters` : `${count} of ${total} waiters`
+  const verb = (count: number, one: string, many: string) => (count === 1 ? one : many)
+  const parts = [`${of(way.atOnce)} ${verb(way.atOnce, 'proceeds', 'proceed')} at once`]
+  const soon = way.inTurn - later
+  if (soon > 0) parts.push(`${soon} ${verb(soon, 'follows', 'follow one after the other')}`)
+  if (later > 0)
+    parts.push(
+      `${later} ${verb(later, 'follows when the transaction before it ends', 'follow as the transactions before them end')}`,
+    )
+  if (way.stuck > 0) {
+    const ended = new Set([way.pid, ...way.together.map(({ pid }) => pid)])
+    const by = around.roots.filter(
+      (root) => !ended.has(root.pid) && root.victims.some((pid) => stuck.includes(pid)),
+    )
+    const names = by.length > 0 ? ` by ${namesOf(by, around)}` : ''
+    parts.push(`${way.stuck} ${verb(way.stuck, 'stays', 'stay')} blocked${names}`)
+  }
+  return parts.join(', ')
+}
+
+/** What becomes of the roots where somebody else is ended. */
+function rest(way: Omit<WayOut, 'text'>, around: Around): string {
+  const isEnded = around.roots.some(({ pid }) => pid === way.pid)
+  if (isEnded || way.stuck > 0 || around.roots.length === 0) return ''
+  const isWorking = around.roots.every(({ pid }) => around.byPid.get(pid)?.state === 'active')
+  const verb = isWorking ? 'may finish' : around.roots.length === 1 ? 'stays' : 'stay'
+  return `; ${namesOf(around.roots, around)} ${verb}`
+}
+
+function namesOf(roots: readonly Root[], around: Around): string {
+  const names = roots.slice(0, 2).map(({ pid, prepared }) => {
+    if (pid === 0)
+      return prepared ? `the prepared transaction ${sqlLiteral(prepared.gid)}` : 'a prepared transaction'
+    const session = around.byPid.get(pid)
+    return session ? `${pid} (${about(session, around)})` : String(pid)
+  })
+  const more = roots.length - names.length
+  const all = [...names, ...(more > 0 ? [`${more} more`] : [])]
+  return all.length < 3 ? all.join(' and ') : `${all.slice(0, -1).join(', ')} and ${all.at(-1)}`
+}
+
+/** "ALTER TABLE, waiting 40 s", "reporting, running 2 h". */
+function about(session: Session, { waits }: Around): string {
+  const name = nameOf(session)
+  const wait = waits.get(session.pid)
+  if (wait) {
+    const asked = `asks for ${wait.mode}${wait.relationName ? ` on ${plain(wait.relationName)}` : ''}`
+    const seconds = wait.seconds ?? session.querySeconds ?? 0
+    return `${commandOf(session) ?? asked}, waiting ${formatDuration(seconds)}`
+  }
+  if (isIdleInTransaction(session))
+    return `${name}, idle in transaction for ${formatDuration(session.stateSeconds ?? 0)}`
+  // A worker of a subscription is active, and has no statement.
+  const running = session.querySeconds ?? session.xactSeconds
+  if (session.state === 'active' && running !== null)
+    return `${commandOf(session) ?? name}, running ${formatDuration(running)}`
+  // A process of the server has no state, or no age.
+  if (session.state === null || session.state === 'active') return name
+  return `${name}, idle for ${formatDuration(session.stateSeconds ?? session.backendSeconds)}`
+}
+
+const nameOf = ({ applicationName, usename, backendType }: Session): string =>
+  plain(applicationName || (backendType === 'client backend' ? usename : '') || backendType)
+
+/** A name on one line that cannot be mistaken for the sentence around it. */
+const plain = (name: string): string => name.replaceAll(/[^\p{L}\p{N} ._:@/"-]/gu, '?').slice(0, 40)
+
+function loss(cost: WorkLost, session: Session): string {
+  const done = formatDuration(session.xactSeconds ?? 0)
+  return {
+    request: 'nothing done is lost',
+    blockedReader: 'it has changed no table yet',
+    idle: 'no transaction is open, so nothing is lost',
+    idleReader: 'it has written nothing',
+    activeReader: 'it has written nothing, its answer is lost',
+    vacuum: 'what it has cleaned up stays',
+    idleWriter: `what it wrote in ${done} is rolled back`,
+    halfDone: 'it works in several transactions, and would be left half done',
+    activeWriter: `what it wrote in ${done} is rolled back`,
+  }[cost]
+}
+
+export const handText = ({ gid }: PreparedTransaction): string => `ROLLBACK PREPARED ${sqlLiteral(gid)};`
+
+export const cycleText = (pids: readonly number[]): string =>
+  `${pids.slice(0, 5).join(', ')}${pids.length > 5 ? ', …' : ''} wait for each other: the server ends such a deadlock by itself, after deadlock_timeout.`
+
+/** Why no action helps. */
+export function deadEndText(around: Around, server: Server, protectedSessions: readonly Protected[]): string {
+  const { root, roots, byPid, jam } = around
+  if (root === null) return 'Nobody can be told who keeps them waiting.'
+  if (root.kind === 'preparedTransaction') {
+    if (!root.prepared) return 'A prepared transaction held the lock, and is gone since.'
+    const { gid, owner, database, preparedSeconds } = root.prepared
+    return (
+      `No session to end: the prepared transaction ${sqlLiteral(gid)} (${plain(owner) || 'owner dropped'}, prepared ${formatDuration(preparedSeconds)} ago) holds the lock. ` +
+      `Ask whoever coordinates it; by hand, in database ${plain(database)} as ${finisherOn(server.platform, plain(owner))}: ${handText(root.prepared)}`
+    )
+  }
+  const session = byPid.get(root.pid)
+  if (!session) return `${root.pid} held the lock, and is gone since.`
+  const who = `${root.pid} (${about(session, around)})`
+  if (session.backendType === 'autovacuum worker') {
+    // One that is not for wraparound is cancelled by whom it blocks, after deadlock_timeout (ProcSleep in proc.c).
+    const purpose = purposeOf(session, root.oldestWaitSeconds ?? 0)
+    return purpose
+      ? `No action helps: ${root.pid} is an autovacuum worker${purpose}; ended, it comes back at once. Let it finish (running ${formatDuration(session.xactSeconds ?? 0)}).`
+      : `Nothing to do: ${root.pid} is an autovacuum worker, which gives way by itself after deadlock_timeout.`
+  }
+  const fit = fittingAction(session, server, protectedSessions)
+  if (fit.action === null) return `Nothing can be done to ${who} from here. ${fit.why}`
+  const others = roots.filter((other) => other !== root)
+  return others.length > 0
+    ? `Ending ${who} frees nobody: ${namesOf(others, around)} ${others.length === 1 ? 'blocks' : 'block'} the same ${jam.size === 1 ? 'waiter' : 'waiters'}.`
+    : `Ending ${who} frees nobody, as far as the lock table tells.`
+}
+
+/** An autovacuum's statement says what it is for; where that is not shown, how long it has blocked tells as much. */
+function purposeOf({ query }: Session, blockedSeconds: number): string {
+  if (query === null) return blockedSeconds > 10 ? ', likely one that prevents transaction-id wraparound' : ''
+  return /to prevent wraparound/.test(query) ? ' that prevents transaction-id wraparound' : ''
+}

@@ -1,0 +1,143 @@
+import type { Action } from '../session/action.ts'
+import { type Session, waitsForClient } from '../session/session.ts'
+import type { LockTable } from '../session/snapshot.ts'
+import { blockersOf, fork, newState, release, type State, settle, waitsOf, withdraw } from './manager.ts'
+import { blockedDirectly, type Model, reachedFrom, readModel } from './model.ts'
+import type { Picture } from './picture.ts'
+import type { Contended, Party } from './queue.ts'
+
+/** Somebody's statement (cancel) or session (terminate) ends. */
+export type Ending = { readonly pid: number; readonly action: Action }
+
+/** What would follow. The four lists are disjoint, by pids (a lock group by its leader's). */
+export type WhatIf = {
+  /** Get what they wait for, and go on with their statements. */
+  readonly atOnce: readonly number[]
+  /** Follow one after the other without anybody's help: each waits for statements before it that end by themselves. */
+  readonly inTurn: readonly number[]
+  /** Wait behind somebody who goes on now, until that one's client ends its transaction (or unlocks). */
+  readonly later: readonly number[]
+  /** Wait behind the ended one too, and stay: somebody else blocks them. */
+  readonly stuck: readonly number[]
+  /** Whom one of them waits for directly, right after the ending; empty: it does not wait. 0: a prepared transaction. */
+  readonly behind: (pid: number) => readonly number[]
+}
+
+export type Rehearsal = {
+  /** What would follow if all of these ended at the same moment. Costs what it touches. */
+  readonly whatIf: (...endings: readonly Ending[]) => WhatIf
+  /** How many wait directly for something that it holds or asked for before them; queues for a row do not count. */
+  readonly blocks: (pid: number) => number
+}
+
+/** Reads a lock table once, for many what-ifs. */
+export function rehearse(table: LockTable, sessions: readonly Session[]): Rehearsal {
+  const model = readModel(table, sessions)
+  const byPid = new Map(sessions.map((session) => [session.pid, session]))
+  const blocked = blockedDirectly(model)
+  return {
+    whatIf: (...endings) => whatIf(model, byPid, endings),
+    blocks: (pid) => blocked.get(model.partyOf(pid)) ?? 0,
+  }
+}
+
+/** The lock table of a picture: the last one that was read, if it is a storm now; null when there is none. */
+export function lockTableOf({ snapshot: { locks } }: Picture): LockTable | null {
+  return locks.kind === 'read' ? locks.table : locks.kind === 'jammed' ? locks.last : null
+}
+
+function whatIf(model: Model, sessions: ReadonlyMap<number, Session>, endings: readonly Ending[]): WhatIf {
+  const ended = new Set(endings.map(({ pid }) => model.partyOf(pid)))
+  const reached = reachedFrom(model, ended)
+  const state = newState(model)
+  for (const ending of endings) end(state, ending, sessions.get(ending.pid))
+  settle(state)
+  const atOnce = state.proceeded.slice()
+
+  const after = fork(state)
+  const open = new Set(atOnce)
+  const inTurn = goOn(after, open, (party) => statementIsTransaction(sessions.get(party)))
+  for (const party of inTurn) open.add(party)
+  // From here on everybody who goes on is thought to end some day, with all locks.
+  const later: Party[] = []
+  for (let more: Party[] = [...open]; more.length > 0; ) {
+    for (const party of more) release(after, party)
+    const seen = after.proceeded.length
+    settle(after)
+    more = after.proceeded.slice(seen)
+    later.push(...more)
+  }
+  const freed = new Set([...atOnce, ...inTurn, ...later])
+  return {
+    atOnce,
+    inTurn,
+    later,
+    stuck: [...reached].filter((party) => !freed.has(party) && !ended.has(party)),
+    behind: (pid) => {
+      const blockers = waitsOf(state, model.partyOf(pid)).flatMap((waiter) => blockersOf(state, waiter))
+      return [...new Set(blockers.map((party) => Math.max(party, 0)))].sort((a, b) => a - b)
+    },
+  }
+}
+
+/** Ends those who proceed and end by themselves, and those who proceed then, until nothing changes. */
+function goOn(state: State, open: ReadonlySet<Party>, endsByItself: (party: Party) => boolean): Party[] {
+  const seen = state.proceeded.length
+  const queue = [...open]
+  for (const party of queue) {
+    if (!endsByItself(party)) continue
+    const before = state.proceeded.length
+    // An advisory lock may be the session's, and stay: pg_locks does not tell.
+    release(state, party, isAdvisory)
+    settle(state)
+    queue.push(...state.proceeded.slice(before))
+  }
+  return state.proceeded.slice(seen)
+}
+
+function end(state: State, { pid, action }: Ending, session: Session | undefined): void {
+  const party = state.model.partyOf(pid)
+  if (action === 'terminate') {
+    withdraw(state, party)
+    release(state, party)
+    return
+  }
+  // Cancel interrupts a statement that runs, and nothing else.
+  const runs = session?.state === 'active' || session?.state === 'fastpath function call'
+  if (!runs || waitsForClient(session)) return
+  withdraw(state, party)
+  release(state, party, (at) => survivesCancel(at, party, session, state.model))
+}
+
+/**
+ * The error aborts the transaction, and its locks end (AbortTransaction), but for two kinds:
+ * an advisory lock that the session took (ProcReleaseLocks in proc.c). pg_locks does not tell it from one that the
+ * transaction took, so it is thought to stay.
+ * What was locked before a savepoint: the error aborts the innermost subtransaction only (AbortCurrentTransaction in
+ * xact.c). That there is one shows when somebody waits for a transaction of this session which is not its main one. But in
+ * a statement that began the transaction it is that of an EXCEPTION block in a function: OTHERS does not catch a cancel
+ * (exception_matches_conditions in pl_exec.c), so the error ends all of it. (Several statements in one message may have a
+ * SAVEPOINT among them.)
+ */
+function survivesCancel(at: Contended, party: Party, session: Session, { held }: Model): boolean {
+  if (isAdvisory(at)) return true
+  const { backendXid } = session
+  const isOfSavepoint = ({ target }: Contended) =>
+    target.locktype === 'transactionid' && backendXid !== null && target.transactionid !== backendXid
+  const inSavepoint =
+    !(statementIsTransaction(session) && !/\bsavepoint\b/i.test(session.query ?? '')) &&
+    (held.get(party) ?? []).some(isOfSavepoint)
+  return inSavepoint && !isOfSavepoint(at)
+}
+
+const isAdvisory = ({ target }: Contended): boolean => target.locktype === 'advisory'
+
+/**
+ * Whether the transaction ends with the statement that runs, since it began with it: to the microsecond, as the simple
+ * protocol has it (StartTransaction in xact.c takes the statement's time). In the extended protocol each message has its
+ * own time, and 2 to 400 µs lie between (measured); a client that pipelines its BEGIN, as the JDBC driver does, looks the
+ * same. So there nobody can tell, and nothing is promised.
+ */
+function statementIsTransaction(session: Session | undefined): boolean {
+  return session?.state === 'active' && session.xactStart !== null && session.xactStart === session.queryStart
+}

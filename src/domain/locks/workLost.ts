@@ -1,0 +1,64 @@
+import { isConcurrently, isVacuum } from '../session/command.ts'
+import { beganEarlier, isIdleInTransaction, type Session } from '../session/session.ts'
+import type { LockTable } from '../session/snapshot.ts'
+import type { Wait } from './blocking.ts'
+
+/**
+ * What somebody's end costs, from the least: a request that waits and has done nothing yet; one that has worked before, or in
+ * its transaction, and has changed no table; a session without a transaction; a transaction that is idle and has written
+ * nothing; a statement that reads; a VACUUM, which cleans up without a transaction id; a transaction that is idle and has
+ * written; a command in several transactions that would be left half done; one that works and has written.
+ */
+export const worksLost = [
+  'request',
+  'blockedReader',
+  'idle',
+  'idleReader',
+  'activeReader',
+  'vacuum',
+  'idleWriter',
+  'halfDone',
+  'activeWriter',
+] as const
+export type WorkLost = (typeof worksLost)[number]
+
+/** What the lock table tells of who has written. */
+export type Writers = {
+  /** Somebody waits for their transactions: they have changed rows, or locked them. */
+  readonly certain: ReadonlySet<number>
+  /** They have changed no table: see LockTable. */
+  readonly unchanged: ReadonlySet<number>
+}
+
+export const writersIn = ({ groups, unchanged }: LockTable): Writers => ({
+  certain: new Set(
+    groups
+      .filter(({ target, granted }) => granted && target.locktype === 'transactionid')
+      .flatMap(({ pids }) => pids),
+  ),
+  unchanged,
+})
+
+/**
+ * What is lost with a session. That a transaction has an id does not mean that it has written: a request for the row of
+ * somebody else (heap_update), and for an AccessExclusiveLock on a table (LogAccessExclusiveLockPrepare in standby.c),
+ * take one before they wait. So a statement that began with its transaction and has waited ever since has done nothing,
+ * unless somebody waits for its transaction: a quick first statement looks the same.
+ */
+export function workLost(session: Session, wait: Wait | undefined, writers?: Writers): WorkLost {
+  const { pid, xactStart, querySeconds, backendXid } = session
+  if (xactStart === null && session.state === 'idle') return 'idle'
+  if (isIdleInTransaction(session)) return backendXid === null ? 'idleReader' : 'idleWriter'
+  // Only a command CONCURRENTLY waits for virtual transactions (WaitForLockers in lmgr.c), between transactions of its own.
+  if (session.waitEventType === 'Lock' && session.waitEvent === 'virtualxid') return 'halfDone'
+  const worked = (querySeconds ?? Number.POSITIVE_INFINITY) - (wait?.seconds ?? 0)
+  const isAtWork = !wait || worked > 0.1
+  // At first it asks for less (ShareUpdateExclusiveLock): this is for its last step.
+  if ((isAtWork || wait.mode === 'AccessExclusiveLock') && isConcurrently(session)) return 'halfDone'
+  if (isAtWork && isVacuum(session)) return 'vacuum'
+  if (!wait) return backendXid === null ? 'activeReader' : 'activeWriter'
+  if (backendXid === null) return worked > 0.1 ? 'blockedReader' : 'request'
+  if (worked > 0.1 || writers?.certain.has(pid)) return 'activeWriter'
+  if (!beganEarlier(session)) return 'request'
+  return writers?.unchanged.has(pid) ? 'blockedReader' : 'activeWriter'
+}

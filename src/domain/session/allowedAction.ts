@@ -1,0 +1,127 @@
+import type { Action } from './action.ts'
+import { providersOwn } from './platform.ts'
+import { type Protected, protectedBy } from './policy.ts'
+import { isClient, isIdleInTransaction, type Session, waitsForClient } from './session.ts'
+import type { Server } from './snapshot.ts'
+import { has } from './versions.ts'
+
+/** What may be done to a session, or why nothing. Both sentences are for the card. */
+export type Fit =
+  | { readonly action: Action; readonly why: string; readonly otherwise: string }
+  | { readonly action: null; readonly why: string }
+
+/** The gentlest action that has an effect on this session. */
+export function fittingAction(
+  session: Session,
+  server: Server,
+  protectedSessions: readonly Protected[],
+): Fit {
+  const why = untouchable(session, server, protectedSessions)
+  if (why) return { action: null, why }
+  const { inRecovery } = server
+  if (session.state === 'active' || session.state === 'fastpath function call')
+    return waitsForClient(session)
+      ? {
+          action: 'terminate',
+          why: inRecovery
+            ? 'Terminate ends the session; a standby writes nothing, so its answer alone is lost.'
+            : 'Terminate ends the session and rolls its transaction back.',
+          otherwise: `Cancel cannot help: it waits for its client to ${session.waitEvent === 'ClientWrite' ? 'take the result (ClientWrite)' : 'send data (ClientRead)'}.`,
+        }
+      : {
+          action: 'cancel',
+          why: inRecovery
+            ? 'Cancel ends its statement with an error; a standby writes nothing, so its answer alone is lost. The connection stays.'
+            : 'Cancel ends its statement with an error and rolls its transaction back; the connection stays.',
+          otherwise: 'Terminate would close the connection as well.',
+        }
+  if (isIdleInTransaction(session))
+    return {
+      action: 'terminate',
+      why: inRecovery
+        ? 'Terminate closes the connection and ends its transaction, so its locks are released; a standby writes nothing, so no work is lost.'
+        : 'Terminate closes the connection and rolls its transaction back, so its locks are released.',
+      otherwise: 'Cancel has no effect on it: no statement is running.',
+    }
+  return {
+    action: 'terminate',
+    why: 'Terminate closes the connection and releases its session-level advisory locks; no transaction is open, so no work is lost.',
+    otherwise: 'Cancel has no effect on it: no statement is running.',
+  }
+}
+
+/** Why this action, asked for by hand, is not possible or has no effect; null when it may be proposed. */
+export function objection(
+  action: Action,
+  session: Session,
+  server: Server,
+  protectedSessions: readonly Protected[],
+): string | null {
+  const fit = fittingAction(session, server, protectedSessions)
+  if (fit.action === null) return fit.why
+  return action === 'cancel' && fit.action === 'terminate' ? fit.otherwise : null
+}
+
+/** What the end of a transaction on the primary waits for on a standby that does not replay, by wait event. */
+const replayed: Readonly<Record<string, string>> = {
+  RecoveryPause: 'its end is replayed. Replay is paused: SELECT pg_wal_replay_resume(); lets it go on.',
+  RecoveryApplyDelay: 'its end is replayed, which is late on purpose here (recovery_min_apply_delay).',
+}
+
+/** See the table of backend types in PostgreSQL's documentation of pg_stat_activity. */
+function backendReason({ backendType, waitEvent }: Session, { versionNum }: Server): string {
+  switch (backendType) {
+    case 'autovacuum worker': {
+      const who = has(versionNum, 'pg_signal_autovacuum_worker')
+        ? 'a superuser or a member of pg_signal_autovacuum_worker'
+        : 'a superuser'
+      return `It is an autovacuum worker: ending it (${who} may) helps for a moment only, it comes back (at once, when it prevents transaction-id wraparound).`
+    }
+    case 'walsender':
+      return 'It is a walsender: ending it breaks replication, which then starts over.'
+    // One name up to 15, three since.
+    case 'logical replication worker':
+    case 'logical replication apply worker':
+    case 'logical replication parallel worker':
+    case 'logical replication tablesync worker':
+      return 'It applies a subscription: its locks go when the transaction that it applies is done, and ended, it begins that one again. ALTER SUBSCRIPTION … DISABLE keeps it from the next.'
+    case 'parallel worker':
+      return 'It is a parallel worker: act on its leader.'
+    case 'startup':
+      return `It is the startup process, which replays what the primary did: a lock that it holds belongs to a transaction on the primary, and goes when ${replayed[waitEvent ?? ''] ?? 'that one ends there.'}`
+    default:
+      return `It is a server process (${backendType}), not a client.`
+  }
+}
+
+/**
+ * Its commit is written, and it keeps its locks until a standby has it too. A cancel or a termination ends that wait alone,
+ * with a warning: nothing is rolled back, and a failover may lose what the client takes for safe (SyncRepWaitForLSN in
+ * syncrep.c).
+ */
+const committed =
+  'It has committed and waits for a synchronous standby (SyncRep), so ending it would roll nothing back and give up the promise that the standby has it. Bring the standby back, or take it out of synchronous_standby_names and reload; then it goes on.'
+
+const unseen = 'Its state cannot be seen: the bot lacks pg_monitor.'
+
+function untouchable(
+  session: Session,
+  server: Server,
+  protectedSessions: readonly Protected[],
+): string | null {
+  if (session.state === null && session.backendType === '') return unseen
+  if (!isClient(session)) return backendReason(session, server)
+  const rule = protectedBy(session, protectedSessions)
+  if (rule)
+    return `It is protected by the configuration (${Object.entries(rule)
+      .map(([key, value]) => `${key}: ${value}`)
+      .join(', ')}).`
+  const theirs = providersOwn(session, server.platform)
+  if (theirs) return theirs
+  if (session.isSuperuser && !server.isSuperuser)
+    return 'It belongs to a superuser, whom pg_signal_backend may not signal: only a superuser can end it.'
+  if (session.state === null) return unseen
+  if (session.waitEvent === 'SyncRep') return committed
+  if (session.state === 'disabled') return 'Its state cannot be seen: track_activities is off for it.'
+  return null
+}

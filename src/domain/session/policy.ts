@@ -1,0 +1,120 @@
+import type { Hours } from '../text/hours.ts'
+import type { Session } from './session.ts'
+
+/** `everyone` is every full member of the workspace; else Slack user ids (U…, W…) and user-group ids (S…). */
+export type People = 'everyone' | readonly string[]
+
+/** Who may do what. Approvers are always named: an action has somebody's name on it. */
+export type Access = {
+  readonly viewers: People
+  readonly requesters: People
+  /** User ids and user-group ids; never empty. */
+  readonly approvers: readonly string[]
+}
+
+export type Approvals = {
+  /** How many different people must approve, at least 1. */
+  readonly people: { readonly cancel: number; readonly terminate: number }
+  readonly requesterMayApprove: boolean
+  /** User ids of those who may act alone in an emergency, with a reason; empty: nobody. */
+  readonly breakGlass: readonly string[]
+  readonly expireAfterMs: number
+}
+
+/** From when on something that a session does is trouble, in seconds but for the last; Infinity: never. */
+export type SessionThresholds = {
+  /** How long it has waited for a lock. Those who wait decide what hurts, not the one they wait for. */
+  readonly blockedForSeconds: number
+  readonly queryLongerThanSeconds: number
+  readonly idleInTransactionLongerThanSeconds: number
+  readonly idleLongerThanSeconds: number
+  /** How many transactions have begun since the oldest one that it still may see: vacuum leaves what they removed. */
+  readonly vacuumHeldBackBy: number
+}
+
+/** From when on something is trouble that a slow look shows; Infinity: never. */
+export type HealthThresholds = {
+  /** The same as for sessions, for those who are none: prepared transactions, slots and standbys. */
+  readonly vacuumHeldBackBy: number
+  readonly preparedLongerThanSeconds: number
+  /** Percent of the way to transaction-id wraparound. */
+  readonly wraparoundAbovePercent: number
+  /** Bytes of WAL that one replication slot keeps. */
+  readonly slotRetainsBytes: number
+}
+
+/** From when on something is trouble. */
+export type Thresholds = SessionThresholds &
+  HealthThresholds & {
+    /** Percent of max_connections, 1 to 100. */
+    readonly connectionsAbovePercent: number
+    /** For which sessions it is different; the first that matches holds, see `thresholdsAt`. */
+    readonly rules: readonly Rule[]
+  }
+
+/** Other thresholds for some sessions. */
+export type Rule = {
+  readonly match: Match
+  /** Only those that are different. */
+  readonly thresholds: Partial<SessionThresholds>
+  /** When it holds; null: always. */
+  readonly hours: Hours | null
+  /** Whether it stands with the cluster, or above for all of them. */
+  readonly from: 'cluster' | 'general'
+}
+
+export type Watch = Thresholds & {
+  /** Milliseconds from the start of one look to the start of the next. */
+  readonly everyMs: number
+  /** How many new incidents get a card of their own in a minute; what is more goes into one digest. */
+  readonly cardsPerMinute: number
+}
+
+/**
+ * Which sessions are meant. Every key that is there must match; at least one is. A value is the exact name, upper and
+ * lower case apart; a `*` at its end stands for any rest.
+ */
+export type Match = {
+  readonly applicationName?: string | undefined
+  readonly user?: string | undefined
+  readonly database?: string | undefined
+}
+
+/** Sessions that are never cancelled or terminated, whoever asks. */
+export type Protected = Match
+
+/** The first rule that protects the session; null when none does. */
+export const protectedBy = (session: Session, rules: readonly Protected[]): Protected | null =>
+  // A name that the server has not told (a new role during a lock storm) may be the protected one.
+  rules.find((rule) => matchesNames(session, rule, true)) ?? null
+
+/** @param unknown what a name that the server has not told counts as */
+export const matchesNames = (
+  names: {
+    readonly datname: string | null
+    readonly usename: string | null
+    readonly applicationName: string | null
+  },
+  match: Match,
+  unknown: boolean,
+): boolean =>
+  matches(match.applicationName, names.applicationName, unknown) &&
+  matches(match.user, names.usename, unknown) &&
+  matches(match.database, names.datname, unknown)
+
+/** Whether every session that the second matches is matched by the first as well. */
+export const coversMatch = (wide: Match, narrow: Match): boolean =>
+  (['applicationName', 'user', 'database'] as const).every((key) => covers(wide[key], narrow[key]))
+
+function covers(wide: string | undefined, narrow: string | undefined): boolean {
+  if (wide === undefined) return true
+  // Even `*` is for a name that is known.
+  if (narrow === undefined) return false
+  return wide.endsWith('*') ? narrow.startsWith(wide.slice(0, -1)) : wide === narrow
+}
+
+function matches(pattern: string | undefined, value: string | null, unknown: boolean): boolean {
+  if (pattern === undefined) return true
+  if (value === null) return unknown
+  return pattern.endsWith('*') ? value.startsWith(pattern.slice(0, -1)) : value === pattern
+}

@@ -1,0 +1,99 @@
+/**
+ * Names are PostgreSQL's own (pg_stat_activity), camelCased. Times of the server are kept as text: `backend_start` has
+ * microseconds, which a JavaScript `Date` would lose, and then a guard on it matches nothing. Ages are seconds, by the
+ * server's clock.
+ */
+
+/** The identity of a session: a pid alone is reused, a pid with its `backend_start` is not. */
+export type SessionKey = {
+  readonly cluster: string
+  readonly pid: number
+  readonly backendStart: string
+}
+
+/** One row of pg_stat_activity. */
+export type Session = {
+  readonly pid: number
+  /** The leader of a parallel worker's lock group; null for everyone else. */
+  readonly leaderPid: number | null
+  readonly backendType: string
+  readonly backendStart: string
+  readonly datname: string | null
+  readonly usename: string | null
+  /** Of the session's user: pg_signal_backend cannot touch superusers. */
+  readonly isSuperuser: boolean
+  readonly applicationName: string
+  /** Null for a Unix socket and for processes without a client. */
+  readonly clientAddr: string | null
+  /** `active`, `idle`, `idle in transaction`, …; null without pg_monitor and for processes without a client. */
+  readonly state: string | null
+  readonly waitEventType: string | null
+  readonly waitEvent: string | null
+  readonly xactStart: string | null
+  readonly queryStart: string | null
+  readonly stateChange: string | null
+  readonly backendXid: string | null
+  readonly backendXmin: string | null
+  readonly queryId: string | null
+  /** Seconds since xact_start, query_start, state_change and backend_start, by the server's clock. */
+  readonly xactSeconds: number | null
+  readonly querySeconds: number | null
+  readonly stateSeconds: number | null
+  readonly backendSeconds: number
+  /** The statement, already masked as `queryText` says; null where it was not fetched or may not be seen. */
+  readonly query: string | null
+}
+
+/** A transaction prepared for two-phase commit: it holds locks and has no backend. */
+export type PreparedTransaction = {
+  readonly xid: string
+  readonly gid: string
+  readonly owner: string
+  readonly database: string
+  readonly prepared: string
+  readonly preparedSeconds: number
+}
+
+export const isClient = (session: Session): boolean => session.backendType === 'client backend'
+
+export const isIdleInTransaction = (session: Session): boolean =>
+  session.state?.startsWith('idle in transaction') ?? false
+
+export const keyOf = (cluster: string, session: Session): SessionKey => ({
+  cluster,
+  pid: session.pid,
+  backendStart: session.backendStart,
+})
+
+/**
+ * Whether its transaction began before the statement that runs. Within a millisecond nobody can tell: in the extended
+ * protocol each message has its own time, 2 to 400 µs apart (measured).
+ */
+export const beganEarlier = ({ xactSeconds, querySeconds }: Session): boolean =>
+  (xactSeconds ?? Number.POSITIVE_INFINITY) - (querySeconds ?? 0) > 0.001
+
+/**
+ * Whether its statement waits for the client, to take the result (ClientWrite) or to send data, as for COPY FROM STDIN
+ * (ClientRead). There a backend heeds a termination, and no cancel: ProcessClientReadInterrupt and
+ * ProcessClientWriteInterrupt in postgres.c.
+ */
+export const waitsForClient = ({ state, waitEventType, waitEvent }: Session): boolean =>
+  state === 'active' &&
+  waitEventType === 'Client' &&
+  (waitEvent === 'ClientWrite' || waitEvent === 'ClientRead')
+
+/** Seconds. What is over sooner, nobody can read of, think about and press a button on. */
+export const brief = 10
+
+/** Whether its transaction goes on from one brief statement to the next. */
+export const isChatty = (session: Session): boolean =>
+  session.state === 'active' &&
+  beganEarlier(session) &&
+  (session.xactSeconds ?? 0) >= brief &&
+  (session.querySeconds ?? 0) < brief
+
+/** That it waits for a lock, or for a safe snapshot, which others keep from it too, or in a lock storm for the lock manager. */
+export const waitsForLock = (session: Session): boolean =>
+  session.waitEventType === 'Lock' ||
+  session.waitEvent === 'SafeSnapshot' ||
+  (session.waitEventType === 'LWLock' && session.waitEvent === 'LockManager')

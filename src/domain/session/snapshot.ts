@@ -1,0 +1,93 @@
+/** What one look at a server shows: its sessions, its locks, its health. */
+
+import type { Health } from './health.ts'
+import type { Platform } from './platform.ts'
+import type { PreparedTransaction, Session } from './session.ts'
+
+/** What is locked. Numbers are oids; `relationName` is known for the database that we are connected to. */
+export type LockTarget = {
+  readonly locktype: string
+  readonly database: number | null
+  readonly relation: number | null
+  readonly relationName: string | null
+  readonly page: number | null
+  readonly tuple: number | null
+  readonly virtualxid: string | null
+  readonly transactionid: string | null
+  readonly classid: number | null
+  readonly objid: number | null
+  readonly objsubid: number | null
+}
+
+/**
+ * The holders or the waiters of one mode on one target, as the server groups them. A negative entry of `pids`
+ * is minus the transaction id of a prepared transaction. `waitStarts` are epoch seconds by the server's clock,
+ * parallel to `pids`, null where the server had not set it yet; empty for holders.
+ */
+export type LockGroup = {
+  readonly target: LockTarget
+  readonly mode: string
+  readonly granted: boolean
+  readonly pids: readonly number[]
+  readonly waitStarts: readonly (number | null)[]
+}
+
+/** The contended part of the lock table (and the row locks of waiters, which name their relation). */
+export type LockTable = {
+  /** Epoch seconds by the server's clock, to tell ages from `waitStarts`. */
+  readonly readAt: number
+  readonly groups: readonly LockGroup[]
+  readonly prepared: readonly PreparedTransaction[]
+  /** What pg_blocking_pids says of the members of a cycle, where the queue cannot be told from the table. */
+  readonly asked: ReadonlyMap<number, readonly number[]>
+  /** Waiters for a strong lock on a table whose transactions began earlier, and have changed no table as far as locks tell. */
+  readonly unchanged: ReadonlySet<number>
+}
+
+/**
+ * What is known of the locks. `none`: nobody waits, so the table was not read. `read`: just read. `jammed`: sessions
+ * pile on one lock and the lock manager is busy with their deadlock checks (reading pg_locks would stall with
+ * them), or the read did not come back in time; `last` is the last table that was read, if any.
+ */
+export type Locks =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'read'; readonly table: LockTable }
+  | {
+      readonly kind: 'jammed'
+      readonly why: string
+      readonly last: LockTable | null
+      readonly lastTakenAt: number | null
+    }
+
+/** What the server is and what it lets us see. */
+export type Server = {
+  /** `server_version_num`, for example 180004. */
+  readonly versionNum: number
+  /** A standby: it writes nothing, and what it replays goes before its sessions. */
+  readonly inRecovery: boolean
+  /** max_standby_streaming_delay: how late replay may be before the server cancels what it waits for; null: never. */
+  readonly standbyDelaySeconds: number | null
+  /** Who runs the server; told by its roles. */
+  readonly platform: Platform
+  readonly maxConnections: number
+  /** How many of them an ordinary role never gets: superuser_reserved_connections and reserved_connections. */
+  readonly reservedConnections: number
+  /** False without pg_monitor (or pg_read_all_stats): others' state reads as NULL, so a calm picture means nothing. */
+  readonly seesOthers: boolean
+  /** Whether the bot's own role is a superuser: then it may signal superusers' sessions too. */
+  readonly isSuperuser: boolean
+}
+
+export type Snapshot = {
+  readonly cluster: string
+  /** Milliseconds since the epoch, by our clock, when the activity was read. */
+  readonly takenAt: number
+  readonly server: Server
+  /** Every process of pg_stat_activity but our own connections. */
+  readonly sessions: readonly Session[]
+  /** How many connections we hold ourselves (two at most); they count against max_connections. */
+  readonly ownConnections: number
+  readonly locks: Locks
+  /** As of the last slow look, with its own age; null until there was one. */
+  readonly health: Health | null
+}

@@ -1,0 +1,197 @@
+import { bot, type JournalEvent } from '../domain/approvals/journal.ts'
+import type { Proposal } from '../domain/approvals/proposal.ts'
+import type { Incident } from '../domain/incidents/incident.ts'
+import { severityOf, worstFirst } from '../domain/incidents/severity.ts'
+import { isNews, type Silence, silenceOf } from '../domain/incidents/silence.ts'
+import type { Approvals } from '../domain/session/policy.ts'
+import { maskQuery } from '../domain/text/mask.ts'
+import type { Message } from '../store/messages.ts'
+import type { Records, Store } from '../store/store.ts'
+import { cardView } from '../views/card/card.ts'
+import { digestView } from '../views/card/digest.ts'
+import { channelLine, threadLine } from '../views/card/lines.ts'
+import type { View } from '../views/kit.ts'
+
+/** Where the cards of a cluster stand, and how many people an action needs there. */
+export type Posting = { readonly channel: string; readonly approvals: Approvals }
+
+/** Writes one event: to the journal, into the thread of its card, and into the channel where it belongs there. */
+export type Record = (event: JournalEvent) => Promise<void>
+
+/** The same for several cards: says which card the event belongs to (null: to none). */
+export type RecordOn = (cardId: string | null, event: JournalEvent) => Promise<void>
+
+export type Board = {
+  /**
+   * Changes what is remembered about one card (null: about none) and what stands in Slack, all or nothing: when the
+   * journal cannot be written, nothing else is. The card is drawn anew from what is remembered then.
+   */
+  change<T>(cardId: string | null, run: (records: Records, record: Record) => Promise<T>): Promise<T>
+  /** The same for several cards at once; `cardIds` are drawn anew. */
+  changeAll<T>(
+    cardIds: readonly string[],
+    run: (records: Records, record: RecordOn) => Promise<T>,
+  ): Promise<T>
+  /** Draws the open incidents of a cluster anew, and so posts those that were held back. */
+  redraw(cluster: string): Promise<void>
+  /** Whether the last change could be written down. */
+  isWritable(): boolean
+}
+
+/**
+ * What the bot keeps in its channels: one card for each incident or request, its thread, and a line for each action.
+ * @param changed is called when there is something new to deliver
+ */
+export function createBoard(deps: {
+  readonly store: Store
+  readonly postings: ReadonlyMap<string, Posting>
+  readonly now: () => number
+  readonly changed: () => void
+  /** Told of each event when it is written down for good. */
+  readonly recorded: (event: JournalEvent) => void
+}): Board {
+  const { store, postings, now, changed, recorded } = deps
+  let writable = true
+
+  return {
+    isWritable: () => writable,
+    change: (cardId, run) =>
+      write(cardId ? [cardId] : [], (records, record) => run(records, (event) => record(cardId, event))),
+    changeAll: write,
+    redraw: (cluster) =>
+      write([], async (records) => {
+        const open = await records.incidents.open(cluster)
+        for (const cardId of new Set(open.map(({ cardId }) => cardId))) await draw(records, cardId, false)
+      }),
+  }
+
+  async function write<T>(
+    cardIds: readonly string[],
+    run: (records: Records, record: RecordOn) => Promise<T>,
+  ): Promise<T> {
+    const happened: { readonly cardId: string | null; readonly event: JournalEvent }[] = []
+    try {
+      const result = await store.atomically(async (records) => {
+        const result = await run(records, (cardId, event) => {
+          happened.push({ cardId, event })
+          return record(records, cardId, event)
+        })
+        for (const cardId of new Set(cardIds))
+          await draw(
+            records,
+            cardId,
+            happened.some((one) => one.cardId === cardId && isUrgent(one.event)),
+          )
+        return result
+      })
+      writable = true
+      for (const { event } of happened) recorded(event)
+      changed()
+      return result
+    } catch (error) {
+      writable = false
+      throw error
+    }
+  }
+
+  async function record(records: Records, cardId: string | null, event: JournalEvent) {
+    const row = await records.journal.append(now(), cardId, masked(event))
+    const proposal =
+      'proposalId' in event && event.proposalId ? await records.proposals.get(event.proposalId) : null
+    const line = channelLine(row, proposal)
+    const cluster = line && clusterOf(event, proposal)
+    // What was done is told also where its cluster is not configured any more: beside its card.
+    const channel = cluster && (await channelOf(records, cluster, cardId))
+    if (line && channel)
+      await put(
+        records,
+        { id: `line:${row.seq}`, channel, threadOf: null, priority: priorities.line, once: true },
+        line,
+      )
+    const thread = cardId && threadLine(event, proposal)
+    const where = thread ? await threadChannel(records, cardId, isNews(event)) : null
+    if (thread && where)
+      await put(
+        records,
+        { id: `note:${row.seq}`, channel: where, threadOf: cardId, priority: priorities.note, once: true },
+        thread,
+      )
+  }
+
+  function put(records: Records, about: Omit<Message, 'text' | 'blocks'>, view: View): Promise<void> {
+    return records.messages.put({ ...about, ...view }, now())
+  }
+
+  /** @param urgent somebody waits for what is new on it, so it does not wait for its turn */
+  async function draw(records: Records, cardId: string, urgent: boolean) {
+    const incidents = await records.incidents.ofCard(cardId)
+    const [incident = null] = incidents
+    const proposals = await records.proposals.ofCard(cardId)
+    const cluster = incident?.cluster ?? proposals[0]?.key.cluster
+    if (!cluster) return
+    const posting = postings.get(cluster)
+    const channel = await channelOf(records, cluster, cardId)
+    if (!channel) return
+    // What is not configured any more offers nothing that would take people.
+    const { people, breakGlass } = posting?.approvals ?? {
+      people: { cancel: 1, terminate: 1 },
+      breakGlass: [],
+    }
+    const silences = await silencesOf(records, cluster)
+    const open = incidents.filter((one) => one.cardId === cardId && one.resolvedAt === null).sort(worstFirst)
+    // Silence holds new cards back; those that stand are kept true.
+    const isHeld = incident !== null && open.every((one) => silenceOf(one, silences) !== null)
+    if (isHeld && !(await records.messages.isKnown(cardId))) return
+    const silence = incident && silenceOf(incident, silences)
+    const view = isDigest(cardId, incidents)
+      ? digestView(cluster, cardId, incidents)
+      : cardView({ cluster, incident, proposals, people, breakGlass: breakGlass.length > 0, silence })
+    const worst = open[0] ?? incident
+    const priority = worst ? priorities[severityOf(worst.finding)] : priorities.critical
+    await put(records, { id: cardId, channel, threadOf: null, priority, once: false, urgent }, view)
+  }
+
+  async function silencesOf({ silences }: Records, cluster: string): Promise<Silence[]> {
+    return (await silences.ofCluster(cluster)).filter(({ until }) => until > now())
+  }
+
+  /** Where the thread of a card stands; null for a digest, which has none, and for news that a silence keeps back. */
+  async function threadChannel(records: Records, cardId: string, isNews: boolean): Promise<string | null> {
+    const incidents = await records.incidents.ofCard(cardId)
+    const [incident] = incidents
+    if (isDigest(cardId, incidents)) return null
+    if (incident && isNews && silenceOf(incident, await silencesOf(records, incident.cluster))) return null
+    const cluster = incident?.cluster ?? (await records.proposals.ofCard(cardId))[0]?.key.cluster
+    return cluster ? channelOf(records, cluster, cardId) : null
+  }
+
+  /** Where a card belongs: in the channel of its cluster, or where it stands when that is not configured any more. */
+  async function channelOf(
+    { messages }: Records,
+    cluster: string,
+    cardId: string | null,
+  ): Promise<string | null> {
+    const posting = postings.get(cluster)
+    if (posting || cardId === null) return posting?.channel ?? null
+    return (await messages.standing([cardId]))[0]?.channel ?? null
+  }
+}
+
+const isDigest = (cardId: string, incidents: readonly Incident[]): boolean =>
+  incidents.some(({ digestId }) => digestId === cardId)
+
+/** A request by hand waits for somebody, as a critical incident does; the thread tells what is known already. */
+const priorities = { critical: 4, warning: 3, line: 2, notice: 1, note: 0 } as const
+
+/** What people did, and what came of it; how the picture changes meanwhile may follow a little later. */
+const isUrgent = (event: JournalEvent): boolean =>
+  event.actor !== bot || ['expired', 'intended', 'outcome'].includes(event.kind)
+
+/** Whatever `queryText` shows in Slack, the journal keeps no constants. */
+const masked = (event: JournalEvent): JournalEvent =>
+  'statement' in event && event.statement !== null
+    ? { ...event, statement: maskQuery(event.statement) }
+    : event
+
+const clusterOf = (event: JournalEvent, proposal: Proposal | null): string | undefined =>
+  'cluster' in event ? event.cluster : proposal?.key.cluster

@@ -1,0 +1,223 @@
+import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
+import type { Picture } from '../../domain/locks/picture.ts'
+import type { Recommendation } from '../../domain/locks/recommendation.ts'
+import { type Branch, stemsOf, type Tree, type Trees, waitingIn } from '../../domain/locks/tree.ts'
+import { finisherOn, type Platform } from '../../domain/session/platform.ts'
+import { type Session, waitsForLock } from '../../domain/session/session.ts'
+import { formatDuration } from '../../domain/text/duration.ts'
+import { sqlLiteral } from '../../domain/text/literal.ts'
+import { bold, clean, code, truncate, type View } from '../kit.ts'
+import { count, lockOf, stateOf, whoOf } from '../words.ts'
+import { waysOut } from './options.ts'
+import { type Asked, commandTo, compose, footer, type Line, lines, notices, oneLine } from './page.ts'
+
+/** Deeper lines say behind whom they wait instead of moving further to the right. */
+const deepest = 6
+const longestLine = 150
+
+/** The sessions whose statements the view shows. */
+export const treeSessions = ({ trees }: Trees, all: ReadonlyMap<number, Session>): Session[] =>
+  trees
+    .flatMap(({ root, cycle, branches }) => [root?.pid ?? 0, ...cycle, ...branches.map(({ pid }) => pid)])
+    .flatMap((pid) => all.get(pid) ?? [])
+
+/**
+ * The blocking forest as an indented tree.
+ * @param otherRoots roots that the filters leave out
+ * @param texts statements by pid, where they were fetched
+ * @param advice what would end each of the jams at the least cost
+ */
+export function blockingView(
+  picture: Picture,
+  laidOut: Trees,
+  otherRoots: number,
+  texts: ReadonlyMap<number, string | null>,
+  advice: readonly Recommendation[],
+  asked: Asked,
+): View {
+  const sessions = new Map(picture.snapshot.sessions.map((session) => [session.pid, session]))
+  const { trees, moreTrees } = laidOut
+  const drawn = trees.flatMap((tree) => treeLines(tree, sessions, texts, picture))
+  return compose(`Who blocks whom on ${asked.cluster}`, [
+    lines(...notices(picture, asked), ...headline(picture, laidOut, asked)),
+    ...(drawn.length > 0 ? [{ kind: 'preformatted', value: drawn.join('\n') } as const] : []),
+    { kind: 'bullets', lines: waysOut(bySession(advice), asked, { mostJams: 4, mostOthers: 2 }) },
+    lines(
+      ...(moreTrees > 0
+        ? [[`${count(moreTrees, 'more root')} with no more waiters: narrow it with --db, --user or --app.`]]
+        : []),
+      ...(otherRoots > 0
+        ? [
+            [
+              `${count(otherRoots, 'root does', 'roots do')} not match `,
+              code(filterWords(asked.filters)),
+              ': ',
+              commandTo(asked, 'blocking'),
+            ],
+          ]
+        : []),
+      ...byHand(trees, picture.snapshot.server.platform),
+    ),
+    footer(picture, asked),
+  ])
+}
+
+function headline({ snapshot, forest }: Picture, { trees, moreTrees }: Trees, asked: Asked): Line[] {
+  if (!snapshot.server.seesOthers && trees.length === 0) return []
+  const jammed = snapshot.locks.kind === 'jammed'
+  const suspects = jammed ? suspectLines(snapshot.sessions) : []
+  if (trees.length > 0) {
+    const waiting = waitingIn(stemsOf(forest))
+    const noun = trees.some(({ root }) => root === null) ? 'jam' : 'root'
+    return [
+      [
+        bold(
+          hasFilters(asked.filters)
+            ? `${count(trees.length + moreTrees, noun)} with matching sessions.`
+            : `${count(waiting, 'session waits', 'sessions wait')} behind ${count(trees.length + moreTrees, noun)}.`,
+        ),
+      ],
+      ...suspects,
+    ]
+  }
+  if (jammed) return suspects
+  const waiting = snapshot.sessions.filter(waitsForLock).length
+  if (hasFilters(asked.filters))
+    return [['Nobody who matches ', code(filterWords(asked.filters)), ' blocks others or waits.']]
+  return waiting === 0
+    ? [[bold('Nobody waits for a lock.')]]
+    : [
+        [
+          bold(`${count(waiting, 'session waits', 'sessions wait')} for a lock, `),
+          'but who holds it was not to be seen in that moment: ask again.',
+        ],
+      ]
+}
+
+function suspectLines(sessions: readonly Session[]): Line[] {
+  const suspects = sessions
+    .filter((session) => session.state?.startsWith('idle in transaction'))
+    .sort((a, b) => (b.xactSeconds ?? 0) - (a.xactSeconds ?? 0))
+    .slice(0, 5)
+  return suspects.map((session) => [
+    bold(`Suspect ${session.pid}: `),
+    truncate(`${whoOf(session)} · ${stateOf(session)}`, longestLine),
+  ])
+}
+
+function treeLines(
+  tree: Tree,
+  sessions: ReadonlyMap<number, Session>,
+  texts: ReadonlyMap<number, string | null>,
+  picture: Picture,
+): string[] {
+  const { root, branches, more, above } = tree
+  const statement = (pid: number, max: number) =>
+    oneLine(texts.get(pid) ?? sessions.get(pid)?.query ?? null, max)
+  const head = root ? rootLines(tree, sessions, statement) : cycleLines(tree, sessions, statement, picture)
+  const name = root ? (root.kind === 'session' ? String(root.pid) : 'the prepared transaction') : 'them'
+  // Readers that block the same queue: one line each.
+  if (above > 0 && branches.length + more === 0)
+    return head.slice(0, 1).map((line) => cut(line, ' · they stand above'))
+  return [
+    ...head.map((line) => cut(line)),
+    ...branches.map((branch) => cut(branchLine(branch, sessions, statement))),
+    ...(more > 0 ? [`   … ${count(more, 'more waits', 'more wait')} behind ${name}`] : []),
+    ...(above > 0 ? [`   … ${count(above, 'other stands', 'others stand')} above`] : []),
+  ]
+}
+
+/** One line, whatever a name contains. */
+const cut = (line: string, end = ''): string =>
+  truncate(clean(line).replaceAll('\n', ' '), longestLine - end.length) + end
+
+function rootLines(
+  { root }: Tree,
+  sessions: ReadonlyMap<number, Session>,
+  statement: (pid: number, max: number) => string,
+): string[] {
+  if (!root) return []
+  const longest = root.oldestWaitSeconds === null ? '' : `, longest ${formatDuration(root.oldestWaitSeconds)}`
+  const blocks = `blocks ${root.victims.length}${longest}`
+  if (root.kind === 'preparedTransaction') {
+    const { prepared } = root
+    return prepared
+      ? [
+          `prepared transaction ${oneLine(prepared.gid, 60)} · ${blocks} · ${prepared.owner} · ${prepared.database} · prepared ${formatDuration(prepared.preparedSeconds)} ago`,
+        ]
+      : [`prepared transaction (gone since) · ${blocks}`]
+  }
+  const session = sessions.get(root.pid)
+  if (!session) return [`${root.pid} (gone since) · ${blocks}`]
+  const text = statement(root.pid, 120)
+  return [
+    `${root.pid} · ${stateOf(session)} · ${blocks} · ${whoOf(session)}`,
+    ...(text === '' ? [] : [`     ${session.state === 'active' ? '' : 'last: '}${text}`]),
+  ]
+}
+
+function cycleLines(
+  { cycle }: Tree,
+  sessions: ReadonlyMap<number, Session>,
+  statement: (pid: number, max: number) => string,
+  { forest }: Picture,
+): string[] {
+  const shown = cycle.slice(0, 8)
+  return [
+    `${cycle.join(' ⇄ ')} wait for each other: a deadlock that PostgreSQL ends by itself (deadlock_timeout), or a re-ordered queue`,
+    ...shown.map((pid) => {
+      const session = sessions.get(pid)
+      const wait = forest.waits.get(pid)
+      const waits = wait
+        ? `waits${wait.seconds === null ? '' : ` ${formatDuration(wait.seconds)}`} for ${lockOf(wait)}`
+        : ''
+      return [
+        `  ${pid}`,
+        waits,
+        `behind ${forest.blockedBy(pid).slice(0, 3).join(', ')}`,
+        session ? whoOf(session) : '',
+        statement(pid, 60),
+      ]
+        .filter(Boolean)
+        .join(' · ')
+    }),
+    ...(cycle.length > shown.length ? [`  … ${cycle.length - shown.length} more of them`] : []),
+  ]
+}
+
+function branchLine(
+  { pid, wait, depth, behind }: Branch,
+  sessions: ReadonlyMap<number, Session>,
+  statement: (pid: number, max: number) => string,
+): string {
+  const session = sessions.get(pid)
+  return [
+    `${'   '.repeat(Math.min(depth, deepest) - 1)}└─ ${pid}`,
+    `waits${wait.seconds === null ? '' : ` ${formatDuration(wait.seconds)}`}${depth > deepest ? ` behind ${behind}` : ''}`,
+    lockOf(wait),
+    session ? whoOf(session) : '',
+    statement(pid, 60),
+  ]
+    .filter(Boolean)
+    .join(' · ')
+}
+
+/** That a prepared transaction is to be ended by hand is said for itself, with the statement. */
+const bySession = (advice: readonly Recommendation[]): Recommendation[] =>
+  advice.filter(({ best, byHand }) => best !== null || byHand === null)
+
+/** A prepared transaction has no session: a person ends it, connected to its database. */
+const byHand = (trees: readonly Tree[], platform: Platform): Line[] =>
+  trees.flatMap(({ root }): Line[] =>
+    root?.prepared
+      ? sqlLiteral(root.prepared.gid).length > 300
+        ? [['The gid of the prepared transaction does not fit here: SELECT gid FROM pg_prepared_xacts.']]
+        : [
+            [
+              `To end the prepared transaction by hand, connected to ${root.prepared.database} as ${finisherOn(platform, root.prepared.owner)}: `,
+              code(`ROLLBACK PREPARED ${sqlLiteral(root.prepared.gid)};`),
+              ' (or COMMIT PREPARED: ask whose it is).',
+            ],
+          ]
+      : [],
+  )

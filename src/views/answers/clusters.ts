@@ -1,0 +1,52 @@
+import { totals } from '../../domain/incidents/finding.ts'
+import { isClient } from '../../domain/session/session.ts'
+import type { Snapshot } from '../../domain/session/snapshot.ts'
+import { versionWords } from '../../domain/session/versions.ts'
+import { formatDuration } from '../../domain/text/duration.ts'
+import { bold, truncate, type View } from '../kit.ts'
+import { count } from '../words.ts'
+import { compose, type Line, lines } from './page.ts'
+
+/** A cluster as it was just seen, or why it cannot be. */
+export type ClusterSight =
+  | { readonly name: string; readonly snapshot: Snapshot }
+  | { readonly name: string; readonly reason: string }
+
+const maxClusters = 40
+
+/** Every watched cluster in one line. */
+export function clustersView(all: readonly ClusterSight[], now: number): View {
+  const shown = all.slice(0, maxClusters)
+  const unseen = all.filter((sight) => 'reason' in sight || !sight.snapshot.server.seesOthers).length
+  const headline: Line =
+    unseen > 0
+      ? [bold(`${unseen} of ${count(all.length, 'cluster')} cannot be seen.`)]
+      : [`${count(all.length, 'cluster')}, all of them seen.`]
+  return compose('Clusters', [
+    lines(headline),
+    {
+      kind: 'table',
+      head: ['Cluster', 'Version', 'Sessions', 'Waiting', 'Connections', 'Seen'],
+      rows: shown.map((sight) => row(sight, now)),
+    },
+    lines(...(all.length > shown.length ? [[`${all.length - shown.length} more clusters.`]] : [])),
+  ])
+}
+
+function row(sight: ClusterSight, now: number): string[] {
+  const name = truncate(sight.name, 63)
+  if ('reason' in sight) return [name, '', '', '', '', `cannot be seen: ${truncate(sight.reason, 140)}`]
+  const { snapshot } = sight
+  const { waiting, used, max } = totals(snapshot)
+  const sees = snapshot.server.seesOthers
+  const age = (now - snapshot.takenAt) / 1000
+  const seen = age < 1 ? 'now' : `${formatDuration(age)} ago`
+  return [
+    name,
+    `${versionWords(snapshot.server.versionNum)}${snapshot.server.inRecovery ? ' (standby)' : ''}`,
+    sees ? String(snapshot.sessions.filter(isClient).length) : '?',
+    sees ? `${waiting}${snapshot.locks.kind === 'jammed' ? ' (lock storm)' : ''}` : '?',
+    `${sees ? used : '?'} of ${max}`,
+    sees ? seen : `${seen}, without others’ state: pg_monitor is missing`,
+  ]
+}

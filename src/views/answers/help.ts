@@ -1,0 +1,63 @@
+import { bold, text, type View } from '../kit.ts'
+import { codeParts, compose, type Line, lines } from './page.ts'
+
+/** What can be typed. */
+export function helpView(clusters: readonly string[]): View {
+  const several = clusters.length > 1
+  return compose('pg-marshal: what you can type', [
+    lines([bold('Look')]),
+    bullets(
+      '`/pg sessions`: who blocks whom, then what takes long, then totals',
+      '`/pg blocking`: who waits behind whom, as a tree',
+      '`/pg long`: long-running statements and transactions',
+      '`/pg idle`: sessions idle in a transaction, and long-idle ones',
+      '`/pg top`: what runs most (pg_stat_statements), since the last look, beside what runs now; `/pg top total`: since the last reset',
+      '`/pg locks`: who holds and who waits; `/pg locks 4312`: every lock of one session; `/pg locks sales.orders`: everybody who locks a table',
+      '`/pg activity`: how many sessions by state, wait event, user, application and database',
+      '`/pg session 4312`: everything about one session',
+      '`/pg health`: everything that makes trouble at once, with its limits: locks, connections, deadlocks, prepared transactions, vacuum, wraparound, replication slots',
+      '`/pg rules`, `/pg rules --app pg_dump`: from when on something is trouble here, and for whom it is different',
+      '`/pg clusters`: the servers that are watched',
+      '`/pg history`, `/pg history 4312`, `/pg history 3f2a9c1b`: what was asked, decided and done: lately, to a PID, on a card',
+    ),
+    lines([bold('Act'), ' (asks the approvers; nothing is sent before one of them presses the button)']),
+    bullets(
+      '`/pg cancel 4312 reason`: ends the running statement; the connection stays',
+      '`/pg terminate 4312 reason`: closes the connection and rolls its transaction back',
+    ),
+    lines([bold('Calm'), ' (everything is still watched and written down)']),
+    bullets(
+      '`/pg snooze blocking 30m`, `/pg snooze 3f2a9c1b 1h`: no new cards for a kind (blocking, long, idle-in-transaction, idle, connections, storm, cycle, deadlocks, prepared, vacuum, wraparound, slots) or an incident; `/pg unsnooze …` ends it',
+      '`/pg quiet 2h reason`: no new cards at all, for planned work; `/pg quiet off` ends it, `/pg quiet` shows what is silent',
+    ),
+    lines([bold('Filter'), ' the lists; all that are given must hold']),
+    bullets(
+      '`--db orders`, `--user shop`, `--app web`: any part of the name, upper and lower case alike; `"two words"` in quotes',
+      '`--state active`, `idle`, `idle-in-transaction` or `waiting` (for a lock)',
+      '`--older 5m`: for longer than that in its statement, state or transaction: `30s`, `5m`, `1h30m`',
+      ...(several ? [] : ['`--cluster NAME`: only needed when there are several']),
+    ),
+    ...(several
+      ? [
+          lines(
+            [
+              bold('Cluster: '),
+              ...codeParts(
+                '`--cluster NAME` with any command, except in a channel that belongs to one cluster.',
+              ),
+            ],
+            [
+              text(
+                `Configured: ${clusters.slice(0, 30).join(', ')}${clusters.length > 30 ? ` and ${clusters.length - 30} more` : ''}.`,
+              ),
+            ],
+          ),
+        ]
+      : []),
+  ])
+}
+
+const bullets = (...sentences: readonly string[]) => ({
+  kind: 'bullets' as const,
+  lines: sentences.map((sentence): Line => codeParts(sentence)),
+})

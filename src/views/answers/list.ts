@@ -1,0 +1,75 @@
+import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
+import type { List } from '../../domain/lists/selection.ts'
+import type { Picture } from '../../domain/locks/picture.ts'
+import type { Session } from '../../domain/session/session.ts'
+import { formatDuration } from '../../domain/text/duration.ts'
+import { bold, code, truncate, type View } from '../kit.ts'
+import { count, list, stateOf, whoOf } from '../words.ts'
+import { type Asked, compose, footer, type Line, limitFor, lines, notices, oneLine } from './page.ts'
+import { narrower, whyOf } from './sessions.ts'
+
+const titles = { long: 'Long-running', idle: 'Idle' } as const
+
+/** `/pg long` and `/pg idle`: those past their threshold, oldest first; without any the oldest few. */
+export function listView(
+  kind: keyof typeof titles,
+  picture: Picture,
+  { sessions, hidden, past }: List,
+  texts: ReadonlyMap<number, string | null>,
+  asked: Asked,
+): View {
+  const rows = sessions.map((session) => [
+    String(session.pid),
+    truncate(whoOf(session), 80),
+    truncate(stateOf(session), 60),
+    truncate(whyOf(session, picture.forest), 120),
+    oneLine(texts.get(session.pid) ?? session.query, 100),
+  ])
+  return compose(`${titles[kind]} sessions on ${asked.cluster}`, [
+    lines(
+      ...notices(picture, asked),
+      ...(picture.snapshot.server.seesOthers ? [headline(kind, past, sessions, asked)] : []),
+    ),
+    ...(rows.length > 0
+      ? [{ kind: 'table', head: ['PID', 'Who', 'State', 'Why', 'Statement'], rows } as const]
+      : []),
+    lines(...more(hidden, asked)),
+    footer(picture, asked),
+  ])
+}
+
+function headline(
+  kind: keyof typeof titles,
+  past: number,
+  sessions: readonly Session[],
+  { filters, thresholds }: Asked,
+): Line {
+  const limit = (seconds: number) =>
+    filters.olderSeconds === undefined ? limitFor(seconds, thresholds) : formatDuration(filters.olderSeconds)
+  const { olderSeconds: _, ...names } = filters
+  const among: Line = hasFilters(names) ? [' (', code(filterWords(names)), ')'] : []
+  const what =
+    kind === 'long'
+      ? `${count(past, 'active session')} with a statement or transaction older than ${limit(thresholds.queryLongerThanSeconds)}`
+      : filters.olderSeconds === undefined
+        ? `${count(past, 'session')} idle in transaction for more than ${limit(thresholds.idleInTransactionLongerThanSeconds)}, or idle for more than ${limit(thresholds.idleLongerThanSeconds)}`
+        : `${count(past, 'session')} idle, in a transaction or not, for more than ${limit(0)}`
+  const nothing = past === 0 && sessions.length > 0 ? ` The ${kind === 'long' ? 'oldest' : 'longest'}:` : ''
+  return [
+    bold(past === 0 ? what.replace(/^0/, 'No').replace(/^No (active )?sessions/, 'No $1session') : what),
+    ...among,
+    `.${nothing}`,
+  ]
+}
+
+/** How many have no row, and a filter that shows most of them. */
+function more(hidden: readonly Session[], asked: Asked): Line[] {
+  if (hidden.length === 0) return []
+  const apps = Map.groupBy(hidden, ({ applicationName }) => applicationName)
+  const [most] = [...apps].sort(([, a], [, b]) => b.length - a.length)
+  const example: Line =
+    most?.[0] && asked.filters.app === undefined && apps.size > 1
+      ? [` (${most[1].length} of them: `, code(filterWords({ app: most[0] })), ')']
+      : []
+  return [[`${hidden.length} more: narrow it with ${list(narrower(asked))}`, ...example, '.']]
+}

@@ -1,0 +1,29 @@
+import type { Recommendation } from '../../domain/locks/recommendation.ts'
+import { bold } from '../kit.ts'
+import { type Asked, commandTo, type Line } from './page.ts'
+
+/**
+ * What would end each of these jams, with the command to ask for it; the same way is told once.
+ * @param mostOthers how many other ways out are told of each jam
+ */
+export function waysOut(
+  advice: readonly Recommendation[],
+  asked: Asked,
+  { mostJams, mostOthers }: { readonly mostJams: number; readonly mostOthers: number },
+): Line[] {
+  const distinct = new Map<string, Recommendation>()
+  for (const one of advice) {
+    // Two roots that must end together make one way, whichever is named first.
+    const pids = one.best ? [one.best.pid, ...one.best.together.map(({ pid }) => pid)] : []
+    const key = pids.length > 1 ? pids.toSorted((a, b) => a - b).join() : one.text
+    if (!distinct.has(key)) distinct.set(key, one)
+  }
+  return [...distinct.values()]
+    .slice(0, mostJams)
+    .flatMap(({ best, text, others }): Line[] => [
+      best
+        ? [bold('Gentlest way out: '), text, ' ', commandTo(asked, `${best.action} ${best.pid} reason`)]
+        : [bold('No way out from here: '), text],
+      ...others.slice(0, mostOthers).map((other): Line => [bold('Other way out: '), other.text]),
+    ])
+}

@@ -1,0 +1,272 @@
+import { totals } from '../../domain/incidents/finding.ts'
+import { type Filters, filterWords, quoted } from '../../domain/lists/filters.ts'
+import type { Picture } from '../../domain/locks/picture.ts'
+import { type ReplayWait, replayPatience, replayWait } from '../../domain/locks/replay.ts'
+import { grantorOn } from '../../domain/session/platform.ts'
+import type { Thresholds } from '../../domain/session/policy.ts'
+import { waitsForLock } from '../../domain/session/session.ts'
+import { formatDuration } from '../../domain/text/duration.ts'
+import {
+  type Block,
+  bold,
+  bullets,
+  code,
+  escapeText,
+  header,
+  type Leaf,
+  type Line,
+  moment,
+  plainWords,
+  preformatted,
+  richText,
+  section,
+  table,
+  text,
+  truncate,
+  type View,
+} from '../kit.ts'
+import { count, list } from '../words.ts'
+
+/** What every answer needs to know besides the picture. */
+export type Asked = {
+  readonly cluster: string
+  /** With several clusters every command that is offered names this one. */
+  readonly several: boolean
+  readonly now: number
+  readonly filters: Filters
+  readonly thresholds: Thresholds
+  /** What the role lacks, told only where others' sessions cannot be seen. */
+  readonly lacks: readonly { readonly what: string; readonly remedy: string }[]
+}
+
+export type { Line } from '../kit.ts'
+
+/** A piece of an answer. From the pieces come both the blocks and the same in plain words. */
+export type Piece =
+  | { readonly kind: 'lines'; readonly lines: readonly Line[] }
+  | { readonly kind: 'bullets'; readonly lines: readonly Line[] }
+  | {
+      readonly kind: 'table'
+      readonly head: readonly string[]
+      readonly rows: readonly (readonly string[])[]
+    }
+  | { readonly kind: 'preformatted'; readonly value: string }
+
+/** `chat.update` takes no longer text: https://docs.slack.dev/reference/methods/chat.update */
+const longestText = 3900
+
+export const lines = (...of: readonly Line[]): Piece => ({ kind: 'lines', lines: of })
+
+export function compose(title: string, pieces: readonly Piece[]): View {
+  const flat = pieces.map(flatten)
+  return {
+    text: wholeLines([oneLine(escapeText(title), 200), ...flat.flatMap(wordsOf)], longestText),
+    blocks: [header(oneLine(title, 150)), ...flat.flatMap(blocksOf)],
+  }
+}
+
+/** A name may contain a line break: it must not begin a line of its own. */
+function flatten(piece: Piece): Piece {
+  const inLine = (value: string) => value.replaceAll('\n', ' ')
+  const part = (of: Leaf | string): Leaf | string =>
+    typeof of === 'string' ? inLine(of) : of.type === 'text' ? { ...of, text: inLine(of.text) } : of
+  switch (piece.kind) {
+    case 'lines':
+    case 'bullets':
+      return { ...piece, lines: piece.lines.map((line) => line.map(part)) }
+    case 'table':
+      return { ...piece, rows: piece.rows.map((row) => row.map(inLine)) }
+    case 'preformatted':
+      return piece
+  }
+}
+
+function blocksOf(piece: Piece): Block[] {
+  switch (piece.kind) {
+    case 'lines':
+      return piece.lines.length === 0
+        ? []
+        : [
+            richText(
+              section(...piece.lines.flatMap((line, index) => (index > 0 ? [text('\n'), ...line] : line))),
+            ),
+          ]
+    case 'bullets':
+      return piece.lines.length === 0 ? [] : [richText(bullets(...piece.lines))]
+    case 'table':
+      return [table([piece.head, ...piece.rows])]
+    case 'preformatted':
+      return [richText(preformatted(piece.value))]
+  }
+}
+
+function wordsOf(piece: Piece): string[] {
+  switch (piece.kind) {
+    case 'lines':
+      return piece.lines.map(plainWords)
+    case 'bullets':
+      return piece.lines.map((line) => `- ${plainWords(line)}`)
+    case 'table':
+      return piece.rows.map((row) => row.map(escapeText).filter(Boolean).join(' | '))
+    case 'preformatted':
+      return piece.value.split('\n').map((line) => escapeText(truncate(line, 600)))
+  }
+}
+
+/**
+ * Whole lines, as many as have room, how many are left out, and the last one, which tells the age of it all. Escaped
+ * text must not be cut inside of a line.
+ */
+function wholeLines(all: readonly string[], max: number): string {
+  const fitting = all.map((line) => (line.length > max / 2 ? '…' : line))
+  const last = fitting.at(-1) ?? ''
+  const kept: string[] = []
+  let length = last.length + 40
+  for (const line of fitting.slice(0, -1)) {
+    length += line.length + 1
+    if (length > max)
+      return [...kept, `… ${count(all.length - 1 - kept.length, 'more line')}`, last].join('\n')
+    kept.push(line)
+  }
+  return fitting.join('\n')
+}
+
+/** A command to type, as `/pg long --db orders`. */
+export function commandTo(
+  asked: Pick<Asked, 'cluster' | 'several'>,
+  words: string,
+  filters: Filters = {},
+): Leaf {
+  const parts = [
+    '/pg',
+    words,
+    filterWords(filters),
+    asked.several ? `--cluster ${quoted(asked.cluster)}` : '',
+  ]
+  return code(parts.filter(Boolean).join(' '))
+}
+
+/** A sentence of ours in which what to type stands in backticks. */
+export const codeParts = (sentence: string): Line =>
+  sentence.split('`').flatMap((part, index) => (part === '' ? [] : [index % 2 === 1 ? code(part) : part]))
+
+/** When the data was read, and how old it is now. */
+export const asOf = (takenAt: number, now: number): Line => [
+  'As of ',
+  moment(takenAt),
+  now - takenAt < 1000 ? ', just read.' : `, ${formatDuration((now - takenAt) / 1000)} old.`,
+]
+
+/** How many sessions do what, and the connections. */
+function totalsWords({ snapshot }: Picture): string {
+  const { active, idle, idleInTransaction, waiting, used, max } = totals(snapshot)
+  // Who may not see a session is not told either whether it is a client's.
+  if (!snapshot.server.seesOthers) return 'How many sessions and connections there are is not to be seen'
+  const connections = `${used} of ${max} connections used (${Math.round((used * 100) / Math.max(1, max))} %)`
+  return [
+    `${active} active`,
+    `${idle} idle`,
+    `${idleInTransaction} idle in transaction`,
+    `${waiting} waiting for a lock`,
+    connections,
+  ].join(' · ')
+}
+
+export const footer = (picture: Picture, asked: Asked): Piece =>
+  lines([`${totalsWords(picture)}. `, ...asOf(picture.snapshot.takenAt, asked.now)])
+
+/**
+ * What everybody must know who reads this picture: rights that are missing, locks that cannot be read, and on a standby
+ * that its replay waits.
+ */
+export function notices(picture: Picture, asked: Asked): Line[] {
+  const { snapshot, forestTakenAt } = picture
+  const { locks, server, sessions } = snapshot
+  const blind: Line[] = server.seesOthers
+    ? []
+    : [
+        [
+          bold(
+            `pg-marshal may not see other sessions on ${asked.cluster}, so this picture says nothing about them.`,
+          ),
+        ],
+        ...(asked.lacks.length === 0
+          ? [
+              [
+                `Its role is no member of pg_monitor. As ${grantorOn(server.platform)}: `,
+                code('GRANT pg_monitor TO …'),
+              ],
+            ]
+          : asked.lacks.slice(0, 3).map(({ what, remedy }): Line => [`${what} `, code(remedy)])),
+      ]
+  if (locks.kind !== 'jammed') return [...blind, ...replayLines(picture)]
+  const waiting = sessions.filter(waitsForLock).length
+  return [
+    ...blind,
+    ...replayLines(picture),
+    [
+      bold(
+        `${count(waiting, 'session waits', 'sessions wait')} for a lock, and who blocks them cannot be read. `,
+      ),
+      `${locks.why.replace(/\.$/, '')}. `,
+      ...(forestTakenAt === null
+        ? ['Who blocks whom was not read before.']
+        : [
+            `Who blocks whom is shown as it was ${formatDuration((asked.now - forestTakenAt) / 1000)} ago, at `,
+            moment(forestTakenAt),
+            '.',
+          ]),
+    ],
+  ]
+}
+
+/** A standby whose replay stands still shows older and older data, whatever its sessions do. */
+function replayLines(picture: Picture): Line[] {
+  const replay = replayWait(picture)
+  if (replay === null) return []
+  const { server } = picture.snapshot
+  const pids = replay.holders.slice(0, 5).map(({ pid }) => pid)
+  const who =
+    pids.length > 0
+      ? ` ${replay.sure ? 'Held back by' : 'Likely held back by'} ${list(pids)}.`
+      : ' By whom, the catalogs do not tell.'
+  return [
+    [bold(`Replay of this standby waits ${replayWords[replay.kind]}.`), `${who} ${replayPatience(server)}`],
+  ]
+}
+
+const replayWords: Record<ReplayWait['kind'], string> = {
+  lock: 'for a lock that the primary took',
+  snapshot: 'to remove rows that sessions here may still see (RecoveryConflictSnapshot)',
+  pin: 'to clean up a page that a session here looks at (BufferPin)',
+  tablespace: 'to drop a tablespace that sessions here use (RecoveryConflictTablespace)',
+}
+
+/** A threshold: `1 h`, `never`. */
+export const limitOf = (seconds: number): string =>
+  Number.isFinite(seconds) ? formatDuration(seconds) : 'never'
+
+/** What is passed: `1 h`; told as not the same for all where rules make a difference. */
+export const limitFor = (seconds: number, { rules }: Thresholds): string => {
+  const limit = Number.isFinite(seconds) ? formatDuration(seconds) : 'any limit'
+  return rules.length > 0 ? `${limit} (or its rule’s limit)` : limit
+}
+
+/** `statement 1 h, idle in transaction 5 min, idle 30 min` */
+export const thresholdWords = (thresholds: Thresholds): string =>
+  [
+    `statement ${limitOf(thresholds.queryLongerThanSeconds)}`,
+    `idle in transaction ${limitOf(thresholds.idleInTransactionLongerThanSeconds)}`,
+    `idle ${limitOf(thresholds.idleLongerThanSeconds)}`,
+    ...(thresholds.rules.length > 0 ? ['or what its rule says'] : []),
+  ].join(', ')
+
+/** A statement in one line. */
+export const oneLine = (query: string | null, max: number): string =>
+  truncate(
+    (query ?? '')
+      .slice(0, 4 * max)
+      .replaceAll(/\s+/g, ' ')
+      .trim(),
+    max,
+  )

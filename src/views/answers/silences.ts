@@ -1,0 +1,27 @@
+import type { Silence } from '../../domain/incidents/silence.ts'
+import { bold, moment, user, type View } from '../kit.ts'
+import { silenceWords } from '../words.ts'
+import { compose, type Line, lines } from './page.ts'
+
+/** What brings no new cards at the moment, and until when. */
+export const silencesView = (cluster: string, silences: readonly Silence[]): View =>
+  compose(`Quiet on ${cluster}`, [
+    silences.length === 0
+      ? lines(['Nothing is silent: every new trouble brings its card.'])
+      : {
+          kind: 'bullets',
+          lines: silences.map(
+            ({ scope, until, by, reason }): Line => [
+              bold(silenceWords(scope)),
+              ' until ',
+              moment(until),
+              ', by ',
+              user(by),
+              ...(reason ? [`: ${reason}`] : []),
+            ],
+          ),
+        },
+    lines([
+      'Everything is still watched and written down. When the quiet ends, one line says what happened, and what lasts gets its card.',
+    ]),
+  ])

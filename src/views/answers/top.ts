@@ -1,0 +1,176 @@
+import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
+import { type StatementCost, type Top, textKeyOf } from '../../domain/lists/statements.ts'
+import type { Picture } from '../../domain/locks/picture.ts'
+import type { Session } from '../../domain/session/session.ts'
+import { formatDuration } from '../../domain/text/duration.ts'
+import { bold, clean, code, truncate, type View } from '../kit.ts'
+import { count, stateOf, waitEventOf, whoOf } from '../words.ts'
+import {
+  type Asked,
+  commandTo,
+  compose,
+  footer,
+  type Line,
+  lines,
+  notices,
+  oneLine,
+  type Piece,
+} from './page.ts'
+
+/** What pg_stat_statements said; `texts` by `textKeyOf`, null when they could not be read. */
+export type StatementsSeen =
+  | {
+      readonly kind: 'read'
+      readonly top: Top
+      readonly texts: ReadonlyMap<string, string> | null
+      readonly isRecording: boolean
+    }
+  | { readonly kind: 'missing'; readonly lack: { readonly what: string; readonly remedy: string } }
+  | { readonly kind: 'unread'; readonly reason: string }
+
+/** What runs at the moment; `texts` by pid, `more` have no line. */
+export type Running = {
+  readonly shown: readonly Session[]
+  readonly more: number
+  readonly texts: ReadonlyMap<number, string | null>
+}
+
+/** What ran most, beside what runs now. */
+export function topView(picture: Picture, seen: StatementsSeen, running: Running, asked: Asked): View {
+  return compose(`What runs most on ${asked.cluster}`, [
+    lines(...notices(picture, asked)),
+    ...statements(seen, asked),
+    lines([bold(runningTitle(picture, running, asked))]),
+    { kind: 'bullets', lines: running.shown.map((session) => runningLine(session, running.texts)) },
+    lines(
+      ...(running.more > 0
+        ? [[`${running.more} more: `, commandTo(asked, 'sessions', { ...asked.filters, state: 'active' })]]
+        : []),
+    ),
+    footer(picture, asked),
+  ])
+}
+
+function statements(seen: StatementsSeen, asked: Asked): Piece[] {
+  switch (seen.kind) {
+    case 'missing':
+      return [
+        lines(
+          [bold('What ran before is not known. '), seen.lack.what],
+          ...seen.lack.remedy.split('\n').map((command): Line => [code(command)]),
+        ),
+      ]
+    case 'unread':
+      return [lines([bold('pg_stat_statements was not read: '), seen.reason])]
+    case 'read':
+      return read(seen, asked)
+  }
+}
+
+function read({ top, texts, isRecording }: StatementsSeen & { kind: 'read' }, asked: Asked): Piece[] {
+  const rows = top.statements.map((statement) => row(statement, texts))
+  return [
+    lines(...headlines(top, asked)),
+    ...(rows.length > 0
+      ? [{ kind: 'table', head: ['Time', 'Share', 'Calls', 'Mean', 'Who', 'Statement'], rows } as const]
+      : []),
+    lines(
+      ...(top.matching > rows.length ? [[`${number(top.matching - rows.length)} more statements.`]] : []),
+      ...(texts === null ? [['Their texts could not be read.']] : []),
+      ...(top.evictions > 0
+        ? [
+            [
+              `The least used were thrown out ${count(top.evictions, 'time')} meanwhile, so rare statements are missing: raise `,
+              code('pg_stat_statements.max'),
+              '.',
+            ],
+          ]
+        : []),
+      ...(isRecording
+        ? []
+        : [
+            [
+              bold('Nothing is counted at the moment: '),
+              code('compute_query_id'),
+              ' must not be off, nor ',
+              code('pg_stat_statements.track'),
+              ' none.',
+            ],
+          ]),
+      ...(top.since === 'lastLook'
+        ? [['Since the last reset: ', commandTo(asked, 'top total', asked.filters)]]
+        : []),
+    ),
+  ]
+}
+
+function headlines(top: Top, { filters }: Asked): Line[] {
+  const period =
+    top.since === 'lastLook'
+      ? `in the last ${formatDuration(top.seconds)}, since the last look`
+      : `since the statistics were reset ${formatDuration(top.seconds)} ago`
+  if (top.ran === 0) return [[bold(`No statement ended ${period}.`)]]
+  const share = top.totalMs > 0 ? ` (${percent(top.matchingMs / top.totalMs)})` : ''
+  return [
+    [
+      bold(
+        `${number(top.ran)} ${top.ran === 1 ? 'statement' : 'different statements'} took ${milliseconds(top.totalMs)} ${period}.`,
+      ),
+    ],
+    ...(hasFilters(filters)
+      ? [
+          [
+            `${number(top.matching)} of them ${top.matching === 1 ? 'matches' : 'match'} `,
+            code(filterWords(filters)),
+            `: ${milliseconds(top.matchingMs)}${share}.`,
+          ],
+        ]
+      : []),
+  ]
+}
+
+/** Cells are cut so that fifteen rows keep within what Slack takes of a table: 10,000 characters. */
+function row(statement: StatementCost, texts: ReadonlyMap<string, string> | null): string[] {
+  const { totalMs, share, calls, usename, datname, toplevel, queryId } = statement
+  const who = [usename ?? 'role gone', datname ?? 'database gone'].map((name) => truncate(clean(name), 30))
+  const text = queryId === null ? 'not to be seen' : (texts?.get(textKeyOf(statement)) ?? null)
+  return [
+    milliseconds(totalMs),
+    percent(share),
+    number(calls),
+    milliseconds(totalMs / calls),
+    who.join(' · '),
+    `${toplevel ? '' : 'in a function: '}${oneLine(text, 160)}`,
+  ]
+}
+
+function runningTitle({ snapshot }: Picture, { shown, more }: Running, { filters }: Asked): string {
+  if (!snapshot.server.seesOthers) return 'What runs now is not to be seen.'
+  const matching = hasFilters(filters) ? ' that matches' : ''
+  if (shown.length === 0) return `Nothing${matching} runs now.`
+  return `${count(shown.length + more, 'statement runs', 'statements run')} now, longest first:`
+}
+
+function runningLine(session: Session, texts: ReadonlyMap<number, string | null>): Line {
+  const parts = [
+    stateOf(session).replace(/^active for /, ''),
+    truncate(whoOf(session), 80),
+    waitEventOf(session),
+    oneLine(texts.get(session.pid) ?? session.query, 140),
+  ]
+  return [bold(String(session.pid)), ` · ${parts.filter(Boolean).join(' · ')}`]
+}
+
+/** `0.04 ms`, `3.2 ms`, `340 ms`, and as an age from a second on. */
+const milliseconds = (ms: number): string =>
+  ms >= 1000
+    ? ms < 10_000
+      ? `${(ms / 1000).toFixed(1)} s`
+      : formatDuration(ms / 1000)
+    : `${ms >= 100 ? Math.round(ms) : Number(ms.toPrecision(2))} ms`
+
+const percent = (share: number): string =>
+  share > 0 && share < 0.01 ? '< 1 %' : `${Math.round(share * 100)} %`
+
+/** `1,234,567` */
+const number = (n: number): string => n.toLocaleString('en-US')

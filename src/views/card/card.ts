@@ -1,0 +1,282 @@
+import type { Button, RichTextSection } from '@slack/types'
+import { mayBeOfferedAgain, type Proposal } from '../../domain/approvals/proposal.ts'
+import { subjectOf } from '../../domain/incidents/finding.ts'
+import type { Incident } from '../../domain/incidents/incident.ts'
+import type { Remedy } from '../../domain/incidents/recommend.ts'
+import { kindNames, severityOf } from '../../domain/incidents/severity.ts'
+import type { Silence } from '../../domain/incidents/silence.ts'
+import { type WorkLost, workLost } from '../../domain/locks/workLost.ts'
+import type { Session } from '../../domain/session/session.ts'
+import { formatDuration } from '../../domain/text/duration.ts'
+import {
+  type Block,
+  bold,
+  bullets,
+  button,
+  buttonRow,
+  context,
+  escapeText,
+  header,
+  type Leaf,
+  type Line,
+  moment,
+  plainText,
+  preformatted,
+  richText,
+  section,
+  truncate,
+  user,
+  type View,
+} from '../kit.ts'
+import { count, nameOf, stateOf } from '../words.ts'
+import { costOf, workOf } from './cost.ts'
+import { sentenceOf, whyOf } from './findings.ts'
+import { outcomeSentence } from './outcome.ts'
+
+/** The ids of the buttons on a card: https://docs.slack.dev/reference/block-kit/block-elements/button-element */
+export const detailsAction = 'pg_details'
+export const offerAgainAction = 'pg_offer_again'
+export const breakGlassAction = 'pg_break_glass'
+export const acknowledgeAction = 'pg_acknowledge'
+export const snoozeAction = 'pg_snooze'
+
+export type CardState = {
+  readonly cluster: string
+  /** Null for a card that began with a proposal made by hand. */
+  readonly incident: Incident | null
+  /** Every proposal that was made on this card, oldest first. */
+  readonly proposals: readonly Proposal[]
+  /** How many people an action needs here. */
+  readonly people: { readonly cancel: number; readonly terminate: number }
+  /** Whether somebody may act alone here. */
+  readonly breakGlass: boolean
+  /** Until when it brings no new cards; null where it does. */
+  readonly silence: Silence | null
+}
+
+/** The card of an incident, or of a proposal made by hand: what is wrong, why this session, what may be done. */
+export function cardView(card: CardState): View {
+  const { incident, proposals, cluster } = card
+  const latest = proposals.at(-1)
+  const session = (incident ? subjectOf(incident.finding) : null) ?? latest?.session ?? null
+  const title = incident
+    ? kindNames[incident.finding.kind]
+    : latest
+      ? `${verbs[latest.action]} asked for`
+      : 'Card'
+  const over = incident?.resolvedAt != null
+  const critical = incident && severityOf(incident.finding) === 'critical'
+  const headline = `${over ? 'Resolved: ' : critical ? 'Critical: ' : ''}${title} on ${cluster}`
+  const what = incident ? sentenceOf(incident.finding) : latest ? requestSentence(latest) : ''
+  const blocks: Block[] = [
+    header(headline),
+    // In the words of the present: what they tell was so when it was last seen.
+    richText(section(...(over ? ['As last seen: '] : []), what)),
+    ...(over ? [] : explanation(card, session)),
+    ...statement(session, over),
+    ...(proposals.length > 0
+      ? [richText(...proposals.slice(-6).map((proposal) => status(proposal, card)))]
+      : []),
+    ...(incident?.resolvedAt != null
+      ? [richText(section(bold('Resolved'), ' ', moment(incident.resolvedAt), `: ${resolution(incident)}`))]
+      : []),
+    ...(incident && !over ? attention(card, incident) : []),
+    ...buttons(card, session),
+    ...reference(card),
+  ]
+  const done = latest?.outcome ? ` ${outcomeSentence(latest)}` : ''
+  return {
+    text: escapeText(truncate(`${headline}: ${over ? resolution(incident) : what}${done}`, 3000)),
+    blocks,
+  }
+}
+
+const requestSentence = ({ session, victims }: Proposal): string =>
+  `Session ${nameOf(session)}, ${stateOf(session)}${victims.length > 0 ? `, keeps ${count(victims.length, 'session')} waiting` : ''}.`
+
+/** What ended it, how long it lasted, and how many it hurt. */
+export const resolution = (incident: Incident | null): string =>
+  incident
+    ? `${incident.resolution} It lasted ${formatDuration(((incident.resolvedAt ?? 0) - incident.beganAt) / 1000)}${incident.mostVictims > 0 ? ` and kept up to ${count(incident.mostVictims, 'session')} waiting` : ''}.`
+    : ''
+
+function explanation({ incident, proposals }: CardState, session: Session | null): Block[] {
+  const remedy = incident?.remedy ?? null
+  const asked = incident ? null : proposals.at(-1)
+  const target = remedy ? remedy.target : asked?.state === 'open' ? asked : null
+  const lines: Line[] = [
+    ...(incident ? whyOf(incident.finding) : []),
+    ...(asked?.reason ? [[bold('Why: '), asked.reason]] : []),
+    ...(session ? [[bold('Its work: '), workOf(session, lostWith(session, incident))]] : []),
+    ...(remedy ? [[bold(remedy.target ? 'Gentlest way out: ' : 'No button: '), remedy.text]] : []),
+    // Right behind the way that it is about.
+    ...(target
+      ? [
+          [
+            bold('What that costs: '),
+            costOf(
+              target.action,
+              target.session,
+              lostWith(target.session, incident),
+              remedy?.retries ?? null,
+            ),
+          ],
+        ]
+      : []),
+    ...(remedy ? otherWays(remedy) : []),
+  ]
+  return lines.length > 0 ? [richText(bullets(...lines))] : []
+}
+
+/** What is lost with a session; whether one that waits has done anything before, the remedy knows. */
+function lostWith(session: Session, incident: Incident | null): WorkLost {
+  const target = incident?.remedy?.target
+  return target?.session.pid === session.pid ? target.workLost : workLost(session, undefined)
+}
+
+/** How many other ways out a card has room for. */
+const mostOthers = 3
+
+/** What else could be done. */
+function otherWays({ others }: Remedy): Line[] {
+  const more = others.length - mostOthers
+  return [
+    ...others.slice(0, mostOthers).map((other) => [bold('Other way out: '), other]),
+    ...(more > 0 ? [[`${count(more, 'more way')} out: /pg blocking`]] : []),
+  ]
+}
+
+const statement = (session: Session | null, over: boolean): Block[] =>
+  session?.query
+    ? [
+        richText(
+          section(session.state !== 'active' ? 'Its last statement:' : over ? 'It ran:' : 'It runs:'),
+          preformatted(truncate(session.query, 300)),
+        ),
+      ]
+    : []
+
+/** One line that says where a proposal stands. */
+function status(proposal: Proposal, { people }: CardState): RichTextSection {
+  const what = `${verbs[proposal.action]} ${proposal.key.pid}`
+  const approvers = proposal.approvals.flatMap(({ userId }, index) => [
+    ...(index > 0 ? [', '] : []),
+    user(userId),
+  ])
+  const by = proposal.brokeGlass
+    ? [
+        bold('BREAK GLASS'),
+        ' by ',
+        user(proposal.brokeGlass.userId),
+        ` alone, because: ${proposal.brokeGlass.reason}`,
+      ]
+    : ['approved by ', ...approvers]
+  switch (proposal.state) {
+    case 'open': {
+      const asked = proposal.requestedBy ? ['asked for by ', user(proposal.requestedBy), '; '] : []
+      const have = `${proposal.approvals.length} of ${people[proposal.action]}`
+      const who = approvers.length > 0 ? [' (', ...approvers, ')'] : []
+      return section(
+        bold(what),
+        ': ',
+        ...asked,
+        `${have} approvals`,
+        ...who,
+        ', open until ',
+        moment(proposal.expiresAt),
+      )
+    }
+    case 'claimed':
+      return section(bold(what), ': ', ...by, '; sending …')
+    case 'done':
+      return section(bold(what), ': ', ...by, `. ${outcomeSentence(proposal)}`)
+    case 'denied':
+      return section(
+        bold(what),
+        ': denied by ',
+        ...(proposal.decidedBy ? [user(proposal.decidedBy)] : ['somebody']),
+        ...(proposal.decision ? [`: ${proposal.decision}`] : []),
+      )
+    case 'expired':
+      return section(bold(what), ': expired ', moment(proposal.expiresAt), ', nothing was sent')
+    case 'withdrawn':
+      return section(bold(what), `: withdrawn, ${proposal.decision ?? 'the session changed'}`)
+  }
+}
+
+/** Who looks after it, and whether it is silent. */
+function attention({ silence }: CardState, { acknowledgedBy }: Incident): Block[] {
+  const said: (Leaf | string)[] = [
+    ...(acknowledgedBy ? [user(acknowledgedBy), ' looks after it. '] : []),
+    ...(silence ? ['Quiet until ', moment(silence.until), ', by ', user(silence.by), '.'] : []),
+  ]
+  return said.length > 0 ? [richText(section(...said))] : []
+}
+
+function buttons(
+  { cluster, incident, proposals, breakGlass, silence }: CardState,
+  session: Session | null,
+): Block[] {
+  const latest = proposals.at(-1)
+  const over = incident?.resolvedAt != null
+  return buttonRow(
+    ...(latest?.state === 'open' && !over ? decisions(latest, incident, cluster) : []),
+    ...(latest?.state === 'open' && !over && breakGlass
+      ? [button(breakGlassAction, 'Break glass …', latest.id)]
+      : []),
+    ...(latest && mayBeOfferedAgain(latest) && !over
+      ? [button(offerAgainAction, 'Offer again', latest.id)]
+      : []),
+    ...(incident && !over && !incident.acknowledgedBy
+      ? [button(acknowledgeAction, 'Acknowledge', incident.id)]
+      : []),
+    ...(incident && !over && !silence ? [button(snoozeAction, 'Snooze 30 min', incident.id)] : []),
+    ...(session && !over ? [button(detailsAction, 'Details', incident?.id ?? latest?.id ?? '')] : []),
+  )
+}
+
+function decisions(proposal: Proposal, incident: Incident | null, cluster: string): Button[] {
+  const { action } = proposal
+  const { pid } = proposal.key
+  // As it was last seen, where the card tells of it; the proposal keeps it as it was when it was made.
+  const seen = incident?.remedy?.target?.session
+  const session = seen?.pid === pid ? seen : proposal.session
+  const root = incident?.finding.kind === 'blocking' ? incident.finding.root : null
+  const waiting = root?.pid === pid ? root.victims.length : proposal.victims.length
+  const consequence =
+    action === 'cancel'
+      ? 'Its statement ends with an error, its transaction is rolled back, the connection stays.'
+      : session.xactSeconds === null
+        ? 'Its connection is closed.'
+        : 'Its connection is closed and its transaction is rolled back.'
+  const confirm = {
+    title: plainText(`${verbs[action]} ${session.pid}?`, 100),
+    text: plainText(
+      // What happens first: a long name at the end may be cut.
+      `${consequence} ${workOf(session, lostWith(session, incident))}${waiting > 0 ? ` ${count(waiting, 'session waits', 'sessions wait')} behind it.` : ''} On ${cluster}: ${nameOf(session)}, ${stateOf(session)}.`,
+      300,
+    ),
+    confirm: plainText(verbs[action], 30),
+    deny: plainText('Back', 30),
+    style: 'danger' as const,
+  }
+  return [
+    {
+      ...button(`approve_${action}`, `Approve: ${action} ${session.pid}`, proposal.id),
+      style: 'danger' as const,
+      confirm,
+    },
+    button(`deny_${action}`, 'Deny', proposal.id),
+  ]
+}
+
+/** How to find all of it again. */
+function reference({ incident, proposals }: CardState): Block[] {
+  const id = shortId(incident?.id ?? proposals[0]?.cardId ?? '')
+  return [context(`${incident ? 'Incident' : 'Request'} ${id} · /pg history ${id} tells all of it`)]
+}
+
+/** Enough of an id to name a card with. */
+export const shortId = (id: string): string => id.slice(0, 8)
+
+const verbs = { cancel: 'Cancel', terminate: 'Terminate' } as const

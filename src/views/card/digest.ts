@@ -1,0 +1,140 @@
+import { type Finding, subjectOf } from '../../domain/incidents/finding.ts'
+import type { Incident } from '../../domain/incidents/incident.ts'
+import { findingName, kindNames, worstFirst } from '../../domain/incidents/severity.ts'
+import { compose, type Line, lines, type Piece } from '../answers/page.ts'
+import { bold, button, buttonRow, code, context, type View } from '../kit.ts'
+import { count, list } from '../words.ts'
+import { resolution, shortId } from './card.ts'
+import { sentenceOf } from './findings.ts'
+
+export const showAllAction = 'pg_show_all'
+
+const shownAtFirst = 8
+const mostShown = 60
+/** Slack takes 10,000 characters in a message, and names may be long. */
+const mostCharacters = 8000
+/** How many of those that are told in one line are named. */
+const mostNamed = 12
+
+/**
+ * One card for many incidents that came at once: the worst first, each with the command that tells all about it, then
+ * those that have a card of their own by now, and those that are over.
+ * @param incidents all that it ever listed
+ */
+export function digestView(cluster: string, cardId: string, incidents: readonly Incident[]): View {
+  const moved = incidents.filter((incident) => incident.cardId !== cardId)
+  const open = openOnes(incidents, cardId)
+  const over = incidents.filter((incident) => incident.cardId === cardId && incident.resolvedAt !== null)
+  const others = [
+    ...(moved.length > 0 ? [[bold('On cards of their own: '), `${named(moved)}.`]] : []),
+    ...(over.length > 0 ? [[bold('Over: '), `${named(over)}.`]] : []),
+  ]
+  const reference = context(`Digest ${shortId(cardId)} · /pg history ${shortId(cardId)} tells all of it`)
+  if (open.length === 0) {
+    const title =
+      moved.length === 0
+        ? `Resolved: ${count(incidents.length, 'incident')} on ${cluster}`
+        : `Nothing more in this list on ${cluster}`
+    const more = over.length - shownAtFirst
+    const view = compose(title, [
+      ...ended(over.toSorted(worstFirst).slice(0, shownAtFirst)),
+      lines(...(more > 0 ? [[`${more} more are over too.`]] : []), ...(moved.length > 0 ? others : [])),
+    ])
+    return { ...view, blocks: [...view.blocks, reference] }
+  }
+  const view = compose(`${count(open.length, 'more incident')} on ${cluster}`, [
+    ...listed(open.slice(0, shownAtFirst)),
+    lines(
+      ...(open.length > shownAtFirst ? [[`${open.length - shownAtFirst} more: press Show all.`]] : []),
+      ...others,
+      [
+        'Too many came at once for a card each; the worst of them get one as others end. ',
+        code('/pg terminate PID reason'),
+        ' asks for an approval without waiting for it, ',
+        code('/pg snooze INCIDENT 30m'),
+        ' keeps one of them from getting a card.',
+      ],
+    ),
+  ])
+  return {
+    ...view,
+    blocks: [
+      ...view.blocks,
+      ...(open.length > shownAtFirst ? buttonRow(button(showAllAction, 'Show all', cardId)) : []),
+      reference,
+    ],
+  }
+}
+
+/** The whole digest, for one who pressed "Show all". */
+export function wholeDigestView(cluster: string, cardId: string, incidents: readonly Incident[]): View {
+  const open = openOnes(incidents, cardId)
+  let left = mostCharacters
+  const shown = open.slice(0, mostShown).filter(({ finding }) => {
+    left -= sentenceOf(finding).length + 70
+    return left >= 0
+  })
+  return compose(`All ${count(open.length, 'incident')} of the digest on ${cluster}`, [
+    ...listed(shown),
+    lines(
+      ...(open.length > shown.length
+        ? [[`${open.length - shown.length} more: /pg sessions, /pg long, /pg idle.`]]
+        : []),
+    ),
+  ])
+}
+
+const openOnes = (incidents: readonly Incident[], cardId: string): Incident[] =>
+  incidents.filter((incident) => incident.cardId === cardId && incident.resolvedAt === null).sort(worstFirst)
+
+const listed = (incidents: readonly Incident[]): Piece[] => [
+  {
+    kind: 'bullets',
+    lines: incidents.map(
+      ({ id, finding }): Line => [
+        bold(`${kindNames[finding.kind]}: `),
+        `${sentenceOf(finding)} `,
+        code(commandFor(finding)),
+        ` · incident ${shortId(id)}`,
+      ],
+    ),
+  },
+]
+
+/** What became of each, as its own card would tell it. */
+const ended = (incidents: readonly Incident[]): Piece[] =>
+  incidents.length === 0
+    ? []
+    : [
+        {
+          kind: 'bullets',
+          lines: incidents.map(
+            (incident): Line => [bold(`${findingName(incident.finding)}: `), resolution(incident)],
+          ),
+        },
+      ]
+
+/** What tells all about it. */
+function commandFor(finding: Finding): string {
+  const session = subjectOf(finding)
+  if (session) return `/pg session ${session.pid}`
+  switch (finding.kind) {
+    case 'blocking':
+    case 'lockCycle':
+      return '/pg blocking'
+    case 'connections':
+    case 'lockStorm':
+      return '/pg sessions'
+    default:
+      return '/pg health'
+  }
+}
+
+function named(incidents: readonly Incident[]): string {
+  const names = incidents.map(
+    ({ finding }) => subjectOf(finding)?.pid ?? kindNames[finding.kind].toLowerCase(),
+  )
+  return names.length > mostNamed
+    ? `${names.slice(0, mostNamed).join(', ')} and ${names.length - mostNamed} more`
+    : list(names)
+}

@@ -1,0 +1,94 @@
+import type { Finding } from '../../domain/incidents/finding.ts'
+import { formatDuration } from '../../domain/text/duration.ts'
+import { bold, type Line } from '../kit.ts'
+import { count, list, lockOf, nameOf, saturationWords, stateOf } from '../words.ts'
+import { healthSentence, healthWhy, preparedName } from './healthFindings.ts'
+
+/** Two of three things a responder asks: what is wrong, since when, whom it hurts. One sentence. */
+export function sentenceOf(finding: Finding): string {
+  switch (finding.kind) {
+    case 'blocking': {
+      const { root, session } = finding
+      const who = root.prepared
+        ? preparedName(root.prepared)
+        : session
+          ? `Session ${nameOf(session)}, ${stateOf(session)},`
+          : `Session ${root.pid}`
+      const wait =
+        root.oldestWaitSeconds === null ? '' : `, the longest for ${formatDuration(root.oldestWaitSeconds)}`
+      return `${who} keeps ${count(root.victims.length, 'session')} waiting${wait}, for ${lockOf(root.wait)}.`
+    }
+    case 'longQuery':
+      return `Session ${nameOf(finding.session)} has run one statement for ${formatDuration(finding.seconds)}.`
+    case 'idleInTransaction':
+      return `Session ${nameOf(finding.session)} has been ${finding.session.state} for ${formatDuration(finding.seconds)}.`
+    case 'idle':
+      return `Session ${nameOf(finding.session)} has been idle for ${formatDuration(finding.seconds)}.`
+    case 'connections':
+      return saturationWords(finding)
+    case 'lockStorm':
+      return `${count(finding.waiting, 'session waits', 'sessions wait')} for a lock, and who blocks them cannot be read. ${finding.why}`
+    case 'lockCycle':
+      return `Sessions ${sample(finding.pids)} wait for each other, the longest for ${formatDuration(finding.seconds)}; ${count(finding.waiting, 'session waits', 'sessions wait')} in all.`
+    default:
+      return healthSentence(finding)
+  }
+}
+
+/** Why it is this session that the card is about. */
+export function whyOf(finding: Finding): Line[] {
+  switch (finding.kind) {
+    case 'blocking':
+      return [
+        [
+          bold('Why this one: '),
+          'it waits for no lock itself, and everyone counted here waits behind it',
+          finding.root.victims.length > 0 ? ` (${sample(finding.root.victims)}).` : '.',
+        ],
+      ]
+    case 'longQuery':
+      return [[bold('Why this one: '), 'its statement is past the threshold, and it waits for no lock.']]
+    case 'idleInTransaction':
+      return [
+        [bold('Why this one: '), 'it keeps its locks and holds vacuum back while its client does nothing.'],
+      ]
+    case 'idle':
+      return [[bold('Why this one: '), 'it takes a connection and has not used it.']]
+    case 'connections':
+      return finding.holders.map(({ usename, applicationName, clientAddr, count: n }) => [
+        bold(`${n} `),
+        `held by ${applicationName || 'no application name'}, user ${usename}, ${clientAddr}`,
+      ])
+    case 'lockStorm':
+      return finding.suspects.map((suspect) => [bold('Suspect: '), `${nameOf(suspect)}, ${stateOf(suspect)}`])
+    case 'lockCycle':
+      return [
+        [bold('How it ends: '), howItEnds(finding)],
+        ...(finding.session
+          ? [
+              [
+                bold('Why this one: '),
+                `of them ${nameOf(finding.session)} ${finding.session.backendXid === null ? 'has written nothing' : 'has worked for the shortest time'}, so its end loses least.`,
+              ],
+            ]
+          : []),
+      ]
+    default:
+      return healthWhy(finding)
+  }
+}
+
+/** The server looks for a deadlock when somebody has waited for deadlock_timeout; the last who joined closed it. */
+function howItEnds({
+  closedSeconds,
+  deadlockTimeoutSeconds: timeout,
+}: Finding & { kind: 'lockCycle' }): string {
+  if (timeout === null) return 'the server ends one of them by itself after deadlock_timeout.'
+  const setting = `deadlock_timeout (${formatDuration(timeout)})`
+  return closedSeconds < timeout
+    ? `the server ends one of them by itself after ${setting}, in about ${formatDuration(timeout - closedSeconds)}.`
+    : `it stands for longer than ${setting}, so the server may not end it by itself.`
+}
+
+const sample = (pids: readonly number[]): string =>
+  pids.length > 5 ? `${pids.slice(0, 5).join(', ')} and ${pids.length - 5} more` : list(pids)

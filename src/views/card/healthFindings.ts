@@ -1,0 +1,200 @@
+import type { HealthFinding } from '../../domain/incidents/healthFinding.ts'
+import type { DeadlockReport, ReplicationSlot, VacuumHolder } from '../../domain/session/health.ts'
+import type { PreparedTransaction, Session } from '../../domain/session/session.ts'
+import { formatDuration } from '../../domain/text/duration.ts'
+import { sqlLiteral } from '../../domain/text/literal.ts'
+import { formatCount, formatSize } from '../../domain/text/size.ts'
+import { bold, code, type Line, moment, truncate } from '../kit.ts'
+import { count, list, nameOf } from '../words.ts'
+
+/** The sentences of what a slow look finds, see findings.ts. */
+export function healthSentence(finding: HealthFinding): string {
+  switch (finding.kind) {
+    case 'deadlocks':
+      return `The server broke ${count(finding.count, 'deadlock')} in database ${plain(finding.database)}: each time one statement ended with an error.`
+    case 'preparedTransaction':
+      return `${preparedName(finding.prepared)} was never finished.`
+    case 'vacuumHeldBack':
+      return `${holderName(finding.holder, finding.session)} keeps vacuum from cleaning up ${reachOf(finding.holder)}: ${formatCount(finding.holder.age)} transactions have begun since.`
+    case 'wraparound':
+      return `Database ${plain(finding.database)} is ${percent(finding.ratio)} of the way to ${finding.counts === 'transactions' ? 'transaction-id' : 'multixact'} wraparound (${formatCount(finding.age)} ${finding.counts})${finding.others > 0 ? `, and ${count(finding.others, 'more database is', 'more databases are')} past the threshold` : ''}.`
+    case 'replicationSlot':
+      return `${slotName(finding.slot)} keeps ${formatSize(finding.slot.retainedBytes)} of WAL; ${consumerOf(finding.slot)}.`
+  }
+}
+
+/** What it does, and what to do next. */
+export function healthWhy(finding: HealthFinding): Line[] {
+  const next: Line = [bold('Next: '), ...nextStep(finding)]
+  switch (finding.kind) {
+    case 'deadlocks':
+      return [
+        [bold('When: '), 'after ', moment(finding.since), ', the last before ', moment(finding.lastAt), '.'],
+        ...(finding.participants.length > 0 ? [seen(finding.participants)] : []),
+        ...finding.reports.map(reported),
+        next,
+      ]
+    case 'preparedTransaction':
+      return [
+        [
+          bold('What it does: '),
+          'it keeps its locks and holds vacuum back until somebody finishes it, over a restart too.',
+        ],
+        next,
+      ]
+    case 'vacuumHeldBack':
+      return [
+        [
+          bold('What it does: '),
+          'rows that were removed or changed since stay on disk; tables grow and queries slow down.',
+        ],
+        // A session has its cure on the card.
+        ...(finding.session ? [] : [next]),
+      ]
+    case 'wraparound':
+      return [
+        [bold('What happens: '), 'at 100 % the server takes no more writes, until it was vacuumed by hand.'],
+        ...(finding.holder
+          ? [[bold('Held up by: '), `${holderName(finding.holder)}, ${formatCount(finding.holder.age)} old.`]]
+          : []),
+        next,
+      ]
+    case 'replicationSlot':
+      return [[bold('What happens: '), outlook(finding.slot)], next]
+  }
+}
+
+/** One step for a person to take. */
+export function nextStep(finding: HealthFinding): Line {
+  switch (finding.kind) {
+    case 'deadlocks':
+      return finding.reports.length + finding.participants.length > 0
+        ? [orderAdvice]
+        : [
+            `${orderAdvice} Which ones, the server’s log tells (`,
+            code('/pg health'),
+            ' says how it can be read here).',
+          ]
+    case 'preparedTransaction':
+      return [
+        `ask whoever coordinates it whether it is to be committed, and finish it in database ${plain(finding.prepared.database)} as ${plain(finding.finisher)}: `,
+        code(`COMMIT PREPARED ${sqlLiteral(finding.prepared.gid)}`),
+        ' or ',
+        code(`ROLLBACK PREPARED ${sqlLiteral(finding.prepared.gid)}`),
+        '.',
+      ]
+    case 'vacuumHeldBack':
+      return endHolder(finding.holder)
+    case 'wraparound':
+      return finding.holder
+        ? ['let go of what holds it up: ', ...endHolder(finding.holder)]
+        : [
+            `see in database ${plain(finding.database)} whether autovacuum gets through; by hand, as a superuser or the owner of its tables: `,
+            code('VACUUM;'),
+            ' (neither FULL nor FREEZE).',
+            ...(finding.counts === 'transactions'
+              ? [` Autovacuum begins at ${formatCount(finding.freezeMaxAge)}.`]
+              : []),
+          ]
+    case 'replicationSlot':
+      return letGo(finding.slot.name, finding.slot.active)
+  }
+}
+
+const orderAdvice =
+  'let the applications take their rows in one order, and repeat a transaction that fails with 40P01.'
+
+function endHolder({ kind, name, pid }: VacuumHolder): Line {
+  switch (kind) {
+    case 'session':
+      return ['look at it and end it if nobody needs it: ', code(`/pg session ${pid}`), '.']
+    case 'prepared':
+      return [
+        'finish it in its database: ',
+        code(`COMMIT PREPARED ${sqlLiteral(name)}`),
+        ' or ',
+        code(`ROLLBACK PREPARED ${sqlLiteral(name)}`),
+        '.',
+      ]
+    case 'slot':
+      return letGo(name, false)
+    case 'standby':
+      return ['end the long query on that standby: it tells its oldest one by hot_standby_feedback.']
+  }
+}
+
+const letGo = (slot: string, isActive: boolean): Line =>
+  isActive
+    ? ['see why its consumer does not keep up.']
+    : [
+        'bring its consumer back. Only when it is gone for good: ',
+        code(`SELECT pg_drop_replication_slot(${sqlLiteral(slot)});`),
+      ]
+
+/** Who keeps vacuum back. */
+export function holderName(
+  { kind, name, pid, database }: VacuumHolder,
+  session: Session | null = null,
+): string {
+  switch (kind) {
+    case 'session':
+      return session
+        ? `Session ${nameOf(session)}`
+        : `Session ${pid} (${plain(name) || 'no name'}, database ${plain(database ?? '')})`
+    case 'prepared':
+      return `Prepared transaction ${sqlLiteral(name)} (database ${plain(database ?? '')})`
+    case 'slot':
+      return `Replication slot ${sqlLiteral(name)}`
+    case 'standby':
+      return `The standby ${plain(name)} (walsender ${pid})`
+  }
+}
+
+const reachOf = ({ kind, database, catalogsOnly }: VacuumHolder): string =>
+  catalogsOnly
+    ? 'the catalogs'
+    : kind === 'slot' || kind === 'standby' || database === null
+      ? 'every database'
+      : `database ${plain(database)}`
+
+export const preparedName = ({ gid, owner, database, preparedSeconds }: PreparedTransaction): string =>
+  `Prepared transaction ${sqlLiteral(gid)} (${plain(owner) || 'owner dropped'}, database ${plain(database)}, prepared ${formatDuration(preparedSeconds)} ago)`
+
+const slotName = ({ name, slotType, database }: ReplicationSlot): string =>
+  `Replication slot ${sqlLiteral(name)} (${slotType}${database === null ? '' : `, database ${plain(database)}`})`
+
+const consumerOf = ({ active, inactiveSeconds }: ReplicationSlot): string =>
+  active
+    ? 'its consumer is connected and behind'
+    : inactiveSeconds === null
+      ? 'its consumer is not connected'
+      : `its consumer has been away for ${formatDuration(inactiveSeconds)}`
+
+function outlook({ walStatus, safeBytes, active }: ReplicationSlot): string {
+  if (walStatus === 'unreserved')
+    return 'at the next checkpoint the server gives it up: then whoever reads from it has to be set up anew.'
+  return safeBytes === null
+    ? `${active ? 'unless it catches up, ' : ''}it keeps more and more until the disk is full, and then the server stops.`
+    : `after ${formatSize(safeBytes)} more the server gives it up, and whoever reads from it has to be set up anew.`
+}
+
+const seen = (participants: readonly Session[]): Line => [
+  bold('Seen waiting for each other: '),
+  `${list(participants.slice(0, 4).map(nameOf))}${participants.length > 4 ? ` and ${participants.length - 4} more` : ''}.`,
+]
+
+/** What the server's log says of one. */
+export function reported({ at, user, applicationName, pid, pids, statement }: DeadlockReport): Line {
+  const others = pids.filter((one) => one !== pid)
+  const who = [plain(applicationName), user && `user ${plain(user)}`].filter(Boolean).join(', ')
+  return [
+    bold('In the log: '),
+    `${plain(at)}: ${pid}${who ? ` (${who})` : ''} lost${others.length > 0 ? ` against ${list(others)}` : ''}`,
+    ...(statement ? [', which ran ', code(truncate(plain(statement), 300))] : ['.']),
+  ]
+}
+
+export const percent = (ratio: number): string => `${Math.floor(ratio * 100)} %`
+
+/** A name, or a statement, on one line. */
+const plain = (text: string): string => text.replaceAll(/\s+/g, ' ')

@@ -1,0 +1,167 @@
+import { bot, type JournalEvent, type JournalRow } from '../../domain/approvals/journal.ts'
+import type { Proposal } from '../../domain/approvals/proposal.ts'
+import { formatDuration } from '../../domain/text/duration.ts'
+import {
+  bold,
+  code,
+  context,
+  type Line,
+  moment,
+  plainWords,
+  richText,
+  section,
+  truncate,
+  user,
+  type View,
+} from '../kit.ts'
+import { count, list, nameOf } from '../words.ts'
+import { outcomeSentence } from './outcome.ts'
+
+/** What the thread under a card says of an event; null for what the card itself shows well enough. */
+export function threadLine(event: JournalEvent, proposal: Proposal | null): View | null {
+  const line = event.kind === 'incidentOpened' ? null : lineOf(event, proposal)
+  return line && view(line)
+}
+
+/** The line in the channel itself: what was done to a session, and what stops or starts the watching. */
+export function channelLine(row: JournalRow, proposal: Proposal | null): View | null {
+  const { event } = row
+  if (event.kind === 'blind')
+    return view([
+      bold(`Blind on ${event.cluster}: `),
+      event.reason,
+      ...(event.since === null ? [] : [' Nothing is seen since ', moment(event.since), '.']),
+    ])
+  if (event.kind === 'brokeGlass') return view(brokeGlass(event))
+  if (event.kind === 'silenced')
+    return view([
+      bold(`Quiet on ${event.cluster}: `),
+      `no new cards for ${event.what} until `,
+      moment(event.until),
+      ', says ',
+      user(event.actor),
+      ...(event.reason ? [`: ${event.reason}`] : []),
+    ])
+  if (event.kind === 'silenceEnded')
+    return view([
+      bold(`The quiet on ${event.cluster} has ended: `),
+      ...(event.left.length === 0
+        ? [`${event.what} brings cards again.`]
+        : [
+            `${event.what} brings cards again, except what is silent still: `,
+            ...event.left.flatMap(({ what, until }, index) => [
+              `${index > 0 ? ', ' : ''}${what} until `,
+              moment(until),
+            ]),
+            '.',
+          ]),
+      meanwhile(event),
+    ])
+  if (event.kind === 'lacking')
+    return view([bold(`Missing on ${event.cluster}: `), `${event.what} `, code(event.remedy)])
+  if (event.kind === 'seesAgain') return view([bold(`Sees ${event.cluster} again. `), event.reason])
+  if (event.kind !== 'outcome' || !proposal) return null
+  const said = view([
+    bold(
+      `${event.action === 'cancel' ? 'Cancel' : 'Terminate'} ${nameOf(proposal.session)} on ${event.session.cluster}`,
+    ),
+    proposal.brokeGlass ? ', BREAK GLASS by ' : ', approved by ',
+    ...proposal.approvals.flatMap(({ userId }, index) => [...(index > 0 ? [', '] : []), user(userId)]),
+    ...(proposal.requestedBy ? [', asked for by ', user(proposal.requestedBy)] : []),
+    `: ${outcomeSentence(proposal)}`,
+  ])
+  return { ...said, blocks: [...said.blocks, context(`journal ${row.seq} · ${row.hash}`)] }
+}
+
+/** What happened, for a thread or a history: `proposal` says who asked for it and is to be told. */
+export function lineOf(event: JournalEvent, proposal: Proposal | null): Line | null {
+  switch (event.kind) {
+    case 'requested':
+      return [
+        user(event.actor),
+        ` asks to ${event.action} ${event.session.pid}: ${event.reason || 'no reason given'}`,
+      ]
+    case 'approved':
+      return [user(event.actor), ` approved (${event.have} of ${event.needed}).`]
+    case 'brokeGlass':
+      return brokeGlass(event)
+    case 'refused':
+      return [user(event.actor), ` was refused (${event.entry}): ${event.reason}`]
+    case 'denied':
+      return [
+        user(event.actor),
+        ` denied it${event.reason ? `: ${event.reason}` : '.'}`,
+        ...mention(proposal),
+      ]
+    case 'expired':
+      return ['The proposal expired; nothing was sent.', ...mention(proposal)]
+    // What the watcher offers and takes back by itself shows on the card.
+    case 'offered':
+      return event.actor === bot
+        ? null
+        : [user(event.actor), ` asks to ${event.action} ${event.session.pid} after all.`]
+    case 'withdrawn':
+      return proposal?.requestedBy || proposal?.approvals.length
+        ? [`The proposal was withdrawn: ${event.reason}.`, ...mention(proposal)]
+        : null
+    case 'outcome':
+      return [outcomeSentence({ ...event, key: event.session }), ...mention(proposal)]
+    case 'retried':
+      return [
+        `Tried again: ${event.pid} began the same statement ${formatDuration(event.afterMs / 1000)} after the signal. Its application retries: mend it, or stop it, before the next one is ended.`,
+        ...mention(proposal),
+      ]
+    case 'intended':
+      return null
+    case 'incidentOpened':
+    case 'incidentChanged':
+    case 'incidentReopened':
+    case 'incidentResolved':
+      return [event.what]
+    case 'acknowledged':
+      return [user(event.actor), ' looks after it.']
+    case 'silenced':
+      return [
+        user(event.actor),
+        ` silenced ${event.what} until `,
+        moment(event.until),
+        ...(event.reason ? [`: ${event.reason}`] : []),
+      ]
+    case 'silenceEnded':
+      return [`The quiet about ${event.what} has ended.${meanwhile(event)}`]
+    case 'caughtUp':
+      return [
+        `While it was quiet: ${event.changes > 1 ? `${count(event.changes, 'change')}, the last: ` : ''}${event.last}`,
+      ]
+    case 'lacking':
+    case 'blind':
+    case 'seesAgain':
+      return null
+  }
+}
+
+/** What became of what a silence covered, while it lasted. */
+function meanwhile({ opened, resolved, open }: JournalEvent & { kind: 'silenceEnded' }): string {
+  if (opened + resolved === 0) return ''
+  const said = [
+    opened > 0 ? `${count(opened, 'incident')} came` : '',
+    resolved > 0 ? `${count(resolved, 'incident')} ended` : '',
+    `${open === 0 ? 'none' : open} ${open > 1 ? 'are' : 'is'} open now`,
+  ]
+  return ` Meanwhile ${list(said.filter(Boolean))}.`
+}
+
+const brokeGlass = (event: JournalEvent & { kind: 'brokeGlass' }): Line => [
+  bold('BREAK GLASS: '),
+  user(event.actor),
+  ` acts alone: ${event.action} ${event.session.pid} on ${event.session.cluster}. Reason: ${event.reason}`,
+]
+
+/** Tells the one who asked. */
+const mention = (proposal: Proposal | null): Line =>
+  proposal?.requestedBy ? [' ', user(proposal.requestedBy)] : []
+
+const view = (line: Line): View => ({
+  text: truncate(plainWords(line), 3000),
+  blocks: [richText(section(...line))],
+})

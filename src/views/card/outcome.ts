@@ -1,0 +1,40 @@
+import type { Proposal } from '../../domain/approvals/proposal.ts'
+import { formatDuration } from '../../domain/text/duration.ts'
+import { count } from '../words.ts'
+
+/** What was seen after an approval, in one or two sentences: the proof, or the lack of it. */
+export function outcomeSentence({
+  action,
+  key,
+  outcome,
+}: Pick<Proposal, 'action' | 'key' | 'outcome'>): string {
+  const { pid } = key
+  if (!outcome) return ''
+  switch (outcome.kind) {
+    case 'effective': {
+      const what = action === 'terminate' ? `${pid} is gone` : `The statement of ${pid} ended`
+      const waiters =
+        outcome.victims === 0 ? '' : `; ${outcome.movedOn} of ${count(outcome.victims, 'waiter')} moved on`
+      return `${what} after ${formatDuration(outcome.afterMs / 1000)}${waiters}.`
+    }
+    case 'still': {
+      const where = `${outcome.state ?? 'in an unseen state'}${outcome.waitEvent ? `, waiting in ${outcome.waitEvent}` : ''}`
+      return `The signal was sent; ${pid} is still there after ${formatDuration(outcome.afterMs / 1000)}, ${where}. ${afterStill(action, outcome.waitEvent)}`
+    }
+    case 'changed':
+      return `Nothing was sent: ${outcome.what}.`
+    case 'refused':
+      return `Nothing was sent. ${outcome.why}`
+    case 'unreachable':
+      return `Nothing was sent: ${outcome.why}`
+    case 'unknown':
+      return `Outcome unknown: the signal may have been sent. ${outcome.now}`
+  }
+}
+
+const afterStill = (action: 'cancel' | 'terminate', waitEvent: string | null): string =>
+  action === 'cancel'
+    ? waitEvent === 'ClientWrite' || waitEvent === 'ClientRead'
+      ? 'Cancel cannot help while it waits for its client; terminate can.'
+      : 'It has not come to a point where it heeds a cancel; terminate may help.'
+    : 'It ends when it next heeds interrupts. Look at the host for what holds it up (disk, network file system, an extension). Never kill -9: that restarts the whole server.'

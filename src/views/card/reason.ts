@@ -1,0 +1,40 @@
+import type { Action } from '../../domain/session/action.ts'
+import { plainText } from '../kit.ts'
+
+/** What a reason is asked for: the callback id of the modal. */
+export const reasonCallbacks = { deny: 'deny_reason', breakGlass: 'break_glass_reason' } as const
+export type ReasonFor = keyof typeof reasonCallbacks
+
+const reasonBlock = 'reason'
+
+/** The modal that asks why a proposal is denied, or why one person acts alone, who has to say so. */
+export const reasonModal = (why: ReasonFor, proposalId: string, action: Action, pid: number) => ({
+  type: 'modal' as const,
+  callback_id: reasonCallbacks[why],
+  private_metadata: proposalId,
+  title: plainText(why === 'deny' ? 'Deny' : 'Break glass', 24),
+  submit: plainText(why === 'deny' ? 'Deny' : `${action} ${pid}`, 24),
+  close: plainText('Back', 24),
+  blocks: [
+    {
+      type: 'input' as const,
+      block_id: reasonBlock,
+      optional: why === 'deny',
+      label: plainText(
+        why === 'deny'
+          ? `Why should ${pid} be left alone?`
+          : `Why do you ${action} ${pid} alone? Everybody will read it.`,
+        2000,
+      ),
+      element: { type: 'plain_text_input' as const, action_id: reasonBlock, max_length: 300 },
+    },
+  ],
+})
+
+/** What was written into the modal. */
+export function reasonIn(values: unknown): string {
+  const field = (values as Record<string, Record<string, { value?: unknown }>> | undefined)?.[reasonBlock]?.[
+    reasonBlock
+  ]
+  return typeof field?.value === 'string' ? field.value.trim() : ''
+}

@@ -1,0 +1,140 @@
+import type { Finding } from '../domain/incidents/finding.ts'
+import { kindNames } from '../domain/incidents/severity.ts'
+import type { Silence } from '../domain/incidents/silence.ts'
+import type { Wait } from '../domain/locks/blocking.ts'
+import { isClient, type Session } from '../domain/session/session.ts'
+import type { LockTarget } from '../domain/session/snapshot.ts'
+import { formatDuration } from '../domain/text/duration.ts'
+import { clean, truncate } from './kit.ts'
+
+/** How a session is named in a sentence: `4312 (web, user shop, database orders)`. */
+export function nameOf(session: Session): string {
+  const known = [
+    session.applicationName,
+    session.usename && `user ${session.usename}`,
+    session.datname && `database ${session.datname}`,
+  ]
+    .filter((part) => part !== null && part !== '')
+    // A name may contain a line break: it must not begin a line of its own.
+    .map((part) => String(part).replaceAll(/\s+/g, ' '))
+  return known.length > 0 ? `${session.pid} (${known.join(', ')})` : `${session.pid} (${session.backendType})`
+}
+
+/** What it is doing and for how long: `idle in transaction for 5 min`. */
+export function stateOf(session: Session): string {
+  if (session.state === null)
+    return ['client backend', ''].includes(session.backendType) ? 'in an unseen state' : session.backendType
+  const seconds = session.state === 'active' ? session.querySeconds : session.stateSeconds
+  return seconds === null ? session.state : `${session.state} for ${formatDuration(seconds)}`
+}
+
+/** What is waited for: `a row of public.orders`, `AccessExclusiveLock on public.orders`. */
+export function lockOf({ mode, target, relationName: name }: Wait): string {
+  const relationName = name?.replaceAll(/\s+/g, ' ') ?? null
+  switch (target.locktype) {
+    case 'transactionid':
+    case 'tuple':
+      return relationName
+        ? `a row of ${relationName}`
+        : `a row (held by transaction ${target.transactionid ?? '?'})`
+    case 'virtualxid':
+      return `the end of transaction ${target.virtualxid}`
+    case 'advisory':
+      return `advisory lock ${advisoryKey(target)}`
+    default:
+      return `${mode} on ${relationName ?? targetName(target)}`
+  }
+}
+
+/** pg_locks shows a bigint key in two halves (objsubid 1), a pair of integers as they are (objsubid 2). */
+const advisoryKey = ({ classid, objid, objsubid }: LockTarget): string =>
+  objsubid === 1
+    ? String(BigInt.asIntN(64, (BigInt(classid ?? 0) << 32n) | BigInt(objid ?? 0)))
+    : `(${(classid ?? 0) | 0}, ${(objid ?? 0) | 0})`
+
+/** What is locked, in words: `public.orders`, `a row of public.orders`, `advisory lock 42`. */
+export function targetOf(target: LockTarget): string {
+  switch (target.locktype) {
+    case 'tuple':
+      return `a row of ${target.relationName ?? `relation ${target.relation}`}`
+    case 'transactionid':
+      return `transaction ${target.transactionid ?? '?'}`
+    case 'virtualxid':
+      return `virtual transaction ${target.virtualxid ?? '?'}`
+    case 'advisory':
+      return `advisory lock ${advisoryKey(target)}`
+    default:
+      return targetName(target)
+  }
+}
+
+function targetName(target: LockTarget): string {
+  if (target.relationName) return target.relationName
+  if (target.relation !== null) return `relation ${target.relation} of database ${target.database}`
+  if (target.locktype === 'object') return objectName(target)
+  return target.locktype
+}
+
+/** Catalogs whose oids stand in pg_locks.classid and are the same on every server (src/include/catalog/pg_*.h). */
+const catalogs: Readonly<Record<number, string>> = {
+  1213: 'tablespace',
+  1247: 'type',
+  1255: 'function',
+  1260: 'role',
+  1262: 'database',
+  1417: 'foreign server',
+  2328: 'foreign-data wrapper',
+  2615: 'schema',
+  3079: 'extension',
+  3456: 'collation',
+  6000: 'replication origin',
+  6100: 'subscription',
+  6104: 'publication',
+}
+
+/** `database 16385`. NOTIFY locks database 0 until its commit (PreCommit_Notify in async.c). */
+function objectName({ classid, objid }: LockTarget): string {
+  if (classid === 1262 && objid === 0) return 'the queue of NOTIFY'
+  return `${catalogs[classid ?? 0] ?? `object of catalog ${classid},`} ${objid}`
+}
+
+/** `97 of 100 connections are used (97 %); 3 are kept back for superusers and reserved roles, so nobody else gets one.` */
+export function saturationWords({ used, max, reserved }: Finding & { kind: 'connections' }): string {
+  const said = `${used} of ${max} connections are used (${Math.round((used * 100) / max)} %)`
+  const left = Math.max(0, max - reserved - used)
+  if (reserved === 0) return `${said}.`
+  return `${said}; ${reserved} ${reserved === 1 ? 'is' : 'are'} kept back for superusers and reserved roles, so ${left === 0 ? 'nobody else gets one' : `${left} ${left === 1 ? 'is' : 'are'} left for everybody else`}.`
+}
+
+/** What a silence is about. */
+export function silenceWords(scope: Silence['scope']): string {
+  switch (scope.kind) {
+    case 'cluster':
+      return 'everything'
+    case 'finding':
+      return kindNames[scope.findingKind].toLowerCase()
+    case 'incident':
+      return `incident ${scope.incidentId.slice(0, 8)}`
+  }
+}
+
+export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`
+
+/** `,` and `and` between: `1, 2 and 3`. */
+export const list = (items: readonly (string | number)[]): string =>
+  items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`
+
+/** Who it is, short, for a cell or a line: `web · shop · orders`. A long name leaves room for the next. */
+export const whoOf = (session: Session): string =>
+  // A worker of the server may have a user, and is more than that.
+  [
+    session.applicationName || (isClient(session) ? '' : session.backendType),
+    session.usename,
+    session.datname,
+  ]
+    .flatMap((name) => (name ? truncate(clean(name), 26) : []))
+    .join(' · ') || session.backendType
+
+/** What it waits for when that is not a lock: `IO/DataFileRead`; empty when it works. */
+export const waitEventOf = (session: Session): string =>
+  session.waitEventType === null ? '' : `${session.waitEventType}/${session.waitEvent ?? '?'}`

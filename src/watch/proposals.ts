@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto'
+import type { ClusterConfig } from '../config/config.ts'
+import { bot } from '../domain/approvals/journal.ts'
+import {
+  differences,
+  isSettled,
+  openProposal,
+  type Proposal,
+  stands,
+  victimsAmong,
+} from '../domain/approvals/proposal.ts'
+import { hasOwnCard, type Incident } from '../domain/incidents/incident.ts'
+import type { Remedy } from '../domain/incidents/recommend.ts'
+import type { Picture } from '../domain/locks/picture.ts'
+import { keyOf } from '../domain/session/session.ts'
+import type { Snapshot } from '../domain/session/snapshot.ts'
+import type { Board, Record } from '../notify/cards.ts'
+import type { Records, Store } from '../store/store.ts'
+
+/** The trouble as it was just seen, and what helps; null when it was not seen. */
+export type Seen = { readonly remedy: Remedy | null } | null
+
+export type Offers = {
+  /**
+   * Keeps one open proposal on the card of an incident, for whom the remedy names as it is now, and none when there is
+   * nothing left to do. To be run with the change of the incident itself, so that no card is posted without its buttons.
+   */
+  renew(records: Records, record: Record, incident: Incident, seen: Seen, picture: Picture): Promise<void>
+  /** The same for an incident that goes on as it was; changes nothing where nothing is to be changed. */
+  keep(incident: Incident, seen: Seen, picture: Picture): Promise<void>
+  /** Takes back what was asked for by hand and cannot be done any more: its card must not offer it. */
+  review(snapshot: Snapshot): Promise<void>
+}
+
+export function createOffers(deps: {
+  readonly config: ClusterConfig
+  readonly store: Store
+  readonly board: Board
+  readonly now: () => number
+}): Offers {
+  const { config, store, board, now } = deps
+
+  return {
+    async review({ sessions, takenAt }) {
+      for (const open of await store.proposals.inState('open')) {
+        if (open.requestedBy === null || open.key.cluster !== config.name) continue
+        if (isNewer(open, takenAt)) continue
+        const session = sessions.find(({ pid }) => pid === open.key.pid)
+        const [different] = session ? differences(open, session) : [`${open.key.pid} is gone`]
+        if (!different) continue
+        await board.change(open.cardId, ({ proposals }, record) =>
+          withdraw(proposals, record, open, different),
+        )
+      }
+    },
+
+    async keep(incident, seen, picture) {
+      const latest = await latestOn(store.proposals, incident)
+      if (plan(latest, incident, seen, picture.snapshot.takenAt))
+        await board.change(incident.cardId, (records, record) =>
+          renew(records, record, incident, seen, picture),
+        )
+    },
+
+    renew,
+  }
+
+  async function renew(
+    { proposals }: Records,
+    record: Record,
+    incident: Incident,
+    seen: Seen,
+    { snapshot, forest }: Picture,
+  ) {
+    const latest = await latestOn(proposals, incident)
+    const planned = plan(latest, incident, seen, snapshot.takenAt)
+    if (!planned) return
+    if (latest && planned.withdrawBecause)
+      if (!(await withdraw(proposals, record, latest, planned.withdrawBecause))) return
+    const { offer } = planned
+    if (!offer) return
+    const { session } = offer
+    const offered: Proposal = openProposal(
+      {
+        id: randomUUID(),
+        cardId: incident.id,
+        action: offer.action,
+        key: keyOf(config.name, session),
+        session,
+        victims: victimsAmong(forest.behind(session.pid), snapshot.sessions),
+        reason: '',
+        requestedBy: null,
+      },
+      now(),
+      config.approvals.expireAfterMs,
+    )
+    await proposals.add(offered)
+    await record({
+      kind: 'offered',
+      actor: bot,
+      proposalId: offered.id,
+      action: offered.action,
+      session: offered.key,
+      statement: session.query,
+    })
+  }
+}
+
+const latestOn = async (proposals: Records['proposals'], incident: Incident): Promise<Proposal | null> =>
+  (await proposals.ofCard(incident.id)).at(-1) ?? null
+
+/** Looks may overlap by that much; what seems to be made later yet was made before the clock was set back. */
+const overlapMs = 60_000
+
+/** Made of a later look than this one: then this one tells nothing about it. */
+const isNewer = ({ createdAt }: Proposal, takenAt: number): boolean =>
+  createdAt > takenAt && createdAt <= takenAt + overlapMs
+
+/**
+ * Takes back what is offered on a card.
+ * @returns whether it was still open
+ */
+export async function withdraw(
+  proposals: Records['proposals'],
+  record: Record,
+  open: Proposal,
+  reason: string,
+): Promise<boolean> {
+  if (!(await proposals.change(open, { state: 'withdrawn', decision: reason }))) return false
+  await record({ kind: 'withdrawn', actor: bot, proposalId: open.id, reason })
+  return true
+}
+
+type Plan = { readonly withdrawBecause: string | null; readonly offer: Remedy['target'] }
+
+/** What is to become of the proposal on a card; null: it is as it should be. */
+function plan(latest: Proposal | null, incident: Incident, seen: Seen, takenAt: number): Plan | null {
+  if (!hasOwnCard(incident) || latest?.state === 'claimed') return null
+  if (latest && isNewer(latest, takenAt)) return null
+  const over = incident.resolvedAt !== null
+  // What is not seen just now (the lock manager is jammed) is left as it is.
+  if (!over && !seen) return null
+  const target = (over ? null : seen?.remedy?.target) ?? null
+  if (latest && target && stands(latest, target.action, target.session)) return null
+  const offer = target && isSettled(target.session) ? target : null
+  if (latest?.state !== 'open') return offer && { withdrawBecause: null, offer }
+  const withdrawBecause = over
+    ? 'the incident is over'
+    : target && target.session.pid !== latest.key.pid
+      ? 'there is a gentler way out now'
+      : 'the session changed'
+  return { withdrawBecause, offer }
+}

@@ -1,0 +1,76 @@
+import { bot } from '../domain/approvals/journal.ts'
+import { formatDuration } from '../domain/text/duration.ts'
+import type { Board } from '../notify/cards.ts'
+import type { Journal } from '../store/journal.ts'
+
+export type Sight = {
+  /**
+   * Nothing can be seen: told once, with the reason; and again when it becomes one that does not pass by itself. That a
+   * connection has ended is not the reason yet: the attempt to make another one tells it, or shows that all is well.
+   */
+  lost(why: Loss): Promise<void>
+  /** The cluster was seen: told when it was not before, also when that was before a restart. */
+  back(): Promise<void>
+}
+
+export type Loss = {
+  readonly reason: string
+  /** It may pass without anybody's help. */
+  readonly retryable: boolean
+  /** The connection has just ended. */
+  readonly isInterruption: boolean
+}
+
+/** For how long an interruption is none that anybody has to hear of: the first attempts to connect come sooner. */
+const interruptionMs = 3000
+
+/** A server that is lost again so soon after it was told to be back flaps, and is told only when it stays away longer. */
+const flappingMs = 60_000
+const flapMs = 10_000
+
+/** Tells the channel of a cluster when watching is blind and when it sees again. The journal remembers it. */
+export function createSight(deps: {
+  readonly cluster: string
+  readonly journal: Journal
+  readonly board: Board
+  readonly now: () => number
+}): Sight {
+  const { cluster, journal, board, now } = deps
+  let blind: { readonly since: number; readonly told: string } | null | undefined
+  let lostAt: number | null = null
+  let backAt = Number.NEGATIVE_INFINITY
+
+  const current = async () => {
+    if (blind === undefined) {
+      const rows = await journal.latestAbout(cluster, ['blind', 'seesAgain'])
+      const [last] = rows.flatMap(({ event }) => ('since' in event && event.since !== null ? [event] : []))
+      blind = last?.kind === 'blind' && last.since !== null ? { since: last.since, told: last.reason } : null
+    }
+    return blind
+  }
+  const say = (kind: 'blind' | 'seesAgain', since: number, reason: string) =>
+    board.change(null, (_, record) => record({ kind, actor: bot, cluster, since, reason }))
+
+  return {
+    async lost({ reason, retryable, isInterruption }) {
+      const before = await current()
+      lostAt ??= now()
+      const patience = lostAt - backAt < flappingMs ? flapMs : isInterruption ? interruptionMs : 0
+      if (before ? retryable || before.told === reason : now() - lostAt < patience) return
+      blind = { since: before?.since ?? lostAt, told: reason }
+      await say('blind', blind.since, reason)
+    },
+    async back() {
+      const before = await current()
+      lostAt = null
+      if (!before) return
+      blind = null
+      backAt = now()
+      await say(
+        'seesAgain',
+        before.since,
+        `It was blind for ${formatDuration((now() - before.since) / 1000)}.`,
+      )
+    },
+  }
+}

@@ -1,0 +1,130 @@
+import fc from 'fast-check'
+import { describe, expect, it, test } from 'vitest'
+import { decide } from '../../../src/domain/approvals/approval.ts'
+import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
+import type { Approvals } from '../../../src/domain/session/policy.ts'
+import { madeAt, proposal } from '../../support/proposals.ts'
+
+const policy = (over: Partial<Approvals> = {}): Approvals => ({
+  people: { cancel: 1, terminate: 1 },
+  requesterMayApprove: false,
+  breakGlass: [],
+  expireAfterMs: 60_000,
+  ...over,
+})
+const press = (userId: string, over = {}) =>
+  ({ userId, decision: 'approve', action: 'terminate', reason: '', ...over }) as const
+const two = policy({ people: { cancel: 1, terminate: 2 } })
+
+describe('decide', () => {
+  const dana = { userId: 'U1', at: madeAt }
+  test.each([
+    ['one is enough', proposal(), press('U1'), policy(), madeAt, 'execute'],
+    ['one of two', proposal(), press('U1'), two, madeAt, 'wait'],
+    ['two of two', proposal({ approvals: [dana] }), press('U2'), two, madeAt, 'execute'],
+    ['the same person twice', proposal({ approvals: [dana] }), press('U1'), two, madeAt, 'alreadyApproved'],
+    ['the requester', proposal({ requestedBy: 'U1' }), press('U1'), policy(), madeAt, 'requester'],
+    [
+      'the requester, where allowed',
+      proposal({ requestedBy: 'U1' }),
+      press('U1'),
+      policy({ requesterMayApprove: true }),
+      madeAt,
+      'execute',
+    ],
+    [
+      'the requester may take it back',
+      proposal({ requestedBy: 'U1' }),
+      press('U1', { decision: 'deny' }),
+      policy(),
+      madeAt,
+      'deny',
+    ],
+    ['the other button', proposal(), press('U1', { action: 'cancel' }), policy(), madeAt, 'wrongAction'],
+    ['a moment before the end', proposal(), press('U1'), policy(), madeAt + 59_999, 'execute'],
+    ['at the end', proposal(), press('U1'), policy(), madeAt + 60_000, 'expire'],
+    [
+      'a denial at the end',
+      proposal(),
+      press('U1', { decision: 'deny' }),
+      policy(),
+      madeAt + 60_000,
+      'expire',
+    ],
+    [
+      'claimed',
+      proposal({ state: 'claimed', decidedBy: 'U2' }),
+      press('U1'),
+      policy(),
+      madeAt,
+      'alreadyDecided',
+    ],
+    [
+      'claimed by this one',
+      proposal({ state: 'claimed', approvals: [dana] }),
+      press('U1'),
+      policy(),
+      madeAt,
+      'counted',
+    ],
+    ['done', proposal({ state: 'done', decidedBy: 'U2' }), press('U1'), policy(), madeAt, 'alreadyDecided'],
+    [
+      'denied',
+      proposal({ state: 'denied', decidedBy: 'U2' }),
+      press('U1'),
+      policy(),
+      madeAt,
+      'alreadyDecided',
+    ],
+    ['expired', proposal({ state: 'expired' }), press('U1'), policy(), madeAt, 'alreadyDecided'],
+    ['withdrawn', proposal({ state: 'withdrawn' }), press('U1'), policy(), madeAt, 'alreadyDecided'],
+  ] as const)('%s', (_, about, pressed, rules, now, expected) => {
+    const decision = decide(about, pressed, rules, now)
+    expect(decision.kind === 'refuse' ? decision.refusal.code : decision.kind).toBe(expected)
+  })
+
+  it('says who was faster', () => {
+    const late = decide(proposal({ state: 'claimed', decidedBy: 'U2' }), press('U1'), policy(), madeAt)
+    expect(late).toMatchObject({ refusal: { reason: 'it was already decided: approved', by: 'U2' } })
+  })
+
+  it('executes at most once, and only for enough different people who are not the requester', () => {
+    const people = fc.constantFrom('U1', 'U2', 'U3', 'U4')
+    const event = fc.record({
+      userId: people,
+      decision: fc.constantFrom('approve' as const, 'deny' as const),
+      reason: fc.constant(''),
+      action: fc.constantFrom('cancel' as const, 'terminate' as const),
+      after: fc.integer({ min: 0, max: 70_000 }),
+    })
+    fc.assert(
+      fc.property(
+        fc.array(event, { maxLength: 30 }),
+        fc.integer({ min: 1, max: 3 }),
+        fc.option(people),
+        fc.boolean(),
+        (events, needed, requestedBy, requesterMayApprove) => {
+          const rules = policy({ people: { cancel: needed, terminate: needed }, requesterMayApprove })
+          let state: Proposal = proposal({ requestedBy })
+          let executions = 0
+          for (const { after, ...pressed } of events.sort((a, b) => a.after - b.after)) {
+            const decision = decide(state, pressed, rules, madeAt + after)
+            if (decision.kind === 'execute') {
+              executions++
+              const voters = new Set(decision.approvals.map(({ userId }) => userId))
+              expect(voters.size).toBeGreaterThanOrEqual(needed)
+              expect(voters.size).toBe(decision.approvals.length)
+              expect(after).toBeLessThan(60_000)
+              if (!requesterMayApprove) expect(voters).not.toContain(requestedBy)
+              state = { ...state, state: 'claimed', approvals: decision.approvals }
+            }
+            if (decision.kind === 'wait') state = { ...state, approvals: decision.approvals }
+            if (decision.kind === 'deny') state = { ...state, state: 'denied' }
+            if (decision.kind === 'expire') state = { ...state, state: 'expired' }
+          }
+          expect(executions).toBeLessThanOrEqual(1)
+        },
+      ),
+    )
+  })
+})

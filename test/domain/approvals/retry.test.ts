@@ -1,0 +1,86 @@
+import { describe, expect, it, test } from 'vitest'
+import type { Outcome } from '../../../src/domain/approvals/outcome.ts'
+import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
+import {
+  againWords,
+  heirsOf,
+  isSameWork,
+  mayBeRetried,
+  retriesIn,
+} from '../../../src/domain/approvals/retry.ts'
+import type { Session } from '../../../src/domain/session/session.ts'
+import { session, takenAt } from '../../support/builders.ts'
+import { proposal } from '../../support/proposals.ts'
+
+const effective: Outcome = { kind: 'effective', afterMs: 5, victims: 0, movedOn: 0 }
+const before = session(7, { queryId: '42', queryStart: 'then', backendSeconds: 100 })
+/** Cancelled five seconds before every picture is taken. */
+const ended = (over: Partial<Proposal> = {}): Proposal =>
+  proposal({ state: 'done', outcome: effective, claimedAt: takenAt - 5_000, ...over }, before)
+
+describe('heirsOf', () => {
+  const heirs = (...sessions: Session[]) =>
+    heirsOf(ended(), { sessions, takenAt }).map(({ session: { pid }, afterMs }) => [pid, afterMs])
+
+  it('are the session itself with another statement, and those of its application that have come since', () => {
+    const again = { ...before, queryStart: 'now', querySeconds: 4 }
+    const fresh = session(8, { backendSeconds: 3, querySeconds: 2 })
+    expect(heirs(again, fresh)).toEqual([
+      [7, 1_000],
+      [8, 3_000],
+    ])
+  })
+
+  test.each<[string, Session]>([
+    ['the statement itself, still there', { ...before, querySeconds: 4 }],
+    ['one that began before', session(8, { backendSeconds: 3, querySeconds: 6 })],
+    ['another that has always been there', session(8, { backendSeconds: 100, querySeconds: 1 })],
+    ['another user’s', session(8, { backendSeconds: 3, usename: 'else' })],
+    ['the pid of somebody else', { ...before, backendStart: 'other', queryStart: 'now', querySeconds: 1 }],
+    ['one without a statement', session(8, { backendSeconds: 3, querySeconds: null })],
+  ])('are not: %s', (_, other) => expect(heirs(other)).toEqual([]))
+
+  it('are not those that come ten seconds later: that is its next turn', () => {
+    const late = { ...ended(), claimedAt: takenAt - 60_000 }
+    const sessions = [{ ...before, queryStart: 'now', querySeconds: 1 }]
+    expect(heirsOf(late, { sessions, takenAt })).toEqual([])
+  })
+})
+
+describe('isSameWork', () => {
+  const one = session(1, { query: 'UPDATE a SET b = 1' })
+  it('goes by the server’s id of the statement, else by the text without constants', () => {
+    expect(isSameWork({ ...one, queryId: '1' }, { ...one, queryId: '1', query: null })).toBe(true)
+    expect(isSameWork({ ...one, queryId: '1' }, { ...one, queryId: '2' })).toBe(false)
+    expect(isSameWork(one, { ...one, query: 'UPDATE a SET b = 22' })).toBe(true)
+    expect(isSameWork(one, { ...one, query: 'UPDATE a SET c = 1' })).toBe(false)
+  })
+  it('does not take two statements that nobody may see for the same', () => {
+    expect(isSameWork({ ...one, query: null }, { ...one, query: null })).toBe(false)
+  })
+})
+
+describe('retriesIn', () => {
+  it('counts what was ended and what was begun again, by application', () => {
+    const done = [
+      ended({ retriedAfterMs: 2_500 }),
+      ended(),
+      ended({ retriedAfterMs: 900 }),
+      ended({ outcome: { kind: 'changed', what: 'gone' } }),
+    ]
+    const retriesOf = retriesIn(done)
+    expect(retriesOf(before)).toEqual({ ended: 3, again: 2, withinSeconds: 0.9 })
+    expect(retriesOf({ ...before, queryId: '43' })).toBeNull()
+    expect(againWords({ ended: 3, again: 2, withinSeconds: 0.9 })).toBe(
+      '2 of the last 3 times that it was ended, its application ran the same again within 1 s',
+    )
+  })
+
+  it('is asked again for a moment only, and not once it is known', () => {
+    const of = (over: Partial<Proposal>) => mayBeRetried([ended(over)], takenAt).length
+    expect(of({})).toBe(1)
+    expect(of({ retriedAfterMs: 1 })).toBe(0)
+    expect(of({ claimedAt: takenAt - 60_000 })).toBe(0)
+    expect(of({ outcome: { kind: 'refused', why: '' } })).toBe(0)
+  })
+})

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import type { Finding } from '../../../src/domain/incidents/finding.ts'
+import { type Remedy, remediesFor } from '../../../src/domain/incidents/recommend.ts'
+import type { Session } from '../../../src/domain/session/session.ts'
+import * as of from '../../support/builders.ts'
+
+it('says why an active holder of an advisory lock is not cancelled: nobody can tell whose the lock is', () => {
+  const key = of.advisory(7)
+  const picture = of.picture(
+    [of.session(9), of.waiting(1, 40)],
+    [of.held(key, 'ExclusiveLock', 9), of.wanted(key, 'ExclusiveLock', [1, 40])],
+  )
+  const [root] = picture.forest.roots
+  const remedy =
+    root && remediesFor(picture, { protectedSessions: [] })({ kind: 'blocking', root, session: null })
+  expect(remedy).toMatchObject({
+    target: { action: 'terminate' },
+    text: expect.stringMatching(/Cancel may free fewer: an advisory lock may be the session’s/),
+  })
+})
+
+describe('a statement that waits for its client again and again', () => {
+  const waits = { waitEventType: 'Client', waitEvent: 'ClientWrite' }
+  const statement = { querySeconds: 4000, queryStart: 'then', xactStart: 'then', backendXid: '7' }
+  const at = (over: Partial<Session>) => of.session(9, { ...statement, ...over })
+  const queue = of.rowQueue(9, [[1, 40]])
+
+  /** What is said in one look after the other. */
+  const told = (looks: readonly Session[], isJam: boolean): (Remedy | null)[] => {
+    let standing: Remedy['target'] = null
+    return looks.map((session) => {
+      const picture = isJam ? of.picture([session, of.waiting(1, 40)], queue) : of.picture([session], [])
+      const [root] = picture.forest.roots
+      const finding: Finding = root
+        ? { kind: 'blocking', root, session }
+        : { kind: 'longQuery', session, seconds: 4000 }
+      const remedy = remediesFor(picture, { protectedSessions: [], standingFor: () => standing })(finding)
+      standing = remedy?.target ?? null
+      return remedy
+    })
+  }
+  const actions = (...given: Parameters<typeof told>) =>
+    told(...given).map((remedy) => remedy?.target?.action)
+
+  it.each([true, false])('keeps one button from look to look (in a jam: %s)', (isJam) => {
+    const looks = [at({}), at(waits), at({}), at({}), at(waits), at({})]
+    expect(actions(looks, isJam)).toEqual(['cancel', ...looks.slice(1).map(() => 'terminate')])
+    expect(told(looks, isJam).at(-1)?.text).toMatch(/Cancel may not help: again and again it waits/)
+  })
+
+  it.each([true, false])('is forgotten with the statement (in a jam: %s)', (isJam) => {
+    expect(actions([at(waits), at({ queryStart: 'later', querySeconds: 60 })], isJam)).toEqual([
+      'terminate',
+      'cancel',
+    ])
+  })
+})

@@ -1,0 +1,150 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  baselineAmong,
+  looksToKeep,
+  type StatementReading,
+  type StatementStats,
+  topOf,
+} from '../../../src/domain/lists/statements.ts'
+
+const statement = (
+  queryId: string | null,
+  calls: number,
+  totalMs: number,
+  over: Partial<StatementStats> = {},
+) => ({
+  userid: 10,
+  dbid: 5,
+  usename: 'shop',
+  datname: 'orders',
+  toplevel: true,
+  queryId,
+  calls,
+  totalMs,
+  ...over,
+})
+const reading = (
+  readAt: number,
+  statements: readonly StatementStats[] = [],
+  over: Partial<StatementReading> = {},
+): StatementReading => ({ readAt, resetAt: 0, evictions: 0, statements, ...over })
+const all = () => true
+const costs = (top: ReturnType<typeof topOf>) =>
+  top.statements.map(({ queryId, calls, totalMs, share }) => [queryId, calls, totalMs, share])
+
+describe('topOf', () => {
+  it('tells everything since the reset where there is nothing to compare with', () => {
+    const top = topOf(reading(100, [statement('a', 2, 10), statement('b', 1, 30)]), null, all, 10)
+    expect(costs(top)).toEqual([
+      ['b', 1, 30, 0.75],
+      ['a', 2, 10, 0.25],
+    ])
+    expect(top).toMatchObject({ since: 'reset', seconds: 100, ran: 2, matching: 2, totalMs: 40 })
+  })
+
+  it('tells what ran since the last look, and leaves out what did not run', () => {
+    const before = reading(100, [statement('a', 5, 1000), statement('b', 5, 1000)])
+    const now = reading(160, [statement('a', 7, 1030), statement('b', 5, 1000), statement('new', 1, 10)])
+    const top = topOf(now, before, all, 10)
+    expect(costs(top)).toEqual([
+      ['a', 2, 30, 0.75],
+      ['new', 1, 10, 0.25],
+    ])
+    expect(top).toMatchObject({ since: 'lastLook', seconds: 60, ran: 2 })
+  })
+
+  it('counts a statement in full that was thrown out and came back', () => {
+    const before = reading(100, [statement('a', 500, 1000)])
+    expect(costs(topOf(reading(160, [statement('a', 3, 6)]), before, all, 10))).toEqual([['a', 3, 6, 1]])
+  })
+
+  it('keeps apart who ran it, where, and inside of what; a nested statement is no part of the sum', () => {
+    const now = reading(10, [
+      statement('a', 1, 40),
+      statement('a', 1, 30, { userid: 11 }),
+      statement('a', 1, 20, { dbid: 6 }),
+      statement('a', 1, 10, { toplevel: false }),
+    ])
+    const top = topOf(now, null, all, 10)
+    expect(top.statements.map(({ totalMs }) => totalMs)).toEqual([40, 30, 20, 10])
+    expect(top.totalMs).toBe(90)
+  })
+
+  it('counts statements as one that may not be told apart', () => {
+    const hidden = [statement(null, 1, 10), statement(null, 2, 20), statement(null, 4, 40, { userid: 11 })]
+    expect(costs(topOf(reading(10, hidden), null, all, 10)).map(([, calls]) => calls)).toEqual([4, 3])
+  })
+
+  it('takes shares of all where only some are asked for', () => {
+    const now = reading(10, [statement('a', 1, 75), statement('b', 1, 25, { datname: 'billing' })])
+    const top = topOf(now, null, ({ datname }) => datname === 'billing', 10)
+    expect(costs(top)).toEqual([['b', 1, 25, 0.25]])
+    expect(top).toMatchObject({ ran: 2, matching: 1, totalMs: 100, matchingMs: 25 })
+  })
+
+  it('never tells more than ran, nor anything negative', () => {
+    const stats = fc.record({
+      queryId: fc.constantFrom('a', 'b', 'c', null),
+      userid: fc.constantFrom(1, 2),
+      toplevel: fc.boolean(),
+      calls: fc.integer({ min: 0, max: 50 }),
+      totalMs: fc.integer({ min: 0, max: 50 }),
+    })
+    const some = fc.array(
+      stats.map(({ queryId, calls, totalMs, ...over }) => statement(queryId, calls, totalMs, over)),
+    )
+    fc.assert(
+      fc.property(some, some, (before, now) => {
+        const top = topOf(reading(100, now), reading(50, before), all, 3)
+        expect(top.statements.length).toBeLessThanOrEqual(3)
+        for (const { calls, totalMs } of top.statements) {
+          expect(calls).toBeGreaterThan(0)
+          expect(totalMs).toBeGreaterThanOrEqual(0)
+        }
+        const ofAll = now.reduce((sum, { toplevel, totalMs }) => sum + (toplevel ? totalMs : 0), 0)
+        expect(top.totalMs).toBeLessThanOrEqual(ofAll)
+        expect(top.statements.map(({ totalMs }) => totalMs)).toEqual(
+          top.statements.map(({ totalMs }) => totalMs).sort((a, b) => b - a),
+        )
+      }),
+    )
+  })
+})
+
+describe('the look to compare with', () => {
+  /** Types `/pg top` at these seconds, and tells how old each answer's baseline is. */
+  const agesAt = (...times: (number | Partial<StatementReading>)[]) => {
+    let looks: readonly StatementReading[] = []
+    return times.map((time) => {
+      const now = typeof time === 'number' ? reading(time) : { ...reading(0), ...time }
+      const baseline = baselineAmong(looks, now)
+      looks = looksToKeep(looks, now)
+      expect(looks.length).toBeLessThanOrEqual(2)
+      return baseline ? now.readAt - baseline.readAt : null
+    })
+  }
+
+  it('is the last one, unless that is a few seconds or hours ago', () => {
+    expect(agesAt(1000, 1240, 1300)).toEqual([null, 240, 60])
+    expect(agesAt(1000, 1003, 1015, 1018, 1060)).toEqual([null, null, 15, 18, 45])
+    expect(agesAt(1000, 9000)).toEqual([null, null])
+  })
+
+  it('is none after a reset, nor where less was thrown out than before', () => {
+    expect(agesAt(1000, { readAt: 1060, resetAt: 1050 }, { readAt: 1090, resetAt: 1050 })).toEqual([
+      null,
+      null,
+      30,
+    ])
+    expect(agesAt({ readAt: 1000, evictions: 5 }, { readAt: 1060, evictions: 2 })).toEqual([null, null])
+  })
+
+  it('is the first after a reset also when it comes at once', () => {
+    expect(agesAt(1000, { readAt: 1004, resetAt: 1003 }, { readAt: 1030, resetAt: 1003 })).toEqual([
+      null,
+      null,
+      26,
+    ])
+  })
+})

@@ -1,0 +1,87 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { layOut, stemsOf } from '../../../src/domain/locks/tree.ts'
+import * as of from '../../support/builders.ts'
+
+/** Sessions 1 to 12, each waiting for the transactions or tables of others, as it comes. */
+const random = fc
+  .array(fc.record({ waiter: fc.integer({ min: 1, max: 12 }), holder: fc.integer({ min: 1, max: 12 }) }), {
+    maxLength: 20,
+  })
+  .map((pairs) => {
+    const seen = new Set<number>()
+    const edges = pairs.filter(
+      ({ waiter, holder }) => waiter !== holder && !seen.has(waiter) && seen.add(waiter),
+    )
+    const holders = [...new Set(edges.map(({ holder }) => holder))]
+    const groups = holders.flatMap((holder) => [
+      of.held(of.advisory(holder), 'ExclusiveLock', holder),
+      of.wanted(
+        of.advisory(holder),
+        'ExclusiveLock',
+        ...edges.flatMap((edge): [number, number][] =>
+          edge.holder === holder ? [[edge.waiter, 100 - edge.waiter]] : [],
+        ),
+      ),
+    ])
+    const pids = Array.from({ length: 12 }, (_, index) => index + 1)
+    return of.picture(
+      pids.map((pid) => (seen.has(pid) ? of.waiting(pid, 100 - pid) : of.session(pid))),
+      groups,
+    )
+  })
+
+describe('layOut', () => {
+  it('gives every waiter one line under one of its blockers, and never more lines than asked for', () => {
+    fc.assert(
+      fc.property(random, fc.integer({ min: 1, max: 15 }), ({ forest }, lines) => {
+        const stems = stemsOf(forest)
+        expect([...new Set(stems.flatMap(({ victims }) => victims))].sort()).toEqual(
+          [...forest.waits.keys()].sort(),
+        )
+        const { trees, moreTrees } = layOut(stems, forest, lines, 20)
+        expect(moreTrees).toBe(0)
+        const branches = trees.flatMap((tree) => tree.branches)
+        expect(branches.length).toBeLessThanOrEqual(lines)
+        expect(new Set(branches.map(({ pid }) => pid)).size).toBe(branches.length)
+        for (const { pid, behind } of branches) expect(forest.blockedBy(pid)).toContain(behind)
+        const members = trees.flatMap(({ cycle }) => cycle).length
+        const more = trees.reduce((sum, tree) => sum + tree.more, 0)
+        expect(branches.length + more + members).toBe(forest.waits.size)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('puts a waiter under the blocker that is nearest to the root', () => {
+    const at = of.relation('public.t')
+    const { forest } = of.picture(
+      [of.session(1), of.waiting(2, 9), of.waiting(3, 8), of.waiting(4, 7)],
+      [of.held(at, 'AccessShareLock', 1), of.wanted(at, 'AccessExclusiveLock', [2, 9], [3, 8], [4, 7])],
+    )
+    const [tree] = layOut(stemsOf(forest), forest, 10, 5).trees
+    expect(tree?.branches.map(({ pid, behind, depth }) => [pid, behind, depth])).toEqual([
+      [2, 1, 1],
+      [3, 1, 1],
+      [4, 1, 1],
+    ])
+  })
+
+  it('leaves lines for the roots that follow', () => {
+    const queue = (root: number, n: number) =>
+      Array.from({ length: n }, (_, index): [number, number] => [root * 100 + index, 50])
+    const { forest } = of.picture(
+      [1, 2, 3].flatMap((pid) => [
+        of.session(pid),
+        ...queue(pid, 30).map(([waiter]) => of.waiting(waiter, 50)),
+      ]),
+      [1, 2, 3].flatMap((pid) => of.rowQueue(pid, queue(pid, 30), 'public.t', pid)),
+    )
+    const { trees } = layOut(stemsOf(forest), forest, 20, 5)
+    expect(trees.map(({ branches, more }) => [branches.length, more])).toEqual([
+      [16, 14],
+      [2, 28],
+      [2, 28],
+    ])
+  })
+})

@@ -1,0 +1,397 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createLog } from '../../src/log.ts'
+import { createOutbox, type Gaps, type Outbox, type Poster, SlackFailure } from '../../src/notify/outbox.ts'
+import type { Message } from '../../src/store/messages.ts'
+import type { Store } from '../../src/store/store.ts'
+import { openTestStore } from '../support/store.ts'
+
+/** A Slack that writes down what it is told and fails as it is told to. */
+function fakeSlack() {
+  const calls: string[] = []
+  const failures: SlackFailure[] = []
+  let hold: Promise<void> | null = null
+  let next = 0
+  let found: string | null = null
+  const step = async (call: string) => {
+    await hold
+    const failure = failures.shift()
+    calls.push(failure ? `${call} ✗ ${failure.code}` : call)
+    if (failure) throw failure
+  }
+  const poster: Poster = {
+    async find(channel, _, id) {
+      await step(`find ${channel}: ${id}`)
+      return found
+    },
+    async post(channel, threadTs, { text }) {
+      const ts = `ts${++next}`
+      await step(`post ${channel}${threadTs ? ` in ${threadTs}` : ''}: ${text}`)
+      return ts
+    },
+    async update(_, ts, { text }) {
+      await step(`update ${ts}: ${text}`)
+    },
+  }
+  return {
+    calls,
+    poster,
+    fail: (...codes: SlackFailure[]) => failures.push(...codes),
+    has: (ts: string | null) => {
+      found = ts
+    },
+    holdUntil: (promise: Promise<void> | null) => {
+      hold = promise
+    },
+  }
+}
+
+let store: Store
+let outbox: Outbox
+let slack: ReturnType<typeof fakeSlack>
+let time = 0
+let broken: string[]
+
+beforeEach(async () => {
+  store = await openTestStore()
+  slack = fakeSlack()
+  time = 1_000_000
+  broken = []
+  outbox = outboxOf(slack.poster)
+})
+afterEach(async () => {
+  await outbox.stop()
+  await store.close()
+})
+
+/** @param gaps null: as it is by default */
+const outboxOf = (poster: Poster, gaps: Gaps | null = { postMs: 0, sameMs: 0, editMs: 0 }): Outbox =>
+  createOutbox({
+    messages: store.messages,
+    poster,
+    log: createLog({ level: 'silent' }),
+    now: () => time,
+    ...(gaps && { gaps }),
+    onBroken: async (channel, { code }) => {
+      broken.push(`${channel} ${code}`)
+    },
+  })
+
+const put = (id: string, over: Partial<Message> = {}) =>
+  store.messages.put(
+    { id, channel: 'C1', threadOf: null, priority: 1, once: false, text: id, blocks: [], ...over },
+    time,
+  )
+
+describe('outbox', () => {
+  it('posts a card before its thread, urgent messages first, and a thread in order', async () => {
+    await put('note 1', { threadOf: 'card', priority: 0 })
+    await put('note 2', { threadOf: 'card', priority: 0 })
+    await put('small', { priority: 0 })
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    expect(slack.calls).toEqual([
+      'post C1: card',
+      'post C1 in ts1: note 1',
+      'post C1 in ts1: note 2',
+      'post C1: small',
+    ])
+  })
+
+  it('edits in place, and only with the last of several edits', async () => {
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    await put('card', { text: 'two' })
+    await put('card', { text: 'three' })
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: card', 'update ts1: three'])
+  })
+
+  it('delivers what is left after a restart, and nothing twice', async () => {
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    await outbox.stop()
+    await put('card', { text: 'two' })
+    expect(slack.calls).toEqual(['post C1: card'])
+    outbox.start()
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: card', 'update ts1: two'])
+  })
+
+  it('waits as long as Slack asks, and no post goes to that channel meanwhile', async () => {
+    slack.fail(new SlackFailure('ratelimited', true, 30_000))
+    await put('one')
+    await put('two')
+    await put('elsewhere', { channel: 'C2' })
+    outbox.start()
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: one ✗ ratelimited', 'post C2: elsewhere'])
+    expect([...outbox.failures().keys()]).toEqual(['C1'])
+    time += 30_000
+    await outbox.idle()
+    expect(slack.calls.slice(2).sort()).toEqual(['post C1: one', 'post C1: two'])
+  })
+
+  it('does not let one that fails hold up the others, nor let its thread go out of order', async () => {
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    slack.fail(new SlackFailure('service_unavailable', true, 0))
+    await put('note 1', { threadOf: 'card', priority: 0 })
+    await put('note 2', { threadOf: 'card', priority: 0 })
+    await put('other', { priority: 0 })
+    await outbox.idle()
+    expect(slack.calls.slice(1)).toEqual(['post C1 in ts1: note 1 ✗ service_unavailable', 'post C1: other'])
+    time += 60_000
+    await outbox.idle()
+    expect(slack.calls.slice(3)).toEqual(['post C1 in ts1: note 1', 'post C1 in ts1: note 2'])
+  })
+
+  it('tells what stands between it and Slack', async () => {
+    slack.fail(new SlackFailure('not_in_channel', false, 0))
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    expect(outbox.failures().get('C1')?.code).toBe('not_in_channel')
+    time += 60_000
+    await outbox.idle()
+    expect(outbox.failures().size).toBe(0)
+    expect(broken).toEqual(['C1 not_in_channel'])
+  })
+
+  it('tells once of a message that Slack refuses for itself, also while others go through', async () => {
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    await put('card', { text: 'two' })
+    for (let attempt = 0; attempt < 3; attempt++) {
+      slack.fail(new SlackFailure('edit_window_closed', false, 0))
+      await outbox.idle()
+      await put(`other ${attempt}`)
+      await outbox.idle()
+      time += 60_000
+    }
+    const refused = slack.calls.filter((call) => call.endsWith('✗ edit_window_closed'))
+    expect([refused.length, broken]).toEqual([3, ['C1 edit_window_closed']])
+    // It went through, and is refused again.
+    await outbox.idle()
+    slack.fail(new SlackFailure('edit_window_closed', false, 0))
+    await put('card', { text: 'three' })
+    await outbox.idle()
+    expect(broken).toHaveLength(2)
+  })
+
+  it('tells no other channel that the token is refused: it could hear of it only when that is over', async () => {
+    slack.fail(new SlackFailure('token_revoked', false, 0))
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    expect([outbox.failures().get('C1')?.code, broken]).toEqual(['token_revoked', []])
+  })
+
+  it('gets to a channel that works, however much waits for another one', async () => {
+    await store.atomically(async ({ messages }) => {
+      for (let n = 0; n < 600; n++)
+        await messages.put(
+          {
+            ...{ id: `held ${n}`, channel: 'C1', threadOf: null, priority: 4, once: false },
+            ...{ text: `held ${n}`, blocks: [] },
+          },
+          time,
+        )
+    })
+    await put('elsewhere', { channel: 'C2', priority: 0 })
+    slack.fail(new SlackFailure('ratelimited', true, 60_000))
+    outbox.start()
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: held 0 ✗ ratelimited', 'post C2: elsewhere'])
+  })
+
+  it('tells of a channel that was archived while Slack had trouble anyway', async () => {
+    slack.fail(new SlackFailure('service_unavailable', true, 0), new SlackFailure('is_archived', false, 0))
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    expect(broken).toEqual([])
+    time += 60_000
+    await outbox.idle()
+    expect(broken).toEqual(['C1 is_archived'])
+  })
+
+  it.each(['message_not_found', 'cant_update_message'])(
+    'posts a card anew that somebody deleted, or that another app posted: %s',
+    async (code) => {
+      await put('card')
+      outbox.start()
+      await outbox.idle()
+      slack.fail(new SlackFailure(code, false, 0))
+      await put('card', { text: 'two' })
+      await outbox.idle()
+      expect(slack.calls.slice(1)).toEqual([`update ts1: two ✗ ${code}`, 'post C1: two'])
+      expect(outbox.failures().size).toBe(0)
+    },
+  )
+
+  it('looks for a post whose reply was lost before it posts again', async () => {
+    slack.fail(new SlackFailure('unreachable', true, 0))
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    slack.has('ts1')
+    time += 60_000
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: card ✗ unreachable', 'find C1: card', 'update ts1: card'])
+    slack.fail(new SlackFailure('http_503', true, 0))
+    slack.has(null)
+    await put('other')
+    await outbox.idle()
+    time += 60_000
+    await outbox.idle()
+    expect(slack.calls.slice(3)).toEqual(['post C1: other ✗ http_503', 'find C1: other', 'post C1: other'])
+  })
+
+  it('goes on looking for it while the look fails, which keeps no other message from the channel', async () => {
+    slack.fail(new SlackFailure('fatal_error', true, 0))
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    time += 60_000
+    slack.fail(new SlackFailure('ratelimited', true, 30_000))
+    await outbox.idle()
+    await put('other')
+    await outbox.idle()
+    time += 60_000
+    slack.has('ts1')
+    await outbox.idle()
+    expect(slack.calls).toEqual([
+      'post C1: card ✗ fatal_error',
+      'find C1: card ✗ ratelimited',
+      'post C1: other',
+      'find C1: card',
+      'update ts1: card',
+    ])
+  })
+
+  it('finishes the call that is under way when it stops', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    slack.holdUntil(promise)
+    await put('card')
+    outbox.start()
+    // The call is under way when its channel is busy: asking for the plan again shows nothing new.
+    const stopped = outbox.stop()
+    resolve()
+    await stopped
+    expect(slack.calls).toEqual(['post C1: card'])
+    expect(await store.messages.pending()).toEqual([])
+  })
+
+  it('takes a post for one whose reply was lost when the process ended in its middle', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    slack.holdUntil(promise)
+    await put('card')
+    outbox.start()
+    await vi.waitFor(async () => expect((await store.messages.pending())[0]?.replyLost).toBe(true))
+    // What a process that is killed now leaves behind, another one finds.
+    const next = fakeSlack()
+    next.has('ts7')
+    const heir = outboxOf(next.poster)
+    heir.start()
+    await heir.idle()
+    await heir.stop()
+    resolve()
+    expect(next.calls).toEqual(['find C1: card', 'update ts7: card'])
+  })
+
+  it('edits a message every few seconds at most, unless the change is urgent', async () => {
+    const seconds = (n: number) => {
+      time += n * 1000
+      return outbox.idle()
+    }
+    outbox = outboxOf(slack.poster, null)
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    await put('card', { text: 'one' })
+    await seconds(1)
+    await put('card', { text: 'two' })
+    await seconds(1)
+    expect(slack.calls).toEqual(['post C1: card'])
+    await seconds(1)
+    expect(slack.calls.splice(0)).toEqual(['post C1: card', 'update ts1: two'])
+
+    await put('card', { text: 'three' })
+    await seconds(1)
+    await put('card', { text: 'approved', urgent: true })
+    await outbox.idle()
+    expect(slack.calls.splice(0)).toEqual(['update ts1: approved'])
+    // An urgent change that cannot go just now stays urgent when the picture changes meanwhile.
+    slack.fail(new SlackFailure('ratelimited', true, 1000))
+    await put('card', { text: 'done', urgent: true })
+    await outbox.idle()
+    await put('card', { text: 'done, four' })
+    await seconds(1)
+    expect(slack.calls.splice(0)).toEqual(['update ts1: done ✗ ratelimited', 'update ts1: done, four'])
+    await put('card', { text: 'five' })
+    await seconds(2)
+    expect(slack.calls).toEqual([])
+    await seconds(1)
+    expect(slack.calls).toEqual(['update ts1: five'])
+  })
+
+  it('is not held by a clock that was set back', async () => {
+    outbox = outboxOf(slack.poster, null)
+    await put('one')
+    outbox.start()
+    await outbox.idle()
+    slack.fail(new SlackFailure('ratelimited', true, 30_000))
+    await put('two')
+    time += 1000
+    await outbox.idle()
+    await put('one', { text: 'edited' })
+    time -= 900_000
+    await put('three')
+    await outbox.idle()
+    expect(slack.calls.slice(1)).toEqual(['post C1: two ✗ ratelimited', 'update ts1: edited', 'post C1: two'])
+    time += 1000
+    await outbox.idle()
+    expect(slack.calls.slice(4)).toEqual(['post C1: three'])
+  })
+
+  it('lets a new card pass while Slack wants fewer edits', async () => {
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    slack.fail(new SlackFailure('ratelimited', true, 30_000))
+    await put('card', { text: 'two' })
+    await outbox.idle()
+    await put('another')
+    await outbox.idle()
+    expect(slack.calls.slice(1)).toEqual(['update ts1: two ✗ ratelimited', 'post C1: another'])
+    time += 30_000
+    await outbox.idle()
+    expect(slack.calls.slice(3)).toEqual(['update ts1: two'])
+  })
+
+  it('keeps a second between posts in a channel, and a little more between edits that nobody waits for', async () => {
+    outbox = outboxOf(slack.poster, null)
+    await put('one')
+    await put('two')
+    outbox.start()
+    await outbox.idle()
+    await put('one', { text: 'edited', urgent: true })
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: one', 'update ts1: edited'])
+    time += 1000
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: one', 'update ts1: edited', 'post C1: two'])
+    time += 3000
+    for (const id of ['one', 'two']) await put(id, { text: `${id} again` })
+    await outbox.idle()
+    expect(slack.calls.slice(3)).toEqual(['update ts1: one again'])
+    time += 1200
+    await outbox.idle()
+    expect(slack.calls.slice(4)).toEqual(['update ts2: two again'])
+  })
+})

@@ -1,0 +1,41 @@
+import { expect, it } from 'vitest'
+import { lacksOf } from '../../src/postgres/missingPrivileges.ts'
+import type { Facts } from '../../src/postgres/rows.ts'
+
+const facts = (over: Partial<Facts> = {}): Facts => ({
+  version_num: 180_004,
+  in_recovery: false,
+  standby_delay: 30,
+  telling_roles: [],
+  is_aurora: false,
+  max_connections: 100,
+  datid: 5,
+  role: 'marshal',
+  is_superuser: false,
+  sees_others: true,
+  may_signal: true,
+  may_use_reserved: true,
+  reserved_connections: 2,
+  superuser_reserved_connections: 3,
+  ...over,
+})
+const remedies = (over: Partial<Facts>) => lacksOf(facts(over)).map(({ remedy }) => remedy)
+
+it('advises to look for a newer pg-marshal where the server is newer, and asks for nothing else', () => {
+  expect(lacksOf(facts())).toEqual([])
+  expect(lacksOf(facts({ version_num: 190_001 }))).toMatchObject([
+    { what: expect.stringContaining('PostgreSQL 19.1 is newer'), needed: false },
+  ])
+})
+
+it('tells on each platform who grants and where settings are made', () => {
+  const missing = { sees_others: false, may_use_reserved: false, reserved_connections: 0 }
+  expect(remedies(missing)).toEqual([
+    'GRANT pg_monitor TO "marshal";',
+    'GRANT pg_use_reserved_connections TO "marshal"; ALTER SYSTEM SET reserved_connections = 4; -- needs a restart',
+  ])
+  expect(remedies({ ...missing, telling_roles: ['cloudsqlsuperuser'] })).toEqual([
+    'GRANT pg_monitor TO "marshal"; -- as postgres (a member of cloudsqlsuperuser)',
+    'GRANT pg_use_reserved_connections TO "marshal"; -- as postgres (a member of cloudsqlsuperuser), and, where Cloud SQL lets you, reserved_connections = 4 in the database flags; needs a restart',
+  ])
+})

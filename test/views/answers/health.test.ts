@@ -1,0 +1,331 @@
+import { describe, expect, it } from 'vitest'
+import { findings } from '../../../src/domain/incidents/finding.ts'
+import type { Incident } from '../../../src/domain/incidents/incident.ts'
+import { remediesFor } from '../../../src/domain/incidents/recommend.ts'
+import type { Health } from '../../../src/domain/session/health.ts'
+import type { Session } from '../../../src/domain/session/session.ts'
+import { cardView } from '../../../src/views/card/card.ts'
+import { checkView, transcript } from '../../support/asking.ts'
+import * as of from '../../support/builders.ts'
+import { told } from '../../support/render.ts'
+
+const million = 1_000_000
+const gigabyte = 2 ** 30
+
+/** The card of the first finding. */
+function cardOf(
+  health: Partial<Health>,
+  sessions: readonly Session[] = [],
+  locks?: Parameters<typeof of.picture>[1],
+) {
+  const picture = of.picture(sessions, locks, { health: of.health(health) })
+  const [finding] = findings(picture.snapshot, picture.forest, of.thresholds)
+  if (!finding) throw new Error('nothing found')
+  const id = '3f2a9c1b-0000-4000-8000-000000000001'
+  const incident: Incident = {
+    id,
+    cardId: id,
+    cluster: 'orders',
+    key: 'key',
+    finding,
+    remedy: remediesFor(picture, { protectedSessions: [] })(finding),
+    digestId: null,
+    placedAt: of.takenAt,
+    headSince: of.takenAt,
+    openedAt: of.takenAt,
+    beganAt: of.takenAt,
+    changedAt: of.takenAt,
+    resolvedAt: null,
+    resolution: null,
+    acknowledgedBy: null,
+    mostVictims: 0,
+  }
+  const view = cardView({
+    cluster: 'orders',
+    incident,
+    proposals: [],
+    people: { cancel: 1, terminate: 2 },
+    breakGlass: false,
+    silence: null,
+  })
+  checkView(view)
+  return told(view.blocks)
+}
+
+const participants = [
+  of.waiting(41, 1, { applicationName: 'transfer-a' }),
+  of.waiting(42, 1, { applicationName: 'transfer-b' }),
+]
+const report = {
+  at: '2026-03-01 02:58:11.042 UTC',
+  database: 'orders',
+  user: 'shop',
+  applicationName: 'transfer-a',
+  pid: 41,
+  pids: [41, 42],
+  statement: 'UPDATE accounts SET balance = ? WHERE id = ?',
+}
+const deadlocks = {
+  database: 'orders',
+  count: 3,
+  since: of.takenAt - 200_000,
+  lastAt: of.takenAt - 20_000,
+  participants,
+  reports: [report],
+}
+
+describe('a card', () => {
+  it('of deadlocks names who was seen and what the log says', () => {
+    expect(cardOf({ deadlocks: [deadlocks] })).toMatchInlineSnapshot(`
+      "Deadlocks on orders
+      The server broke 3 deadlocks in database orders: each time one statement ended with an error.
+      When: after (time), the last before (time).
+      Seen waiting for each other: 41 (transfer-a, user shop, database orders) and 42 (transfer-b, user shop, database orders).
+      In the log: 2026-03-01 02:58:11.042 UTC: 41 (transfer-a, user shop) lost against 42, which ran UPDATE accounts SET balance = ? WHERE id = ?
+      Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01.
+      [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+    `)
+    expect(cardOf({ deadlocks: [{ ...deadlocks, participants: [], reports: [] }] })).toMatchInlineSnapshot(`
+      "Deadlocks on orders
+      The server broke 3 deadlocks in database orders: each time one statement ended with an error.
+      When: after (time), the last before (time).
+      Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01. Which ones, the server’s log tells (/pg health says how it can be read here).
+      [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+    `)
+  })
+
+  it('of a cycle that stands says how it ends, and whose end loses least', () => {
+    const locks = [
+      of.held(of.advisory(1), 'ExclusiveLock', 41),
+      of.wanted(of.advisory(1), 'ExclusiveLock', [42, 32]),
+      of.held(of.advisory(2), 'ExclusiveLock', 42),
+      of.wanted(of.advisory(2), 'ExclusiveLock', [41, 40]),
+    ]
+    const sessions = [
+      of.waiting(41, 40, { applicationName: 'transfer-a', backendXid: '9' }),
+      of.waiting(42, 32, { applicationName: 'transfer-b' }),
+    ]
+    expect(cardOf({ deadlockTimeoutSeconds: 600 }, sessions, locks)).toMatchInlineSnapshot(`
+      "Sessions that wait for each other on orders
+      Sessions 41 and 42 wait for each other, the longest for 40 s; 2 sessions wait in all.
+      How it ends: the server ends one of them by itself after deadlock_timeout (10 min), in about 9 min 28 s.
+      Why this one: of them 42 (transfer-b, user shop, database orders) has written nothing, so its end loses least.
+      Its work: Its transaction is open for 32 s; it has written nothing.
+      Gentlest way out: Cancel ends its statement with an error and rolls its transaction back; the connection stays. Terminate would close the connection as well.
+      What that costs: The rollback takes no time: nothing was written. Its client gets error 57014 (query_canceled) and keeps its connection.
+      [Acknowledge] [Snooze 30 min] [Details]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+    `)
+    expect(cardOf({ deadlockTimeoutSeconds: 1 }, sessions, locks)).toContain(
+      'it stands for longer than deadlock_timeout (1 s)',
+    )
+  })
+
+  it('of a prepared transaction has no button, and the statement to run', () => {
+    expect(cardOf({ prepared: [of.prepared(700, { gid: "it's" })] })).toMatchInlineSnapshot(`
+      "Prepared transaction on orders
+      Prepared transaction 'it''s' (shop, database orders, prepared 3 h ago) was never finished.
+      What it does: it keeps its locks and holds vacuum back until somebody finishes it, over a restart too.
+      Next: ask whoever coordinates it whether it is to be committed, and finish it in database orders as shop or a superuser: COMMIT PREPARED 'it''s' or ROLLBACK PREPARED 'it''s'.
+      [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+    `)
+  })
+
+  it('of a session that holds vacuum back offers what fits it', () => {
+    const dump = of.session(7, { applicationName: 'pg_dump', querySeconds: 600, xactSeconds: 1200 })
+    expect(cardOf({ vacuumHolders: [of.holding(dump, 12.5 * million)] }, [dump])).toMatchInlineSnapshot(`
+      "Vacuum held back on orders
+      Session 7 (pg_dump, user shop, database orders) keeps vacuum from cleaning up database orders: 12.5 million transactions have begun since.
+      What it does: rows that were removed or changed since stay on disk; tables grow and queries slow down.
+      Its work: Its transaction is open for 20 min; it has written nothing.
+      Gentlest way out: Cancel ends its statement with an error and rolls its transaction back; the connection stays. Terminate would close the connection as well.
+      What that costs: The rollback takes no time: nothing was written. Its client gets error 57014 (query_canceled) and keeps its connection.
+      [Acknowledge] [Snooze 30 min] [Details]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+    `)
+  })
+
+  it.each([
+    ['prepared', { name: 'pay', database: 'orders' }],
+    ['slot', { name: 'warehouse', catalogsOnly: true }],
+    ['standby', { pid: 99 }],
+  ] as const)('of a %s that holds vacuum back says what to do by hand', (kind, over) => {
+    expect(cardOf({ vacuumHolders: [of.holder(kind, 12 * million, over)] })).toMatchSnapshot()
+  })
+
+  it('of wraparound says what holds it up, or what to run', () => {
+    const databases = [of.database('orders', { xidAge: 1.2e9 }), of.database('shop', { xidAge: 1.1e9 })]
+    expect(cardOf({ databases })).toMatchInlineSnapshot(`
+      "Transaction ids running out on orders
+      Database orders is 55 % of the way to transaction-id wraparound (1.2 billion transactions), and 1 more database is past the threshold.
+      What happens: at 100 % the server takes no more writes, until it was vacuumed by hand.
+      Next: see in database orders whether autovacuum gets through; by hand, as a superuser or the owner of its tables: VACUUM; (neither FULL nor FREEZE). Autovacuum begins at 200 million.
+      [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+    `)
+    expect(cardOf({ databases, vacuumHolders: [of.holder('slot', 1.2e9)] })).toContain(
+      "Held up by: Replication slot 'standby_2', 1.2 billion old.\nNext: let go of what holds it up: bring its consumer back.",
+    )
+  })
+
+  it('of a slot says whether its consumer is there, and what follows', () => {
+    const gone = of.slot('warehouse', {
+      slotType: 'logical',
+      database: 'orders',
+      active: false,
+      retainedBytes: 12 * gigabyte,
+      inactiveSeconds: 10_800,
+    })
+    expect(cardOf({ slots: [gone] })).toMatchInlineSnapshot(`
+      "Replication slot holds WAL back on orders
+      Replication slot 'warehouse' (logical, database orders) keeps 12 GB of WAL; its consumer has been away for 3 h.
+      What happens: it keeps more and more until the disk is full, and then the server stops.
+      Next: bring its consumer back. Only when it is gone for good: SELECT pg_drop_replication_slot('warehouse');
+      [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+    `)
+    expect(cardOf({ slots: [{ ...gone, active: true, safeBytes: 2 * gigabyte }] })).toMatchInlineSnapshot(`
+      "Replication slot holds WAL back on orders
+      Replication slot 'warehouse' (logical, database orders) keeps 12 GB of WAL; its consumer is connected and behind.
+      What happens: after 2 GB more the server gives it up, and whoever reads from it has to be set up anew.
+      Next: see why its consumer does not keep up.
+      [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+    `)
+    expect(cardOf({ slots: [{ ...gone, walStatus: 'unreserved' }] })).toContain('Critical: ')
+  })
+
+  it('takes no names for markup', () => {
+    const name = '<!channel> *x*\nNext: `DROP`'
+    for (const health of [
+      { slots: [of.slot(name, { retainedBytes: 20 * gigabyte })] },
+      { vacuumHolders: [of.holder('standby', 20 * million, { name })] },
+      { databases: [of.database(name, { xidAge: 1.2e9 })] },
+      {
+        deadlocks: [
+          { ...deadlocks, database: name, reports: [{ ...report, applicationName: name, statement: name }] },
+        ],
+      },
+      { prepared: [of.prepared(700, { gid: name, database: name })] },
+    ])
+      expect(cardOf(health).split('\n')).not.toContain('Next: `DROP`')
+  })
+})
+
+describe('/pg health', () => {
+  it('says that all is well, with numbers, limits and the age of the data', async () => {
+    const health = of.health({
+      vacuumHolders: [of.holding(of.session(5, { xactSeconds: 90 }), 12_345)],
+      databases: [of.database('orders', { deadlocks: 12, xidAge: 150 * million }), of.database('shop')],
+      slots: [of.slot('standby_2')],
+      prepared: [of.prepared(700, { preparedSeconds: 40 })],
+    })
+    const sessions = [of.session(5, { xactSeconds: 90 }), of.idleInTransaction(6, 20)]
+    expect(await transcript('health', of.picture(sessions, undefined, { health }))).toMatchInlineSnapshot(`
+      "Health of orders
+      All is well.
+      - Locks: nobody waits.
+      - Long-running queries: none for more than 1 h; the oldest transaction is open for 1 min 30 s.
+      - Idle holders: nobody idle in transaction for more than 5 min (6 (web, user shop, database orders), idle in transaction for 20 s).
+      - Connections: 4 of 100 (4 %), limit 85 %.
+      - Deadlocks: none lately; 12 since the statistics began (12 in orders).
+      - Prepared transactions: 1, the oldest for 40 s, limit 15 min.
+      - Vacuum: held back by 12,345 transactions, by session 5 (web, user shop, database orders); limit 10 million.
+      - Wraparound: 6 % of the way in database orders (150 million transactions; autovacuum freezes from 200 million on), limit 50 %.
+      - Replication slots: 1, 'standby_2' keeps most WAL, 16 MB; limit 10 GB.
+      Deadlocks, prepared transactions, vacuum, wraparound and slots: As of 2026-03-01 02:59:40 UTC, 22 s old.
+      1 active · 0 idle · 1 idle in transaction · 0 waiting for a lock · 4 of 100 connections used (4 %). As of 2026-03-01 03:00:00 UTC, 2 s old."
+    `)
+  })
+
+  it('tells everything that is past a limit first, with the next step', async () => {
+    const sessions = [
+      of.idleInTransaction(1, 400, { backendXid: '759' }),
+      of.waiting(2, 40),
+      of.session(3, { querySeconds: 4000 }),
+      of.idle(4, 4000),
+    ]
+    const health = of.health({
+      deadlocks: [deadlocks],
+      prepared: [of.prepared(700)],
+      vacuumHolders: [of.holder('standby', 12 * million, { pid: 99 })],
+      databases: [of.database('orders', { xidAge: 1.2e9 })],
+      slots: [
+        of.slot('warehouse', { active: false, retainedBytes: 12 * gigabyte }),
+        of.slot('old', { walStatus: 'lost', retainedBytes: 0, invalidationReason: 'wal_removed' }),
+      ],
+      serverLog: 'notGranted',
+    })
+    expect(
+      await transcript('health', of.picture(sessions, of.rowQueue(1, [[2, 40]]), { health })),
+    ).toMatchInlineSnapshot(`
+      "Health of orders
+      9 things need somebody.
+      - Blocking: Session 1 (web, user shop, database orders), idle in transaction for 6 min 40 s, keeps 1 session waiting, the longest for 40 s, for a row of public.orders. Next: /pg blocking tells who stands in the way and what ends it.
+      - Transaction ids running out: Database orders is 55 % of the way to transaction-id wraparound (1.2 billion transactions). Next: see in database orders whether autovacuum gets through; by hand, as a superuser or the owner of its tables: VACUUM; (neither FULL nor FREEZE). Autovacuum begins at 200 million.
+      - Replication slot holds WAL back: Replication slot 'warehouse' (physical) keeps 12 GB of WAL; its consumer is not connected. Next: bring its consumer back. Only when it is gone for good: SELECT pg_drop_replication_slot('warehouse');
+      - Deadlocks: The server broke 3 deadlocks in database orders: each time one statement ended with an error. Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01.
+      - In the log: 2026-03-01 02:58:11.042 UTC: 41 (transfer-a, user shop) lost against 42, which ran UPDATE accounts SET balance = ? WHERE id = ?
+      - Vacuum held back: The standby standby_2 (walsender 99) keeps vacuum from cleaning up every database: 12 million transactions have begun since. Next: end the long query on that standby: it tells its oldest one by hot_standby_feedback.
+      - Prepared transaction: Prepared transaction 'payment-77' (shop, database orders, prepared 3 h ago) was never finished. Next: ask whoever coordinates it whether it is to be committed, and finish it in database orders as shop or a superuser: COMMIT PREPARED 'payment-77' or ROLLBACK PREPARED 'payment-77'.
+      - Long-running query: Session 3 (web, user shop, database orders) has run one statement for 1 h 6 min. Next: /pg long.
+      - Long-idle session: Session 4 (web, user shop, database orders) has been idle for 1 h 6 min. Next: /pg idle.
+      - Lost replication slot: The server gave 'old' up (wal_removed). Next: set its consumer up anew, then SELECT pg_drop_replication_slot('old');
+      Within its limits:
+      - Connections: 6 of 100 (6 %), limit 85 %.
+      Who was in a deadlock, the server’s log tells. To let the bot read it (and every file of the server): GRANT EXECUTE ON FUNCTION pg_read_binary_file(text, bigint, bigint) TO …;
+      Deadlocks, prepared transactions, vacuum, wraparound and slots: As of 2026-03-01 02:59:40 UTC, 22 s old.
+      2 active · 1 idle · 1 idle in transaction · 1 waiting for a lock · 6 of 100 connections used (6 %). As of 2026-03-01 03:00:00 UTC, 2 s old."
+    `)
+  })
+
+  it('does not say that all is well where it cannot see', async () => {
+    const unlooked = await transcript('health', of.picture([]))
+    expect(unlooked).toMatchInlineSnapshot(`
+      "Health of orders
+      What can be seen is well.
+      Deadlocks, prepared transactions, vacuum, wraparound and slots cannot be told: No answer in time: the server hangs, is overloaded, or the network lost the connection.
+      - Locks: nobody waits.
+      - Long-running queries: none for more than 1 h; the oldest transaction is open for 0 s.
+      - Idle holders: nobody idle in transaction for more than 5 min.
+      - Connections: 2 of 100 (2 %), limit 85 %.
+      0 active · 0 idle · 0 idle in transaction · 0 waiting for a lock · 2 of 100 connections used (2 %). As of 2026-03-01 03:00:00 UTC, 2 s old."
+    `)
+    const jammed = { kind: 'jammed', why: 'busy', last: null, lastTakenAt: null } as const
+    const storm = await transcript('health', of.picture([of.waiting(1, 3)], jammed, { health: of.health() }))
+    expect(storm).toContain('The slow look could not be made anew: busy')
+    expect(storm).not.toContain('All is well')
+    const blind = await transcript(
+      'health',
+      of.picture([], undefined, { health: of.health(), server: of.server({ seesOthers: false }) }),
+    )
+    expect(blind).toContain('may not see other sessions')
+    expect(blind).not.toMatch(/is well|within its limits/i)
+  })
+
+  it('does not say that vacuum is within its limit where its holder is told for something else', async () => {
+    const idle = of.idleInTransaction(7, 6000)
+    const told = (age: number) =>
+      transcript(
+        'health',
+        of.picture([idle], undefined, { health: of.health({ vacuumHolders: [of.holding(idle, age)] }) }),
+      )
+    expect(await told(12 * million)).not.toContain('Vacuum: held back')
+    expect(await told(2 * million)).toContain('Vacuum: held back by 2 million transactions')
+  })
+
+  it.each(['noFormat', 'notCollected', 'readable'] as const)(
+    'says of a log that is %s what to do',
+    async (serverLog) => {
+      const shown = await transcript(
+        'health',
+        of.picture([], undefined, { health: of.health({ serverLog }) }),
+      )
+      const line = shown.split('\n').find((one) => one.startsWith('Who was in a deadlock'))
+      expect(line ?? '').toMatchSnapshot()
+    },
+  )
+})

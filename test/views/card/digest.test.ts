@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest'
+import { checkBlocks, checkText } from '../../../src/demo/workspace/limits.ts'
+import type { Finding } from '../../../src/domain/incidents/finding.ts'
+import type { Incident } from '../../../src/domain/incidents/incident.ts'
+import { digestView, wholeDigestView } from '../../../src/views/card/digest.ts'
+import type { View } from '../../../src/views/kit.ts'
+import { idle, idleInTransaction, takenAt } from '../../support/builders.ts'
+
+const listed = (n: number, finding: Finding, over: Partial<Incident> = {}): Incident => ({
+  id: `i${n}`,
+  cardId: 'digest',
+  digestId: 'digest',
+  placedAt: takenAt,
+  headSince: takenAt,
+  cluster: 'orders',
+  key: `k${n}`,
+  finding,
+  remedy: null,
+  openedAt: takenAt + n,
+  beganAt: takenAt + n,
+  changedAt: takenAt + n,
+  resolvedAt: null,
+  resolution: null,
+  acknowledgedBy: null,
+  mostVictims: 0,
+  ...over,
+})
+const resting = (n: number, over: Partial<Incident> = {}) =>
+  listed(n, { kind: 'idle', session: idle(n, 4_000), seconds: 4_000 }, over)
+const checked = (view: View): string => {
+  checkBlocks(view.blocks)
+  checkText(view.text, view.blocks, 4000)
+  return view.text
+}
+
+describe('a digest', () => {
+  it('names the worst first, each with its command, then who has a card by now and who is over', () => {
+    const incidents = [
+      resting(1),
+      listed(2, { kind: 'idleInTransaction', session: idleInTransaction(2, 400), seconds: 400 }),
+      resting(3, { cardId: 'i3' }),
+      resting(4, { resolvedAt: takenAt + 9 }),
+      resting(5, { resolvedAt: takenAt + 9 }),
+    ]
+    expect(
+      checked(digestView('orders', 'digest', incidents))
+        .split('\n')
+        .map((line) => line.slice(0, 60)),
+    ).toEqual([
+      '2 more incidents on orders',
+      '- Idle in transaction: Session 2 (web, user shop, database o',
+      '- Long-idle session: Session 1 (web, user shop, database ord',
+      'On cards of their own: 3.',
+      'Over: 4 and 5.',
+      'Too many came at once for a card each; the worst of them get',
+    ])
+    expect(JSON.stringify(digestView('orders', 'digest', incidents).blocks)).toMatch(
+      /\/pg session 2".* · incident i2".*\/pg session 1".* · incident i1"/,
+    )
+  })
+
+  it('ends when all are over, or have moved', () => {
+    const over = { beganAt: takenAt - 60_000, resolvedAt: takenAt, resolution: 'The session is gone.' }
+    const told = digestView('orders', 'digest', [
+      resting(1, over),
+      listed(
+        2,
+        { kind: 'idleInTransaction', session: idleInTransaction(2, 400), seconds: 400 },
+        { ...over, mostVictims: 3 },
+      ),
+    ])
+    expect(checked(told)).toBe(
+      `Resolved: 2 incidents on orders
+- Idle in transaction 2: The session is gone. It lasted 1 min and kept up to 3 sessions waiting.
+- Long-idle session 1: The session is gone. It lasted 1 min.`,
+    )
+    expect(JSON.stringify(told.blocks)).toContain('/pg history digest tells all of it')
+    expect(checked(digestView('orders', 'digest', [resting(1, over), resting(2, { cardId: 'i2' })]))).toBe(
+      `Nothing more in this list on orders
+- Long-idle session 1: The session is gone. It lasted 1 min.
+On cards of their own: 2.
+Over: 1.`,
+    )
+    const many = Array.from({ length: 20 }, (_, n) => resting(n, over))
+    expect(checked(digestView('orders', 'digest', many))).toMatch(/\n12 more are over too\.$/)
+  })
+
+  it('keeps within what Slack takes, however many there are and whatever they are called', () => {
+    const long = (n: number) => ({
+      applicationName: `${n}${'<@U0DANA>&'.repeat(7)}`.slice(0, 63),
+      usename: 'u'.repeat(63),
+      datname: 'd'.repeat(63),
+    })
+    const incidents = Array.from({ length: 200 }, (_, n) =>
+      listed(n, { kind: 'idle', session: idle(100_000 + n, 4_000, long(n)), seconds: 4_000 }),
+    )
+    expect(checked(digestView('orders', 'digest', incidents))).toContain('192 more: press Show all.')
+    checked(wholeDigestView('orders', 'digest', incidents))
+    const [moved, over] = [0, 1].map((half) => incidents.slice(half * 100, half * 100 + 100))
+    const told = digestView('orders', 'digest', [
+      ...(moved ?? []).map((one) => ({ ...one, cardId: one.id })),
+      ...(over ?? []).map((one) => ({ ...one, resolvedAt: takenAt })),
+    ])
+    expect(checked(told)).toMatch(/and 88 more\./)
+  })
+})

@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Session } from '../../src/domain/session/session.ts'
+import { type Board, createBoard } from '../../src/notify/cards.ts'
+import type { Store } from '../../src/store/store.ts'
+import { historyView } from '../../src/views/answers/history.ts'
+import { createReport, type Report } from '../../src/watch/incidents.ts'
+import { clusterConfig, pictureCluster } from '../support/asking.ts'
+import * as of from '../support/builders.ts'
+import { openTestStore } from '../support/store.ts'
+
+const config = clusterConfig('orders')
+let store: Store
+let board: Board
+
+beforeEach(async () => {
+  store = await openTestStore()
+  const postings = new Map([[config.name, config]])
+  board = createBoard({ store, postings, now: () => of.takenAt, changed: () => {}, recorded: () => {} })
+})
+afterEach(async () => {
+  await store.close()
+})
+
+/** A bot that was just started. */
+function start(meanwhile: () => Promise<void> = async () => {}): Report {
+  const cluster = pictureCluster(of.picture([]), [], {
+    withText: async (asked) => {
+      await meanwhile()
+      return [...asked]
+    },
+  })
+  return createReport({ cluster, config, store, board, now: () => of.takenAt })
+}
+
+/** Looks, and runs `meanwhile` in the middle of it: when the statements of those concerned are read. */
+const look = (sessions: readonly Session[], meanwhile?: () => Promise<void>) =>
+  start(meanwhile).seen(of.picture([...sessions]))
+
+it('keeps an acknowledgement that comes in the middle of a look', async () => {
+  await look([of.idleInTransaction(1, 600)])
+  const [opened] = await store.incidents.open('orders')
+  if (!opened) return expect.fail('no incident')
+  await look([of.idleInTransaction(1, 500)], () =>
+    board.change(opened.cardId, ({ incidents }) => incidents.put({ ...opened, acknowledgedBy: 'U0DANA' })),
+  )
+  const [changed] = await store.incidents.open('orders')
+  expect([changed?.acknowledgedBy, changed?.id]).toEqual(['U0DANA', opened.id])
+  // The look did change it, and did not merely leave it alone.
+  expect(changed?.finding).not.toEqual(opened.finding)
+})
+
+it('names in the history of a digest what each row is about', async () => {
+  await look(Array.from({ length: 8 }, (_, n) => of.idleInTransaction(n + 1, 600 - n)))
+  const listed = (await store.incidents.open('orders')).filter(({ id, cardId }) => id !== cardId)
+  await look([])
+  const rows = await store.journal.ofCards([listed[0]?.cardId ?? ''], 100)
+  const told = historyView('incident', rows, 100).text
+  expect(told).toContain('Idle in transaction 7: Seen for the first time.')
+  expect(told).toContain('Idle in transaction 8: The session is gone.')
+  expect(listed).toHaveLength(2)
+})
+
+it('takes back what is offered also after the clock was set back', async () => {
+  const report = start()
+  await report.seen(of.picture([of.idleInTransaction(1, 600)]))
+  expect(await store.proposals.inState('open')).toHaveLength(1)
+  await report.seen(of.picture([], { kind: 'none' }, { takenAt: of.takenAt - 3_600_000 }))
+  expect(await store.proposals.inState('open')).toEqual([])
+})
+
+describe('an incident that is over', () => {
+  const later = (seconds: number) =>
+    of.picture([], { kind: 'none' }, { takenAt: of.takenAt + seconds * 1000 })
+  const resolution = async () =>
+    (await store.incidents.recent('orders', 0)).find(({ resolvedAt }) => resolvedAt !== null)?.resolution
+
+  it('ended now, as far as a look some seconds ago can tell', async () => {
+    const report = start()
+    await report.seen(of.picture([of.idleInTransaction(1, 600)]))
+    await report.seen(later(10))
+    expect(await resolution()).toBe('The session is gone. It was not ended from here.')
+  })
+
+  it('may have ended earlier, when nobody looked for a while', async () => {
+    const report = start()
+    await report.seen(of.picture([of.idleInTransaction(1, 600)]))
+    await report.seen(later(600))
+    expect(await resolution()).toMatch(/Nobody looked for 10 min, so it may have ended earlier\.$/)
+  })
+
+  it('may have ended before the bot was started', async () => {
+    await start().seen(of.picture([of.idleInTransaction(1, 600)]))
+    await start().seen(later(10))
+    expect(await resolution()).toMatch(/The bot was just started, so it may have ended earlier\.$/)
+  })
+})

@@ -25,7 +25,7 @@ import { sessionsShown, sessionsView } from '../views/answers/sessions.ts'
 import type { View } from '../views/kit.ts'
 import { answerHealth } from './health.ts'
 import { answerLocks } from './locks.ts'
-import { adviseOn } from './recommendations.ts'
+import { recommendFor } from './recommendations.ts'
 import { answerRules } from './rules.ts'
 import { orElse, textsOf } from './statements.ts'
 import { createTop } from './top.ts'
@@ -121,7 +121,7 @@ async function list(
       const shown = await texts(sessionsShown(selection))
       const [worst] = selection.jams
       const jams = worst?.kind === 'root' ? [jamOf(worst.root)] : []
-      const [advice = null] = await adviseOn(watched, picture, jams)
+      const [advice = null] = await recommendFor(watched, picture, jams)
       return sessionsView(picture, selection, shown, advice, asked)
     }
     case 'blocking': {
@@ -133,7 +133,7 @@ async function list(
       const heads = 2 * Math.min(matching.length, maxTrees)
       const trees = layOut(matching, picture.forest, treeLines - heads, maxTrees)
       const shown = await texts(treeSessions(trees, sessions))
-      const advice = await adviseOn(watched, picture, matching.slice(0, trees.trees.length))
+      const advice = await recommendFor(watched, picture, matching.slice(0, trees.trees.length))
       return blockingView(picture, trees, stems.length - matching.length, shown, advice, asked)
     }
     case 'long':
@@ -160,7 +160,7 @@ async function oneSession(watched: Watched, picture: Picture, pid: number, asked
   ])
   const fit = fittingAction(session, snapshot.server, config.protected)
   const jam = picture.forest.roots.find(({ pid: root, victims }) => root === pid || victims.includes(pid))
-  const [advice = null] = await adviseOn(watched, picture, jam ? [jamOf(jam)] : [])
+  const [advice = null] = await recommendFor(watched, picture, jam ? [jamOf(jam)] : [])
   return sessionView(picture, withText[0] ?? session, locks, { fit, advice }, asked)
 }
 

@@ -1,5 +1,5 @@
 import { type Finding, totals } from '../domain/incidents/finding.ts'
-import { type Remedy, remediesFor } from '../domain/incidents/recommend.ts'
+import { type Recommendation, recommendationsFor } from '../domain/incidents/recommend.ts'
 import type { Root } from '../domain/locks/blocking.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { fittingAction } from '../domain/session/allowedAction.ts'
@@ -63,10 +63,10 @@ export function blockingJson(
 ): BlockingJson {
   const { forest } = picture
   const involved = involvedIn(picture)
-  const remedyFor = remediesFor(picture, { protectedSessions, sessions })
+  const recommendationFor = recommendationsFor(picture, { protectedSessions, sessions })
   return {
     ...headOf(picture),
-    roots: forest.roots.map((root) => rootJson(root, picture, protectedSessions, remedyFor)),
+    roots: forest.roots.map((root) => rootJson(root, picture, protectedSessions, recommendationFor)),
     cycles: forest.cycles,
     sessions: sessions.filter(({ pid }) => involved.has(pid)).map((session) => sessionJson(session, picture)),
   }
@@ -113,12 +113,12 @@ function rootJson(
   root: Root,
   { snapshot }: Picture,
   protectedSessions: readonly Protected[],
-  remedyFor: (finding: Finding) => Remedy | null,
+  recommendationFor: (finding: Finding) => Recommendation | null,
 ): RootJson {
   const { pid, kind, victims, oldestWaitSeconds, prepared } = root
   const session = kind === 'session' ? (snapshot.sessions.find((one) => one.pid === pid) ?? null) : null
-  const remedy = remedyFor({ kind: 'blocking', root, session })
-  const target = remedy?.target ?? null
+  const recommendation = recommendationFor({ kind: 'blocking', root, session })
+  const target = recommendation?.target ?? null
   const fit = target && fittingAction(target.session, snapshot.server, protectedSessions)
   return {
     pid,
@@ -131,9 +131,9 @@ function rootJson(
       action: target?.action ?? null,
       pid: target?.session.pid ?? pid,
       backendStart: target?.session.backendStart ?? null,
-      reason: remedy?.text ?? 'It is gone since.',
+      reason: recommendation?.text ?? 'It is gone since.',
       otherwise: fit && fit.action === target.action ? fit.otherwise : null,
-      others: remedy?.others ?? [],
+      others: recommendation?.others ?? [],
     },
   }
 }

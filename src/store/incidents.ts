@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Incident } from '../domain/incidents/incident.ts'
+import { readIncident } from './documents.ts'
 import type { Schema } from './schema.ts'
 
 export type Incidents = {
@@ -18,7 +19,7 @@ export type Incidents = {
 
 export function incidentsIn(db: Kysely<Schema>): Incidents {
   const select = db.selectFrom('incidents').select('data')
-  const read = ({ data }: { data: string }) => JSON.parse(data) as Incident
+  const read = ({ data }: { data: string }) => readIncident(data)
   const oldestFirst = async (found: typeof select) => (await found.orderBy('opened_at').execute()).map(read)
   return {
     async put(incident) {

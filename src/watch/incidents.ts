@@ -13,7 +13,7 @@ import {
   type Transition,
   waitersOf,
 } from '../domain/incidents/incident.ts'
-import { type Remedy, remediesFor } from '../domain/incidents/recommend.ts'
+import { type Recommendation, recommendationsFor } from '../domain/incidents/recommend.ts'
 import { findingName } from '../domain/incidents/severity.ts'
 import { type Silence, silenceOf } from '../domain/incidents/silence.ts'
 import type { Picture } from '../domain/locks/picture.ts'
@@ -74,12 +74,12 @@ export function createReport(deps: {
       await sight.back()
       const known = await store.incidents.recent(config.name, snapshot.takenAt - rememberedMs(config.watch))
       const open = known.filter(({ resolvedAt }) => resolvedAt === null)
-      const { found, remedyOf } = await look(picture, open)
+      const { found, recommendationOf } = await look(picture, open)
       const claimed = await store.proposals.inState('claimed')
       const isUnderWay = (incident: Incident) =>
         claimed.some((proposal) => proposal.cardId === incident.cardId || concerns(proposal, incident))
       // What ended an incident is known only when an action that is under way has its outcome: the next look tells.
-      const folded = fold(known, found, snapshot, remedyOf, randomUUID).filter(
+      const folded = fold(known, found, snapshot, recommendationOf, randomUUID).filter(
         ({ kind, incident }) => kind !== 'resolved' || !isUnderWay(incident),
       )
       const { cardsPerMinute } = config.watch
@@ -90,7 +90,7 @@ export function createReport(deps: {
       const byKey = new Map(found.map((finding) => [findingKey(finding), finding]))
       const seenOf = ({ key }: Incident): Seen => {
         const finding = byKey.get(key)
-        return finding ? { remedy: remedyOf(finding) } : null
+        return finding ? { recommendation: recommendationOf(finding) } : null
       }
       if (transitions.length > 0)
         await board.changeAll(
@@ -208,25 +208,25 @@ export function createReport(deps: {
   async function look(
     picture: Picture,
     open: readonly Incident[],
-  ): Promise<{ found: Finding[]; remedyOf: (finding: Finding) => Remedy | null }> {
+  ): Promise<{ found: Finding[]; recommendationOf: (finding: Finding) => Recommendation | null }> {
     const { snapshot } = picture
     const retriesOf = await followRetries(deps, snapshot)
     const before = new Map(open.map((incident) => [incident.key, incident]))
     const found = findings(snapshot, picture.forest, config.watch, new Set(before.keys()), waitersOf(open))
-    if (found.length === 0) return { found, remedyOf: () => null }
-    const standingFor = (finding: Finding) => before.get(findingKey(finding))?.remedy?.target ?? null
+    if (found.length === 0) return { found, recommendationOf: () => null }
+    const standingFor = (finding: Finding) => before.get(findingKey(finding))?.recommendation?.target ?? null
     const known = { protectedSessions: config.protected, standingFor }
-    const rough = remediesFor(picture, known)
+    const rough = recommendationsFor(picture, known)
     const named = new Set(
       found.flatMap((finding) => [subjectOf(finding)?.pid ?? 0, ...(rough(finding)?.named ?? [])]),
     )
     const told = await cluster.withText(snapshot.sessions.filter(({ pid }) => named.has(pid)))
     const byPid = new Map(told.map((session) => [session.pid, session]))
     const sessions = snapshot.sessions.map((session) => byPid.get(session.pid) ?? session)
-    const remedyFor = remediesFor(picture, { ...known, sessions, retriesOf })
+    const recommendationFor = recommendationsFor(picture, { ...known, sessions, retriesOf })
     const toldFindings = found.map((finding) => withSession(finding, byPid))
-    const remedies = new Map(toldFindings.map((finding) => [finding, remedyFor(finding)]))
-    return { found: toldFindings, remedyOf: (finding) => remedies.get(finding) ?? null }
+    const recommendations = new Map(toldFindings.map((finding) => [finding, recommendationFor(finding)]))
+    return { found: toldFindings, recommendationOf: (finding) => recommendations.get(finding) ?? null }
   }
 }
 

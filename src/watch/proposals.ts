@@ -10,7 +10,7 @@ import {
   victimsAmong,
 } from '../domain/approvals/proposal.ts'
 import { hasOwnCard, type Incident } from '../domain/incidents/incident.ts'
-import type { Remedy } from '../domain/incidents/recommend.ts'
+import type { Recommendation } from '../domain/incidents/recommend.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { keyOf } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
@@ -18,11 +18,11 @@ import type { Board, Record } from '../notify/cards.ts'
 import type { Records, Store } from '../store/store.ts'
 
 /** The trouble as it was just seen, and what helps; null when it was not seen. */
-export type Seen = { readonly remedy: Remedy | null } | null
+export type Seen = { readonly recommendation: Recommendation | null } | null
 
 export type Offers = {
   /**
-   * Keeps one open proposal on the card of an incident, for whom the remedy names as it is now, and none when there is
+   * Keeps one open proposal on the card of an incident, for whom the recommendation names as it is now, and none when there is
    * nothing left to do. To be run with the change of the incident itself, so that no card is posted without its buttons.
    */
   renew(records: Records, record: Record, incident: Incident, seen: Seen, picture: Picture): Promise<void>
@@ -131,7 +131,7 @@ export async function withdraw(
   return true
 }
 
-type Plan = { readonly withdrawBecause: string | null; readonly offer: Remedy['target'] }
+type Plan = { readonly withdrawBecause: string | null; readonly offer: Recommendation['target'] }
 
 /** What is to become of the proposal on a card; null: it is as it should be. */
 function plan(latest: Proposal | null, incident: Incident, seen: Seen, takenAt: number): Plan | null {
@@ -140,7 +140,7 @@ function plan(latest: Proposal | null, incident: Incident, seen: Seen, takenAt: 
   const over = incident.resolvedAt !== null
   // What is not seen just now (the lock manager is jammed) is left as it is.
   if (!over && !seen) return null
-  const target = (over ? null : seen?.remedy?.target) ?? null
+  const target = (over ? null : seen?.recommendation?.target) ?? null
   if (latest && target && stands(latest, target.action, target.session)) return null
   const offer = target && isSettled(target.session) ? target : null
   if (latest?.state !== 'open') return offer && { withdrawBecause: null, offer }

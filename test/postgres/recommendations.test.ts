@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { pictureOf } from '../../src/domain/locks/picture.ts'
-import { adviceOn, type Recommendation } from '../../src/domain/locks/recommendation.ts'
+import { type JamRecommendation, jamRecommendations } from '../../src/domain/locks/recommendation.ts'
 import { stemsOf } from '../../src/domain/locks/tree.ts'
 import { createMasker } from '../../src/domain/text/mask.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
@@ -36,11 +36,11 @@ afterAll(async () => {
 })
 
 /** What is advised about the jam behind this session. */
-async function adviceAbout({ pid }: TestSession): Promise<Recommendation> {
+async function adviceAbout({ pid }: TestSession): Promise<JamRecommendation> {
   const picture = pictureOf(await cluster.snapshot())
   const told = await cluster.withText(picture.snapshot.sessions)
   const jam = stemsOf(picture.forest).find(({ root }) => root?.pid === pid)
-  const advice = jam && adviceOn(picture, [], told)(jam)
+  const advice = jam && jamRecommendations(picture, [], told)(jam)
   if (!advice) throw new Error(`no jam behind ${pid}`)
   return advice
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Picture, pictureOf } from '../../src/domain/locks/picture.ts'
-import { adviceOn } from '../../src/domain/locks/recommendation.ts'
+import { jamRecommendations } from '../../src/domain/locks/recommendation.ts'
 import { type Ending, lockTableOf, rehearse, type WhatIf } from '../../src/domain/locks/simulation.ts'
 import { stemsOf } from '../../src/domain/locks/tree.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
@@ -109,7 +109,7 @@ test('a queued ALTER TABLE has a transaction id already, and costs nothing: canc
   const told = await cluster.withText(picture.snapshot.sessions)
   expect(told.find(({ pid }) => pid === alter.pid)?.backendXid).not.toBeNull()
   const jam = stemsOf(picture.forest).find(({ root: at }) => at?.pid === root.pid)
-  const advice = jam && adviceOn(picture, [], told)(jam)
+  const advice = jam && jamRecommendations(picture, [], told)(jam)
   expect(advice?.text).toMatch(
     new RegExp(
       `^Cancel ${alter.pid} \\(ALTER TABLE, waiting .*, nothing done is lost\\): 3 of 4 waiters proceed at once; ${root.pid} \\(root, idle in transaction for .*\\) stays\\.$`,

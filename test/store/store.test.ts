@@ -193,7 +193,7 @@ describe('incidents', () => {
       cluster: 'orders',
       key: 'connections',
       finding: { kind: 'connections', used: 9, max: 10, reserved: 0, holders: [] },
-      remedy: null,
+      recommendation: null,
       digestId: null,
       placedAt: madeAt,
       headSince: madeAt,

@@ -4,8 +4,8 @@ import { subjectOf } from './finding.ts'
 import { type Incident, isMovingOn } from './incident.ts'
 
 /** Whether a proposal is about the session of an incident, or about the one whose end was to help: on whichever card. */
-export function concerns({ key }: Proposal, { cluster, finding, remedy }: Incident): boolean {
-  const sessions = [subjectOf(finding), remedy?.target?.session]
+export function concerns({ key }: Proposal, { cluster, finding, recommendation }: Incident): boolean {
+  const sessions = [subjectOf(finding), recommendation?.target?.session]
   return (
     key.cluster === cluster &&
     sessions.some((session) => session?.pid === key.pid && session.backendStart === key.backendStart)

@@ -2,7 +2,7 @@ import { brief, isIdleInTransaction, type Session, waitsForLock } from '../sessi
 import type { Snapshot } from '../session/snapshot.ts'
 import { type Finding, findingAmount, subjectOf } from './finding.ts'
 import { healthEnding } from './healthFinding.ts'
-import type { Remedy } from './recommend.ts'
+import type { Recommendation } from './recommend.ts'
 import { severityOf, victimsOf } from './severity.ts'
 
 /** What changed that a person cares about; null when it is the same picture, a little older. */
@@ -40,7 +40,7 @@ function wasBrief(was: Subject, is: Subject): boolean {
 }
 
 /** Whether somebody else is to be ended now, or in another way; null when it is the same. */
-export function changedWay(before: Remedy | null, after: Remedy | null): string | null {
+export function changedWay(before: Recommendation | null, after: Recommendation | null): string | null {
   const was = before?.target
   const is = after?.target
   if (was?.action === is?.action && was?.session.pid === is?.session.pid) return null

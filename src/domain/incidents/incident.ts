@@ -3,7 +3,7 @@ import { brief } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
 import { aged, change, changedWay, ending } from './change.ts'
 import { type Finding, findingKey, findingSeconds } from './finding.ts'
-import type { Remedy } from './recommend.ts'
+import type { Recommendation } from './recommend.ts'
 import { victimsOf } from './severity.ts'
 
 /** A finding followed over time. It has a card of its own (whose id is the incident's), or stands in a digest. */
@@ -28,7 +28,7 @@ export type Incident = {
   /** Why it is over, one sentence; null while it is not. */
   readonly resolution: string | null
   /** What could be done about it, as last seen; null where it is not about one session or transaction. */
-  readonly remedy: Remedy | null
+  readonly recommendation: Recommendation | null
   /** Who said that they look after it; null while nobody did. */
   readonly acknowledgedBy: string | null
   /** The most sessions that it ever kept waiting. */
@@ -63,14 +63,14 @@ export const rememberedMs = ({ blockedForSeconds, rules }: Thresholds): number =
 /**
  * Follows incidents from one snapshot to the next.
  * @param known the open incidents of this cluster, and those resolved less than `rememberedMs` ago
- * @param remedyFor what could be done about a finding
+ * @param recommendationFor what could be done about a finding
  * @param newId makes an id for an incident that opens
  */
 export function fold(
   known: readonly Incident[],
   found: readonly Finding[],
   snapshot: Snapshot,
-  remedyFor: (finding: Finding) => Remedy | null,
+  recommendationFor: (finding: Finding) => Recommendation | null,
   newId: () => string,
 ): Transition[] {
   const now = snapshot.takenAt
@@ -78,12 +78,12 @@ export function fold(
   const ongoing = found.flatMap((finding): Transition[] => {
     const before = followed.get(finding)
     if (!before || !isBackInTime(before, finding, now))
-      return [opened(finding, remedyFor(finding), snapshot.cluster, now, newId())]
+      return [opened(finding, recommendationFor(finding), snapshot.cluster, now, newId())]
     const incident: Incident = {
       ...before,
       key: findingKey(finding),
       finding,
-      remedy: remedyFor(finding),
+      recommendation: recommendationFor(finding),
       headSince: before.key === findingKey(finding) ? before.headSince : now,
       changedAt: notBefore(before, now),
       resolvedAt: null,
@@ -104,7 +104,7 @@ export function fold(
       const reason = isMovingOn(before, now) ? null : 'The same jam goes on behind another session.'
       return [{ kind: 'changed', incident, reason }]
     }
-    const reason = change(before, finding) ?? changedWay(before.remedy, incident.remedy)
+    const reason = change(before, finding) ?? changedWay(before.recommendation, incident.recommendation)
     if (reason) return [{ kind: 'changed', incident, reason }]
     return aged(before.finding, finding) ? [{ kind: 'changed', incident, reason: null }] : []
   })
@@ -196,7 +196,7 @@ export const hasOwnCard = ({ id, cardId }: Pick<Incident, 'id' | 'cardId'>): boo
 
 const opened = (
   finding: Finding,
-  remedy: Remedy | null,
+  recommendation: Recommendation | null,
   cluster: string,
   now: number,
   id: string,
@@ -210,7 +210,7 @@ const opened = (
     cluster,
     key: findingKey(finding),
     finding,
-    remedy,
+    recommendation,
     openedAt: now,
     beganAt: now - (findingSeconds(finding) ?? 0) * 1000,
     headSince: now,

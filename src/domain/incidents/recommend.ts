@@ -1,6 +1,6 @@
 import { againWords, type Retries } from '../approvals/retry.ts'
 import type { Picture } from '../locks/picture.ts'
-import { adviceOn, jamOf } from '../locks/recommendation.ts'
+import { jamOf, jamRecommendations } from '../locks/recommendation.ts'
 import { type WorkLost, workLost } from '../locks/workLost.ts'
 import type { Action } from '../session/action.ts'
 import { fittingAction, objection } from '../session/allowedAction.ts'
@@ -12,7 +12,7 @@ import { type Finding, subjectOf } from './finding.ts'
  * What to do about a finding. Plain data: an incident keeps its last. Names in the sentences come from the database: not
  * trusted.
  */
-export type Remedy = {
+export type Recommendation = {
   /** Whom to end, as it is now: not always whom the finding is about. Null: nothing that may be done from here helps. */
   readonly target: {
     readonly action: Action
@@ -35,32 +35,32 @@ export type Remedy = {
 }
 
 /** What is known beside the picture. */
-export type Known = {
+export type RecommendInput = {
   readonly protectedSessions: readonly Protected[]
   /** The picture's sessions, with their statements where they were fetched. */
   readonly sessions?: readonly Session[]
   /** How the application of a session took it before. */
   readonly retriesOf?: (session: Session) => Retries | null
   /** What was recommended for a finding before: it is not given up for what is only as good. */
-  readonly standingFor?: (finding: Finding) => Remedy['target']
+  readonly standingFor?: (finding: Finding) => Recommendation['target']
 }
 
 /**
- * Finds the remedy of each finding of a picture: for a jam the gentlest way out of it, for a single session the action that
+ * Finds the recommendation of each finding of a picture: for a jam the gentlest way out of it, for a single session the action that
  * has an effect. Where an application is known to try again at once what is cancelled, its session is terminated instead.
  * @returns null for a finding that is about no session and no transaction
  */
-export function remediesFor(
+export function recommendationsFor(
   picture: Picture,
   {
     protectedSessions,
     sessions = picture.snapshot.sessions,
     retriesOf = () => null,
     standingFor = () => null,
-  }: Known,
-): (finding: Finding) => Remedy | null {
+  }: RecommendInput,
+): (finding: Finding) => Recommendation | null {
   const { server } = picture.snapshot
-  const adviceFor = adviceOn(picture, protectedSessions, sessions)
+  const adviceFor = jamRecommendations(picture, protectedSessions, sessions)
   const byPid = new Map(sessions.map((session) => [session.pid, session]))
 
   return (finding) => {
@@ -93,7 +93,7 @@ export function remediesFor(
   }
 
   /** Why it is not the gentler action. */
-  function notCancel(session: Session, standing: Remedy['target']): string {
+  function notCancel(session: Session, standing: Recommendation['target']): string {
     const fit = fittingAction(session, server, protectedSessions)
     if (fit.action === 'terminate') return fit.otherwise
     if (hasWaited(session, standing)) return rather.otherwise
@@ -102,7 +102,7 @@ export function remediesFor(
       : 'Cancel may free fewer: an advisory lock may be the session’s, and what was locked before a savepoint stays.'
   }
 
-  function alone(session: Session, waited: boolean): Remedy {
+  function alone(session: Session, waited: boolean): Recommendation {
     const now = fittingAction(session, server, protectedSessions)
     const fit = waited && now.action === 'cancel' ? { ...now, ...rather } : now
     const about = { others: [], retries: null, named: [session.pid] }
@@ -115,17 +115,17 @@ export function remediesFor(
         })
   }
 
-  function lasting(remedy: Remedy & { target: object }): Remedy {
-    const { action, session } = remedy.target
+  function lasting(recommendation: Recommendation & { target: object }): Recommendation {
+    const { action, session } = recommendation.target
     const retries = retriesOf(session)
-    if (!retries || retries.again === 0) return remedy
+    if (!retries || retries.again === 0) return recommendation
     if (action === 'terminate' || objection('terminate', session, server, protectedSessions) !== null)
-      return { ...remedy, retries }
+      return { ...recommendation, retries }
     return {
-      ...remedy,
-      target: { ...remedy.target, action: 'terminate' },
+      ...recommendation,
+      target: { ...recommendation.target, action: 'terminate' },
       text: `Terminate ${session.pid} rather than cancel its statement, which would not last: ${againWords(retries)}.`,
-      others: [remedy.text, ...remedy.others],
+      others: [recommendation.text, ...recommendation.others],
       retries,
     }
   }
@@ -137,7 +137,7 @@ const rather = {
   otherwise: 'Cancel may not help: again and again it waits for its client, and heeds none then.',
 }
 
-function hasWaited(session: Session | null | undefined, standing: Remedy['target']): boolean {
+function hasWaited(session: Session | null | undefined, standing: Recommendation['target']): boolean {
   if (!session) return false
   const { backendStart, queryStart } = session
   const isSame = standing?.session.backendStart === backendStart && standing.session.queryStart === queryStart

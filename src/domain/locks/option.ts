@@ -3,7 +3,7 @@ import type { Ending } from './simulation.ts'
 import type { WorkLost } from './workLost.ts'
 
 /** One way out of a jam. Plain data. Numbers count the waiters of the jam. */
-export type WayOut = {
+export type Option = {
   readonly action: Action
   readonly pid: number
   readonly backendStart: string

@@ -3,20 +3,20 @@ import { objection } from '../session/allowedAction.ts'
 import type { Protected } from '../session/policy.ts'
 import { isChatty, type Session } from '../session/session.ts'
 import type { Root } from './blocking.ts'
-import type { WayOut } from './option.ts'
+import type { Option } from './option.ts'
 import type { Picture } from './picture.ts'
-import { type Around, cycleText, deadEndText, handText, wayText } from './recommendationText.ts'
+import { cycleText, deadEndText, handText, type JamContext, optionText } from './recommendationText.ts'
 import { type Ending, lockTableOf, type Rehearsal, rehearse, type WhatIf } from './simulation.ts'
 import type { Stem } from './tree.ts'
 import { workLost, worksLost, writersIn } from './workLost.ts'
 
-export type Recommendation = {
+export type JamRecommendation = {
   /** The sentence of the best way, or why no action helps. */
   readonly text: string
   /** Null: there is nothing that may be done from here and helps. */
-  readonly best: WayOut | null
+  readonly best: Option | null
   /** Other ways out, in order. */
-  readonly others: readonly WayOut[]
+  readonly others: readonly Option[]
   /** A statement for a person to run, where the root is a prepared transaction. */
   readonly byHand: string | null
   /** Whom the sentences tell of: with their statements they would say more. */
@@ -43,11 +43,11 @@ type Standing = Ending & { readonly cancelIsVain?: boolean }
  * @returns what is to be said of a jam; null when the lock table was never read. `standing` is what was recommended before:
  *   another way must be better, not only as good.
  */
-export function adviceOn(
+export function jamRecommendations(
   picture: Picture,
   protectedSessions: readonly Protected[],
   sessions: readonly Session[] = picture.snapshot.sessions,
-): (jam: Pick<Stem, 'root' | 'cycle' | 'victims'>, standing?: Standing | null) => Recommendation | null {
+): (jam: Pick<Stem, 'root' | 'cycle' | 'victims'>, standing?: Standing | null) => JamRecommendation | null {
   const table = lockTableOf(picture)
   if (table === null) return () => null
   const { whatIf, blocks } = rehearse(table, sessions)
@@ -71,7 +71,7 @@ export function adviceOn(
     const roots = forest.roots.filter(
       (other) => other === root || victims.some((pid) => victimsOf.get(other)?.has(pid)),
     )
-    const around: Around = { root, roots, jam, byPid, waits: forest.waits, writers, startup }
+    const around: JamContext = { root, roots, jam, byPid, waits: forest.waits, writers, startup }
     const between = victims
       .filter((pid) => blocks(pid) > 0)
       .sort((a, b) => blocks(b) - blocks(a))
@@ -107,7 +107,7 @@ export function adviceOn(
   }
 }
 
-const freed = ({ atOnce, inTurn }: WayOut): number => atOnce + inTurn
+const freed = ({ atOnce, inTurn }: Option): number => atOnce + inTurn
 
 type Target = readonly [Ending, Session]
 
@@ -118,10 +118,10 @@ type Target = readonly [Ending, Session]
 function waysThrough(
   session: Session,
   whatIf: (ending: Ending) => WhatIf,
-  around: Around,
+  around: JamContext,
   may: (action: Action, session: Session) => boolean,
-): WayOut[] {
-  const ways: WayOut[] = []
+): Option[] {
+  const ways: Option[] = []
   for (const action of ['cancel', 'terminate'] as const) {
     if (!may(action, session)) continue
     if (action === 'cancel' && isTooBrief(session, around) && may('terminate', session)) continue
@@ -132,15 +132,15 @@ function waysThrough(
   return ways
 }
 
-const isTooBrief = (session: Session, { waits }: Around): boolean =>
+const isTooBrief = (session: Session, { waits }: JamContext): boolean =>
   isChatty(session) && !waits.has(session.pid)
 
 /** All roots at once, where one alone frees too few: two readers that both stand before an ALTER TABLE. */
 function together(
   whatIf: Rehearsal['whatIf'],
-  around: Around,
+  around: JamContext,
   may: (action: Action, session: Session) => boolean,
-): WayOut[] {
+): Option[] {
   const { root, roots, byPid } = around
   if (root === null || roots.length < 2 || roots.length > mostTogether) return []
   const endings: Target[] = []
@@ -155,7 +155,7 @@ function together(
   return [wayOf(endings, whatIf(...endings.map(([ending]) => ending)), around) ?? []].flat()
 }
 
-function wayOf(endings: readonly Target[], result: WhatIf, around: Around): WayOut | null {
+function wayOf(endings: readonly Target[], result: WhatIf, around: JamContext): Option | null {
   const [first, ...others] = endings
   if (!first) return null
   const [ending, session] = first
@@ -182,15 +182,15 @@ function wayOf(endings: readonly Target[], result: WhatIf, around: Around): WayO
     stuck: stuck.length,
     together: others.map(([one]) => one),
   }
-  return { ...way, text: wayText(way, costs, inJam(result.later), stuck, around) }
+  return { ...way, text: optionText(way, costs, inJam(result.later), stuck, around) }
 }
 
 /** Cures first, the cheapest before all; then what frees most. */
-function ranked(ways: readonly WayOut[], waiters: number, standing: Standing | null): WayOut[] {
+function ranked(ways: readonly Option[], waiters: number, standing: Standing | null): Option[] {
   const most = Math.max(0, ...ways.map((way) => waiters - way.stuck))
-  const isCure = (way: WayOut) => waiters - way.stuck >= enough * most
-  const cost = (way: WayOut) => worksLost.indexOf(way.workLost)
-  const stands = (way: WayOut) => way.pid === standing?.pid && way.action === standing.action
+  const isCure = (way: Option) => waiters - way.stuck >= enough * most
+  const cost = (way: Option) => worksLost.indexOf(way.workLost)
+  const stands = (way: Option) => way.pid === standing?.pid && way.action === standing.action
   return ways.toSorted(
     (a, b) =>
       Number(isCure(b)) - Number(isCure(a)) ||

@@ -8,14 +8,14 @@ import type { Server } from '../session/snapshot.ts'
 import { formatDuration } from '../text/duration.ts'
 import { sqlLiteral } from '../text/literal.ts'
 import type { Root, Wait } from './blocking.ts'
-import type { WayOut } from './option.ts'
+import type { Option } from './option.ts'
 import type { Ending } from './simulation.ts'
 import type { WorkLost, Writers } from './workLost.ts'
 
 /** The sentences of recommendation.ts. Names in them come from the database: not trusted, but short and on one line. */
 
 /** What stands around a way out: the jam, everybody who keeps its waiters waiting, and how they wait. */
-export type Around = {
+export type JamContext = {
   readonly root: Root | null
   /** The jam's own root, and the others that share its victims. */
   readonly roots: readonly Root[]
@@ -28,12 +28,12 @@ export type Around = {
 }
 
 /** "Cancel 4312 (ALTER TABLE, waiting 40 s, nothing done is lost): 212 of 213 waiters proceed at once; 4100 (…) may finish." */
-export function wayText(
-  way: Omit<WayOut, 'text'>,
+export function optionText(
+  way: Omit<Option, 'text'>,
   costs: readonly WorkLost[],
   later: number,
   stuck: readonly number[],
-  around: Around,
+  around: JamContext,
 ): string {
   const all = [{ pid: way.pid, action: way.action }, ...way.together]
   const steps = all.map(({ pid, action }, index) => {
@@ -49,14 +49,14 @@ export function wayText(
 }
 
 /** Who falls behind with it is nobody's session, but all who read there. */
-const replay = ({ startup, jam }: Around): string =>
+const replay = ({ startup, jam }: JamContext): string =>
   startup !== null && jam.has(startup) ? ' Replay of this standby is among the waiters: it falls behind.' : ''
 
 /**
  * A cancel inside a savepoint ends what came since and keeps the locks from before, and no catalog tells of savepoints (but
  * see survivesCancel in simulation.ts). A request that leaves its queue does so in any case.
  */
-function savepoint(ended: readonly Ending[], costs: readonly WorkLost[], { byPid }: Around): string {
+function savepoint(ended: readonly Ending[], costs: readonly WorkLost[], { byPid }: JamContext): string {
   const doubtful = ended.filter(({ pid, action }, index) => {
     const session = byPid.get(pid)
     const isRequest = costs[index] === 'request' || costs[index] === 'blockedReader'
@@ -71,7 +71,7 @@ function savepoint(ended: readonly Ending[], costs: readonly WorkLost[], { byPid
  * A command CONCURRENTLY waits for the transactions that are in its way one after the other (WaitForLockersMultiple in
  * lmgr.c), and shows only the one that it waits for now.
  */
-function oneByOne(ended: readonly Ending[], stuck: readonly number[], { jam, waits }: Around): string {
+function oneByOne(ended: readonly Ending[], stuck: readonly number[], { jam, waits }: JamContext): string {
   const out = new Set([...ended.map(({ pid }) => pid), ...stuck])
   const pid = [...jam].find((one) => !out.has(one) && waits.get(one)?.target.locktype === 'virtualxid')
   return pid === undefined
@@ -80,7 +80,12 @@ function oneByOne(ended: readonly Ending[], stuck: readonly number[], { jam, wai
 }
 
 /** @param later how many of those who follow need a client to end its transaction first: it may take its time */
-function effect(way: Omit<WayOut, 'text'>, later: number, stuck: readonly number[], around: Around): string {
+function effect(
+  way: Omit<Option, 'text'>,
+  later: number,
+  stuck: readonly number[],
+  around: JamContext,
+): string {
   const total = around.jam.size
   const of = (count: number) =>
     total === 1 ? 'the one waiter' : count === total ? `all ${total} waiters` : `${count} of ${total} waiters`
@@ -104,7 +109,7 @@ function effect(way: Omit<WayOut, 'text'>, later: number, stuck: readonly number
 }
 
 /** What becomes of the roots where somebody else is ended. */
-function rest(way: Omit<WayOut, 'text'>, around: Around): string {
+function rest(way: Omit<Option, 'text'>, around: JamContext): string {
   const isEnded = around.roots.some(({ pid }) => pid === way.pid)
   if (isEnded || way.stuck > 0 || around.roots.length === 0) return ''
   const isWorking = around.roots.every(({ pid }) => around.byPid.get(pid)?.state === 'active')
@@ -112,7 +117,7 @@ function rest(way: Omit<WayOut, 'text'>, around: Around): string {
   return `; ${namesOf(around.roots, around)} ${verb}`
 }
 
-function namesOf(roots: readonly Root[], around: Around): string {
+function namesOf(roots: readonly Root[], around: JamContext): string {
   const names = roots.slice(0, 2).map(({ pid, prepared }) => {
     if (pid === 0)
       return prepared ? `the prepared transaction ${sqlLiteral(prepared.gid)}` : 'a prepared transaction'
@@ -125,7 +130,7 @@ function namesOf(roots: readonly Root[], around: Around): string {
 }
 
 /** "ALTER TABLE, waiting 40 s", "reporting, running 2 h". */
-function about(session: Session, { waits }: Around): string {
+function about(session: Session, { waits }: JamContext): string {
   const name = nameOf(session)
   const wait = waits.get(session.pid)
   if (wait) {
@@ -171,7 +176,11 @@ export const cycleText = (pids: readonly number[]): string =>
   `${pids.slice(0, 5).join(', ')}${pids.length > 5 ? ', …' : ''} wait for each other: the server ends such a deadlock by itself, after deadlock_timeout.`
 
 /** Why no action helps. */
-export function deadEndText(around: Around, server: Server, protectedSessions: readonly Protected[]): string {
+export function deadEndText(
+  around: JamContext,
+  server: Server,
+  protectedSessions: readonly Protected[],
+): string {
   const { root, roots, byPid, jam } = around
   if (root === null) return 'Nobody can be told who keeps them waiting.'
   if (root.kind === 'preparedTransaction') {

@@ -1,6 +1,6 @@
 import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
-import type { Recommendation } from '../../domain/locks/recommendation.ts'
+import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { type Branch, stemsOf, type Tree, type Trees, waitingIn } from '../../domain/locks/tree.ts'
 import { finisherOn, type Platform } from '../../domain/session/platform.ts'
 import { type Session, waitsForLock } from '../../domain/session/session.ts'
@@ -8,7 +8,7 @@ import { formatDuration } from '../../domain/text/duration.ts'
 import { sqlLiteral } from '../../domain/text/literal.ts'
 import { bold, clean, code, truncate, type View } from '../kit.ts'
 import { count, lockOf, stateOf, whoOf } from '../words.ts'
-import { waysOut } from './options.ts'
+import { optionLines } from './options.ts'
 import { type Asked, commandTo, compose, footer, type Line, lines, notices, oneLine } from './page.ts'
 
 /** Deeper lines say behind whom they wait instead of moving further to the right. */
@@ -32,7 +32,7 @@ export function blockingView(
   laidOut: Trees,
   otherRoots: number,
   texts: ReadonlyMap<number, string | null>,
-  advice: readonly Recommendation[],
+  advice: readonly JamRecommendation[],
   asked: Asked,
 ): View {
   const sessions = new Map(picture.snapshot.sessions.map((session) => [session.pid, session]))
@@ -41,7 +41,7 @@ export function blockingView(
   return compose(`Who blocks whom on ${asked.cluster}`, [
     lines(...notices(picture, asked), ...headline(picture, laidOut, asked)),
     ...(drawn.length > 0 ? [{ kind: 'preformatted', value: drawn.join('\n') } as const] : []),
-    { kind: 'bullets', lines: waysOut(bySession(advice), asked, { mostJams: 4, mostOthers: 2 }) },
+    { kind: 'bullets', lines: optionLines(bySession(advice), asked, { mostJams: 4, mostOthers: 2 }) },
     lines(
       ...(moreTrees > 0
         ? [[`${count(moreTrees, 'more root')} with no more waiters: narrow it with --db, --user or --app.`]]
@@ -203,7 +203,7 @@ function branchLine(
 }
 
 /** That a prepared transaction is to be ended by hand is said for itself, with the statement. */
-const bySession = (advice: readonly Recommendation[]): Recommendation[] =>
+const bySession = (advice: readonly JamRecommendation[]): JamRecommendation[] =>
   advice.filter(({ best, byHand }) => best !== null || byHand === null)
 
 /** A prepared transaction has no session: a person ends it, connected to its database. */

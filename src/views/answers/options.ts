@@ -1,4 +1,4 @@
-import type { Recommendation } from '../../domain/locks/recommendation.ts'
+import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { bold } from '../kit.ts'
 import { type Asked, commandTo, type Line } from './page.ts'
 
@@ -6,12 +6,12 @@ import { type Asked, commandTo, type Line } from './page.ts'
  * What would end each of these jams, with the command to ask for it; the same way is told once.
  * @param mostOthers how many other ways out are told of each jam
  */
-export function waysOut(
-  advice: readonly Recommendation[],
+export function optionLines(
+  advice: readonly JamRecommendation[],
   asked: Asked,
   { mostJams, mostOthers }: { readonly mostJams: number; readonly mostOthers: number },
 ): Line[] {
-  const distinct = new Map<string, Recommendation>()
+  const distinct = new Map<string, JamRecommendation>()
   for (const one of advice) {
     // Two roots that must end together make one way, whichever is named first.
     const pids = one.best ? [one.best.pid, ...one.best.together.map(({ pid }) => pid)] : []

@@ -1,6 +1,6 @@
 import type { Forest } from '../../domain/locks/blocking.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
-import type { Recommendation } from '../../domain/locks/recommendation.ts'
+import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { replayWait } from '../../domain/locks/replay.ts'
 import type { Fit } from '../../domain/session/allowedAction.ts'
 import { type Session, waitsForLock } from '../../domain/session/session.ts'
@@ -8,7 +8,7 @@ import type { LockGroup, Server } from '../../domain/session/snapshot.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, clean, truncate, type View } from '../kit.ts'
 import { count, list, lockOf, nameOf, stateOf, targetOf, waitEventOf } from '../words.ts'
-import { waysOut } from './options.ts'
+import { optionLines } from './options.ts'
 import { type Asked, asOf, commandTo, compose, type Line, lines, notices, type Piece } from './page.ts'
 import { poolerLines } from './pooler.ts'
 
@@ -19,14 +19,14 @@ export const longestStatement = 5000
 export type OwnLocks = { readonly groups: readonly LockGroup[] } | { readonly unread: string }
 
 /** What fits the session itself, and what would end the jam that it is in; null where it is in none. */
-export type Remedies = { readonly fit: Fit; readonly advice: Recommendation | null }
+export type SessionRecommendations = { readonly fit: Fit; readonly advice: JamRecommendation | null }
 
 /** Everything about one session; what a person decides by stands first. */
 export function sessionView(
   picture: Picture,
   session: Session,
   locks: OwnLocks,
-  { fit, advice }: Remedies,
+  { fit, advice }: SessionRecommendations,
   asked: Asked,
 ): View {
   const { forest, snapshot } = picture
@@ -257,9 +257,9 @@ const isNotOwnId = ({ target, mode }: LockGroup): boolean =>
   !((target.locktype === 'virtualxid' || target.locktype === 'transactionid') && mode === 'ExclusiveLock')
 
 /** Where it is somebody else who is to be ended, or a prepared transaction that a person has to. */
-const jamsWayOut = (session: Session, advice: Recommendation | null, asked: Asked): Line[] =>
+const jamsWayOut = (session: Session, advice: JamRecommendation | null, asked: Asked): Line[] =>
   advice && (advice.best ? advice.best.pid !== session.pid : advice.byHand !== null)
-    ? waysOut([advice], asked, { mostJams: 1, mostOthers: 0 })
+    ? optionLines([advice], asked, { mostJams: 1, mostOthers: 0 })
     : []
 
 /** What could be done, in one line with the command to type. */

@@ -2,12 +2,12 @@ import { filterWords, hasFilters, noFilters } from '../../domain/lists/filters.t
 import type { Group, GroupKind, Jam, Selection } from '../../domain/lists/selection.ts'
 import type { Forest } from '../../domain/locks/blocking.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
-import type { Recommendation } from '../../domain/locks/recommendation.ts'
+import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { isClient, type Session, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, code, truncate, type View } from '../kit.ts'
 import { count, list, lockOf, saturationWords, stateOf, waitEventOf, whoOf } from '../words.ts'
-import { waysOut } from './options.ts'
+import { optionLines } from './options.ts'
 import {
   type Asked,
   commandTo,
@@ -36,7 +36,7 @@ export function sessionsView(
   picture: Picture,
   selection: Selection,
   texts: ReadonlyMap<number, string | null>,
-  advice: Recommendation | null,
+  advice: JamRecommendation | null,
   asked: Asked,
 ): View {
   const { jams, groups } = selection
@@ -52,7 +52,7 @@ export function sessionsView(
       ? [{ kind: 'table', head: ['What', 'PID', 'Who', 'State', 'Why', 'Statement'], rows } as const]
       : []),
     lines(
-      ...waysOut(advice ? [advice] : [], asked, { mostJams: 1, mostOthers: 0 }),
+      ...optionLines(advice ? [advice] : [], asked, { mostJams: 1, mostOthers: 0 }),
       ...more(selection, asked),
     ),
     footer(picture, asked),

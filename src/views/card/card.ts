@@ -2,7 +2,7 @@ import type { Button, RichTextSection } from '@slack/types'
 import { mayBeOfferedAgain, type Proposal } from '../../domain/approvals/proposal.ts'
 import { subjectOf } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
-import type { Remedy } from '../../domain/incidents/recommend.ts'
+import type { Recommendation } from '../../domain/incidents/recommend.ts'
 import { kindNames, severityOf } from '../../domain/incidents/severity.ts'
 import type { Silence } from '../../domain/incidents/silence.ts'
 import { type WorkLost, workLost } from '../../domain/locks/workLost.ts'
@@ -101,14 +101,16 @@ export const resolution = (incident: Incident | null): string =>
     : ''
 
 function explanation({ incident, proposals }: CardState, session: Session | null): Block[] {
-  const remedy = incident?.remedy ?? null
+  const recommendation = incident?.recommendation ?? null
   const asked = incident ? null : proposals.at(-1)
-  const target = remedy ? remedy.target : asked?.state === 'open' ? asked : null
+  const target = recommendation ? recommendation.target : asked?.state === 'open' ? asked : null
   const lines: Line[] = [
     ...(incident ? whyOf(incident.finding) : []),
     ...(asked?.reason ? [[bold('Why: '), asked.reason]] : []),
     ...(session ? [[bold('Its work: '), workOf(session, lostWith(session, incident))]] : []),
-    ...(remedy ? [[bold(remedy.target ? 'Gentlest way out: ' : 'No button: '), remedy.text]] : []),
+    ...(recommendation
+      ? [[bold(recommendation.target ? 'Gentlest way out: ' : 'No button: '), recommendation.text]]
+      : []),
     // Right behind the way that it is about.
     ...(target
       ? [
@@ -118,19 +120,19 @@ function explanation({ incident, proposals }: CardState, session: Session | null
               target.action,
               target.session,
               lostWith(target.session, incident),
-              remedy?.retries ?? null,
+              recommendation?.retries ?? null,
             ),
           ],
         ]
       : []),
-    ...(remedy ? otherWays(remedy) : []),
+    ...(recommendation ? otherWays(recommendation) : []),
   ]
   return lines.length > 0 ? [richText(bullets(...lines))] : []
 }
 
-/** What is lost with a session; whether one that waits has done anything before, the remedy knows. */
+/** What is lost with a session; whether one that waits has done anything before, the recommendation knows. */
 function lostWith(session: Session, incident: Incident | null): WorkLost {
-  const target = incident?.remedy?.target
+  const target = incident?.recommendation?.target
   return target?.session.pid === session.pid ? target.workLost : workLost(session, undefined)
 }
 
@@ -138,7 +140,7 @@ function lostWith(session: Session, incident: Incident | null): WorkLost {
 const mostOthers = 3
 
 /** What else could be done. */
-function otherWays({ others }: Remedy): Line[] {
+function otherWays({ others }: Recommendation): Line[] {
   const more = others.length - mostOthers
   return [
     ...others.slice(0, mostOthers).map((other) => [bold('Other way out: '), other]),
@@ -239,7 +241,7 @@ function decisions(proposal: Proposal, incident: Incident | null, cluster: strin
   const { action } = proposal
   const { pid } = proposal.key
   // As it was last seen, where the card tells of it; the proposal keeps it as it was when it was made.
-  const seen = incident?.remedy?.target?.session
+  const seen = incident?.recommendation?.target?.session
   const session = seen?.pid === pid ? seen : proposal.session
   const root = incident?.finding.kind === 'blocking' ? incident.finding.root : null
   const waiting = root?.pid === pid ? root.victims.length : proposal.victims.length

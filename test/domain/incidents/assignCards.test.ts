@@ -23,7 +23,7 @@ describe('place', () => {
       cluster: 'orders',
       key: `k${n}`,
       finding,
-      remedy: null,
+      recommendation: null,
       openedAt,
       beganAt: openedAt,
       changedAt: openedAt,

@@ -9,7 +9,7 @@ import {
   type Transition,
   waitersOf,
 } from '../../../src/domain/incidents/incident.ts'
-import { remediesFor } from '../../../src/domain/incidents/recommend.ts'
+import { recommendationsFor } from '../../../src/domain/incidents/recommend.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
 import type { LockGroup } from '../../../src/domain/session/snapshot.ts'
 import {
@@ -129,9 +129,9 @@ describe('fold', () => {
     const { snapshot: shot, forest } = shown
     const open = known.filter(({ resolvedAt }) => resolvedAt === null)
     const keys = new Set(open.map(({ key }) => key))
-    const remedyFor = remediesFor(shown, { protectedSessions: [] })
+    const recommendationFor = recommendationsFor(shown, { protectedSessions: [] })
     const list = findings(shot, forest, thresholds, keys, waitersOf(open))
-    return fold(known, list, shot, remedyFor, () => `incident-${++ids}`)
+    return fold(known, list, shot, recommendationFor, () => `incident-${++ids}`)
   }
   const only = (transitions: readonly Transition[]): Transition => {
     expect(transitions).toHaveLength(1)
@@ -144,7 +144,7 @@ describe('fold', () => {
       kind: 'opened',
       // It began before anybody looked: 310 s ago.
       incident: {
-        remedy: { target: { action: 'terminate' } },
+        recommendation: { target: { action: 'terminate' } },
         resolvedAt: null,
         openedAt: takenAt,
         beganAt: takenAt - 310_000,
@@ -221,11 +221,11 @@ describe('fold', () => {
       return [[root, waiting(2, 40)], 0, rowQueue(1, [[2, 40]])] as const
     }
     const opened = only(step([], ...at('active', 100, 1)))
-    expect(opened.incident.remedy?.target?.action).toBe('terminate')
+    expect(opened.incident.recommendation?.target?.action).toBe('terminate')
     // The card says how it is now, and the same button stays on it.
     const idles = only(step([opened.incident], ...at('idle in transaction', 105, 2)))
     expect(idles).toMatchObject({ kind: 'changed', reason: null })
-    expect(idles.incident.remedy?.target?.action).toBe('terminate')
+    expect(idles.incident.recommendation?.target?.action).toBe('terminate')
     const again = only(step([idles.incident], ...at('active', 110, 1)))
     expect(again).toMatchObject({ kind: 'changed', reason: null })
     // What lasted is told.

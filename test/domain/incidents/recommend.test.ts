@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Finding } from '../../../src/domain/incidents/finding.ts'
-import { type Remedy, remediesFor } from '../../../src/domain/incidents/recommend.ts'
+import { type Recommendation, recommendationsFor } from '../../../src/domain/incidents/recommend.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
 import * as of from '../../support/builders.ts'
 
@@ -11,9 +11,9 @@ it('says why an active holder of an advisory lock is not cancelled: nobody can t
     [of.held(key, 'ExclusiveLock', 9), of.wanted(key, 'ExclusiveLock', [1, 40])],
   )
   const [root] = picture.forest.roots
-  const remedy =
-    root && remediesFor(picture, { protectedSessions: [] })({ kind: 'blocking', root, session: null })
-  expect(remedy).toMatchObject({
+  const recommendation =
+    root && recommendationsFor(picture, { protectedSessions: [] })({ kind: 'blocking', root, session: null })
+  expect(recommendation).toMatchObject({
     target: { action: 'terminate' },
     text: expect.stringMatching(/Cancel may free fewer: an advisory lock may be the session’s/),
   })
@@ -26,21 +26,24 @@ describe('a statement that waits for its client again and again', () => {
   const queue = of.rowQueue(9, [[1, 40]])
 
   /** What is said in one look after the other. */
-  const told = (looks: readonly Session[], isJam: boolean): (Remedy | null)[] => {
-    let standing: Remedy['target'] = null
+  const told = (looks: readonly Session[], isJam: boolean): (Recommendation | null)[] => {
+    let standing: Recommendation['target'] = null
     return looks.map((session) => {
       const picture = isJam ? of.picture([session, of.waiting(1, 40)], queue) : of.picture([session], [])
       const [root] = picture.forest.roots
       const finding: Finding = root
         ? { kind: 'blocking', root, session }
         : { kind: 'longQuery', session, seconds: 4000 }
-      const remedy = remediesFor(picture, { protectedSessions: [], standingFor: () => standing })(finding)
-      standing = remedy?.target ?? null
-      return remedy
+      const recommendation = recommendationsFor(picture, {
+        protectedSessions: [],
+        standingFor: () => standing,
+      })(finding)
+      standing = recommendation?.target ?? null
+      return recommendation
     })
   }
   const actions = (...given: Parameters<typeof told>) =>
-    told(...given).map((remedy) => remedy?.target?.action)
+    told(...given).map((recommendation) => recommendation?.target?.action)
 
   it.each([true, false])('keeps one button from look to look (in a jam: %s)', (isJam) => {
     const looks = [at({}), at(waits), at({}), at({}), at(waits), at({})]

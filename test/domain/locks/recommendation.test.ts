@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Picture } from '../../../src/domain/locks/picture.ts'
-import { adviceOn, jamOf, type Recommendation } from '../../../src/domain/locks/recommendation.ts'
+import {
+  type JamRecommendation,
+  jamOf,
+  jamRecommendations,
+} from '../../../src/domain/locks/recommendation.ts'
 import { stemsOf } from '../../../src/domain/locks/tree.ts'
 import { workLost } from '../../../src/domain/locks/workLost.ts'
 import type { Protected } from '../../../src/domain/session/policy.ts'
@@ -20,16 +24,16 @@ function advise(
     prepared?: Parameters<typeof of.lockTable>[1]
     shot?: Partial<Snapshot>
   } = {},
-): Recommendation {
+): JamRecommendation {
   const picture = of.picture(sessions, of.locksRead(groups, over.prepared), over.shot)
   const [jam] = stemsOf(picture.forest)
-  const advice = jam && adviceOn(picture, over.protect ?? [])(jam)
+  const advice = jam && jamRecommendations(picture, over.protect ?? [])(jam)
   if (!advice) throw new Error('nobody waits')
   return advice
 }
 
 function adviceOfAll(picture: Picture) {
-  const adviceFor = adviceOn(picture, [])
+  const adviceFor = jamRecommendations(picture, [])
   return stemsOf(picture.forest).map((jam) => adviceFor(jam))
 }
 
@@ -261,7 +265,10 @@ describe('where no action helps', () => {
       lastTakenAt: null,
     })
     expect(
-      adviceOn(jammed, [])(jamOf({ ...of.picture([], of.rowQueue(9, [[1, 1]])).forest.roots[0] } as never)),
+      jamRecommendations(
+        jammed,
+        [],
+      )(jamOf({ ...of.picture([], of.rowQueue(9, [[1, 1]])).forest.roots[0] } as never)),
     ).toBeNull()
   })
 })

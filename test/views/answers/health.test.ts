@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { findings } from '../../../src/domain/incidents/finding.ts'
 import type { Incident } from '../../../src/domain/incidents/incident.ts'
-import { remediesFor } from '../../../src/domain/incidents/recommend.ts'
+import { recommendationsFor } from '../../../src/domain/incidents/recommend.ts'
 import type { Health } from '../../../src/domain/session/health.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
 import { cardView } from '../../../src/views/card/card.ts'
@@ -28,7 +28,7 @@ function cardOf(
     cluster: 'orders',
     key: 'key',
     finding,
-    remedy: remediesFor(picture, { protectedSessions: [] })(finding),
+    recommendation: recommendationsFor(picture, { protectedSessions: [] })(finding),
     digestId: null,
     placedAt: of.takenAt,
     headSince: of.takenAt,

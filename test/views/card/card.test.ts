@@ -3,7 +3,7 @@ import type { Outcome } from '../../../src/domain/approvals/outcome.ts'
 import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
 import { type Finding, findings } from '../../../src/domain/incidents/finding.ts'
 import type { Incident } from '../../../src/domain/incidents/incident.ts'
-import { type Remedy, remediesFor } from '../../../src/domain/incidents/recommend.ts'
+import { type Recommendation, recommendationsFor } from '../../../src/domain/incidents/recommend.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
 import { type CardState, cardView } from '../../../src/views/card/card.ts'
 import { channelLine, threadLine } from '../../../src/views/card/lines.ts'
@@ -26,15 +26,15 @@ import {
 import { proposal } from '../../support/proposals.ts'
 import { told } from '../../support/render.ts'
 
-type Found = { readonly finding: Finding; readonly remedy: Remedy | null }
+type Found = { readonly finding: Finding; readonly recommendation: Recommendation | null }
 
-const incidentOf = ({ finding, remedy }: Found, over: Partial<Incident> = {}): Incident => ({
+const incidentOf = ({ finding, recommendation }: Found, over: Partial<Incident> = {}): Incident => ({
   id: '3f2a9c1b-0000-4000-8000-000000000001',
   cardId: '3f2a9c1b-0000-4000-8000-000000000001',
   cluster: 'orders',
   key: 'key',
   finding,
-  remedy,
+  recommendation,
   digestId: null,
   placedAt: takenAt,
   headSince: takenAt,
@@ -52,7 +52,7 @@ const first = (sessions: readonly Session[], locks?: Parameters<typeof picture>[
   const shown = picture(sessions, locks)
   const [finding] = findings(shown.snapshot, shown.forest, thresholds)
   if (!finding) throw new Error('nothing found')
-  return { finding, remedy: remediesFor(shown, { protectedSessions: [] })(finding) }
+  return { finding, recommendation: recommendationsFor(shown, { protectedSessions: [] })(finding) }
 }
 
 const card = (over: Partial<CardState>) => {
@@ -117,10 +117,11 @@ describe('a card', () => {
 
   it('tells the cost right behind the way that it is about, before the other ways', () => {
     const found = first([idleInTransaction(1, 400)])
-    if (!found.remedy) throw new Error('a session idle in transaction has a remedy')
+    if (!found.recommendation) throw new Error('a session idle in transaction has a recommendation')
     const others = Array.from({ length: 5 }, (_, n) => `Way ${n}.`)
     const shown = told(
-      card({ incident: incidentOf({ ...found, remedy: { ...found.remedy, others } }) }).blocks,
+      card({ incident: incidentOf({ ...found, recommendation: { ...found.recommendation, others } }) })
+        .blocks,
     )
     expect(shown.match(/^(?:Gentlest way out|What that costs|Other way out: .*|\d more .*)/gm)).toEqual([
       'Gentlest way out',

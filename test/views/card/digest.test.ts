@@ -15,7 +15,7 @@ const listed = (n: number, finding: Finding, over: Partial<Incident> = {}): Inci
   cluster: 'orders',
   key: `k${n}`,
   finding,
-  remedy: null,
+  recommendation: null,
   openedAt: takenAt + n,
   beganAt: takenAt + n,
   changedAt: takenAt + n,

@@ -6,8 +6,8 @@ import { activityOf } from '../domain/lists/activity.ts'
 import { jamMatches } from '../domain/lists/filters.ts'
 import { chooseIdle, chooseLong, chooseSessions, type List } from '../domain/lists/selection.ts'
 import { type Picture, pictureOf } from '../domain/locks/picture.ts'
-import { jamOf } from '../domain/locks/recommendation.ts'
-import { layOut, stemsOf } from '../domain/locks/tree.ts'
+import { jamBehind } from '../domain/locks/recommendation.ts'
+import { jamsIn, layOut } from '../domain/locks/tree.ts'
 import { fittingAction } from '../domain/session/allowedAction.ts'
 import type { Session } from '../domain/session/session.ts'
 import { ClusterFailure, type Lack } from '../postgres/cluster.ts'
@@ -120,13 +120,13 @@ async function list(
       const selection = chooseSessions(picture, thresholds, filters)
       const shown = await texts(sessionsShown(selection))
       const [worst] = selection.jams
-      const jams = worst?.kind === 'root' ? [jamOf(worst.root)] : []
+      const jams = worst?.kind === 'root' ? [jamBehind(worst.root)] : []
       const [advice = null] = await recommendFor(watched, picture, jams)
       return sessionsView(picture, selection, shown, advice, asked)
     }
     case 'blocking': {
       const sessions = new Map(picture.snapshot.sessions.map((session) => [session.pid, session]))
-      const stems = stemsOf(picture.forest)
+      const stems = jamsIn(picture.forest)
       const matching = stems.filter(({ root, cycle, victims }) =>
         jamMatches({ root, pids: [...cycle, ...victims] }, sessions, filters),
       )
@@ -160,7 +160,7 @@ async function oneSession(watched: Watched, picture: Picture, pid: number, asked
   ])
   const fit = fittingAction(session, snapshot.server, config.protected)
   const jam = picture.forest.roots.find(({ pid: root, victims }) => root === pid || victims.includes(pid))
-  const [advice = null] = await recommendFor(watched, picture, jam ? [jamOf(jam)] : [])
+  const [advice = null] = await recommendFor(watched, picture, jam ? [jamBehind(jam)] : [])
   return sessionView(picture, withText[0] ?? session, locks, { fit, advice }, asked)
 }
 

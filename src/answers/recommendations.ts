@@ -1,7 +1,7 @@
 import type { Watched } from '../commands/cluster.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { type JamRecommendation, jamRecommendations } from '../domain/locks/recommendation.ts'
-import type { Stem } from '../domain/locks/tree.ts'
+import type { Jam } from '../domain/locks/tree.ts'
 import { textsOf } from './statements.ts'
 
 /**
@@ -11,7 +11,7 @@ import { textsOf } from './statements.ts'
 export async function recommendFor(
   { cluster, config }: Watched,
   picture: Picture,
-  jams: readonly Stem[],
+  jams: readonly Jam[],
 ): Promise<JamRecommendation[]> {
   const { sessions } = picture.snapshot
   const rough = jamRecommendations(picture, config.protected)

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { pictureOf } from '../../src/domain/locks/picture.ts'
 import { type JamRecommendation, jamRecommendations } from '../../src/domain/locks/recommendation.ts'
-import { stemsOf } from '../../src/domain/locks/tree.ts'
+import { jamsIn } from '../../src/domain/locks/tree.ts'
 import { createMasker } from '../../src/domain/text/mask.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
@@ -39,7 +39,7 @@ afterAll(async () => {
 async function adviceAbout({ pid }: TestSession): Promise<JamRecommendation> {
   const picture = pictureOf(await cluster.snapshot())
   const told = await cluster.withText(picture.snapshot.sessions)
-  const jam = stemsOf(picture.forest).find(({ root }) => root?.pid === pid)
+  const jam = jamsIn(picture.forest).find(({ root }) => root?.pid === pid)
   const advice = jam && jamRecommendations(picture, [], told)(jam)
   if (!advice) throw new Error(`no jam behind ${pid}`)
   return advice

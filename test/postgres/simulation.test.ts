@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Picture, pictureOf } from '../../src/domain/locks/picture.ts'
 import { jamRecommendations } from '../../src/domain/locks/recommendation.ts'
 import { type Ending, lockTableOf, rehearse, type WhatIf } from '../../src/domain/locks/simulation.ts'
-import { stemsOf } from '../../src/domain/locks/tree.ts'
+import { jamsIn } from '../../src/domain/locks/tree.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
@@ -108,7 +108,7 @@ test('a queued ALTER TABLE has a transaction id already, and costs nothing: canc
   const picture = pictureOf(await cluster.snapshot())
   const told = await cluster.withText(picture.snapshot.sessions)
   expect(told.find(({ pid }) => pid === alter.pid)?.backendXid).not.toBeNull()
-  const jam = stemsOf(picture.forest).find(({ root: at }) => at?.pid === root.pid)
+  const jam = jamsIn(picture.forest).find(({ root: at }) => at?.pid === root.pid)
   const advice = jam && jamRecommendations(picture, [], told)(jam)
   expect(advice?.text).toMatch(
     new RegExp(

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { findings } from '../../src/domain/incidents/finding.ts'
 import { type Picture, pictureOf } from '../../src/domain/locks/picture.ts'
-import { jamOf, jamRecommendations } from '../../src/domain/locks/recommendation.ts'
+import { jamBehind, jamRecommendations } from '../../src/domain/locks/recommendation.ts'
 import { replayWait } from '../../src/domain/locks/replay.ts'
 import { fittingAction } from '../../src/domain/session/allowedAction.ts'
 import { keyOf } from '../../src/domain/session/session.ts'
@@ -79,7 +79,7 @@ test('replay behind a reader’s lock: a jam like any other, its root is told, a
   expect(findings(snapshot, forest, thresholds)).toMatchObject([
     { kind: 'blocking', root: { pid: reader.pid, victims: [seen.replay.pid] } },
   ])
-  const advice = forest.roots.map((root) => jamRecommendations(seen.picture, [])(jamOf(root))?.text)
+  const advice = forest.roots.map((root) => jamRecommendations(seen.picture, [])(jamBehind(root))?.text)
   expect(advice).toEqual([
     expect.stringMatching(
       /^Terminate \d+ \(report, idle in transaction .*\): the one waiter proceeds at once\. Replay of this standby is among/,
@@ -127,7 +127,7 @@ test('a lock that replay holds: the startup process is the root, and nobody is s
     action: null,
     why: expect.stringContaining('a transaction on the primary'),
   })
-  expect(picture && root && jamRecommendations(picture, [])(jamOf(root))).toMatchObject({
+  expect(picture && root && jamRecommendations(picture, [])(jamBehind(root))).toMatchObject({
     best: null,
     text: expect.stringMatching(
       /^Nothing can be done to \d+ \(startup\) from here\. It is the startup process/,
@@ -143,7 +143,7 @@ test('a lock that replay holds: the startup process is the root, and nobody is s
     return picture.snapshot.sessions.some(({ waitEvent }) => waitEvent === 'RecoveryPause')
   }, 'replay is paused')
   expect(picture?.forest.roots).toMatchObject([{ pid: root?.pid, victims: [reader.pid] }])
-  expect(picture && root && jamRecommendations(picture, [])(jamOf(root))?.text).toContain(
+  expect(picture && root && jamRecommendations(picture, [])(jamBehind(root))?.text).toContain(
     'SELECT pg_wal_replay_resume();',
   )
   await dba.query('SELECT pg_wal_replay_resume()')

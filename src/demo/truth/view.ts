@@ -1,6 +1,6 @@
 import type { Forest } from '../../domain/locks/blocking.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
-import { layOut, stemsOf } from '../../domain/locks/tree.ts'
+import { jamsIn, layOut } from '../../domain/locks/tree.ts'
 import { isClient, type Session } from '../../domain/session/session.ts'
 import { versionWords } from '../../domain/session/versions.ts'
 
@@ -109,7 +109,7 @@ type Place = { readonly behind: string | null; readonly alsoBehind: readonly str
 function placesIn(forest: Forest, ids: ReadonlyMap<number, string>): Map<number, Place> {
   const places = new Map<number, Place>()
   const all = Number.MAX_SAFE_INTEGER
-  for (const { root, cycle, branches } of layOut(stemsOf(forest), forest, all, all).trees) {
+  for (const { root, cycle, branches } of layOut(jamsIn(forest), forest, all, all).trees) {
     const rootId = root?.prepared?.gid ?? (root ? (ids.get(root.pid) ?? null) : null)
     for (const { pid, behind } of branches)
       places.set(pid, { behind: behind === root?.pid ? rootId : (ids.get(behind) ?? null), alsoBehind: [] })

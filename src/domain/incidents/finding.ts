@@ -149,18 +149,18 @@ export function findings(
   ]
 }
 
-type Jam = Finding & { readonly kind: 'blocking' }
+type BlockingFinding = Finding & { readonly kind: 'blocking' }
 
 /**
  * One jam, though several sessions stand at its head, as readers before one ALTER TABLE do: who keeps nobody waiting that does
  * not wait behind another one too is told of there. The one that was told before goes first.
  */
-function distinct(jams: readonly Jam[], open: ReadonlySet<string>): Jam[] {
-  const isOpen = (jam: Jam) => Number(open.has(findingKey(jam)))
+function distinct(jams: readonly BlockingFinding[], open: ReadonlySet<string>): BlockingFinding[] {
+  const isOpen = (jam: BlockingFinding) => Number(open.has(findingKey(jam)))
   const largestFirst = jams.toSorted(
     (a, b) => b.root.victims.length - a.root.victims.length || isOpen(b) - isOpen(a),
   )
-  const heads: { readonly jam: Jam; readonly victims: ReadonlySet<number> }[] = []
+  const heads: { readonly jam: BlockingFinding; readonly victims: ReadonlySet<number> }[] = []
   for (const jam of largestFirst) {
     const { kind, victims } = jam.root
     // A prepared transaction is ended in a way of its own.

@@ -159,7 +159,7 @@ function match(known: readonly Incident[], found: readonly Finding[]): Map<Findi
   const taken = new Set([...followed.values()].map(({ id }) => id))
   for (const finding of found) {
     if (followed.has(finding) || finding.kind !== 'blocking') continue
-    const here = jamOf(finding)
+    const here = pidsOfJam(finding)
     const [heir] = known
       .filter(
         ({ id, resolvedAt, finding: before }) =>
@@ -186,11 +186,11 @@ function match(known: readonly Incident[], found: readonly Finding[]): Map<Findi
 export const waitersOf = (incidents: readonly Incident[]): ReadonlySet<number> =>
   new Set(incidents.flatMap(({ finding }) => (finding.kind === 'blocking' ? finding.root.victims : [])))
 
-const jamOf = ({ root }: Finding & { kind: 'blocking' }): ReadonlySet<number> =>
+const pidsOfJam = ({ root }: Finding & { kind: 'blocking' }): ReadonlySet<number> =>
   new Set([root.pid, ...root.victims])
 
 const sharedWith = (jam: ReadonlySet<number>, other: Finding): number =>
-  other.kind === 'blocking' ? [...jamOf(other)].filter((pid) => pid !== 0 && jam.has(pid)).length : 0
+  other.kind === 'blocking' ? [...pidsOfJam(other)].filter((pid) => pid !== 0 && jam.has(pid)).length : 0
 
 export const hasOwnCard = ({ id, cardId }: Pick<Incident, 'id' | 'cardId'>): boolean => id === cardId
 

@@ -1,6 +1,6 @@
 import { againWords, type Retries } from '../approvals/retry.ts'
 import type { Picture } from '../locks/picture.ts'
-import { jamOf, jamRecommendations } from '../locks/recommendation.ts'
+import { jamBehind, jamRecommendations } from '../locks/recommendation.ts'
 import { type WorkLost, workLost } from '../locks/workLost.ts'
 import type { Action } from '../session/action.ts'
 import { fittingAction, objection } from '../session/allowedAction.ts'
@@ -72,7 +72,7 @@ export function recommendationsFor(
       pid: standing.session.pid,
       cancelIsVain: hasWaited(byPid.get(standing.session.pid), standing),
     }
-    const advice = finding.kind === 'blocking' ? adviceFor(jamOf(finding.root), before) : null
+    const advice = finding.kind === 'blocking' ? adviceFor(jamBehind(finding.root), before) : null
     if (!advice) return session && alone(session, hasWaited(session, standing))
     const { best, others, text, named } = advice
     const target = best && byPid.get(best.pid)

@@ -1,7 +1,7 @@
 import { type Finding, findings, subjectOf } from '../incidents/finding.ts'
 import type { Root } from '../locks/blocking.ts'
 import type { Picture } from '../locks/picture.ts'
-import { type Stem, stemsOf, waitingIn } from '../locks/tree.ts'
+import { type Jam, jamsIn, waitingIn } from '../locks/tree.ts'
 import type { Thresholds } from '../session/policy.ts'
 import { thresholdsAt } from '../session/rules.ts'
 import { isClient, isIdleInTransaction, type Session, waitsForLock } from '../session/session.ts'
@@ -11,7 +11,7 @@ import { ageOf, type Filters, hasFilters, jamMatches, matches } from './filters.
 const maxRows = 20
 
 /** One line at the top of the list: who keeps others waiting. */
-export type Jam =
+export type JamRow =
   /** `session` is null for a prepared transaction, and when it was gone between the two readings. */
   | { readonly kind: 'root'; readonly root: Root; readonly session: Session | null }
   /** Sessions that wait for each other. `victims`: they, and everyone behind them. */
@@ -38,7 +38,7 @@ export type Group = {
 }
 
 export type Selection = {
-  readonly jams: readonly Jam[]
+  readonly jams: readonly JamRow[]
   readonly moreJams: number
   /** Jams that the filters leave out. */
   readonly otherJams: number
@@ -59,7 +59,7 @@ export type Selection = {
  */
 export function chooseSessions(picture: Picture, thresholds: Thresholds, filters: Filters): Selection {
   const { snapshot, forest } = picture
-  const stems = stemsOf(forest)
+  const stems = jamsIn(forest)
   const jams = jamsOf(picture, stems, filters)
   const found = findings(snapshot, forest, thresholds)
   const roots = new Set(stems.flatMap(({ root }) => root?.pid ?? []))
@@ -111,7 +111,7 @@ export function chooseSessions(picture: Picture, thresholds: Thresholds, filters
 }
 
 /** Roots worst first, then cycles; those in which the root or a victim matches. */
-function jamsOf({ snapshot }: Picture, stems: readonly Stem[], filters: Filters): Jam[] {
+function jamsOf({ snapshot }: Picture, stems: readonly Jam[], filters: Filters): JamRow[] {
   const sessions = new Map(snapshot.sessions.map((session) => [session.pid, session]))
   return stems
     .filter(({ root, victims }) => jamMatches({ root, pids: victims }, sessions, filters))

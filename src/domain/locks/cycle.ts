@@ -1,7 +1,7 @@
 import type { Session } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
 import type { Forest } from './blocking.ts'
-import { stemsOf } from './tree.ts'
+import { jamsIn } from './tree.ts'
 
 /** Sessions that wait for each other, and go on to do so. */
 export type LockCycle = {
@@ -33,7 +33,7 @@ export function lockCycles(
 ): LockCycle[] {
   if (forest.cycles.length === 0) return []
   const byPid = new Map(sessions.map((session) => [session.pid, session]))
-  return stemsOf(forest)
+  return jamsIn(forest)
     .filter(({ cycle }) => cycle.length > 0)
     .map(({ cycle, victims }): LockCycle => {
       const pids = cycle.toSorted((a, b) => a - b)

@@ -7,7 +7,7 @@ import type { Option } from './option.ts'
 import type { Picture } from './picture.ts'
 import { cycleText, deadEndText, handText, type JamContext, optionText } from './recommendationText.ts'
 import { type Ending, lockTableOf, type Rehearsal, rehearse, type WhatIf } from './simulation.ts'
-import type { Stem } from './tree.ts'
+import type { Jam } from './tree.ts'
 import { workLost, worksLost, writersIn } from './workLost.ts'
 
 export type JamRecommendation = {
@@ -47,7 +47,7 @@ export function jamRecommendations(
   picture: Picture,
   protectedSessions: readonly Protected[],
   sessions: readonly Session[] = picture.snapshot.sessions,
-): (jam: Pick<Stem, 'root' | 'cycle' | 'victims'>, standing?: Standing | null) => JamRecommendation | null {
+): (jam: Pick<Jam, 'root' | 'cycle' | 'victims'>, standing?: Standing | null) => JamRecommendation | null {
   const table = lockTableOf(picture)
   if (table === null) return () => null
   const { whatIf, blocks } = rehearse(table, sessions)
@@ -207,4 +207,4 @@ function ranked(ways: readonly Option[], waiters: number, standing: Standing | n
 }
 
 /** A root as a jam. */
-export const jamOf = (root: Root): Stem => ({ root, cycle: [], victims: root.victims })
+export const jamBehind = (root: Root): Jam => ({ root, cycle: [], victims: root.victims })

@@ -26,7 +26,7 @@ export type Tree = {
 export type Trees = { readonly trees: readonly Tree[]; readonly moreTrees: number }
 
 /** One jam before it is laid out. `victims`: everyone who waits in it, longest wait first; a cycle's members too. */
-export type Stem = {
+export type Jam = {
   readonly root: Root | null
   readonly cycle: readonly number[]
   readonly victims: readonly number[]
@@ -40,7 +40,7 @@ const patience = 64
  * queue of 200 is one level deep, not 200. Every session has one line, under the worst jam that it waits behind.
  * @param lines how many there may be for victims
  */
-export function layOut(stems: readonly Stem[], forest: Forest, lines: number, maxTrees: number): Trees {
+export function layOut(stems: readonly Jam[], forest: Forest, lines: number, maxTrees: number): Trees {
   const placed = new Set<number>()
   const shown = stems.slice(0, maxTrees)
   let left = lines
@@ -63,14 +63,14 @@ export function layOut(stems: readonly Stem[], forest: Forest, lines: number, ma
 }
 
 /** The roots, and the cycles that wait behind no root with everyone behind them. */
-export function stemsOf(forest: Forest): Stem[] {
+export function jamsIn(forest: Forest): Jam[] {
   const roots = forest.roots.map((root) => ({ root, cycle: [], victims: root.victims }))
   const covered = new Set(forest.roots.flatMap(({ victims }) => victims))
   const uncovered = [...forest.waits.keys()].filter((pid) => !covered.has(pid))
   const cycles = forest.cycles.filter((pids) => pids.some((pid) => !covered.has(pid)))
   const inCycles = new Set(cycles.flat())
   const others = new Set(uncovered.filter((pid) => !inCycles.has(pid)))
-  const stems = cycles.map((cycle): Stem => {
+  const stems = cycles.map((cycle): Jam => {
     // Who waits behind it: one round for each level.
     const behind = new Set(cycle)
     for (let size = 0; size < behind.size; ) {
@@ -87,10 +87,10 @@ export function stemsOf(forest: Forest): Stem[] {
 }
 
 /** How many different sessions wait in these jams. */
-export const waitingIn = (stems: readonly Stem[]): number =>
+export const waitingIn = (stems: readonly Jam[]): number =>
   new Set(stems.flatMap(({ victims }) => victims)).size
 
-function grow(stem: Stem, victims: readonly number[], forest: Forest, room: number): Branch[] {
+function grow(stem: Jam, victims: readonly number[], forest: Forest, room: number): Branch[] {
   const tops = new Set(stem.root ? [stem.root.pid] : stem.cycle)
   const order = new Map(stem.victims.map((pid, index) => [pid, index]))
   const known = new Map<number, readonly number[]>()

@@ -1,7 +1,7 @@
 import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
 import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
-import { type Branch, stemsOf, type Tree, type Trees, waitingIn } from '../../domain/locks/tree.ts'
+import { type Branch, jamsIn, type Tree, type Trees, waitingIn } from '../../domain/locks/tree.ts'
 import { finisherOn, type Platform } from '../../domain/session/platform.ts'
 import { type Session, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
@@ -67,7 +67,7 @@ function headline({ snapshot, forest }: Picture, { trees, moreTrees }: Trees, as
   const jammed = snapshot.locks.kind === 'jammed'
   const suspects = jammed ? suspectLines(snapshot.sessions) : []
   if (trees.length > 0) {
-    const waiting = waitingIn(stemsOf(forest))
+    const waiting = waitingIn(jamsIn(forest))
     const noun = trees.some(({ root }) => root === null) ? 'jam' : 'root'
     return [
       [

@@ -7,7 +7,7 @@ import {
 } from '../../domain/incidents/finding.ts'
 import { kindNames } from '../../domain/incidents/severity.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
-import { stemsOf, waitingIn } from '../../domain/locks/tree.ts'
+import { jamsIn, waitingIn } from '../../domain/locks/tree.ts'
 import { type Health, type ServerLog, wraparoundRatio } from '../../domain/session/health.ts'
 import { isClient, type Session } from '../../domain/session/session.ts'
 import { has } from '../../domain/session/versions.ts'
@@ -151,7 +151,7 @@ function next(finding: Finding, asked: Asked): Line {
 }
 
 function locksLine({ snapshot, forest }: Picture, { thresholds }: Asked): Line {
-  const waiting = waitingIn(stemsOf(forest))
+  const waiting = waitingIn(jamsIn(forest))
   const limit = limitFor(thresholds.blockedForSeconds, thresholds)
   const what =
     snapshot.locks.kind === 'jammed'

@@ -1,5 +1,5 @@
 import { filterWords, hasFilters, noFilters } from '../../domain/lists/filters.ts'
-import type { Group, GroupKind, Jam, Selection } from '../../domain/lists/selection.ts'
+import type { Group, GroupKind, JamRow, Selection } from '../../domain/lists/selection.ts'
 import type { Forest } from '../../domain/locks/blocking.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
 import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
@@ -215,7 +215,7 @@ const cells = (
   truncate(statement, 80),
 ]
 
-function jamRow(jam: Jam, { forest }: Picture, texts: ReadonlyMap<number, string | null>): string[] {
+function jamRow(jam: JamRow, { forest }: Picture, texts: ReadonlyMap<number, string | null>): string[] {
   if (jam.kind === 'cycle')
     return cells(
       'wait for each other',

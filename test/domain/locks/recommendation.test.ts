@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest'
 import type { Picture } from '../../../src/domain/locks/picture.ts'
 import {
   type JamRecommendation,
-  jamOf,
+  jamBehind,
   jamRecommendations,
 } from '../../../src/domain/locks/recommendation.ts'
-import { stemsOf } from '../../../src/domain/locks/tree.ts'
+import { jamsIn } from '../../../src/domain/locks/tree.ts'
 import { workLost } from '../../../src/domain/locks/workLost.ts'
 import type { Protected } from '../../../src/domain/session/policy.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
@@ -26,7 +26,7 @@ function advise(
   } = {},
 ): JamRecommendation {
   const picture = of.picture(sessions, of.locksRead(groups, over.prepared), over.shot)
-  const [jam] = stemsOf(picture.forest)
+  const [jam] = jamsIn(picture.forest)
   const advice = jam && jamRecommendations(picture, over.protect ?? [])(jam)
   if (!advice) throw new Error('nobody waits')
   return advice
@@ -34,7 +34,7 @@ function advise(
 
 function adviceOfAll(picture: Picture) {
   const adviceFor = jamRecommendations(picture, [])
-  return stemsOf(picture.forest).map((jam) => adviceFor(jam))
+  return jamsIn(picture.forest).map((jam) => adviceFor(jam))
 }
 
 /** A reader, an ALTER TABLE behind it, and readers behind that. */
@@ -268,7 +268,7 @@ describe('where no action helps', () => {
       jamRecommendations(
         jammed,
         [],
-      )(jamOf({ ...of.picture([], of.rowQueue(9, [[1, 1]])).forest.roots[0] } as never)),
+      )(jamBehind({ ...of.picture([], of.rowQueue(9, [[1, 1]])).forest.roots[0] } as never)),
     ).toBeNull()
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { layOut, stemsOf } from '../../../src/domain/locks/tree.ts'
+import { jamsIn, layOut } from '../../../src/domain/locks/tree.ts'
 import * as of from '../../support/builders.ts'
 
 /** Sessions 1 to 12, each waiting for the transactions or tables of others, as it comes. */
@@ -35,7 +35,7 @@ describe('layOut', () => {
   it('gives every waiter one line under one of its blockers, and never more lines than asked for', () => {
     fc.assert(
       fc.property(random, fc.integer({ min: 1, max: 15 }), ({ forest }, lines) => {
-        const stems = stemsOf(forest)
+        const stems = jamsIn(forest)
         expect([...new Set(stems.flatMap(({ victims }) => victims))].sort()).toEqual(
           [...forest.waits.keys()].sort(),
         )
@@ -59,7 +59,7 @@ describe('layOut', () => {
       [of.session(1), of.waiting(2, 9), of.waiting(3, 8), of.waiting(4, 7)],
       [of.held(at, 'AccessShareLock', 1), of.wanted(at, 'AccessExclusiveLock', [2, 9], [3, 8], [4, 7])],
     )
-    const [tree] = layOut(stemsOf(forest), forest, 10, 5).trees
+    const [tree] = layOut(jamsIn(forest), forest, 10, 5).trees
     expect(tree?.branches.map(({ pid, behind, depth }) => [pid, behind, depth])).toEqual([
       [2, 1, 1],
       [3, 1, 1],
@@ -77,7 +77,7 @@ describe('layOut', () => {
       ]),
       [1, 2, 3].flatMap((pid) => of.rowQueue(pid, queue(pid, 30), 'public.t', pid)),
     )
-    const { trees } = layOut(stemsOf(forest), forest, 20, 5)
+    const { trees } = layOut(jamsIn(forest), forest, 20, 5)
     expect(trees.map(({ branches, more }) => [branches.length, more])).toEqual([
       [16, 14],
       [2, 28],

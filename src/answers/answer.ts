@@ -10,7 +10,7 @@ import { jamBehind } from '../domain/locks/recommendation.ts'
 import { jamsIn, layOut } from '../domain/locks/tree.ts'
 import { fittingAction } from '../domain/session/allowedAction.ts'
 import type { Session } from '../domain/session/session.ts'
-import { ClusterFailure, type Lack } from '../postgres/cluster.ts'
+import { ClusterFailure, type MissingPrivilege } from '../postgres/cluster.ts'
 import type { Records } from '../store/store.ts'
 import { activityView } from '../views/answers/activity.ts'
 import { blockingView, treeSessions } from '../views/answers/blocking.ts'
@@ -74,7 +74,7 @@ export function createAnswers(deps: {
         now: now(),
         filters: 'filters' in question ? question.filters : {},
         thresholds: watched.config.watch,
-        lacks: picture.snapshot.server.seesOthers ? [] : await lacksOf(watched),
+        missing: picture.snapshot.server.seesOthers ? [] : await missingOf(watched),
       }
       switch (question.kind) {
         case 'session':
@@ -176,8 +176,8 @@ async function ownLocks({ cluster }: Watched, picture: Picture, pid: number): Pr
 }
 
 /** What stands in the way of seeing and acting. */
-const lacksOf = ({ cluster }: Watched): Promise<Lack[]> =>
-  orElse(async () => (await cluster.lacks()).filter(({ needed }) => needed), [])
+const missingOf = ({ cluster }: Watched): Promise<MissingPrivilege[]> =>
+  orElse(async () => (await cluster.missingPrivileges()).filter(({ needed }) => needed), [])
 
 async function sightOf({ cluster, config }: Watched): Promise<ClusterSight> {
   try {

@@ -30,7 +30,7 @@ export async function answerRules(
         : { sessions: countsOf(seen, watch, filters, now), unseen: null }),
       verdicts: named ? explain({ database, user, applicationName }, watch, now) : null,
     },
-    { cluster: config.name, several, now, filters, thresholds: watch, lacks: [] },
+    { cluster: config.name, several, now, filters, thresholds: watch, missing: [] },
   )
 }
 

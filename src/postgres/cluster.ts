@@ -11,7 +11,7 @@ import { createConnection } from './connection.ts'
 import { ClusterFailure, failureWith } from './errors.ts'
 import { createHealthReader } from './healthReader.ts'
 import { createLockReader, type RelationLocks } from './lockReader.ts'
-import { type Lack, lacksOf } from './missingPrivileges.ts'
+import { type MissingPrivilege, missingPrivilegesOf } from './missingPrivileges.ts'
 import {
   type ActivityRow,
   activityRows,
@@ -31,7 +31,7 @@ import { type Statement, statements } from './statements.ts'
 
 export { ClusterFailure } from './errors.ts'
 export type { RelationLocks } from './lockReader.ts'
-export type { Lack } from './missingPrivileges.ts'
+export type { MissingPrivilege } from './missingPrivileges.ts'
 export type { StatementStatsRead } from './statementStats.ts'
 
 /** What must still be true of the session for the signal to be sent; checked by the server in the same statement. */
@@ -87,7 +87,7 @@ export type Cluster = {
   /** Whether this is one of our own connections, which no snapshot shows. */
   isOwn(pid: number): boolean
   /** What the bot's role lacks here. Throws ClusterFailure. */
-  lacks(): Promise<Lack[]>
+  missingPrivileges(): Promise<MissingPrivilege[]>
   close(): Promise<void>
 }
 
@@ -294,7 +294,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       log.info({ action, pid: key.pid, backendStart: key.backendStart, result: result.kind }, 'signal')
       return result
     },
-    lacks: async () => lacksOf(await learn(locks.query)),
+    missingPrivileges: async () => missingPrivilegesOf(await learn(locks.query)),
     close: async () => {
       await Promise.all([activity.close(), locks.close()])
     },

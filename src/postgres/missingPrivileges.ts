@@ -4,9 +4,9 @@ import { newerWords } from '../domain/session/versions.ts'
 import { type Facts, platformFrom } from './rows.ts'
 
 /** One thing that is missing on the server, and the statement that grants it; one a line where it takes several. */
-export type Lack = {
+export type MissingPrivilege = {
   readonly what: string
-  readonly remedy: string
+  readonly fix: string
   /** False where the bot works without it, but better with it. */
   readonly needed: boolean
 }
@@ -14,45 +14,44 @@ export type Lack = {
 /** Two for the service, and two for a `check` or `doctor` beside it. */
 const reserved = 4
 
-/** What the bot's role lacks, worst first. */
-export function lacksOf(facts: Facts): Lack[] {
+/** What the bot's role missing, worst first. */
+export function missingPrivilegesOf(facts: Facts): MissingPrivilege[] {
   const role = pg.escapeIdentifier(facts.role)
   const platform = platformFrom(facts)
   // Who is a superuser needs no hint who may grant.
   const as = platform === 'own' ? '' : ` -- as ${grantorOn(platform)}`
   const newer = newerWords(facts.version_num)
-  const advice: Lack[] =
-    newer === null ? [] : [{ what: newer, remedy: 'Look for a newer version of pg-marshal.', needed: false }]
+  const advice: MissingPrivilege[] =
+    newer === null ? [] : [{ what: newer, fix: 'Look for a newer version of pg-marshal.', needed: false }]
   if (facts.is_superuser)
     return [
       {
         what: `The bot's role ${role} is a superuser. It works, but least privilege is better: a role that may only look and signal.`,
-        remedy:
-          "CREATE ROLE marshal LOGIN PASSWORD '…'; GRANT pg_monitor, pg_signal_backend TO marshal; -- and log in as it",
+        fix: "CREATE ROLE marshal LOGIN PASSWORD '…'; GRANT pg_monitor, pg_signal_backend TO marshal; -- and log in as it",
         needed: false,
       },
       ...advice,
     ]
-  const lacks: Lack[] = []
+  const missing: MissingPrivilege[] = []
   if (!facts.sees_others)
-    lacks.push({
+    missing.push({
       what: `The role ${role} does not see what other sessions do, so a calm picture means nothing.`,
-      remedy: `GRANT pg_monitor TO ${role};${as}`,
+      fix: `GRANT pg_monitor TO ${role};${as}`,
       needed: true,
     })
   if (!facts.may_signal)
-    lacks.push({
+    missing.push({
       what: `The role ${role} may not cancel or terminate sessions of others.`,
-      remedy: `GRANT pg_signal_backend TO ${role};${as}`,
+      fix: `GRANT pg_signal_backend TO ${role};${as}`,
       needed: true,
     })
   if (facts.may_use_reserved === false)
-    lacks.push({
+    missing.push({
       what: `The role ${role} may not use reserved connections, so a restart of the bot fails while all slots are taken.`,
-      remedy:
+      fix:
         `GRANT pg_use_reserved_connections TO ${role};${as}` +
         (facts.reserved_connections === 0 ? settingOn(platform, 'reserved_connections', reserved) : ''),
       needed: false,
     })
-  return [...lacks, ...advice]
+  return [...missing, ...advice]
 }

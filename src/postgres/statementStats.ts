@@ -4,7 +4,7 @@ import { type StatementReading, type StatementStats, textKeyOf } from '../domain
 import { grantorOn, type Platform, settingsOf } from '../domain/session/platform.ts'
 import type { Connection } from './connection.ts'
 import { failureOf } from './errors.ts'
-import type { Lack } from './missingPrivileges.ts'
+import type { MissingPrivilege } from './missingPrivileges.ts'
 import { namesFrom } from './rows.ts'
 import { type Statement, statements } from './statements.ts'
 
@@ -14,7 +14,7 @@ import { type Statement, statements } from './statements.ts'
  */
 export type StatementStatsRead =
   | { readonly kind: 'read'; readonly reading: StatementReading; readonly isRecording: boolean }
-  | { readonly kind: 'missing'; readonly lack: Lack }
+  | { readonly kind: 'missing'; readonly missing: MissingPrivilege }
 
 export type StatementStatsReader = {
   /** Every statement that is counted, without texts. Throws ClusterFailure. */
@@ -77,15 +77,15 @@ export function createStatementStats(
   return {
     read: async () => {
       const [found] = z.tuple([factsRow]).parse(await connection.query(statements.statementStatsFacts, []))
-      const lack = lackOf(found, platform())
-      if (lack) return { kind: 'missing', lack }
+      const missing = missingIn(found, platform())
+      if (missing) return { kind: 'missing', missing }
       schema = found.schema ?? ''
       try {
         const isRecording = found.compute_query_id !== 'off' && found.track !== 'none'
         return { kind: 'read', reading: await readAll(connection, schema), isRecording }
       } catch (error) {
         if (failureOf(error).code !== '42501') throw error
-        return { kind: 'missing', lack: notAllowed(found) }
+        return { kind: 'missing', missing: notAllowed(found) }
       }
     },
     texts: async (of, maxLength) => {
@@ -143,47 +143,47 @@ const inSchema = ({ text }: Statement, schema: string): Statement => ({
   text: text.replaceAll('extension_schema', pg.escapeIdentifier(schema)),
 })
 
-function lackOf(facts: StatsFacts, platform: Platform): Lack | null {
+function missingIn(facts: StatsFacts, platform: Platform): MissingPrivilege | null {
   const { is_loaded, version, schema, database, role, may_use_schema } = facts
   const where = `in the database ${pg.escapeIdentifier(database)}${facts.in_recovery ? ', on the primary' : ''}`
   const as = platform === 'own' ? '' : `, as ${grantorOn(platform)}`
   const make = `CREATE EXTENSION pg_stat_statements; -- ${where}${as}`
   if (!is_loaded)
-    return lack(
+    return missing(
       'pg_stat_statements is not loaded by the server, so nothing counts what runs.',
       preload(facts.libraries, settingsOf(platform)),
       ...(version === null ? [make] : []),
     )
   if (version === null || schema === null)
-    return lack(
+    return missing(
       `pg_stat_statements counts what runs, but its extension is missing in the database of the bot, ${database}. One in another database does not help; one here tells of all databases.`,
       make,
     )
   if (isOlder(version))
-    return lack(
+    return missing(
       `The extension pg_stat_statements is still of version ${version}, from before an upgrade of the server.`,
       `ALTER EXTENSION pg_stat_statements UPDATE; -- ${where}`,
     )
   if (may_use_schema === false)
-    return lack(
+    return missing(
       `The role ${pg.escapeIdentifier(role)} may not look into the schema of pg_stat_statements.`,
       `GRANT USAGE ON SCHEMA ${pg.escapeIdentifier(schema)} TO ${pg.escapeIdentifier(role)}; -- ${where}`,
     )
   return null
 }
 
-function notAllowed({ schema, role }: StatsFacts): Lack {
+function notAllowed({ schema, role }: StatsFacts): MissingPrivilege {
   const at = pg.escapeIdentifier(schema ?? '')
-  return lack(
+  return missing(
     `The role ${pg.escapeIdentifier(role)} may not call pg_stat_statements.`,
     `GRANT EXECUTE ON FUNCTION ${at}.pg_stat_statements(boolean), ${at}.pg_stat_statements_info() TO ${pg.escapeIdentifier(role)};`,
   )
 }
 
 /** The bot works without it: only `/pg top` needs it. */
-const lack = (what: string, ...remedies: readonly string[]): Lack => ({
+const missing = (what: string, ...fixes: readonly string[]): MissingPrivilege => ({
   what,
-  remedy: remedies.join('\n'),
+  fix: fixes.join('\n'),
   needed: false,
 })
 

@@ -69,10 +69,10 @@ export async function check(args: readonly string[], load: () => Config, out: Ou
       await cluster.start()
       const picture = pictureOf(await cluster.snapshot())
       if (!picture.snapshot.server.seesOthers) {
-        const [lack] = await cluster.lacks()
+        const [missing] = await cluster.missingPrivileges()
         return say(
           'UNKNOWN',
-          `${own.name}: ${lack ? `${lack.what} ${lack.remedy}` : 'pg_monitor is missing.'}`,
+          `${own.name}: ${missing ? `${missing.what} ${missing.fix}` : 'pg_monitor is missing.'}`,
         )
       }
       const verdict = judge(picture, asked.limits, own.watch)

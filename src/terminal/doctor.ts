@@ -9,12 +9,12 @@ import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
 /** One thing that was looked at. A lack comes with what to do about it. */
 type Check = {
   readonly what: string
-  readonly remedy: string | null
+  readonly fix: string | null
   /** False for advice: the service works without it. */
   readonly needed?: boolean
 }
 
-const fine = (what: string): Check => ({ what, remedy: null })
+const fine = (what: string): Check => ({ what, fix: null })
 
 /** The scopes that manifest.yml asks for, and what each is for. */
 const scopes: Readonly<Record<string, string>> = {
@@ -37,14 +37,14 @@ export async function doctor(
   for (const cluster of config.clusters) parts.push([`Cluster ${cluster.name}`, await checkCluster(cluster)])
   for (const [name, checks] of parts) {
     out.write(`${name}\n`)
-    for (const { what, remedy, needed = true } of checks)
+    for (const { what, fix, needed = true } of checks)
       out.write(
-        remedy
-          ? `  ${needed ? '✗' : '!'} ${what}\n      ${remedy.replaceAll('\n', '\n      ')}\n`
+        fix
+          ? `  ${needed ? '✗' : '!'} ${what}\n      ${fix.replaceAll('\n', '\n      ')}\n`
           : `  ✓ ${what}\n`,
       )
   }
-  const toMend = parts.flatMap(([, checks]) => checks).filter(({ remedy }) => remedy)
+  const toMend = parts.flatMap(([, checks]) => checks).filter(({ fix }) => fix)
   const missing = toMend.filter(({ needed = true }) => needed).length
   const advice = toMend.length - missing > 0 ? ` Advice (!): ${toMend.length - missing}.` : ''
   out.write(missing === 0 ? `\nNothing is missing.${advice}\n` : `\nMissing: ${missing}.${advice}\n`)
@@ -59,14 +59,13 @@ async function checkSlack(config: Config, env: Env): Promise<Check[]> {
     if (!(error instanceof ConfigError)) throw error
     return error.problems.map((problem) => {
       const [name, ...rest] = problem.split(': ')
-      return { what: `${name} is not usable`, remedy: rest.join(': ') }
+      return { what: `${name} is not usable`, fix: rest.join(': ') }
     })
   }
   const logger = createSlackLogger(createLog({ level: 'silent' }))
   const bot = createSlack(settings.botToken, clientOptions(settings.apiUrl, logger))
   const checks = [await checkToken(bot)]
-  if (checks[0]?.remedy === null)
-    checks.push(...(await checkScopes(bot)), ...(await checkChannels(bot, config)))
+  if (checks[0]?.fix === null) checks.push(...(await checkScopes(bot)), ...(await checkChannels(bot, config)))
   if (settings.mode === 'socket') {
     const app = createSlack(settings.appToken, clientOptions(settings.apiUrl, logger))
     checks.push(
@@ -98,7 +97,7 @@ async function checkScopes(slack: Slack): Promise<Check[]> {
       ? fine(`scope ${scope}`)
       : {
           what: `scope ${scope} is missing (${purpose})`,
-          remedy: `Add ${scope} under "OAuth & Permissions", "Bot Token Scopes", and install the app again.`,
+          fix: `Add ${scope} under "OAuth & Permissions", "Bot Token Scopes", and install the app again.`,
         },
   )
 }
@@ -110,9 +109,9 @@ async function checkChannels(slack: Slack, config: Config): Promise<Check[]> {
       try {
         const { channel: info } = await slack.call((client) => client.conversations.info({ channel }))
         if (info?.is_archived)
-          return { what: `channel ${channel} is archived`, remedy: 'Unarchive it, or configure another.' }
+          return { what: `channel ${channel} is archived`, fix: 'Unarchive it, or configure another.' }
         return info?.is_member === false
-          ? { what: `the bot is not in channel ${channel}`, remedy: 'Type /invite @pg-marshal there.' }
+          ? { what: `the bot is not in channel ${channel}`, fix: 'Type /invite @pg-marshal there.' }
           : fine(`the bot is in channel ${channel}`)
       } catch (error) {
         if (!(error instanceof SlackFailure)) throw error
@@ -120,32 +119,27 @@ async function checkChannels(slack: Slack, config: Config): Promise<Check[]> {
         return error.code === 'missing_scope'
           ? {
               what: `channel ${channel} was not looked at (that would take the scope channels:read)`,
-              remedy: 'Type /invite @pg-marshal there, unless the bot is in it already.',
+              fix: 'Type /invite @pg-marshal there, unless the bot is in it already.',
               needed: false,
             }
           : {
               what: `channel ${channel}: ${error.code}`,
-              remedy: 'Check its id, and type /invite @pg-marshal there.',
+              fix: 'Check its id, and type /invite @pg-marshal there.',
             }
       }
     }),
   )
 }
 
-async function attempt(
-  run: () => Promise<unknown>,
-  what: string,
-  lack: string,
-  remedy: string,
-): Promise<Check> {
+async function attempt(run: () => Promise<unknown>, what: string, lack: string, fix: string): Promise<Check> {
   try {
     await run()
     return fine(what)
   } catch (error) {
     if (!(error instanceof SlackFailure)) throw error
     return error.code === 'unreachable'
-      ? { what: `not known whether ${what}`, remedy: 'Slack cannot be reached: check the network.' }
-      : { what: `${lack} (${error.code})`, remedy }
+      ? { what: `not known whether ${what}`, fix: 'Slack cannot be reached: check the network.' }
+      : { what: `${lack} (${error.code})`, fix }
   }
 }
 
@@ -154,22 +148,22 @@ async function checkCluster({ name, url }: Config['clusters'][number]): Promise<
   try {
     await cluster.start()
     const failure = cluster.failure()
-    if (failure) return [{ what: 'cannot be reached', remedy: failure.reason }]
+    if (failure) return [{ what: 'cannot be reached', fix: failure.reason }]
     const { server } = await cluster.snapshot()
-    const lacks = await cluster.lacks()
+    const missing = await cluster.missingPrivileges()
     const provider = platformName(server.platform)
     const statementStats = await cluster.statementStats.read()
     return [
       fine(
         `answers: PostgreSQL ${versionWords(server.versionNum)}${provider ? ` on ${provider}` : ''}${server.inRecovery ? ', a standby' : ''}`,
       ),
-      ...(lacks.length === 0 ? [fine('the role has what it needs')] : lacks),
+      ...(missing.length === 0 ? [fine('the role has what it needs')] : missing),
       statementStats.kind === 'missing'
-        ? statementStats.lack
+        ? statementStats.missing
         : fine('pg_stat_statements is there for /pg top'),
     ]
   } catch (error) {
-    if (error instanceof ClusterFailure) return [{ what: 'cannot be read', remedy: error.reason }]
+    if (error instanceof ClusterFailure) return [{ what: 'cannot be read', fix: error.reason }]
     throw error
   } finally {
     await cluster.close()

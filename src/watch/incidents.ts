@@ -21,7 +21,7 @@ import type { Snapshot } from '../domain/session/snapshot.ts'
 import { formatDuration } from '../domain/text/duration.ts'
 import type { Board } from '../notify/cards.ts'
 import { endSilences } from '../notify/endSilences.ts'
-import { type Cluster, ClusterFailure, type Lack } from '../postgres/cluster.ts'
+import { type Cluster, ClusterFailure, type MissingPrivilege } from '../postgres/cluster.ts'
 import type { Records, Store } from '../store/store.ts'
 import { createOffers, type Seen } from './proposals.ts'
 import { followRetries } from './retries.ts'
@@ -44,7 +44,7 @@ export type Report = {
 const slowLookMs = 10_000
 
 /** How often is looked whether a privilege was granted or lost. */
-const askLacksEveryMs = 60_000
+const privilegesEveryMs = 60_000
 
 /** Turns what the watcher sees in one cluster into incidents, their cards and the proposals on them. */
 export function createReport(deps: {
@@ -55,8 +55,8 @@ export function createReport(deps: {
   readonly now: () => number
 }): Report {
   const { cluster, config, store, board, now } = deps
-  let lacking = ''
-  let askLacksAt = 0
+  let reported = ''
+  let askPrivilegesAt = 0
   /** The silences at the last look; null before the first. */
   let silent: string | null = null
   /** When the cluster was last seen; null before the first look since the start. */
@@ -68,7 +68,7 @@ export function createReport(deps: {
   return {
     async seen(picture) {
       const { snapshot } = picture
-      await tellLacks(snapshot.server.seesOthers)
+      await reportMissingPrivileges(snapshot.server.seesOthers)
       const silences = await currentSilences()
       if (!snapshot.server.seesOthers) return sight.lost(withoutGrant)
       await sight.back()
@@ -182,21 +182,21 @@ export function createReport(deps: {
   }
 
   /** Says once what the role lacks, and again when that has changed. */
-  async function tellLacks(sees: boolean) {
+  async function reportMissingPrivileges(sees: boolean) {
     // What was lost is told at once, what is only suspected once a minute.
-    if (sees && now() < askLacksAt) return
-    askLacksAt = now() + askLacksEveryMs
-    const lacks = await neededLacks()
-    const remedies = lacks.map(({ remedy }) => remedy).join()
-    if (remedies === lacking) return
-    lacking = remedies
-    for (const { what, remedy } of lacks)
-      await say({ kind: 'lacking', actor: bot, cluster: config.name, what, remedy })
+    if (sees && now() < askPrivilegesAt) return
+    askPrivilegesAt = now() + privilegesEveryMs
+    const missing = await neededPrivileges()
+    const fixes = missing.map(({ fix }) => fix).join()
+    if (fixes === reported) return
+    reported = fixes
+    for (const { what, fix } of missing)
+      await say({ kind: 'lacking', actor: bot, cluster: config.name, what, remedy: fix })
   }
 
-  async function neededLacks(): Promise<Lack[]> {
+  async function neededPrivileges(): Promise<MissingPrivilege[]> {
     try {
-      return (await cluster.lacks()).filter(({ needed }) => needed)
+      return (await cluster.missingPrivileges()).filter(({ needed }) => needed)
     } catch (error) {
       // The look itself went well; what is wrong with the other connection shows in the snapshots.
       if (error instanceof ClusterFailure) return []

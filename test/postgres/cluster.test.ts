@@ -472,23 +472,20 @@ test('a role without pg_monitor: told, with the grants, and seen again once gran
   expect(blind.server.seesOthers).toBe(false)
   expect(find(blind, session.pid)).toMatchObject({ state: null, backendStart: '', backendType: '' })
   expect(await cluster.withText([find(blind, session.pid)])).toMatchObject([{ query: null }])
-  const remedies = (await cluster.lacks()).map(({ remedy }) => remedy)
-  expect(remedies.slice(0, 2)).toEqual([
-    'GRANT pg_monitor TO "wea""k";',
-    'GRANT pg_signal_backend TO "wea""k";',
-  ])
-  expect(remedies.length).toBe(server.versionNum >= 160000 ? 3 : 2)
+  const fixes = (await cluster.missingPrivileges()).map(({ fix }) => fix)
+  expect(fixes.slice(0, 2)).toEqual(['GRANT pg_monitor TO "wea""k";', 'GRANT pg_signal_backend TO "wea""k";'])
+  expect(fixes.length).toBe(server.versionNum >= 160000 ? 3 : 2)
 
-  for (const remedy of remedies) await server.admin.query(remedy.replace(/ ALTER SYSTEM.*/, ''))
+  for (const fix of fixes) await server.admin.query(fix.replace(/ ALTER SYSTEM.*/, ''))
   await waitFor(async () => (await cluster.snapshot()).server.seesOthers, 'it sees')
-  expect(await cluster.lacks()).toEqual([])
+  expect(await cluster.missingPrivileges()).toEqual([])
   await server.admin.query('REVOKE pg_monitor FROM "wea""k"')
   await waitFor(async () => !(await cluster.snapshot()).server.seesOthers, 'it does not see')
 })
 
 test('a superuser lacks nothing but is told that less is better', async () => {
   const cluster = await started({ url: server.url })
-  const [lack, ...more] = await cluster.lacks()
+  const [lack, ...more] = await cluster.missingPrivileges()
   expect(lack?.what).toContain('superuser')
   expect(more).toEqual([])
 })
@@ -513,7 +510,7 @@ test.each([
   const failure = cluster.failure()
   expect(failure).toMatchObject({ code, cause: undefined })
   await expect(cluster.snapshot()).rejects.toBe(cluster.failure())
-  await expect(cluster.lacks()).rejects.toMatchObject({ code })
+  await expect(cluster.missingPrivileges()).rejects.toMatchObject({ code })
   expect(failure?.reason).toMatch(/^[A-Z].*\.$/)
   expect(lines.join()).toContain(code)
   expect(lines.join() + failure?.stack).not.toContain('wrong-secret')

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { lacksOf } from '../../src/postgres/missingPrivileges.ts'
+import { missingPrivilegesOf } from '../../src/postgres/missingPrivileges.ts'
 import type { Facts } from '../../src/postgres/rows.ts'
 
 const facts = (over: Partial<Facts> = {}): Facts => ({
@@ -19,22 +19,22 @@ const facts = (over: Partial<Facts> = {}): Facts => ({
   superuser_reserved_connections: 3,
   ...over,
 })
-const remedies = (over: Partial<Facts>) => lacksOf(facts(over)).map(({ remedy }) => remedy)
+const fixes = (over: Partial<Facts>) => missingPrivilegesOf(facts(over)).map(({ fix }) => fix)
 
 it('advises to look for a newer pg-marshal where the server is newer, and asks for nothing else', () => {
-  expect(lacksOf(facts())).toEqual([])
-  expect(lacksOf(facts({ version_num: 190_001 }))).toMatchObject([
+  expect(missingPrivilegesOf(facts())).toEqual([])
+  expect(missingPrivilegesOf(facts({ version_num: 190_001 }))).toMatchObject([
     { what: expect.stringContaining('PostgreSQL 19.1 is newer'), needed: false },
   ])
 })
 
 it('tells on each platform who grants and where settings are made', () => {
   const missing = { sees_others: false, may_use_reserved: false, reserved_connections: 0 }
-  expect(remedies(missing)).toEqual([
+  expect(fixes(missing)).toEqual([
     'GRANT pg_monitor TO "marshal";',
     'GRANT pg_use_reserved_connections TO "marshal"; ALTER SYSTEM SET reserved_connections = 4; -- needs a restart',
   ])
-  expect(remedies({ ...missing, telling_roles: ['cloudsqlsuperuser'] })).toEqual([
+  expect(fixes({ ...missing, telling_roles: ['cloudsqlsuperuser'] })).toEqual([
     'GRANT pg_monitor TO "marshal"; -- as postgres (a member of cloudsqlsuperuser)',
     'GRANT pg_use_reserved_connections TO "marshal"; -- as postgres (a member of cloudsqlsuperuser), and, where Cloud SQL lets you, reserved_connections = 4 in the database flags; needs a restart',
   ])

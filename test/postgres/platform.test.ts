@@ -33,15 +33,15 @@ const started = async (url = server.marshalUrl) => {
 
 test('on RDS the grants that are told work as the master user, and nobody is sent to ALTER SYSTEM', async () => {
   const cluster = await started(await server.createRole('weak'))
-  const remedies = (await cluster.lacks()).map(({ remedy }) => remedy)
-  expect(remedies.slice(0, 2)).toEqual([
+  const fixes = (await cluster.missingPrivileges()).map(({ fix }) => fix)
+  expect(fixes.slice(0, 2)).toEqual([
     'GRANT pg_monitor TO "weak"; -- as the master user (a member of rds_superuser)',
     'GRANT pg_signal_backend TO "weak"; -- as the master user (a member of rds_superuser)',
   ])
-  expect(remedies.join()).not.toContain('ALTER SYSTEM')
+  expect(fixes.join()).not.toContain('ALTER SYSTEM')
   const admin = await server.open('master', master())
-  for (const remedy of remedies.slice(0, 2)) await admin.query(remedy)
-  expect((await cluster.lacks()).filter(({ needed }) => needed)).toEqual([])
+  for (const fix of fixes.slice(0, 2)) await admin.query(fix)
+  expect((await cluster.missingPrivileges()).filter(({ needed }) => needed)).toEqual([])
   expect((await cluster.snapshot()).server).toMatchObject({ platform: 'rds', seesOthers: true })
 })
 
@@ -80,7 +80,7 @@ test('each platform is known by its roles; Aurora by its function; none means a 
   const cluster = await started()
   const platform = async () => {
     // It looks at the facts anew.
-    await cluster.lacks()
+    await cluster.missingPrivileges()
     return (await cluster.snapshot()).server.platform
   }
   await admin.query("CREATE FUNCTION aurora_version() RETURNS text LANGUAGE sql AS $$ SELECT '16.4.0' $$")
@@ -114,6 +114,6 @@ test.each([
   await server.until("SELECT setting = $1 FROM pg_settings WHERE name = 'max_standby_streaming_delay'", [
     String(seconds === null ? -1 : seconds * 1000),
   ])
-  await cluster.lacks()
+  await cluster.missingPrivileges()
   expect((await cluster.snapshot()).server.standbyDelaySeconds).toBe(seconds)
 })

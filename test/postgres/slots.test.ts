@@ -96,7 +96,7 @@ test('with every slot taken the bot reads, names the holders, signals, and is to
 test('a lost connection without the grant: told by 53300, advised by doctor, and back when a slot is free', async () => {
   const cluster = openCluster({ url: server.marshalUrl })
   await cluster.start()
-  const advice = (await cluster.lacks()).map(({ remedy }) => remedy)
+  const advice = (await cluster.missingPrivileges()).map(({ fix }) => fix)
   expect(advice).toEqual(canReserve() ? ['GRANT pg_use_reserved_connections TO "marshal";'] : [])
   await fill()
   await takeOurSlots()
@@ -115,7 +115,7 @@ test('a lost connection with pg_use_reserved_connections: both are regained whil
   await server.admin.query('GRANT pg_use_reserved_connections TO marshal')
   const cluster = openCluster({ url: server.marshalUrl })
   await cluster.start()
-  expect(await cluster.lacks()).toEqual([])
+  expect(await cluster.missingPrivileges()).toEqual([])
   await fill()
   const { rows: before } = await server.admin.query(ours)
   await takeOurSlots()

@@ -15,12 +15,12 @@ const readingOf = (read: StatementStatsRead) => {
   if (read.kind !== 'read') throw new Error(JSON.stringify(read))
   return read.reading
 }
-const lackOf = (read: StatementStatsRead) => {
+const missingIn = (read: StatementStatsRead) => {
   if (read.kind !== 'missing') throw new Error('it is there')
-  return read.lack
+  return read.missing
 }
-/** Runs what a remedy says, as somebody who may. */
-const remedy = (read: StatementStatsRead) => server.admin.query(lackOf(read).remedy)
+/** Runs what a fix says, as somebody who may. */
+const fix = (read: StatementStatsRead) => server.admin.query(missingIn(read).fix)
 
 describe('a server that loads pg_stat_statements', () => {
   beforeAll(async () => {
@@ -45,10 +45,10 @@ describe('a server that loads pg_stat_statements', () => {
     await there.query('CREATE EXTENSION pg_stat_statements')
     const cluster = await started({ url: server.marshalUrl })
     const missing = await cluster.statementStats.read()
-    expect(lackOf(missing)).toMatchObject({ needed: false })
-    expect(lackOf(missing).what).toContain('missing in the database of the bot, postgres')
-    expect(lackOf(missing).remedy).toBe('CREATE EXTENSION pg_stat_statements; -- in the database "postgres"')
-    await remedy(missing)
+    expect(missingIn(missing)).toMatchObject({ needed: false })
+    expect(missingIn(missing).what).toContain('missing in the database of the bot, postgres')
+    expect(missingIn(missing).fix).toBe('CREATE EXTENSION pg_stat_statements; -- in the database "postgres"')
+    await fix(missing)
     expect((await cluster.statementStats.read()).kind).toBe('read')
   })
 
@@ -58,8 +58,8 @@ describe('a server that loads pg_stat_statements', () => {
     )
     const cluster = await started({ url: server.marshalUrl })
     const closed = await cluster.statementStats.read()
-    expect(lackOf(closed).remedy).toContain('GRANT USAGE ON SCHEMA "Mon itor" TO "marshal";')
-    await remedy(closed)
+    expect(missingIn(closed).fix).toContain('GRANT USAGE ON SCHEMA "Mon itor" TO "marshal";')
+    await fix(closed)
     const { statements } = readingOf(await cluster.statementStats.read())
     expect(statements.length).toBeGreaterThan(0)
     const texts = await cluster.statementStats.texts(statements.slice(0, 3), 100)
@@ -74,8 +74,8 @@ describe('a server that loads pg_stat_statements', () => {
     )
     const cluster = await started({ url: server.marshalUrl })
     const closed = await cluster.statementStats.read()
-    expect(lackOf(closed).remedy).toContain('GRANT EXECUTE ON FUNCTION')
-    await remedy(closed)
+    expect(missingIn(closed).fix).toContain('GRANT EXECUTE ON FUNCTION')
+    await fix(closed)
     expect((await cluster.statementStats.read()).kind).toBe('read')
   })
 
@@ -83,8 +83,8 @@ describe('a server that loads pg_stat_statements', () => {
     await server.admin.query("CREATE EXTENSION pg_stat_statements VERSION '1.8'")
     const cluster = await started({ url: server.marshalUrl })
     const old = await cluster.statementStats.read()
-    expect(lackOf(old).what).toContain('1.8')
-    await remedy(old)
+    expect(missingIn(old).what).toContain('1.8')
+    await fix(old)
     expect((await cluster.statementStats.read()).kind).toBe('read')
   })
 
@@ -162,18 +162,18 @@ test('a server that does not load it: both commands, and what is loaded already 
       const cluster = await started({ url })
       return cluster.statementStats.read()
     }
-    const { what, remedy } = lackOf(await lookAt(plain.marshalUrl))
+    const { what, fix } = missingIn(await lookAt(plain.marshalUrl))
     expect(what).toContain('not loaded')
-    const [load = '', make = '', ...others] = remedy.split('\n')
+    const [load = '', make = '', ...others] = fix.split('\n')
     expect(load).toMatch(
       /^ALTER SYSTEM SET shared_preload_libraries = 'auto_explain', 'pg_stat_statements'; -- then restart/,
     )
     expect(others).toEqual([])
-    const weak = lackOf(await lookAt(await plain.createRole('weak')))
-    expect(weak.remedy).toContain('SHOW shared_preload_libraries')
+    const weak = missingIn(await lookAt(await plain.createRole('weak')))
+    expect(weak.fix).toContain('SHOW shared_preload_libraries')
     await plain.admin.query('CREATE ROLE rds_superuser')
-    const managed = lackOf(await lookAt(plain.marshalUrl))
-    expect(managed.remedy.split('\n')).toEqual([
+    const managed = missingIn(await lookAt(plain.marshalUrl))
+    expect(managed.fix.split('\n')).toEqual([
       'shared_preload_libraries = auto_explain,pg_stat_statements -- in the parameter group; then restart',
       'CREATE EXTENSION pg_stat_statements; -- in the database "postgres", as the master user (a member of rds_superuser)',
     ])

@@ -53,7 +53,7 @@ export function pictureCluster(
     locksOn: unused,
     statementStats: { read: unused, texts: unused },
     signal: unused,
-    lacks: async () => [],
+    missingPrivileges: async () => [],
     close: unused,
     ...over,
   } as Cluster

@@ -35,8 +35,8 @@ export type Asked = {
   readonly now: number
   readonly filters: Filters
   readonly thresholds: Thresholds
-  /** What the role lacks, told only where others' sessions cannot be seen. */
-  readonly lacks: readonly { readonly what: string; readonly remedy: string }[]
+  /** What the role missing, told only where others' sessions cannot be seen. */
+  readonly missing: readonly { readonly what: string; readonly fix: string }[]
 }
 
 export type { Line } from '../kit.ts'
@@ -190,14 +190,14 @@ export function notices(picture: Picture, asked: Asked): Line[] {
             `pg-marshal may not see other sessions on ${asked.cluster}, so this picture says nothing about them.`,
           ),
         ],
-        ...(asked.lacks.length === 0
+        ...(asked.missing.length === 0
           ? [
               [
                 `Its role is no member of pg_monitor. As ${grantorOn(server.platform)}: `,
                 code('GRANT pg_monitor TO …'),
               ],
             ]
-          : asked.lacks.slice(0, 3).map(({ what, remedy }): Line => [`${what} `, code(remedy)])),
+          : asked.missing.slice(0, 3).map(({ what, fix }): Line => [`${what} `, code(fix)])),
       ]
   if (locks.kind !== 'jammed') return [...blind, ...replayLines(picture)]
   const waiting = sessions.filter(waitsForLock).length

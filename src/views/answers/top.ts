@@ -25,7 +25,7 @@ export type StatementsSeen =
       readonly texts: ReadonlyMap<string, string> | null
       readonly isRecording: boolean
     }
-  | { readonly kind: 'missing'; readonly lack: { readonly what: string; readonly remedy: string } }
+  | { readonly kind: 'missing'; readonly missing: { readonly what: string; readonly fix: string } }
   | { readonly kind: 'unread'; readonly reason: string }
 
 /** What runs at the moment; `texts` by pid, `more` have no line. */
@@ -56,8 +56,8 @@ function statements(seen: StatementsSeen, asked: Asked): Piece[] {
     case 'missing':
       return [
         lines(
-          [bold('What ran before is not known. '), seen.lack.what],
-          ...seen.lack.remedy.split('\n').map((command): Line => [code(command)]),
+          [bold('What ran before is not known. '), seen.missing.what],
+          ...seen.missing.fix.split('\n').map((command): Line => [code(command)]),
         ),
       ]
     case 'unread':

@@ -189,10 +189,10 @@ describe('sessionsView', () => {
     )
     expect(
       await transcript('sessions', picture, [], {
-        lacks: async () => [
+        missingPrivileges: async () => [
           {
             what: 'The role marshal does not see what other sessions do, so a calm picture means nothing.',
-            remedy: 'GRANT pg_monitor TO marshal;',
+            fix: 'GRANT pg_monitor TO marshal;',
             needed: true,
           },
         ],

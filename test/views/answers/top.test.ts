@@ -130,13 +130,12 @@ describe('topView', () => {
   it('says what is missing and what to type', async () => {
     const lack = {
       what: 'pg_stat_statements is not loaded by the server, so nothing counts what runs.',
-      remedy:
-        "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'; -- then restart\nCREATE EXTENSION pg_stat_statements;",
+      fix: "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'; -- then restart\nCREATE EXTENSION pg_stat_statements;",
       needed: false,
     }
     const missing = {
       statementStats: {
-        read: async () => ({ kind: 'missing' as const, lack }),
+        read: async () => ({ kind: 'missing' as const, missing: lack }),
         texts: async () => new Map(),
       },
     }

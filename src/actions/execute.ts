@@ -7,7 +7,7 @@ import { differences, type Proposal, stillThere, unusedSince } from '../domain/a
 import { objection } from '../domain/session/allowedAction.ts'
 import type { Board } from '../notify/cards.ts'
 import { type Cluster, ClusterFailure, type Guard } from '../postgres/cluster.ts'
-import { see } from './freshSession.ts'
+import { readSession } from './freshSession.ts'
 
 /** How long the effect of a signal is watched for. */
 const watchForMs = 5000
@@ -84,7 +84,7 @@ const nothingSent = (outcome: Outcome): Carried => ({ outcome, sql: null, return
 
 async function carryOut(proposal: Proposal, { cluster, config }: Watched): Promise<Carried> {
   const { action, key } = proposal
-  const seen = await see(cluster, key.pid)
+  const seen = await readSession(cluster, key.pid)
   if ('code' in seen)
     return nothingSent(
       seen.code === 'notSeen'

@@ -7,14 +7,14 @@ import type { Server } from '../domain/session/snapshot.ts'
 import { type Cluster, ClusterFailure } from '../postgres/cluster.ts'
 
 /** A session as it is now, and what has to be known to act on it. */
-export type Sight = {
+export type FreshSession = {
   readonly session: Session
   readonly server: Server
   readonly victims: readonly Victim[]
 }
 
 /** Looks at one session: with its statement, and with those who wait behind it. */
-export async function see(cluster: Cluster, pid: number): Promise<Sight | Refusal> {
+export async function readSession(cluster: Cluster, pid: number): Promise<FreshSession | Refusal> {
   try {
     const snapshot = await cluster.snapshot()
     const found = snapshot.sessions.find((session) => session.pid === pid)

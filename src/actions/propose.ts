@@ -8,7 +8,7 @@ import { fittingAction, objection } from '../domain/session/allowedAction.ts'
 import { keyOf } from '../domain/session/session.ts'
 import type { Board } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
-import { see } from './freshSession.ts'
+import { readSession } from './freshSession.ts'
 import type { Admit, Caller } from './identity.ts'
 import type { Refuse } from './refuse.ts'
 
@@ -48,7 +48,7 @@ export function createPropose(deps: Deps): Propose {
       if (!watched) return refused({ code: 'notWatched', reason: `there is no cluster ${name}` })
       const notAdmitted = await admit(caller, watched.config.access.requesters, true)
       if (notAdmitted) return refused(notAdmitted)
-      const seen = await see(watched.cluster, pid)
+      const seen = await readSession(watched.cluster, pid)
       if ('code' in seen) return refused(seen)
       const objects = objection(action, seen.session, seen.server, watched.config.protected)
       if (objects) return refused({ code: 'untouchable', reason: objects })
@@ -93,7 +93,7 @@ export function createPropose(deps: Deps): Propose {
       const latest = (await proposals.ofCard(before.cardId)).at(-1)
       if (latest?.id !== before.id || !mayBeOfferedAgain(before))
         return refused({ code: 'alreadyDecided', reason: 'the card has moved on; look at its latest state' })
-      const seen = await see(watched.cluster, before.key.pid)
+      const seen = await readSession(watched.cluster, before.key.pid)
       if ('code' in seen) return refused(seen)
       if (seen.session.backendStart !== before.key.backendStart)
         return refused({ code: 'changed', reason: `${before.key.pid} is another session now` })

@@ -14,7 +14,7 @@ import { ClusterFailure, type MissingPrivilege } from '../postgres/cluster.ts'
 import type { Records } from '../store/store.ts'
 import { activityView } from '../views/answers/activity.ts'
 import { blockingView, treeSessions } from '../views/answers/blocking.ts'
-import { type ClusterSight, clustersView } from '../views/answers/clusters.ts'
+import { type ClusterStatus, clustersView } from '../views/answers/clusters.ts'
 import { helpView } from '../views/answers/help.ts'
 import { historyView } from '../views/answers/history.ts'
 import { listView } from '../views/answers/list.ts'
@@ -60,7 +60,7 @@ export function createAnswers(deps: {
   return async (question, channelId) => {
     if (question.kind === 'help') return { view: helpView([...clusters.keys()]) }
     if (question.kind === 'clusters')
-      return { view: clustersView(await Promise.all([...clusters.values()].map(sightOf)), now()) }
+      return { view: clustersView(await Promise.all([...clusters.values()].map(statusOf)), now()) }
     if (question.kind === 'history') return { view: await history(question, past) }
     const watched = pickCluster(clusters, question.cluster, channelId)
     if ('problem' in watched) return { view: problemView(watched.problem), failed: true }
@@ -179,7 +179,7 @@ async function ownLocks({ cluster }: Watched, picture: Picture, pid: number): Pr
 const missingOf = ({ cluster }: Watched): Promise<MissingPrivilege[]> =>
   orElse(async () => (await cluster.missingPrivileges()).filter(({ needed }) => needed), [])
 
-async function sightOf({ cluster, config }: Watched): Promise<ClusterSight> {
+async function statusOf({ cluster, config }: Watched): Promise<ClusterStatus> {
   try {
     return { name: config.name, snapshot: await cluster.snapshot() }
   } catch (error) {

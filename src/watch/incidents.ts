@@ -25,7 +25,7 @@ import { type Cluster, ClusterFailure, type MissingPrivilege } from '../postgres
 import type { Records, Store } from '../store/store.ts'
 import { createOffers, type Seen } from './proposals.ts'
 import { followRetries } from './retries.ts'
-import { createSight, type Loss } from './visibility.ts'
+import { createVisibility, type Loss } from './visibility.ts'
 
 export type Report = {
   /** Follows the incidents of a cluster with what was seen now. */
@@ -62,7 +62,7 @@ export function createReport(deps: {
   /** When the cluster was last seen; null before the first look since the start. */
   let lookedAt: number | null = null
   const offers = createOffers(deps)
-  const sight = createSight({ cluster: config.name, journal: store.journal, board, now })
+  const visibility = createVisibility({ cluster: config.name, journal: store.journal, board, now })
   const say = (event: JournalEvent) => board.change(null, (_, record) => record(event))
 
   return {
@@ -70,8 +70,8 @@ export function createReport(deps: {
       const { snapshot } = picture
       await reportMissingPrivileges(snapshot.server.seesOthers)
       const silences = await currentSilences()
-      if (!snapshot.server.seesOthers) return sight.lost(withoutGrant)
-      await sight.back()
+      if (!snapshot.server.seesOthers) return visibility.lost(withoutGrant)
+      await visibility.back()
       const known = await store.incidents.recent(config.name, snapshot.takenAt - rememberedMs(config.watch))
       const open = known.filter(({ resolvedAt }) => resolvedAt === null)
       const { found, recommendationOf } = await look(picture, open)
@@ -129,7 +129,7 @@ export function createReport(deps: {
       'Deadlocks, prepared transactions, vacuum, wraparound and slots are seen too.',
     ),
 
-    blind: sight.lost,
+    blind: visibility.lost,
   }
 
   /** Tells each turn of something that goes wrong for a while. */

@@ -3,7 +3,7 @@ import { formatDuration } from '../domain/text/duration.ts'
 import type { Board } from '../notify/cards.ts'
 import type { Journal } from '../store/journal.ts'
 
-export type Sight = {
+export type Visibility = {
   /**
    * Nothing can be seen: told once, with the reason; and again when it becomes one that does not pass by itself. That a
    * connection has ended is not the reason yet: the attempt to make another one tells it, or shows that all is well.
@@ -29,12 +29,12 @@ const flappingMs = 60_000
 const flapMs = 10_000
 
 /** Tells the channel of a cluster when watching is blind and when it sees again. The journal remembers it. */
-export function createSight(deps: {
+export function createVisibility(deps: {
   readonly cluster: string
   readonly journal: Journal
   readonly board: Board
   readonly now: () => number
-}): Sight {
+}): Visibility {
   const { cluster, journal, board, now } = deps
   let blind: { readonly since: number; readonly told: string } | null | undefined
   let lostAt: number | null = null

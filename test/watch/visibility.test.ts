@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createBoard } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
-import { createSight, type Loss } from '../../src/watch/visibility.ts'
+import { createVisibility, type Loss } from '../../src/watch/visibility.ts'
 import { openTestStore } from '../support/store.ts'
 
 let store: Store
@@ -15,8 +15,8 @@ afterEach(async () => {
   await store.close()
 })
 
-const sight = () =>
-  createSight({
+const visibility = () =>
+  createVisibility({
     cluster: 'orders',
     journal: store.journal,
     board: createBoard({
@@ -36,7 +36,7 @@ const refused: Loss = { reason: 'Nothing listens there.', retryable: true, isInt
 const ended: Loss = { reason: 'It was ended.', retryable: true, isInterruption: true }
 
 it('tells a refusal at once, and a connection that ended only when it does not come back', async () => {
-  const { lost, back } = sight()
+  const { lost, back } = visibility()
   await lost(ended)
   time += 2_000
   await lost(ended)
@@ -49,7 +49,7 @@ it('tells a refusal at once, and a connection that ended only when it does not c
 })
 
 it('tells of a server that flaps once, and again when it stays away or is lost much later', async () => {
-  const { lost, back } = sight()
+  const { lost, back } = visibility()
   await lost(refused)
   await back()
   for (let flap = 0; flap < 5; flap++) {

@@ -8,16 +8,16 @@ import { count } from '../words.ts'
 import { compose, type Line, lines } from './page.ts'
 
 /** A cluster as it was just seen, or why it cannot be. */
-export type ClusterSight =
+export type ClusterStatus =
   | { readonly name: string; readonly snapshot: Snapshot }
   | { readonly name: string; readonly reason: string }
 
 const maxClusters = 40
 
 /** Every watched cluster in one line. */
-export function clustersView(all: readonly ClusterSight[], now: number): View {
+export function clustersView(all: readonly ClusterStatus[], now: number): View {
   const shown = all.slice(0, maxClusters)
-  const unseen = all.filter((sight) => 'reason' in sight || !sight.snapshot.server.seesOthers).length
+  const unseen = all.filter((status) => 'reason' in status || !status.snapshot.server.seesOthers).length
   const headline: Line =
     unseen > 0
       ? [bold(`${unseen} of ${count(all.length, 'cluster')} cannot be seen.`)]
@@ -27,16 +27,16 @@ export function clustersView(all: readonly ClusterSight[], now: number): View {
     {
       kind: 'table',
       head: ['Cluster', 'Version', 'Sessions', 'Waiting', 'Connections', 'Seen'],
-      rows: shown.map((sight) => row(sight, now)),
+      rows: shown.map((status) => row(status, now)),
     },
     lines(...(all.length > shown.length ? [[`${all.length - shown.length} more clusters.`]] : [])),
   ])
 }
 
-function row(sight: ClusterSight, now: number): string[] {
-  const name = truncate(sight.name, 63)
-  if ('reason' in sight) return [name, '', '', '', '', `cannot be seen: ${truncate(sight.reason, 140)}`]
-  const { snapshot } = sight
+function row(status: ClusterStatus, now: number): string[] {
+  const name = truncate(status.name, 63)
+  if ('reason' in status) return [name, '', '', '', '', `cannot be seen: ${truncate(status.reason, 140)}`]
+  const { snapshot } = status
   const { waiting, used, max } = totals(snapshot)
   const sees = snapshot.server.seesOthers
   const age = (now - snapshot.takenAt) / 1000

@@ -15,9 +15,10 @@ import { createMetrics } from './http/metrics.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
 import { createSlackLogger, type Log } from './log.ts'
 import { createLoop } from './loop.ts'
-import { createBoard } from './notify/cards.ts'
-import { createOutbox, type Gaps, SlackFailure } from './notify/outbox.ts'
+import { createCards } from './notify/cards.ts'
+import { createOutbox, type Gaps } from './notify/outbox.ts'
 import { restoreDeleted } from './notify/repost.ts'
+import { SlackError } from './notify/slackError.ts'
 import { createCluster } from './postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from './slack/client.ts'
 import { createAdmit } from './slack/identity.ts'
@@ -47,7 +48,7 @@ const cardCheckMs = 60_000
 
 /**
  * Wires the service together and starts it. Databases that cannot be reached do not keep it from starting.
- * @throws SlackFailure when Slack refuses the token; what fails to open (store, port)
+ * @throws SlackError when Slack refuses the token; what fails to open (store, port)
  */
 export async function startApp(deps: {
   readonly config: Config
@@ -134,7 +135,7 @@ export async function startApp(deps: {
       await outbox.stop()
     })
     const postings = new Map(watched.map(({ config }) => [config.name, config]))
-    const board = createBoard({
+    const cards = createCards({
       store,
       postings,
       now,
@@ -145,12 +146,12 @@ export async function startApp(deps: {
     })
 
     const admit = createAdmit({ slack, ourTeamId: self.teamId, now })
-    const refuse = createRefuse(board, log)
+    const refuse = createRefuse(cards, log)
     const { proposals } = store
-    const execute = createExecute({ board, clusters, log })
-    const approve = createApprove({ board, proposals, clusters, admit, refuse, execute, now, log })
-    const propose = createPropose({ board, proposals, clusters, admit, refuse, now })
-    const silencing = createSilencing({ board, store, clusters, admit, refuse, now })
+    const execute = createExecute({ cards, clusters, log })
+    const approve = createApprove({ cards, proposals, clusters, admit, refuse, execute, now, log })
+    const propose = createPropose({ cards, proposals, clusters, admit, refuse, now })
+    const silencing = createSilencing({ cards, store, clusters, admit, refuse, now })
     const answers = createAnswers({ clusters, past: store, now })
 
     const entrance = createEntrance(settings, self, slackLogger, log)
@@ -168,8 +169,8 @@ export async function startApp(deps: {
       log,
     })
 
-    await reconcile({ board, proposals, clusters })
-    await closeAbandoned({ board, store, clusters: [...clusters.keys()], now })
+    await reconcile({ cards, proposals, clusters })
+    await closeAbandoned({ cards, store, clusters: [...clusters.keys()], now })
     outbox.start()
 
     const token = createTokenCheck(slack, log)
@@ -200,10 +201,10 @@ export async function startApp(deps: {
         () => restoreDeleted({ store, stands: slack.stands, outbox, clusters: [...clusters.keys()], log }),
         log,
       ),
-      createLoop('expiry', 1000, () => expireDue({ board, proposals, now }), log),
+      createLoop('expiry', 1000, () => expireDue({ cards, proposals, now }), log),
       ...watched.map(({ cluster, config }) => {
         const pace = createPace(config.watch.everyMs, now, () => performance.now())
-        const report = createReport({ cluster, config, store, board, now })
+        const report = createReport({ cluster, config, store, cards, now })
         return createLoop(
           `watcher ${cluster.name}`,
           config.watch.everyMs,
@@ -236,7 +237,7 @@ export async function startApp(deps: {
 
     const ready = () => ({
       problems: [
-        ...(board.isWritable() ? [] : ['Store: the last change could not be written']),
+        ...(cards.isWritable() ? [] : ['Store: the last change could not be written']),
         ...(entrance.connected() ? [] : ['Slack: no socket is open']),
         ...(token.refused() ? [`Slack: the bot token is refused (${token.refused()})`] : []),
         ...(token.silent() ? [`Slack: it does not answer (${token.silent()})`] : []),
@@ -279,10 +280,10 @@ async function whoAmI(slack: Slack, log: Log, signal?: AbortSignal): Promise<Sel
         bot_id: botId,
         user_id: botUserId,
       } = await slack.call((client) => client.auth.test())
-      if (!teamId) throw new SlackFailure('no_team', false, 0)
+      if (!teamId) throw new SlackError('no_team', false, 0)
       return { teamId, botId, botUserId }
     } catch (error) {
-      if (!(error instanceof SlackFailure && error.retryable)) throw error
+      if (!(error instanceof SlackError && error.retryable)) throw error
       log.warn({ code: error.code, retryInMs: wait }, 'Slack cannot be reached yet')
       await pause(Math.max(wait, error.retryAfterMs), undefined, { signal })
     }

@@ -4,8 +4,8 @@ import packageJson from '../package.json' with { type: 'json' }
 import { startApp } from './app.ts'
 import { ConfigError, loadConfig, requireSlack } from './config/config.ts'
 import { createLog } from './log.ts'
-import { SlackFailure } from './notify/outbox.ts'
-import { StoreFailure } from './store/lock.ts'
+import { SlackError } from './notify/slackError.ts'
+import { StoreError } from './store/lock.ts'
 import { auditExport, auditVerify, parseMoment } from './terminal/audit.ts'
 import { check } from './terminal/check.ts'
 import { doctor } from './terminal/doctor.ts'
@@ -146,9 +146,9 @@ async function serve(): Promise<ExitCode> {
 /** What a person can do something about is told in one line; anything else is a fault of ours, with its trace. */
 function explain(error: unknown): string {
   if (error instanceof ConfigError) return error.message
-  if (error instanceof SlackFailure)
+  if (error instanceof SlackError)
     return `Slack refused a token (${error.code}). Check SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or run doctor.`
-  if (error instanceof StoreFailure) return error.message
+  if (error instanceof StoreError) return error.message
   if (!(error instanceof Error)) return String(error)
   const code = 'code' in error ? String(error.code) : ''
   if (code.startsWith('ERR_PARSE_ARGS_')) return `${misuseOf(error)}\n\n${usage}`

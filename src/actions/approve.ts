@@ -5,7 +5,7 @@ import { decide, type Press } from '../domain/approvals/approval.ts'
 import { bot } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { People } from '../domain/session/policy.ts'
-import type { Board } from '../notify/cards.ts'
+import type { Cards } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
 import type { Admit, Caller } from './identity.ts'
 import { proposeInstead } from './propose.ts'
@@ -36,7 +36,7 @@ type Settled =
  * proof. Of any number of presses at the same time exactly one claims the proposal.
  */
 export function createApprove(deps: {
-  readonly board: Board
+  readonly cards: Cards
   readonly proposals: Proposals
   readonly clusters: ReadonlyMap<string, Watched>
   readonly admit: Admit
@@ -45,7 +45,7 @@ export function createApprove(deps: {
   readonly now: () => number
   readonly log: Logger
 }): Approve {
-  const { board, proposals, clusters, admit, refuse, execute, now, log } = deps
+  const { cards, proposals, clusters, admit, refuse, execute, now, log } = deps
 
   return async (press) => {
     const { caller, proposalId } = press
@@ -92,7 +92,7 @@ export function createApprove(deps: {
       if (refusal) gone.push(userId)
     }
     if (gone.length === 0) return seen
-    const changed = await board.change(seen.cardId, ({ proposals }) =>
+    const changed = await cards.change(seen.cardId, ({ proposals }) =>
       proposals.change(seen, { approvals: seen.approvals.filter(({ userId }) => !gone.includes(userId)) }),
     )
     if (!changed) return recount((await proposals.get(seen.id)) ?? seen, caller, approvers)
@@ -116,7 +116,7 @@ export function createApprove(deps: {
     if (decision.kind === 'refuse') return { kind: 'refused', proposal: seen, refusal: decision.refusal }
     if (decision.kind === 'counted') return { kind: 'counted' }
     const actor = press.caller.userId
-    const written = board.change(seen.cardId, async (records, record) => {
+    const written = cards.change(seen.cardId, async (records, record) => {
       switch (decision.kind) {
         case 'expire': {
           const expired = await records.proposals.change(seen, { state: 'expired' })

@@ -5,8 +5,8 @@ import { bot } from '../domain/approvals/journal.ts'
 import { movedOn, type Outcome } from '../domain/approvals/outcome.ts'
 import { differences, type Proposal, stillThere, unusedSince } from '../domain/approvals/proposal.ts'
 import { objection } from '../domain/session/allowedAction.ts'
-import type { Board } from '../notify/cards.ts'
-import { type Cluster, ClusterFailure, type Guard } from '../postgres/cluster.ts'
+import type { Cards } from '../notify/cards.ts'
+import { type Cluster, ClusterError, type Guard } from '../postgres/cluster.ts'
 import { readSession } from './freshSession.ts'
 
 /** How long the effect of a signal is watched for. */
@@ -23,11 +23,11 @@ type Carried = { readonly outcome: Outcome; readonly sql: string | null; readonl
  * @returns the proposal with its outcome
  */
 export function createExecute(deps: {
-  readonly board: Board
+  readonly cards: Cards
   readonly clusters: ReadonlyMap<string, Watched>
   readonly log: Logger
 }): (claimed: Proposal) => Promise<Proposal> {
-  const { board, clusters, log } = deps
+  const { cards, clusters, log } = deps
 
   return async (claimed) => {
     const watched = clusters.get(claimed.key.cluster)
@@ -50,7 +50,7 @@ export function createExecute(deps: {
   async function finishSurely(claimed: Proposal, carried: Carried): Promise<Proposal> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await finish(board, claimed, carried)
+        return await finish(cards, claimed, carried)
       } catch (error) {
         log.error({ err: error, outcome: carried.outcome.kind }, 'an outcome could not be written down')
         if (attempt === finishAttempts) throw error
@@ -64,8 +64,8 @@ export function createExecute(deps: {
 const finishAttempts = 300
 
 /** Writes the outcome of a claimed proposal down and tells it. */
-export async function finish(board: Board, claimed: Proposal, carried: Carried): Promise<Proposal> {
-  return board.change(claimed.cardId, async ({ proposals }, record) => {
+export async function finish(cards: Cards, claimed: Proposal, carried: Carried): Promise<Proposal> {
+  return cards.change(claimed.cardId, async ({ proposals }, record) => {
     const done = await proposals.change(claimed, { state: 'done', outcome: carried.outcome })
     if (!done) return (await proposals.get(claimed.id)) ?? claimed
     await record({
@@ -109,7 +109,7 @@ async function carryOut(proposal: Proposal, { cluster, config }: Watched): Promi
     sent = { sql: result.sql, returned: result.returned }
     return { ...sent, outcome: await watch({ ...proposal, victims: seen.victims }, cluster, sentAt) }
   } catch (error) {
-    if (!sent && error instanceof ClusterFailure && error.code === '42501')
+    if (!sent && error instanceof ClusterError && error.code === '42501')
       return nothingSent({ kind: 'refused', why: error.reason })
     return {
       sql: sent?.sql ?? null,
@@ -158,7 +158,7 @@ export async function describeNow(cluster: Cluster, proposal: Proposal): Promise
       ? `The session is still there, ${state}.`
       : `The session is still there, ${state}; its statement ended.`
   } catch (error) {
-    if (error instanceof ClusterFailure) return `How the session is now cannot be seen: ${error.reason}`
+    if (error instanceof ClusterError) return `How the session is now cannot be seen: ${error.reason}`
     throw error
   }
 }

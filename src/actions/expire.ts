@@ -1,15 +1,15 @@
 import { bot } from '../domain/approvals/journal.ts'
-import type { Board } from '../notify/cards.ts'
+import type { Cards } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
 
 /** Ends the proposals whose time is up, so that their cards lose their buttons without anybody pressing one. */
 export async function expireDue(deps: {
-  readonly board: Board
+  readonly cards: Cards
   readonly proposals: Proposals
   readonly now: () => number
 }): Promise<void> {
   for (const due of await deps.proposals.dueBy(deps.now()))
-    await deps.board.change(due.cardId, async ({ proposals }, record) => {
+    await deps.cards.change(due.cardId, async ({ proposals }, record) => {
       if (await proposals.change(due, { state: 'expired' }))
         await record({ kind: 'expired', actor: bot, proposalId: due.id })
     })

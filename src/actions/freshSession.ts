@@ -4,7 +4,7 @@ import { victimsAmong } from '../domain/approvals/proposal.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { Server } from '../domain/session/snapshot.ts'
-import { type Cluster, ClusterFailure } from '../postgres/cluster.ts'
+import { type Cluster, ClusterError } from '../postgres/cluster.ts'
 
 /** A session as it is now, and what has to be known to act on it. */
 export type FreshSession = {
@@ -25,7 +25,7 @@ export async function readSession(cluster: Cluster, pid: number): Promise<FreshS
     const behind = pictureOf(snapshot).forest.behind(pid)
     return { session, server: snapshot.server, victims: victimsAmong(behind, snapshot.sessions) }
   } catch (error) {
-    if (error instanceof ClusterFailure) return { code: 'notSeen', reason: error.reason }
+    if (error instanceof ClusterError) return { code: 'notSeen', reason: error.reason }
     throw error
   }
 }

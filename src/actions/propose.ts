@@ -6,14 +6,14 @@ import { mayBeOfferedAgain, openProposal, type Proposal } from '../domain/approv
 import type { Action } from '../domain/session/action.ts'
 import { fittingAction, objection } from '../domain/session/allowedAction.ts'
 import { keyOf } from '../domain/session/session.ts'
-import type { Board } from '../notify/cards.ts'
+import type { Cards } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { readSession } from './freshSession.ts'
 import type { Admit, Caller } from './identity.ts'
 import type { Refuse } from './refuse.ts'
 
 type Deps = {
-  readonly board: Board
+  readonly cards: Cards
   readonly proposals: Proposals
   readonly clusters: ReadonlyMap<string, Watched>
   readonly admit: Admit
@@ -37,7 +37,7 @@ export type Propose = {
 }
 
 export function createPropose(deps: Deps): Propose {
-  const { board, proposals, clusters, admit, refuse, now } = deps
+  const { cards, proposals, clusters, admit, refuse, now } = deps
 
   return {
     async byHand({ caller, cluster: name, action, pid, reason }) {
@@ -67,7 +67,7 @@ export function createPropose(deps: Deps): Propose {
         now(),
         watched.config.approvals.expireAfterMs,
       )
-      await board.change(id, async (records, record) => {
+      await cards.change(id, async (records, record) => {
         await records.proposals.add(proposal)
         await record({
           kind: 'requested',
@@ -100,7 +100,7 @@ export function createPropose(deps: Deps): Propose {
       const fit = fittingAction(seen.session, seen.server, watched.config.protected)
       if (fit.action === null) return refused({ code: 'untouchable', reason: fit.why })
       const notOffered = await offer(
-        board,
+        cards,
         caller.userId,
         before,
         {
@@ -122,13 +122,13 @@ export function createPropose(deps: Deps): Propose {
 
 /** When a cancel had no effect, a terminate is proposed in its place; it needs approvals of its own. */
 export async function proposeInstead(
-  { board, now }: Pick<Deps, 'board' | 'now'>,
+  { cards, now }: Pick<Deps, 'cards' | 'now'>,
   done: Proposal,
   { config }: Watched,
 ): Promise<void> {
   if (done.action === 'cancel' && done.outcome?.kind === 'still')
     await offer(
-      board,
+      cards,
       bot,
       done,
       { action: 'terminate', session: done.session, victims: done.victims, insteadOf: done.id },
@@ -143,7 +143,7 @@ export async function proposeInstead(
  * @returns why it was not put there; null when it was
  */
 const offer = (
-  board: Board,
+  cards: Cards,
   actor: string,
   before: Proposal,
   made: Pick<Proposal, 'action' | 'session' | 'victims' | 'insteadOf'> &
@@ -151,7 +151,7 @@ const offer = (
   now: number,
   expireAfterMs: number,
 ): Promise<string | null> =>
-  board.change(before.cardId, async ({ proposals, incidents }, record) => {
+  cards.change(before.cardId, async ({ proposals, incidents }, record) => {
     const latest = (await proposals.ofCard(before.cardId)).at(-1)
     if (latest?.id !== before.id) return 'somebody was faster; look at the card'
     const incident = await incidents.get(before.cardId)

@@ -1,5 +1,5 @@
 import type { Watched } from '../commands/cluster.ts'
-import type { Board } from '../notify/cards.ts'
+import type { Cards } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { describeNow, finish } from './execute.ts'
 
@@ -8,7 +8,7 @@ import { describeNow, finish } from './execute.ts'
  * so it is never sent again; the card says so, and how the session looks now.
  */
 export async function reconcile(deps: {
-  readonly board: Board
+  readonly cards: Cards
   readonly proposals: Proposals
   readonly clusters: ReadonlyMap<string, Watched>
 }): Promise<void> {
@@ -17,6 +17,6 @@ export async function reconcile(deps: {
     const now = watched
       ? await describeNow(watched.cluster, claimed)
       : `Cluster ${claimed.key.cluster} is not configured any more.`
-    await finish(deps.board, claimed, { outcome: { kind: 'unknown', now }, sql: null, returned: null })
+    await finish(deps.cards, claimed, { outcome: { kind: 'unknown', now }, sql: null, returned: null })
   }
 }

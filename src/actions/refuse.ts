@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Refusal } from '../domain/approvals/access.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
-import type { Board } from '../notify/cards.ts'
+import type { Cards } from '../notify/cards.ts'
 import type { Caller } from './identity.ts'
 
 /**
@@ -17,10 +17,10 @@ export type Refuse = (
 ) => Promise<Refusal>
 
 export const createRefuse =
-  (board: Board, log: Logger): Refuse =>
+  (cards: Cards, log: Logger): Refuse =>
   async (caller, entry, refusal, about = null) => {
     try {
-      await board.change(about?.cardId ?? null, (_, record) =>
+      await cards.change(about?.cardId ?? null, (_, record) =>
         record({
           kind: 'refused',
           actor: caller.userId,

@@ -3,7 +3,7 @@ import type { Watched } from '../commands/cluster.ts'
 import { type About, kindWords, type SilenceCommand } from '../commands/silenceCommand.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
-import type { Board } from '../notify/cards.ts'
+import type { Cards } from '../notify/cards.ts'
 import { endSilences } from '../notify/endSilences.ts'
 import type { Store } from '../store/store.ts'
 import { silencesView } from '../views/answers/silences.ts'
@@ -29,14 +29,14 @@ export type Silencing = {
 
 /** Holds new cards back for a while, for those who may read the cards; everything is still watched and written down. */
 export function createSilencing(deps: {
-  readonly board: Board
+  readonly cards: Cards
   readonly store: Store
   readonly clusters: ReadonlyMap<string, Watched>
   readonly admit: Admit
   readonly refuse: Refuse
   readonly now: () => number
 }): Silencing {
-  const { board, store, clusters, admit, refuse, now } = deps
+  const { cards, store, clusters, admit, refuse, now } = deps
 
   async function silence(
     caller: Caller,
@@ -46,7 +46,7 @@ export function createSilencing(deps: {
     reason: string,
   ) {
     const until = now() + forMs
-    await board.change(scope.kind === 'incident' ? scope.incidentId : null, async ({ silences }, record) => {
+    await cards.change(scope.kind === 'incident' ? scope.incidentId : null, async ({ silences }, record) => {
       const before = (await silences.ofCluster(cluster)).filter((other) => sameScope(other.scope, scope))
       for (const { id } of before) await silences.end(id)
       // It goes on from where the last one began, so that what happens meanwhile is told in the end.
@@ -70,7 +70,7 @@ export function createSilencing(deps: {
     test: (scope: Silence['scope']) => boolean,
   ): Promise<number> {
     const found = (await store.silences.ofCluster(cluster)).filter(({ scope }) => test(scope))
-    return endSilences({ board, store }, found, caller.userId, now())
+    return endSilences({ cards, store }, found, caller.userId, now())
   }
 
   async function scopeOf(cluster: string, about: About): Promise<Silence['scope'] | null> {
@@ -152,7 +152,7 @@ export function createSilencing(deps: {
       if (!incident || !watched) return refuse(caller, 'button pg_acknowledge', unknown)
       const refusal = await admit(caller, watched.config.access.viewers, false)
       if (refusal) return refuse(caller, 'button pg_acknowledge', refusal)
-      return board.change(incident.cardId, async ({ incidents }, record) => {
+      return cards.change(incident.cardId, async ({ incidents }, record) => {
         const current = await incidents.get(incidentId)
         if (!current || current.acknowledgedBy !== null)
           return {

@@ -10,8 +10,8 @@ import { jamBehind } from '../domain/locks/recommendation.ts'
 import { jamsIn, layOut } from '../domain/locks/tree.ts'
 import { fittingAction } from '../domain/session/allowedAction.ts'
 import type { Session } from '../domain/session/session.ts'
-import { ClusterFailure, type MissingPrivilege } from '../postgres/cluster.ts'
-import type { Records } from '../store/store.ts'
+import { ClusterError, type MissingPrivilege } from '../postgres/cluster.ts'
+import type { Tables } from '../store/store.ts'
 import { activityView } from '../views/answers/activity.ts'
 import { blockingView, treeSessions } from '../views/answers/blocking.ts'
 import { type ClusterStatus, clustersView } from '../views/answers/clusters.ts'
@@ -51,7 +51,7 @@ const historyRows = 30
 export function createAnswers(deps: {
   readonly clusters: ReadonlyMap<string, Watched>
   /** What is remembered of the past; null where there is no store, as in the terminal. */
-  readonly past: Pick<Records, 'journal' | 'proposals'> | null
+  readonly past: Pick<Tables, 'journal' | 'proposals'> | null
   readonly now: () => number
 }): Answers {
   const { clusters, past, now } = deps
@@ -89,7 +89,7 @@ export function createAnswers(deps: {
           return { view: await list(question.kind, watched, picture, asked) }
       }
     } catch (error) {
-      if (!(error instanceof ClusterFailure)) throw error
+      if (!(error instanceof ClusterError)) throw error
       return { view: failureView(watched.config.name, error.reason), failed: true }
     }
   }
@@ -97,7 +97,7 @@ export function createAnswers(deps: {
 
 async function history(
   { pid, card }: Question & { kind: 'history' },
-  past: Pick<Records, 'journal' | 'proposals'> | null,
+  past: Pick<Tables, 'journal' | 'proposals'> | null,
 ): Promise<View> {
   if (!past) return problemView('There is no journal here.')
   if (pid === null && card === null)
@@ -170,7 +170,7 @@ async function ownLocks({ cluster }: Watched, picture: Picture, pid: number): Pr
   try {
     return { groups: await cluster.locksOf(pid) }
   } catch (error) {
-    if (!(error instanceof ClusterFailure)) throw error
+    if (!(error instanceof ClusterError)) throw error
     return { unread: error.reason }
   }
 }
@@ -183,7 +183,7 @@ async function statusOf({ cluster, config }: Watched): Promise<ClusterStatus> {
   try {
     return { name: config.name, snapshot: await cluster.snapshot() }
   } catch (error) {
-    if (!(error instanceof ClusterFailure)) throw error
+    if (!(error instanceof ClusterError)) throw error
     return { name: config.name, reason: error.reason }
   }
 }

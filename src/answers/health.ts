@@ -2,7 +2,7 @@ import type { Watched } from '../commands/cluster.ts'
 import { findings } from '../domain/incidents/finding.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
-import { ClusterFailure } from '../postgres/cluster.ts'
+import { ClusterError } from '../postgres/cluster.ts'
 import { healthView } from '../views/answers/health.ts'
 import type { Asked } from '../views/answers/page.ts'
 import type { View } from '../views/kit.ts'
@@ -27,7 +27,7 @@ async function lookSlowly(
   try {
     return { health: await cluster.health() }
   } catch (error) {
-    if (!(error instanceof ClusterFailure)) throw error
+    if (!(error instanceof ClusterError)) throw error
     return { unread: error.reason }
   }
 }

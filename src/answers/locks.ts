@@ -3,7 +3,7 @@ import { contendedTargets, type LockedTarget, lockedTargets, ownLocks } from '..
 import type { Picture } from '../domain/locks/picture.ts'
 import { type RelationName, readRelationName, relationWords } from '../domain/text/identifier.ts'
 import { nearest } from '../domain/text/nearest.ts'
-import { type Cluster, ClusterFailure } from '../postgres/cluster.ts'
+import { type Cluster, ClusterError } from '../postgres/cluster.ts'
 import {
   contendedView,
   relationLocksView,
@@ -86,7 +86,7 @@ async function orReason<T>(ask: () => Promise<T>): Promise<T | { readonly unread
   try {
     return await ask()
   } catch (error) {
-    if (!(error instanceof ClusterFailure)) throw error
+    if (!(error instanceof ClusterError)) throw error
     return { unread: error.reason }
   }
 }

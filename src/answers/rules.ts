@@ -5,7 +5,7 @@ import type { Thresholds } from '../domain/session/policy.ts'
 import { explain, rulesAt } from '../domain/session/rules.ts'
 import { isClient } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
-import { ClusterFailure } from '../postgres/cluster.ts'
+import { ClusterError } from '../postgres/cluster.ts'
 import { type RulesShown, rulesView } from '../views/answers/rules.ts'
 import type { View } from '../views/kit.ts'
 
@@ -39,7 +39,7 @@ async function see(cluster: Watched['cluster']): Promise<Snapshot | { readonly r
     const snapshot = await cluster.snapshot()
     return snapshot.server.seesOthers ? snapshot : { reason: 'the bot lacks pg_monitor.' }
   } catch (error) {
-    if (!(error instanceof ClusterFailure)) throw error
+    if (!(error instanceof ClusterError)) throw error
     return { reason: error.reason }
   }
 }

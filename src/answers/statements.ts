@@ -1,5 +1,5 @@
 import type { Session } from '../domain/session/session.ts'
-import { type Cluster, ClusterFailure } from '../postgres/cluster.ts'
+import { type Cluster, ClusterError } from '../postgres/cluster.ts'
 
 /** How much of each statement a list needs. */
 export const shortStatement = 400
@@ -22,7 +22,7 @@ export async function orElse<T>(ask: () => Promise<T>, otherwise: T): Promise<T>
   try {
     return await ask()
   } catch (error) {
-    if (!(error instanceof ClusterFailure)) throw error
+    if (!(error instanceof ClusterError)) throw error
     return otherwise
   }
 }

@@ -9,7 +9,7 @@ import {
   topOf,
 } from '../domain/lists/statements.ts'
 import type { Picture } from '../domain/locks/picture.ts'
-import { type Cluster, ClusterFailure } from '../postgres/cluster.ts'
+import { type Cluster, ClusterError } from '../postgres/cluster.ts'
 import type { Asked } from '../views/answers/page.ts'
 import { type StatementsSeen, topView } from '../views/answers/top.ts'
 import type { View } from '../views/kit.ts'
@@ -50,7 +50,7 @@ export function createTop() {
       const texts = await orElse(() => cluster.statementStats.texts(top.statements, shortStatement), null)
       return { kind: 'read', top, texts, isRecording }
     } catch (error) {
-      if (!(error instanceof ClusterFailure)) throw error
+      if (!(error instanceof ClusterError)) throw error
       return { kind: 'unread', reason: error.reason }
     }
   }

@@ -20,7 +20,7 @@ export type Metrics = {
   clusterUnseen(cluster: string): void
   /** An approved action has ended. */
   countAction(action: Action, result: Outcome['kind']): void
-  /** A call to Slack failed; `code` is that of SlackFailure. */
+  /** A call to Slack failed; `code` is that of SlackError. */
   countSlackError(code: string): void
   /** The text that Prometheus scrapes. Throws when the store cannot be read: a scrape that fails is seen. */
   expose(): Promise<Exposition>

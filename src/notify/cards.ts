@@ -6,31 +6,31 @@ import { isNews, type Silence, silenceOf } from '../domain/incidents/silence.ts'
 import type { Approvals } from '../domain/session/policy.ts'
 import { maskQuery } from '../domain/text/mask.ts'
 import type { Message } from '../store/messages.ts'
-import type { Records, Store } from '../store/store.ts'
+import type { Store, Tables } from '../store/store.ts'
 import { cardView } from '../views/card/card.ts'
 import { digestView } from '../views/card/digest.ts'
 import { channelLine, threadLine } from '../views/card/lines.ts'
 import type { View } from '../views/kit.ts'
 
 /** Where the cards of a cluster stand, and how many people an action needs there. */
-export type Posting = { readonly channel: string; readonly approvals: Approvals }
+export type CardSettings = { readonly channel: string; readonly approvals: Approvals }
 
 /** Writes one event: to the journal, into the thread of its card, and into the channel where it belongs there. */
-export type Record = (event: JournalEvent) => Promise<void>
+export type RecordEvent = (event: JournalEvent) => Promise<void>
 
 /** The same for several cards: says which card the event belongs to (null: to none). */
-export type RecordOn = (cardId: string | null, event: JournalEvent) => Promise<void>
+export type RecordEventOn = (cardId: string | null, event: JournalEvent) => Promise<void>
 
-export type Board = {
+export type Cards = {
   /**
    * Changes what is remembered about one card (null: about none) and what stands in Slack, all or nothing: when the
    * journal cannot be written, nothing else is. The card is drawn anew from what is remembered then.
    */
-  change<T>(cardId: string | null, run: (records: Records, record: Record) => Promise<T>): Promise<T>
+  change<T>(cardId: string | null, run: (records: Tables, record: RecordEvent) => Promise<T>): Promise<T>
   /** The same for several cards at once; `cardIds` are drawn anew. */
   changeAll<T>(
     cardIds: readonly string[],
-    run: (records: Records, record: RecordOn) => Promise<T>,
+    run: (records: Tables, record: RecordEventOn) => Promise<T>,
   ): Promise<T>
   /** Draws the open incidents of a cluster anew, and so posts those that were held back. */
   redraw(cluster: string): Promise<void>
@@ -42,14 +42,14 @@ export type Board = {
  * What the bot keeps in its channels: one card for each incident or request, its thread, and a line for each action.
  * @param changed is called when there is something new to deliver
  */
-export function createBoard(deps: {
+export function createCards(deps: {
   readonly store: Store
-  readonly postings: ReadonlyMap<string, Posting>
+  readonly postings: ReadonlyMap<string, CardSettings>
   readonly now: () => number
   readonly changed: () => void
   /** Told of each event when it is written down for good. */
   readonly recorded: (event: JournalEvent) => void
-}): Board {
+}): Cards {
   const { store, postings, now, changed, recorded } = deps
   let writable = true
 
@@ -67,7 +67,7 @@ export function createBoard(deps: {
 
   async function write<T>(
     cardIds: readonly string[],
-    run: (records: Records, record: RecordOn) => Promise<T>,
+    run: (records: Tables, record: RecordEventOn) => Promise<T>,
   ): Promise<T> {
     const happened: { readonly cardId: string | null; readonly event: JournalEvent }[] = []
     try {
@@ -94,7 +94,7 @@ export function createBoard(deps: {
     }
   }
 
-  async function record(records: Records, cardId: string | null, event: JournalEvent) {
+  async function record(records: Tables, cardId: string | null, event: JournalEvent) {
     const row = await records.journal.append(now(), cardId, masked(event))
     const proposal =
       'proposalId' in event && event.proposalId ? await records.proposals.get(event.proposalId) : null
@@ -118,12 +118,12 @@ export function createBoard(deps: {
       )
   }
 
-  function put(records: Records, about: Omit<Message, 'text' | 'blocks'>, view: View): Promise<void> {
+  function put(records: Tables, about: Omit<Message, 'text' | 'blocks'>, view: View): Promise<void> {
     return records.messages.put({ ...about, ...view }, now())
   }
 
   /** @param urgent somebody waits for what is new on it, so it does not wait for its turn */
-  async function draw(records: Records, cardId: string, urgent: boolean) {
+  async function draw(records: Tables, cardId: string, urgent: boolean) {
     const incidents = await records.incidents.ofCard(cardId)
     const [incident = null] = incidents
     const proposals = await records.proposals.ofCard(cardId)
@@ -151,12 +151,12 @@ export function createBoard(deps: {
     await put(records, { id: cardId, channel, threadOf: null, priority, once: false, urgent }, view)
   }
 
-  async function silencesOf({ silences }: Records, cluster: string): Promise<Silence[]> {
+  async function silencesOf({ silences }: Tables, cluster: string): Promise<Silence[]> {
     return (await silences.ofCluster(cluster)).filter(({ until }) => until > now())
   }
 
   /** Where the thread of a card stands; null for a digest, which has none, and for news that a silence keeps back. */
-  async function threadChannel(records: Records, cardId: string, isNews: boolean): Promise<string | null> {
+  async function threadChannel(records: Tables, cardId: string, isNews: boolean): Promise<string | null> {
     const incidents = await records.incidents.ofCard(cardId)
     const [incident] = incidents
     if (isDigest(cardId, incidents)) return null
@@ -167,7 +167,7 @@ export function createBoard(deps: {
 
   /** Where a card belongs: in the channel of its cluster, or where it stands when that is not configured any more. */
   async function channelOf(
-    { messages }: Records,
+    { messages }: Tables,
     cluster: string,
     cardId: string | null,
   ): Promise<string | null> {

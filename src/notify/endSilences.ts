@@ -3,7 +3,7 @@ import { hasOwnCard, type Incident } from '../domain/incidents/incident.ts'
 import { isNews, type Silence, silenceOf } from '../domain/incidents/silence.ts'
 import type { Store } from '../store/store.ts'
 import { silenceWords } from '../views/words.ts'
-import type { Board } from './cards.ts'
+import type { Cards } from './cards.ts'
 
 /** More happens to no card in a silence that somebody would want to count. */
 const mostCounted = 500
@@ -15,7 +15,7 @@ const mostCounted = 500
  * @returns how many were ended by this call
  */
 export async function endSilences(
-  { board, store }: { readonly board: Board; readonly store: Store },
+  { cards, store }: { readonly cards: Cards; readonly store: Store },
   ending: readonly Silence[],
   actor: string,
   now: number,
@@ -29,7 +29,7 @@ export async function endSilences(
   for (const cardId of new Set(touched.map(({ cardId }) => cardId)))
     if (await store.messages.isKnown(cardId)) standing.push(cardId)
 
-  return board.changeAll(standing, async ({ silences, incidents, journal }, record) => {
+  return cards.changeAll(standing, async ({ silences, incidents, journal }, record) => {
     const ended: Silence[] = []
     for (const silence of ending) if (await silences.end(silence.id)) ended.push(silence)
     const left = (await silences.ofCluster(cluster)).filter(({ until }) => until > now)

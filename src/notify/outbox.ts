@@ -1,24 +1,8 @@
 import type { Logger } from 'pino'
 import type { Message, Messages, Pending } from '../store/messages.ts'
+import { SlackError } from './slackError.ts'
 
-/** Why Slack did not take a message. Decided from Slack's error codes where the client is. */
-export class SlackFailure extends Error {
-  /** Slack's error code (`not_in_channel`), or the code of the socket or HTTP error. */
-  readonly code: string
-  /** Whether the same call may go through later without anybody's help. */
-  readonly retryable: boolean
-  /** What Slack asked us to wait, 0 where it did not. */
-  readonly retryAfterMs: number
-  constructor(code: string, retryable: boolean, retryAfterMs: number, cause?: unknown) {
-    super(`Slack: ${code}`, { cause })
-    this.name = 'SlackFailure'
-    this.code = code
-    this.retryable = retryable
-    this.retryAfterMs = retryAfterMs
-  }
-}
-
-/** Slack, as far as the outbox needs it. All throw SlackFailure. */
+/** Slack, as far as the outbox needs it. All throw SlackError. */
 export type Poster = {
   /**
    * @param id goes along as metadata, so that `find` can tell the message again
@@ -39,7 +23,7 @@ export type Outbox = {
   /** Ends after the calls that are under way; what is left is delivered after the next start. */
   stop(): Promise<void>
   /** What keeps messages from each channel at the moment, by channel id. */
-  failures(): ReadonlyMap<string, SlackFailure>
+  failures(): ReadonlyMap<string, SlackError>
   /** Resolves when all that can go now has gone; what has to wait (for Slack, for its second) may be left. */
   idle(): Promise<void>
   /** Resolves when nothing is left. */
@@ -76,11 +60,11 @@ export function createOutbox(deps: {
   readonly now: () => number
   readonly gaps?: Gaps
   /** A channel takes no messages until somebody helps; called once, until it takes one again. */
-  readonly onBroken?: (channel: string, failure: SlackFailure) => Promise<void>
+  readonly onBroken?: (channel: string, failure: SlackError) => Promise<void>
 }): Outbox {
   const { messages, poster, log, now, gaps = slackGaps, onBroken } = deps
   const channels = new Map<string, ChannelState>()
-  const failures = new Map<string, SlackFailure>()
+  const failures = new Map<string, SlackError>()
   /** Messages of which `onBroken` was told: one that Slack refuses for itself must not tell it at each attempt. */
   const told = new Set<string>()
   const flights = new Set<Promise<void>>()
@@ -208,8 +192,8 @@ export function createOutbox(deps: {
       failures.delete(message.channel)
       told.delete(message.id)
     } catch (error) {
-      if (error instanceof SearchFailure) return postpone(message, error.cause, null)
-      if (error instanceof SlackFailure) return explain(message, error, state)
+      if (error instanceof SearchError) return postpone(message, error.cause, null)
+      if (error instanceof SlackError) return explain(message, error, state)
       // The store cannot be written: what was posted may be posted again, so slowly.
       log.error({ err: error, message: message.id }, 'a delivery could not be written down')
       state.notBefore = now() + longestPauseMs
@@ -240,11 +224,11 @@ export function createOutbox(deps: {
     try {
       return await poster.find(channel, threadTs, id, createdAt)
     } catch (error) {
-      throw error instanceof SlackFailure ? new SearchFailure(error) : error
+      throw error instanceof SlackError ? new SearchError(error) : error
     }
   }
 
-  async function explain(message: Pending, failure: SlackFailure, state: ChannelState) {
+  async function explain(message: Pending, failure: SlackError, state: ChannelState) {
     const { id, channel, ts } = message
     if (gone.has(failure.code) && ts) return messages.lost(id, ts)
     const passing = failures.get(channel)?.retryable ?? true
@@ -260,7 +244,7 @@ export function createOutbox(deps: {
   }
 
   /** @param error what came of the post or the edit; null: it was not tried, and what is known of the last one stays */
-  async function postpone({ id, channel, attempts }: Pending, failure: SlackFailure, error: string | null) {
+  async function postpone({ id, channel, attempts }: Pending, failure: SlackError, error: string | null) {
     failures.set(channel, failure)
     const { code, retryAfterMs } = failure
     const pause = Math.max(retryAfterMs, Math.min(longestPauseMs, 500 * 2 ** Math.min(attempts, 7)))
@@ -285,11 +269,11 @@ const ofTheToken: ReadonlySet<string> = new Set([
 ])
 
 /** Whether a message stands there could not be found out: that says nothing new about its post. */
-class SearchFailure extends Error {
-  override readonly cause: SlackFailure
-  constructor(cause: SlackFailure) {
+class SearchError extends Error {
+  override readonly cause: SlackError
+  constructor(cause: SlackError) {
     super(cause.message)
-    this.name = 'SearchFailure'
+    this.name = 'SearchError'
     this.cause = cause
   }
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Store } from '../store/store.ts'
-import { type Outbox, SlackFailure } from './outbox.ts'
+import type { Outbox } from './outbox.ts'
+import { SlackError } from './slackError.ts'
 
 /**
  * Has the cards posted anew that somebody deleted while they are open. The next edit would show that a card is gone, but
@@ -9,7 +10,7 @@ import { type Outbox, SlackFailure } from './outbox.ts'
  */
 export async function restoreDeleted(deps: {
   readonly store: Pick<Store, 'incidents' | 'proposals' | 'messages'>
-  /** Whether a message still stands where it was posted; throws SlackFailure. */
+  /** Whether a message still stands where it was posted; throws SlackError. */
   readonly stands: (channel: string, ts: string) => Promise<boolean>
   readonly outbox: Pick<Outbox, 'kick'>
   readonly clusters: readonly string[]
@@ -27,7 +28,7 @@ export async function restoreDeleted(deps: {
       outbox.kick()
     }
   } catch (error) {
-    if (!(error instanceof SlackFailure)) throw error
+    if (!(error instanceof SlackError)) throw error
     log.debug({ code: error.code }, 'Slack does not tell whether the cards stand')
   }
 }

@@ -8,7 +8,7 @@ import type { LockGroup, Snapshot } from '../domain/session/snapshot.ts'
 import { newerWords } from '../domain/session/versions.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
 import { createConnection } from './connection.ts'
-import { ClusterFailure, failureWith } from './errors.ts'
+import { ClusterError, clusterErrorWith } from './errors.ts'
 import { createHealthReader } from './healthReader.ts'
 import { createLockReader, type RelationLocks } from './lockReader.ts'
 import { type MissingPrivilege, missingPrivilegesOf } from './missingPrivileges.ts'
@@ -29,7 +29,7 @@ import {
 import { createStatementStats, type StatementStatsReader } from './statementStats.ts'
 import { type Statement, statements } from './statements.ts'
 
-export { ClusterFailure } from './errors.ts'
+export { ClusterError } from './errors.ts'
 export type { RelationLocks } from './lockReader.ts'
 export type { MissingPrivilege } from './missingPrivileges.ts'
 export type { StatementStatsRead } from './statementStats.ts'
@@ -58,35 +58,35 @@ export type Cluster = {
   /** Opens both connections. Never throws: what is wrong is told by `failure()`, and it keeps trying. */
   start(): Promise<void>
   /** The reason why the cluster cannot be seen at the moment; null when it can. */
-  failure(): ClusterFailure | null
-  /** One look at the server in three tiers; callers at the same time share one. Throws ClusterFailure. */
+  failure(): ClusterError | null
+  /** One look at the server in three tiers; callers at the same time share one. Throws ClusterError. */
   snapshot(): Promise<Snapshot>
   /**
    * A slow look, for about once a minute; snapshots carry the last one. It reads shared catalogs, so not while the lock
-   * manager is jammed. Throws ClusterFailure.
+   * manager is jammed. Throws ClusterError.
    */
   health(): Promise<Health>
   /**
    * The same sessions with their (masked) statements filled in, in one query, each cut at `maxLength` bytes. A session that runs another statement by
-   * now, or is another one, keeps null. Throws ClusterFailure.
+   * now, or is another one, keeps null. Throws ClusterError.
    */
   withText(sessions: readonly Session[], maxLength?: number): Promise<Session[]>
-  /** Reads sessions again by pid, on the connection that never touches the lock manager. Throws ClusterFailure. */
+  /** Reads sessions again by pid, on the connection that never touches the lock manager. Throws ClusterError. */
   look(pids: readonly number[]): Promise<Session[]>
-  /** Every lock that one session holds or waits for. Throws ClusterFailure. */
+  /** Every lock that one session holds or waits for. Throws ClusterError. */
   locksOf(pid: number): Promise<LockGroup[]>
-  /** Everybody who holds or waits for a lock on a relation of `database`, by name. Throws ClusterFailure. */
+  /** Everybody who holds or waits for a lock on a relation of `database`, by name. Throws ClusterError. */
   locksOn(name: RelationName): Promise<RelationLocks & { readonly database: string }>
   /** What pg_stat_statements says. */
   readonly statementStats: StatementStatsReader
   /**
-   * Sends the signal in one guarded statement. Throws ClusterFailure: 42501 when the server refuses. After any other
+   * Sends the signal in one guarded statement. Throws ClusterError: 42501 when the server refuses. After any other
    * code (DEADLINE, CONNECTION_LOST, 57P01, …) it is not known whether the signal was sent.
    */
   signal(action: Action, guard: Guard): Promise<SignalResult>
   /** Whether this is one of our own connections, which no snapshot shows. */
   isOwn(pid: number): boolean
-  /** What the bot's role lacks here. Throws ClusterFailure. */
+  /** What the bot's role lacks here. Throws ClusterError. */
   missingPrivileges(): Promise<MissingPrivilege[]>
   close(): Promise<void>
 }
@@ -173,7 +173,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     learning ??= learn(isCalm ? activity.query : locks.query)
       .catch((error) => {
         // Nobody may be waiting for it. A failure of the connection is told by the connection; this is a fault of ours.
-        if (!(error instanceof ClusterFailure)) log.error({ fault: error?.name }, 'facts could not be read')
+        if (!(error instanceof ClusterError)) log.error({ fault: error?.name }, 'facts could not be read')
       })
       .finally(() => {
         learning = null
@@ -189,7 +189,7 @@ export function createCluster(options: ClusterOptions): Cluster {
   }
   const isCalm = (rows: readonly ActivityRow[]) => rows.every((row) => row.wait_event !== 'LockManager')
   const known = (): Facts => {
-    if (facts === null) throw activity.failure() ?? failureWith('CONNECTING')
+    if (facts === null) throw activity.failure() ?? clusterErrorWith('CONNECTING')
     return facts
   }
 
@@ -226,7 +226,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     const backend = rows.find((row) => row.pid === locks.pid())
     const lost = lockReader.isLate() && locks.pid() !== null && backend?.state !== 'active'
     idleLooks = lost ? idleLooks + 1 : 0
-    if (idleLooks >= 2) locks.drop(failureWith('DEADLINE'))
+    if (idleLooks >= 2) locks.drop(clusterErrorWith('DEADLINE'))
   }
 
   /**
@@ -238,7 +238,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     const own = backendOf(activity.pid())
     if (locks.pid() === null || own === undefined) return
     if (backendOf(locks.pid())?.application_name !== own.application_name)
-      locks.drop(failureWith('CONNECTION_LOST'))
+      locks.drop(clusterErrorWith('CONNECTION_LOST'))
   }
 
   let flight: Promise<Snapshot> | null = null

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from 'pino'
-import { type ClusterFailure, failureOf, failureWith } from './errors.ts'
+import { type ClusterError, clusterErrorOf, clusterErrorWith } from './errors.ts'
 import { type Statement, statements } from './statements.ts'
 
 /** One connection to one server that comes back by itself. Statements run one after the other, outside transactions. */
@@ -9,13 +9,13 @@ export type Connection = {
   /** Resolves after the first attempt, whatever came of it. */
   start(): Promise<void>
   /** Why there is no connection at the moment; null when there is one. */
-  failure(): ClusterFailure | null
+  failure(): ClusterError | null
   /** The backend that serves us; null without a connection. */
   pid(): number | null
-  /** Rows of one statement, as objects. Throws ClusterFailure. */
+  /** Rows of one statement, as objects. Throws ClusterError. */
   query(statement: Statement, values: readonly unknown[]): Promise<unknown[]>
   /** Gives this connection up and makes another. */
-  drop(failure: ClusterFailure): void
+  drop(failure: ClusterError): void
   /** Gives this connection away while nobody uses it, and tries to make another; null when it cannot be spared. */
   release(): pg.Client | null
   /** Never hangs and never throws. */
@@ -37,7 +37,7 @@ export type ConnectionOptions = {
   /** Server settings, beside the ones below. */
   readonly settings: Readonly<Record<string, string>>
   /** Why another connection goes first at the moment: then none is opened, and it is tried again later. */
-  readonly yieldTo?: () => ClusterFailure | null
+  readonly yieldTo?: () => ClusterError | null
   /** An open connection to the same server that may be taken over when the server has no slot left for a new one. */
   readonly takeOver?: () => pg.Client | null
   /** Asked on each new connection before it counts as made. */
@@ -64,7 +64,7 @@ const goodbyeMs = 300
 export function createConnection(options: ConnectionOptions): Connection {
   const { log, connectMs, deadlineMs } = options
   let client: pg.Client | null = null
-  let failure: ClusterFailure | null = failureWith('CONNECTING')
+  let failure: ClusterError | null = clusterErrorWith('CONNECTING')
   let failedAttempts = 0
   let retry: NodeJS.Timeout | undefined
   let opening: Promise<void> | null = null
@@ -78,14 +78,14 @@ export function createConnection(options: ConnectionOptions): Connection {
       const first = options.yieldTo?.()
       if (first) throw first
       const made = await within(connectMs, connect().then(prepare))
-      if (closed) throw failureWith('CLOSED')
+      if (closed) throw clusterErrorWith('CLOSED')
       client = made
       if (failedAttempts > 0) log.info({ attempts: failedAttempts }, 'connected again')
       failure = null
       failedAttempts = 0
     } catch (error) {
       if (making) discard(making)
-      note(failureOf(error))
+      note(clusterErrorOf(error))
     } finally {
       making = null
     }
@@ -103,7 +103,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       return made
     } catch (error) {
       // What was given up meanwhile takes nothing over: nobody would use it.
-      const isWanted = making === made && failureOf(error).code === '53300'
+      const isWanted = making === made && clusterErrorOf(error).code === '53300'
       const spared = isWanted ? options.takeOver?.() : null
       if (!spared) throw error
       discard(made)
@@ -113,8 +113,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
   const follow = (made: pg.Client): pg.Client => {
     making = made
-    made.on('error', (error) => lost(made, failureOf(error)))
-    made.on('end', () => lost(made, failureWith('CONNECTION_LOST')))
+    made.on('error', (error) => lost(made, clusterErrorOf(error)))
+    made.on('end', () => lost(made, clusterErrorWith('CONNECTION_LOST')))
     return made
   }
   const prepare = async (made: pg.Client): Promise<pg.Client> => {
@@ -130,14 +130,14 @@ export function createConnection(options: ConnectionOptions): Connection {
     return opening
   }
 
-  const lost = (which: pg.Client, why: ClusterFailure) => {
+  const lost = (which: pg.Client, why: ClusterError) => {
     if (which !== client) return
     client = null
     discard(which)
     note(why)
   }
   /** Remembers why, and tries again: sooner at first, with jitter, so that many bots do not come back at once. */
-  const note = (why: ClusterFailure) => {
+  const note = (why: ClusterError) => {
     if (closed) return
     if (failure?.code !== why.code) log.warn({ code: why.code }, why.reason)
     failure = why
@@ -155,12 +155,12 @@ export function createConnection(options: ConnectionOptions): Connection {
       let givenUp = false
       inLine++
       const result = tail.then(() => {
-        if (client === null || givenUp) throw failure ?? failureWith('DEADLINE')
+        if (client === null || givenUp) throw failure ?? clusterErrorWith('DEADLINE')
         const at = client
         const answer = run(at, statement, values)
         if (options.onDeadline === 'wait') return answer
         return within(deadlineMs, answer).catch((error) => {
-          const why = failureOf(error)
+          const why = clusterErrorOf(error)
           if (why.code === 'DEADLINE') lost(at, why)
           throw why
         })
@@ -174,7 +174,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       // What still stands in line when its time is over is never sent.
       return within(deadlineMs, result).catch((error) => {
         givenUp = true
-        throw failureOf(error)
+        throw clusterErrorOf(error)
       })
     },
     drop: (why) => {
@@ -184,12 +184,12 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (client === null || inLine > 0) return null
       const spared = client
       client = null
-      note(failureWith('53300'))
+      note(clusterErrorWith('53300'))
       return spared
     },
     close: async () => {
       closed = true
-      failure = failureWith('CLOSED')
+      failure = clusterErrorWith('CLOSED')
       clearTimeout(retry)
       if (making) discard(making)
       const last = client
@@ -208,7 +208,7 @@ async function run(client: pg.Client, statement: Statement, values: readonly unk
     const { rows } = await client.query({ ...statement, values: [...values] })
     return rows
   } catch (error) {
-    throw failureOf(error)
+    throw clusterErrorOf(error)
   }
 }
 
@@ -220,7 +220,7 @@ function discard(client: pg.Client): void {
 /** Rejects with `DEADLINE` when the time is over; what comes later is dropped. */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(failureWith('DEADLINE')), ms)
+  const timer = setTimeout(() => reject(clusterErrorWith('DEADLINE')), ms)
   try {
     return await Promise.race([work, promise])
   } finally {

@@ -1,7 +1,7 @@
 import { oldestMajor, sinceWords } from '../domain/session/versions.ts'
 
 /** Why a cluster could not be asked. `reason` is one sentence for people, told from the SQLSTATE. */
-export class ClusterFailure extends Error {
+export class ClusterError extends Error {
   readonly reason: string
   /** SQLSTATE, or the code of the socket error, or `DEADLINE`. */
   readonly code: string
@@ -10,7 +10,7 @@ export class ClusterFailure extends Error {
   readonly isInterruption: boolean
   constructor(reason: string, code: string, retryable: boolean, cause?: unknown) {
     super(reason, { cause })
-    this.name = 'ClusterFailure'
+    this.name = 'ClusterError'
     this.reason = reason
     this.code = code
     this.retryable = retryable
@@ -163,18 +163,18 @@ const classes: Readonly<Record<string, { readonly retryable: boolean; readonly r
  * The failure behind whatever was thrown. Decided by the code alone. Message and detail are left behind, and so is the
  * cause: they may quote a statement's values, or the url with its password.
  */
-export function failureOf(error: unknown): ClusterFailure {
-  if (error instanceof ClusterFailure) return error
+export function clusterErrorOf(error: unknown): ClusterError {
+  if (error instanceof ClusterError) return error
   const code = codeOf(error)
   const { reason, retryable } = reasons[code] ??
     classes[/^[0-9A-Z]{5}$/.test(code) ? code.slice(0, 2) : ''] ?? {
       reason: `The server could not be asked (${code}).`,
       retryable: true,
     }
-  return new ClusterFailure(reason, code, retryable)
+  return new ClusterError(reason, code, retryable)
 }
 
-export const failureWith = (code: string): ClusterFailure => failureOf({ code })
+export const clusterErrorWith = (code: string): ClusterError => clusterErrorOf({ code })
 
 function codeOf(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined

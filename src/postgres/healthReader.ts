@@ -7,14 +7,14 @@ import {
 } from '../domain/session/health.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { Connection } from './connection.ts'
-import { ClusterFailure } from './errors.ts'
+import { ClusterError } from './errors.ts'
 import { databasesFrom, horizonFrom, logAccessFrom, logTailRows, slotsFrom } from './healthRows.ts'
 import { preparedFrom } from './rows.ts'
 import { deadlocksIn } from './serverLog.ts'
 import { statements } from './statements.ts'
 
 export type HealthReader = {
-  /** A slow look; callers at the same time share one. Throws ClusterFailure. */
+  /** A slow look; callers at the same time share one. Throws ClusterError. */
   read(): Promise<Health>
   /** As of the last look; null until there was one. */
   last(): Health | null
@@ -73,7 +73,7 @@ export function createHealthReader(deps: {
   const readLog = async (format: 'jsonlog' | 'csvlog'): Promise<DeadlockReport[]> => {
     const rows = await ask('logTail', endings[format], tailBytes).catch((error: unknown) => {
       // A file that was rotated away this moment: the count is told without it.
-      if (error instanceof ClusterFailure) return []
+      if (error instanceof ClusterError) return []
       throw error
     })
     const [tail] = logTailRows.parse(rows)

@@ -6,7 +6,7 @@ import { beganEarlier, type Session } from '../domain/session/session.ts'
 import type { LockGroup, Locks, LockTable } from '../domain/session/snapshot.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
 import { type Connection, within } from './connection.ts'
-import { type ClusterFailure, failureOf } from './errors.ts'
+import { type ClusterError, clusterErrorOf } from './errors.ts'
 import {
   blockerRows,
   knownRelationRows,
@@ -22,9 +22,9 @@ import { statements } from './statements.ts'
 export type LockReader = {
   /** The lock table as far as it matters for these sessions. Never throws: what stands in the way makes it `jammed`. */
   read(sessions: readonly Session[], datid: number): Promise<Locks>
-  /** Every lock of one session. Throws ClusterFailure. */
+  /** Every lock of one session. Throws ClusterError. */
   locksOf(pid: number, datid: number): Promise<LockGroup[]>
-  /** Everybody who holds or waits for a lock on a relation, by its name. Throws ClusterFailure. */
+  /** Everybody who holds or waits for a lock on a relation, by its name. Throws ClusterError. */
   locksOn(name: RelationName, datid: number): Promise<RelationLocks>
   /** Whether a read has passed its deadline and has not come back. */
   isLate(): boolean
@@ -75,7 +75,7 @@ export function createLockReader(
     const oids = new Set(groups.filter(here).flatMap(({ target }) => target.relation ?? []))
     if (oids.size === 0) return [...groups]
     const rows = await connection.query(statements.relations, [[...oids]]).catch((error) => {
-      const failure = failureOf(error)
+      const failure = clusterErrorOf(error)
       if (failure.code === '55P03' || failure.code === '57014') return []
       throw failure
     })
@@ -209,8 +209,8 @@ export function createLockReader(
 const isStrong = (mode: string): boolean => modes.indexOf(mode) >= modes.indexOf('ShareUpdateExclusiveLock')
 
 /** A row that is not what the statement yields is a fault of ours and must be seen, not shown as a jam. */
-function failureOfRead(error: unknown): ClusterFailure {
-  const failure = failureOf(error)
+function failureOfRead(error: unknown): ClusterError {
+  const failure = clusterErrorOf(error)
   if (failure !== error) throw error
   return failure
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type StatementReading, type StatementStats, textKeyOf } from '../domain/lists/statements.ts'
 import { grantorOn, type Platform, settingsOf } from '../domain/session/platform.ts'
 import type { Connection } from './connection.ts'
-import { failureOf } from './errors.ts'
+import { clusterErrorOf } from './errors.ts'
 import type { MissingPrivilege } from './missingPrivileges.ts'
 import { namesFrom } from './rows.ts'
 import { type Statement, statements } from './statements.ts'
@@ -17,9 +17,9 @@ export type StatementStatsRead =
   | { readonly kind: 'missing'; readonly missing: MissingPrivilege }
 
 export type StatementStatsReader = {
-  /** Every statement that is counted, without texts. Throws ClusterFailure. */
+  /** Every statement that is counted, without texts. Throws ClusterError. */
   read(): Promise<StatementStatsRead>
-  /** The masked texts of a few statements of the last reading, by `textKeyOf`. Throws ClusterFailure. */
+  /** The masked texts of a few statements of the last reading, by `textKeyOf`. Throws ClusterError. */
   texts(of: readonly StatementStats[], maxLength: number): Promise<Map<string, string>>
 }
 
@@ -84,7 +84,7 @@ export function createStatementStats(
         const isRecording = found.compute_query_id !== 'off' && found.track !== 'none'
         return { kind: 'read', reading: await readAll(connection, schema), isRecording }
       } catch (error) {
-        if (failureOf(error).code !== '42501') throw error
+        if (clusterErrorOf(error).code !== '42501') throw error
         return { kind: 'missing', missing: notAllowed(found) }
       }
     },

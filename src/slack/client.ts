@@ -1,5 +1,6 @@
 import { type Logger as SlackLogger, webApi } from '@slack/bolt'
-import { type Poster, SlackFailure } from '../notify/outbox.ts'
+import type { Poster } from '../notify/outbox.ts'
+import { SlackError } from '../notify/slackError.ts'
 
 /** How long one call to Slack may take. */
 const timeoutMs = 5000
@@ -23,9 +24,9 @@ export const clientOptions = (apiUrl: string | undefined, logger: SlackLogger): 
 /** The Web API, with errors told by their codes. */
 export type Slack = Poster & {
   readonly client: webApi.WebClient
-  /** Runs one call; throws SlackFailure. */
+  /** Runs one call; throws SlackError. */
   call<T>(run: (client: webApi.WebClient) => Promise<T>): Promise<T>
-  /** Whether a message still stands where it was posted; throws SlackFailure. */
+  /** Whether a message still stands where it was posted; throws SlackError. */
   stands(channel: string, ts: string): Promise<boolean>
 }
 
@@ -33,14 +34,14 @@ export type Slack = Poster & {
 export function createSlack(
   token: string,
   options: webApi.WebClientOptions,
-  failed: (failure: SlackFailure) => void = () => {},
+  failed: (failure: SlackError) => void = () => {},
 ): Slack {
   const client = new webApi.WebClient(token, options)
   const call = async <T>(run: (client: webApi.WebClient) => Promise<T>): Promise<T> => {
     try {
       return await run(client)
     } catch (error) {
-      const failure = slackFailure(error)
+      const failure = slackErrorOf(error)
       failed(failure)
       throw failure
     }
@@ -60,7 +61,7 @@ export function createSlack(
           metadata: { event_type: messageEvent, event_payload: { id } },
         }),
       )
-      if (!ts) throw new SlackFailure('no_ts', true, 0)
+      if (!ts) throw new SlackError('no_ts', true, 0)
       return ts
     },
     async find(channel, threadTs, id, since) {
@@ -75,7 +76,7 @@ export function createSlack(
         return messages.find(({ metadata }) => metadata?.event_payload?.id === id)?.ts ?? null
       } catch (error) {
         // Reading a channel takes channels:history, which the manifest does not ask for: rather twice than never.
-        if (error instanceof SlackFailure && !error.retryable) return null
+        if (error instanceof SlackError && !error.retryable) return null
         throw error
       }
     },
@@ -88,7 +89,7 @@ export function createSlack(
         await call((client) => client.chat.getPermalink({ channel, message_ts: ts }))
         return true
       } catch (error) {
-        if (error instanceof SlackFailure && error.code === 'message_not_found') return false
+        if (error instanceof SlackError && error.code === 'message_not_found') return false
         throw error
       }
     },
@@ -115,13 +116,13 @@ const passing = new Set([
 ])
 
 /** What the Slack SDK threw, told by its code; what is none of Slack's is thrown on. */
-export function slackFailure(error: unknown): SlackFailure {
+export function slackErrorOf(error: unknown): SlackError {
   if (error instanceof webApi.WebAPIRateLimitedError)
-    return new SlackFailure('ratelimited', true, error.retryAfter * 1000, error)
+    return new SlackError('ratelimited', true, error.retryAfter * 1000, error)
   if (error instanceof webApi.WebAPIPlatformError)
-    return new SlackFailure(error.data.error, passing.has(error.data.error), 0, error)
+    return new SlackError(error.data.error, passing.has(error.data.error), 0, error)
   if (error instanceof webApi.WebAPIHTTPError)
-    return new SlackFailure(`http_${error.statusCode}`, error.statusCode >= 500, 0, error)
-  if (error instanceof webApi.WebAPIRequestError) return new SlackFailure('unreachable', true, 0, error)
+    return new SlackError(`http_${error.statusCode}`, error.statusCode >= 500, 0, error)
+  if (error instanceof webApi.WebAPIRequestError) return new SlackError('unreachable', true, 0, error)
   throw error
 }

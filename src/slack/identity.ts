@@ -1,6 +1,6 @@
 import type { Admit } from '../actions/identity.ts'
 import { groupsIn, isListed, membershipRefusal, type Refusal, type User } from '../domain/approvals/access.ts'
-import { SlackFailure } from '../notify/outbox.ts'
+import { SlackError } from '../notify/slackError.ts'
 import type { Slack } from './client.ts'
 
 /** `usergroups.users.list` may be called 20 times a minute, so readers are let in by members from a moment ago. */
@@ -65,7 +65,7 @@ export function createAdmit(deps: {
             'you are not among those who may do this; the configuration (access) names them',
           )
     } catch (error) {
-      if (error instanceof SlackFailure)
+      if (error instanceof SlackError)
         return refuse(
           'lookUpFailed',
           `Slack could not tell who you are (${error.code}); try again in a moment`,

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { App, HTTPReceiver, type Receiver, type Logger as SlackLogger, SocketModeReceiver } from '@slack/bolt'
 import type { Logger } from 'pino'
 import type { SlackSettings } from '../config/config.ts'
-import { clientOptions, slackFailure } from './client.ts'
+import { clientOptions, slackErrorOf } from './client.ts'
 
 /** The way in from Slack. */
 export type Entrance = {
@@ -92,7 +92,7 @@ export function createEntrance(
 
 type Socket = {
   readonly receiver: SocketModeReceiver
-  /** Rejects with SlackFailure when the first attempt fails. From then on it comes back by itself. */
+  /** Rejects with SlackError when the first attempt fails. From then on it comes back by itself. */
   start(): Promise<void>
   /** Tries until it opens. */
   startLater(): void
@@ -141,7 +141,7 @@ function keepConnected(receiver: SocketModeReceiver, log: Logger): Socket {
       try {
         await receiver.start()
       } catch (error) {
-        throw slackFailure(error)
+        throw slackErrorOf(error)
       }
     },
     startLater: () => void reopen(),

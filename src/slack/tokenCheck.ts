@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { SlackFailure } from '../notify/outbox.ts'
+import { SlackError } from '../notify/slackError.ts'
 import type { Slack } from './client.ts'
 
 export type TokenCheck = {
@@ -26,7 +26,7 @@ export function createTokenCheck(slack: Pick<Slack, 'call'>, log: Logger): Token
       try {
         await slack.call((client) => client.auth.test())
       } catch (error) {
-        if (!(error instanceof SlackFailure)) throw error
+        if (!(error instanceof SlackError)) throw error
         if (error.retryable) {
           // That it wants fewer calls is an answer too.
           unanswered = error.code === 'ratelimited' ? [] : [...unanswered.slice(-1), error.code]

@@ -2,10 +2,10 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 
 /** The store cannot be used; the message says why and what to do. */
-export class StoreFailure extends Error {
+export class StoreError extends Error {
   constructor(message: string, cause: unknown) {
     super(message, { cause })
-    this.name = 'StoreFailure'
+    this.name = 'StoreError'
   }
 }
 
@@ -22,7 +22,7 @@ const waitMs = 15_000
  * something that a crash left behind. The lock is the operating system's, on a file beside the store, so it ends with
  * the process, however that ends.
  * @param onWait told once, with how long at most, when there is another process to wait for
- * @throws StoreFailure when another process keeps it
+ * @throws StoreError when another process keeps it
  * @returns lets go of it
  */
 export async function lockStore(path: string, { signal, onWait }: StoreWait = {}): Promise<() => void> {
@@ -34,7 +34,7 @@ export async function lockStore(path: string, { signal, onWait }: StoreWait = {}
     } catch (error) {
       if (performance.now() > until || signal?.aborted) {
         database.close()
-        throw new StoreFailure(
+        throw new StoreError(
           `Another pg-marshal works with the store ${path}. Stop it, or give this one a store of its own (store.url).`,
           error,
         )

@@ -2,7 +2,7 @@ import { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { type Incidents, incidentsIn } from './incidents.ts'
 import { type Journal, journalIn } from './journal.ts'
-import { lockStore, StoreFailure, type StoreWait } from './lock.ts'
+import { lockStore, StoreError, type StoreWait } from './lock.ts'
 import { type Messages, messagesIn } from './messages.ts'
 import { type Proposals, proposalsIn } from './proposals.ts'
 import { atomically, migrations, type Schema } from './schema.ts'
@@ -12,7 +12,7 @@ import { prepareFile, sqliteDialect } from './sqlite.ts'
 /** Where the store is; the kind decides the dialect. */
 export type StoreSettings = { readonly kind: 'sqlite'; readonly path: string }
 
-export type Records = {
+export type Tables = {
   readonly proposals: Proposals
   readonly incidents: Incidents
   readonly journal: Journal
@@ -21,9 +21,9 @@ export type Records = {
 }
 
 /** The bot's own memory: everything that has to survive a crash. */
-export type Store = Records & {
+export type Store = Tables & {
   /** Runs all of it or nothing. Inside, use only the records that are handed in. */
-  atomically<T>(run: (records: Records) => Promise<T>): Promise<T>
+  atomically<T>(run: (records: Tables) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
@@ -31,7 +31,7 @@ export type Store = Records & {
  * Opens the store and brings its schema up to date.
  * @param settings a path of SQLite; a missing directory is made
  * @param alone keeps other processes from working with it at the same time
- * @throws StoreFailure when it cannot be opened, or when another process keeps it
+ * @throws StoreError when it cannot be opened, or when another process keeps it
  */
 export async function openStore(settings: StoreSettings, alone: StoreWait | null = null): Promise<Store> {
   const { path } = settings
@@ -58,17 +58,17 @@ export async function openStore(settings: StoreSettings, alone: StoreWait | null
     }
   } catch (error) {
     unlock()
-    if (error instanceof StoreFailure) throw error
+    if (error instanceof StoreError) throw error
     const why =
       error instanceof Error && 'code' in error ? String(error.code) : 'it is no store of pg-marshal'
-    throw new StoreFailure(
+    throw new StoreError(
       `The store ${path} cannot be opened (${why}). Check store.url, the directory and its permissions.`,
       error,
     )
   }
 }
 
-const recordsIn = (db: Kysely<Schema>): Records => ({
+const recordsIn = (db: Kysely<Schema>): Tables => ({
   proposals: proposalsIn(db),
   incidents: incidentsIn(db),
   journal: journalIn(db),

@@ -16,7 +16,7 @@ import {
 import { type Picture, pictureOf } from '../domain/locks/picture.ts'
 import { formatDuration, parseDuration } from '../domain/text/duration.ts'
 import { createLog } from '../log.ts'
-import { ClusterFailure, createCluster } from '../postgres/cluster.ts'
+import { ClusterError, createCluster } from '../postgres/cluster.ts'
 import { clean, truncate } from '../views/kit.ts'
 import { count, nameOf } from '../views/words.ts'
 import { misuseOf } from './misuse.ts'
@@ -78,7 +78,7 @@ export async function check(args: readonly string[], load: () => Config, out: Ou
       const verdict = judge(picture, asked.limits, own.watch)
       return say(verdict.status, `${own.name}: ${wordsOf(verdict, picture)}`, verdict.measures)
     } catch (error) {
-      if (!(error instanceof ClusterFailure)) throw error
+      if (!(error instanceof ClusterError)) throw error
       return say(error.code === '53300' ? 'CRITICAL' : 'UNKNOWN', `${own.name}: ${error.reason}`)
     } finally {
       await cluster.close()

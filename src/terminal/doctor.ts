@@ -2,8 +2,8 @@ import { type Config, ConfigError, type Env, requireSlack, type SlackSettings } 
 import { platformName } from '../domain/session/platform.ts'
 import { versionWords } from '../domain/session/versions.ts'
 import { createLog, createSlackLogger } from '../log.ts'
-import { SlackFailure } from '../notify/outbox.ts'
-import { ClusterFailure, createCluster } from '../postgres/cluster.ts'
+import { SlackError } from '../notify/slackError.ts'
+import { ClusterError, createCluster } from '../postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
 
 /** One thing that was looked at. A lack comes with what to do about it. */
@@ -114,7 +114,7 @@ async function checkChannels(slack: Slack, config: Config): Promise<Check[]> {
           ? { what: `the bot is not in channel ${channel}`, fix: 'Type /invite @pg-marshal there.' }
           : fine(`the bot is in channel ${channel}`)
       } catch (error) {
-        if (!(error instanceof SlackFailure)) throw error
+        if (!(error instanceof SlackError)) throw error
         // Reading about channels is not needed for the work, so the manifest does not ask for it.
         return error.code === 'missing_scope'
           ? {
@@ -136,7 +136,7 @@ async function attempt(run: () => Promise<unknown>, what: string, lack: string, 
     await run()
     return fine(what)
   } catch (error) {
-    if (!(error instanceof SlackFailure)) throw error
+    if (!(error instanceof SlackError)) throw error
     return error.code === 'unreachable'
       ? { what: `not known whether ${what}`, fix: 'Slack cannot be reached: check the network.' }
       : { what: `${lack} (${error.code})`, fix }
@@ -163,7 +163,7 @@ async function checkCluster({ name, url }: Config['clusters'][number]): Promise<
         : fine('pg_stat_statements is there for /pg top'),
     ]
   } catch (error) {
-    if (error instanceof ClusterFailure) return [{ what: 'cannot be read', fix: error.reason }]
+    if (error instanceof ClusterError) return [{ what: 'cannot be read', fix: error.reason }]
     throw error
   } finally {
     await cluster.close()

@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
 import { createMasker } from '../domain/text/mask.ts'
 import { createLog } from '../log.ts'
-import { ClusterFailure, createCluster } from '../postgres/cluster.ts'
+import { ClusterError, createCluster } from '../postgres/cluster.ts'
 
 type Out = { write(text: string): unknown }
 
@@ -54,7 +54,7 @@ export async function look(
     out.write(`${JSON.stringify(shown, null, 2)}\n`)
     return 0
   } catch (error) {
-    if (!(error instanceof ClusterFailure)) throw error
+    if (!(error instanceof ClusterError)) throw error
     err.write(`Cannot see ${cluster.name}: ${error.reason}\nThis says nothing about how it is doing.\n`)
     return 2
   } finally {

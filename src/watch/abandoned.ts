@@ -1,6 +1,6 @@
 import { bot } from '../domain/approvals/journal.ts'
 import { resolve } from '../domain/incidents/incident.ts'
-import type { Board } from '../notify/cards.ts'
+import type { Cards } from '../notify/cards.ts'
 import type { Store } from '../store/store.ts'
 import { withdraw } from './proposals.ts'
 
@@ -10,15 +10,15 @@ import { withdraw } from './proposals.ts'
  * @param clusters the names of those that are configured
  */
 export async function closeAbandoned(deps: {
-  readonly board: Board
+  readonly cards: Cards
   readonly store: Store
   readonly clusters: readonly string[]
   readonly now: () => number
 }): Promise<void> {
-  const { board, store, clusters, now } = deps
+  const { cards, store, clusters, now } = deps
   for (const incident of await store.incidents.openOutside(clusters)) {
     const reason = `Cluster ${incident.cluster} is not configured any more, so nobody watches it.`
-    await board.change(incident.cardId, async ({ incidents, proposals }, record) => {
+    await cards.change(incident.cardId, async ({ incidents, proposals }, record) => {
       await incidents.put(resolve(incident, now(), reason))
       for (const proposal of await proposals.ofCard(incident.id))
         if (proposal.state === 'open') await withdraw(proposals, record, proposal, notWatched)
@@ -27,7 +27,7 @@ export async function closeAbandoned(deps: {
   }
   for (const open of await store.proposals.inState('open'))
     if (!clusters.includes(open.key.cluster))
-      await board.change(open.cardId, ({ proposals }, record) =>
+      await cards.change(open.cardId, ({ proposals }, record) =>
         withdraw(proposals, record, open, notWatched),
       )
 }

@@ -19,10 +19,10 @@ import { type Silence, silenceOf } from '../domain/incidents/silence.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import { formatDuration } from '../domain/text/duration.ts'
-import type { Board } from '../notify/cards.ts'
+import type { Cards } from '../notify/cards.ts'
 import { endSilences } from '../notify/endSilences.ts'
-import { type Cluster, ClusterFailure, type MissingPrivilege } from '../postgres/cluster.ts'
-import type { Records, Store } from '../store/store.ts'
+import { type Cluster, ClusterError, type MissingPrivilege } from '../postgres/cluster.ts'
+import type { Store, Tables } from '../store/store.ts'
 import { createOffers, type Seen } from './proposals.ts'
 import { followRetries } from './retries.ts'
 import { createVisibility, type Loss } from './visibility.ts'
@@ -51,10 +51,10 @@ export function createReport(deps: {
   readonly cluster: Cluster
   readonly config: ClusterConfig
   readonly store: Store
-  readonly board: Board
+  readonly cards: Cards
   readonly now: () => number
 }): Report {
-  const { cluster, config, store, board, now } = deps
+  const { cluster, config, store, cards, now } = deps
   let reported = ''
   let askPrivilegesAt = 0
   /** The silences at the last look; null before the first. */
@@ -62,8 +62,8 @@ export function createReport(deps: {
   /** When the cluster was last seen; null before the first look since the start. */
   let lookedAt: number | null = null
   const offers = createOffers(deps)
-  const visibility = createVisibility({ cluster: config.name, journal: store.journal, board, now })
-  const say = (event: JournalEvent) => board.change(null, (_, record) => record(event))
+  const visibility = createVisibility({ cluster: config.name, journal: store.journal, cards, now })
+  const say = (event: JournalEvent) => cards.change(null, (_, record) => record(event))
 
   return {
     async seen(picture) {
@@ -93,7 +93,7 @@ export function createReport(deps: {
         return finding ? { recommendation: recommendationOf(finding) } : null
       }
       if (transitions.length > 0)
-        await board.changeAll(
+        await cards.changeAll(
           // Digests last: what has a card of its own is not news there any more.
           [
             ...followed.filter(hasOwnCard).map(({ cardId }) => cardId),
@@ -111,7 +111,7 @@ export function createReport(deps: {
         )
       // What a silence held back is posted when it has ended, and cards that it covered no longer say so.
       const quiet = silences.map(({ id }) => id).join()
-      if (quiet !== silent) await board.redraw(config.name)
+      if (quiet !== silent) await cards.redraw(config.name)
       silent = quiet
       const changed = new Set(followed.map(({ id }) => id))
       for (const incident of await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs))
@@ -149,7 +149,7 @@ export function createReport(deps: {
 
   /** A resolved incident says what ended it: an approved action of ours, on whichever card, or not. */
   async function withCause(
-    { proposals }: Records,
+    { proposals }: Tables,
     { kind, incident }: Transition,
     { sessions, takenAt }: Snapshot,
   ): Promise<Incident> {
@@ -169,7 +169,7 @@ export function createReport(deps: {
   }
 
   /** What people have said of it since this look began is kept. */
-  async function asItIsNow({ incidents }: Records, incident: Incident): Promise<Incident> {
+  async function asItIsNow({ incidents }: Tables, incident: Incident): Promise<Incident> {
     const written = await incidents.get(incident.id)
     return { ...incident, acknowledgedBy: written?.acknowledgedBy ?? null }
   }
@@ -177,7 +177,7 @@ export function createReport(deps: {
   /** Ends the silences whose time is up, and tells the others. */
   async function currentSilences(): Promise<Silence[]> {
     const all = Map.groupBy(await store.silences.ofCluster(config.name), ({ until }) => until <= now())
-    await endSilences({ board, store }, all.get(true) ?? [], bot, now())
+    await endSilences({ cards, store }, all.get(true) ?? [], bot, now())
     return all.get(false) ?? []
   }
 
@@ -199,7 +199,7 @@ export function createReport(deps: {
       return (await cluster.missingPrivileges()).filter(({ needed }) => needed)
     } catch (error) {
       // The look itself went well; what is wrong with the other connection shows in the snapshots.
-      if (error instanceof ClusterFailure) return []
+      if (error instanceof ClusterError) return []
       throw error
     }
   }

@@ -14,8 +14,8 @@ import type { Recommendation } from '../domain/incidents/recommend.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { keyOf } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
-import type { Board, Record } from '../notify/cards.ts'
-import type { Records, Store } from '../store/store.ts'
+import type { Cards, RecordEvent } from '../notify/cards.ts'
+import type { Store, Tables } from '../store/store.ts'
 
 /** The trouble as it was just seen, and what helps; null when it was not seen. */
 export type Seen = { readonly recommendation: Recommendation | null } | null
@@ -25,7 +25,7 @@ export type Offers = {
    * Keeps one open proposal on the card of an incident, for whom the recommendation names as it is now, and none when there is
    * nothing left to do. To be run with the change of the incident itself, so that no card is posted without its buttons.
    */
-  renew(records: Records, record: Record, incident: Incident, seen: Seen, picture: Picture): Promise<void>
+  renew(records: Tables, record: RecordEvent, incident: Incident, seen: Seen, picture: Picture): Promise<void>
   /** The same for an incident that goes on as it was; changes nothing where nothing is to be changed. */
   keep(incident: Incident, seen: Seen, picture: Picture): Promise<void>
   /** Takes back what was asked for by hand and cannot be done any more: its card must not offer it. */
@@ -35,10 +35,10 @@ export type Offers = {
 export function createOffers(deps: {
   readonly config: ClusterConfig
   readonly store: Store
-  readonly board: Board
+  readonly cards: Cards
   readonly now: () => number
 }): Offers {
-  const { config, store, board, now } = deps
+  const { config, store, cards, now } = deps
 
   return {
     async review({ sessions, takenAt }) {
@@ -48,7 +48,7 @@ export function createOffers(deps: {
         const session = sessions.find(({ pid }) => pid === open.key.pid)
         const [different] = session ? differences(open, session) : [`${open.key.pid} is gone`]
         if (!different) continue
-        await board.change(open.cardId, ({ proposals }, record) =>
+        await cards.change(open.cardId, ({ proposals }, record) =>
           withdraw(proposals, record, open, different),
         )
       }
@@ -57,7 +57,7 @@ export function createOffers(deps: {
     async keep(incident, seen, picture) {
       const latest = await latestOn(store.proposals, incident)
       if (plan(latest, incident, seen, picture.snapshot.takenAt))
-        await board.change(incident.cardId, (records, record) =>
+        await cards.change(incident.cardId, (records, record) =>
           renew(records, record, incident, seen, picture),
         )
     },
@@ -66,8 +66,8 @@ export function createOffers(deps: {
   }
 
   async function renew(
-    { proposals }: Records,
-    record: Record,
+    { proposals }: Tables,
+    record: RecordEvent,
     incident: Incident,
     seen: Seen,
     { snapshot, forest }: Picture,
@@ -106,7 +106,7 @@ export function createOffers(deps: {
   }
 }
 
-const latestOn = async (proposals: Records['proposals'], incident: Incident): Promise<Proposal | null> =>
+const latestOn = async (proposals: Tables['proposals'], incident: Incident): Promise<Proposal | null> =>
   (await proposals.ofCard(incident.id)).at(-1) ?? null
 
 /** Looks may overlap by that much; what seems to be made later yet was made before the clock was set back. */
@@ -121,8 +121,8 @@ const isNewer = ({ createdAt }: Proposal, takenAt: number): boolean =>
  * @returns whether it was still open
  */
 export async function withdraw(
-  proposals: Records['proposals'],
-  record: Record,
+  proposals: Tables['proposals'],
+  record: RecordEvent,
   open: Proposal,
   reason: string,
 ): Promise<boolean> {

@@ -10,7 +10,7 @@ import {
 } from '../domain/approvals/retry.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
-import type { Board } from '../notify/cards.ts'
+import type { Cards } from '../notify/cards.ts'
 import type { Cluster } from '../postgres/cluster.ts'
 import type { Store } from '../store/store.ts'
 
@@ -19,10 +19,10 @@ import type { Store } from '../store/store.ts'
  * @returns what is known of the application of a session
  */
 export async function followRetries(
-  deps: { readonly cluster: Cluster; readonly store: Store; readonly board: Board },
+  deps: { readonly cluster: Cluster; readonly store: Store; readonly cards: Cards },
   snapshot: Snapshot,
 ): Promise<(session: Session) => Retries | null> {
-  const { cluster, store, board } = deps
+  const { cluster, store, cards } = deps
   const all = await store.proposals.doneSince(snapshot.takenAt - retriesRememberedMs)
   const done = all.filter(({ key }) => key.cluster === cluster.name)
   const retried = new Map<string, Proposal>()
@@ -32,7 +32,7 @@ export async function followRetries(
     const heir = heirs.find((_, index) => told[index] && isSameWork(ended.session, told[index]))
     if (!heir) continue
     const { session, afterMs } = heir
-    const marked = await board.change(ended.cardId, async ({ proposals }, record) => {
+    const marked = await cards.change(ended.cardId, async ({ proposals }, record) => {
       const changed = await proposals.change(ended, { retriedAfterMs: afterMs })
       if (changed)
         await record({ kind: 'retried', actor: bot, proposalId: ended.id, pid: session.pid, afterMs })

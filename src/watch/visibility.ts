@@ -1,6 +1,6 @@
 import { bot } from '../domain/approvals/journal.ts'
 import { formatDuration } from '../domain/text/duration.ts'
-import type { Board } from '../notify/cards.ts'
+import type { Cards } from '../notify/cards.ts'
 import type { Journal } from '../store/journal.ts'
 
 export type Visibility = {
@@ -32,10 +32,10 @@ const flapMs = 10_000
 export function createVisibility(deps: {
   readonly cluster: string
   readonly journal: Journal
-  readonly board: Board
+  readonly cards: Cards
   readonly now: () => number
 }): Visibility {
-  const { cluster, journal, board, now } = deps
+  const { cluster, journal, cards, now } = deps
   let blind: { readonly since: number; readonly told: string } | null | undefined
   let lostAt: number | null = null
   let backAt = Number.NEGATIVE_INFINITY
@@ -49,7 +49,7 @@ export function createVisibility(deps: {
     return blind
   }
   const say = (kind: 'blind' | 'seesAgain', since: number, reason: string) =>
-    board.change(null, (_, record) => record({ kind, actor: bot, cluster, since, reason }))
+    cards.change(null, (_, record) => record({ kind, actor: bot, cluster, since, reason }))
 
   return {
     async lost({ reason, retryable, isInterruption }) {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { type Picture, pictureOf } from '../domain/locks/picture.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
-import { type Cluster, ClusterFailure } from '../postgres/cluster.ts'
+import { type Cluster, ClusterError } from '../postgres/cluster.ts'
 import type { Report } from './incidents.ts'
 import type { Pace } from './pace.ts'
 
@@ -43,7 +43,7 @@ export function createWatcher(deps: {
       await report.slowlyBlind(null)
       return { ...snapshot, health }
     } catch (error) {
-      if (!(error instanceof ClusterFailure)) throw error
+      if (!(error instanceof ClusterError)) throw error
       // The look itself went well, and what was seen before still stands, with its age.
       const level = error.code === lastFailure ? 'debug' : 'warn'
       log[level]({ cluster: cluster.name, code: error.code }, `no slow look: ${error.reason}`)
@@ -67,7 +67,7 @@ export function createWatcher(deps: {
       await report.behind(pace.end())
       well = picture.snapshot.server.seesOthers
     } catch (error) {
-      if (!(error instanceof ClusterFailure)) throw error
+      if (!(error instanceof ClusterError)) throw error
       onlooker.unseen()
       // That nothing at all is seen says more than that the slow look failed.
       failed = 0

@@ -4,7 +4,7 @@ import type { Admit } from '../../src/actions/identity.ts'
 import { createRefuse } from '../../src/actions/refuse.ts'
 import type { Watched } from '../../src/commands/cluster.ts'
 import { createLog } from '../../src/log.ts'
-import { type Board, createBoard } from '../../src/notify/cards.ts'
+import { type Cards, createCards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
@@ -19,11 +19,11 @@ const watched = {
 const now = () => madeAt
 
 let store: Store
-let board: Board
+let cards: Cards
 beforeEach(async () => {
   store = await openTestStore()
   const postings = new Map([['orders', { channel: 'C0INCIDENTS', approvals }]])
-  board = createBoard({ store, postings, now, changed: () => {}, recorded: () => {} })
+  cards = createCards({ store, postings, now, changed: () => {}, recorded: () => {} })
 })
 afterEach(async () => {
   await store.close()
@@ -46,11 +46,11 @@ describe('an earlier approval of one who left the group', () => {
     }
     const executed: string[] = []
     const approve = createApprove({
-      board,
+      cards,
       proposals: store.proposals,
       clusters: new Map([['orders', watched]]),
       admit,
-      refuse: createRefuse(board, log),
+      refuse: createRefuse(cards, log),
       execute: async (claimed) => {
         executed.push(claimed.id)
         return claimed

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Watched } from '../../src/commands/cluster.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
-import { ClusterFailure } from '../../src/postgres/cluster.ts'
+import { ClusterError } from '../../src/postgres/cluster.ts'
 import { ask, clusterConfig, pictureCluster, watching } from '../support/asking.ts'
 import * as of from '../support/builders.ts'
 
@@ -10,7 +10,7 @@ const watched = (name: string, channel: string, over: Partial<Cluster> = {}): Wa
   cluster: pictureCluster(of.picture([of.session(1)], { kind: 'none' }, { cluster: name }), [], over),
 })
 const unreachable = async () => {
-  throw new ClusterFailure('the server refuses connections (connection refused).', 'ECONNREFUSED', true)
+  throw new ClusterError('the server refuses connections (connection refused).', 'ECONNREFUSED', true)
 }
 const both = watching(watched('orders', 'C0ORDERS'), watched('Billing', 'C0OPS'), watched('search', 'C0OPS'))
 
@@ -112,7 +112,7 @@ describe('answers', () => {
       { kind: 'none' },
       { server: of.server({ seesOthers: false }) },
     )
-    const read = () => Promise.reject(new ClusterFailure('not now', '57014', true))
+    const read = () => Promise.reject(new ClusterError('not now', '57014', true))
     const cluster = pictureCluster(blind, [], { statementStats: { read, texts: read } })
     const watched = { config: clusterConfig('orders'), cluster }
     const { text } = (await ask(typed, watching(watched))).view

@@ -5,7 +5,7 @@ import type { Filters } from '../../src/domain/lists/filters.ts'
 import { noForest } from '../../src/domain/locks/blocking.ts'
 import type { Rule } from '../../src/domain/session/policy.ts'
 import { parseHours } from '../../src/domain/text/hours.ts'
-import { type Cluster, ClusterFailure } from '../../src/postgres/cluster.ts'
+import { type Cluster, ClusterError } from '../../src/postgres/cluster.ts'
 import type { View } from '../../src/views/kit.ts'
 import { ask, checkView, clusterConfig, pictureCluster, watching } from '../support/asking.ts'
 import * as of from '../support/builders.ts'
@@ -94,7 +94,7 @@ describe('/pg rules', () => {
   it('tells the rules even where nothing can be seen', async () => {
     const unseen = watchedBy(rules, {
       snapshot: async () => {
-        throw new ClusterFailure('Nothing listens there.', 'ECONNREFUSED', true)
+        throw new ClusterError('Nothing listens there.', 'ECONNREFUSED', true)
       },
     })
     const text = await transcript({}, unseen)

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createLog } from '../../src/log.ts'
-import { createOutbox, type Gaps, type Outbox, type Poster, SlackFailure } from '../../src/notify/outbox.ts'
+import { createOutbox, type Gaps, type Outbox, type Poster } from '../../src/notify/outbox.ts'
+import { SlackError } from '../../src/notify/slackError.ts'
 import type { Message } from '../../src/store/messages.ts'
 import type { Store } from '../../src/store/store.ts'
 import { openTestStore } from '../support/store.ts'
@@ -8,7 +9,7 @@ import { openTestStore } from '../support/store.ts'
 /** A Slack that writes down what it is told and fails as it is told to. */
 function fakeSlack() {
   const calls: string[] = []
-  const failures: SlackFailure[] = []
+  const failures: SlackError[] = []
   let hold: Promise<void> | null = null
   let next = 0
   let found: string | null = null
@@ -35,7 +36,7 @@ function fakeSlack() {
   return {
     calls,
     poster,
-    fail: (...codes: SlackFailure[]) => failures.push(...codes),
+    fail: (...codes: SlackError[]) => failures.push(...codes),
     has: (ts: string | null) => {
       found = ts
     },
@@ -121,7 +122,7 @@ describe('outbox', () => {
   })
 
   it('waits as long as Slack asks, and no post goes to that channel meanwhile', async () => {
-    slack.fail(new SlackFailure('ratelimited', true, 30_000))
+    slack.fail(new SlackError('ratelimited', true, 30_000))
     await put('one')
     await put('two')
     await put('elsewhere', { channel: 'C2' })
@@ -138,7 +139,7 @@ describe('outbox', () => {
     await put('card')
     outbox.start()
     await outbox.idle()
-    slack.fail(new SlackFailure('service_unavailable', true, 0))
+    slack.fail(new SlackError('service_unavailable', true, 0))
     await put('note 1', { threadOf: 'card', priority: 0 })
     await put('note 2', { threadOf: 'card', priority: 0 })
     await put('other', { priority: 0 })
@@ -150,7 +151,7 @@ describe('outbox', () => {
   })
 
   it('tells what stands between it and Slack', async () => {
-    slack.fail(new SlackFailure('not_in_channel', false, 0))
+    slack.fail(new SlackError('not_in_channel', false, 0))
     await put('card')
     outbox.start()
     await outbox.idle()
@@ -167,7 +168,7 @@ describe('outbox', () => {
     await outbox.idle()
     await put('card', { text: 'two' })
     for (let attempt = 0; attempt < 3; attempt++) {
-      slack.fail(new SlackFailure('edit_window_closed', false, 0))
+      slack.fail(new SlackError('edit_window_closed', false, 0))
       await outbox.idle()
       await put(`other ${attempt}`)
       await outbox.idle()
@@ -177,14 +178,14 @@ describe('outbox', () => {
     expect([refused.length, broken]).toEqual([3, ['C1 edit_window_closed']])
     // It went through, and is refused again.
     await outbox.idle()
-    slack.fail(new SlackFailure('edit_window_closed', false, 0))
+    slack.fail(new SlackError('edit_window_closed', false, 0))
     await put('card', { text: 'three' })
     await outbox.idle()
     expect(broken).toHaveLength(2)
   })
 
   it('tells no other channel that the token is refused: it could hear of it only when that is over', async () => {
-    slack.fail(new SlackFailure('token_revoked', false, 0))
+    slack.fail(new SlackError('token_revoked', false, 0))
     await put('card')
     outbox.start()
     await outbox.idle()
@@ -203,14 +204,14 @@ describe('outbox', () => {
         )
     })
     await put('elsewhere', { channel: 'C2', priority: 0 })
-    slack.fail(new SlackFailure('ratelimited', true, 60_000))
+    slack.fail(new SlackError('ratelimited', true, 60_000))
     outbox.start()
     await outbox.idle()
     expect(slack.calls).toEqual(['post C1: held 0 ✗ ratelimited', 'post C2: elsewhere'])
   })
 
   it('tells of a channel that was archived while Slack had trouble anyway', async () => {
-    slack.fail(new SlackFailure('service_unavailable', true, 0), new SlackFailure('is_archived', false, 0))
+    slack.fail(new SlackError('service_unavailable', true, 0), new SlackError('is_archived', false, 0))
     await put('card')
     outbox.start()
     await outbox.idle()
@@ -226,7 +227,7 @@ describe('outbox', () => {
       await put('card')
       outbox.start()
       await outbox.idle()
-      slack.fail(new SlackFailure(code, false, 0))
+      slack.fail(new SlackError(code, false, 0))
       await put('card', { text: 'two' })
       await outbox.idle()
       expect(slack.calls.slice(1)).toEqual([`update ts1: two ✗ ${code}`, 'post C1: two'])
@@ -235,7 +236,7 @@ describe('outbox', () => {
   )
 
   it('looks for a post whose reply was lost before it posts again', async () => {
-    slack.fail(new SlackFailure('unreachable', true, 0))
+    slack.fail(new SlackError('unreachable', true, 0))
     await put('card')
     outbox.start()
     await outbox.idle()
@@ -243,7 +244,7 @@ describe('outbox', () => {
     time += 60_000
     await outbox.idle()
     expect(slack.calls).toEqual(['post C1: card ✗ unreachable', 'find C1: card', 'update ts1: card'])
-    slack.fail(new SlackFailure('http_503', true, 0))
+    slack.fail(new SlackError('http_503', true, 0))
     slack.has(null)
     await put('other')
     await outbox.idle()
@@ -253,12 +254,12 @@ describe('outbox', () => {
   })
 
   it('goes on looking for it while the look fails, which keeps no other message from the channel', async () => {
-    slack.fail(new SlackFailure('fatal_error', true, 0))
+    slack.fail(new SlackError('fatal_error', true, 0))
     await put('card')
     outbox.start()
     await outbox.idle()
     time += 60_000
-    slack.fail(new SlackFailure('ratelimited', true, 30_000))
+    slack.fail(new SlackError('ratelimited', true, 30_000))
     await outbox.idle()
     await put('other')
     await outbox.idle()
@@ -327,7 +328,7 @@ describe('outbox', () => {
     await outbox.idle()
     expect(slack.calls.splice(0)).toEqual(['update ts1: approved'])
     // An urgent change that cannot go just now stays urgent when the picture changes meanwhile.
-    slack.fail(new SlackFailure('ratelimited', true, 1000))
+    slack.fail(new SlackError('ratelimited', true, 1000))
     await put('card', { text: 'done', urgent: true })
     await outbox.idle()
     await put('card', { text: 'done, four' })
@@ -345,7 +346,7 @@ describe('outbox', () => {
     await put('one')
     outbox.start()
     await outbox.idle()
-    slack.fail(new SlackFailure('ratelimited', true, 30_000))
+    slack.fail(new SlackError('ratelimited', true, 30_000))
     await put('two')
     time += 1000
     await outbox.idle()
@@ -363,7 +364,7 @@ describe('outbox', () => {
     await put('card')
     outbox.start()
     await outbox.idle()
-    slack.fail(new SlackFailure('ratelimited', true, 30_000))
+    slack.fail(new SlackError('ratelimited', true, 30_000))
     await put('card', { text: 'two' })
     await outbox.idle()
     await put('another')

@@ -122,7 +122,7 @@ test('closing does not wait for a server that hangs', async () => {
   const connecting = openCluster({ url: server.marshalUrl })
   void connecting.start()
   await Promise.all([cluster.close(), connecting.close()])
-  expect(await pending).toMatchObject({ name: 'ClusterFailure' })
+  expect(await pending).toMatchObject({ name: 'ClusterError' })
   await expect(cluster.snapshot()).rejects.toMatchObject({ code: 'CLOSED' })
 })
 

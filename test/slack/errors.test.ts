@@ -1,7 +1,7 @@
 import nock from 'nock'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLog, createSlackLogger } from '../../src/log.ts'
-import { SlackFailure } from '../../src/notify/outbox.ts'
+import { SlackError } from '../../src/notify/slackError.ts'
 import { clientOptions, createSlack } from '../../src/slack/client.ts'
 
 /** What Slack may answer and the emulator never does: at the edge of the client, without a server. */
@@ -14,9 +14,9 @@ const slack = createSlack(
   ({ code }) => told.push(code),
 )
 const post = () => slack.post('C1', null, { text: 'card', blocks: [] }, 'id')
-const failureOf = async (call: Promise<unknown>): Promise<SlackFailure> => {
+const failureOf = async (call: Promise<unknown>): Promise<SlackError> => {
   const error = await call.catch((error: unknown) => error)
-  if (!(error instanceof SlackFailure)) throw new Error('no SlackFailure', { cause: error })
+  if (!(error instanceof SlackError)) throw new Error('no SlackError', { cause: error })
   return error
 }
 const answer = (method: string) => nock(api).post(`/api/${method}`)

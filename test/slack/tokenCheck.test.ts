@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
-import { SlackFailure } from '../../src/notify/outbox.ts'
+import { SlackError } from '../../src/notify/slackError.ts'
 import type { Slack } from '../../src/slack/client.ts'
 import { createTokenCheck } from '../../src/slack/tokenCheck.ts'
 import { logTo } from '../support/cluster.ts'
 
 it('tells a token that Slack refuses, once, and that it is taken again; an outage says nothing about it', async () => {
-  const answers: (SlackFailure | null)[] = []
+  const answers: (SlackError | null)[] = []
   const call: Slack['call'] = async () => {
     const failure = answers.shift()
     if (failure) throw failure
@@ -13,8 +13,8 @@ it('tells a token that Slack refuses, once, and that it is taken again; an outag
   }
   const lines: string[] = []
   const check = createTokenCheck({ call }, logTo(lines))
-  const revoked = new SlackFailure('token_revoked', false, 0)
-  const down = new SlackFailure('http_503', true, 0)
+  const revoked = new SlackError('token_revoked', false, 0)
+  const down = new SlackError('http_503', true, 0)
   answers.push(null, down, revoked, down, revoked, null)
   const seen: (string | null)[] = []
   while (answers.length > 0) {
@@ -29,16 +29,16 @@ it('tells a token that Slack refuses, once, and that it is taken again; an outag
 })
 
 it('tells that Slack does not answer, from the second time on: nothing could be said though nobody has tried yet', async () => {
-  const answers: (SlackFailure | null)[] = []
+  const answers: (SlackError | null)[] = []
   const call: Slack['call'] = async () => {
     const failure = answers.shift()
     if (failure) throw failure
     return undefined as never
   }
   const check = createTokenCheck({ call }, logTo([]))
-  const away = new SlackFailure('unreachable', true, 0)
-  const busy = new SlackFailure('ratelimited', true, 1000)
-  const revoked = new SlackFailure('token_revoked', false, 0)
+  const away = new SlackError('unreachable', true, 0)
+  const busy = new SlackError('ratelimited', true, 1000)
+  const revoked = new SlackError('token_revoked', false, 0)
   answers.push(away, null, away, away, away, busy, away, revoked, away, away, null)
   const seen: (string | null)[] = []
   while (answers.length > 0) {

@@ -5,8 +5,8 @@ import type { ClusterConfig } from '../../src/config/config.ts'
 import { checkBlocks, checkText } from '../../src/demo/workspace/limits.ts'
 import type { Picture } from '../../src/domain/locks/picture.ts'
 import type { LockGroup } from '../../src/domain/session/snapshot.ts'
-import { type Cluster, ClusterFailure } from '../../src/postgres/cluster.ts'
-import { failureWith } from '../../src/postgres/errors.ts'
+import { type Cluster, ClusterError } from '../../src/postgres/cluster.ts'
+import { clusterErrorWith } from '../../src/postgres/errors.ts'
 import type { View } from '../../src/views/kit.ts'
 import { takenAt, thresholds } from './builders.ts'
 
@@ -29,7 +29,7 @@ export const clusterConfig = (name: string, over: Partial<ClusterConfig> = {}): 
 /** A cluster that shows one picture; sessions carry their statements from the start. */
 export function pictureCluster(
   picture: Picture,
-  ownLocks: readonly LockGroup[] | ClusterFailure = [],
+  ownLocks: readonly LockGroup[] | ClusterError = [],
   over: Partial<Cluster> = {},
 ): Cluster {
   const unused = () => {
@@ -41,13 +41,13 @@ export function pictureCluster(
     failure: () => null,
     snapshot: async () => picture.snapshot,
     health: async () => {
-      if (!picture.snapshot.health) throw failureWith('DEADLINE')
+      if (!picture.snapshot.health) throw clusterErrorWith('DEADLINE')
       return picture.snapshot.health
     },
     withText: async (sessions) => [...sessions],
     look: unused,
     locksOf: async () => {
-      if (ownLocks instanceof ClusterFailure) throw ownLocks
+      if (ownLocks instanceof ClusterError) throw ownLocks
       return [...ownLocks]
     },
     locksOn: unused,
@@ -80,7 +80,7 @@ export async function ask(
 export const transcript = async (
   typed: string,
   picture: Picture,
-  ownLocks: readonly LockGroup[] | ClusterFailure = [],
+  ownLocks: readonly LockGroup[] | ClusterError = [],
   over: Partial<Cluster> = {},
 ): Promise<string> => {
   const watched = { config: clusterConfig('orders'), cluster: pictureCluster(picture, ownLocks, over) }

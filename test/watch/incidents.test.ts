@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Session } from '../../src/domain/session/session.ts'
-import { type Board, createBoard } from '../../src/notify/cards.ts'
+import { type Cards, createCards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
 import { historyView } from '../../src/views/answers/history.ts'
 import { createReport, type Report } from '../../src/watch/incidents.ts'
@@ -10,12 +10,12 @@ import { openTestStore } from '../support/store.ts'
 
 const config = clusterConfig('orders')
 let store: Store
-let board: Board
+let cards: Cards
 
 beforeEach(async () => {
   store = await openTestStore()
   const postings = new Map([[config.name, config]])
-  board = createBoard({ store, postings, now: () => of.takenAt, changed: () => {}, recorded: () => {} })
+  cards = createCards({ store, postings, now: () => of.takenAt, changed: () => {}, recorded: () => {} })
 })
 afterEach(async () => {
   await store.close()
@@ -29,7 +29,7 @@ function start(meanwhile: () => Promise<void> = async () => {}): Report {
       return [...asked]
     },
   })
-  return createReport({ cluster, config, store, board, now: () => of.takenAt })
+  return createReport({ cluster, config, store, cards, now: () => of.takenAt })
 }
 
 /** Looks, and runs `meanwhile` in the middle of it: when the statements of those concerned are read. */
@@ -41,7 +41,7 @@ it('keeps an acknowledgement that comes in the middle of a look', async () => {
   const [opened] = await store.incidents.open('orders')
   if (!opened) return expect.fail('no incident')
   await look([of.idleInTransaction(1, 500)], () =>
-    board.change(opened.cardId, ({ incidents }) => incidents.put({ ...opened, acknowledgedBy: 'U0DANA' })),
+    cards.change(opened.cardId, ({ incidents }) => incidents.put({ ...opened, acknowledgedBy: 'U0DANA' })),
   )
   const [changed] = await store.incidents.open('orders')
   expect([changed?.acknowledgedBy, changed?.id]).toEqual(['U0DANA', opened.id])

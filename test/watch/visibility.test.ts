@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { createBoard } from '../../src/notify/cards.ts'
+import { createCards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createVisibility, type Loss } from '../../src/watch/visibility.ts'
 import { openTestStore } from '../support/store.ts'
@@ -19,7 +19,7 @@ const visibility = () =>
   createVisibility({
     cluster: 'orders',
     journal: store.journal,
-    board: createBoard({
+    cards: createCards({
       store,
       postings: new Map(),
       now: () => time,

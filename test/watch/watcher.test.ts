@@ -2,7 +2,7 @@ import pino from 'pino'
 import { expect, it } from 'vitest'
 import type { Health } from '../../src/domain/session/health.ts'
 import type { Snapshot } from '../../src/domain/session/snapshot.ts'
-import { failureWith } from '../../src/postgres/errors.ts'
+import { clusterErrorWith } from '../../src/postgres/errors.ts'
 import { createWatcher } from '../../src/watch/watcher.ts'
 import { pictureCluster } from '../support/asking.ts'
 import * as of from '../support/builders.ts'
@@ -77,7 +77,7 @@ it('a slow look that fails keeps nobody from seeing the sessions; the third in a
   const { watch, reported, unseen } = watching(
     () => of.snapshot([], { health: before }),
     async () => {
-      if (fails) throw failureWith('55P03')
+      if (fails) throw clusterErrorWith('55P03')
       return before
     },
     0,
@@ -87,7 +87,7 @@ it('a slow look that fails keeps nobody from seeing the sessions; the third in a
   expect(reported).toEqual([before, before])
   expect(unseen).toEqual([])
   await watch()
-  expect(unseen).toEqual([failureWith('55P03').reason])
+  expect(unseen).toEqual([clusterErrorWith('55P03').reason])
   fails = false
   await watch()
   expect(unseen.at(-1)).toBeNull()

@@ -3,7 +3,7 @@ import { type Picture, pictureOf } from '../../domain/locks/picture.ts'
 import { tellingRoles } from '../../domain/session/platform.ts'
 import { isClient, type Session } from '../../domain/session/session.ts'
 import { createConnection } from '../../postgres/connection.ts'
-import { failureOf } from '../../postgres/errors.ts'
+import { clusterErrorOf } from '../../postgres/errors.ts'
 import { createLockReader } from '../../postgres/lockReader.ts'
 import {
   activityRows,
@@ -104,7 +104,7 @@ export async function watchTruth(options: {
       view = viewOf(picture, options.botUser)
     } catch (error) {
       // What was seen last stays on the page, marked as old.
-      view = { ...view, state: 'silent', why: failureOf(error).reason }
+      view = { ...view, state: 'silent', why: clusterErrorOf(error).reason }
     }
     if (closed) return
     for (const listener of listeners) listener(view, picture)

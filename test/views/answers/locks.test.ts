@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { LockGroup } from '../../../src/domain/session/snapshot.ts'
-import { type Cluster, ClusterFailure, type RelationLocks } from '../../../src/postgres/cluster.ts'
+import { type Cluster, ClusterError, type RelationLocks } from '../../../src/postgres/cluster.ts'
 import { ask, clusterConfig, pictureCluster, transcript, watching } from '../../support/asking.ts'
 import * as of from '../../support/builders.ts'
 
@@ -140,7 +140,7 @@ describe('/pg locks PID', () => {
       "Session 99 on orders
       There is no session 99 on orders (any more). /pg sessions shows those that are there."
     `)
-    const busy = new ClusterFailure('No answer in time.', 'DEADLINE', true)
+    const busy = new ClusterError('No answer in time.', 'DEADLINE', true)
     expect(await body('locks 10', picture, busy)).toMatchInlineSnapshot(`
       "Locks of session 10 on orders
       10 (batch, user shop, database orders), idle in transaction for 6 min 40 s.
@@ -289,11 +289,7 @@ describe('/pg locks RELATION', () => {
   it('says why the locks cannot be read', async () => {
     const locked: Partial<Cluster> = {
       locksOn: async () => {
-        throw new ClusterFailure(
-          'A catalog is locked, so the query gave up instead of waiting.',
-          '55P03',
-          true,
-        )
+        throw new ClusterError('A catalog is locked, so the query gave up instead of waiting.', '55P03', true)
       },
     }
     expect(await body('locks orders', picture, [], locked)).toMatchInlineSnapshot(`

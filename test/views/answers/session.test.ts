@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ClusterFailure } from '../../../src/postgres/cluster.ts'
+import { ClusterError } from '../../../src/postgres/cluster.ts'
 import { transcript } from '../../support/asking.ts'
 import * as of from '../../support/builders.ts'
 
@@ -125,7 +125,7 @@ describe('sessionView', () => {
   })
 
   it('says why the locks were not read, and answers all the same', async () => {
-    const failure = new ClusterFailure('the server did not answer in time', 'DEADLINE', true)
+    const failure = new ClusterError('the server did not answer in time', 'DEADLINE', true)
     expect(await transcript('session 9', picture, failure)).toContain(
       '- Its locks were not read: the server did not answer in time',
     )

@@ -6,7 +6,7 @@ import {
   type StatementStats,
   textKeyOf,
 } from '../../../src/domain/lists/statements.ts'
-import { type Cluster, ClusterFailure, type StatementStatsRead } from '../../../src/postgres/cluster.ts'
+import { type Cluster, ClusterError, type StatementStatsRead } from '../../../src/postgres/cluster.ts'
 import { ask, checkView, clusterConfig, pictureCluster, transcript, watching } from '../../support/asking.ts'
 import * as of from '../../support/builders.ts'
 
@@ -152,7 +152,7 @@ describe('topView', () => {
 
   it('shows what runs now also when the statistics cannot be read, and numbers without texts', async () => {
     const busy = async () => {
-      throw new ClusterFailure('No answer in time: the server is overloaded.', 'DEADLINE', true)
+      throw new ClusterError('No answer in time: the server is overloaded.', 'DEADLINE', true)
     }
     expect(
       (await body('top', picture, [], counting([reading()], { read: busy }))).split('\n').slice(1, 4),

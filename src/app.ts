@@ -8,7 +8,7 @@ import { reconcile } from './actions/reconcile.ts'
 import { createRefuse } from './actions/refuse.ts'
 import { createSilencing } from './actions/silence.ts'
 import { createAnswers } from './answers/answer.ts'
-import type { Watched } from './commands/cluster.ts'
+import type { WatchedCluster } from './commands/cluster.ts'
 import type { Config, SlackSettings } from './config/config.ts'
 import { createMasker } from './domain/text/mask.ts'
 import { createMetrics } from './http/metrics.ts'
@@ -21,9 +21,9 @@ import { restoreDeleted } from './notify/repost.ts'
 import { SlackError } from './notify/slackError.ts'
 import { createCluster } from './postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from './slack/client.ts'
-import { createAdmit } from './slack/identity.ts'
+import { createAuthorize } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
-import { createEntrance, type Self } from './slack/receivers.ts'
+import { type BotIdentity, createIngress } from './slack/receivers.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
 import { openStore } from './store/store.ts'
 import { closeAbandoned } from './watch/abandoned.ts'
@@ -85,7 +85,7 @@ export async function startApp(deps: {
     const slack = createSlack(settings.botToken, clientOptions(settings.apiUrl, slackLogger), ({ code }) =>
       metrics.countSlackError(code),
     )
-    const self = await whoAmI(slack, log, signal)
+    const botIdentity = await whoAmI(slack, log, signal)
 
     const store = await openStore(config.store, {
       signal,
@@ -95,7 +95,7 @@ export async function startApp(deps: {
     closing('store', store.close)
 
     const maskText = createMasker(config.queryText)
-    const clusters = new Map<string, Watched>()
+    const clusters = new Map<string, WatchedCluster>()
     for (const clusterConfig of config.clusters) {
       const cluster = createCluster({ name: clusterConfig.name, url: clusterConfig.url, log, maskText })
       clusters.set(cluster.name, { config: clusterConfig, cluster })
@@ -134,10 +134,10 @@ export async function startApp(deps: {
       await Promise.race([outbox.empty(), pause(flushMs, undefined, { ref: false })])
       await outbox.stop()
     })
-    const postings = new Map(watched.map(({ config }) => [config.name, config]))
+    const cardSettings = new Map(watched.map(({ config }) => [config.name, config]))
     const cards = createCards({
       store,
-      postings,
+      cardSettings,
       now,
       changed: outbox.kick,
       recorded: (event) => {
@@ -145,17 +145,17 @@ export async function startApp(deps: {
       },
     })
 
-    const admit = createAdmit({ slack, ourTeamId: self.teamId, now })
+    const authorize = createAuthorize({ slack, ourTeamId: botIdentity.teamId, now })
     const refuse = createRefuse(cards, log)
     const { proposals } = store
     const execute = createExecute({ cards, clusters, log })
-    const approve = createApprove({ cards, proposals, clusters, admit, refuse, execute, now, log })
-    const propose = createPropose({ cards, proposals, clusters, admit, refuse, now })
-    const silencing = createSilencing({ cards, store, clusters, admit, refuse, now })
+    const approve = createApprove({ cards, proposals, clusters, authorize, refuse, execute, now, log })
+    const propose = createPropose({ cards, proposals, clusters, authorize, refuse, now })
+    const silencing = createSilencing({ cards, store, clusters, authorize, refuse, now })
     const answers = createAnswers({ clusters, past: store, now })
 
-    const entrance = createEntrance(settings, self, slackLogger, log)
-    const listeners = listen(entrance.app, {
+    const ingress = createIngress(settings, botIdentity, slackLogger, log)
+    const listeners = listen(ingress.app, {
       slack,
       store: { ...store, tsOf: store.messages.tsOf },
       clusters,
@@ -164,7 +164,7 @@ export async function startApp(deps: {
       approve,
       propose,
       silencing,
-      admit,
+      authorize,
       refuse,
       log,
     })
@@ -175,7 +175,7 @@ export async function startApp(deps: {
 
     const token = createTokenCheck(slack, log)
     const slackWorks = () =>
-      entrance.connected() &&
+      ingress.connected() &&
       token.refused() === null &&
       token.silent() === null &&
       outbox.failures().size === 0
@@ -214,7 +214,7 @@ export async function startApp(deps: {
             pace,
             // What it shows changes slowly. Who looks often wants to know soon.
             healthEveryMs: Math.min(60_000, 12 * config.watch.everyMs),
-            onlooker: {
+            hooks: {
               saw: (picture, seconds) => {
                 const { cluster, server } = picture.snapshot
                 if (server.seesOthers) veiled.delete(cluster)
@@ -238,7 +238,7 @@ export async function startApp(deps: {
     const ready = () => ({
       problems: [
         ...(cards.isWritable() ? [] : ['Store: the last change could not be written']),
-        ...(entrance.connected() ? [] : ['Slack: no socket is open']),
+        ...(ingress.connected() ? [] : ['Slack: no socket is open']),
         ...(token.refused() ? [`Slack: the bot token is refused (${token.refused()})`] : []),
         ...(token.silent() ? [`Slack: it does not answer (${token.silent()})`] : []),
         ...[...outbox.failures()].map(
@@ -253,14 +253,14 @@ export async function startApp(deps: {
     })
     const http: HttpServer = await startHttp({
       ...config.http,
-      slack: entrance.requestListener,
+      slack: ingress.requestListener,
       ready,
       metrics: metrics.expose,
       now,
     })
     closing('http', http.close)
-    closing('entrance', entrance.stop)
-    await entrance.start()
+    closing('ingress', ingress.stop)
+    await ingress.start()
     closing('requests', listeners.drain)
 
     log.info({ port: http.port, clusters: [...clusters.keys()], mode: settings.mode }, 'pg-marshal is ready')
@@ -272,7 +272,7 @@ export async function startApp(deps: {
 }
 
 /** Asks Slack who the token is. What passes by itself is waited for; a token that is refused is an error. */
-async function whoAmI(slack: Slack, log: Log, signal?: AbortSignal): Promise<Self> {
+async function whoAmI(slack: Slack, log: Log, signal?: AbortSignal): Promise<BotIdentity> {
   for (let wait = 1000; ; wait = Math.min(wait * 2, 30_000)) {
     try {
       const {

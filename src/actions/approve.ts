@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Watched } from '../commands/cluster.ts'
+import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import { decide, type Press } from '../domain/approvals/approval.ts'
 import { bot } from '../domain/approvals/journal.ts'
@@ -7,7 +7,7 @@ import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { People } from '../domain/session/policy.ts'
 import type { Cards } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
-import type { Admit, Caller } from './identity.ts'
+import type { Authorize, Caller } from './identity.ts'
 import { proposeInstead } from './propose.ts'
 import type { Refuse } from './refuse.ts'
 
@@ -38,14 +38,14 @@ type Settled =
 export function createApprove(deps: {
   readonly cards: Cards
   readonly proposals: Proposals
-  readonly clusters: ReadonlyMap<string, Watched>
-  readonly admit: Admit
+  readonly clusters: ReadonlyMap<string, WatchedCluster>
+  readonly authorize: Authorize
   readonly refuse: Refuse
   readonly execute: (claimed: Proposal) => Promise<Proposal>
   readonly now: () => number
   readonly log: Logger
 }): Approve {
-  const { cards, proposals, clusters, admit, refuse, execute, now, log } = deps
+  const { cards, proposals, clusters, authorize, refuse, execute, now, log } = deps
 
   return async (press) => {
     const { caller, proposalId } = press
@@ -63,8 +63,8 @@ export function createApprove(deps: {
       })
     const { access, approvals } = watched.config
     const allowed = press.decision === 'breakGlass' ? approvals.breakGlass : access.approvers
-    const notAdmitted = await admit(caller, allowed, true)
-    if (notAdmitted) return refused(notAdmitted)
+    const notAuthorized = await authorize(caller, allowed, true)
+    if (notAuthorized) return refused(notAuthorized)
 
     const settled = await settle(press, proposal, watched)
     if (settled.kind === 'refused') return refused(settled.refusal, settled.proposal)
@@ -83,7 +83,7 @@ export function createApprove(deps: {
     if (seen.state !== 'open') return seen
     const gone: string[] = []
     for (const { userId } of seen.approvals) {
-      const refusal = await admit({ userId, teamId: caller.teamId }, approvers, true)
+      const refusal = await authorize({ userId, teamId: caller.teamId }, approvers, true)
       if (refusal?.code === 'lookUpFailed')
         return {
           code: 'lookUpFailed',
@@ -108,7 +108,7 @@ export function createApprove(deps: {
   }
 
   /** Decides, and writes the decision down unless somebody was faster; then decides again on what that one left. */
-  async function settle(press: ButtonPress, read: Proposal, watched: Watched): Promise<Settled> {
+  async function settle(press: ButtonPress, read: Proposal, watched: WatchedCluster): Promise<Settled> {
     const seen =
       press.decision === 'approve' ? await recount(read, press.caller, watched.config.access.approvers) : read
     if ('code' in seen) return { kind: 'refused', proposal: read, refusal: seen }

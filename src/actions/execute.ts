@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { Watched } from '../commands/cluster.ts'
+import type { WatchedCluster } from '../commands/cluster.ts'
 import { bot } from '../domain/approvals/journal.ts'
 import { movedOn, type Outcome } from '../domain/approvals/outcome.ts'
 import { differences, type Proposal, stillThere, unusedSince } from '../domain/approvals/proposal.ts'
@@ -14,7 +14,7 @@ const watchForMs = 5000
 /** How long the waiters are watched after their blocker is gone. */
 const settleForMs = 1000
 
-type Carried = { readonly outcome: Outcome; readonly sql: string | null; readonly returned: boolean | null }
+type Execution = { readonly outcome: Outcome; readonly sql: string | null; readonly returned: boolean | null }
 
 /**
  * Carries out a proposal that was claimed, with the intent written down: the session is read again, one guarded
@@ -24,21 +24,21 @@ type Carried = { readonly outcome: Outcome; readonly sql: string | null; readonl
  */
 export function createExecute(deps: {
   readonly cards: Cards
-  readonly clusters: ReadonlyMap<string, Watched>
+  readonly clusters: ReadonlyMap<string, WatchedCluster>
   readonly log: Logger
 }): (claimed: Proposal) => Promise<Proposal> {
   const { cards, clusters, log } = deps
 
   return async (claimed) => {
     const watched = clusters.get(claimed.key.cluster)
-    const carried = watched
+    const execution = watched
       ? await carryOut(claimed, watched).catch(afterFault)
       : nothingSent({ kind: 'unreachable', why: 'this cluster is not configured any more.' })
-    return finishSurely(claimed, carried)
+    return finishSurely(claimed, execution)
   }
 
   /** A fault of ours in the middle: whether the signal went out is not known here any more. */
-  function afterFault(error: unknown): Carried {
+  function afterFault(error: unknown): Execution {
     log.error({ err: error }, 'an action ended in a fault')
     return nothingSent({
       kind: 'unknown',
@@ -47,12 +47,12 @@ export function createExecute(deps: {
   }
 
   /** What was done must be written down: while the store refuses, again and again, for as long as anybody would wait. */
-  async function finishSurely(claimed: Proposal, carried: Carried): Promise<Proposal> {
+  async function finishSurely(claimed: Proposal, execution: Execution): Promise<Proposal> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await finish(cards, claimed, carried)
+        return await finish(cards, claimed, execution)
       } catch (error) {
-        log.error({ err: error, outcome: carried.outcome.kind }, 'an outcome could not be written down')
+        log.error({ err: error, outcome: execution.outcome.kind }, 'an outcome could not be written down')
         if (attempt === finishAttempts) throw error
       }
       await pause(1000)
@@ -64,9 +64,9 @@ export function createExecute(deps: {
 const finishAttempts = 300
 
 /** Writes the outcome of a claimed proposal down and tells it. */
-export async function finish(cards: Cards, claimed: Proposal, carried: Carried): Promise<Proposal> {
+export async function finish(cards: Cards, claimed: Proposal, execution: Execution): Promise<Proposal> {
   return cards.change(claimed.cardId, async ({ proposals }, record) => {
-    const done = await proposals.change(claimed, { state: 'done', outcome: carried.outcome })
+    const done = await proposals.change(claimed, { state: 'done', outcome: execution.outcome })
     if (!done) return (await proposals.get(claimed.id)) ?? claimed
     await record({
       kind: 'outcome',
@@ -74,15 +74,15 @@ export async function finish(cards: Cards, claimed: Proposal, carried: Carried):
       proposalId: claimed.id,
       action: claimed.action,
       session: claimed.key,
-      ...carried,
+      ...execution,
     })
     return done
   })
 }
 
-const nothingSent = (outcome: Outcome): Carried => ({ outcome, sql: null, returned: null })
+const nothingSent = (outcome: Outcome): Execution => ({ outcome, sql: null, returned: null })
 
-async function carryOut(proposal: Proposal, { cluster, config }: Watched): Promise<Carried> {
+async function carryOut(proposal: Proposal, { cluster, config }: WatchedCluster): Promise<Execution> {
   const { action, key } = proposal
   const seen = await readSession(cluster, key.pid)
   if ('code' in seen)

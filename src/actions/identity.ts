@@ -9,4 +9,4 @@ export type Caller = { readonly userId: string; readonly teamId: string | null }
  * @param fresh do not use group members from a moment ago
  * @returns the refusal, or null when they may
  */
-export type Admit = (caller: Caller, allowed: People, fresh: boolean) => Promise<Refusal | null>
+export type Authorize = (caller: Caller, allowed: People, fresh: boolean) => Promise<Refusal | null>

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Watched } from '../commands/cluster.ts'
+import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import { bot } from '../domain/approvals/journal.ts'
 import { mayBeOfferedAgain, openProposal, type Proposal } from '../domain/approvals/proposal.ts'
@@ -9,14 +9,14 @@ import { keyOf } from '../domain/session/session.ts'
 import type { Cards } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { readSession } from './freshSession.ts'
-import type { Admit, Caller } from './identity.ts'
+import type { Authorize, Caller } from './identity.ts'
 import type { Refuse } from './refuse.ts'
 
 type Deps = {
   readonly cards: Cards
   readonly proposals: Proposals
-  readonly clusters: ReadonlyMap<string, Watched>
-  readonly admit: Admit
+  readonly clusters: ReadonlyMap<string, WatchedCluster>
+  readonly authorize: Authorize
   readonly refuse: Refuse
   readonly now: () => number
 }
@@ -37,7 +37,7 @@ export type Propose = {
 }
 
 export function createPropose(deps: Deps): Propose {
-  const { cards, proposals, clusters, admit, refuse, now } = deps
+  const { cards, proposals, clusters, authorize, refuse, now } = deps
 
   return {
     async byHand({ caller, cluster: name, action, pid, reason }) {
@@ -46,8 +46,8 @@ export function createPropose(deps: Deps): Propose {
       })
       const watched = clusters.get(name)
       if (!watched) return refused({ code: 'notWatched', reason: `there is no cluster ${name}` })
-      const notAdmitted = await admit(caller, watched.config.access.requesters, true)
-      if (notAdmitted) return refused(notAdmitted)
+      const notAuthorized = await authorize(caller, watched.config.access.requesters, true)
+      if (notAuthorized) return refused(notAuthorized)
       const seen = await readSession(watched.cluster, pid)
       if ('code' in seen) return refused(seen)
       const objects = objection(action, seen.session, seen.server, watched.config.protected)
@@ -88,8 +88,8 @@ export function createPropose(deps: Deps): Propose {
       const watched = clusters.get(before?.key.cluster ?? '')
       if (!before || !watched)
         return refused({ code: 'unknownProposal', reason: 'this button stands for nothing that I know of' })
-      const notAdmitted = await admit(caller, watched.config.access.requesters, true)
-      if (notAdmitted) return refused(notAdmitted)
+      const notAuthorized = await authorize(caller, watched.config.access.requesters, true)
+      if (notAuthorized) return refused(notAuthorized)
       const latest = (await proposals.ofCard(before.cardId)).at(-1)
       if (latest?.id !== before.id || !mayBeOfferedAgain(before))
         return refused({ code: 'alreadyDecided', reason: 'the card has moved on; look at its latest state' })
@@ -124,7 +124,7 @@ export function createPropose(deps: Deps): Propose {
 export async function proposeInstead(
   { cards, now }: Pick<Deps, 'cards' | 'now'>,
   done: Proposal,
-  { config }: Watched,
+  { config }: WatchedCluster,
 ): Promise<void> {
   if (done.action === 'cancel' && done.outcome?.kind === 'still')
     await offer(

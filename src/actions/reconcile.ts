@@ -1,4 +1,4 @@
-import type { Watched } from '../commands/cluster.ts'
+import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Cards } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { describeNow, finish } from './execute.ts'
@@ -10,7 +10,7 @@ import { describeNow, finish } from './execute.ts'
 export async function reconcile(deps: {
   readonly cards: Cards
   readonly proposals: Proposals
-  readonly clusters: ReadonlyMap<string, Watched>
+  readonly clusters: ReadonlyMap<string, WatchedCluster>
 }): Promise<void> {
   for (const claimed of await deps.proposals.inState('claimed')) {
     const watched = deps.clusters.get(claimed.key.cluster)

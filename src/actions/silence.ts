@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Watched } from '../commands/cluster.ts'
+import type { WatchedCluster } from '../commands/cluster.ts'
 import { type About, kindWords, type SilenceCommand } from '../commands/silenceCommand.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
@@ -9,18 +9,21 @@ import type { Store } from '../store/store.ts'
 import { silencesView } from '../views/answers/silences.ts'
 import type { View } from '../views/kit.ts'
 import { silenceWords } from '../views/words.ts'
-import type { Admit, Caller } from './identity.ts'
+import type { Authorize, Caller } from './identity.ts'
 import type { Refuse } from './refuse.ts'
 
 /** How long the button on a card silences its incident. */
 const snoozeMs = 30 * 60_000
 
 /** What the caller is told: a refusal or a sentence in private, or a view for all. */
-export type Told = { readonly refusal: Refusal } | { readonly privately: string } | { readonly openly: View }
+export type SilenceReply =
+  | { readonly refusal: Refusal }
+  | { readonly privately: string }
+  | { readonly openly: View }
 
 export type Silencing = {
   /** `/pg snooze`, `/pg unsnooze` and `/pg quiet`. */
-  run(caller: Caller, watched: Watched, command: SilenceCommand): Promise<Told>
+  run(caller: Caller, watched: WatchedCluster, command: SilenceCommand): Promise<SilenceReply>
   /** "Snooze" on a card. */
   snooze(caller: Caller, incidentId: string): Promise<Refusal | string>
   /** "Acknowledge" on a card. */
@@ -31,12 +34,12 @@ export type Silencing = {
 export function createSilencing(deps: {
   readonly cards: Cards
   readonly store: Store
-  readonly clusters: ReadonlyMap<string, Watched>
-  readonly admit: Admit
+  readonly clusters: ReadonlyMap<string, WatchedCluster>
+  readonly authorize: Authorize
   readonly refuse: Refuse
   readonly now: () => number
 }): Silencing {
-  const { cards, store, clusters, admit, refuse, now } = deps
+  const { cards, store, clusters, authorize, refuse, now } = deps
 
   async function silence(
     caller: Caller,
@@ -86,7 +89,7 @@ export function createSilencing(deps: {
 
   return {
     async run(caller, { config }, command) {
-      const refusal = await admit(caller, config.access.viewers, false)
+      const refusal = await authorize(caller, config.access.viewers, false)
       if (refusal) return { refusal: await refuse(caller, `/pg ${command.kind}`, refusal) }
       const { name } = config
       const here = clusters.size > 1 ? ` --cluster ${name}` : ''
@@ -133,7 +136,7 @@ export function createSilencing(deps: {
       const incident = await store.incidents.get(incidentId)
       const watched = clusters.get(incident?.cluster ?? '')
       if (!incident || !watched) return refuse(caller, 'button pg_snooze', unknown)
-      const refusal = await admit(caller, watched.config.access.viewers, false)
+      const refusal = await authorize(caller, watched.config.access.viewers, false)
       if (refusal) return refuse(caller, 'button pg_snooze', refusal)
       if (incident.resolvedAt !== null) return 'It is over already.'
       await silence(
@@ -150,7 +153,7 @@ export function createSilencing(deps: {
       const incident = await store.incidents.get(incidentId)
       const watched = clusters.get(incident?.cluster ?? '')
       if (!incident || !watched) return refuse(caller, 'button pg_acknowledge', unknown)
-      const refusal = await admit(caller, watched.config.access.viewers, false)
+      const refusal = await authorize(caller, watched.config.access.viewers, false)
       if (refusal) return refuse(caller, 'button pg_acknowledge', refusal)
       return cards.change(incident.cardId, async ({ incidents }, record) => {
         const current = await incidents.get(incidentId)

@@ -1,4 +1,4 @@
-import { pickCluster, type Watched } from '../commands/cluster.ts'
+import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
 import type { Command } from '../commands/command.ts'
 import type { ListCommand } from '../commands/listCommand.ts'
 import type { SilenceCommand } from '../commands/silenceCommand.ts'
@@ -18,7 +18,7 @@ import { type ClusterStatus, clustersView } from '../views/answers/clusters.ts'
 import { helpView } from '../views/answers/help.ts'
 import { historyView } from '../views/answers/history.ts'
 import { listView } from '../views/answers/list.ts'
-import type { Asked } from '../views/answers/page.ts'
+import type { AnswerContext } from '../views/answers/page.ts'
 import { failureView, problemView } from '../views/answers/problem.ts'
 import { longestStatement, noSessionView, type OwnLocks, sessionView } from '../views/answers/session.ts'
 import { sessionsShown, sessionsView } from '../views/answers/sessions.ts'
@@ -49,7 +49,7 @@ const maxTrees = 8
 const historyRows = 30
 
 export function createAnswers(deps: {
-  readonly clusters: ReadonlyMap<string, Watched>
+  readonly clusters: ReadonlyMap<string, WatchedCluster>
   /** What is remembered of the past; null where there is no store, as in the terminal. */
   readonly past: Pick<Tables, 'journal' | 'proposals'> | null
   readonly now: () => number
@@ -68,7 +68,7 @@ export function createAnswers(deps: {
       return { view: await answerRules(question, watched, clusters.size > 1, now()) }
     try {
       const picture = pictureOf(await watched.cluster.snapshot())
-      const asked: Asked = {
+      const asked: AnswerContext = {
         cluster: watched.config.name,
         several: clusters.size > 1,
         now: now(),
@@ -109,9 +109,9 @@ async function history(
 
 async function list(
   kind: ListCommand['kind'],
-  watched: Watched,
+  watched: WatchedCluster,
   picture: Picture,
-  asked: Asked,
+  asked: AnswerContext,
 ): Promise<View> {
   const { filters, thresholds } = asked
   const texts = (sessions: readonly Session[]) => textsOf(watched.cluster, sessions)
@@ -149,7 +149,12 @@ async function list(
   }
 }
 
-async function oneSession(watched: Watched, picture: Picture, pid: number, asked: Asked): Promise<View> {
+async function oneSession(
+  watched: WatchedCluster,
+  picture: Picture,
+  pid: number,
+  asked: AnswerContext,
+): Promise<View> {
   const { cluster, config } = watched
   const { snapshot } = picture
   const session = snapshot.sessions.find((one) => one.pid === pid)
@@ -165,7 +170,7 @@ async function oneSession(watched: Watched, picture: Picture, pid: number, asked
 }
 
 /** The lock table is left alone while the lock manager is jammed: to read it would stall, too. */
-async function ownLocks({ cluster }: Watched, picture: Picture, pid: number): Promise<OwnLocks> {
+async function ownLocks({ cluster }: WatchedCluster, picture: Picture, pid: number): Promise<OwnLocks> {
   if (picture.snapshot.locks.kind === 'jammed') return { unread: picture.snapshot.locks.why }
   try {
     return { groups: await cluster.locksOf(pid) }
@@ -176,10 +181,10 @@ async function ownLocks({ cluster }: Watched, picture: Picture, pid: number): Pr
 }
 
 /** What stands in the way of seeing and acting. */
-const missingOf = ({ cluster }: Watched): Promise<MissingPrivilege[]> =>
+const missingOf = ({ cluster }: WatchedCluster): Promise<MissingPrivilege[]> =>
   orElse(async () => (await cluster.missingPrivileges()).filter(({ needed }) => needed), [])
 
-async function statusOf({ cluster, config }: Watched): Promise<ClusterStatus> {
+async function statusOf({ cluster, config }: WatchedCluster): Promise<ClusterStatus> {
   try {
     return { name: config.name, snapshot: await cluster.snapshot() }
   } catch (error) {

@@ -1,17 +1,17 @@
-import type { Watched } from '../commands/cluster.ts'
+import type { WatchedCluster } from '../commands/cluster.ts'
 import { findings } from '../domain/incidents/finding.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import { ClusterError } from '../postgres/cluster.ts'
 import { healthView } from '../views/answers/health.ts'
-import type { Asked } from '../views/answers/page.ts'
+import type { AnswerContext } from '../views/answers/page.ts'
 import type { View } from '../views/kit.ts'
 
 /** `/pg health`: from a slow look that is made now; where that cannot be, from the last one. */
 export async function answerHealth(
-  watched: Watched,
+  watched: WatchedCluster,
   { snapshot, ...picture }: Picture,
-  asked: Asked,
+  asked: AnswerContext,
 ): Promise<View> {
   const looked = await lookSlowly(watched, snapshot)
   const fresh = 'health' in looked ? { ...snapshot, ...looked } : snapshot
@@ -20,7 +20,7 @@ export async function answerHealth(
 }
 
 async function lookSlowly(
-  { cluster }: Watched,
+  { cluster }: WatchedCluster,
   { locks }: Snapshot,
 ): Promise<Pick<Snapshot, 'health'> | { readonly unread: string }> {
   if (locks.kind === 'jammed') return { unread: locks.why }

@@ -10,7 +10,7 @@ import {
   sessionLocksView,
   unknownRelationView,
 } from '../views/answers/locks.ts'
-import type { Asked } from '../views/answers/page.ts'
+import type { AnswerContext } from '../views/answers/page.ts'
 import { noSessionView } from '../views/answers/session.ts'
 import type { View } from '../views/kit.ts'
 
@@ -19,7 +19,7 @@ export async function answerLocks(
   { about }: LocksQuestion,
   cluster: Cluster,
   picture: Picture,
-  asked: Asked,
+  asked: AnswerContext,
 ): Promise<View> {
   const contended = contendedIn(picture)
   if (about === null) return contendedView(picture, contended, asked)
@@ -39,7 +39,7 @@ async function ofSession(
   cluster: Cluster,
   picture: Picture,
   contended: readonly LockedTarget[],
-  asked: Asked,
+  asked: AnswerContext,
 ): Promise<View> {
   const { snapshot, forest } = picture
   const session = snapshot.sessions.find((one) => one.pid === pid)
@@ -61,7 +61,7 @@ async function ofRelation(
   cluster: Cluster,
   picture: Picture,
   contended: readonly LockedTarget[],
-  asked: Asked,
+  asked: AnswerContext,
 ): Promise<View> {
   const { snapshot, forest } = picture
   if (snapshot.locks.kind === 'jammed') {

@@ -1,4 +1,4 @@
-import type { Watched } from '../commands/cluster.ts'
+import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { type JamRecommendation, jamRecommendations } from '../domain/locks/recommendation.ts'
 import type { Jam } from '../domain/locks/tree.ts'
@@ -9,7 +9,7 @@ import { textsOf } from './statements.ts'
  * than "asks for AccessExclusiveLock".
  */
 export async function recommendFor(
-  { cluster, config }: Watched,
+  { cluster, config }: WatchedCluster,
   picture: Picture,
   jams: readonly Jam[],
 ): Promise<JamRecommendation[]> {

@@ -1,4 +1,4 @@
-import type { Watched } from '../commands/cluster.ts'
+import type { WatchedCluster } from '../commands/cluster.ts'
 import type { RulesQuestion } from '../commands/command.ts'
 import { type Filters, matches } from '../domain/lists/filters.ts'
 import type { Thresholds } from '../domain/session/policy.ts'
@@ -15,7 +15,7 @@ import type { View } from '../views/kit.ts'
  */
 export async function answerRules(
   { filters }: RulesQuestion,
-  { cluster, config }: Watched,
+  { cluster, config }: WatchedCluster,
   several: boolean,
   now: number,
 ): Promise<View> {
@@ -34,7 +34,7 @@ export async function answerRules(
   )
 }
 
-async function see(cluster: Watched['cluster']): Promise<Snapshot | { readonly reason: string }> {
+async function see(cluster: WatchedCluster['cluster']): Promise<Snapshot | { readonly reason: string }> {
   try {
     const snapshot = await cluster.snapshot()
     return snapshot.server.seesOthers ? snapshot : { reason: 'the bot lacks pg_monitor.' }

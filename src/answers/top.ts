@@ -10,7 +10,7 @@ import {
 } from '../domain/lists/statements.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { type Cluster, ClusterError } from '../postgres/cluster.ts'
-import type { Asked } from '../views/answers/page.ts'
+import type { AnswerContext } from '../views/answers/page.ts'
 import { type StatementsSeen, topView } from '../views/answers/top.ts'
 import type { View } from '../views/kit.ts'
 import { orElse, shortStatement, textsOf } from './statements.ts'
@@ -27,7 +27,7 @@ export function createTop() {
     { sinceReset }: TopQuestion,
     cluster: Cluster,
     picture: Picture,
-    asked: Asked,
+    asked: AnswerContext,
   ): Promise<View> => {
     const running = runningIn(picture, asked.filters)
     const shown = running.slice(0, mostRunning)

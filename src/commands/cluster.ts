@@ -4,7 +4,7 @@ import type { Cluster } from '../postgres/cluster.ts'
 import { shown } from './shown.ts'
 
 /** A cluster with the settings that hold for it. */
-export type Watched = { readonly config: ClusterConfig; readonly cluster: Cluster }
+export type WatchedCluster = { readonly config: ClusterConfig; readonly cluster: Cluster }
 
 /**
  * Which cluster is meant: the one that is named; the only one; or the only one whose channel this is.
@@ -13,10 +13,10 @@ export type Watched = { readonly config: ClusterConfig; readonly cluster: Cluste
  * @returns or one sentence that says which there are
  */
 export function pickCluster(
-  clusters: ReadonlyMap<string, Watched>,
+  clusters: ReadonlyMap<string, WatchedCluster>,
   name: string | null,
   channelId: string | null,
-): Watched | { readonly problem: string } {
+): WatchedCluster | { readonly problem: string } {
   const names = [...clusters.keys()]
   const configured = `Configured: ${some(names)}.`
   if (name !== null) {

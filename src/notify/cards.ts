@@ -44,13 +44,13 @@ export type Cards = {
  */
 export function createCards(deps: {
   readonly store: Store
-  readonly postings: ReadonlyMap<string, CardSettings>
+  readonly cardSettings: ReadonlyMap<string, CardSettings>
   readonly now: () => number
   readonly changed: () => void
   /** Told of each event when it is written down for good. */
   readonly recorded: (event: JournalEvent) => void
 }): Cards {
-  const { store, postings, now, changed, recorded } = deps
+  const { store, cardSettings, now, changed, recorded } = deps
   let writable = true
 
   return {
@@ -129,11 +129,11 @@ export function createCards(deps: {
     const proposals = await records.proposals.ofCard(cardId)
     const cluster = incident?.cluster ?? proposals[0]?.key.cluster
     if (!cluster) return
-    const posting = postings.get(cluster)
+    const settings = cardSettings.get(cluster)
     const channel = await channelOf(records, cluster, cardId)
     if (!channel) return
     // What is not configured any more offers nothing that would take people.
-    const { people, breakGlass } = posting?.approvals ?? {
+    const { people, breakGlass } = settings?.approvals ?? {
       people: { cancel: 1, terminate: 1 },
       breakGlass: [],
     }
@@ -171,8 +171,8 @@ export function createCards(deps: {
     cluster: string,
     cardId: string | null,
   ): Promise<string | null> {
-    const posting = postings.get(cluster)
-    if (posting || cardId === null) return posting?.channel ?? null
+    const settings = cardSettings.get(cluster)
+    if (settings || cardId === null) return settings?.channel ?? null
     return (await messages.standing([cardId]))[0]?.channel ?? null
   }
 }

@@ -10,7 +10,7 @@ import {
 import { showAllAction } from '../views/card/digest.ts'
 
 /** What a button of ours stands for. */
-export type Pressed =
+export type ButtonAction =
   | { readonly kind: 'approve' | 'deny'; readonly action: Action; readonly proposalId: string }
   | { readonly kind: 'details' | 'showAll'; readonly cardId: string }
   | { readonly kind: 'acknowledge' | 'snooze'; readonly incidentId: string }
@@ -21,7 +21,7 @@ export type Pressed =
 const id = z.uuid()
 
 /** Reads the id and the value of a button; of the rest of the payload nothing is believed. */
-export function pressed(actionId: unknown, value: unknown): Pressed {
+export function readButton(actionId: unknown, value: unknown): ButtonAction {
   const parsed = id.safeParse(value)
   if (!parsed.success || typeof actionId !== 'string') return { kind: 'malformed' }
   const decision = /^(approve|deny)_(cancel|terminate)$/.exec(actionId)

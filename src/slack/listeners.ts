@@ -1,12 +1,12 @@
 import type { App } from '@slack/bolt'
 import type { Logger } from 'pino'
 import type { Approve } from '../actions/approve.ts'
-import type { Admit, Caller } from '../actions/identity.ts'
+import type { Authorize, Caller } from '../actions/identity.ts'
 import type { Propose } from '../actions/propose.ts'
 import type { Refuse } from '../actions/refuse.ts'
 import type { Silencing } from '../actions/silence.ts'
 import type { Answers } from '../answers/answer.ts'
-import { pickCluster, type Watched } from '../commands/cluster.ts'
+import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
 import { type Command, parseCommand } from '../commands/command.ts'
 import type { SilenceCommand } from '../commands/silenceCommand.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
@@ -16,28 +16,28 @@ import type { Store } from '../store/store.ts'
 import { wholeDigestView } from '../views/card/digest.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
 import { escapeText } from '../views/kit.ts'
-import { pressed } from './buttons.ts'
+import { readButton } from './buttons.ts'
 import type { Slack } from './client.ts'
 import { createReplies, type Reply } from './replies.ts'
 
-export type Listening = {
+export type ListenerDeps = {
   readonly slack: Slack
   readonly store: Pick<Store, 'incidents' | 'proposals'> & Pick<Store['messages'], 'tsOf'>
-  readonly clusters: ReadonlyMap<string, Watched>
+  readonly clusters: ReadonlyMap<string, WatchedCluster>
   /** The channels that the bot is configured for: answers there are visible to all, elsewhere private. */
   readonly channels: ReadonlySet<string>
   readonly answers: Answers
   readonly approve: Approve
   readonly propose: Propose
   readonly silencing: Silencing
-  readonly admit: Admit
+  readonly authorize: Authorize
   readonly refuse: Refuse
   readonly log: Logger
 }
 
 /** Every entry from Slack: acknowledge, parse, check who it is, call. Nothing is decided here. */
-export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
-  const { slack, channels, log, admit, refuse, approve } = deps
+export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> } {
+  const { slack, channels, log, authorize, refuse, approve } = deps
   const replies = createReplies(slack, log)
   const flights = new Set<Promise<void>>()
   let draining = false
@@ -75,7 +75,7 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
       if (asksForAction(parsed)) return ask(caller, command.channel_id, parsed)
       if (silences(parsed)) return hush(caller, command.channel_id, parsed, reply)
       for (const viewers of readersOf(parsed, command.channel_id)) {
-        const refusal = await admit(caller, viewers, false)
+        const refusal = await authorize(caller, viewers, false)
         if (refusal) return refuse(caller, `/pg ${parsed.kind}`, refusal)
       }
       if (parsed.kind === 'problem') return parsed.message
@@ -91,7 +91,7 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
     const channel = body.channel?.id ?? ''
     const reply = replies.to(respond, channel, caller, false)
     await take('button', ack, reply, async () => {
-      const press = pressed(Reflect.get(action, 'action_id'), Reflect.get(action, 'value'))
+      const press = readButton(Reflect.get(action, 'action_id'), Reflect.get(action, 'value'))
       switch (press.kind) {
         case 'approve': {
           const told = await approve({ caller, ...press, decision: 'approve', reason: '' })
@@ -189,7 +189,8 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
     if (!proposal || !watched || proposal.state !== 'open' || (action ?? proposal.action) !== proposal.action)
       return decide()
     const { access, approvals } = watched.config
-    if (await admit(caller, why === 'deny' ? access.approvers : approvals.breakGlass, true)) return decide()
+    if (await authorize(caller, why === 'deny' ? access.approvers : approvals.breakGlass, true))
+      return decide()
     try {
       await slack.call((client) =>
         client.views.open({
@@ -216,7 +217,7 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
         code: 'unknownProposal',
         reason: 'this button stands for nothing that I know of',
       })
-    const refusal = await admit(caller, watched.config.access.viewers, false)
+    const refusal = await authorize(caller, watched.config.access.viewers, false)
     if (refusal) return refuse(caller, 'button pg_details', refusal)
     const { view } = await deps.answers(
       { kind: 'session', pid: session.pid, cluster: watched.config.name },
@@ -242,7 +243,7 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
 
   /** What names our clusters is for members of the workspace alone. */
   async function toMember(caller: Caller, command: string, sentence: string): Promise<Refusal | string> {
-    const refusal = await admit(caller, 'everyone', false)
+    const refusal = await authorize(caller, 'everyone', false)
     return refusal ? refuse(caller, `/pg ${command}`, refusal) : sentence
   }
 
@@ -264,7 +265,7 @@ export function listen(app: App, deps: Listening): { drain(): Promise<void> } {
         code: 'unknownProposal',
         reason: 'this button stands for nothing that I know of',
       })
-    const refusal = await admit(caller, watched.config.access.viewers, false)
+    const refusal = await authorize(caller, watched.config.access.viewers, false)
     if (refusal) return refuse(caller, 'button pg_show_all', refusal)
     await reply.privately(wholeDigestView(watched.config.name, cardId, incidents))
     return null

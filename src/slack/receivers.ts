@@ -6,7 +6,7 @@ import type { SlackSettings } from '../config/config.ts'
 import { clientOptions, slackErrorOf } from './client.ts'
 
 /** The way in from Slack. */
-export type Entrance = {
+export type SlackIngress = {
   readonly app: App
   /** Takes requests on /slack/events; null in socket mode. */
   readonly requestListener: RequestListener | null
@@ -18,19 +18,19 @@ export type Entrance = {
 }
 
 /** Who we are, from `auth.test`: asked once, so that no request has to. */
-export type Self = {
+export type BotIdentity = {
   readonly teamId: string
   readonly botId: string | undefined
   readonly botUserId: string | undefined
 }
 
 /** Bolt over signed HTTP or over socket mode, as the settings say. */
-export function createEntrance(
+export function createIngress(
   settings: SlackSettings,
-  self: Self,
+  botIdentity: BotIdentity,
   logger: SlackLogger,
   log: Logger,
-): Entrance {
+): SlackIngress {
   const { botId, botUserId } = self
   const makeApp = (receiver: Receiver) =>
     new App({

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { pickCluster, type Watched } from '../commands/cluster.ts'
+import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
 import { type Config, ConfigError } from '../config/config.ts'
 import { connectionsLeft, totals } from '../domain/incidents/finding.ts'
 import {
@@ -96,7 +96,7 @@ export async function check(args: readonly string[], load: () => Config, out: Ou
   }
 }
 
-function watchedIn(config: Config): Map<string, Watched> {
+function watchedIn(config: Config): Map<string, WatchedCluster> {
   const log = createLog({ level: 'silent' })
   return new Map(
     config.clusters.map((config) => {

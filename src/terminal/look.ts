@@ -1,6 +1,6 @@
 import { createAnswers } from '../answers/answer.ts'
 import { blockingJson, sessionsJson } from '../answers/json.ts'
-import { pickCluster, type Watched } from '../commands/cluster.ts'
+import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
 import type { Config } from '../config/config.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
 import { createMasker } from '../domain/text/mask.ts'
@@ -23,7 +23,7 @@ export async function look(
 ): Promise<0 | 2> {
   const log = createLog({ level: 'silent' })
   const maskText = createMasker(config.queryText)
-  const clusters = new Map<string, Watched>(
+  const clusters = new Map<string, WatchedCluster>(
     config.clusters.map((config) => [
       config.name,
       { config, cluster: createCluster({ name: config.name, url: config.url, log, maskText }) },

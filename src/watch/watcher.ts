@@ -6,7 +6,7 @@ import type { Report } from './incidents.ts'
 import type { Pace } from './pace.ts'
 
 /** Who wants to know how the looks go. */
-export type Onlooker = {
+export type WatchHooks = {
   /** `seconds`: how long it took. */
   saw(picture: Picture, seconds: number): void
   unseen(): void
@@ -22,12 +22,12 @@ export function createWatcher(deps: {
   readonly cluster: Cluster
   readonly report: Report
   readonly pace: Pace
-  readonly onlooker: Onlooker
+  readonly hooks: WatchHooks
   readonly log: Logger
   /** Milliseconds between two slow looks. */
   readonly healthEveryMs: number
 }): () => Promise<void> {
-  const { cluster, report, pace, onlooker, log, healthEveryMs } = deps
+  const { cluster, report, pace, hooks, log, healthEveryMs } = deps
   let lastReason = ''
   let lookAgainAt = Number.NEGATIVE_INFINITY
   let lastFailure = ''
@@ -62,13 +62,13 @@ export function createWatcher(deps: {
       const seconds = (performance.now() - startedAt) / 1000
       const picture = pictureOf(await withHealth(snapshot))
       lastReason = ''
-      onlooker.saw(picture, seconds)
+      hooks.saw(picture, seconds)
       await report.seen(picture)
       await report.behind(pace.end())
       well = picture.snapshot.server.seesOthers
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error
-      onlooker.unseen()
+      hooks.unseen()
       // That nothing at all is seen says more than that the slow look failed.
       failed = 0
       // The same again at every look tells nothing new.
@@ -79,7 +79,7 @@ export function createWatcher(deps: {
       lastReason = error.reason
       await report.blind(error)
     } finally {
-      onlooker.done(well)
+      hooks.done(well)
     }
   }
 }

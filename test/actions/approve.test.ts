@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createApprove } from '../../src/actions/approve.ts'
-import type { Admit } from '../../src/actions/identity.ts'
+import type { Authorize } from '../../src/actions/identity.ts'
 import { createRefuse } from '../../src/actions/refuse.ts'
-import type { Watched } from '../../src/commands/cluster.ts'
+import type { WatchedCluster } from '../../src/commands/cluster.ts'
 import { createLog } from '../../src/log.ts'
 import { type Cards, createCards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -15,15 +15,15 @@ const approvals = { people, requesterMayApprove: false, breakGlass: [], expireAf
 const access = { viewers: 'everyone', requesters: 'everyone', approvers: ['S0DBAONCALL'] } as const
 const watched = {
   config: { name: 'orders', channel: 'C0INCIDENTS', access, approvals },
-} as unknown as Watched
+} as unknown as WatchedCluster
 const now = () => madeAt
 
 let store: Store
 let cards: Cards
 beforeEach(async () => {
   store = await openTestStore()
-  const postings = new Map([['orders', { channel: 'C0INCIDENTS', approvals }]])
-  cards = createCards({ store, postings, now, changed: () => {}, recorded: () => {} })
+  const cardSettings = new Map([['orders', { channel: 'C0INCIDENTS', approvals }]])
+  cards = createCards({ store, cardSettings, now, changed: () => {}, recorded: () => {} })
 })
 afterEach(async () => {
   await store.close()
@@ -36,7 +36,7 @@ describe('an earlier approval of one who left the group', () => {
     const open = proposal({ approvals: approvedBy('U0GONE') })
     await store.proposals.add(open)
     let approvesMeanwhile = true
-    const admit: Admit = async ({ userId }) => {
+    const authorize: Authorize = async ({ userId }) => {
       if (userId !== 'U0GONE') return null
       if (approvesMeanwhile) {
         approvesMeanwhile = false
@@ -49,7 +49,7 @@ describe('an earlier approval of one who left the group', () => {
       cards,
       proposals: store.proposals,
       clusters: new Map([['orders', watched]]),
-      admit,
+      authorize,
       refuse: createRefuse(cards, log),
       execute: async (claimed) => {
         executed.push(claimed.id)

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import type { Watched } from '../../src/commands/cluster.ts'
+import type { WatchedCluster } from '../../src/commands/cluster.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import { ClusterError } from '../../src/postgres/cluster.ts'
 import { ask, clusterConfig, pictureCluster, watching } from '../support/asking.ts'
 import * as of from '../support/builders.ts'
 
-const watched = (name: string, channel: string, over: Partial<Cluster> = {}): Watched => ({
+const watched = (name: string, channel: string, over: Partial<Cluster> = {}): WatchedCluster => ({
   config: clusterConfig(name, { channel }),
   cluster: pictureCluster(of.picture([of.session(1)], { kind: 'none' }, { cluster: name }), [], over),
 })

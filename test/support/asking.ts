@@ -1,5 +1,5 @@
 import { type Answer, createAnswers, type Question } from '../../src/answers/answer.ts'
-import type { Watched } from '../../src/commands/cluster.ts'
+import type { WatchedCluster } from '../../src/commands/cluster.ts'
 import { parseCommand } from '../../src/commands/command.ts'
 import type { ClusterConfig } from '../../src/config/config.ts'
 import { checkBlocks, checkText } from '../../src/demo/workspace/limits.ts'
@@ -59,13 +59,13 @@ export function pictureCluster(
   } as Cluster
 }
 
-export const watching = (...clusters: readonly Watched[]): ReadonlyMap<string, Watched> =>
+export const watching = (...clusters: readonly WatchedCluster[]): ReadonlyMap<string, WatchedCluster> =>
   new Map(clusters.map((watched) => [watched.config.name, watched]))
 
 /** Types a command, and checks what comes back against Slack's limits. Two seconds pass on the way. */
 export async function ask(
   typed: string,
-  clusters: ReadonlyMap<string, Watched>,
+  clusters: ReadonlyMap<string, WatchedCluster>,
   channelId: string | null = null,
 ): Promise<Answer> {
   const command = parseCommand(typed)

@@ -14,8 +14,8 @@ let cards: Cards
 
 beforeEach(async () => {
   store = await openTestStore()
-  const postings = new Map([[config.name, config]])
-  cards = createCards({ store, postings, now: () => of.takenAt, changed: () => {}, recorded: () => {} })
+  const cardSettings = new Map([[config.name, config]])
+  cards = createCards({ store, cardSettings, now: () => of.takenAt, changed: () => {}, recorded: () => {} })
 })
 afterEach(async () => {
   await store.close()

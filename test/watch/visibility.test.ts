@@ -21,7 +21,7 @@ const visibility = () =>
     journal: store.journal,
     cards: createCards({
       store,
-      postings: new Map(),
+      cardSettings: new Map(),
       now: () => time,
       changed: () => {},
       recorded: () => {},

@@ -28,7 +28,7 @@ function watching(snapshot: () => Snapshot, health: () => Promise<Health>, healt
       slowlyBlind: async (reason) => void unseen.push(reason),
     },
     pace: { begin: () => null, end: () => null },
-    onlooker: { saw: () => {}, unseen: () => {}, done: () => {} },
+    hooks: { saw: () => {}, unseen: () => {}, done: () => {} },
     log: pino({ level: 'silent' }),
     healthEveryMs,
   })

@@ -3,13 +3,13 @@ import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
 import { bold, code, type View } from '../kit.ts'
 import { count } from '../words.ts'
-import { type Asked, compose, footer, type Line, lines, notices, oneLine } from './page.ts'
+import { type AnswerContext, compose, footer, type Line, lines, notices, oneLine } from './page.ts'
 
 /** How many of each list are named. */
 const mostNames = 8
 
 /** What the sessions do, in numbers. */
-export function activityView(picture: Picture, activity: Activity, asked: Asked): View {
+export function activityView(picture: Picture, activity: Activity, asked: AnswerContext): View {
   const { clients, working, unseen } = activity
   const more = clients > 0 ? 'more ' : ''
   const { filters } = asked
@@ -39,7 +39,7 @@ export function activityView(picture: Picture, activity: Activity, asked: Asked)
   ])
 }
 
-const headline = ({ matching, clients }: Activity, { filters }: Asked): Line =>
+const headline = ({ matching, clients }: Activity, { filters }: AnswerContext): Line =>
   hasFilters(filters)
     ? [bold(`${matching} of ${count(clients, 'session')} match `), code(filterWords(filters)), '.']
     : [bold(`${count(clients, 'session')}.`)]

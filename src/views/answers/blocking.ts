@@ -9,7 +9,7 @@ import { sqlLiteral } from '../../domain/text/literal.ts'
 import { bold, clean, code, truncate, type View } from '../kit.ts'
 import { count, lockOf, stateOf, whoOf } from '../words.ts'
 import { optionLines } from './options.ts'
-import { type Asked, commandTo, compose, footer, type Line, lines, notices, oneLine } from './page.ts'
+import { type AnswerContext, commandTo, compose, footer, type Line, lines, notices, oneLine } from './page.ts'
 
 /** Deeper lines say behind whom they wait instead of moving further to the right. */
 const deepest = 6
@@ -33,7 +33,7 @@ export function blockingView(
   otherRoots: number,
   texts: ReadonlyMap<number, string | null>,
   advice: readonly JamRecommendation[],
-  asked: Asked,
+  asked: AnswerContext,
 ): View {
   const sessions = new Map(picture.snapshot.sessions.map((session) => [session.pid, session]))
   const { trees, moreTrees } = laidOut
@@ -62,7 +62,7 @@ export function blockingView(
   ])
 }
 
-function headline({ snapshot, forest }: Picture, { trees, moreTrees }: Trees, asked: Asked): Line[] {
+function headline({ snapshot, forest }: Picture, { trees, moreTrees }: Trees, asked: AnswerContext): Line[] {
   if (!snapshot.server.seesOthers && trees.length === 0) return []
   const jammed = snapshot.locks.kind === 'jammed'
   const suspects = jammed ? suspectLines(snapshot.sessions) : []

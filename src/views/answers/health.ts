@@ -19,7 +19,7 @@ import { holderName, nextStep, percent, reported } from '../card/healthFindings.
 import { bold, code, type View } from '../kit.ts'
 import { count, list, nameOf, stateOf } from '../words.ts'
 import {
-  type Asked,
+  type AnswerContext,
   asOf,
   commandTo,
   compose,
@@ -43,7 +43,7 @@ export function healthView(
   picture: Picture,
   found: readonly Finding[],
   unread: string | null,
-  asked: Asked,
+  asked: AnswerContext,
 ): View {
   const { snapshot } = picture
   const { health } = snapshot
@@ -102,7 +102,7 @@ export function healthView(
   ])
 }
 
-function troubleLines(alike: readonly Finding[], asked: Asked): Line[] {
+function troubleLines(alike: readonly Finding[], asked: AnswerContext): Line[] {
   const told = alike.slice(0, mostOfKind).map((finding, index): Line => {
     const isLast = index === Math.min(alike.length, mostOfKind) - 1
     return [
@@ -128,7 +128,7 @@ const isSlow = ({ kind }: Finding): boolean =>
     kind,
   )
 
-function next(finding: Finding, asked: Asked): Line {
+function next(finding: Finding, asked: AnswerContext): Line {
   switch (finding.kind) {
     case 'blocking':
     case 'lockCycle':
@@ -150,7 +150,7 @@ function next(finding: Finding, asked: Asked): Line {
   }
 }
 
-function locksLine({ snapshot, forest }: Picture, { thresholds }: Asked): Line {
+function locksLine({ snapshot, forest }: Picture, { thresholds }: AnswerContext): Line {
   const waiting = waitingIn(jamsIn(forest))
   const limit = limitFor(thresholds.blockedForSeconds, thresholds)
   const what =
@@ -162,12 +162,12 @@ function locksLine({ snapshot, forest }: Picture, { thresholds }: Asked): Line {
   return [bold('Locks: '), what]
 }
 
-const longLine = ({ snapshot }: Picture, { thresholds }: Asked): Line => [
+const longLine = ({ snapshot }: Picture, { thresholds }: AnswerContext): Line => [
   bold('Long-running queries: '),
   `none for more than ${limitFor(thresholds.queryLongerThanSeconds, thresholds)}; the oldest transaction is open for ${formatDuration(longestTransactionSeconds(snapshot))}.`,
 ]
 
-function idleLine({ snapshot }: Picture, { thresholds }: Asked): Line {
+function idleLine({ snapshot }: Picture, { thresholds }: AnswerContext): Line {
   const [longest] = snapshot.sessions
     .filter((session) => isClient(session) && session.state?.startsWith('idle in transaction'))
     .toSorted((a, b) => (b.stateSeconds ?? 0) - (a.stateSeconds ?? 0))
@@ -178,7 +178,7 @@ function idleLine({ snapshot }: Picture, { thresholds }: Asked): Line {
   ]
 }
 
-function connectionsLine({ snapshot }: Picture, { thresholds }: Asked): Line {
+function connectionsLine({ snapshot }: Picture, { thresholds }: AnswerContext): Line {
   const used = connectionsUsed(snapshot)
   const max = snapshot.server.maxConnections
   return [
@@ -191,7 +191,7 @@ function healthLines(
   health: Health,
   isFine: (kind: FindingKind) => boolean,
   sessions: readonly Session[],
-  { thresholds }: Asked,
+  { thresholds }: AnswerContext,
 ): Line[] {
   const { prepared, vacuumHolders, databases, slots } = health
   const [oldest] = prepared
@@ -307,7 +307,7 @@ function logLine(serverLog: ServerLog, versionNum: number): Line[] {
   }
 }
 
-const slowLook = ({ takenAt }: Health, { now }: Asked): Line => [
+const slowLook = ({ takenAt }: Health, { now }: AnswerContext): Line => [
   'Deadlocks, prepared transactions, vacuum, wraparound and slots: ',
   ...asOf(takenAt, now),
 ]

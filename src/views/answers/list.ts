@@ -5,7 +5,7 @@ import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, code, truncate, type View } from '../kit.ts'
 import { count, list, stateOf, whoOf } from '../words.ts'
-import { type Asked, compose, footer, type Line, limitFor, lines, notices, oneLine } from './page.ts'
+import { type AnswerContext, compose, footer, type Line, limitFor, lines, notices, oneLine } from './page.ts'
 import { narrower, whyOf } from './sessions.ts'
 
 const titles = { long: 'Long-running', idle: 'Idle' } as const
@@ -16,7 +16,7 @@ export function listView(
   picture: Picture,
   { sessions, hidden, past }: List,
   texts: ReadonlyMap<number, string | null>,
-  asked: Asked,
+  asked: AnswerContext,
 ): View {
   const rows = sessions.map((session) => [
     String(session.pid),
@@ -42,7 +42,7 @@ function headline(
   kind: keyof typeof titles,
   past: number,
   sessions: readonly Session[],
-  { filters, thresholds }: Asked,
+  { filters, thresholds }: AnswerContext,
 ): Line {
   const limit = (seconds: number) =>
     filters.olderSeconds === undefined ? limitFor(seconds, thresholds) : formatDuration(filters.olderSeconds)
@@ -63,7 +63,7 @@ function headline(
 }
 
 /** How many have no row, and a filter that shows most of them. */
-function more(hidden: readonly Session[], asked: Asked): Line[] {
+function more(hidden: readonly Session[], asked: AnswerContext): Line[] {
   if (hidden.length === 0) return []
   const apps = Map.groupBy(hidden, ({ applicationName }) => applicationName)
   const [most] = [...apps].sort(([, a], [, b]) => b.length - a.length)

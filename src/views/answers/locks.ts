@@ -7,7 +7,7 @@ import { bold, truncate, type View } from '../kit.ts'
 import { count, list, nameOf, stateOf } from '../words.ts'
 import { ages, maxRows, modesOf, targetRows, wordsOfTarget } from './lockTable.ts'
 import {
-  type Asked,
+  type AnswerContext,
   asOf,
   commandTo,
   compose,
@@ -22,7 +22,11 @@ import {
 type NotRead = { readonly last: readonly LockedTarget[] } | { readonly unread: string }
 
 /** `/pg locks`: every lock that somebody waits for. */
-export function contendedView(picture: Picture, targets: readonly LockedTarget[], asked: Asked): View {
+export function contendedView(
+  picture: Picture,
+  targets: readonly LockedTarget[],
+  asked: AnswerContext,
+): View {
   const { table, more } = targetRows(targets)
   return compose(`Locks that somebody waits for on ${asked.cluster}`, [
     lines(...notices(picture, asked), ...headline(picture, targets)),
@@ -59,7 +63,7 @@ export function sessionLocksView(
   picture: Picture,
   session: Session,
   found: { readonly locks: readonly OwnLock[] } | NotRead,
-  asked: Asked,
+  asked: AnswerContext,
 ): View {
   const title = `Locks of session ${session.pid} on ${asked.cluster}`
   const who: Line = [bold(truncate(nameOf(session), 250)), `, ${stateOf(session)}.`]
@@ -134,7 +138,7 @@ export function relationLocksView(
   picture: Picture,
   name: RelationName,
   found: FoundLocks | NotRead,
-  asked: Asked,
+  asked: AnswerContext,
 ): View {
   const title = `Locks of relation ${relationWords(name)} on ${asked.cluster}`
   if ('unread' in found)
@@ -163,7 +167,7 @@ export function relationLocksView(
 }
 
 /** What the name means where that is not plain: several relations, partitions. */
-function meaning(name: RelationName, { relations, cut, database }: FoundLocks, asked: Asked): Line[] {
+function meaning(name: RelationName, { relations, cut, database }: FoundLocks, asked: AnswerContext): Line[] {
   const named = relations.filter(({ isAsked }) => isAsked)
   const others = relations.length - named.length
   const [only] = named
@@ -206,7 +210,7 @@ export const unknownRelationView = (
   name: RelationName,
   database: string,
   likely: readonly string[],
-  asked: Asked,
+  asked: AnswerContext,
 ): View =>
   compose(`Locks of relation ${relationWords(name)} on ${asked.cluster}`, [
     lines(
@@ -230,7 +234,7 @@ export const unknownRelationView = (
   ])
 
 /** In a lock storm: what the locks were when they could be read. The notices tell when that was. */
-function asReadLast(last: readonly LockedTarget[], picture: Picture, asked: Asked): Piece[] {
+function asReadLast(last: readonly LockedTarget[], picture: Picture, asked: AnswerContext): Piece[] {
   const { table, more } = targetRows(last)
   const never = picture.forestTakenAt === null
   return [

@@ -1,6 +1,6 @@
 import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { bold } from '../kit.ts'
-import { type Asked, commandTo, type Line } from './page.ts'
+import { type AnswerContext, commandTo, type Line } from './page.ts'
 
 /**
  * What would end each of these jams, with the command to ask for it; the same way is told once.
@@ -8,7 +8,7 @@ import { type Asked, commandTo, type Line } from './page.ts'
  */
 export function optionLines(
   advice: readonly JamRecommendation[],
-  asked: Asked,
+  asked: AnswerContext,
   { mostJams, mostOthers }: { readonly mostJams: number; readonly mostOthers: number },
 ): Line[] {
   const distinct = new Map<string, JamRecommendation>()

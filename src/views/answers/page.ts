@@ -28,7 +28,7 @@ import {
 import { count, list } from '../words.ts'
 
 /** What every answer needs to know besides the picture. */
-export type Asked = {
+export type AnswerContext = {
   readonly cluster: string
   /** With several clusters every command that is offered names this one. */
   readonly several: boolean
@@ -133,7 +133,7 @@ function wholeLines(all: readonly string[], max: number): string {
 
 /** A command to type, as `/pg long --db orders`. */
 export function commandTo(
-  asked: Pick<Asked, 'cluster' | 'several'>,
+  asked: Pick<AnswerContext, 'cluster' | 'several'>,
   words: string,
   filters: Filters = {},
 ): Leaf {
@@ -172,14 +172,14 @@ function totalsWords({ snapshot }: Picture): string {
   ].join(' · ')
 }
 
-export const footer = (picture: Picture, asked: Asked): Piece =>
+export const footer = (picture: Picture, asked: AnswerContext): Piece =>
   lines([`${totalsWords(picture)}. `, ...asOf(picture.snapshot.takenAt, asked.now)])
 
 /**
  * What everybody must know who reads this picture: rights that are missing, locks that cannot be read, and on a standby
  * that its replay waits.
  */
-export function notices(picture: Picture, asked: Asked): Line[] {
+export function notices(picture: Picture, asked: AnswerContext): Line[] {
   const { snapshot, forestTakenAt } = picture
   const { locks, server, sessions } = snapshot
   const blind: Line[] = server.seesOthers

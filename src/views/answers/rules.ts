@@ -5,7 +5,7 @@ import { hoursText } from '../../domain/text/hours.ts'
 import { formatCount, formatSize } from '../../domain/text/size.ts'
 import { bold, code, truncate, type View } from '../kit.ts'
 import { count, list } from '../words.ts'
-import { type Asked, asOf, compose, type Line, limitOf, lines } from './page.ts'
+import { type AnswerContext, asOf, compose, type Line, limitOf, lines } from './page.ts'
 
 /** What `/pg rules` shows. Counts are parallel to the rules, with the rest at the end. */
 export type RulesShown = {
@@ -25,7 +25,7 @@ export type RulesShown = {
 const maxRules = 25
 
 /** Which thresholds hold here for whom, and why. */
-export function rulesView({ sessions, unseen, verdicts }: RulesShown, asked: Asked): View {
+export function rulesView({ sessions, unseen, verdicts }: RulesShown, asked: AnswerContext): View {
   const { thresholds, filters } = asked
   const { rules } = thresholds
   const shown = rules.slice(0, maxRules)
@@ -144,7 +144,7 @@ const generalWords = (verdicts: readonly Verdict[]): string =>
       : 'holds: no rule matches'
 
 /** What holds for a session with just these names, whether there is one or not. */
-function exactly(verdicts: readonly Verdict[], { filters }: Asked): Line {
+function exactly(verdicts: readonly Verdict[], { filters }: AnswerContext): Line {
   const at = verdicts.findIndex(({ kind }) => kind === 'holds')
   const open = verdicts.some(({ kind }) => kind === 'depends')
   const what = at < 0 ? 'what holds for everyone else' : `rule ${at + 1}`

@@ -9,7 +9,16 @@ import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, clean, truncate, type View } from '../kit.ts'
 import { count, list, lockOf, nameOf, stateOf, targetOf, waitEventOf } from '../words.ts'
 import { optionLines } from './options.ts'
-import { type Asked, asOf, commandTo, compose, type Line, lines, notices, type Piece } from './page.ts'
+import {
+  type AnswerContext,
+  asOf,
+  commandTo,
+  compose,
+  type Line,
+  lines,
+  notices,
+  type Piece,
+} from './page.ts'
 import { poolerLines } from './pooler.ts'
 
 /** How much of a statement one message has room for. */
@@ -27,7 +36,7 @@ export function sessionView(
   session: Session,
   locks: OwnLocks,
   { fit, advice }: SessionRecommendations,
-  asked: Asked,
+  asked: AnswerContext,
 ): View {
   const { forest, snapshot } = picture
   return compose(`Session ${session.pid} on ${asked.cluster}`, [
@@ -56,7 +65,7 @@ export function sessionView(
 }
 
 /** A session that is not there (any more). */
-export const noSessionView = (picture: Picture, pid: number, asked: Asked): View =>
+export const noSessionView = (picture: Picture, pid: number, asked: AnswerContext): View =>
   compose(`Session ${pid} on ${asked.cluster}`, [
     lines(
       ...notices(picture, asked),
@@ -74,7 +83,7 @@ const isSeen = (session: Session): boolean => session.backendType !== ''
 
 const capital = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1)
 
-function blocking(session: Session, { forest, snapshot }: Picture, asked: Asked): Line[] {
+function blocking(session: Session, { forest, snapshot }: Picture, asked: AnswerContext): Line[] {
   const pid = session.leaderPid ?? session.pid
   const sessions = new Map(snapshot.sessions.map((one) => [one.pid, one]))
   const root = forest.roots.find((one) => one.kind === 'session' && one.pid === pid)
@@ -257,13 +266,13 @@ const isNotOwnId = ({ target, mode }: LockGroup): boolean =>
   !((target.locktype === 'virtualxid' || target.locktype === 'transactionid') && mode === 'ExclusiveLock')
 
 /** Where it is somebody else who is to be ended, or a prepared transaction that a person has to. */
-const jamsWayOut = (session: Session, advice: JamRecommendation | null, asked: Asked): Line[] =>
+const jamsWayOut = (session: Session, advice: JamRecommendation | null, asked: AnswerContext): Line[] =>
   advice && (advice.best ? advice.best.pid !== session.pid : advice.byHand !== null)
     ? optionLines([advice], asked, { mostJams: 1, mostOthers: 0 })
     : []
 
 /** What could be done, in one line with the command to type. */
-function offer(session: Session, fit: Fit, asked: Asked): Line {
+function offer(session: Session, fit: Fit, asked: AnswerContext): Line {
   if (fit.action === null) return [bold('Nothing to do from here: '), fit.why]
   return [
     bold('What could be done: '),

@@ -9,7 +9,7 @@ import { bold, code, truncate, type View } from '../kit.ts'
 import { count, list, lockOf, saturationWords, stateOf, waitEventOf, whoOf } from '../words.ts'
 import { optionLines } from './options.ts'
 import {
-  type Asked,
+  type AnswerContext,
   commandTo,
   compose,
   footer,
@@ -37,7 +37,7 @@ export function sessionsView(
   selection: Selection,
   texts: ReadonlyMap<number, string | null>,
   advice: JamRecommendation | null,
-  asked: Asked,
+  asked: AnswerContext,
 ): View {
   const { jams, groups } = selection
   const rows = [
@@ -59,7 +59,7 @@ export function sessionsView(
   ])
 }
 
-const groupWords: Record<GroupKind, (n: number, asked: Asked) => string> = {
+const groupWords: Record<GroupKind, (n: number, asked: AnswerContext) => string> = {
   suspect: (n) => `${count(n, 'session')} idle in a transaction may be behind it`,
   waiting: (n) =>
     `${count(n, 'session waits', 'sessions wait')} for a lock, and who holds it was not to be seen in that moment: ask again`,
@@ -75,7 +75,7 @@ const groupWords: Record<GroupKind, (n: number, asked: Asked) => string> = {
       : 'the oldest that do something are shown',
 }
 
-function summary(picture: Picture, selection: Selection, asked: Asked): Line[] {
+function summary(picture: Picture, selection: Selection, asked: AnswerContext): Line[] {
   const { snapshot, forest } = picture
   const filtered: Line[] =
     hasFilters(asked.filters) && snapshot.server.seesOthers
@@ -118,7 +118,12 @@ function summary(picture: Picture, selection: Selection, asked: Asked): Line[] {
 }
 
 /** Said only where it was seen. */
-function calm(all: readonly Session[], selection: Selection, { snapshot }: Picture, asked: Asked): Line[] {
+function calm(
+  all: readonly Session[],
+  selection: Selection,
+  { snapshot }: Picture,
+  asked: AnswerContext,
+): Line[] {
   if (!snapshot.server.seesOthers || snapshot.locks.kind === 'jammed') return []
   const others = selection.groups.find(({ kind }) => kind === 'other')
   const shown = others && !hasFilters(asked.filters) ? ' The oldest that do something:' : ''
@@ -153,7 +158,7 @@ const saturationLines = ({ saturation }: Selection): Line[] =>
     : []
 
 /** What there is instead, when no session has such a name. */
-function known(sessions: readonly Session[], { filters }: Asked): Line[] {
+function known(sessions: readonly Session[], { filters }: AnswerContext): Line[] {
   const names = (what: string, of: (session: Session) => string | null): Line[] => {
     const counted = Map.groupBy(sessions, of)
     const most = [...counted].filter(([name]) => name).sort(([, a], [, b]) => b.length - a.length)
@@ -177,7 +182,7 @@ function known(sessions: readonly Session[], { filters }: Asked): Line[] {
   ]
 }
 
-function jamWords(selection: Selection, jams: number, { filters }: Asked): string {
+function jamWords(selection: Selection, jams: number, { filters }: AnswerContext): string {
   const noun = jamNoun(selection)
   if (hasFilters(filters)) return `${count(jams, noun)} with matching sessions: others wait`
   const waiting = count(selection.waiting, 'session waits', 'sessions wait')
@@ -289,7 +294,7 @@ const statementOf = (session: Session | undefined, texts: ReadonlyMap<number, st
   session ? oneLine(texts.get(session.pid) ?? session.query, 80) : ''
 
 /** What has no row, and the command that shows it. */
-function more(selection: Selection, asked: Asked): Line[] {
+function more(selection: Selection, asked: AnswerContext): Line[] {
   const { moreJams, groups } = selection
   const jams: Line[] =
     moreJams > 0
@@ -306,7 +311,7 @@ function more(selection: Selection, asked: Asked): Line[] {
   ]
 }
 
-function whereIs({ kind, sessions }: Group, asked: Asked): [string, ...Line] {
+function whereIs({ kind, sessions }: Group, asked: AnswerContext): [string, ...Line] {
   const filters = { ...noFilters, ...asked.filters }
   switch (kind) {
     case 'longQuery':
@@ -327,7 +332,7 @@ function whereIs({ kind, sessions }: Group, asked: Asked): [string, ...Line] {
 }
 
 /** The filters that were not used yet. */
-export const narrower = ({ filters }: Asked): string[] =>
+export const narrower = ({ filters }: AnswerContext): string[] =>
   [
     filters.db === undefined ? '--db' : '',
     filters.user === undefined ? '--user' : '',

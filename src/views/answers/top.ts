@@ -6,7 +6,7 @@ import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, clean, code, truncate, type View } from '../kit.ts'
 import { count, stateOf, waitEventOf, whoOf } from '../words.ts'
 import {
-  type Asked,
+  type AnswerContext,
   commandTo,
   compose,
   footer,
@@ -36,7 +36,12 @@ export type Running = {
 }
 
 /** What ran most, beside what runs now. */
-export function topView(picture: Picture, seen: StatementsSeen, running: Running, asked: Asked): View {
+export function topView(
+  picture: Picture,
+  seen: StatementsSeen,
+  running: Running,
+  asked: AnswerContext,
+): View {
   return compose(`What runs most on ${asked.cluster}`, [
     lines(...notices(picture, asked)),
     ...statements(seen, asked),
@@ -51,7 +56,7 @@ export function topView(picture: Picture, seen: StatementsSeen, running: Running
   ])
 }
 
-function statements(seen: StatementsSeen, asked: Asked): Piece[] {
+function statements(seen: StatementsSeen, asked: AnswerContext): Piece[] {
   switch (seen.kind) {
     case 'missing':
       return [
@@ -67,7 +72,7 @@ function statements(seen: StatementsSeen, asked: Asked): Piece[] {
   }
 }
 
-function read({ top, texts, isRecording }: StatementsSeen & { kind: 'read' }, asked: Asked): Piece[] {
+function read({ top, texts, isRecording }: StatementsSeen & { kind: 'read' }, asked: AnswerContext): Piece[] {
   const rows = top.statements.map((statement) => row(statement, texts))
   return [
     lines(...headlines(top, asked)),
@@ -104,7 +109,7 @@ function read({ top, texts, isRecording }: StatementsSeen & { kind: 'read' }, as
   ]
 }
 
-function headlines(top: Top, { filters }: Asked): Line[] {
+function headlines(top: Top, { filters }: AnswerContext): Line[] {
   const period =
     top.since === 'lastLook'
       ? `in the last ${formatDuration(top.seconds)}, since the last look`
@@ -144,7 +149,7 @@ function row(statement: StatementCost, texts: ReadonlyMap<string, string> | null
   ]
 }
 
-function runningTitle({ snapshot }: Picture, { shown, more }: Running, { filters }: Asked): string {
+function runningTitle({ snapshot }: Picture, { shown, more }: Running, { filters }: AnswerContext): string {
   if (!snapshot.server.seesOthers) return 'What runs now is not to be seen.'
   const matching = hasFilters(filters) ? ' that matches' : ''
   if (shown.length === 0) return `Nothing${matching} runs now.`

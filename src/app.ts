@@ -28,7 +28,7 @@ import { createTokenCheck } from './slack/tokenCheck.ts'
 import { openStore } from './store/store.ts'
 import { closeAbandoned } from './watch/abandoned.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
-import { createReport, withoutGrant } from './watch/incidents.ts'
+import { createIncidentReport, withoutGrant } from './watch/incidents.ts'
 import { createPace } from './watch/pace.ts'
 import { createWatcher } from './watch/watcher.ts'
 
@@ -204,7 +204,7 @@ export async function startApp(deps: {
       createLoop('expiry', 1000, () => expireDue({ cards, proposals, now }), log),
       ...watched.map(({ cluster, config }) => {
         const pace = createPace(config.watch.everyMs, now, () => performance.now())
-        const report = createReport({ cluster, config, store, cards, now })
+        const report = createIncidentReport({ cluster, config, store, cards, now })
         return createLoop(
           `watcher ${cluster.name}`,
           config.watch.everyMs,

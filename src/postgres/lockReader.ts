@@ -125,7 +125,7 @@ export function createLockReader(
       readAt: readAt ?? clock() / 1000,
       groups: await named(groups, datid),
       prepared,
-      asked: new Map(),
+      confirmedBlockers: new Map(),
       unchanged: await unchangedAmong(groups, sessions),
     }
     const { cycles } = blockingForest(table, sessions)

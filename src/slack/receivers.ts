@@ -31,7 +31,7 @@ export function createIngress(
   logger: SlackLogger,
   log: Logger,
 ): SlackIngress {
-  const { botId, botUserId } = self
+  const { botId, botUserId } = botIdentity
   const makeApp = (receiver: Receiver) =>
     new App({
       receiver,

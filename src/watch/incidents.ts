@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ClusterConfig } from '../config/config.ts'
 import { bot, type JournalEvent } from '../domain/approvals/journal.ts'
-import { place } from '../domain/incidents/assignCards.ts'
+import { assignCards } from '../domain/incidents/assignCards.ts'
 import { causeOf, concerns } from '../domain/incidents/cause.ts'
 import { type Finding, findingKey, findings, subjectOf, withSession } from '../domain/incidents/finding.ts'
 import {
@@ -23,11 +23,11 @@ import type { Cards } from '../notify/cards.ts'
 import { endSilences } from '../notify/endSilences.ts'
 import { type Cluster, ClusterError, type MissingPrivilege } from '../postgres/cluster.ts'
 import type { Store, Tables } from '../store/store.ts'
-import { createOffers, type Seen } from './proposals.ts'
+import { createProposalSync, type Seen } from './proposals.ts'
 import { followRetries } from './retries.ts'
 import { createVisibility, type Loss } from './visibility.ts'
 
-export type Report = {
+export type IncidentReport = {
   /** Follows the incidents of a cluster with what was seen now. */
   seen(picture: Picture): Promise<void>
   /** Nothing could be seen, and why. */
@@ -37,7 +37,7 @@ export type Report = {
   /** Watching does not keep up, and why, or does again (null): told when it changes. */
   behind(reason: string | null): Promise<void>
   /** What only a slow look shows cannot be seen, and why, or can again (null): told when it changes. */
-  slowlyBlind(reason: string | null): Promise<void>
+  healthUnavailable(reason: string | null): Promise<void>
 }
 
 /** The deadlines of a look add up to about this much. */
@@ -47,13 +47,13 @@ const slowLookMs = 10_000
 const privilegesEveryMs = 60_000
 
 /** Turns what the watcher sees in one cluster into incidents, their cards and the proposals on them. */
-export function createReport(deps: {
+export function createIncidentReport(deps: {
   readonly cluster: Cluster
   readonly config: ClusterConfig
   readonly store: Store
   readonly cards: Cards
   readonly now: () => number
-}): Report {
+}): IncidentReport {
   const { cluster, config, store, cards, now } = deps
   let reported = ''
   let askPrivilegesAt = 0
@@ -61,7 +61,7 @@ export function createReport(deps: {
   let silent: string | null = null
   /** When the cluster was last seen; null before the first look since the start. */
   let lookedAt: number | null = null
-  const offers = createOffers(deps)
+  const proposalSync = createProposalSync(deps)
   const visibility = createVisibility({ cluster: config.name, journal: store.journal, cards, now })
   const say = (event: JournalEvent) => cards.change(null, (_, record) => record(event))
 
@@ -85,7 +85,7 @@ export function createReport(deps: {
       const { cardsPerMinute } = config.watch
       const isSilent = (incident: Incident) => silenceOf(incident, silences) !== null
       const limits = { cardsPerMinute, isSilent }
-      const transitions = place(folded, known, limits, snapshot.takenAt, randomUUID)
+      const transitions = assignCards(folded, known, limits, snapshot.takenAt, randomUUID)
       const followed = transitions.map(({ incident }) => incident)
       const byKey = new Map(found.map((finding) => [findingKey(finding), finding]))
       const seenOf = ({ key }: Incident): Seen => {
@@ -105,7 +105,7 @@ export function createReport(deps: {
               const recordHere = (event: JournalEvent) => record(incident.cardId, event)
               await records.incidents.put(incident)
               if (transition.reason) await recordHere(eventOf(transition))
-              await offers.renew(records, recordHere, incident, seenOf(incident), picture)
+              await proposalSync.syncOnCard(records, recordHere, incident, seenOf(incident), picture)
             }
           },
         )
@@ -115,8 +115,8 @@ export function createReport(deps: {
       silent = quiet
       const changed = new Set(followed.map(({ id }) => id))
       for (const incident of await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs))
-        if (!changed.has(incident.id)) await offers.keep(incident, seenOf(incident), picture)
-      await offers.review(snapshot)
+        if (!changed.has(incident.id)) await proposalSync.syncIfNeeded(incident, seenOf(incident), picture)
+      await proposalSync.withdrawStale(snapshot)
       lookedAt = snapshot.takenAt
     },
 
@@ -124,7 +124,7 @@ export function createReport(deps: {
 
     behind: turning('watching is behind', 'Watching keeps up.'),
 
-    slowlyBlind: turning(
+    healthUnavailable: turning(
       'deadlocks, prepared transactions, vacuum, wraparound and slots are not seen',
       'Deadlocks, prepared transactions, vacuum, wraparound and slots are seen too.',
     ),

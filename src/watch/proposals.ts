@@ -20,28 +20,34 @@ import type { Store, Tables } from '../store/store.ts'
 /** The trouble as it was just seen, and what helps; null when it was not seen. */
 export type Seen = { readonly recommendation: Recommendation | null } | null
 
-export type Offers = {
+export type ProposalSync = {
   /**
    * Keeps one open proposal on the card of an incident, for whom the recommendation names as it is now, and none when there is
    * nothing left to do. To be run with the change of the incident itself, so that no card is posted without its buttons.
    */
-  renew(records: Tables, record: RecordEvent, incident: Incident, seen: Seen, picture: Picture): Promise<void>
+  syncOnCard(
+    records: Tables,
+    record: RecordEvent,
+    incident: Incident,
+    seen: Seen,
+    picture: Picture,
+  ): Promise<void>
   /** The same for an incident that goes on as it was; changes nothing where nothing is to be changed. */
-  keep(incident: Incident, seen: Seen, picture: Picture): Promise<void>
+  syncIfNeeded(incident: Incident, seen: Seen, picture: Picture): Promise<void>
   /** Takes back what was asked for by hand and cannot be done any more: its card must not offer it. */
-  review(snapshot: Snapshot): Promise<void>
+  withdrawStale(snapshot: Snapshot): Promise<void>
 }
 
-export function createOffers(deps: {
+export function createProposalSync(deps: {
   readonly config: ClusterConfig
   readonly store: Store
   readonly cards: Cards
   readonly now: () => number
-}): Offers {
+}): ProposalSync {
   const { config, store, cards, now } = deps
 
   return {
-    async review({ sessions, takenAt }) {
+    async withdrawStale({ sessions, takenAt }) {
       for (const open of await store.proposals.inState('open')) {
         if (open.requestedBy === null || open.key.cluster !== config.name) continue
         if (isNewer(open, takenAt)) continue
@@ -54,7 +60,7 @@ export function createOffers(deps: {
       }
     },
 
-    async keep(incident, seen, picture) {
+    async syncIfNeeded(incident, seen, picture) {
       const latest = await latestOn(store.proposals, incident)
       if (plan(latest, incident, seen, picture.snapshot.takenAt))
         await cards.change(incident.cardId, (records, record) =>
@@ -62,7 +68,7 @@ export function createOffers(deps: {
         )
     },
 
-    renew,
+    syncOnCard: renew,
   }
 
   async function renew(

@@ -1,12 +1,12 @@
 import { bot } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import {
-  heirsOf,
   isSameWork,
   mayBeRetried,
   type Retries,
   retriesIn,
   retriesRememberedMs,
+  retryCandidates,
 } from '../domain/approvals/retry.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
@@ -27,7 +27,7 @@ export async function followRetries(
   const done = all.filter(({ key }) => key.cluster === cluster.name)
   const retried = new Map<string, Proposal>()
   for (const ended of mayBeRetried(done, snapshot.takenAt)) {
-    const heirs = heirsOf(ended, snapshot)
+    const heirs = retryCandidates(ended, snapshot)
     const told = await cluster.withText(heirs.map(({ session }) => session))
     const heir = heirs.find((_, index) => told[index] && isSameWork(ended.session, told[index]))
     if (!heir) continue

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { type Picture, pictureOf } from '../domain/locks/picture.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import { type Cluster, ClusterError } from '../postgres/cluster.ts'
-import type { Report } from './incidents.ts'
+import type { IncidentReport } from './incidents.ts'
 import type { Pace } from './pace.ts'
 
 /** Who wants to know how the looks go. */
@@ -20,7 +20,7 @@ const failedLooks = 3
 /** One look at one cluster, and what follows from it. Its loop runs it every `watch.every`, never two at once. */
 export function createWatcher(deps: {
   readonly cluster: Cluster
-  readonly report: Report
+  readonly report: IncidentReport
   readonly pace: Pace
   readonly hooks: WatchHooks
   readonly log: Logger
@@ -40,7 +40,7 @@ export function createWatcher(deps: {
       const health = await cluster.health()
       lastFailure = ''
       failed = 0
-      await report.slowlyBlind(null)
+      await report.healthUnavailable(null)
       return { ...snapshot, health }
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error
@@ -48,7 +48,7 @@ export function createWatcher(deps: {
       const level = error.code === lastFailure ? 'debug' : 'warn'
       log[level]({ cluster: cluster.name, code: error.code }, `no slow look: ${error.reason}`)
       lastFailure = error.code
-      if (++failed >= failedLooks) await report.slowlyBlind(error.reason)
+      if (++failed >= failedLooks) await report.healthUnavailable(error.reason)
       return snapshot
     }
   }

@@ -153,7 +153,7 @@ describe('a recommendation', () => {
           of.wanted(orders, 'AccessExclusiveLock', [4312, 40]),
           of.wanted(orders, 'AccessShareLock', ...readers.map((pid): [number, number] => [pid, 30])),
         ],
-        { asked: new Map([[5, [4100]]]) },
+        { confirmedBlockers: new Map([[5, [4100]]]) },
       ),
     )
     expect(jam.forest.roots[0]?.wait.mode).toBe('SafeSnapshot')

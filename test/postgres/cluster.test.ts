@@ -219,7 +219,7 @@ test('a cycle is asked of the server', async () => {
   await server.untilWaiting(a, b)
   const { sessions, locks } = await (await started()).snapshot()
   const table = tableOf(locks)
-  expect(new Map(table.asked)).toEqual(
+  expect(new Map(table.confirmedBlockers)).toEqual(
     new Map([
       [a.pid, [b.pid]],
       [b.pid, [a.pid]],

@@ -71,7 +71,7 @@ test.each(seeds)('seed %i: the forest is what pg_blocking_pids says', async (see
   }
   const pids = [...told.keys()]
   const asked = blockingForest(table, sessions)
-  const computed = blockingForest({ ...table, asked: new Map() }, sessions)
+  const computed = blockingForest({ ...table, confirmedBlockers: new Map() }, sessions)
   for (const forest of [computed, asked]) {
     expect(edges(forest, pids), `seed ${seed}`).toEqual(Object.fromEntries(told))
     expect(rootsOf(forest), `seed ${seed}`).toEqual(expectedRoots(told, sessions))
@@ -242,7 +242,7 @@ async function lookTwice() {
       readAt: 0,
       groups: [],
       prepared: [],
-      asked: new Map(),
+      confirmedBlockers: new Map(),
       unchanged: new Set(),
     }
     return { table: locks.kind === 'read' ? locks.table : nothing, sessions, told: after }

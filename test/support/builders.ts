@@ -189,7 +189,7 @@ export const lockTable = (groups: readonly LockGroup[], over: Partial<LockTable>
   readAt: takenAt / 1000,
   groups,
   prepared: [],
-  asked: new Map(),
+  confirmedBlockers: new Map(),
   unchanged: new Set(),
   ...over,
 })

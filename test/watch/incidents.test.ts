@@ -3,7 +3,7 @@ import type { Session } from '../../src/domain/session/session.ts'
 import { type Cards, createCards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
 import { historyView } from '../../src/views/answers/history.ts'
-import { createReport, type Report } from '../../src/watch/incidents.ts'
+import { createIncidentReport, type IncidentReport } from '../../src/watch/incidents.ts'
 import { clusterConfig, pictureCluster } from '../support/asking.ts'
 import * as of from '../support/builders.ts'
 import { openTestStore } from '../support/store.ts'
@@ -22,14 +22,14 @@ afterEach(async () => {
 })
 
 /** A bot that was just started. */
-function start(meanwhile: () => Promise<void> = async () => {}): Report {
+function start(meanwhile: () => Promise<void> = async () => {}): IncidentReport {
   const cluster = pictureCluster(of.picture([]), [], {
     withText: async (asked) => {
       await meanwhile()
       return [...asked]
     },
   })
-  return createReport({ cluster, config, store, cards, now: () => of.takenAt })
+  return createIncidentReport({ cluster, config, store, cards, now: () => of.takenAt })
 }
 
 /** Looks, and runs `meanwhile` in the middle of it: when the statements of those concerned are read. */

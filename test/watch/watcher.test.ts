@@ -25,7 +25,7 @@ function watching(snapshot: () => Snapshot, health: () => Promise<Health>, healt
       blind: async () => expect.fail('it sees'),
       gap: async () => {},
       behind: async () => {},
-      slowlyBlind: async (reason) => void unseen.push(reason),
+      healthUnavailable: async (reason) => void unseen.push(reason),
     },
     pace: { begin: () => null, end: () => null },
     hooks: { saw: () => {}, unseen: () => {}, done: () => {} },

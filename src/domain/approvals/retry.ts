@@ -48,7 +48,7 @@ export const mayBeRetried = (done: readonly Proposal[], now: number): Proposal[]
  * the same.
  * @returns each with the milliseconds from the signal to its new statement
  */
-export function heirsOf(
+export function retryCandidates(
   ended: Proposal,
   { sessions, takenAt }: Pick<Snapshot, 'sessions' | 'takenAt'>,
 ): { readonly session: Session; readonly afterMs: number }[] {

@@ -8,7 +8,7 @@ import { severityRank, worstFirst } from './severity.ts'
  * @param transitions worst first, as `fold` tells them
  * @param isSilent brings no card now: it waits in the digest
  */
-export function place(
+export function assignCards(
   transitions: readonly Transition[],
   known: readonly Incident[],
   { cardsPerMinute, isSilent }: CardLimits,

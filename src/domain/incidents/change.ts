@@ -1,4 +1,4 @@
-import { brief, isIdleInTransaction, type Session, waitsForLock } from '../session/session.ts'
+import { briefSeconds, isIdleInTransaction, type Session, waitsForLock } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
 import { type Finding, findingAmount, subjectOf } from './finding.ts'
 import { healthEnding } from './healthFinding.ts'
@@ -6,7 +6,7 @@ import type { Recommendation } from './recommend.ts'
 import { severityOf, victimsOf } from './severity.ts'
 
 /** What changed that a person cares about; null when it is the same picture, a little older. */
-export function change(
+export function describeChange(
   { finding: before, mostVictims }: { readonly finding: Finding; readonly mostVictims: number },
   after: Finding,
 ): string | null {
@@ -36,11 +36,14 @@ const isElsewhere = (was: Subject, is: Subject): boolean =>
 function wasBrief(was: Subject, is: Subject): boolean {
   if (!was || !is || was.xactStart === null || was.xactStart !== is.xactStart) return false
   const began = ({ xactSeconds, stateSeconds }: Session) => (xactSeconds ?? 0) - (stateSeconds ?? 0)
-  return began(is) - began(was) < brief
+  return began(is) - began(was) < briefSeconds
 }
 
 /** Whether somebody else is to be ended now, or in another way; null when it is the same. */
-export function changedWay(before: Recommendation | null, after: Recommendation | null): string | null {
+export function describeNewTarget(
+  before: Recommendation | null,
+  after: Recommendation | null,
+): string | null {
   const was = before?.target
   const is = after?.target
   if (was?.action === is?.action && was?.session.pid === is?.session.pid) return null
@@ -48,7 +51,7 @@ export function changedWay(before: Recommendation | null, after: Recommendation 
 }
 
 /** Whether it lasts so much longer, or is so much worse, that its card misleads. */
-export const aged = (before: Finding, after: Finding): boolean =>
+export const needsRedraw = (before: Finding, after: Finding): boolean =>
   isElsewhere(subjectOf(before), subjectOf(after)) ||
   step(victimsOf(before)) !== step(victimsOf(after)) ||
   step(findingAmount(before)) !== step(findingAmount(after)) ||

@@ -1,7 +1,7 @@
 import type { Thresholds } from '../session/policy.ts'
-import { brief } from '../session/session.ts'
+import { briefSeconds } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
-import { aged, change, changedWay, ending } from './change.ts'
+import { describeChange, describeNewTarget, ending, needsRedraw } from './change.ts'
 import { type Finding, findingKey, findingSeconds } from './finding.ts'
 import type { Recommendation } from './recommend.ts'
 import { victimsOf } from './severity.ts'
@@ -104,9 +104,10 @@ export function fold(
       const reason = isMovingOn(before, now) ? null : 'The same jam goes on behind another session.'
       return [{ kind: 'changed', incident, reason }]
     }
-    const reason = change(before, finding) ?? changedWay(before.recommendation, incident.recommendation)
+    const reason =
+      describeChange(before, finding) ?? describeNewTarget(before.recommendation, incident.recommendation)
     if (reason) return [{ kind: 'changed', incident, reason }]
-    return aged(before.finding, finding) ? [{ kind: 'changed', incident, reason: null }] : []
+    return needsRedraw(before.finding, finding) ? [{ kind: 'changed', incident, reason: null }] : []
   })
   const ongoingIds = new Set([...followed.values()].map(({ id }) => id))
   const over = known
@@ -136,7 +137,7 @@ export const resolve = (incident: Incident, now: number, resolution: string): In
 
 /** Whether who stood at the head had only just come there, from the queue. */
 export const isMovingOn = ({ headSince, openedAt }: Incident, now: number): boolean =>
-  headSince > openedAt && now - headSince < brief * 1000
+  headSince > openedAt && now - headSince < briefSeconds * 1000
 
 /** Whether it is the same trouble still: open, or back within `reopenWithinMs`; for a jam by when its waits began. */
 function isBackInTime({ resolvedAt }: Incident, finding: Finding, now: number): boolean {

@@ -108,7 +108,8 @@ function safeSnapshotWaiters(
   const at: Contended = { target: safeSnapshot, holders: [], heldBy: new Map(), queue: [] }
   return sessions
     .filter(
-      (session) => session.waitEvent === 'SafeSnapshot' && (table.asked.get(session.pid)?.length ?? 0) > 0,
+      (session) =>
+        session.waitEvent === 'SafeSnapshot' && (table.confirmedBlockers.get(session.pid)?.length ?? 0) > 0,
     )
     .map(({ pid, querySeconds }) => {
       const start = querySeconds === null ? null : table.readAt - querySeconds
@@ -118,7 +119,7 @@ function safeSnapshotWaiters(
 
 /** What was asked of the server about this waiter; null if it was not. */
 function askedBlockers(table: LockTable, waiter: Waiter, partyOf: (pid: number) => Party): Party[] | null {
-  const asked = table.asked.get(waiter.pid) ?? table.asked.get(waiter.party)
+  const asked = table.confirmedBlockers.get(waiter.pid) ?? table.confirmedBlockers.get(waiter.party)
   if (asked === undefined) return null
   return asked.flatMap((pid) =>
     // The server says 0 for every prepared transaction: it is one that holds what is waited for.

@@ -42,7 +42,11 @@ export function readModel(table: LockTable, sessions: readonly Session[]): Model
  * Where the deadlock detector has re-ordered a queue, `waitstart` does not tell the order, but the server was asked
  * about those in question: each stands behind the last one that it says it waits for.
  */
-function asTheServerSaid(at: Contended, { asked }: LockTable, partyOf: (pid: number) => Party): void {
+function asTheServerSaid(
+  at: Contended,
+  { confirmedBlockers: asked }: LockTable,
+  partyOf: (pid: number) => Party,
+): void {
   if (asked.size === 0) return
   for (const waiter of at.queue.filter(({ pid }) => asked.has(pid))) {
     const before = new Set(asked.get(waiter.pid)?.map(partyOf))
@@ -66,9 +70,9 @@ const safeSnapshots = (
   partyOf: (pid: number) => Party,
 ): Contended[] =>
   sessions
-    .filter(({ pid, waitEvent }) => waitEvent === 'SafeSnapshot' && table.asked.get(pid)?.length)
+    .filter(({ pid, waitEvent }) => waitEvent === 'SafeSnapshot' && table.confirmedBlockers.get(pid)?.length)
     .map(({ pid }) => {
-      const at = newTarget('safe snapshot', table.asked.get(pid)?.map(partyOf) ?? [])
+      const at = newTarget('safe snapshot', table.confirmedBlockers.get(pid)?.map(partyOf) ?? [])
       at.queue.push({ pid, party: partyOf(pid), mode: shareLock, start: null, at })
       return at
     })

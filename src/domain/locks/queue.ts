@@ -63,7 +63,8 @@ export function readQueues(table: LockTable, partyOf: (pid: number) => Party): C
     }
     for (const [index, pid] of group.pids.entries()) {
       // Asked, and it does not wait any more.
-      if ((table.asked.get(pid) ?? table.asked.get(partyOf(pid)))?.length === 0) continue
+      if ((table.confirmedBlockers.get(pid) ?? table.confirmedBlockers.get(partyOf(pid)))?.length === 0)
+        continue
       at.queue.push({ pid, party: partyOf(pid), mode, start: group.waitStarts[index] ?? null, at })
     }
   }

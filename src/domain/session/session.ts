@@ -83,14 +83,14 @@ export const waitsForClient = ({ state, waitEventType, waitEvent }: Session): bo
   (waitEvent === 'ClientWrite' || waitEvent === 'ClientRead')
 
 /** Seconds. What is over sooner, nobody can read of, think about and press a button on. */
-export const brief = 10
+export const briefSeconds = 10
 
 /** Whether its transaction goes on from one brief statement to the next. */
 export const isChatty = (session: Session): boolean =>
   session.state === 'active' &&
   beganEarlier(session) &&
-  (session.xactSeconds ?? 0) >= brief &&
-  (session.querySeconds ?? 0) < brief
+  (session.xactSeconds ?? 0) >= briefSeconds &&
+  (session.querySeconds ?? 0) < briefSeconds
 
 /** That it waits for a lock, or for a safe snapshot, which others keep from it too, or in a lock storm for the lock manager. */
 export const waitsForLock = (session: Session): boolean =>

@@ -39,7 +39,7 @@ export type LockTable = {
   readonly groups: readonly LockGroup[]
   readonly prepared: readonly PreparedTransaction[]
   /** What pg_blocking_pids says of the members of a cycle, where the queue cannot be told from the table. */
-  readonly asked: ReadonlyMap<number, readonly number[]>
+  readonly confirmedBlockers: ReadonlyMap<number, readonly number[]>
   /** Waiters for a strong lock on a table whose transactions began earlier, and have changed no table as far as locks tell. */
   readonly unchanged: ReadonlySet<number>
 }

@@ -3,10 +3,10 @@ import type { Outcome } from '../../../src/domain/approvals/outcome.ts'
 import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
 import {
   againWords,
-  heirsOf,
   isSameWork,
   mayBeRetried,
   retriesIn,
+  retryCandidates,
 } from '../../../src/domain/approvals/retry.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
 import { session, takenAt } from '../../support/builders.ts'
@@ -20,7 +20,7 @@ const ended = (over: Partial<Proposal> = {}): Proposal =>
 
 describe('heirsOf', () => {
   const heirs = (...sessions: Session[]) =>
-    heirsOf(ended(), { sessions, takenAt }).map(({ session: { pid }, afterMs }) => [pid, afterMs])
+    retryCandidates(ended(), { sessions, takenAt }).map(({ session: { pid }, afterMs }) => [pid, afterMs])
 
   it('are the session itself with another statement, and those of its application that have come since', () => {
     const again = { ...before, queryStart: 'now', querySeconds: 4 }
@@ -43,7 +43,7 @@ describe('heirsOf', () => {
   it('are not those that come ten seconds later: that is its next turn', () => {
     const late = { ...ended(), claimedAt: takenAt - 60_000 }
     const sessions = [{ ...before, queryStart: 'now', querySeconds: 1 }]
-    expect(heirsOf(late, { sessions, takenAt })).toEqual([])
+    expect(retryCandidates(late, { sessions, takenAt })).toEqual([])
   })
 })
 

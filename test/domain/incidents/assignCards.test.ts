@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { place as placeWith } from '../../../src/domain/incidents/assignCards.ts'
+import { assignCards as placeWith } from '../../../src/domain/incidents/assignCards.ts'
 import type { Finding } from '../../../src/domain/incidents/finding.ts'
 import {
   hasOwnCard,

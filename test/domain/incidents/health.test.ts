@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { change } from '../../../src/domain/incidents/change.ts'
+import { describeChange } from '../../../src/domain/incidents/change.ts'
 import { type Finding, findingKey, findings } from '../../../src/domain/incidents/finding.ts'
 import { fold, type Incident } from '../../../src/domain/incidents/incident.ts'
 import { kindNames, severityOf } from '../../../src/domain/incidents/severity.ts'
@@ -147,7 +147,7 @@ describe('what a slow look finds', () => {
     const [before] = found({ vacuumHolders: [of.holding(dump, 12 * million)] }, [dump])
     const [after] = found({ vacuumHolders: [of.holding(next, 12 * million)] }, [next])
     if (!before || !after) throw new Error('nothing found')
-    expect(change({ finding: before, mostVictims: 0 }, after)).toBeNull()
+    expect(describeChange({ finding: before, mostVictims: 0 }, after)).toBeNull()
   })
 
   it('a session that holds vacuum back is found with what it is now, for the worst thing alone', () => {

@@ -63,7 +63,7 @@ const tableOf = (groups: readonly LockGroup[], more: Partial<LockTable> = {}): L
   readAt,
   groups,
   prepared: [],
-  asked: new Map(),
+  confirmedBlockers: new Map(),
   unchanged: new Set(),
   ...more,
 })
@@ -258,28 +258,31 @@ describe('cycles and what the server was asked', () => {
   })
 
   test('what the server says goes before what the table tells', () => {
-    const forest = blockingForest(tableOf(deadlock, { asked: new Map([[1, [9]]]) }), [])
+    const forest = blockingForest(tableOf(deadlock, { confirmedBlockers: new Map([[1, [9]]]) }), [])
     expect(forest.blockedBy(1)).toEqual([9])
     expect(forest.cycles).toEqual([])
     expect(shape(forest)).toEqual([[9, [1, 2, 3]]])
   })
 
   test('who was asked about and does not wait any more is a root', () => {
-    const forest = blockingForest(tableOf(deadlock, { asked: new Map([[1, []]]) }), [])
+    const forest = blockingForest(tableOf(deadlock, { confirmedBlockers: new Map([[1, []]]) }), [])
     expect(forest.waits.has(1)).toBe(false)
     expect(shape(forest)).toEqual([[1, [2, 3]]])
   })
 
   test('the server says 0 for the prepared transaction that holds what is waited for', () => {
     const groups = [holds([-7, 5], 'ShareLock'), waits(2, 'ExclusiveLock', 4)]
-    const forest = blockingForest(tableOf(groups, { asked: new Map([[2, [0]]]) }), [])
+    const forest = blockingForest(tableOf(groups, { confirmedBlockers: new Map([[2, [0]]]) }), [])
     expect(forest.blockedBy(2)).toEqual([0])
     expect(shape(forest)).toEqual([[0, [2]]])
   })
 
   test('a wait for a safe snapshot is told by the server alone', () => {
     const reader = session(5, { waitEventType: 'IPC', waitEvent: 'SafeSnapshot', querySeconds: 12 })
-    const forest = blockingForest(tableOf([], { asked: new Map([[5, [1]]]) }), [session(1), reader])
+    const forest = blockingForest(tableOf([], { confirmedBlockers: new Map([[5, [1]]]) }), [
+      session(1),
+      reader,
+    ])
     expect(forest.blockedBy(5)).toEqual([1])
     expect(forest.roots).toMatchObject([
       { pid: 1, victims: [5], oldestWaitSeconds: 12, wait: { mode: 'SafeSnapshot' } },

@@ -237,7 +237,8 @@ test('what the server says of a queue that it has re-ordered goes before the wai
   ]
   const sessions = [of.session(9), inBlock(1, 60), inBlock(2, 50)]
   const told = (asked: [number, number[]][]) =>
-    rehearse(of.lockTable(groups, { asked: new Map(asked) }), sessions).whatIf(terminate(9)).atOnce
+    rehearse(of.lockTable(groups, { confirmedBlockers: new Map(asked) }), sessions).whatIf(terminate(9))
+      .atOnce
   expect(told([])).toEqual([1])
   expect(told([[1, [2, 9]]])).toEqual([2])
   expect(told([[2, [9]]])).toEqual([2])
@@ -245,7 +246,7 @@ test('what the server says of a queue that it has re-ordered goes before the wai
 
 test('a wait for a safe snapshot ends with the last writer that the server names', () => {
   const reader = of.session(5, { waitEventType: 'IPC', waitEvent: 'SafeSnapshot' })
-  const rehearsal = rehearse(of.lockTable([], { asked: new Map([[5, [1, 2]]]) }), [
+  const rehearsal = rehearse(of.lockTable([], { confirmedBlockers: new Map([[5, [1, 2]]]) }), [
     of.session(1),
     of.session(2),
     reader,

@@ -22,7 +22,7 @@ export function createLog({
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: {
       level: (label: string) => ({ level: label }),
-      log: (entry: object) => clean(entry) as Record<string, unknown>,
+      log: (entry: object) => cleanValue(entry) as Record<string, unknown>,
     },
     // Errors are clean already; pino's own serializer would take them for something else.
     serializers: { err: (err: unknown) => err },
@@ -32,7 +32,7 @@ export function createLog({
   // pino hands the bindings of a child to no formatter.
   const child = log.child
   log.child = function cleanChild(this: Log, bindings: object, ...rest: []) {
-    return child.call(this, clean(bindings) as Record<string, unknown>, ...rest)
+    return child.call(this, cleanValue(bindings) as Record<string, unknown>, ...rest)
   } as Log['child']
   return log
 }
@@ -41,16 +41,16 @@ const secretKey =
   /token|secret|passw|authorization|cookie|credential|signature|connectionstring|^(query|statement|text|payload|body|headers|params|values|response_?url|private_?key|detail)$/i
 
 /** A copy that may be logged. */
-function clean(value: unknown, depth = 0): unknown {
+function cleanValue(value: unknown, depth = 0): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (depth > 6) return '[…]'
   if (value instanceof Error) return cleanError(value, depth)
   if (value instanceof Date) return value.toISOString()
-  if (Array.isArray(value)) return value.slice(0, 100).map((item) => clean(item, depth + 1))
+  if (Array.isArray(value)) return value.slice(0, 100).map((item) => cleanValue(item, depth + 1))
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       key,
-      secretKey.test(key) && item !== null && item !== undefined ? '[redacted]' : clean(item, depth + 1),
+      secretKey.test(key) && item !== null && item !== undefined ? '[redacted]' : cleanValue(item, depth + 1),
     ]),
   )
 }
@@ -71,8 +71,8 @@ function cleanError(error: Error, depth: number): Record<string, unknown> {
     message: error.message,
     ...known,
     stack: error.stack,
-    ...(error.cause === undefined ? {} : { cause: clean(error.cause, depth + 1) }),
-    ...(error instanceof AggregateError ? { errors: clean(error.errors, depth + 1) } : {}),
+    ...(error.cause === undefined ? {} : { cause: cleanValue(error.cause, depth + 1) }),
+    ...(error instanceof AggregateError ? { errors: cleanValue(error.errors, depth + 1) } : {}),
   }
 }
 

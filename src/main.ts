@@ -144,7 +144,7 @@ async function serve(): Promise<ExitCode> {
 }
 
 /** What a person can do something about is told in one line; anything else is a fault of ours, with its trace. */
-function explain(error: unknown): string {
+function explainError(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   if (error instanceof SlackError)
     return `Slack refused a token (${error.code}). Check SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or run doctor.`
@@ -168,6 +168,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  process.stderr.write(`${explain(error)}\n`)
+  process.stderr.write(`${explainError(error)}\n`)
   process.exitCode = 2
 }

@@ -152,6 +152,17 @@ describe('the files', () => {
     for (const file of next.keys()) walk(file, [])
     expect(circles).toEqual([])
   })
+
+  it('export no name that another one exports too', () => {
+    const product = sources.filter(({ path }) => !path.startsWith('demo/'))
+    const exported = product.flatMap(({ path, source }) =>
+      [...source.matchAll(/^export (?:async )?(?:function\*?|const|let|type|class|interface) (\w+)/gm)].map(
+        ([, name = '']) => ({ name, path }),
+      ),
+    )
+    const twice = [...Map.groupBy(exported, ({ name }) => name)].filter(([, places]) => places.length > 1)
+    expect(twice.map(([name, places]) => `${name}: ${places.map(({ path }) => path).join(', ')}`)).toEqual([])
+  })
 })
 
 describe('the table', () => {

@@ -5,7 +5,7 @@ import { bot } from '../domain/approvals/journal.ts'
 import { mayBeOfferedAgain, openProposal, type Proposal } from '../domain/approvals/proposal.ts'
 import type { Action } from '../domain/session/action.ts'
 import { fittingAction, objection } from '../domain/session/allowedAction.ts'
-import { keyOf } from '../domain/session/session.ts'
+import { sessionKeyOf } from '../domain/session/session.ts'
 import type { Cards } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { readSession } from './freshSession.ts'
@@ -58,7 +58,7 @@ export function createPropose(deps: Deps): Propose {
           id,
           cardId: id,
           action,
-          key: keyOf(name, seen.session),
+          key: sessionKeyOf(name, seen.session),
           session: seen.session,
           victims: seen.victims,
           reason,

@@ -86,7 +86,7 @@ export function createAnswers(deps: {
         case 'top':
           return { view: await top(question, watched.cluster, picture, asked) }
         default:
-          return { view: await list(question.kind, watched, picture, asked) }
+          return { view: await answerList(question.kind, watched, picture, asked) }
       }
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error
@@ -107,7 +107,7 @@ async function history(
   return historyView(pid === null ? `incident ${card}` : `PID ${pid}`, rows, historyRows)
 }
 
-async function list(
+async function answerList(
   kind: ListCommand['kind'],
   watched: WatchedCluster,
   picture: Picture,
@@ -161,7 +161,7 @@ async function oneSession(
   if (!session) return noSessionView(picture, pid, asked)
   const [withText, locks] = await Promise.all([
     orElse(() => cluster.withText([session], longestStatement), [session]),
-    ownLocks(watched, picture, pid),
+    readOwnLocks(watched, picture, pid),
   ])
   const fit = fittingAction(session, snapshot.server, config.protected)
   const jam = picture.forest.roots.find(({ pid: root, victims }) => root === pid || victims.includes(pid))
@@ -170,7 +170,7 @@ async function oneSession(
 }
 
 /** The lock table is left alone while the lock manager is jammed: to read it would stall, too. */
-async function ownLocks({ cluster }: WatchedCluster, picture: Picture, pid: number): Promise<OwnLocks> {
+async function readOwnLocks({ cluster }: WatchedCluster, picture: Picture, pid: number): Promise<OwnLocks> {
   if (picture.snapshot.locks.kind === 'jammed') return { unread: picture.snapshot.locks.why }
   try {
     return { groups: await cluster.locksOf(pid) }

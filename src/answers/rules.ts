@@ -1,6 +1,6 @@
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { RulesQuestion } from '../commands/command.ts'
-import { type Filters, matches } from '../domain/lists/filters.ts'
+import { type Filters, matchesFilters } from '../domain/lists/filters.ts'
 import type { Thresholds } from '../domain/session/policy.ts'
 import { explain, rulesAt } from '../domain/session/rules.ts'
 import { isClient } from '../domain/session/session.ts'
@@ -50,7 +50,7 @@ function countsOf(
   filters: Filters,
   now: number,
 ): NonNullable<RulesShown['sessions']> {
-  const matching = sessions.filter((session) => isClient(session) && matches(session, filters))
+  const matching = sessions.filter((session) => isClient(session) && matchesFilters(session, filters))
   const counted = Map.groupBy(matching, rulesAt(watch, now))
   return {
     takenAt,

@@ -1,5 +1,5 @@
 import { nearest } from '../domain/text/nearest.ts'
-import { type Problem, problem, takeOptions } from './grammar.ts'
+import { type CommandProblem, problem, takeOptions } from './grammar.ts'
 import { readPid } from './pid.ts'
 import { optionOf, type Word } from './words.ts'
 
@@ -15,7 +15,10 @@ export type ActionCommand = {
 const longestReason = 500
 
 /** The reason is free text; only `--cluster` is no part of it, wherever it stands. */
-export function parseAction(kind: ActionCommand['kind'], words: readonly Word[]): ActionCommand | Problem {
+export function parseAction(
+  kind: ActionCommand['kind'],
+  words: readonly Word[],
+): ActionCommand | CommandProblem {
   let cluster: string | null = null
   const others: Word[] = []
   for (let at = 0; at < words.length; at++) {

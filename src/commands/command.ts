@@ -1,13 +1,13 @@
 import type { Filters } from '../domain/lists/filters.ts'
 import { nearest } from '../domain/text/nearest.ts'
 import { type ActionCommand, parseAction } from './actionCommand.ts'
-import { optional, type Problem, problem, takeOptions } from './grammar.ts'
+import { type CommandProblem, optional, problem, takeOptions } from './grammar.ts'
 import { type ListCommand, parseList } from './listCommand.ts'
 import { type LocksQuestion, parseLocks } from './locksCommand.ts'
 import { isPid, readPid } from './pid.ts'
 import { shown } from './shown.ts'
 import { parseQuiet, parseSnooze, parseUnsnooze, type SilenceCommand } from './silenceCommand.ts'
-import { type Word, wordsOf } from './words.ts'
+import { splitWords, type Word } from './words.ts'
 
 /** `/pg rules [--db] [--user] [--app]`. */
 export type RulesQuestion = {
@@ -101,8 +101,8 @@ const meant: Readonly<Record<string, string>> = {
 }
 
 /** Reads the text after `/pg`. Never throws, whatever is typed. */
-export function parseCommand(typed: string): Command | Problem {
-  const [first, ...rest] = wordsOf(typed)
+export function parseCommand(typed: string): Command | CommandProblem {
+  const [first, ...rest] = splitWords(typed)
   if (first === undefined) return { kind: 'help' }
   const word = first.text.toLowerCase()
   const kind = kinds.find((known) => known === word)
@@ -145,7 +145,7 @@ export function parseCommand(typed: string): Command | Problem {
   }
 }
 
-function unknownWord({ text }: Word): Problem {
+function unknownWord({ text }: Word): CommandProblem {
   if (isPid(text))
     return problem(`Did you mean \`session ${Number(text)}\`? Type \`/pg help\` for all commands.`)
   const word = text.toLowerCase()
@@ -154,7 +154,7 @@ function unknownWord({ text }: Word): Problem {
   return problem(`I do not know the command \`${shown(text)}\`. ${advice}`)
 }
 
-function parseRules(words: readonly Word[]): Command | Problem {
+function parseRules(words: readonly Word[]): Command | CommandProblem {
   const given = takeOptions('rules', words, ['db', 'user', 'app', 'cluster'])
   if ('kind' in given) return given
   if (given.others.length > 0)
@@ -169,7 +169,7 @@ function parseRules(words: readonly Word[]): Command | Problem {
 }
 
 /** A statement of pg_stat_statements has a database and a user, and no application, state or age. */
-function parseTop(words: readonly Word[]): Command | Problem {
+function parseTop(words: readonly Word[]): Command | CommandProblem {
   const given = takeOptions('top', words, ['db', 'user', 'cluster'])
   if ('kind' in given) return given
   const [first, ...more] = given.others
@@ -183,7 +183,7 @@ function parseTop(words: readonly Word[]): Command | Problem {
   return { kind: 'top', sinceReset: isTotal, filters, cluster: values.get('cluster') ?? null }
 }
 
-function parseHealth(words: readonly Word[]): Command | Problem {
+function parseHealth(words: readonly Word[]): Command | CommandProblem {
   const given = takeOptions('health', words, ['cluster'])
   if ('kind' in given) return given
   return given.others.length === 0
@@ -191,7 +191,7 @@ function parseHealth(words: readonly Word[]): Command | Problem {
     : problem('`health` shows all of it and takes nothing but `--cluster`: type `/pg health`.')
 }
 
-function parseSession(words: readonly Word[]): Command | Problem {
+function parseSession(words: readonly Word[]): Command | CommandProblem {
   const given = takeOptions('session', words, ['cluster'])
   if ('kind' in given) return given
   const [first, ...more] = given.others
@@ -201,7 +201,7 @@ function parseSession(words: readonly Word[]): Command | Problem {
   return { kind: 'session', pid, cluster: given.values.get('cluster') ?? null }
 }
 
-function parseHistory([about, ...more]: readonly Word[]): Command | Problem {
+function parseHistory([about, ...more]: readonly Word[]): Command | CommandProblem {
   if (about === undefined) return { kind: 'history', pid: null, card: null }
   const example =
     'type `/pg history`, `/pg history 4312`, or `/pg history 3f2a9c1b` with the id at the foot of a card'
@@ -214,4 +214,4 @@ function parseHistory([about, ...more]: readonly Word[]): Command | Problem {
   return problem(`\`${shown(about.text)}\` is neither a PID nor an incident: ${example}.`)
 }
 
-export type { Problem } from './grammar.ts'
+export type { CommandProblem as Problem } from './grammar.ts'

@@ -3,14 +3,14 @@ import { shown } from './shown.ts'
 import { optionOf, type Word } from './words.ts'
 
 /** What could not be understood: one sentence that says what to type instead. Words to type stand in backticks. */
-export type Problem = { readonly kind: 'problem'; readonly message: string }
+export type CommandProblem = { readonly kind: 'problem'; readonly message: string }
 
-export const problem = (message: string): Problem => ({ kind: 'problem', message })
+export const problem = (message: string): CommandProblem => ({ kind: 'problem', message })
 
 export const options = ['db', 'user', 'app', 'state', 'older', 'cluster'] as const
-export type Option = (typeof options)[number]
+export type CommandOption = (typeof options)[number]
 
-const meantOptions: Readonly<Record<string, Option>> = {
+const meantOptions: Readonly<Record<string, CommandOption>> = {
   database: 'db',
   datname: 'db',
   role: 'user',
@@ -25,15 +25,15 @@ const meantOptions: Readonly<Record<string, Option>> = {
   server: 'cluster',
 }
 
-export type Given = { readonly values: Map<Option, string>; readonly others: Word[] }
+export type Given = { readonly values: Map<CommandOption, string>; readonly others: Word[] }
 
 /** Takes the options out of the words. */
 export function takeOptions(
   command: string,
   words: readonly Word[],
-  known: readonly Option[],
-): Given | Problem {
-  const values = new Map<Option, string>()
+  known: readonly CommandOption[],
+): Given | CommandProblem {
+  const values = new Map<CommandOption, string>()
   const others: Word[] = []
   for (let at = 0; at < words.length; at++) {
     const word = words[at]
@@ -82,7 +82,7 @@ function stateTail(first: string, after: readonly Word[]): string[] {
   return []
 }
 
-const examples: Record<Option, string> = {
+const examples: Record<CommandOption, string> = {
   db: '`--db orders`',
   user: '`--user shop`',
   app: '`--app web`',
@@ -91,7 +91,7 @@ const examples: Record<Option, string> = {
   cluster: '`--cluster NAME`',
 }
 
-function unknownOption(command: string, name: string, known: readonly Option[]): Problem {
+function unknownOption(command: string, name: string, known: readonly CommandOption[]): CommandProblem {
   const near = (Object.hasOwn(meantOptions, name) ? meantOptions[name] : undefined) ?? nearest(name, options)
   const guess = known.find((one) => one === near)
   if (options.some((one) => one === name))

@@ -1,7 +1,7 @@
 import { type Filters, type StateFilter, stateFilters, stateWord } from '../domain/lists/filters.ts'
 import { parseDuration } from '../domain/text/duration.ts'
 import { nearest } from '../domain/text/nearest.ts'
-import { optional, options, type Problem, problem, takeOptions } from './grammar.ts'
+import { type CommandProblem, optional, options, problem, takeOptions } from './grammar.ts'
 import { isPid } from './pid.ts'
 import { shown } from './shown.ts'
 import type { Word } from './words.ts'
@@ -13,7 +13,7 @@ export type ListCommand = {
   readonly cluster: string | null
 }
 
-export function parseList(kind: ListCommand['kind'], words: readonly Word[]): ListCommand | Problem {
+export function parseList(kind: ListCommand['kind'], words: readonly Word[]): ListCommand | CommandProblem {
   const given = takeOptions(kind, words, options)
   if ('kind' in given) return given
   const { values, others } = given
@@ -60,7 +60,7 @@ function letters(text: string): string {
   return text.toLowerCase().replaceAll(/[^a-z]/g, '')
 }
 
-function readState(typed: string): StateFilter | Problem {
+function readState(typed: string): StateFilter | CommandProblem {
   const state = stateNames.get(letters(typed))
   if (state !== undefined) return state
   const known = stateFilters.map(stateWord)

@@ -1,5 +1,5 @@
 import { type RelationName, readRelationName } from '../domain/text/identifier.ts'
-import { type Problem, problem, takeOptions } from './grammar.ts'
+import { type CommandProblem, problem, takeOptions } from './grammar.ts'
 import { isPid, readPid } from './pid.ts'
 import { shown } from './shown.ts'
 import type { Word } from './words.ts'
@@ -14,7 +14,7 @@ export type LocksQuestion = {
 const example =
   'type `/pg locks`, `/pg locks 4312`, `/pg locks orders`, or `/pg locks sales.orders` with its schema'
 
-export function parseLocks(words: readonly Word[]): LocksQuestion | Problem {
+export function parseLocks(words: readonly Word[]): LocksQuestion | CommandProblem {
   const given = takeOptions('locks', words, ['cluster'])
   if ('kind' in given) return given
   const cluster = given.values.get('cluster') ?? null

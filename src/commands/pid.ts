@@ -1,4 +1,4 @@
-import { type Problem, problem } from './grammar.ts'
+import { type CommandProblem, problem } from './grammar.ts'
 import { shown } from './shown.ts'
 import type { Word } from './words.ts'
 
@@ -9,7 +9,7 @@ export const isPid = (text: string): boolean =>
   /^\d{1,10}$/.test(text) && Number(text) > 0 && Number(text) <= largestPid
 
 /** The PID at the first place, or why there is none. */
-export function readPid(command: string, word: Word | undefined): number | Problem {
+export function readPid(command: string, word: Word | undefined): number | CommandProblem {
   const example = `type \`/pg ${command} 4312\` with a PID from \`/pg sessions\``
   if (word === undefined) return problem(`\`${command}\` needs a PID: ${example}.`)
   if (isPid(word.text)) return Number(word.text)

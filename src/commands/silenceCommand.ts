@@ -1,7 +1,7 @@
 import type { FindingKind } from '../domain/incidents/finding.ts'
 import { parseDuration } from '../domain/text/duration.ts'
 import { nearest } from '../domain/text/nearest.ts'
-import { type Problem, problem, takeOptions } from './grammar.ts'
+import { type CommandProblem, problem, takeOptions } from './grammar.ts'
 import { shown } from './shown.ts'
 import type { Word } from './words.ts'
 
@@ -49,7 +49,7 @@ const unsnoozeExample =
   'type `/pg unsnooze blocking`, or `/pg unsnooze 3f2a9c1b` with the id at the foot of a card'
 const quietExample = 'type `/pg quiet 2h reason`, `/pg quiet off`, or `/pg quiet` to see what is silent'
 
-export function parseSnooze(words: readonly Word[]): SilenceCommand | Problem {
+export function parseSnooze(words: readonly Word[]): SilenceCommand | CommandProblem {
   const given = takeOptions('snooze', words, ['cluster'])
   if ('kind' in given) return given
   const [first, second, ...more] = given.others
@@ -66,7 +66,7 @@ export function parseSnooze(words: readonly Word[]): SilenceCommand | Problem {
   }
 }
 
-export function parseUnsnooze(words: readonly Word[]): SilenceCommand | Problem {
+export function parseUnsnooze(words: readonly Word[]): SilenceCommand | CommandProblem {
   const given = takeOptions('unsnooze', words, ['cluster'])
   if ('kind' in given) return given
   const [first, ...more] = given.others
@@ -77,7 +77,7 @@ export function parseUnsnooze(words: readonly Word[]): SilenceCommand | Problem 
   return { kind: 'unsnooze', about, cluster: given.values.get('cluster') ?? null }
 }
 
-export function parseQuiet(words: readonly Word[]): SilenceCommand | Problem {
+export function parseQuiet(words: readonly Word[]): SilenceCommand | CommandProblem {
   const given = takeOptions('quiet', words, ['cluster'])
   if ('kind' in given) return given
   const cluster = given.values.get('cluster') ?? null
@@ -92,7 +92,7 @@ export function parseQuiet(words: readonly Word[]): SilenceCommand | Problem {
   return { kind: 'quiet', forMs: duration, reason, cluster }
 }
 
-function readAbout(command: string, word: Word | undefined, how: string): About | Problem {
+function readAbout(command: string, word: Word | undefined, how: string): About | CommandProblem {
   if (word === undefined) return problem(`\`${command}\` needs a kind of trouble or an incident: ${how}.`)
   const text = word.text.toLowerCase()
   const kind = Object.hasOwn(kindWords, text) ? kindWords[text] : undefined
@@ -106,7 +106,7 @@ function readAbout(command: string, word: Word | undefined, how: string): About 
   )
 }
 
-function readDuration(word: Word, how: string): number | Problem {
+function readDuration(word: Word, how: string): number | CommandProblem {
   const parsed = parseDuration(word.text.toLowerCase())
   if ('problem' in parsed) return problem(`\`${shown(word.text)}\`: ${parsed.problem}`)
   if (parsed.ms < 1000 || parsed.ms > longestMs) return problem(`From one second to 7 days: ${how}.`)

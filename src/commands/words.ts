@@ -21,7 +21,7 @@ const dashes = /^[-\u2010-\u2015\u2212]{1,4}(?=\p{L})/u
  * Splits what was typed into words, as Slack and phones hand it over: links and mentions that Slack made of plain words
  * are taken back, dashes and quotes are what the phone made of them.
  */
-export function wordsOf(typed: string): Word[] {
+export function splitWords(typed: string): Word[] {
   const line = clean(plain(typed.slice(0, longest)))
   const words: Word[] = []
   let at = 0

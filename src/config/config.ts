@@ -9,7 +9,7 @@ import type {
 } from '../domain/session/policy.ts'
 import type { QueryText } from '../domain/text/mask.ts'
 import { readFileText } from './file.ts'
-import { ConfigError, type Env, type Path, type Problem, pathText } from './problem.ts'
+import { ConfigError, type ConfigProblem, type Env, type Path, pathText } from './problem.ts'
 import { type File, fileSchema } from './schema.ts'
 
 export { ConfigError, type Env } from './problem.ts'
@@ -104,7 +104,7 @@ export function parseConfig(text: string, env: Env, source = defaultConfigPath):
     if (!parsed.success) problems.push(...parsed.error.issues.flatMap(problemsOf).filter(isNew(problems)))
     problems.push(...duplicateNames(read.tree), ...missingApprovers(read.tree).filter(isNew(problems)))
     if (parsed.success && logLevel && problems.length === 0) {
-      const config = resolve(parsed.data, logLevel)
+      const config = resolveConfig(parsed.data, logLevel)
       problems.push(...tooFewApprovers(config, parsed.data))
       if (problems.length === 0) return config
     }
@@ -116,7 +116,7 @@ export function parseConfig(text: string, env: Env, source = defaultConfigPath):
 }
 
 /** Where `${NAME}` was missing, nothing else is said about the empty place, nor about what stands above it. */
-function isNew(known: readonly Problem[]): (problem: Problem) => boolean {
+function isNew(known: readonly ConfigProblem[]): (problem: ConfigProblem) => boolean {
   const paths = known.filter(({ path }) => path.length > 0).map(({ path }) => pathText(path))
   return ({ path }) => !paths.includes(pathText(path))
 }
@@ -128,7 +128,7 @@ type Issue = {
   readonly keys?: readonly string[]
 }
 
-function problemsOf(issue: Issue): Problem[] {
+function problemsOf(issue: Issue): ConfigProblem[] {
   const path = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))
   if (issue.code !== 'unrecognized_keys') return [{ path, sentence: issue.message }]
   // What stands where a key should may be anything, also a secret: it is named when it looks like a key.
@@ -150,7 +150,7 @@ const rawClusters = (tree: unknown): readonly unknown[] => {
 }
 
 /** Told from the raw tree, so that it is told together with everything else. */
-function duplicateNames(tree: unknown): Problem[] {
+function duplicateNames(tree: unknown): ConfigProblem[] {
   const names = rawClusters(tree).map((cluster) => at(cluster, 'name'))
   return names.flatMap((name, index) =>
     typeof name === 'string' && names.indexOf(name) < index
@@ -165,7 +165,7 @@ function duplicateNames(tree: unknown): Problem[] {
 }
 
 /** Approvers may stand above, or with every cluster. */
-function missingApprovers(tree: unknown): Problem[] {
+function missingApprovers(tree: unknown): ConfigProblem[] {
   const approversOf = (part: unknown) => at(at(part, 'access'), 'approvers')
   const clusters = rawClusters(tree)
   if (
@@ -179,7 +179,7 @@ function missingApprovers(tree: unknown): Problem[] {
 }
 
 /** Two approvals wanted and one person named: no action could ever be approved. */
-function tooFewApprovers(config: Config, file: File): Problem[] {
+function tooFewApprovers(config: Config, file: File): ConfigProblem[] {
   return config.clusters.flatMap(({ access, approvals }, index) => {
     if (access.approvers.some((id) => id.startsWith('S'))) return []
     const own = file.clusters[index]
@@ -193,7 +193,7 @@ function tooFewApprovers(config: Config, file: File): Problem[] {
   })
 }
 
-function resolve(file: File, logLevel: LogLevel): Config {
+function resolveConfig(file: File, logLevel: LogLevel): Config {
   return {
     slack: { mode: file.slack.mode ?? 'socket', channel: file.slack.channel },
     http: { host: file.http?.host ?? '127.0.0.1', port: file.http?.port ?? 3000 },

@@ -1,5 +1,5 @@
 import { LineCounter, parseDocument, type YAMLParseError, type YAMLWarning } from 'yaml'
-import type { Env, Path, Problem } from './problem.ts'
+import type { ConfigProblem, Env, Path } from './problem.ts'
 
 /**
  * YAML to plain data, with each `${NAME}` in a value taken from the environment (`$${` stands for a plain `${`). The
@@ -9,7 +9,7 @@ import type { Env, Path, Problem } from './problem.ts'
 export function readFileText(
   text: string,
   env: Env,
-): { readonly tree: unknown; readonly problems: Problem[] } {
+): { readonly tree: unknown; readonly problems: ConfigProblem[] } {
   const lineCounter = new LineCounter()
   // `prettyErrors` would quote the file, and a password may stand there.
   const document = parseDocument(text, { prettyErrors: false, lineCounter })
@@ -19,7 +19,7 @@ export function readFileText(
     const sentences = faults.map((fault) => yamlSentence(fault, lineCounter, lines))
     return { tree: undefined, problems: [...new Set(sentences)].map((sentence) => ({ path: [], sentence })) }
   }
-  const problems: Problem[] = []
+  const problems: ConfigProblem[] = []
   try {
     return { tree: fill(document.toJS(), env, [], problems), problems }
   } catch {
@@ -28,7 +28,7 @@ export function readFileText(
   }
 }
 
-function fill(value: unknown, env: Env, path: Path, problems: Problem[]): unknown {
+function fill(value: unknown, env: Env, path: Path, problems: ConfigProblem[]): unknown {
   if (path.length > 12) {
     problems.push({ path: path.slice(0, 3), sentence: 'This is nested too deeply.' })
     return undefined
@@ -42,7 +42,7 @@ function fill(value: unknown, env: Env, path: Path, problems: Problem[]): unknow
   return value ?? undefined
 }
 
-function fillText(text: string, env: Env, path: Path, problems: Problem[]): string | undefined {
+function fillText(text: string, env: Env, path: Path, problems: ConfigProblem[]): string | undefined {
   let complete = true
   const filled = text.replaceAll(/\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)\})?/g, (found, name?: string) => {
     if (found === '$${') return '${'

@@ -10,7 +10,7 @@ export const required = (sentence: string) => ({
 })
 
 /** A part of the file that holds keys. Unknown keys are errors, which name the known ones. */
-export const section = <Shape extends z.ZodRawShape>(shape: Shape) =>
+export const configSection = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
@@ -81,7 +81,7 @@ const pattern = z
   })
 
 /** Which sessions are meant: see `Match` in domain/policy.ts. */
-export const match = section({
+export const sessionMatch = configSection({
   applicationName: pattern.optional(),
   user: pattern.optional(),
   database: pattern.optional(),

@@ -4,7 +4,7 @@ export type Env = Readonly<Record<string, string | undefined>>
 export type Path = readonly (string | number)[]
 
 /** One thing to put right. `sentence` never holds a value from the file or the environment. */
-export type Problem = { readonly path: Path; readonly sentence: string }
+export type ConfigProblem = { readonly path: Path; readonly sentence: string }
 
 /** `clusters[0].url` */
 export const pathText = (path: Path): string =>

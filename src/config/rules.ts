@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { shadowOf } from '../domain/session/rules.ts'
 import { isTimeZone, parseHours } from '../domain/text/hours.ts'
-import { match, section, threshold, transactions } from './parts.ts'
+import { configSection, sessionMatch, threshold, transactions } from './parts.ts'
 
 const limits = {
   blockedFor: threshold.optional(),
@@ -11,7 +11,7 @@ const limits = {
   vacuumHeldBackBy: transactions.optional(),
 }
 
-const limitNames = Object.keys(limits) as (keyof typeof limits)[]
+const ruleLimitNames = Object.keys(limits) as (keyof typeof limits)[]
 
 const matchHint = 'Write for which sessions this holds, like match: { applicationName: pg_dump }.'
 
@@ -22,8 +22,8 @@ const hours = z.string({ error: 'Write hours like "Mon-Fri 08:00-18:00".' }).sup
   if ('problem' in parsed) context.addIssue({ code: 'custom', message: parsed.problem })
 })
 
-const rule = section({
-  match: z.unknown().superRefine(isThere).pipe(match),
+const rule = configSection({
+  match: z.unknown().superRefine(isThere).pipe(sessionMatch),
   ...limits,
   hours: hours.optional(),
   timeZone: z.string({ error: zoneHint }).refine(isTimeZone, { error: zoneHint }).optional(),
@@ -32,8 +32,8 @@ const rule = section({
     context.addIssue({ code: 'custom', message, path })
     return z.NEVER
   }
-  if (limitNames.every((name) => given[name] === undefined))
-    return fail(`Write at least one of ${limitNames.join(', ')}.`)
+  if (ruleLimitNames.every((name) => given[name] === undefined))
+    return fail(`Write at least one of ${ruleLimitNames.join(', ')}.`)
   if (timeZone !== undefined && text === undefined)
     return fail('This means nothing without hours.', 'timeZone')
   const parsed = text === undefined ? null : parseHours(text, timeZone ?? 'UTC')

@@ -1,6 +1,16 @@
 import { z } from 'zod'
 import type { People } from '../domain/session/policy.ts'
-import { day, duration, match, required, second, section, size, threshold, transactions } from './parts.ts'
+import {
+  configSection,
+  day,
+  duration,
+  required,
+  second,
+  sessionMatch,
+  size,
+  threshold,
+  transactions,
+} from './parts.ts'
 import { rules } from './rules.ts'
 
 /** The file as people write it: every key optional but what has no default, durations as milliseconds. */
@@ -47,13 +57,13 @@ const person = z.string({ error: personHint }).regex(/^[UWS][A-Z0-9]+$/, {
   },
 })
 
-const list = (what: string) =>
+const nonEmptyList = (what: string) =>
   z
     .array(person, required(what))
     .min(1, { error: `An empty list lets nobody in. ${what}` })
     .transform((ids): readonly string[] => [...new Set(ids)])
 
-const named = list('Write everyone, or a list of user and user-group ids like [U0DANA, S0DBAONCALL].')
+const named = nonEmptyList('Write everyone, or a list of user and user-group ids like [U0DANA, S0DBAONCALL].')
 
 const people = z.unknown().transform((value, context): People => {
   if (value === 'everyone') return value
@@ -75,10 +85,10 @@ const approvers = z.unknown().transform((value, context) => {
   return value
 })
 
-const access = section({
+const access = configSection({
   viewers: people.optional(),
   requesters: people.optional(),
-  approvers: approvers.pipe(list(approversHint)).optional(),
+  approvers: approvers.pipe(nonEmptyList(approversHint)).optional(),
 })
 
 const atLeastOne = number(1, 20, 'Write how many different people must approve: a whole number from 1 to 20.')
@@ -89,14 +99,14 @@ const breakGlassPerson = z
   .string()
   .regex(/^[UW]/, { error: `Only people can break the glass, no groups. ${breakGlassHint}` })
 
-const approvals = section({
-  people: section({ cancel: atLeastOne.optional(), terminate: atLeastOne.optional() }).optional(),
+const approvals = configSection({
+  people: configSection({ cancel: atLeastOne.optional(), terminate: atLeastOne.optional() }).optional(),
   requesterMayApprove: flag.optional(),
-  breakGlass: section({ who: list(breakGlassHint).pipe(z.array(breakGlassPerson)) }).optional(),
+  breakGlass: configSection({ who: nonEmptyList(breakGlassHint).pipe(z.array(breakGlassPerson)) }).optional(),
   expireAfter: duration(second, 7 * day, 'from 1s to 7d').optional(),
 })
 
-const percent = number(1, 100, 'Write a percentage as a whole number from 1 to 100, without a sign.')
+const percentage = number(1, 100, 'Write a percentage as a whole number from 1 to 100, without a sign.')
 
 const limits = {
   every: duration(100, 3600 * second, 'from 100ms to 1h').optional(),
@@ -104,10 +114,10 @@ const limits = {
   queryLongerThan: threshold.optional(),
   idleInTransactionLongerThan: threshold.optional(),
   idleLongerThan: threshold.optional(),
-  connectionsAbove: percent.optional(),
+  connectionsAbove: percentage.optional(),
   preparedLongerThan: threshold.optional(),
   vacuumHeldBackBy: transactions.optional(),
-  wraparoundAbove: percent.optional(),
+  wraparoundAbove: percentage.optional(),
   slotRetains: size.optional(),
   cardsPerMinute: number(
     1,
@@ -127,8 +137,8 @@ function isWebAddress(text: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol)
 }
 
-const watch = section({ ...limits, heartbeatUrl: heartbeatUrl.optional() })
-const clusterWatch = section(limits)
+const watch = configSection({ ...limits, heartbeatUrl: heartbeatUrl.optional() })
+const clusterWatch = configSection(limits)
 
 const urlHint = `Write postgres://user:password@host:5432/database, best as \${NAME} from the environment.`
 
@@ -148,7 +158,7 @@ function databaseUrlProblem(text: string): string | null {
     : null
 }
 
-const cluster = section({
+const cluster = configSection({
   name: z
     .string(required('Give the cluster a short name, like orders.'))
     .regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, {
@@ -160,7 +170,9 @@ const cluster = section({
   access: access.optional(),
   approvals: approvals.optional(),
   watch: clusterWatch.optional(),
-  protected: z.array(match, { error: 'Write a list of rules like - applicationName: pg_dump.' }).optional(),
+  protected: z
+    .array(sessionMatch, { error: 'Write a list of rules like - applicationName: pg_dump.' })
+    .optional(),
 })
 
 const store = z
@@ -182,9 +194,11 @@ const store = z
 
 const clustersHint = 'Name at least one cluster with its name and url.'
 
-export const fileSchema = section({
-  slack: section({ mode: word('socket', 'http').optional(), channel }).prefault({} as { channel: string }),
-  http: section({
+export const fileSchema = configSection({
+  slack: configSection({ mode: word('socket', 'http').optional(), channel }).prefault(
+    {} as { channel: string },
+  ),
+  http: configSection({
     host: z.string({ error: 'Write the address to listen on, like 127.0.0.1 or 0.0.0.0.' }).min(1).optional(),
     port: number(0, 65535, 'Write a port from 0 to 65535 (0 takes a free one).').optional(),
   }).optional(),
@@ -192,7 +206,7 @@ export const fileSchema = section({
   approvals: approvals.optional(),
   clusters: z.array(cluster, required(clustersHint)).min(1, { error: clustersHint }),
   watch: watch.optional(),
-  store: section({ url: store.optional() }).optional(),
+  store: configSection({ url: store.optional() }).optional(),
   queryText: word('masked', 'full', 'hidden').optional(),
 })
 

@@ -13,9 +13,9 @@ const clockSkewSeconds = 300
 /** How long requests that are under way may go on when the server closes. */
 const closeGraceMs = 1000
 
-type Reply = { readonly status: number; readonly contentType: string; readonly body: string }
+type HttpReply = { readonly status: number; readonly contentType: string; readonly body: string }
 
-const json = (status: number, body: object): Reply => ({
+const json = (status: number, body: object): HttpReply => ({
   status,
   contentType: 'application/json',
   body: `${JSON.stringify(body)}\n`,
@@ -35,7 +35,7 @@ export async function startHttp(settings: {
   readonly now: () => number
 }): Promise<HttpServer> {
   const { slack, ready, metrics, now } = settings
-  const pages: Readonly<Record<string, () => Reply | Promise<Reply>>> = {
+  const pages: Readonly<Record<string, () => HttpReply | Promise<HttpReply>>> = {
     '/healthz': () => json(200, { status: 'ok' }),
     '/readyz': () => {
       const { problems } = ready()
@@ -44,7 +44,7 @@ export async function startHttp(settings: {
     },
     ...(metrics && { '/metrics': async () => ({ status: 200, ...(await metrics()) }) }),
   }
-  const reply = async (method: string | undefined, path: string): Promise<Reply> => {
+  const reply = async (method: string | undefined, path: string): Promise<HttpReply> => {
     if (method !== 'GET' && method !== 'HEAD') return json(405, { error: 'method not allowed' })
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined
     return page ? page() : json(404, { error: 'not found' })
@@ -53,7 +53,7 @@ export async function startHttp(settings: {
   const server = createServer((request, response) => {
     // Anybody may send what is no path (`GET //`): that must not throw.
     const path = URL.parse(request.url ?? '/', 'http://localhost')?.pathname ?? ''
-    const answer = ({ status, contentType, body }: Reply) =>
+    const answer = ({ status, contentType, body }: HttpReply) =>
       response.writeHead(status, { 'content-type': contentType }).end(body)
     if (path === '/slack/events' && slack && request.method === 'POST') {
       const stamp = Number(request.headers['x-slack-request-timestamp'])

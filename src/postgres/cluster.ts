@@ -16,9 +16,9 @@ import {
   type ActivityRow,
   activityRows,
   areNamed,
+  type CatalogNames,
   type Facts,
   factsFrom,
-  type Names,
   namesFrom,
   platformFrom,
   serverFrom,
@@ -117,7 +117,7 @@ export function createCluster(options: ClusterOptions): Cluster {
 
   let facts: Facts | null = null
   let factsAt = 0
-  let names: Names = { databases: new Map(), roles: new Map() }
+  let names: CatalogNames = { databases: new Map(), roles: new Map() }
   const learn = async (query: (statement: Statement, values: readonly unknown[]) => Promise<unknown[]>) => {
     const told = factsFrom(await query(statements.facts, [tellingRoles]))
     const newer = newerWords(told.version_num)

@@ -3,7 +3,7 @@ import type { DatabaseHealth, ReplicationSlot, ServerLog, VacuumHolder } from '.
 
 /** What the statements of a slow look yield, checked and turned into the words of the domain. */
 
-const text = z.string().nullable()
+const textColumn = z.string().nullable()
 
 const databaseRows = z
   .array(
@@ -42,11 +42,11 @@ const horizonRows = z.array(
   z
     .object({
       kind: z.enum(['session', 'prepared', 'slot', 'standby']),
-      name: text,
-      database: text,
+      name: textColumn,
+      database: textColumn,
       pid: z.number().nullable(),
-      backend_start: text,
-      xact_start: text,
+      backend_start: textColumn,
+      xact_start: textColumn,
       age: z.number(),
       catalogs_only: z.boolean(),
     })
@@ -67,13 +67,13 @@ const slotRows = z.array(
     .object({
       name: z.string(),
       slot_type: z.string(),
-      database: text,
+      database: textColumn,
       active: z.boolean(),
-      wal_status: text,
+      wal_status: textColumn,
       retained_bytes: z.number(),
       safe_bytes: z.number().nullable(),
       inactive_seconds: z.number().nullable(),
-      invalidation_reason: text,
+      invalidation_reason: textColumn,
     })
     .transform(
       (row): ReplicationSlot => ({

@@ -5,7 +5,7 @@ import type { LockGroup, LockTarget, Server } from '../domain/session/snapshot.t
 
 /** What each statement of sql/ yields, checked and turned into the words of the domain. */
 
-const text = z.string().nullable()
+const textColumn = z.string().nullable()
 const number = z.number().nullable()
 /** Ages are told by the server's clock, which may stand still or step back by a little. */
 const seconds = z
@@ -16,21 +16,21 @@ const seconds = z
 const activityRow = z.object({
   pid: z.number(),
   leader_pid: number,
-  backend_type: text,
-  backend_start: text,
+  backend_type: textColumn,
+  backend_start: textColumn,
   datid: number,
   usesysid: number,
-  application_name: text,
-  client_addr: text,
-  state: text,
-  wait_event_type: text,
-  wait_event: text,
-  xact_start: text,
-  query_start: text,
-  state_change: text,
-  backend_xid: text,
-  backend_xmin: text,
-  query_id: text,
+  application_name: textColumn,
+  client_addr: textColumn,
+  state: textColumn,
+  wait_event_type: textColumn,
+  wait_event: textColumn,
+  xact_start: textColumn,
+  query_start: textColumn,
+  state_change: textColumn,
+  backend_xid: textColumn,
+  backend_xmin: textColumn,
+  query_id: textColumn,
   xact_seconds: seconds,
   query_seconds: seconds,
   state_seconds: seconds,
@@ -40,7 +40,7 @@ export type ActivityRow = z.infer<typeof activityRow>
 export const activityRows = z.array(activityRow)
 
 /** Names by oid, as far as they are known. */
-export type Names = {
+export type CatalogNames = {
   readonly databases: ReadonlyMap<number, string>
   readonly roles: ReadonlyMap<number, { readonly name: string; readonly isSuperuser: boolean }>
 }
@@ -54,7 +54,7 @@ const nameRows = z.array(
   }),
 )
 
-export function namesFrom(rows: unknown): Names {
+export function namesFrom(rows: unknown): CatalogNames {
   const databases = new Map<number, string>()
   const roles = new Map<number, { name: string; isSuperuser: boolean }>()
   for (const { kind, oid, name, is_superuser } of nameRows.parse(rows)) {
@@ -65,13 +65,13 @@ export function namesFrom(rows: unknown): Names {
 }
 
 /** Whether every database and role of these rows has its name. Oid 0: a process that has none. */
-export const areNamed = (rows: readonly ActivityRow[], names: Names): boolean =>
+export const areNamed = (rows: readonly ActivityRow[], names: CatalogNames): boolean =>
   rows.every(
     ({ datid, usesysid }) =>
       (!datid || names.databases.has(datid)) && (!usesysid || names.roles.has(usesysid)),
   )
 
-export function sessionFrom(row: ActivityRow, names: Names): Session {
+export function sessionFrom(row: ActivityRow, names: CatalogNames): Session {
   const role = row.usesysid ? names.roles.get(row.usesysid) : undefined
   return {
     pid: row.pid,
@@ -116,8 +116,8 @@ function decoded(bytes: Buffer): string {
 export const textRows = z.array(
   z.object({
     pid: z.number(),
-    backend_start: text,
-    query_start: text,
+    backend_start: textColumn,
+    query_start: textColumn,
     query: z.instanceof(Buffer).transform(decoded).nullable(),
   }),
 )
@@ -246,7 +246,7 @@ export type NamedRelation = {
 
 const namedRelationRows = z.array(
   z
-    .object({ oid: z.number(), asked: z.number(), kind: z.string(), name: z.string(), parent: text })
+    .object({ oid: z.number(), asked: z.number(), kind: z.string(), name: z.string(), parent: textColumn })
     .transform(({ asked, ...row }): NamedRelation => ({ ...row, isAsked: row.oid === asked })),
 )
 export const namedRelationsFrom = (rows: unknown): NamedRelation[] => namedRelationRows.parse(rows)

@@ -58,7 +58,7 @@ const statRows = z.array(
     total_exec_time: z.number(),
   }),
 )
-const textRows = z.array(
+const statementTextRows = z.array(
   z.object({ userid: z.number(), dbid: z.number(), queryid: z.string(), query: z.string().nullable() }),
 )
 
@@ -91,7 +91,7 @@ export function createStatementStats(
     texts: async (of, maxLength) => {
       const wanted = of.filter(({ queryId }) => queryId !== null)
       if (wanted.length === 0) return new Map()
-      const rows = textRows.parse(
+      const rows = statementTextRows.parse(
         await connection.query(inSchema(statements.statementStatsTexts, schema), [
           wanted.map(({ userid }) => userid),
           wanted.map(({ dbid }) => dbid),

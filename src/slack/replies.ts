@@ -16,7 +16,7 @@ export type Reply = {
 
 /** Bolt's `respond`, as far as it is used here. */
 type Respond = (
-  message: { response_type: 'ephemeral' | 'in_channel'; replace_original: false } & Content,
+  message: { response_type: 'ephemeral' | 'in_channel'; replace_original: false } & ReplyContent,
 ) => Promise<unknown>
 
 export type Replies = {
@@ -69,7 +69,7 @@ export function createReplies(slack: Slack, log: Logger): Replies {
   }
 }
 
-type Content = { readonly text: string; readonly blocks?: KnownBlock[] }
+type ReplyContent = { readonly text: string; readonly blocks?: KnownBlock[] }
 
-const content = (view: View | string): Content =>
+const content = (view: View | string): ReplyContent =>
   typeof view === 'string' ? { text: view } : { text: view.text, blocks: [...view.blocks] }

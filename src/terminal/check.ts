@@ -9,9 +9,9 @@ import {
   type Limits,
   limitNames,
   type Measure,
+  type ProbeResult,
   type Status,
   type Trouble,
-  type Verdict,
 } from '../domain/lists/probe.ts'
 import { type Picture, pictureOf } from '../domain/locks/picture.ts'
 import { formatDuration, parseDuration } from '../domain/text/duration.ts'
@@ -51,7 +51,7 @@ type Out = { write(text: string): unknown }
  */
 export async function check(args: readonly string[], load: () => Config, out: Out): Promise<CheckExitCode> {
   const say = (status: Status, text: string, measures: readonly Measure[] = []) => {
-    out.write(`${lineOf(status, text, measures)}\n`)
+    out.write(`${checkLine(status, text, measures)}\n`)
     return exitCodes[status]
   }
   try {
@@ -76,7 +76,7 @@ export async function check(args: readonly string[], load: () => Config, out: Ou
         )
       }
       const verdict = judge(picture, asked.limits, own.watch)
-      return say(verdict.status, `${own.name}: ${wordsOf(verdict, picture)}`, verdict.measures)
+      return say(verdict.status, `${own.name}: ${checkWords(verdict, picture)}`, verdict.measures)
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error
       return say(error.code === '53300' ? 'CRITICAL' : 'UNKNOWN', `${own.name}: ${error.reason}`)
@@ -163,7 +163,7 @@ function readLimit(name: LimitName, text: string): number | string {
 }
 
 /** What is wrong, worst first, or that nothing is. */
-export function wordsOf({ status, troubles }: Verdict, picture: Picture): string {
+export function checkWords({ status, troubles }: ProbeResult, picture: Picture): string {
   if (status !== 'OK') return troubles.map((trouble) => troubleWords(trouble, picture)).join('; ')
   const { waiting, used, max, active } = totals(picture.snapshot)
   return `${count(active, 'active session')}, ${waiting} waiting for a lock, ${used} of ${max} connections used`
@@ -200,7 +200,7 @@ function behind(pid: number | undefined, { snapshot, forest }: Picture): string 
 }
 
 /** `PG_MARSHAL OK - orders: … |waiting=0;;;0 …`: names come from the database, and `|` begins the performance data. */
-export function lineOf(status: Status, text: string, measures: readonly Measure[]): string {
+export function checkLine(status: Status, text: string, measures: readonly Measure[]): string {
   const words = truncate(clean(text).replaceAll(/\s+/g, ' ').replaceAll('|', '/').trim(), 1000)
   const data = measures.map(measureOf).join(' ')
   return `PG_MARSHAL ${status} - ${words}${data && ` |${data}`}`

@@ -2,7 +2,7 @@ import { bot } from '../domain/approvals/journal.ts'
 import { resolve } from '../domain/incidents/incident.ts'
 import type { Cards } from '../notify/cards.ts'
 import type { Store } from '../store/store.ts'
-import { withdraw } from './proposals.ts'
+import { withdrawProposal } from './proposals.ts'
 
 /**
  * Closes the incidents of clusters that were taken out of the configuration, and takes back what was asked for by hand
@@ -21,14 +21,14 @@ export async function closeAbandoned(deps: {
     await cards.change(incident.cardId, async ({ incidents, proposals }, record) => {
       await incidents.put(resolve(incident, now(), reason))
       for (const proposal of await proposals.ofCard(incident.id))
-        if (proposal.state === 'open') await withdraw(proposals, record, proposal, notWatched)
+        if (proposal.state === 'open') await withdrawProposal(proposals, record, proposal, notWatched)
       await record({ kind: 'incidentResolved', actor: bot, what: reason })
     })
   }
   for (const open of await store.proposals.inState('open'))
     if (!clusters.includes(open.key.cluster))
       await cards.change(open.cardId, ({ proposals }, record) =>
-        withdraw(proposals, record, open, notWatched),
+        withdrawProposal(proposals, record, open, notWatched),
       )
 }
 

@@ -19,7 +19,9 @@ export type Pulse = {
 }
 
 /** What the other side said: a status of HTTP, or the code of the error that kept us from hearing it. */
-export type Reply = { readonly status: number; readonly retryAfterMs: number } | { readonly code: string }
+export type HeartbeatReply =
+  | { readonly status: number; readonly retryAfterMs: number }
+  | { readonly code: string }
 
 const timeoutMs = 10_000
 const firstPauseMs = 1_000
@@ -46,7 +48,7 @@ export function afterLook(
 }
 
 /** Backs off while it is not taken: 1 s, 2 s, 4 s, … a minute at most. */
-export function afterReply(pulse: Pulse, reply: Reply, now: number): Pulse {
+export function afterReply(pulse: Pulse, reply: HeartbeatReply, now: number): Pulse {
   if (isTaken(reply)) return { ...pulse, failures: 0, notBefore: now }
   const asked = 'status' in reply ? reply.retryAfterMs : 0
   // Told to come less often, and heard.
@@ -55,7 +57,8 @@ export function afterReply(pulse: Pulse, reply: Reply, now: number): Pulse {
   return { ...pulse, failures: pulse.failures + 1, notBefore: now + Math.min(longestPauseMs, pause) }
 }
 
-const isTaken = (reply: Reply): boolean => 'status' in reply && reply.status >= 200 && reply.status < 300
+const isTaken = (reply: HeartbeatReply): boolean =>
+  'status' in reply && reply.status >= 200 && reply.status < 300
 
 /**
  * @param url is asked for with a plain GET; a redirect is not followed. It is a secret and never logged.
@@ -102,7 +105,7 @@ export function createHeartbeat(deps: {
 }
 
 /** One GET on a connection of its own. Never throws: what went wrong is told by its code, without the address. */
-async function ask(url: string, stopping: AbortSignal): Promise<Reply> {
+async function ask(url: string, stopping: AbortSignal): Promise<HeartbeatReply> {
   const signal = AbortSignal.any([stopping, AbortSignal.timeout(timeoutMs)])
   const get = url.startsWith('https:') ? getHttps : getHttp
   try {

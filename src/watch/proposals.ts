@@ -12,7 +12,7 @@ import {
 import { hasOwnCard, type Incident } from '../domain/incidents/incident.ts'
 import type { Recommendation } from '../domain/incidents/recommend.ts'
 import type { Picture } from '../domain/locks/picture.ts'
-import { keyOf } from '../domain/session/session.ts'
+import { sessionKeyOf } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import type { Cards, RecordEvent } from '../notify/cards.ts'
 import type { Store, Tables } from '../store/store.ts'
@@ -55,7 +55,7 @@ export function createProposalSync(deps: {
         const [different] = session ? differences(open, session) : [`${open.key.pid} is gone`]
         if (!different) continue
         await cards.change(open.cardId, ({ proposals }, record) =>
-          withdraw(proposals, record, open, different),
+          withdrawProposal(proposals, record, open, different),
         )
       }
     },
@@ -82,7 +82,7 @@ export function createProposalSync(deps: {
     const planned = plan(latest, incident, seen, snapshot.takenAt)
     if (!planned) return
     if (latest && planned.withdrawBecause)
-      if (!(await withdraw(proposals, record, latest, planned.withdrawBecause))) return
+      if (!(await withdrawProposal(proposals, record, latest, planned.withdrawBecause))) return
     const { offer } = planned
     if (!offer) return
     const { session } = offer
@@ -91,7 +91,7 @@ export function createProposalSync(deps: {
         id: randomUUID(),
         cardId: incident.id,
         action: offer.action,
-        key: keyOf(config.name, session),
+        key: sessionKeyOf(config.name, session),
         session,
         victims: victimsAmong(forest.behind(session.pid), snapshot.sessions),
         reason: '',
@@ -126,7 +126,7 @@ const isNewer = ({ createdAt }: Proposal, takenAt: number): boolean =>
  * Takes back what is offered on a card.
  * @returns whether it was still open
  */
-export async function withdraw(
+export async function withdrawProposal(
   proposals: Tables['proposals'],
   record: RecordEvent,
   open: Proposal,

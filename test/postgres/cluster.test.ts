@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { blockingForest } from '../../src/domain/locks/blocking.ts'
-import { keyOf, type Session } from '../../src/domain/session/session.ts'
+import { type Session, sessionKeyOf } from '../../src/domain/session/session.ts'
 import type { Locks, LockTable, Snapshot } from '../../src/domain/session/snapshot.ts'
 import type { Cluster, Guard } from '../../src/postgres/cluster.ts'
 import { createConnection } from '../../src/postgres/connection.ts'
@@ -46,7 +46,7 @@ const tableOf = (locks: Locks): LockTable => {
   return locks.table
 }
 const guardOf = (session: Session): Guard => ({
-  key: keyOf('orders', session),
+  key: sessionKeyOf('orders', session),
   queryStart: session.queryStart,
   xactStart: session.xactStart,
   unusedSince: null,

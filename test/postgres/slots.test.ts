@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { findings } from '../../src/domain/incidents/finding.ts'
 import { pictureOf } from '../../src/domain/locks/picture.ts'
-import { keyOf } from '../../src/domain/session/session.ts'
+import { sessionKeyOf } from '../../src/domain/session/session.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import * as of from '../support/builders.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
@@ -88,7 +88,7 @@ test('with every slot taken the bot reads, names the holders, signals, and is to
   const victim = picture.snapshot.sessions.find(({ pid }) => pid === crowd[0]?.pid)
   if (!victim) throw new Error('the crowd is not seen')
   const { queryStart, xactStart } = victim
-  const guard = { key: keyOf('orders', victim), queryStart, xactStart, unusedSince: null }
+  const guard = { key: sessionKeyOf('orders', victim), queryStart, xactStart, unusedSince: null }
   expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'sent', returned: true })
   await crowd[0]?.ended
 })
@@ -177,7 +177,7 @@ test('only the connection that sees is lost: it takes the slot of the other one 
   const victim = picture.sessions.find(({ pid }) => pid === third.pid)
   if (!victim) throw new Error('the crowd is not seen')
   const { queryStart, xactStart } = victim
-  const guard = { key: keyOf('orders', victim), queryStart, xactStart, unusedSince: null }
+  const guard = { key: sessionKeyOf('orders', victim), queryStart, xactStart, unusedSince: null }
   expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'sent', returned: true })
   await waitFor(async () => (await cluster.snapshot()).locks.kind === 'read', 'the locks are read again')
   expect((await backends()).count).toBe(2)

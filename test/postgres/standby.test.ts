@@ -4,7 +4,7 @@ import { type Picture, pictureOf } from '../../src/domain/locks/picture.ts'
 import { jamBehind, jamRecommendations } from '../../src/domain/locks/recommendation.ts'
 import { replayWait } from '../../src/domain/locks/replay.ts'
 import { fittingAction } from '../../src/domain/session/allowedAction.ts'
-import { keyOf } from '../../src/domain/session/session.ts'
+import { sessionKeyOf } from '../../src/domain/session/session.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import * as of from '../support/builders.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
@@ -60,7 +60,7 @@ async function terminate(cluster: Cluster, { picture }: { picture: Picture }, vi
     why: expect.stringContaining('a standby writes nothing'),
   })
   const { queryStart, xactStart } = session
-  const guard = { key: keyOf('orders', session), queryStart, xactStart, unusedSince: null }
+  const guard = { key: sessionKeyOf('orders', session), queryStart, xactStart, unusedSince: null }
   expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'sent' })
   await victim.ended
 }

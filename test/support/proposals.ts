@@ -1,5 +1,5 @@
 import { openProposal, type Proposal } from '../../src/domain/approvals/proposal.ts'
-import { keyOf, type Session } from '../../src/domain/session/session.ts'
+import { type Session, sessionKeyOf } from '../../src/domain/session/session.ts'
 import { idleInTransaction } from './builders.ts'
 
 /** When the proposals of tests are made: well after 1970, and easy to count from. */
@@ -16,7 +16,7 @@ export function proposal(
         id: 'b2f6b0a4-0000-4000-8000-000000000001',
         cardId: 'card-1',
         action: 'terminate',
-        key: keyOf('orders', session),
+        key: sessionKeyOf('orders', session),
         session,
         victims: [],
         reason: '',

@@ -3,7 +3,7 @@ import { type Config, ConfigError, parseConfig } from '../../src/config/config.t
 import { judge } from '../../src/domain/lists/probe.ts'
 import type { Picture } from '../../src/domain/locks/picture.ts'
 import type { Thresholds } from '../../src/domain/session/policy.ts'
-import { check, checkHelp, lineOf, readOptions, wordsOf } from '../../src/terminal/check.ts'
+import { check, checkHelp, checkLine, checkWords, readOptions } from '../../src/terminal/check.ts'
 import * as of from '../support/builders.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
 
@@ -12,7 +12,7 @@ function line(picture: Picture, options = '', thresholds: Thresholds = of.thresh
   const asked = readOptions(options.split(' ').filter(Boolean))
   if ('problem' in asked) throw new Error(asked.problem)
   const verdict = judge(picture, asked.limits, thresholds)
-  return lineOf(verdict.status, wordsOf(verdict, picture), verdict.measures)
+  return checkLine(verdict.status, checkWords(verdict, picture), verdict.measures)
 }
 const words = (...given: Parameters<typeof line>) => line(...given).split(' |')[0]
 

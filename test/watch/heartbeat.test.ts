@@ -7,8 +7,8 @@ import {
   afterReply,
   createHeartbeat,
   type Heartbeat,
+  type HeartbeatReply,
   type Pulse,
-  type Reply,
 } from '../../src/watch/heartbeat.ts'
 import { logTo } from '../support/cluster.ts'
 import { waitFor } from '../support/postgres.ts'
@@ -48,7 +48,7 @@ describe('the cycle', () => {
 })
 
 describe('what the other side says', () => {
-  const pauses = (...replies: Reply[]) => {
+  const pauses = (...replies: HeartbeatReply[]) => {
     let pulse = fresh
     return replies.map((reply) => {
       pulse = afterReply(pulse, reply, 1000)

@@ -8,9 +8,9 @@ import { createLockReader } from '../../postgres/lockReader.ts'
 import {
   activityRows,
   areNamed,
+  type CatalogNames,
   type Facts,
   factsFrom,
-  type Names,
   namesFrom,
   serverFrom,
   sessionFrom,
@@ -43,7 +43,7 @@ export async function watchTruth(options: {
 }): Promise<Truth> {
   const { url, log } = options
   let facts: Facts | null = null
-  let names: Names = { databases: new Map(), roles: new Map() }
+  let names: CatalogNames = { databases: new Map(), roles: new Map() }
   const activity = createConnection({
     url,
     log,

@@ -74,7 +74,7 @@ export function fold(
   newId: () => string,
 ): Transition[] {
   const now = snapshot.takenAt
-  const followed = match(known, found)
+  const followed = matchIncidents(known, found)
   const ongoing = found.flatMap((finding): Transition[] => {
     const before = followed.get(finding)
     if (!before || !isBackInTime(before, finding, now))
@@ -150,7 +150,7 @@ function isBackInTime({ resolvedAt }: Incident, finding: Finding, now: number): 
  * gone and whose sessions are in this jam too, or one that is over and had the root in its queue. So a jam keeps its card
  * when its root is ended and the next one in the queue takes its place.
  */
-function match(known: readonly Incident[], found: readonly Finding[]): Map<Finding, Incident> {
+function matchIncidents(known: readonly Incident[], found: readonly Finding[]): Map<Finding, Incident> {
   const byKey = new Map(known.map((incident) => [incident.key, incident]))
   const followed = new Map<Finding, Incident>()
   for (const finding of found) {

@@ -1,6 +1,6 @@
 import { isClient, type Session } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
-import { type Filters, matches } from './filters.ts'
+import { type Filters, matchesFilters } from './filters.ts'
 
 /** How many there are of one kind. */
 export type Counted = { readonly name: string; readonly count: number }
@@ -26,7 +26,7 @@ export type Activity = {
 
 export function activityOf({ sessions }: Snapshot, filters: Filters): Activity {
   const clients = sessions.filter(isClient)
-  const matching = clients.filter((session) => matches(session, filters))
+  const matching = clients.filter((session) => matchesFilters(session, filters))
   const by = (of: (session: Session) => string | null) => countBy(matching, of)
   return {
     clients: clients.length,

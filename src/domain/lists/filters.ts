@@ -46,7 +46,7 @@ export const namesMatch = (
   filters: Pick<Filters, 'db' | 'user'>,
 ): boolean => contains(of.datname, filters.db) && contains(of.usename, filters.user)
 
-export const matches = (session: Session, filters: Filters): boolean =>
+export const matchesFilters = (session: Session, filters: Filters): boolean =>
   namesMatch(session, filters) &&
   contains(session.applicationName, filters.app) &&
   inState(session, filters.state) &&
@@ -70,7 +70,7 @@ export const jamMatches = (
   (jam.root?.prepared != null && preparedMatches(jam.root.prepared, filters)) ||
   [jam.root?.pid ?? 0, ...jam.pids].some((pid) => {
     const session = sessions.get(pid)
-    return session !== undefined && matches(session, filters)
+    return session !== undefined && matchesFilters(session, filters)
   })
 
 const contains = (value: string | null, part: string | undefined): boolean =>

@@ -52,7 +52,7 @@ export type Measure = {
   readonly max: number | null
 }
 
-export type Verdict = {
+export type ProbeResult = {
   readonly status: Exclude<Status, 'UNKNOWN'>
   /** Worst first. */
   readonly troubles: readonly Trouble[]
@@ -65,7 +65,7 @@ const never = Number.POSITIVE_INFINITY
  * How a cluster is doing, from one look at it that saw what its sessions do. Configured limits come with their rules,
  * given ones hold for every session.
  */
-export function judge(picture: Picture, given: Limits, thresholds: Thresholds): Verdict {
+export function judge(picture: Picture, given: Limits, thresholds: Thresholds): ProbeResult {
   const { snapshot } = picture
   const thresholdsOf = thresholdsAt(thresholds, snapshot.takenAt)
   const limitOf = (level: 'warning' | 'critical', name: LimitName, session: Session | null): number => {

@@ -5,10 +5,10 @@ import { type Jam, jamsIn, waitingIn } from '../locks/tree.ts'
 import type { Thresholds } from '../session/policy.ts'
 import { thresholdsAt } from '../session/rules.ts'
 import { isClient, isIdleInTransaction, type Session, waitsForLock } from '../session/session.ts'
-import { ageOf, type Filters, hasFilters, jamMatches, matches } from './filters.ts'
+import { ageOf, type Filters, hasFilters, jamMatches, matchesFilters } from './filters.ts'
 
 /** How many rows a list has at most: what a phone shows without getting lost. */
-const maxRows = 20
+const mostShown = 20
 
 /** One line at the top of the list: who keeps others waiting. */
 export type JamRow =
@@ -66,15 +66,17 @@ export function chooseSessions(picture: Picture, thresholds: Thresholds, filters
   const past = (kind: GroupKind) =>
     found
       .flatMap((finding) => (finding.kind === kind ? (subjectOf(finding) ?? []) : []))
-      .filter((session) => !roots.has(session.pid) && matches(session, filters))
+      .filter((session) => !roots.has(session.pid) && matchesFilters(session, filters))
   const clients = snapshot.sessions.filter(isClient)
   const behind = new Set(stems.flatMap(({ root, victims }) => (root ? [root.pid, ...victims] : victims)))
   const lost = clients
-    .filter((session) => waitsForLock(session) && !behind.has(session.pid) && matches(session, filters))
+    .filter(
+      (session) => waitsForLock(session) && !behind.has(session.pid) && matchesFilters(session, filters),
+    )
     .sort(oldestFirst)
   const suspects = found
     .flatMap((finding) => (finding.kind === 'lockStorm' ? finding.suspects : []))
-    .filter((session) => !behind.has(session.pid) && matches(session, filters))
+    .filter((session) => !behind.has(session.pid) && matchesFilters(session, filters))
   const troubled: [GroupKind, Session[]][] = [
     ['suspect', suspects],
     // In a storm they are counted; to list them would push everything else out.
@@ -86,7 +88,7 @@ export function chooseSessions(picture: Picture, thresholds: Thresholds, filters
   const calm = jams.length === 0 && troubled.every(([, sessions]) => sessions.length === 0)
   const named = new Set([...troubled.flatMap(([, sessions]) => sessions.map(({ pid }) => pid)), ...behind])
   const others = clients
-    .filter((session) => !named.has(session.pid) && matches(session, filters))
+    .filter((session) => !named.has(session.pid) && matchesFilters(session, filters))
     .filter((session) => hasFilters(filters) || session.state === 'active' || isIdleInTransaction(session))
     .sort(oldestFirst)
   const other = hasFilters(filters) ? others : calm ? others.slice(0, 5) : []
@@ -104,7 +106,7 @@ export function chooseSessions(picture: Picture, thresholds: Thresholds, filters
     otherJams: stems.length - jams.length,
     groups: groups.filter(({ sessions, more }) => sessions.length + more > 0),
     waiting: waitingIn(stems),
-    matching: clients.filter((session) => matches(session, filters)).length,
+    matching: clients.filter((session) => matchesFilters(session, filters)).length,
     clients: clients.length,
     saturation: found.find((finding) => finding.kind === 'connections') ?? null,
   }
@@ -125,8 +127,8 @@ function jamsOf({ snapshot }: Picture, stems: readonly Jam[], filters: Filters):
 /** The rows of each list: five each while they last, what is left over to the first ones. */
 function share(lengths: readonly number[]): number[] {
   const rows = lengths.map(() => 0)
-  let left = maxRows
-  for (const limit of [5, maxRows]) {
+  let left = mostShown
+  for (const limit of [5, mostShown]) {
     for (const [index, length] of lengths.entries()) {
       const more = Math.min(limit, length) - (rows[index] ?? 0)
       const taken = Math.max(0, Math.min(more, left))
@@ -157,7 +159,7 @@ export function chooseLong({ snapshot }: Picture, thresholds: Thresholds, filter
   const limitOf = (session: Session) => filters.olderSeconds ?? thresholdsOf(session).queryLongerThanSeconds
   const active = snapshot.sessions
     .filter((session) => isClient(session) && session.state === 'active')
-    .filter((session) => matches(session, { ...filters, olderSeconds: undefined }))
+    .filter((session) => matchesFilters(session, { ...filters, olderSeconds: undefined }))
     .sort(oldestFirst)
   return listOf(active, (session) => ageOf(session) >= limitOf(session), filters)
 }
@@ -165,7 +167,7 @@ export function chooseLong({ snapshot }: Picture, thresholds: Thresholds, filter
 /** What runs at the moment, longest first: client sessions with a running statement. */
 export const runningIn = ({ snapshot }: Picture, filters: Filters): Session[] =>
   snapshot.sessions
-    .filter((session) => isClient(session) && session.state === 'active' && matches(session, filters))
+    .filter((session) => isClient(session) && session.state === 'active' && matchesFilters(session, filters))
     .sort((a, b) => (b.querySeconds ?? 0) - (a.querySeconds ?? 0) || a.pid - b.pid)
 
 /** Sessions idle in a transaction, then idle ones, each past its threshold (or `--older`), oldest first. */
@@ -179,7 +181,7 @@ export function chooseIdle({ snapshot }: Picture, thresholds: Thresholds, filter
   const still = (session: Session) => session.stateSeconds ?? 0
   const idle = snapshot.sessions
     .filter((session) => isClient(session) && (session.state === 'idle' || isIdleInTransaction(session)))
-    .filter((session) => matches(session, { ...filters, olderSeconds: undefined }))
+    .filter((session) => matchesFilters(session, { ...filters, olderSeconds: undefined }))
     .sort(
       (a, b) =>
         Number(isIdleInTransaction(b)) - Number(isIdleInTransaction(a)) ||
@@ -192,5 +194,5 @@ export function chooseIdle({ snapshot }: Picture, thresholds: Thresholds, filter
 function listOf(all: readonly Session[], isPast: (session: Session) => boolean, filters: Filters): List {
   const past = all.filter(isPast)
   const shown = past.length > 0 ? past : filters.olderSeconds === undefined ? all.slice(0, 5) : []
-  return { sessions: shown.slice(0, maxRows), hidden: past.slice(maxRows), past: past.length }
+  return { sessions: shown.slice(0, mostShown), hidden: past.slice(mostShown), past: past.length }
 }

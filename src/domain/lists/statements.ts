@@ -130,7 +130,7 @@ export function topOf(
 function merged(statements: readonly StatementStats[]): Map<string, StatementStats> {
   const byKey = new Map<string, StatementStats>()
   for (const statement of statements) {
-    const key = keyOf(statement)
+    const key = statementKeyOf(statement)
     const known = byKey.get(key)
     byKey.set(
       key,
@@ -142,7 +142,7 @@ function merged(statements: readonly StatementStats[]): Map<string, StatementSta
   return byKey
 }
 
-const keyOf = ({ userid, dbid, queryId, toplevel }: StatementStats): string =>
+const statementKeyOf = ({ userid, dbid, queryId, toplevel }: StatementStats): string =>
   [userid, dbid, queryId, toplevel].join()
 
 /** Under which a text is found: a statement reads the same inside of a function and outside. */

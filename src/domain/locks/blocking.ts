@@ -96,7 +96,7 @@ export function blockingForest(table: LockTable, sessions: readonly Session[]): 
       )
       return [...new Set(blockers.map((party) => Math.max(party, 0)))].sort((a, b) => a - b)
     },
-    behind: (pid) => victimsOf(graph, graph.party.indexOf(partyOf(pid)), waits).map((wait) => wait.party),
+    behind: (pid) => victimsBehind(graph, graph.party.indexOf(partyOf(pid)), waits).map((wait) => wait.party),
   }
 }
 
@@ -198,7 +198,7 @@ function whatWaitsBehind(
   const [wait] = direct.sort(longestFirst)
   if (wait === undefined) return null
 
-  const victims = victimsOf(graph, root, waits)
+  const victims = victimsBehind(graph, root, waits)
   return {
     victims: victims.map(({ party }) => party),
     oldestWaitSeconds: victims[0]?.wait.seconds ?? null,
@@ -206,17 +206,17 @@ function whatWaitsBehind(
   }
 }
 
-type Victim = { readonly party: Party; readonly wait: Wait }
+type VictimWait = { readonly party: Party; readonly wait: Wait }
 
 const longestFirst = (a: Wait, b: Wait) => (b.seconds ?? -1) - (a.seconds ?? -1) || a.pid - b.pid
 
 /** Every party that waits behind a node of the graph (-1: that is not in it), longest wait first. */
-function victimsOf(graph: Graph, node: number, waits: ReadonlyMap<number, Wait>): Victim[] {
+function victimsBehind(graph: Graph, node: number, waits: ReadonlyMap<number, Wait>): VictimWait[] {
   if (node < 0) return []
   const seen = new Uint8Array(graph.out.length)
   seen[node] = 1
   const found = [node]
-  const victims: Victim[] = []
+  const victims: VictimWait[] = []
   // An array hands out what is added while it is walked.
   for (const at of found) {
     for (const from of graph.into[at] ?? []) {

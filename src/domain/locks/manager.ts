@@ -108,7 +108,7 @@ const heldBy = (state: State, party: Party): Contended[] => [
 ]
 
 /** Takes a party's requests out of their queues: RemoveFromWaitQueue. */
-export function withdraw(state: State, party: Party): void {
+export function leaveQueue(state: State, party: Party): void {
   for (const waiter of waitsOf(state, party)) {
     state.gone.add(waiter)
     state.touched.add(waiter.at)

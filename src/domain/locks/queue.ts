@@ -51,7 +51,7 @@ export function readQueues(table: LockTable, partyOf: (pid: number) => Party): C
   const targets = new Map<string, Contended>()
   const keyed = table.groups.map((group) => ({
     group,
-    key: keyOf(group.target),
+    key: targetKeyOf(group.target),
     mode: modes.indexOf(group.mode),
   }))
   for (const { group, key, mode } of keyed) {
@@ -80,7 +80,7 @@ export function readQueues(table: LockTable, partyOf: (pid: number) => Party): C
   return [...targets.values()]
 }
 
-const keyOf = (t: LockTarget): string =>
+const targetKeyOf = (t: LockTarget): string =>
   [
     t.locktype,
     t.database,

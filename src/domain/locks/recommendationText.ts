@@ -131,7 +131,7 @@ function namesOf(roots: readonly Root[], around: JamContext): string {
 
 /** "ALTER TABLE, waiting 40 s", "reporting, running 2 h". */
 function about(session: Session, { waits }: JamContext): string {
-  const name = nameOf(session)
+  const name = shortName(session)
   const wait = waits.get(session.pid)
   if (wait) {
     const asked = `asks for ${wait.mode}${wait.relationName ? ` on ${plain(wait.relationName)}` : ''}`
@@ -149,7 +149,7 @@ function about(session: Session, { waits }: JamContext): string {
   return `${name}, idle for ${formatDuration(session.stateSeconds ?? session.backendSeconds)}`
 }
 
-const nameOf = ({ applicationName, usename, backendType }: Session): string =>
+const shortName = ({ applicationName, usename, backendType }: Session): string =>
   plain(applicationName || (backendType === 'client backend' ? usename : '') || backendType)
 
 /** A name on one line that cannot be mistaken for the sentence around it. */

@@ -1,7 +1,7 @@
 import type { Action } from '../session/action.ts'
 import { type Session, waitsForClient } from '../session/session.ts'
 import type { LockTable } from '../session/snapshot.ts'
-import { blockersOf, fork, newState, release, type State, settle, waitsOf, withdraw } from './manager.ts'
+import { blockersOf, fork, leaveQueue, newState, release, type State, settle, waitsOf } from './manager.ts'
 import { blockedDirectly, type Model, reachedFrom, readModel } from './model.ts'
 import type { Picture } from './picture.ts'
 import type { Contended, Party } from './queue.ts'
@@ -98,14 +98,14 @@ function goOn(state: State, open: ReadonlySet<Party>, endsByItself: (party: Part
 function end(state: State, { pid, action }: Ending, session: Session | undefined): void {
   const party = state.model.partyOf(pid)
   if (action === 'terminate') {
-    withdraw(state, party)
+    leaveQueue(state, party)
     release(state, party)
     return
   }
   // Cancel interrupts a statement that runs, and nothing else.
   const runs = session?.state === 'active' || session?.state === 'fastpath function call'
   if (!runs || waitsForClient(session)) return
-  withdraw(state, party)
+  leaveQueue(state, party)
   release(state, party, (at) => survivesCancel(at, party, session, state.model))
 }
 

@@ -98,9 +98,9 @@ export const matchesNames = (
   match: Match,
   unknown: boolean,
 ): boolean =>
-  matches(match.applicationName, names.applicationName, unknown) &&
-  matches(match.user, names.usename, unknown) &&
-  matches(match.database, names.datname, unknown)
+  matchesRule(match.applicationName, names.applicationName, unknown) &&
+  matchesRule(match.user, names.usename, unknown) &&
+  matchesRule(match.database, names.datname, unknown)
 
 /** Whether every session that the second matches is matched by the first as well. */
 export const coversMatch = (wide: Match, narrow: Match): boolean =>
@@ -113,7 +113,7 @@ function covers(wide: string | undefined, narrow: string | undefined): boolean {
   return wide.endsWith('*') ? narrow.startsWith(wide.slice(0, -1)) : wide === narrow
 }
 
-function matches(pattern: string | undefined, value: string | null, unknown: boolean): boolean {
+function matchesRule(pattern: string | undefined, value: string | null, unknown: boolean): boolean {
   if (pattern === undefined) return true
   if (value === null) return unknown
   return pattern.endsWith('*') ? value.startsWith(pattern.slice(0, -1)) : value === pattern

@@ -39,7 +39,7 @@ export function shadowOf(
 }
 
 /** Names of a session as they are asked about; what is left out is not known. */
-export type Names = {
+export type RuleNames = {
   readonly database?: string | undefined
   readonly user?: string | undefined
   readonly applicationName?: string | undefined
@@ -51,10 +51,10 @@ export type Names = {
  */
 export type Verdict =
   | { readonly kind: 'holds' | 'otherHours' | 'otherNames' | 'later' }
-  | { readonly kind: 'depends'; readonly on: readonly (keyof Names)[] }
+  | { readonly kind: 'depends'; readonly on: readonly (keyof RuleNames)[] }
 
 /** What each rule says to a session with these names, in their order. */
-export function explain(names: Names, thresholds: Thresholds, now: number): Verdict[] {
+export function explain(names: RuleNames, thresholds: Thresholds, now: number): Verdict[] {
   let decided = false
   return thresholds.rules.map((rule): Verdict => {
     if (decided) return { kind: 'later' }

@@ -59,7 +59,7 @@ export const isClient = (session: Session): boolean => session.backendType === '
 export const isIdleInTransaction = (session: Session): boolean =>
   session.state?.startsWith('idle in transaction') ?? false
 
-export const keyOf = (cluster: string, session: Session): SessionKey => ({
+export const sessionKeyOf = (cluster: string, session: Session): SessionKey => ({
   cluster,
   pid: session.pid,
   backendStart: session.backendStart,

@@ -14,10 +14,10 @@ const qualified = new RegExp(`^(?:(${part})\\.)?(${part})$`, 'u')
 export function readRelationName(typed: string): RelationName | null {
   const found = qualified.exec(typed.trim())
   if (!found?.[2]) return null
-  return { schema: found[1] === undefined ? null : fold(found[1]), name: fold(found[2]) }
+  return { schema: found[1] === undefined ? null : foldCase(found[1]), name: foldCase(found[2]) }
 }
 
-const fold = (identifier: string): string =>
+const foldCase = (identifier: string): string =>
   /^["“”„‟]/.test(identifier)
     ? identifier.slice(1, -1).replaceAll('""', '"')
     : // In UTF8 the server lowers the letters of ASCII alone.

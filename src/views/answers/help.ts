@@ -6,7 +6,7 @@ export function helpView(clusters: readonly string[]): View {
   const several = clusters.length > 1
   return compose('pg-marshal: what you can type', [
     lines([bold('Look')]),
-    bullets(
+    helpBullets(
       '`/pg sessions`: who blocks whom, then what takes long, then totals',
       '`/pg blocking`: who waits behind whom, as a tree',
       '`/pg long`: long-running statements and transactions',
@@ -21,17 +21,17 @@ export function helpView(clusters: readonly string[]): View {
       '`/pg history`, `/pg history 4312`, `/pg history 3f2a9c1b`: what was asked, decided and done: lately, to a PID, on a card',
     ),
     lines([bold('Act'), ' (asks the approvers; nothing is sent before one of them presses the button)']),
-    bullets(
+    helpBullets(
       '`/pg cancel 4312 reason`: ends the running statement; the connection stays',
       '`/pg terminate 4312 reason`: closes the connection and rolls its transaction back',
     ),
     lines([bold('Calm'), ' (everything is still watched and written down)']),
-    bullets(
+    helpBullets(
       '`/pg snooze blocking 30m`, `/pg snooze 3f2a9c1b 1h`: no new cards for a kind (blocking, long, idle-in-transaction, idle, connections, storm, cycle, deadlocks, prepared, vacuum, wraparound, slots) or an incident; `/pg unsnooze …` ends it',
       '`/pg quiet 2h reason`: no new cards at all, for planned work; `/pg quiet off` ends it, `/pg quiet` shows what is silent',
     ),
     lines([bold('Filter'), ' the lists; all that are given must hold']),
-    bullets(
+    helpBullets(
       '`--db orders`, `--user shop`, `--app web`: any part of the name, upper and lower case alike; `"two words"` in quotes',
       '`--state active`, `idle`, `idle-in-transaction` or `waiting` (for a lock)',
       '`--older 5m`: for longer than that in its statement, state or transaction: `30s`, `5m`, `1h30m`',
@@ -57,7 +57,7 @@ export function helpView(clusters: readonly string[]): View {
   ])
 }
 
-const bullets = (...sentences: readonly string[]) => ({
+const helpBullets = (...sentences: readonly string[]) => ({
   kind: 'bullets' as const,
   lines: sentences.map((sentence): Line => codeParts(sentence)),
 })

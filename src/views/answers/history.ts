@@ -1,6 +1,6 @@
 import type { JournalRow } from '../../domain/approvals/journal.ts'
 import { shortId } from '../card/card.ts'
-import { lineOf } from '../card/lines.ts'
+import { journalLine } from '../card/lines.ts'
 import { code, moment, type View } from '../kit.ts'
 import { count } from '../words.ts'
 import { compose, type Line, lines } from './page.ts'
@@ -8,7 +8,7 @@ import { compose, type Line, lines } from './page.ts'
 /** What the journal says, newest last. `about` names what was asked for. */
 export function historyView(about: string, rows: readonly JournalRow[], limit: number): View {
   const told = rows.flatMap((row): Line[] => {
-    const line = lineOf(row.event, null)
+    const line = journalLine(row.event, null)
     return line
       ? [[moment(row.at), ' ', ...(row.cardId ? [code(shortId(row.cardId)), ' '] : []), ...line]]
       : []

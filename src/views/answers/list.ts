@@ -6,7 +6,7 @@ import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, code, truncate, type View } from '../kit.ts'
 import { count, list, stateOf, whoOf } from '../words.ts'
 import { type AnswerContext, compose, footer, type Line, limitFor, lines, notices, oneLine } from './page.ts'
-import { narrower, whyOf } from './sessions.ts'
+import { narrower, whyShown } from './sessions.ts'
 
 const titles = { long: 'Long-running', idle: 'Idle' } as const
 
@@ -22,7 +22,7 @@ export function listView(
     String(session.pid),
     truncate(whoOf(session), 80),
     truncate(stateOf(session), 60),
-    truncate(whyOf(session, picture.forest), 120),
+    truncate(whyShown(session, picture.forest), 120),
     oneLine(texts.get(session.pid) ?? session.query, 100),
   ])
   return compose(`${titles[kind]} sessions on ${asked.cluster}`, [

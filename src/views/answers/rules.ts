@@ -1,6 +1,6 @@
 import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
 import type { HealthThresholds, Match, Rule, SessionThresholds } from '../../domain/session/policy.ts'
-import type { Names, Verdict } from '../../domain/session/rules.ts'
+import type { RuleNames, Verdict } from '../../domain/session/rules.ts'
 import { hoursText } from '../../domain/text/hours.ts'
 import { formatCount, formatSize } from '../../domain/text/size.ts'
 import { bold, code, truncate, type View } from '../kit.ts'
@@ -113,7 +113,7 @@ const healthWords = ({
 }: HealthThresholds): string =>
   `Prepared transactions: ${limitOf(preparedLongerThanSeconds)}. Wraparound: above ${wraparoundAbovePercent} % of the way. Replication slots: ${Number.isFinite(slotRetainsBytes) ? `${formatSize(slotRetainsBytes)} of WAL` : 'never'}.`
 
-const names: Record<keyof Names, string> = {
+const names: Record<keyof RuleNames, string> = {
   applicationName: '--app',
   user: '--user',
   database: '--db',

@@ -262,13 +262,13 @@ function sessionRow(
     String(session.pid),
     whoOf(session),
     stateOf(session),
-    whyOf(session, forest),
+    whyShown(session, forest),
     statementOf(session, texts),
   )
 }
 
 /** What explains its age: the lock or event that it waits for, and the transaction that is open for longer. */
-export function whyOf(session: Session, forest: Forest): string {
+export function whyShown(session: Session, forest: Forest): string {
   const wait = forest.waits.get(session.pid)
   const blockers = wait ? forest.blockedBy(session.pid) : []
   const by =

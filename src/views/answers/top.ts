@@ -44,7 +44,7 @@ export function topView(
 ): View {
   return compose(`What runs most on ${asked.cluster}`, [
     lines(...notices(picture, asked)),
-    ...statements(seen, asked),
+    ...statementPieces(seen, asked),
     lines([bold(runningTitle(picture, running, asked))]),
     { kind: 'bullets', lines: running.shown.map((session) => runningLine(session, running.texts)) },
     lines(
@@ -56,7 +56,7 @@ export function topView(
   ])
 }
 
-function statements(seen: StatementsSeen, asked: AnswerContext): Piece[] {
+function statementPieces(seen: StatementsSeen, asked: AnswerContext): Piece[] {
   switch (seen.kind) {
     case 'missing':
       return [
@@ -115,7 +115,7 @@ function headlines(top: Top, { filters }: AnswerContext): Line[] {
       ? `in the last ${formatDuration(top.seconds)}, since the last look`
       : `since the statistics were reset ${formatDuration(top.seconds)} ago`
   if (top.ran === 0) return [[bold(`No statement ended ${period}.`)]]
-  const share = top.totalMs > 0 ? ` (${percent(top.matchingMs / top.totalMs)})` : ''
+  const share = top.totalMs > 0 ? ` (${shareText(top.matchingMs / top.totalMs)})` : ''
   return [
     [
       bold(
@@ -141,7 +141,7 @@ function row(statement: StatementCost, texts: ReadonlyMap<string, string> | null
   const text = queryId === null ? 'not to be seen' : (texts?.get(textKeyOf(statement)) ?? null)
   return [
     milliseconds(totalMs),
-    percent(share),
+    shareText(share),
     number(calls),
     milliseconds(totalMs / calls),
     who.join(' · '),
@@ -174,7 +174,7 @@ const milliseconds = (ms: number): string =>
       : formatDuration(ms / 1000)
     : `${ms >= 100 ? Math.round(ms) : Number(ms.toPrecision(2))} ms`
 
-const percent = (share: number): string =>
+const shareText = (share: number): string =>
   share > 0 && share < 0.01 ? '< 1 %' : `${Math.round(share * 100)} %`
 
 /** `1,234,567` */

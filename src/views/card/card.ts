@@ -30,7 +30,7 @@ import {
 } from '../kit.ts'
 import { count, nameOf, stateOf } from '../words.ts'
 import { costOf, workOf } from './cost.ts'
-import { sentenceOf, whyOf } from './findings.ts'
+import { sentenceOf, whyOfFinding } from './findings.ts'
 import { outcomeSentence } from './outcome.ts'
 
 /** The ids of the buttons on a card: https://docs.slack.dev/reference/block-kit/block-elements/button-element */
@@ -105,7 +105,7 @@ function explanation({ incident, proposals }: CardState, session: Session | null
   const asked = incident ? null : proposals.at(-1)
   const target = recommendation ? recommendation.target : asked?.state === 'open' ? asked : null
   const lines: Line[] = [
-    ...(incident ? whyOf(incident.finding) : []),
+    ...(incident ? whyOfFinding(incident.finding) : []),
     ...(asked?.reason ? [[bold('Why: '), asked.reason]] : []),
     ...(session ? [[bold('Its work: '), workOf(session, lostWith(session, incident))]] : []),
     ...(recommendation

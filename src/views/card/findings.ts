@@ -36,7 +36,7 @@ export function sentenceOf(finding: Finding): string {
 }
 
 /** Why it is this session that the card is about. */
-export function whyOf(finding: Finding): Line[] {
+export function whyOfFinding(finding: Finding): Line[] {
   switch (finding.kind) {
     case 'blocking':
       return [

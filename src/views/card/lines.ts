@@ -19,7 +19,7 @@ import { outcomeSentence } from './outcome.ts'
 
 /** What the thread under a card says of an event; null for what the card itself shows well enough. */
 export function threadLine(event: JournalEvent, proposal: Proposal | null): View | null {
-  const line = event.kind === 'incidentOpened' ? null : lineOf(event, proposal)
+  const line = event.kind === 'incidentOpened' ? null : journalLine(event, proposal)
   return line && view(line)
 }
 
@@ -74,7 +74,7 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
 }
 
 /** What happened, for a thread or a history: `proposal` says who asked for it and is to be told. */
-export function lineOf(event: JournalEvent, proposal: Proposal | null): Line | null {
+export function journalLine(event: JournalEvent, proposal: Proposal | null): Line | null {
   switch (event.kind) {
     case 'requested':
       return [

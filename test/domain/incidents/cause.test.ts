@@ -4,7 +4,7 @@ import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
 import { causeOf } from '../../../src/domain/incidents/cause.ts'
 import type { Finding } from '../../../src/domain/incidents/finding.ts'
 import { fold, type Incident } from '../../../src/domain/incidents/incident.ts'
-import { keyOf, type Session } from '../../../src/domain/session/session.ts'
+import { type Session, sessionKeyOf } from '../../../src/domain/session/session.ts'
 import * as of from '../../support/builders.ts'
 import { proposal } from '../../support/proposals.ts'
 
@@ -39,7 +39,7 @@ const effective: Outcome = { kind: 'effective', afterMs: 10, victims: 0, movedOn
 /** What somebody asked for by hand, on a card of its own, and was carried out a second before the end. */
 const done = (over_: Partial<Proposal> = {}, session: Session = runner): Proposal => ({
   ...proposal({ cardId: 'by-hand', state: 'done', outcome: effective, claimedAt: over - 1000 }, session),
-  key: keyOf('orders', session),
+  key: sessionKeyOf('orders', session),
   ...over_,
 })
 
@@ -49,7 +49,7 @@ describe('what ended an incident', () => {
     ['nobody did', long, [], [], nobody],
     ['a terminate by hand, on another card', long, [done()], [], 'It was ended by the approved terminate.'],
     ['one of another session', long, [done({}, web)], [], nobody],
-    ['one in another cluster', long, [done({ key: { ...keyOf('stock', runner) } })], [], nobody],
+    ['one in another cluster', long, [done({ key: { ...sessionKeyOf('stock', runner) } })], [], nobody],
     ['one before it opened', long, [done({ claimedAt: opened - 1 })], [], nobody],
     [
       'a cancel, and the session is there',

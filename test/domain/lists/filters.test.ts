@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ageOf, type Filters, filterWords, matches } from '../../../src/domain/lists/filters.ts'
+import { ageOf, type Filters, filterWords, matchesFilters } from '../../../src/domain/lists/filters.ts'
 import * as of from '../../support/builders.ts'
 
 const one = of.idleInTransaction(1, 100, {
@@ -24,19 +24,21 @@ describe('matches', () => {
     [{ olderSeconds: 899 }, true],
     [{ olderSeconds: 900 }, false],
   ])('%j: %s', (filters, expected) => {
-    expect(matches(one, filters)).toBe(expected)
+    expect(matchesFilters(one, filters)).toBe(expected)
   })
 
   it('finds an aborted transaction as idle in transaction, and waiting sessions as active', () => {
     expect(
-      matches(of.session(1, { state: 'idle in transaction (aborted)' }), { state: 'idle in transaction' }),
+      matchesFilters(of.session(1, { state: 'idle in transaction (aborted)' }), {
+        state: 'idle in transaction',
+      }),
     ).toBe(true)
-    expect(matches(of.waiting(1, 5), { state: 'waiting' })).toBe(true)
-    expect(matches(of.waiting(1, 5), { state: 'active' })).toBe(true)
+    expect(matchesFilters(of.waiting(1, 5), { state: 'waiting' })).toBe(true)
+    expect(matchesFilters(of.waiting(1, 5), { state: 'active' })).toBe(true)
   })
 
   it('finds nothing by name where there is no name', () => {
-    expect(matches(of.serverProcess(1, 'checkpointer'), { db: 'o' })).toBe(false)
+    expect(matchesFilters(of.serverProcess(1, 'checkpointer'), { db: 'o' })).toBe(false)
   })
 })
 

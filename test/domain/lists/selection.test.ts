@@ -35,7 +35,7 @@ describe('chooseSessions', () => {
         stateSeconds: 9000,
       }),
     ]
-    const table = { ...of.lockTable([]), asked: new Map([[2, [1]]]) }
+    const table = { ...of.lockTable([]), confirmedBlockers: new Map([[2, [1]]]) }
     expect(chosen(of.picture(sessions, { kind: 'read', table }))).toEqual({ jams: [1], waiting: 1 })
   })
 

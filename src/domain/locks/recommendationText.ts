@@ -1,5 +1,6 @@
 import { fittingAction } from '../session/allowedAction.ts'
 import { commandOf } from '../session/command.ts'
+import { leftoverOf } from '../session/leftover.ts'
 import { finisherOn } from '../session/platform.ts'
 import type { Protected } from '../session/policy.ts'
 import type { PreparedTransaction } from '../session/session.ts'
@@ -157,17 +158,21 @@ const plain = (name: string): string => name.replaceAll(/[^\p{L}\p{N} ._:@/"-]/g
 
 function loss(cost: WorkLost, session: Session): string {
   const done = formatDuration(session.xactSeconds ?? 0)
-  return {
+  const left = leftoverOf(session)
+  const outside = left?.kind === 'outside' && cost !== 'request' ? `; ${left.stays}` : ''
+  const lost = {
     request: 'nothing done is lost',
     blockedReader: 'it has changed no table yet',
     idle: 'no transaction is open, so nothing is lost',
     idleReader: 'it has written nothing',
     activeReader: 'it has written nothing, its answer is lost',
-    vacuum: 'what it has cleaned up stays',
+    vacuum: left?.stays ?? 'what it has cleaned up stays',
+    steps: left?.stays ?? 'what it has finished stays',
     idleWriter: `what it wrote in ${done} is rolled back`,
-    halfDone: 'it works in several transactions, and would be left half done',
+    halfDone: left?.stays ?? 'it works in several transactions, and would be left half done',
     activeWriter: `what it wrote in ${done} is rolled back`,
   }[cost]
+  return `${lost}${outside}`
 }
 
 export const handText = ({ gid }: PreparedTransaction): string => `ROLLBACK PREPARED ${sqlLiteral(gid)};`

@@ -1,4 +1,4 @@
-import { isConcurrently, isVacuum } from '../session/command.ts'
+import { isBeforeItsFirstStep, leftoverOf } from '../session/leftover.ts'
 import { beganEarlier, isIdleInTransaction, type Session } from '../session/session.ts'
 import type { LockTable } from '../session/snapshot.ts'
 import type { Wait } from './blocking.ts'
@@ -7,7 +7,8 @@ import type { Wait } from './blocking.ts'
  * What somebody's end costs, from the least: a request that waits and has done nothing yet; one that has worked before, or in
  * its transaction, and has changed no table; a session without a transaction; a transaction that is idle and has written
  * nothing; a statement that reads; a VACUUM, which cleans up without a transaction id; a transaction that is idle and has
- * written; a command in several transactions that would be left half done; one that works and has written.
+ * written; a command that does many things one after the other, each for good; one that would be left half done; one that
+ * works and has written.
  */
 export const worksLost = [
   'request',
@@ -17,6 +18,7 @@ export const worksLost = [
   'activeReader',
   'vacuum',
   'idleWriter',
+  'steps',
   'halfDone',
   'activeWriter',
 ] as const
@@ -49,13 +51,11 @@ export function workLost(session: Session, wait: Wait | undefined, writers?: Wri
   const { pid, xactStart, querySeconds, backendXid } = session
   if (xactStart === null && session.state === 'idle') return 'idle'
   if (isIdleInTransaction(session)) return backendXid === null ? 'idleReader' : 'idleWriter'
-  // Only a command CONCURRENTLY waits for virtual transactions (WaitForLockers in lmgr.c), between transactions of its own.
-  if (session.waitEventType === 'Lock' && session.waitEvent === 'virtualxid') return 'halfDone'
   const worked = (querySeconds ?? Number.POSITIVE_INFINITY) - (wait?.seconds ?? 0)
   const isAtWork = !wait || worked > 0.1
-  // At first it asks for less (ShareUpdateExclusiveLock): this is for its last step.
-  if ((isAtWork || wait.mode === 'AccessExclusiveLock') && isConcurrently(session)) return 'halfDone'
-  if (isAtWork && isVacuum(session)) return 'vacuum'
+  const left = leftoverOf(session)
+  if (left?.kind === 'halfDone' && !isBeforeItsFirstStep(session, wait ?? null)) return 'halfDone'
+  if (isAtWork && (left?.kind === 'steps' || left?.kind === 'vacuum')) return left.kind
   if (!wait) return backendXid === null ? 'activeReader' : 'activeWriter'
   if (backendXid === null) return worked > 0.1 ? 'blockedReader' : 'request'
   if (worked > 0.1 || writers?.certain.has(pid)) return 'activeWriter'

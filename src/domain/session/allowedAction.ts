@@ -1,4 +1,5 @@
 import type { Action } from './action.ts'
+import { undoneWords } from './leftover.ts'
 import { providersOwn } from './platform.ts'
 import { type Protected, protectedBy } from './policy.ts'
 import { isClient, isIdleInTransaction, type Session, waitsForClient } from './session.ts'
@@ -19,20 +20,25 @@ export function fittingAction(
   const why = untouchable(session, server, protectedSessions)
   if (why) return { action: null, why }
   const { inRecovery } = server
+  const undone = undoneWords(session)
   if (session.state === 'active' || session.state === 'fastpath function call')
     return waitsForClient(session)
       ? {
           action: 'terminate',
           why: inRecovery
             ? 'Terminate ends the session; a standby writes nothing, so its answer alone is lost.'
-            : 'Terminate ends the session and rolls its transaction back.',
+            : undone === null
+              ? 'Terminate ends the session and rolls its transaction back.'
+              : `Terminate ends the session; ${undone}.`,
           otherwise: `Cancel cannot help: it waits for its client to ${session.waitEvent === 'ClientWrite' ? 'take the result (ClientWrite)' : 'send data (ClientRead)'}.`,
         }
       : {
           action: 'cancel',
           why: inRecovery
             ? 'Cancel ends its statement with an error; a standby writes nothing, so its answer alone is lost. The connection stays.'
-            : 'Cancel ends its statement with an error and rolls its transaction back; the connection stays.',
+            : undone === null
+              ? 'Cancel ends its statement with an error and rolls its transaction back; the connection stays.'
+              : `Cancel ends its statement with an error; ${undone}. The connection stays.`,
           otherwise: 'Terminate would close the connection as well.',
         }
   if (isIdleInTransaction(session))

@@ -1,17 +1,28 @@
+import { tokens } from '../text/mask.ts'
 import type { Session } from './session.ts'
 
-/** What a statement is, by the words that it begins with: all that is looked at, and only where the statement is known. */
+/** What a statement is, by its keywords: all that is looked at, and only where the statement is known. */
 
-/** Comments before a statement are masked to `?`. */
-const startOf = ({ query }: Pick<Session, 'query'>): string => (query ?? '').replace(/^[\s?]+/, '')
+/**
+ * The statements of a query string, each as its words in capitals with one space between. Comments and constants are left out,
+ * and names in quotes are `"…"`, so that none of them can be taken for a keyword. In masked text the former two are `?`.
+ */
+export function statementsIn({ query }: Pick<Session, 'query'>): string[] {
+  const statements: string[][] = [[]]
+  for (const { kind, start, end } of query === null ? [] : tokens(query)) {
+    const word = kind === 'kept' ? (query ?? '').slice(start, end) : '?'
+    if (word === ';') statements.push([])
+    else if (word !== '?') statements.at(-1)?.push(word.startsWith('"') ? '"…"' : word.toUpperCase())
+  }
+  return statements.filter(({ length }) => length > 0).map((words) => words.join(' '))
+}
 
-/** The words that a statement begins with, where they are a command that one knows by its name. */
+/** The words that a statement begins with, where they are a command that one knows by its name; null where two are. */
 export function commandOf(session: Pick<Session, 'query'>): string | null {
-  const words = /^([a-z]+(?:\s+[a-z]+){0,3})/i
-    .exec(startOf(session))?.[1]
-    ?.toUpperCase()
-    .replaceAll(/\s+/g, ' ')
-  return commands.find((command) => words === command || words?.startsWith(`${command} `)) ?? null
+  const known = statementsIn(session).flatMap(
+    (words) => commands.find((command) => words === command || words.startsWith(`${command} `)) ?? [],
+  )
+  return known.length === 1 ? (known[0] ?? null) : null
 }
 const objects = [
   'MATERIALIZED VIEW',
@@ -23,6 +34,9 @@ const objects = [
   'TRIGGER',
   'SEQUENCE',
   'SCHEMA',
+  'DATABASE',
+  'TABLESPACE',
+  'SUBSCRIPTION',
 ]
 const commands = [
   ...[
@@ -34,19 +48,6 @@ const commands = [
     'VACUUM FULL',
   ],
   ...['ALTER', 'DROP', 'CREATE', 'REINDEX'].flatMap((verb) => objects.map((object) => `${verb} ${object}`)),
-  ...['VACUUM', 'ANALYZE', 'CLUSTER', 'TRUNCATE', 'REINDEX', 'COPY', 'CALL', 'MERGE'],
+  ...['VACUUM', 'ANALYZE', 'CLUSTER', 'REPACK', 'TRUNCATE', 'REINDEX', 'COPY', 'CALL', 'DO', 'MERGE'],
   ...['SELECT', 'UPDATE', 'INSERT', 'DELETE'],
 ]
-
-/** One that commits between its steps, so that it is half done when it ends early. REFRESH … CONCURRENTLY is one transaction. */
-export function isConcurrently(session: Pick<Session, 'query'>): boolean {
-  const start = startOf(session)
-  return (
-    /^(?:CREATE(?:\s+UNIQUE)?|DROP)\s+INDEX\s+CONCURRENTLY\b/i.test(start) ||
-    (/^(?:REINDEX|ALTER\s+TABLE)\b/i.test(start) && /\bCONCURRENTLY\b/i.test(start))
-  )
-}
-
-/** Not VACUUM FULL, which writes a new table, in a transaction. */
-export const isVacuum = (session: Pick<Session, 'query'>): boolean =>
-  /^VACUUM\b(?!\s*(?:FULL|\([^)]*\bFULL)\b)/i.test(startOf(session))

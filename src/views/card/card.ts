@@ -29,7 +29,7 @@ import {
   type View,
 } from '../kit.ts'
 import { count, nameOf, stateOf } from '../words.ts'
-import { costOf, workOf } from './cost.ts'
+import { consequenceOf, costOf, workOf } from './cost.ts'
 import { sentenceOf, whyOfFinding } from './findings.ts'
 import { outcomeSentence } from './outcome.ts'
 
@@ -245,17 +245,12 @@ function decisions(proposal: Proposal, incident: Incident | null, cluster: strin
   const session = seen?.pid === pid ? seen : proposal.session
   const root = incident?.finding.kind === 'blocking' ? incident.finding.root : null
   const waiting = root?.pid === pid ? root.victims.length : proposal.victims.length
-  const consequence =
-    action === 'cancel'
-      ? 'Its statement ends with an error, its transaction is rolled back, the connection stays.'
-      : session.xactSeconds === null
-        ? 'Its connection is closed.'
-        : 'Its connection is closed and its transaction is rolled back.'
+  const lost = lostWith(session, incident)
   const confirm = {
     title: plainText(`${verbs[action]} ${session.pid}?`, 100),
     text: plainText(
       // What happens first: a long name at the end may be cut.
-      `${consequence} ${workOf(session, lostWith(session, incident))}${waiting > 0 ? ` ${count(waiting, 'session waits', 'sessions wait')} behind it.` : ''} On ${cluster}: ${nameOf(session)}, ${stateOf(session)}.`,
+      `${consequenceOf(action, session, lost)} ${workOf(session, lost)}${waiting > 0 ? ` ${count(waiting, 'session waits', 'sessions wait')} behind it.` : ''} On ${cluster}: ${nameOf(session)}, ${stateOf(session)}.`,
       300,
     ),
     confirm: plainText(verbs[action], 30),

@@ -1,26 +1,37 @@
 import { againWords, type Retries } from '../../domain/approvals/retry.ts'
 import type { WorkLost } from '../../domain/locks/workLost.ts'
 import type { Action } from '../../domain/session/action.ts'
+import { leftoverOf, leftoverWords, undoneWords } from '../../domain/session/leftover.ts'
 import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { count } from '../words.ts'
 
 /** What it has done so far. */
 export function workOf(session: Session, lost: WorkLost): string {
-  if (session.xactSeconds === null) return 'No transaction is open.'
   const { backendXid } = session
+  if (session.xactSeconds === null && lost !== 'halfDone') return 'No transaction is open.'
   const known: Partial<Record<WorkLost, string>> = {
     request: 'it has done nothing yet but wait',
     blockedReader: 'it has changed no table yet',
-    halfDone: 'earlier ones of its command have committed',
-    vacuum: 'what it has cleaned up stays',
+    halfDone: 'ended now, it is left half done',
+    vacuum: 'what it has finished stays',
+    steps: 'what it has finished stays',
   }
   const written =
     known[lost] ??
     (backendXid === null
       ? 'it has written nothing'
       : `it has written or locked rows (transaction id ${backendXid})`)
-  return `Its transaction is open for ${formatDuration(session.xactSeconds)}; ${written}.`
+  return `Its transaction is open for ${formatDuration(session.xactSeconds ?? 0)}; ${written}.`
+}
+
+/** What an approval does to it, one sentence. */
+export function consequenceOf(action: Action, session: Session, lost: WorkLost): string {
+  const undone = (lost === 'request' ? null : undoneWords(session)) ?? 'its transaction is rolled back'
+  if (action === 'cancel') return `Its statement ends with an error, ${undone}, the connection stays.`
+  return session.xactSeconds === null && lost !== 'halfDone'
+    ? 'Its connection is closed.'
+    : `Its connection is closed and ${undone}.`
 }
 
 /** What an action costs: the rollback, what the client sees, and whether it will have been for nothing. */
@@ -31,16 +42,18 @@ export const costOf = (action: Action, session: Session, lost: WorkLost, retries
  * A rollback writes one record and marks the transaction as aborted (RecordTransactionAbort in xact.c); nothing is undone
  * row by row. The dead rows stay until vacuum comes: https://www.postgresql.org/docs/current/routine-vacuuming.html
  */
-function rollbackOf({ xactSeconds, backendXid }: Session, lost: WorkLost): string {
-  if (xactSeconds === null) return 'Nothing is to be rolled back.'
+function rollbackOf(session: Session, lost: WorkLost): string {
+  const left = leftoverOf(session)
+  if (lost === 'halfDone' || lost === 'vacuum' || lost === 'steps')
+    return left ? leftoverWords(left) : 'What it has committed stays.'
+  if (session.xactSeconds === null) return 'Nothing is to be rolled back.'
   if (lost === 'blockedReader') return 'The rollback takes no time: no table was changed.'
-  // https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY, and of ALTER TABLE
-  if (lost === 'halfDone')
-    return 'What it has committed stays, half done: an invalid index, to be dropped by hand, or a partition whose detaching is to be finished (DETACH PARTITION … FINALIZE).'
-  if (lost === 'vacuum')
-    return 'Nothing is rolled back: what it has cleaned up stays, and the next VACUUM begins anew with what is left.'
-  if (backendXid === null || lost === 'request') return 'The rollback takes no time: nothing was written.'
-  return 'The rollback takes a moment only, however much was written; vacuum clears the dead rows away later.'
+  if (lost === 'request') return 'The rollback takes no time: nothing was written.'
+  const rollback =
+    session.backendXid === null
+      ? 'The rollback takes no time: nothing was written.'
+      : 'The rollback takes a moment only, however much was written; vacuum clears the dead rows away later.'
+  return left ? `${rollback} ${leftoverWords(left)}` : rollback
 }
 
 /** The error that its client gets, with its code: https://www.postgresql.org/docs/current/errcodes-appendix.html */

@@ -105,7 +105,10 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
         ? [`The proposal was withdrawn: ${event.reason}.`, ...mention(proposal)]
         : null
     case 'outcome':
-      return [outcomeSentence({ ...event, key: event.session }), ...mention(proposal)]
+      return [
+        outcomeSentence({ ...event, key: event.session, session: proposal?.session ?? null }),
+        ...mention(proposal),
+      ]
     case 'retried':
       return [
         `Tried again: ${event.pid} began the same statement ${formatDuration(event.afterMs / 1000)} after the signal. Its application retries: mend it, or stop it, before the next one is ended.`,

@@ -1,4 +1,6 @@
 import type { Proposal } from '../../domain/approvals/proposal.ts'
+import { leftoverOf } from '../../domain/session/leftover.ts'
+import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { count } from '../words.ts'
 
@@ -7,7 +9,8 @@ export function outcomeSentence({
   action,
   key,
   outcome,
-}: Pick<Proposal, 'action' | 'key' | 'outcome'>): string {
+  session,
+}: Pick<Proposal, 'action' | 'key' | 'outcome'> & { readonly session: Session | null }): string {
   const { pid } = key
   if (!outcome) return ''
   switch (outcome.kind) {
@@ -15,7 +18,7 @@ export function outcomeSentence({
       const what = action === 'terminate' ? `${pid} is gone` : `The statement of ${pid} ended`
       const waiters =
         outcome.victims === 0 ? '' : `; ${outcome.movedOn} of ${count(outcome.victims, 'waiter')} moved on`
-      return `${what} after ${formatDuration(outcome.afterMs / 1000)}${waiters}.`
+      return `${what} after ${formatDuration(outcome.afterMs / 1000)}${waiters}.${toMend(session)}`
     }
     case 'still': {
       const where = `${outcome.state ?? 'in an unseen state'}${outcome.waitEvent ? `, waiting in ${outcome.waitEvent}` : ''}`
@@ -30,6 +33,12 @@ export function outcomeSentence({
     case 'unknown':
       return `Outcome unknown: the signal may have been sent. ${outcome.now}`
   }
+}
+
+/** What may be left of its statement for somebody to mend. */
+function toMend(session: Session | null): string {
+  const left = session && leftoverOf(session)
+  return left && left.next !== '' ? ` Look what it left: ${left.stays}. ${left.next}` : ''
 }
 
 const afterStill = (action: 'cancel' | 'terminate', waitEvent: string | null): string =>

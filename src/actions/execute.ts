@@ -1,12 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { WatchedCluster } from '../commands/cluster.ts'
+import { differences, guardOf, stillThere } from '../domain/approvals/approvedState.ts'
 import { bot } from '../domain/approvals/journal.ts'
 import { movedOn, type Outcome } from '../domain/approvals/outcome.ts'
-import { differences, type Proposal, stillThere, unusedSince } from '../domain/approvals/proposal.ts'
+import type { Proposal } from '../domain/approvals/proposal.ts'
 import { objection } from '../domain/session/allowedAction.ts'
 import type { Cards } from '../notify/cards.ts'
-import { type Cluster, ClusterError, type Guard } from '../postgres/cluster.ts'
+import { type Cluster, ClusterError } from '../postgres/cluster.ts'
 import { readSession } from './freshSession.ts'
 
 /** How long the effect of a signal is watched for. */
@@ -100,7 +101,7 @@ async function carryOut(proposal: Proposal, { cluster, config }: WatchedCluster)
   let sent: { sql: string; returned: boolean } | null = null
   try {
     const sentAt = performance.now()
-    const result = await cluster.signal(action, guardOf(proposal))
+    const result = await cluster.signal(guardOf(proposal))
     if (result.kind === 'changed')
       return {
         ...nothingSent({ kind: 'changed', what: `${key.pid} changed in the last moment` }),
@@ -118,13 +119,6 @@ async function carryOut(proposal: Proposal, { cluster, config }: WatchedCluster)
     }
   }
 }
-
-const guardOf = (proposal: Proposal): Guard => ({
-  key: proposal.key,
-  queryStart: proposal.session.queryStart,
-  xactStart: proposal.session.xactStart,
-  unusedSince: unusedSince(proposal),
-})
 
 /** Looks until the session is gone (or its statement ended) and its waiters moved on, or until time is up. */
 async function watch(proposal: Proposal, cluster: Cluster, sentAt: number): Promise<Outcome> {

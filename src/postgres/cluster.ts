@@ -1,9 +1,9 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
-import type { Action } from '../domain/session/action.ts'
+import type { Guard } from '../domain/approvals/approvedState.ts'
 import type { Health } from '../domain/session/health.ts'
 import { tellingRoles } from '../domain/session/platform.ts'
-import type { Session, SessionKey } from '../domain/session/session.ts'
+import type { Session } from '../domain/session/session.ts'
 import type { LockGroup, Snapshot } from '../domain/session/snapshot.ts'
 import { newerWords } from '../domain/session/versions.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
@@ -33,17 +33,6 @@ export { ClusterError } from './errors.ts'
 export type { RelationLocks } from './lockReader.ts'
 export type { MissingPrivilege } from './missingPrivileges.ts'
 export type { StatementStatsRead } from './statementStats.ts'
-
-/** What must still be true of the session for the signal to be sent; checked by the server in the same statement. */
-export type Guard = {
-  readonly key: SessionKey
-  /** For a cancel: the very statement that was approved. Else the next one would die. Null matches nothing. */
-  readonly queryStart: string | null
-  /** For a terminate: the transaction that was approved. Null: there was none, and there must be none now. */
-  readonly xactStart: string | null
-  /** For a terminate: since when it must have been idle, where that is why it is ended; null where it is not. */
-  readonly unusedSince: string | null
-}
 
 /**
  * `sent`: what pg_cancel_backend or pg_terminate_backend returned. `changed`: the guard matched nothing, and nothing
@@ -83,7 +72,7 @@ export type Cluster = {
    * Sends the signal in one guarded statement. Throws ClusterError: 42501 when the server refuses. After any other
    * code (DEADLINE, CONNECTION_LOST, 57P01, …) it is not known whether the signal was sent.
    */
-  signal(action: Action, guard: Guard): Promise<SignalResult>
+  signal(guard: Guard): Promise<SignalResult>
   /** Whether this is one of our own connections, which no snapshot shows. */
   isOwn(pid: number): boolean
   /** What the bot's role lacks here. Throws ClusterError. */
@@ -143,8 +132,8 @@ export function createCluster(options: ClusterOptions): Cluster {
       // What a statement looks up at its first use comes from shared catalogs, and in a storm that may take seconds.
       await query(statements.activity, [null])
       await query(statements.text, [[], 0])
-      await query(statements.cancel, [0, null, null])
-      await query(statements.terminate, [0, null, null, null])
+      await query(statements.cancel, [0, null, null, null])
+      await query(statements.terminate, [0, null, null, null, null, null])
     },
   })
   const locks = createConnection({
@@ -280,9 +269,13 @@ export function createCluster(options: ClusterOptions): Cluster {
       return { ...(await lockReader.locksOn(name, datid)), database }
     },
     statementStats,
-    signal: async (action, { key, queryStart, xactStart, unusedSince }) => {
+    signal: async (guard) => {
+      const { action, key } = guard
       const statement = statements[action]
-      const state = action === 'cancel' ? [queryStart] : [xactStart, unusedSince]
+      const state =
+        guard.action === 'cancel'
+          ? [guard.queryStart, guard.queryId]
+          : [guard.xactStart, guard.backendXid, guard.state, guard.stateChange]
       const values = [key.pid, key.backendStart, ...state]
       const sql = withValues(statement.text, values)
       // Without an identity nothing can match; an empty text would not even be a time.

@@ -1,14 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { ClusterConfig } from '../config/config.ts'
+import { differences, stands } from '../domain/approvals/approvedState.ts'
 import { bot } from '../domain/approvals/journal.ts'
-import {
-  differences,
-  isSettled,
-  openProposal,
-  type Proposal,
-  stands,
-  victimsAmong,
-} from '../domain/approvals/proposal.ts'
+import { isSettled, openProposal, type Proposal, victimsAmong } from '../domain/approvals/proposal.ts'
 import { hasOwnCard, type Incident } from '../domain/incidents/incident.ts'
 import type { Recommendation } from '../domain/incidents/recommend.ts'
 import type { Picture } from '../domain/locks/picture.ts'

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { blockingForest } from '../../src/domain/locks/blocking.ts'
-import { type Session, sessionKeyOf } from '../../src/domain/session/session.ts'
+import type { Session } from '../../src/domain/session/session.ts'
 import type { Locks, LockTable, Snapshot } from '../../src/domain/session/snapshot.ts'
-import type { Cluster, Guard } from '../../src/postgres/cluster.ts'
+import type { Cluster } from '../../src/postgres/cluster.ts'
 import { createConnection } from '../../src/postgres/connection.ts'
 import { closeClusters, logTo, openCluster } from '../support/cluster.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
@@ -45,12 +45,6 @@ const tableOf = (locks: Locks): LockTable => {
   if (locks.kind !== 'read') throw new Error(`locks are ${JSON.stringify(locks)}`)
   return locks.table
 }
-const guardOf = (session: Session): Guard => ({
-  key: sessionKeyOf('orders', session),
-  queryStart: session.queryStart,
-  xactStart: session.xactStart,
-  unusedSince: null,
-})
 const ownSessions = async (application = 'pg-marshal') => {
   const { rows } = await server.admin.query(
     'SELECT pid FROM pg_stat_activity WHERE application_name = $1 ORDER BY pid',
@@ -364,104 +358,6 @@ test('a database whose encoding lacks letters of a name: told, with another to t
   })
   await server.closeAll()
   await server.admin.query('DROP ROLE "Á"')
-})
-
-test('a signal reaches the session that was approved', async () => {
-  const cluster = await started()
-  const [busy, idle] = [await server.open('busy', app()), await server.open('idle', app())]
-  const statement = busy.start('SELECT pg_sleep(600)')
-  await server.until(
-    "SELECT state = 'active' AND wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1",
-    [busy.pid],
-  )
-  const [running] = await cluster.look([busy.pid])
-  if (!running) throw new Error('gone')
-  const cancelled = await cluster.signal('cancel', guardOf(running))
-  expect(cancelled).toMatchObject({ kind: 'sent', returned: true })
-  expect(cancelled.sql).toContain(`a.backend_start = '${running.backendStart}'::timestamptz`)
-  expect(await statement).toMatchObject({ code: '57014' })
-
-  await idle.query('BEGIN')
-  const terminated = await cluster.signal('terminate', guardOf(find(await cluster.snapshot(), idle.pid)))
-  expect(terminated).toMatchObject({ kind: 'sent', returned: true })
-  await idle.ended
-})
-
-test('a signal reaches nobody else', async () => {
-  const cluster = await started()
-  const victim = await server.open('victim', app())
-  await victim.query('BEGIN')
-  await victim.query('SELECT 1')
-  const inTransaction = find(await cluster.snapshot(), victim.pid)
-  const { backendStart } = inTransaction
-  // The same moment but for a microsecond: what a JavaScript Date would have made of it.
-  const digit = Number(backendStart.at(-4) ?? 0)
-  const nearly = `${backendStart.slice(0, -4)}${(digit + 1) % 10}${backendStart.slice(-3)}`
-  const guard = guardOf(inTransaction)
-  const notTheSame: [string, 'cancel' | 'terminate', Guard][] = [
-    [
-      'another session under this pid',
-      'terminate',
-      { ...guard, key: { ...guard.key, backendStart: nearly } },
-    ],
-    ['no identity', 'terminate', { ...guard, key: { ...guard.key, backendStart: '' } }],
-    ['no such pid', 'terminate', { ...guard, key: { ...guard.key, pid: 1 } }],
-    ['another transaction', 'terminate', { ...guard, xactStart: nearly }],
-    ['no transaction then', 'terminate', { ...guard, xactStart: null }],
-    ['its statement has ended', 'cancel', guard],
-    ['no statement', 'cancel', { ...guard, queryStart: null }],
-  ]
-  for (const [what, action, changed] of notTheSame) {
-    expect(await cluster.signal(action, changed), what).toMatchObject({ kind: 'changed' })
-  }
-
-  await victim.query('COMMIT')
-  await victim.query('BEGIN')
-  expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'changed' })
-  expect((await victim.query('SELECT 7 AS still')).rows).toEqual([{ still: 7 }])
-})
-
-test('a signal does not reach a session that was idle and has been used since', async () => {
-  const cluster = await started()
-  const unused = await server.open('unused', app())
-  await unused.query('SELECT 1')
-  const idle = find(await cluster.snapshot(), unused.pid)
-  await unused.query('SELECT 2')
-  const guard = { ...guardOf(idle), unusedSince: idle.stateChange }
-  expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'changed' })
-  const now = find(await cluster.snapshot(), unused.pid)
-  const fresh = { ...guard, unusedSince: now.stateChange }
-  expect(await cluster.signal('terminate', fresh)).toMatchObject({ kind: 'sent', returned: true })
-  await unused.ended
-})
-
-test('a cancel does not hit the next statement', async () => {
-  const cluster = await started()
-  const busy = await server.open('busy', app())
-  const isSleeping = "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1"
-  void busy.start('SELECT pg_sleep(600)')
-  await server.until(isSleeping, [busy.pid])
-  const approved = guardOf(find(await cluster.snapshot(), busy.pid))
-  await server.admin.query('SELECT pg_cancel_backend($1)', [busy.pid])
-  const next = busy.start('SELECT pg_sleep(600)')
-  await server.until(`${isSleeping} AND query_start > $2`, [busy.pid, approved.queryStart])
-  expect(await cluster.signal('cancel', approved)).toMatchObject({ kind: 'changed' })
-  const now = find(await cluster.snapshot(), busy.pid)
-  expect(now.waitEvent).toBe('PgSleep')
-  expect(await cluster.signal('cancel', guardOf(now))).toMatchObject({ kind: 'sent' })
-  expect(await next).toMatchObject({ code: '57014' })
-})
-
-test('a superuser is out of reach: the server says so with 42501', async () => {
-  const cluster = await started()
-  const superuser = await server.open('superuser')
-  const session = find(await cluster.snapshot(), superuser.pid)
-  expect(session.isSuperuser).toBe(true)
-  await expect(cluster.signal('terminate', guardOf(session))).rejects.toMatchObject({
-    code: '42501',
-    retryable: false,
-    reason: expect.stringContaining('superuser'),
-  })
 })
 
 test('a role without pg_monitor: told, with the grants, and seen again once granted', async () => {

@@ -2,7 +2,6 @@ import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { startPostgres, type TemporaryPostgres } from '../../src/demo/postgres.ts'
 import { blockingForest } from '../../src/domain/locks/blocking.ts'
-import { sessionKeyOf } from '../../src/domain/session/session.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import {
@@ -12,6 +11,7 @@ import {
   type TestSession,
   waitFor,
 } from '../support/postgres.ts'
+import { guardFor } from '../support/proposals.ts'
 
 const ends: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -197,9 +197,8 @@ test('every slot is taken: an open connection still reads and signals, a new one
   expect(ownConnections).toBe(2)
   const victims = sessions.filter((session) => session.applicationName === 'crowd').slice(0, 2)
   for (const session of victims) {
-    const { queryStart, xactStart } = session
-    const guard = { key: sessionKeyOf('orders', session), queryStart, xactStart, unusedSince: null }
-    expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'sent', returned: true })
+    const guard = guardFor('terminate', session)
+    expect(await cluster.signal(guard)).toMatchObject({ kind: 'sent', returned: true })
   }
   await isBack(late)
 })

@@ -3,6 +3,7 @@ import { fittingAction } from '../../src/domain/session/allowedAction.ts'
 import { finisherOn, tellingRoles } from '../../src/domain/session/platform.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
+import { guardFor } from '../support/proposals.ts'
 
 /** A server of our own, dressed as a managed one: with its roles, and a master user who is no superuser. */
 let server: TestServer
@@ -56,13 +57,8 @@ test('sessions of rdsadmin are the provider’s, and the server indeed refuses',
     action: null,
     why: 'It belongs to rdsadmin, with which Amazon RDS itself works on the server: nobody but the provider ends it.',
   })
-  const guard = {
-    key: { cluster: 'orders', pid: session.pid, backendStart: session.backendStart },
-    queryStart: session.queryStart,
-    xactStart: session.xactStart,
-    unusedSince: null,
-  }
-  await expect(cluster.signal('terminate', guard)).rejects.toMatchObject({ code: '42501' })
+  const guard = guardFor('terminate', session)
+  await expect(cluster.signal(guard)).rejects.toMatchObject({ code: '42501' })
 })
 
 test('who owns a prepared transaction ends it, also by SET ROLE, as is told; another does not', async () => {

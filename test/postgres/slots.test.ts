@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { findings } from '../../src/domain/incidents/finding.ts'
 import { pictureOf } from '../../src/domain/locks/picture.ts'
-import { sessionKeyOf } from '../../src/domain/session/session.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import * as of from '../support/builders.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import { startTestServer, type TestServer, type TestSession, waitFor } from '../support/postgres.ts'
+import { guardFor } from '../support/proposals.ts'
 
 /** Two slots for superusers, and from 16 on two more that are kept back by `reserved_connections`. */
 let server: TestServer
@@ -87,9 +87,8 @@ test('with every slot taken the bot reads, names the holders, signals, and is to
 
   const victim = picture.snapshot.sessions.find(({ pid }) => pid === crowd[0]?.pid)
   if (!victim) throw new Error('the crowd is not seen')
-  const { queryStart, xactStart } = victim
-  const guard = { key: sessionKeyOf('orders', victim), queryStart, xactStart, unusedSince: null }
-  expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'sent', returned: true })
+  const guard = guardFor('terminate', victim)
+  expect(await cluster.signal(guard)).toMatchObject({ kind: 'sent', returned: true })
   await crowd[0]?.ended
 })
 
@@ -176,9 +175,8 @@ test('only the connection that sees is lost: it takes the slot of the other one 
   // It sees, so it can act; and with a free slot both are there again.
   const victim = picture.sessions.find(({ pid }) => pid === third.pid)
   if (!victim) throw new Error('the crowd is not seen')
-  const { queryStart, xactStart } = victim
-  const guard = { key: sessionKeyOf('orders', victim), queryStart, xactStart, unusedSince: null }
-  expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'sent', returned: true })
+  const guard = guardFor('terminate', victim)
+  expect(await cluster.signal(guard)).toMatchObject({ kind: 'sent', returned: true })
   await waitFor(async () => (await cluster.snapshot()).locks.kind === 'read', 'the locks are read again')
   expect((await backends()).count).toBe(2)
 })

@@ -4,11 +4,11 @@ import { type Picture, pictureOf } from '../../src/domain/locks/picture.ts'
 import { jamBehind, jamRecommendations } from '../../src/domain/locks/recommendation.ts'
 import { replayWait } from '../../src/domain/locks/replay.ts'
 import { fittingAction } from '../../src/domain/session/allowedAction.ts'
-import { sessionKeyOf } from '../../src/domain/session/session.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import * as of from '../support/builders.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import { startTestServer, type TestServer, type TestSession, waitFor } from '../support/postgres.ts'
+import { guardFor } from '../support/proposals.ts'
 import { type Standby, startStandby } from '../support/standby.ts'
 
 let primary: TestServer
@@ -59,9 +59,8 @@ async function terminate(cluster: Cluster, { picture }: { picture: Picture }, vi
     action: 'terminate',
     why: expect.stringContaining('a standby writes nothing'),
   })
-  const { queryStart, xactStart } = session
-  const guard = { key: sessionKeyOf('orders', session), queryStart, xactStart, unusedSince: null }
-  expect(await cluster.signal('terminate', guard)).toMatchObject({ kind: 'sent' })
+  const guard = guardFor('terminate', session)
+  expect(await cluster.signal(guard)).toMatchObject({ kind: 'sent' })
   await victim.ended
 }
 

@@ -1,4 +1,6 @@
+import { type Guard, guardOf } from '../../src/domain/approvals/approvedState.ts'
 import { openProposal, type Proposal } from '../../src/domain/approvals/proposal.ts'
+import type { Action } from '../../src/domain/session/action.ts'
 import { type Session, sessionKeyOf } from '../../src/domain/session/session.ts'
 import { idleInTransaction } from './builders.ts'
 
@@ -28,3 +30,7 @@ export function proposal(
     ...over,
   }
 }
+
+/** The guard of a signal that somebody asked for by hand, for this session as it is here. */
+export const guardFor = (action: Action, session: Session, over: Partial<Proposal> = {}): Guard =>
+  guardOf(proposal({ action, requestedBy: 'U0RIA', ...over }, session))

@@ -78,48 +78,6 @@ export const victimsAmong = (pids: readonly number[], sessions: readonly Session
     .map(({ pid, backendStart, queryStart }) => ({ pid, backendStart, queryStart }))
 }
 
-type Approved = Pick<Proposal, 'action' | 'session' | 'victims' | 'requestedBy'>
-
-/**
- * What is different now from what was approved, one phrase each; empty when it is the same session in the same state.
- * For a cancel that is the statement, for a terminate the transaction. An idle session without a transaction
- * must have none now, and one that is ended for not being used must not have been used since.
- */
-export function differences(proposal: Approved, now: Session): string[] {
-  const then = proposal.session
-  if (then.backendStart !== now.backendStart) return ['the pid belongs to another session']
-  if (proposal.action === 'cancel') {
-    if (then.queryStart !== now.queryStart || isOther(then.queryId, now.queryId))
-      return ['it runs another statement']
-    return now.state === then.state ? [] : [`it is ${now.state} now, its statement ended`]
-  }
-  if (then.xactStart !== now.xactStart)
-    return [then.xactStart === null ? 'it is in use again' : 'its transaction ended']
-  const since = unusedSince(proposal)
-  return since !== null && since !== now.stateChange ? ['it was used meanwhile'] : []
-}
-
-/**
- * Since when the session of a terminate has been idle, where that is why it is ended; else null. A session that was in
- * nobody's way is ended for not being used; one that others wait for, for what it holds; one that was asked for by hand,
- * for whatever the reason says.
- */
-export const unusedSince = ({ session, victims, requestedBy }: Approved): string | null =>
-  session.state === 'idle' && victims.length === 0 && requestedBy === null ? session.stateChange : null
-
-/**
- * The statements of one message begin at the same time and differ by their ids. A statement that has just begun has none
- * yet: it gets its id when it has been parsed (pgstat_report_query_id).
- */
-const isOther = (then: string | null, now: string | null): boolean =>
-  then !== null && now !== null && then !== now
-
-/** Whether the session still is what was approved: for a cancel the statement runs, for a terminate it is there at all. */
-export const stillThere = (approved: Approved, now: Session | undefined): boolean =>
-  now !== undefined &&
-  now.backendStart === approved.session.backendStart &&
-  (approved.action === 'terminate' || differences(approved, now).length === 0)
-
 /** Whether there may be something left to do that nobody is asked for any more: then a fresh look can be asked for. */
 export const mayBeOfferedAgain = ({ state, outcome }: Proposal): boolean =>
   state === 'expired' ||
@@ -128,12 +86,6 @@ export const mayBeOfferedAgain = ({ state, outcome }: Proposal): boolean =>
   (state === 'done' &&
     outcome !== null &&
     ['changed', 'refused', 'unreachable', 'unknown'].includes(outcome.kind))
-
-/** Whether what was proposed last still is what fits, decided or not: then nothing new is to be proposed. */
-export const stands = (latest: Proposal, action: Action, now: Session): boolean =>
-  latest.key.pid === now.pid &&
-  (latest.action === action || latest.insteadOf !== null) &&
-  differences(latest, now).length === 0
 
 /** A session that was busy a moment ago and will be again is none to terminate for being idle in its transaction. */
 const settledAfterSeconds = 2

@@ -1,5 +1,6 @@
 -- Cancels the statement of session $1, if it still is the session that began at $2 and still runs the very statement
--- that began at $3. A statement that has ended is not cancelled: the next one would die for it.
+-- that began at $3 and, where both are known, has the id $4. A statement that has ended is not cancelled: the next one
+-- would die for it.
 -- One statement outside a transaction, so that the server looks and signals at the same moment. No rows: not sent.
 SELECT pg_catalog.pg_cancel_backend(a.pid) AS returned
 FROM pg_catalog.pg_stat_get_activity($1::int) AS a
@@ -9,3 +10,4 @@ WHERE a.pid = $1::int
   AND a.backend_start = $2::timestamptz
   AND a.state IN ('active', 'fastpath function call')
   AND a.query_start = $3::timestamptz
+  AND ($4::text IS NULL OR a.query_id IS NULL OR a.query_id::text = $4)

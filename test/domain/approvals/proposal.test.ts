@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from 'vitest'
+import { differences, stillThere } from '../../../src/domain/approvals/approvedState.ts'
 import { movedOn } from '../../../src/domain/approvals/outcome.ts'
-import { differences, stillThere, victimsAmong } from '../../../src/domain/approvals/proposal.ts'
+import { victimsAmong } from '../../../src/domain/approvals/proposal.ts'
 import { fittingAction, objection } from '../../../src/domain/session/allowedAction.ts'
 import {
   idle,

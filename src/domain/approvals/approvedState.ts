@@ -1,0 +1,106 @@
+import type { Action } from '../session/action.ts'
+import type { Session, SessionKey } from '../session/session.ts'
+import type { Proposal } from './proposal.ts'
+
+/**
+ * Whether a session still is what was approved: decided here from a look, and checked once more by the server in the
+ * statement that sends the signal (cancel.sql, terminate.sql) by a guard that is made from the same facts.
+ */
+
+type Approved = Pick<Proposal, 'action' | 'session' | 'victims' | 'requestedBy'>
+
+/** What must still be true of a session for the server to send the signal. Times are text: see SessionKey. */
+export type Guard = CancelGuard | TerminateGuard
+
+export type CancelGuard = {
+  readonly action: 'cancel'
+  readonly key: SessionKey
+  /** The statement that was approved; else the next one would die. Null matches nothing. */
+  readonly queryStart: string | null
+  /** Its id, where it had one: statements of one message begin at the same time. */
+  readonly queryId: string | null
+}
+
+export type TerminateGuard = {
+  readonly action: 'terminate'
+  readonly key: SessionKey
+  /** When the transaction began that was approved. Null: nothing showed one, and nothing may now. */
+  readonly xactStart: string | null
+  /** Its id, where it had one: transactions of one message begin at the same time. */
+  readonly backendXid: string | null
+  /** The state that it must be in; null: any, since its transaction tells it apart. */
+  readonly state: string | null
+  /** Since when it must be in that state; null: since any time. */
+  readonly stateChange: string | null
+}
+
+export function guardOf(approved: Approved & { readonly key: SessionKey }): Guard {
+  const { key, session } = approved
+  const { queryStart, queryId, xactStart, backendXid, state } = session
+  if (approved.action === 'cancel') return { action: 'cancel', key, queryStart, queryId }
+  return hasVisibleTransaction(session)
+    ? { action: 'terminate', key, xactStart, backendXid, state: null, stateChange: null }
+    : { action: 'terminate', key, xactStart, backendXid, state, stateChange: unchangedSince(approved) }
+}
+
+/**
+ * `xact_start` is NULL outside a transaction, but also in one that is aborted outside a savepoint, and while a statement
+ * begins or ends (measured on 14 to 18).
+ */
+const hasVisibleTransaction = ({ xactStart }: Session): boolean => xactStart !== null
+
+/**
+ * What is different now from what was approved, one phrase each; empty when it is the same session in the same state.
+ * For a cancel that is the statement, for a terminate the transaction. A session that showed no transaction must be in the
+ * same state, without one, and must not have run anything since, unless it was idle and is not ended for being idle.
+ */
+export function differences(approved: Approved, now: Session): string[] {
+  const then = approved.session
+  if (then.backendStart !== now.backendStart) return ['the pid belongs to another session']
+  if (approved.action === 'cancel') {
+    if (then.queryStart !== now.queryStart || isOther(then.queryId, now.queryId))
+      return ['it runs another statement']
+    return now.state === then.state ? [] : [`it is ${now.state} now, its statement ended`]
+  }
+  if (hasVisibleTransaction(then))
+    return now.xactStart === then.xactStart && (then.backendXid ?? now.backendXid) === now.backendXid
+      ? []
+      : ['its transaction ended']
+  if (hasVisibleTransaction(now) || now.state !== then.state)
+    return [then.state === 'idle' ? 'it is in use again' : 'its transaction ended']
+  const since = unchangedSince(approved)
+  if (since === null || since === now.stateChange) return []
+  return [
+    then.state === 'idle'
+      ? 'it was used meanwhile'
+      : 'it ran something since, so its transaction may be another',
+  ]
+}
+
+/**
+ * Since when a session that shows no transaction must be as it was; null: what it did meanwhile does not matter. Each
+ * statement sets `state_change` anew, also one that fails because its transaction is aborted. An idle session that was in
+ * nobody's way is ended for not being used; one that others wait for, for what it holds; one that was asked for by hand,
+ * for whatever the reason says.
+ */
+const unchangedSince = ({ session, victims, requestedBy }: Approved): string | null =>
+  session.state === 'idle' && (victims.length > 0 || requestedBy !== null) ? null : session.stateChange
+
+/**
+ * The statements of one message begin at the same time and differ by their ids. A statement that has just begun has none
+ * yet: it gets its id when it has been parsed (pgstat_report_query_id).
+ */
+const isOther = (then: string | null, now: string | null): boolean =>
+  then !== null && now !== null && then !== now
+
+/** Whether the session still is what was approved: for a cancel the statement runs, for a terminate it is there at all. */
+export const stillThere = (approved: Approved, now: Session | undefined): boolean =>
+  now !== undefined &&
+  now.backendStart === approved.session.backendStart &&
+  (approved.action === 'terminate' || differences(approved, now).length === 0)
+
+/** Whether what was proposed last still is what fits, decided or not: then nothing new is to be proposed. */
+export const stands = (latest: Proposal, action: Action, now: Session): boolean =>
+  latest.key.pid === now.pid &&
+  (latest.action === action || latest.insteadOf !== null) &&
+  differences(latest, now).length === 0

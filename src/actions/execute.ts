@@ -6,6 +6,7 @@ import { bot } from '../domain/approvals/journal.ts'
 import { movedOn, type Outcome } from '../domain/approvals/outcome.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import { objection } from '../domain/session/allowedAction.ts'
+import type { Session } from '../domain/session/session.ts'
 import type { Cards } from '../notify/cards.ts'
 import { type Cluster, ClusterError } from '../postgres/cluster.ts'
 import { readSession } from './freshSession.ts'
@@ -98,6 +99,12 @@ async function carryOut(proposal: Proposal, { cluster, config }: WatchedCluster)
   const objects = objection(action, seen.session, seen.server, config.protected)
   if (objects) return nothingSent({ kind: 'changed', what: objects.replace(/\.$/, '') })
 
+  const youngForMs = action === 'terminate' && seen.pooled ? settledInMs(seen.session) : 0
+  if (youngForMs > 0) {
+    await pause(youngForMs)
+    return carryOut(proposal, { cluster, config })
+  }
+
   let sent: { sql: string; returned: boolean } | null = null
   try {
     const sentAt = performance.now()
@@ -119,6 +126,13 @@ async function carryOut(proposal: Proposal, { cluster, config }: WatchedCluster)
     }
   }
 }
+
+/**
+ * How long until the transaction of a pooled session is a second old. Behind a pooler in transaction mode another client
+ * may have the session within milliseconds of a COMMIT, and the signal is on its way meanwhile; a transaction that is
+ * older seldom ends in just these milliseconds. The server has no finer tool.
+ */
+const settledInMs = ({ xactSeconds }: Session): number => Math.ceil(1000 * (1 - (xactSeconds ?? 1)))
 
 /** Looks until the session is gone (or its statement ended) and its waiters moved on, or until time is up. */
 async function watch(proposal: Proposal, cluster: Cluster, sentAt: number): Promise<Outcome> {

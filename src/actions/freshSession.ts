@@ -2,6 +2,7 @@ import type { Refusal } from '../domain/approvals/access.ts'
 import type { Victim } from '../domain/approvals/outcome.ts'
 import { victimsAmong } from '../domain/approvals/proposal.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
+import { poolerBefore } from '../domain/session/pooler.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { Server } from '../domain/session/snapshot.ts'
 import { type Cluster, ClusterError } from '../postgres/cluster.ts'
@@ -11,6 +12,7 @@ export type FreshSession = {
   readonly session: Session
   readonly server: Server
   readonly victims: readonly Victim[]
+  readonly pooled: boolean
 }
 
 /** Looks at one session: with its statement, and with those who wait behind it. */
@@ -23,7 +25,12 @@ export async function readSession(cluster: Cluster, pid: number): Promise<FreshS
     const [session] = await cluster.withText([found])
     if (!session) return noSession(pid)
     const behind = pictureOf(snapshot).forest.behind(pid)
-    return { session, server: snapshot.server, victims: victimsAmong(behind, snapshot.sessions) }
+    return {
+      session,
+      server: snapshot.server,
+      victims: victimsAmong(behind, snapshot.sessions),
+      pooled: poolerBefore(snapshot, session) !== null,
+    }
   } catch (error) {
     if (error instanceof ClusterError) return { code: 'notSeen', reason: error.reason }
     throw error

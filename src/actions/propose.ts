@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import { bot } from '../domain/approvals/journal.ts'
-import { mayBeOfferedAgain, openProposal, type Proposal } from '../domain/approvals/proposal.ts'
+import { lastDenial, mayBeOfferedAgain, openProposal, type Proposal } from '../domain/approvals/proposal.ts'
 import type { Action } from '../domain/session/action.ts'
 import { fittingAction, objection } from '../domain/session/allowedAction.ts'
 import { sessionKeyOf } from '../domain/session/session.ts'
@@ -53,14 +53,17 @@ export function createPropose(deps: Deps): Propose {
       const objects = objection(action, seen.session, seen.server, watched.config.protected)
       if (objects) return refused({ code: 'untouchable', reason: objects })
       const id = randomUUID()
+      const key = sessionKeyOf(name, seen.session)
       const proposal = openProposal(
         {
           id,
           cardId: id,
           action,
-          key: sessionKeyOf(name, seen.session),
+          key,
+          denial: lastDenial(await proposals.ofPid(pid), key),
           session: seen.session,
           victims: seen.victims,
+          pooled: seen.pooled,
           reason,
           requestedBy: caller.userId,
         },
@@ -107,10 +110,15 @@ export function createPropose(deps: Deps): Propose {
           action: fit.action,
           session: seen.session,
           victims: seen.victims,
+          pooled: seen.pooled,
           insteadOf: null,
-          // Another action than was asked for is asked for by who wants it now: nobody else stands behind it.
-          ...(before.requestedBy !== null &&
-            fit.action !== before.action && { requestedBy: caller.userId, reason: '' }),
+          // What was denied, and another action than was asked for, is asked for by who wants it now: nobody else
+          // stands behind it.
+          ...((before.state === 'denied' ||
+            (before.requestedBy !== null && fit.action !== before.action)) && {
+            requestedBy: caller.userId,
+            reason: '',
+          }),
         },
         now(),
         watched.config.approvals.expireAfterMs,
@@ -131,7 +139,13 @@ export async function proposeInstead(
       cards,
       bot,
       done,
-      { action: 'terminate', session: done.session, victims: done.victims, insteadOf: done.id },
+      {
+        action: 'terminate',
+        session: done.session,
+        victims: done.victims,
+        pooled: done.pooled,
+        insteadOf: done.id,
+      },
       now(),
       config.approvals.expireAfterMs,
     )
@@ -146,7 +160,7 @@ const offer = (
   cards: Cards,
   actor: string,
   before: Proposal,
-  made: Pick<Proposal, 'action' | 'session' | 'victims' | 'insteadOf'> &
+  made: Pick<Proposal, 'action' | 'session' | 'victims' | 'pooled' | 'insteadOf'> &
     Partial<Pick<Proposal, 'requestedBy' | 'reason'>>,
   now: number,
   expireAfterMs: number,
@@ -158,7 +172,10 @@ const offer = (
     if (incident && incident.resolvedAt !== null) return 'this incident is over'
     const { cardId, key, reason, requestedBy } = before
     const id = randomUUID()
-    await proposals.add(openProposal({ id, cardId, key, reason, requestedBy, ...made }, now, expireAfterMs))
+    const denial = lastDenial(await proposals.ofPid(key.pid), key)
+    await proposals.add(
+      openProposal({ id, cardId, key, reason, requestedBy, denial, ...made }, now, expireAfterMs),
+    )
     const { action, session } = made
     await record({ kind: 'offered', actor, proposalId: id, action, session: key, statement: session.query })
     return null

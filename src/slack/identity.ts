@@ -30,7 +30,8 @@ export function createAuthorize(deps: {
 
   async function userOf(id: string): Promise<User | null> {
     const { user } = await slack.call((client) => client.users.info({ user: id }))
-    if (!user) return null
+    // One person may have two ids (Enterprise Grid): whoever has the other one would count twice.
+    if (user?.id !== id) return null
     return {
       id,
       teamId: user.team_id ?? null,
@@ -51,7 +52,11 @@ export function createAuthorize(deps: {
           'Slack did not say that you belong to this workspace, so nothing is allowed',
         )
       const user = await userOf(userId)
-      if (!user) return refuse('lookUpFailed', 'Slack does not know this account')
+      if (!user)
+        return refuse(
+          'lookUpFailed',
+          'Slack does not know this account, or answered for another id of it; log in with the account that the configuration names',
+        )
       const stranger = membershipRefusal(user, ourTeamId)
       if (stranger) return stranger
       // Named people need no look-up of groups.

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Proposal, ProposalState } from '../domain/approvals/proposal.ts'
+import { readProposal } from './documents.ts'
 import type { Schema } from './schema.ts'
 
 /** What a proposal may become; the rest of it never changes. */
@@ -22,6 +23,8 @@ export type Proposals = {
   get(id: string): Promise<Proposal | null>
   /** Every proposal that was made on a card, oldest first. */
   ofCard(cardId: string): Promise<Proposal[]>
+  /** Every proposal for this pid, whichever session had it, oldest first. */
+  ofPid(pid: number): Promise<Proposal[]>
   /** The cards on which something was proposed for this pid, whichever session had it. */
   cardsOf(pid: number): Promise<string[]>
   inState(state: ProposalState): Promise<Proposal[]>
@@ -38,7 +41,7 @@ export type Proposals = {
 
 export function proposalsIn(db: Kysely<Schema>): Proposals {
   const select = db.selectFrom('proposals').select('data')
-  const read = ({ data }: { data: string }) => JSON.parse(data) as Proposal
+  const read = ({ data }: { data: string }) => readProposal(data)
   const columns = (proposal: Proposal) => ({
     state: proposal.state,
     revision: proposal.revision,
@@ -72,6 +75,9 @@ export function proposalsIn(db: Kysely<Schema>): Proposals {
       return (await select.where('card_id', '=', cardId).orderBy('created_at').orderBy('id').execute()).map(
         read,
       )
+    },
+    async ofPid(pid) {
+      return (await select.where('pid', '=', pid).orderBy('created_at').orderBy('id').execute()).map(read)
     },
     async cardsOf(pid) {
       const rows = await db

@@ -2,10 +2,17 @@ import { randomUUID } from 'node:crypto'
 import type { ClusterConfig } from '../config/config.ts'
 import { differences, stands } from '../domain/approvals/approvedState.ts'
 import { bot } from '../domain/approvals/journal.ts'
-import { isSettled, openProposal, type Proposal, victimsAmong } from '../domain/approvals/proposal.ts'
+import {
+  isSettled,
+  lastDenial,
+  openProposal,
+  type Proposal,
+  victimsAmong,
+} from '../domain/approvals/proposal.ts'
 import { hasOwnCard, type Incident } from '../domain/incidents/incident.ts'
 import type { Recommendation } from '../domain/incidents/recommend.ts'
 import type { Picture } from '../domain/locks/picture.ts'
+import { poolerBefore } from '../domain/session/pooler.ts'
 import { sessionKeyOf } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import type { Cards, RecordEvent } from '../notify/cards.ts'
@@ -80,13 +87,16 @@ export function createProposalSync(deps: {
     const { offer } = planned
     if (!offer) return
     const { session } = offer
+    const key = sessionKeyOf(config.name, session)
     const offered: Proposal = openProposal(
       {
         id: randomUUID(),
         cardId: incident.id,
         action: offer.action,
-        key: sessionKeyOf(config.name, session),
+        key,
+        denial: lastDenial(await proposals.ofPid(key.pid), key),
         session,
+        pooled: poolerBefore(snapshot, session) !== null,
         victims: victimsAmong(forest.behind(session.pid), snapshot.sessions),
         reason: '',
         requestedBy: null,

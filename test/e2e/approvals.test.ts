@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest'
+import type { Message } from '../../src/demo/workspace/index.ts'
 import type { JournalRow } from '../../src/domain/approvals/journal.ts'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer, type TestSession } from '../support/postgres.ts'
@@ -306,6 +307,87 @@ describe('"Offer again" of another action than was asked for', () => {
     // It lives: a terminated one could not answer.
     await session.query('ROLLBACK')
     expect(wordsOf(card)).not.toContain('too slow')
+  })
+})
+
+/** A session whose transaction is aborted, with nobody behind it. */
+async function aborted(): Promise<TestSession> {
+  const session = await server.open('batch', shop)
+  await session.query('BEGIN')
+  await session.start('SELECT 1/0')
+  return session
+}
+const denyWith = async (userId: string, card: Message, reason: string) => {
+  await room.press(userId, card, 'deny_terminate')
+  await room.workspace.waitFor(() => room.workspace.modal(userId))
+  await room.workspace.submitView({ userId, values: { reason } as never })
+}
+
+describe('an aborted transaction that has ended since', () => {
+  it.each([
+    ['by hand', { every: '1h' }, 'is idle', 'COMMIT'],
+    ['by hand', { every: '1h' }, 'is in another transaction', 'SELECT 1'],
+    ['by the watcher', { every: '200ms', idleInTransactionLongerThan: '2s' }, 'is idle', 'COMMIT'],
+  ])('and was to be ended $0: its session, which $2 now, is left alone', async (by, watch, _, last) => {
+    room = await openRoom(server.marshalUrl, { over: { watch } })
+    const session = await aborted()
+    await room.start()
+    if (by === 'by hand') await room.type('U0RESP', `terminate ${session.pid} stuck`)
+    const card = await room.card('approve_terminate')
+    await session.query('ROLLBACK')
+    await session.query("BEGIN; UPDATE orders SET state = 'mine' WHERE id = 1")
+    await session.query(last)
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /its transaction ended|the session changed|^Resolved/)
+    expect(await alive(session)).toBe(true)
+    expect(journal().filter((event) => event.kind === 'outcome' && event.sql !== null)).toEqual([])
+  })
+})
+
+describe('a session behind a pooler', () => {
+  it('is terminated once its transaction is a second old, and the confirmation says what may happen', async () => {
+    room = await openRoom(server.marshalUrl, { over: { watch: { every: '1h' } } })
+    await room.start()
+    const session = await server.open('pgbouncer', shop)
+    const began = performance.now()
+    await session.query('BEGIN; SELECT 1')
+    await room.type('U0RESP', `terminate ${session.pid} stuck`)
+    const card = await room.card('approve_terminate')
+    expect(wordsOf(card)).toContain('another client may lose its own')
+    await room.press('U0DANA', card, 'approve_terminate')
+    await session.ended
+    expect(performance.now() - began).toBeGreaterThanOrEqual(1000)
+    await room.until(card.ts, /is gone/)
+  })
+})
+
+describe('a denial', () => {
+  it('is not undone by one person: who brings it back asks for it, and the reason stands on it', async () => {
+    room = await openRoom(server.marshalUrl)
+    const root = await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    await denyWith('U0DANA', card, 'payroll runs in it')
+    await room.press('U0DEVI', await room.card('pg_offer_again'), 'pg_offer_again')
+    const again = await room.until(card.ts, /denied before by/)
+    expect(wordsOf(again)).toMatch(/asked for by .*U0DEVI.*denied before by .*U0DANA.*payroll runs in it/)
+    await room.press('U0DEVI', again, 'approve_terminate')
+    await room.whisper('U0DEVI', /you asked for it, so somebody else has to approve it/)
+    expect(await alive(root)).toBe(true)
+    await room.press('U0DANA', again, 'approve_terminate')
+    await root.ended
+  })
+
+  it('stands on a request by hand for the same session', async () => {
+    room = await openRoom(server.marshalUrl)
+    const root = await jam()
+    await room.start()
+    await denyWith('U0DANA', await room.card('approve_terminate'), 'payroll runs in it')
+    await room.card('pg_offer_again')
+    await room.type('U0DEVI', `terminate ${root.pid} it blocks`)
+    expect(wordsOf(await room.card('approve_terminate'))).toMatch(
+      /denied before by .*U0DANA.*payroll runs in it/,
+    )
   })
 })
 

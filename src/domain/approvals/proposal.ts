@@ -17,7 +17,11 @@ export type Proposal = {
   readonly reason: string
   /** The cancel without effect in whose place this terminate was proposed; null for all others. */
   readonly insteadOf: string | null
-  /** The user who asked for it by hand; null when the watcher proposed it. */
+  /** Whether a pooler was seen before it: then its next transaction may be another client's. */
+  readonly pooled: boolean
+  /** The last denial of an action on this session: it stands on what is proposed for it later. Null where there was none. */
+  readonly denial: Denial | null
+  /** The user who asked for it by hand, or brought it back after a denial; null when the watcher proposed it. */
   readonly requestedBy: string | null
   readonly state: ProposalState
   /** Counts the changes: a change is made only by the one who has seen the last (compare-and-swap). */
@@ -43,6 +47,9 @@ export type Proposal = {
  */
 export type ProposalState = 'open' | 'claimed' | 'done' | 'denied' | 'expired' | 'withdrawn'
 
+/** Who denied it, and why (empty where nobody said). */
+export type Denial = { readonly userId: string; readonly reason: string }
+
 export type Approval = { readonly userId: string; readonly at: number }
 
 /** A new proposal, open for `expireAfterMs`. */
@@ -51,11 +58,13 @@ export const openProposal = (
     Proposal,
     'id' | 'cardId' | 'action' | 'key' | 'session' | 'victims' | 'reason' | 'requestedBy'
   > &
-    Partial<Pick<Proposal, 'insteadOf'>>,
+    Partial<Pick<Proposal, 'insteadOf' | 'pooled' | 'denial'>>,
   now: number,
   expireAfterMs: number,
 ): Proposal => ({
   insteadOf: null,
+  pooled: false,
+  denial: null,
   ...made,
   state: 'open',
   revision: 1,
@@ -86,6 +95,20 @@ export const mayBeOfferedAgain = ({ state, outcome }: Proposal): boolean =>
   (state === 'done' &&
     outcome !== null &&
     ['changed', 'refused', 'unreachable', 'unknown'].includes(outcome.kind))
+
+/**
+ * Finds the last denial of an action on a session, among the proposals for its pid, oldest first. Another session under the
+ * pid is none of its business.
+ */
+export function lastDenial(
+  earlier: readonly Proposal[],
+  { cluster, backendStart }: SessionKey,
+): Denial | null {
+  const denied = earlier.findLast(
+    ({ key, state }) => state === 'denied' && key.cluster === cluster && key.backendStart === backendStart,
+  )
+  return denied?.decidedBy ? { userId: denied.decidedBy, reason: denied.decision ?? '' } : null
+}
 
 /** A session that was busy a moment ago and will be again is none to terminate for being idle in its transaction. */
 const settledAfterSeconds = 2

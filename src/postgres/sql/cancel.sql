@@ -1,6 +1,7 @@
 -- Cancels the statement of session $1, if it still is the session that began at $2 and still runs the very statement
 -- that began at $3 and, where both are known, has the id $4. A statement that has ended is not cancelled: the next one
 -- would die for it.
+-- Our own session cannot match, since its statement begins with this one; the condition says so all the same.
 -- One statement outside a transaction, so that the server looks and signals at the same moment. No rows: not sent.
 SELECT pg_catalog.pg_cancel_backend(a.pid) AS returned
 FROM pg_catalog.pg_stat_get_activity($1::int) AS a

@@ -184,6 +184,7 @@ function status(proposal: Proposal, { people }: CardState): RichTextSection {
         ...asked,
         `${have} approvals`,
         ...who,
+        ...deniedBefore(proposal),
         ', open until ',
         moment(proposal.expiresAt),
       )
@@ -205,6 +206,10 @@ function status(proposal: Proposal, { people }: CardState): RichTextSection {
       return section(bold(what), `: withdrawn, ${proposal.decision ?? 'the session changed'}`)
   }
 }
+
+/** Who denied an action on this session before, and why: whoever approves now should know. */
+const deniedBefore = ({ denial }: Proposal): Line =>
+  denial ? ['; denied before by ', user(denial.userId), ...(denial.reason ? [`: ${denial.reason}`] : [])] : []
 
 /** Who looks after it, and whether it is silent. */
 function attention({ silence }: CardState, { acknowledgedBy }: Incident): Block[] {
@@ -246,11 +251,16 @@ function decisions(proposal: Proposal, incident: Incident | null, cluster: strin
   const root = incident?.finding.kind === 'blocking' ? incident.finding.root : null
   const waiting = root?.pid === pid ? root.victims.length : proposal.victims.length
   const lost = lostWith(session, incident)
+  // Said early, since a long name at the end may be cut.
+  const pooler =
+    proposal.pooled && action === 'terminate'
+      ? ' Behind a pooler: if the transaction ends in this moment, another client may lose its own.'
+      : ''
   const confirm = {
     title: plainText(`${verbs[action]} ${session.pid}?`, 100),
     text: plainText(
       // What happens first: a long name at the end may be cut.
-      `${consequenceOf(action, session, lost)} ${workOf(session, lost)}${waiting > 0 ? ` ${count(waiting, 'session waits', 'sessions wait')} behind it.` : ''} On ${cluster}: ${nameOf(session)}, ${stateOf(session)}.`,
+      `${consequenceOf(action, session, lost)}${pooler} ${workOf(session, lost)}${waiting > 0 ? ` ${count(waiting, 'session waits', 'sessions wait')} behind it.` : ''} On ${cluster}: ${nameOf(session)}, ${stateOf(session)}.`,
       300,
     ),
     confirm: plainText(verbs[action], 30),

@@ -1,0 +1,59 @@
+import nock from 'nock'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createLog, createSlackLogger } from '../../src/log.ts'
+import { clientOptions, createSlack } from '../../src/slack/client.ts'
+import { createAuthorize } from '../../src/slack/identity.ts'
+
+/** Answers of Slack that the emulator never gives: at the edge of the client, without a server. */
+
+const api = 'https://slack.test'
+const slack = createSlack(
+  'xoxb-secret-token',
+  clientOptions(`${api}/api/`, createSlackLogger(createLog({ level: 'silent' }))),
+)
+const authorize = createAuthorize({ slack, ourTeamId: 'T1', now: () => 0 })
+const press = () => authorize({ userId: 'U0DANA', teamId: 'T1' }, ['U0DANA'], true)
+const answer = (user: unknown) => nock(api).post('/api/users.info').reply(200, { ok: true, user })
+const dana = { id: 'U0DANA', team_id: 'T1', name: 'dana' }
+
+beforeEach(() => nock.disableNetConnect())
+afterEach(() => {
+  expect(nock.pendingMocks()).toEqual([])
+  nock.enableNetConnect()
+})
+
+describe('an approver', () => {
+  it('is let in as the account that Slack answers for', async () => {
+    answer(dana)
+    expect(await press()).toBeNull()
+  })
+
+  it.each([
+    ['another id', { ...dana, id: 'W0DANA' }],
+    ['no id', { ...dana, id: undefined }],
+    ['nobody', undefined],
+  ])('is refused where it answers for %s: one person with two ids would count twice', async (_, user) => {
+    answer(user)
+    expect(await press()).toMatchObject({ code: 'lookUpFailed' })
+  })
+
+  it.each([
+    ['another workspace', { ...dana, team_id: 'T2' }, 'notMember'],
+    ['no workspace', { ...dana, team_id: undefined }, 'notMember'],
+    ['a deactivated account', { ...dana, deleted: true }, 'notMember'],
+    ['a bot', { ...dana, is_bot: true }, 'notMember'],
+    ['a guest', { ...dana, is_restricted: true }, 'notMember'],
+    ['a guest of one channel', { ...dana, is_ultra_restricted: true }, 'notMember'],
+    ['a stranger', { ...dana, is_stranger: true }, 'notMember'],
+  ])('is refused as %s', async (_, user, code) => {
+    answer(user)
+    expect(await press()).toMatchObject({ code })
+  })
+
+  it('is refused unlooked-up where the payload names another workspace', async () => {
+    for (const teamId of ['T2', null])
+      expect(await authorize({ userId: 'U0DANA', teamId }, 'everyone', true)).toMatchObject({
+        code: 'notMember',
+      })
+  })
+})

@@ -2,6 +2,7 @@ import pg from 'pg'
 import type { Logger } from 'pino'
 import type { Guard } from '../domain/approvals/approvedState.ts'
 import type { Health } from '../domain/session/health.ts'
+import { followWaits, type WaitsSeen } from '../domain/session/heldUp.ts'
 import { tellingRoles } from '../domain/session/platform.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { LockGroup, Snapshot } from '../domain/session/snapshot.ts'
@@ -182,6 +183,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     return facts
   }
 
+  let waitsSeen: WaitsSeen = new Map()
   const take = async (): Promise<Snapshot> => {
     const locksPid = locks.pid()
     const rows = await readActivity(null)
@@ -194,7 +196,9 @@ export function createCluster(options: ClusterOptions): Cluster {
     if (!seesOthers || takenAt - factsAt > factsLastMs) void learnAgain(isCalm(rows))
 
     const own = new Set([activity.pid(), locks.pid()].filter((pid) => pid !== null))
-    const sessions = rows.filter((row) => !own.has(row.pid)).map((row) => sessionFrom(row, names))
+    const others = rows.filter((row) => !own.has(row.pid)).map((row) => sessionFrom(row, names))
+    const { sessions, seen } = followWaits(waitsSeen, others, takenAt)
+    waitsSeen = seen
     return {
       cluster: name,
       takenAt,

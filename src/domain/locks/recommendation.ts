@@ -5,7 +5,15 @@ import { isChatty, type Session } from '../session/session.ts'
 import type { Root } from './blocking.ts'
 import type { Option } from './option.ts'
 import type { Picture } from './picture.ts'
-import { cycleText, deadEndText, handText, type JamContext, optionText } from './recommendationText.ts'
+import {
+  cycleText,
+  deadEndText,
+  handText,
+  heldUpBy,
+  heldUpText,
+  type JamContext,
+  optionText,
+} from './recommendationText.ts'
 import { type Ending, lockTableOf, type Rehearsal, rehearse, type WhatIf } from './simulation.ts'
 import type { Jam } from './tree.ts'
 import { workLost, worksLost, writersIn } from './workLost.ts'
@@ -71,7 +79,7 @@ export function jamRecommendations(
     const roots = forest.roots.filter(
       (other) => other === root || victims.some((pid) => victimsOf.get(other)?.has(pid)),
     )
-    const around: JamContext = { root, roots, jam, byPid, waits: forest.waits, writers, startup }
+    const around: JamContext = { root, roots, jam, byPid, waits: forest.waits, writers, table, startup }
     const between = victims
       .filter((pid) => blocks(pid) > 0)
       .sort((a, b) => blocks(b) - blocks(a))
@@ -92,13 +100,16 @@ export function jamRecommendations(
     const joint = most < enough * jam.size ? together(whatIf, around, may) : []
     const better = joint.filter((way) => jam.size - way.stuck > most)
     const ways = ranked([...found, ...better], jam.size, standing)
-    const named = [...new Set([...ways.map(({ pid }) => pid), ...roots.map(({ pid }) => pid)])]
+    const named = [
+      ...new Set([...ways.map(({ pid }) => pid), ...heldUpBy(around), ...roots.map(({ pid }) => pid)]),
+    ]
     // The server breaks a deadlock by itself, and a queue that was re-ordered is none.
     const best = cycle.length > 0 ? null : (ways[0] ?? null)
     return {
       text:
-        best?.text ??
-        (cycle.length > 0 ? cycleText(cycle) : deadEndText(around, snapshot.server, protectedSessions)),
+        (best?.text ??
+          (cycle.length > 0 ? cycleText(cycle) : deadEndText(around, snapshot.server, protectedSessions))) +
+        heldUpText(around),
       best,
       others: ways.filter((way) => way !== best),
       byHand: root?.prepared ? handText(root.prepared) : null,

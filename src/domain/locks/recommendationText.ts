@@ -1,15 +1,17 @@
 import { fittingAction } from '../session/allowedAction.ts'
 import { commandOf } from '../session/command.ts'
+import { mayFinish } from '../session/heldUp.ts'
 import { leftoverOf } from '../session/leftover.ts'
 import { finisherOn } from '../session/platform.ts'
 import type { Protected } from '../session/policy.ts'
 import type { PreparedTransaction } from '../session/session.ts'
 import { beganEarlier, isIdleInTransaction, type Session } from '../session/session.ts'
-import type { Server } from '../session/snapshot.ts'
+import type { LockTable, Server } from '../session/snapshot.ts'
 import { formatDuration } from '../text/duration.ts'
 import { sqlLiteral } from '../text/literal.ts'
 import type { Root, Wait } from './blocking.ts'
 import type { Option } from './option.ts'
+import { type RootWait, rootWaitOf, rootWaitText } from './rootWait.ts'
 import type { Ending } from './simulation.ts'
 import type { WorkLost, Writers } from './workLost.ts'
 
@@ -24,6 +26,7 @@ export type JamContext = {
   readonly byPid: ReadonlyMap<number, Session>
   readonly waits: ReadonlyMap<number, Wait>
   readonly writers: Writers
+  readonly table: LockTable
   /** The startup process of a standby, which replays; null elsewhere. */
   readonly startup: number | null
 }
@@ -109,11 +112,31 @@ function effect(
   return parts.join(', ')
 }
 
+/** For what the jam's own root waits, where it waits for something that is no lock. */
+export function heldUpText(around: JamContext): string {
+  const session = around.byPid.get(around.root?.pid ?? 0)
+  // What replay waits for is said with its process.
+  if (!session || session.backendType === 'startup') return ''
+  return rootWaitText(session, rootWait(session, around), (one) => about(one, around))
+}
+
+/** Who can be behind that: with their statements more could be said of them. */
+export const heldUpBy = (around: JamContext): readonly number[] => {
+  const session = around.byPid.get(around.root?.pid ?? 0)
+  return session ? (rootWait(session, around)?.suspects ?? []).slice(0, 3).map(({ pid }) => pid) : []
+}
+
+const rootWait = (session: Session, { byPid, table }: JamContext): RootWait | null =>
+  rootWaitOf(session, [...byPid.values()], table)
+
 /** What becomes of the roots where somebody else is ended. */
 function rest(way: Omit<Option, 'text'>, around: JamContext): string {
   const isEnded = around.roots.some(({ pid }) => pid === way.pid)
   if (isEnded || way.stuck > 0 || around.roots.length === 0) return ''
-  const isWorking = around.roots.every(({ pid }) => around.byPid.get(pid)?.state === 'active')
+  const isWorking = around.roots.every(({ pid }) => {
+    const session = around.byPid.get(pid)
+    return session?.state === 'active' && mayFinish(session)
+  })
   const verb = isWorking ? 'may finish' : around.roots.length === 1 ? 'stays' : 'stay'
   return `; ${namesOf(around.roots, around)} ${verb}`
 }
@@ -202,8 +225,10 @@ export function deadEndText(
   if (session.backendType === 'autovacuum worker') {
     // One that is not for wraparound is cancelled by whom it blocks, after deadlock_timeout (ProcSleep in proc.c).
     const purpose = purposeOf(session, root.oldestWaitSeconds ?? 0)
+    const running = formatDuration(session.xactSeconds ?? 0)
+    const end = mayFinish(session) ? `Let it finish (running ${running}).` : `It has run for ${running}.`
     return purpose
-      ? `No action helps: ${root.pid} is an autovacuum worker${purpose}; ended, it comes back at once. Let it finish (running ${formatDuration(session.xactSeconds ?? 0)}).`
+      ? `No action helps: ${root.pid} is an autovacuum worker${purpose}; ended, it comes back at once. ${end}`
       : `Nothing to do: ${root.pid} is an autovacuum worker, which gives way by itself after deadlock_timeout.`
   }
   const fit = fittingAction(session, server, protectedSessions)

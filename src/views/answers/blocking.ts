@@ -2,12 +2,13 @@ import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
 import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { type Branch, jamsIn, type Tree, type Trees, waitingIn } from '../../domain/locks/tree.ts'
+import { mayFinish, meaningOf } from '../../domain/session/heldUp.ts'
 import { finisherOn, type Platform } from '../../domain/session/platform.ts'
 import { type Session, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { sqlLiteral } from '../../domain/text/literal.ts'
 import { bold, clean, code, truncate, type View } from '../kit.ts'
-import { count, lockOf, stateOf, whoOf } from '../words.ts'
+import { count, lockOf, stateOf, waitEventOf, whoOf } from '../words.ts'
 import { optionLines } from './options.ts'
 import { type AnswerContext, commandTo, compose, footer, type Line, lines, notices, oneLine } from './page.ts'
 
@@ -151,10 +152,14 @@ function rootLines(
   if (!session) return [`${root.pid} (gone since) · ${blocks}`]
   const text = statement(root.pid, 120)
   return [
-    `${root.pid} · ${stateOf(session)} · ${blocks} · ${whoOf(session)}`,
+    `${root.pid} · ${stateOf(session)}${heldUp(session)} · ${blocks} · ${whoOf(session)}`,
     ...(text === '' ? [] : [`     ${session.state === 'active' ? '' : 'last: '}${text}`]),
   ]
 }
+
+/** That it waits, for no lock, and does not go on by itself. */
+const heldUp = (session: Session): string =>
+  mayFinish(session) || meaningOf(session) === null ? '' : ` · waits in ${waitEventOf(session)}`
 
 function cycleLines(
   { cycle }: Tree,

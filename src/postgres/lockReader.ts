@@ -136,9 +136,9 @@ export function createLockReader(
       members.slice(0, mostAsked),
       unsafe.slice(0, mostAsked),
     ])
-    const whole = {
+    const whole: LockTable = {
       ...table,
-      asked: new Map(blockerRows.parse(asked).map(({ pid, blockers }) => [pid, blockers])),
+      confirmedBlockers: new Map(blockerRows.parse(asked).map(({ pid, blockers }) => [pid, blockers])),
     }
     const real = new Set(blockingForest(whole, sessions).cycles.flat())
     if (real.size > 0) cycle = { at: clock(), members: sessions.filter(({ pid }) => real.has(pid)) }

@@ -103,16 +103,17 @@ function pins(root: Session, sessions: readonly Session[], table: LockTable | nu
  * ProcessClientWriteInterrupt in postgres.c); nor does the archiver within its command.
  */
 function deaf(root: Session, sessions: readonly Session[]): Session[] {
-  const isDeaf = (session: Session) =>
+  const isKnown = (session: Session) =>
     waitsForClient(session) ||
     /^(?:Archive|Restore|ArchiveCleanup|RecoveryEnd)Command$/.test(session.waitEvent ?? '') ||
-    (session.state === 'active' &&
-      (session.waitEventType === null || session.waitEventType === 'Extension') &&
-      isBefore(session, root))
-  const found = oldestFirst(sessions.filter((session) => session.pid !== root.pid && isDeaf(session)))
-  // Who is known to be outside of the server goes before who may only be at work.
-  const isKnown = (session: Session) => Number(meaningOf(session) !== null)
-  return found.sort((a, b) => isKnown(b) - isKnown(a))
+    (session.waitEventType === null && meaningOf(session) !== null)
+  const isPossible = (session: Session) =>
+    session.state === 'active' &&
+    (session.waitEventType === null || session.waitEventType === 'Extension') &&
+    isBefore(session, root)
+  const found = oldestFirst(sessions.filter((session) => session.pid !== root.pid))
+  const known = found.filter(isKnown)
+  return [...known, ...found.filter((session) => !known.includes(session) && isPossible(session))]
 }
 
 /** Whether its statement ran already when the other one was first seen to wait. */

@@ -3,6 +3,7 @@ import type { Picture } from '../../domain/locks/picture.ts'
 import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { replayWait } from '../../domain/locks/replay.ts'
 import type { Fit } from '../../domain/session/allowedAction.ts'
+import { meaningOf } from '../../domain/session/heldUp.ts'
 import { type Session, waitsForLock } from '../../domain/session/session.ts'
 import type { LockGroup, Server } from '../../domain/session/snapshot.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
@@ -127,14 +128,17 @@ function blocking(session: Session, { forest, snapshot }: Picture, asked: Answer
       : []),
     ...(cycle ? [[bold('In a circle: '), `${few(cycle)} wait for each other.`]] : []),
     ...(!wait && waitEventOf(session) !== ''
-      ? [
-          [
-            bold('Wait event: '),
-            `${waitEventOf(session)}${session.waitEvent === 'ClientRead' ? ` (its client is to send ${session.state === 'active' ? 'data' : 'the next statement'})` : ''}.`,
-          ],
-        ]
+      ? [[bold('Wait event: '), `${waitEventOf(session)}${waitWords(session)}.`]]
       : []),
   ]
+}
+
+/** What it waits for there, in words. */
+function waitWords(session: Session): string {
+  if (session.waitEvent === 'ClientRead')
+    return ` (its client is to send ${session.state === 'active' ? 'data' : 'the next statement'})`
+  const meaning = meaningOf(session)
+  return meaning ? ` (it waits for ${meaning.waitsFor})` : ''
 }
 
 function preparedWords(forest: Forest, pid: number): string {

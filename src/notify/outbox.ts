@@ -64,7 +64,8 @@ export function createOutbox(deps: {
 }): Outbox {
   const { messages, poster, log, now, gaps = slackGaps, onBroken } = deps
   const channels = new Map<string, ChannelState>()
-  const failures = new Map<string, SlackError>()
+  /** By channel. That edits go through says nothing about a card that is held back. */
+  const failing = { post: new Map<string, SlackError>(), edit: new Map<string, SlackError>() }
   /** Messages of which `onBroken` was told: one that Slack refuses for itself must not tell it at each attempt. */
   const told = new Set<string>()
   const flights = new Set<Promise<void>>()
@@ -91,7 +92,7 @@ export function createOutbox(deps: {
       await planned
       await Promise.all(flights)
     },
-    failures: () => failures,
+    failures: () => new Map([...failing.edit, ...failing.post]),
     idle: () => wait('idle'),
     empty: () => wait('empty'),
   }
@@ -189,7 +190,7 @@ export function createOutbox(deps: {
       if (!content) return
       const ts = await bring(message, content, state)
       await messages.delivered(message.id, content.revision, ts, now())
-      failures.delete(message.channel)
+      failing[kindOf(message)].delete(message.channel)
       told.delete(message.id)
     } catch (error) {
       if (error instanceof SearchError) return postpone(message, error.cause, null)
@@ -231,12 +232,15 @@ export function createOutbox(deps: {
   async function explain(message: Pending, failure: SlackError, state: ChannelState) {
     const { id, channel, ts } = message
     if (gone.has(failure.code) && ts) return messages.lost(id, ts)
-    const passing = failures.get(channel)?.retryable ?? true
+    const passing = [failing.post, failing.edit].every((map) => map.get(channel)?.retryable ?? true)
     const news = !failure.retryable && passing && !told.has(id) && !ofTheToken.has(failure.code)
+    // A limit says nothing about this message: all of its kind wait equally long, so the most urgent goes first again.
     // Limits are each method's own: too many edits are no reason to hold a new card back.
-    const until = now() + failure.retryAfterMs
-    if (failure.retryAfterMs > 0 && ts) editsHeldUntil = until
-    else if (failure.retryAfterMs > 0) state.postNotBefore = until
+    if (limits.has(failure.code)) {
+      const until = now() + pauseAfter(message, failure)
+      if (ts) editsHeldUntil = until
+      else state.postNotBefore = until
+    }
     await postpone(message, failure, failure.code)
     if (!news) return
     told.add(id)
@@ -244,14 +248,23 @@ export function createOutbox(deps: {
   }
 
   /** @param error what came of the post or the edit; null: it was not tried, and what is known of the last one stays */
-  async function postpone({ id, channel, attempts }: Pending, failure: SlackError, error: string | null) {
-    failures.set(channel, failure)
-    const { code, retryAfterMs } = failure
-    const pause = Math.max(retryAfterMs, Math.min(longestPauseMs, 500 * 2 ** Math.min(attempts, 7)))
-    log.warn({ code, channel, retryInMs: pause }, 'Slack did not take a message')
+  async function postpone(message: Pending, failure: SlackError, error: string | null) {
+    const { id, channel } = message
+    failing[kindOf(message)].set(channel, failure)
+    const pause = pauseAfter(message, failure)
+    log.warn({ code: failure.code, channel, retryInMs: pause }, 'Slack did not take a message')
     await messages.failed(id, now() + pause, error)
   }
 }
+
+const kindOf = ({ ts }: Pending) => (ts ? 'edit' : 'post')
+
+/** What Slack asked for, or ever longer where it did not say. */
+const pauseAfter = ({ attempts }: Pending, { retryAfterMs }: SlackError): number =>
+  retryAfterMs || Math.min(longestPauseMs, 500 * 2 ** Math.min(attempts, 7))
+
+/** Too much was sent: https://docs.slack.dev/reference/methods/chat.postMessage#errors */
+const limits: ReadonlySet<string> = new Set(['ratelimited', 'rate_limited', 'message_limit_exceeded'])
 
 /**
  * What stands there is not ours to edit any more, and has to be posted anew: somebody deleted it, or it was posted by an

@@ -5,6 +5,48 @@ import { SlackError } from '../notify/slackError.ts'
 /** How long one call to Slack may take. */
 const timeoutMs = 5000
 
+/** The longest that we let Slack hold us back: whoever looks at a card that is older has other means by then. */
+const longestHoldSeconds = 300
+
+/**
+ * Reads a Retry-After as seconds, whatever stands there: a number, a date, or nothing that makes sense, which is 0.
+ * @param now milliseconds since the epoch
+ */
+export function retryAfterSeconds(header: string | null, now: number): number {
+  const text = header?.trim() ?? ''
+  const seconds = /^[+-]?[\d.]+$/.test(text) ? Number(text) : (Date.parse(text) - now) / 1000
+  return seconds > 0 ? Math.min(Math.ceil(seconds), longestHoldSeconds) : 0
+}
+
+/**
+ * Makes of each answer one that the SDK understands. Without a number in its Retry-After a 429 becomes an error that has
+ * no code, and an hour in it would be an hour of silence; what is no answer of Slack's (a page of some proxy, `null`)
+ * becomes a fault of the SDK, or a code that is a whole page.
+ */
+const fetchUsual: webApi.FetchFunction = async (url, init) => {
+  const response = await fetch(url, init)
+  const { status, headers } = response
+  if (status === 429) {
+    const seconds = retryAfterSeconds(headers.get('retry-after'), Date.now())
+    return new Response(null, { status, headers: { 'retry-after': String(seconds) } })
+  }
+  if (status !== 200) return response
+  const body = await response.text()
+  return new Response(isAnswer(body) ? body : JSON.stringify({ ok: false, error: noAnswer }), { headers })
+}
+
+/** In place of Slack's code, where an answer is none. */
+const noAnswer = 'not_an_answer'
+
+function isAnswer(body: string): boolean {
+  try {
+    const value: unknown = JSON.parse(body)
+    return typeof value === 'object' && value !== null && 'ok' in value
+  } catch {
+    return false
+  }
+}
+
 /** How far our clock may be ahead of the one by which Slack numbers its messages. */
 const clockSkewMs = 60_000
 
@@ -16,6 +58,7 @@ const clockSkewMs = 60_000
 export const clientOptions = (apiUrl: string | undefined, logger: SlackLogger): webApi.WebClientOptions => ({
   ...(apiUrl && { slackApiUrl: apiUrl }),
   logger,
+  fetch: fetchUsual,
   timeout: timeoutMs,
   retryConfig: { retries: 0 },
   rejectRateLimitedCalls: true,
@@ -113,6 +156,7 @@ const passing = new Set([
   'fatal_error',
   'service_unavailable',
   'request_timeout',
+  noAnswer,
 ])
 
 /** What the Slack SDK threw, told by its code; what is none of Slack's is thrown on. */

@@ -85,7 +85,9 @@ const posting = 'posting'
  * After these nobody can say whether the message stands there. Of its own last two Slack says that some of what was asked
  * may have succeeded: https://docs.slack.dev/reference/methods/chat.postMessage#errors
  */
-const mayHavePosted: ReadonlySet<string> = new Set([posting, 'unreachable', 'internal_error', 'fatal_error'])
+const mayHavePosted: ReadonlySet<string> = new Set([
+  ...[posting, 'unreachable', 'not_an_answer', 'internal_error', 'fatal_error'],
+])
 
 /** More than can be delivered in one channel while one call is under way. */
 const mostAtOnce = 500

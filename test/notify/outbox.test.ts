@@ -84,6 +84,64 @@ const put = (id: string, over: Partial<Message> = {}) =>
   )
 
 describe('outbox', () => {
+  it('lets a card go before the notes after a limit, though it was the card that met it again and again', async () => {
+    const limited = new SlackError('ratelimited', true, 1000)
+    slack.fail(...Array.from({ length: 6 }, () => limited))
+    await put('first', { priority: 0 })
+    await put('card', { priority: 4 })
+    outbox.start()
+    for (let turn = 0; turn < 6; turn++) {
+      await outbox.idle()
+      time += 1000
+      outbox.kick()
+    }
+    await outbox.idle()
+    expect(slack.calls.slice(-2)).toEqual(['post C1: card', 'post C1: first'])
+    expect(slack.calls.filter((call) => call.includes('first'))).toHaveLength(1)
+  })
+
+  it('waits ever longer for a limit that does not say how long, and holds all posts of the channel', async () => {
+    const limited = new SlackError('ratelimited', true, 0)
+    slack.fail(limited, limited)
+    await put('card', { priority: 4 })
+    await put('note', { priority: 0 })
+    outbox.start()
+    await outbox.idle()
+    time += 499
+    outbox.kick()
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: card ✗ ratelimited'])
+    time += 1
+    outbox.kick()
+    await outbox.idle()
+    time += 999
+    outbox.kick()
+    await outbox.idle()
+    expect(slack.calls).toHaveLength(2)
+    time += 1
+    outbox.kick()
+    await outbox.idle()
+    expect(slack.calls.slice(2)).toEqual(['post C1: card', 'post C1: note'])
+  })
+
+  it('names what holds a card back though edits in its channel go through', async () => {
+    await put('old', { priority: 1 })
+    outbox.start()
+    await outbox.idle()
+    slack.fail(new SlackError('ratelimited', true, 300_000))
+    await put('card', { priority: 4 })
+    await outbox.idle()
+    await put('old', { text: 'edited' })
+    outbox.kick()
+    await outbox.idle()
+    expect(slack.calls.at(-1)).toBe('update ts1: edited')
+    expect([...outbox.failures()]).toEqual([['C1', expect.objectContaining({ code: 'ratelimited' })]])
+    time += 300_000
+    outbox.kick()
+    await outbox.idle()
+    expect(outbox.failures().size).toBe(0)
+  })
+
   it('posts a card before its thread, urgent messages first, and a thread in order', async () => {
     await put('note 1', { threadOf: 'card', priority: 0 })
     await put('note 2', { threadOf: 'card', priority: 0 })

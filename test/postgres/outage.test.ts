@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer } from 'node:net'
+import { startPostgres, type TemporaryPostgres } from 'temporary-postgres'
 import { afterEach, expect, test } from 'vitest'
-import { startPostgres, type TemporaryPostgres } from '../../src/demo/postgres.ts'
 import { blockingForest } from '../../src/domain/locks/blocking.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'

@@ -1,5 +1,5 @@
+import { createWorkspace, everyScope } from 'slack-workspace'
 import { expect, it } from 'vitest'
-import { createWorkspace, everyScope } from '../../src/demo/workspace/index.ts'
 import { createLog, createSlackLogger } from '../../src/log.ts'
 import { clientOptions, createSlack } from '../../src/slack/client.ts'
 

@@ -1,14 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createWorkspace, type Message, type Workspace, type WorkspaceOptions } from 'slack-workspace'
 import { type RunningApp, startApp } from '../../src/app.ts'
 import { parseConfig, requireSlack } from '../../src/config/config.ts'
-import {
-  createWorkspace,
-  type Message,
-  type Workspace,
-  type WorkspaceOptions,
-} from '../../src/demo/workspace/index.ts'
 import { createLog } from '../../src/log.ts'
 
 /** The bot in a workspace of its own, watching one server. */

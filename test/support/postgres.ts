@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { type PostgresOptions, startPostgres, type TemporaryPostgres } from '../../src/demo/postgres.ts'
+import { type PostgresOptions, startPostgres, type TemporaryPostgres } from 'temporary-postgres'
 
 /** A session on the test server, opened under a name that pg_stat_activity shows. */
 export type TestSession = {

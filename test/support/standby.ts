@@ -1,5 +1,5 @@
-import type { PostgresOptions } from '../../src/demo/postgres.ts'
-import { startStandby as startServer } from '../../src/demo/standby.ts'
+import type { PostgresOptions } from 'temporary-postgres'
+import { startStandby as startServer } from 'temporary-postgres'
 import { openSession, type TestServer, type TestSession } from './postgres.ts'
 
 export type Standby = {

@@ -13,8 +13,6 @@ export const newestMajor = 18
 const since = {
   /** The server's log as one JSON object a line. */
   jsonlog: 15,
-  /** A backup by hand; before, under the name pg_start_backup. */
-  pg_backup_start: 15,
   /** Slots that are kept back for the members of pg_use_reserved_connections. */
   reserved_connections: 16,
   /** A role that may cancel and terminate autovacuum workers; before, only a superuser may. */

@@ -1,5 +1,5 @@
+import { checkBlocks, checkText } from 'slack-workspace'
 import { describe, expect, it } from 'vitest'
-import { checkBlocks, checkText } from '../../../src/demo/workspace/limits.ts'
 import type { Finding } from '../../../src/domain/incidents/finding.ts'
 import type { Incident } from '../../../src/domain/incidents/incident.ts'
 import { digestView, wholeDigestView } from '../../../src/views/card/digest.ts'

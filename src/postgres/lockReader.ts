@@ -2,7 +2,7 @@ import { blockingForest } from '../domain/locks/blocking.ts'
 import type { LockPart } from '../domain/locks/list.ts'
 import { modes } from '../domain/locks/queue.ts'
 import type { PreparedTransaction } from '../domain/session/session.ts'
-import { beganEarlier, type Session } from '../domain/session/session.ts'
+import { beganEarlier, isIdleInTransaction, type Session } from '../domain/session/session.ts'
 import type { LockGroup, Locks, LockTable } from '../domain/session/snapshot.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
 import { type Connection, within } from './connection.ts'
@@ -87,7 +87,7 @@ export function createLockReader(
     })
   }
 
-  /** By waiting statement: while it waits, it changes nothing. */
+  /** By statement and state: who waits, or is idle, changes nothing meanwhile. */
   const changed = new Map<string, boolean>()
   const unchangedAmong = async (
     groups: readonly LockGroup[],
@@ -98,10 +98,18 @@ export function createLockReader(
         .filter(({ target, mode, granted }) => !granted && target.locktype === 'relation' && isStrong(mode))
         .flatMap(({ pids }) => pids),
     )
+    const holding = new Set(groups.filter(({ granted }) => granted).flatMap(({ pids }) => pids))
+    const isUnclear = (session: Session) =>
+      session.backendXid !== null &&
+      ((wanting.has(session.pid) && beganEarlier(session)) ||
+        (holding.has(session.pid) && isIdleInTransaction(session)))
     const unclear = new Map(
       sessions
-        .filter((session) => wanting.has(session.pid) && session.backendXid !== null && beganEarlier(session))
-        .map(({ pid, backendStart, queryStart }) => [`${pid} ${backendStart} ${queryStart}`, pid]),
+        .filter(isUnclear)
+        .map(({ pid, backendStart, queryStart, stateChange }) => [
+          `${pid} ${backendStart} ${queryStart} ${stateChange}`,
+          pid,
+        ]),
     )
     for (const key of changed.keys()) if (!unclear.has(key)) changed.delete(key)
     const unknown = [...unclear].filter(([key]) => !changed.has(key)).slice(0, mostAsked)

@@ -230,3 +230,53 @@ test('DETACH PARTITION CONCURRENTLY that waits for its last step would be left h
   await server.admin.query('SELECT pg_cancel_backend($1)', [migration.pid])
   await server.until('SELECT count(*) = 1 FROM pg_inherits WHERE inhdetachpending')
 })
+
+test.each([
+  [
+    'locks alone',
+    'SELECT * FROM orders WHERE id = 1 FOR UPDATE',
+    /it has locked rows and changed no table\)/,
+  ],
+  ['a change', "UPDATE orders SET state = 'x' WHERE id = 1", /what it wrote in .* is rolled back\)/],
+])('a transaction that is idle after %s', async (_, sql, told) => {
+  const holder = await server.open('holder', shop)
+  await holder.query('BEGIN')
+  await holder.query(sql)
+  const web = await server.open('web', shop)
+  void web.start("UPDATE orders SET state = 'w' WHERE id = 1")
+  await server.untilWaiting(web)
+  for (const look of ['first', 'second']) expect((await adviceAbout(holder)).text, look).toMatch(told)
+  // What it does next is seen as well, though its statement began when it began.
+  await holder.query("UPDATE orders SET state = 'y' WHERE id = 2")
+  expect((await adviceAbout(holder)).text).toMatch(/what it wrote in/)
+})
+
+test('what a transaction holds is seen from its id and its snapshot', async () => {
+  const seen = async (name: string, ...steps: string[]) => {
+    const session = await server.open(name, shop)
+    for (const step of steps) await session.start(step)
+    const { snapshot } = pictureOf(await cluster.snapshot())
+    const { rows } = await server.admin.query(
+      "SELECT count(*)::int AS locks FROM pg_locks WHERE pid = $1 AND locktype <> 'virtualxid'",
+      [session.pid],
+    )
+    const found = snapshot.sessions.find(({ pid }) => pid === session.pid)
+    return {
+      xid: found?.backendXid != null,
+      xmin: found?.backendXmin != null,
+      xact: found?.xactStart != null,
+      locks: rows[0].locks > 0,
+    }
+  }
+  expect(await seen('failed', 'BEGIN', 'UPDATE orders SET state = NULL', 'SELECT 1/0')).toEqual({
+    ...{ xid: false, xmin: false, xact: false, locks: false },
+  })
+  expect(await seen('reader', 'BEGIN', 'SELECT * FROM orders')).toEqual({
+    ...{ xid: false, xmin: false, xact: true, locks: true },
+  })
+  expect(await seen('repeatable', 'BEGIN ISOLATION LEVEL REPEATABLE READ', 'SELECT * FROM orders')).toEqual({
+    ...{ xid: false, xmin: true, xact: true, locks: true },
+  })
+  const inSavepoint = ['BEGIN', 'UPDATE orders SET state = NULL WHERE id = 9', 'SAVEPOINT a', 'SELECT 1/0']
+  expect(await seen('in a savepoint', ...inSavepoint)).toMatchObject({ xid: true, xact: true, locks: true })
+})

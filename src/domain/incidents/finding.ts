@@ -3,7 +3,7 @@ import { type LockCycle, lockCycleKey, lockCycles } from '../locks/cycle.ts'
 import type { Picture } from '../locks/picture.ts'
 import type { SessionThresholds, Thresholds } from '../session/policy.ts'
 import { thresholdsAt } from '../session/rules.ts'
-import { isClient, isIdleInTransaction, type Session, waitsForLock } from '../session/session.ts'
+import { hasFailed, isClient, isIdleInTransaction, type Session, waitsForLock } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
 import { type HealthFinding, healthAmount, healthFindingKey, healthFindings } from './healthFinding.ts'
 
@@ -216,7 +216,7 @@ function holdersOf(clients: readonly Session[]): Holder[] {
 function storm({ locks, sessions }: Snapshot): Finding[] {
   if (locks.kind !== 'jammed') return []
   const suspects = sessions
-    .filter((session) => isClient(session) && isIdleInTransaction(session))
+    .filter((session) => isClient(session) && isIdleInTransaction(session) && !hasFailed(session))
     .sort((a, b) => (b.xactSeconds ?? 0) - (a.xactSeconds ?? 0))
     .slice(0, 5)
   return [{ kind: 'lockStorm', waiting: sessions.filter(waitsForLock).length, why: locks.why, suspects }]

@@ -5,7 +5,7 @@ import { leftoverOf } from '../session/leftover.ts'
 import { finisherOn } from '../session/platform.ts'
 import type { Protected } from '../session/policy.ts'
 import type { PreparedTransaction } from '../session/session.ts'
-import { beganEarlier, isIdleInTransaction, type Session } from '../session/session.ts'
+import { beganEarlier, hasFailed, isIdleInTransaction, type Session } from '../session/session.ts'
 import type { LockTable, Server } from '../session/snapshot.ts'
 import { formatDuration } from '../text/duration.ts'
 import { sqlLiteral } from '../text/literal.ts'
@@ -186,14 +186,19 @@ function loss(cost: WorkLost, session: Session): string {
   const lost = {
     request: 'nothing done is lost',
     blockedReader: 'it has changed no table yet',
-    idle: 'no transaction is open, so nothing is lost',
-    idleReader: 'it has written nothing',
+    idle: 'no transaction is open; its temporary tables are lost, if it has any',
+    idleReader: hasFailed(session)
+      ? 'its transaction has failed already'
+      : session.backendXid === null
+        ? 'it has written nothing'
+        : 'it has locked rows and changed no table',
     activeReader: 'it has written nothing, its answer is lost',
     vacuum: left?.stays ?? 'what it has cleaned up stays',
     steps: left?.stays ?? 'what it has finished stays',
     idleWriter: `what it wrote in ${done} is rolled back`,
     halfDone: left?.stays ?? 'it works in several transactions, and would be left half done',
-    activeWriter: `what it wrote in ${done} is rolled back`,
+    // A row lock takes a transaction id too (SELECT … FOR UPDATE).
+    activeWriter: `what it wrote${commandOf(session) === 'SELECT' ? ' or locked' : ''} in ${done} is rolled back`,
   }[cost]
   return `${lost}${outside}`
 }

@@ -50,7 +50,8 @@ export const writersIn = ({ groups, unchanged }: LockTable): Writers => ({
 export function workLost(session: Session, wait: Wait | undefined, writers?: Writers): WorkLost {
   const { pid, xactStart, querySeconds, backendXid } = session
   if (xactStart === null && session.state === 'idle') return 'idle'
-  if (isIdleInTransaction(session)) return backendXid === null ? 'idleReader' : 'idleWriter'
+  if (isIdleInTransaction(session))
+    return backendXid === null || writers?.unchanged.has(pid) ? 'idleReader' : 'idleWriter'
   const worked = (querySeconds ?? Number.POSITIVE_INFINITY) - (wait?.seconds ?? 0)
   const isAtWork = !wait || worked > 0.1
   const left = leftoverOf(session)

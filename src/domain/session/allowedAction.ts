@@ -2,7 +2,7 @@ import type { Action } from './action.ts'
 import { undoneWords } from './leftover.ts'
 import { providersOwn } from './platform.ts'
 import { type Protected, protectedBy } from './policy.ts'
-import { isClient, isIdleInTransaction, type Session, waitsForClient } from './session.ts'
+import { hasFailed, isClient, isIdleInTransaction, type Session, waitsForClient } from './session.ts'
 import type { Server } from './snapshot.ts'
 import { has } from './versions.ts'
 
@@ -41,6 +41,12 @@ export function fittingAction(
               : `Cancel ends its statement with an error; ${undone}. The connection stays.`,
           otherwise: 'Terminate would close the connection as well.',
         }
+  if (hasFailed(session))
+    return {
+      action: 'terminate',
+      why: 'Terminate closes the connection; its transaction has failed already, so no work is lost by that.',
+      otherwise: 'Cancel has no effect on it: no statement is running.',
+    }
   if (isIdleInTransaction(session))
     return {
       action: 'terminate',
@@ -51,7 +57,7 @@ export function fittingAction(
     }
   return {
     action: 'terminate',
-    why: 'Terminate closes the connection and releases its session-level advisory locks; no transaction is open, so no work is lost.',
+    why: 'Terminate closes the connection and releases its session-level advisory locks. No transaction is open; temporary tables of the session are lost, if it has any.',
     otherwise: 'Cancel has no effect on it: no statement is running.',
   }
 }

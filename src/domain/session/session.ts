@@ -84,6 +84,13 @@ export const waitsForClient = ({ state, waitEventType, waitEvent }: Session): bo
   waitEventType === 'Client' &&
   (waitEvent === 'ClientWrite' || waitEvent === 'ClientRead')
 
+/**
+ * Whether its transaction has failed, outside of any savepoint: it is over but for the client's ROLLBACK, has let go of all its
+ * locks but those of the session, and is not in the way of vacuum (AbortTransaction in xact.c).
+ */
+export const hasFailed = ({ state, xactStart }: Session): boolean =>
+  state === 'idle in transaction (aborted)' && xactStart === null
+
 /** Seconds. What is over sooner, nobody can read of, think about and press a button on. */
 export const briefSeconds = 10
 

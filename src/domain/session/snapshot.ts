@@ -40,7 +40,10 @@ export type LockTable = {
   readonly prepared: readonly PreparedTransaction[]
   /** What pg_blocking_pids says of the members of a cycle, where the queue cannot be told from the table. */
   readonly confirmedBlockers: ReadonlyMap<number, readonly number[]>
-  /** Waiters for a strong lock on a table whose transactions began earlier, and have changed no table as far as locks tell. */
+  /**
+   * Who has a transaction id and has changed no table, as far as locks tell: waiters for a strong lock on a table whose
+   * transactions began earlier, and blockers that are idle in their transactions, as after `SELECT … FOR UPDATE`.
+   */
   readonly unchanged: ReadonlySet<number>
 }
 

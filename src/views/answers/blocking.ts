@@ -4,7 +4,7 @@ import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { type Branch, jamsIn, type Tree, type Trees, waitingIn } from '../../domain/locks/tree.ts'
 import { mayFinish, meaningOf } from '../../domain/session/heldUp.ts'
 import { finisherOn, type Platform } from '../../domain/session/platform.ts'
-import { type Session, waitsForLock } from '../../domain/session/session.ts'
+import { hasFailed, isIdleInTransaction, type Session, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { sqlLiteral } from '../../domain/text/literal.ts'
 import { bold, clean, code, truncate, type View } from '../kit.ts'
@@ -97,7 +97,7 @@ function headline({ snapshot, forest }: Picture, { trees, moreTrees }: Trees, as
 
 function suspectLines(sessions: readonly Session[]): Line[] {
   const suspects = sessions
-    .filter((session) => session.state?.startsWith('idle in transaction'))
+    .filter((session) => isIdleInTransaction(session) && !hasFailed(session))
     .sort((a, b) => (b.xactSeconds ?? 0) - (a.xactSeconds ?? 0))
     .slice(0, 5)
   return suspects.map((session) => [

@@ -4,7 +4,7 @@ import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { replayWait } from '../../domain/locks/replay.ts'
 import type { Fit } from '../../domain/session/allowedAction.ts'
 import { meaningOf } from '../../domain/session/heldUp.ts'
-import { type Session, waitsForLock } from '../../domain/session/session.ts'
+import { hasFailed, type Session, waitsForLock } from '../../domain/session/session.ts'
 import type { LockGroup, Server } from '../../domain/session/snapshot.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, clean, truncate, type View } from '../kit.ts'
@@ -166,7 +166,11 @@ const few = (pids: readonly number[]): string =>
 function work(session: Session, { inRecovery }: Server): Line[] {
   const { xactSeconds, stateSeconds, querySeconds, backendXid, backendXmin } = session
   const ages = [
-    xactSeconds === null ? 'no transaction is open' : `transaction open for ${formatDuration(xactSeconds)}`,
+    xactSeconds === null
+      ? hasFailed(session)
+        ? 'its transaction has failed, and waits for ROLLBACK'
+        : 'no transaction is open'
+      : `transaction open for ${formatDuration(xactSeconds)}`,
     stateSeconds === null ? '' : `in this state for ${formatDuration(stateSeconds)}`,
     querySeconds === null
       ? ''

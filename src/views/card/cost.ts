@@ -2,13 +2,14 @@ import { againWords, type Retries } from '../../domain/approvals/retry.ts'
 import type { WorkLost } from '../../domain/locks/workLost.ts'
 import type { Action } from '../../domain/session/action.ts'
 import { leftoverOf, leftoverWords, undoneWords } from '../../domain/session/leftover.ts'
-import type { Session } from '../../domain/session/session.ts'
+import { hasFailed, type Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { count } from '../words.ts'
 
 /** What it has done so far. */
 export function workOf(session: Session, lost: WorkLost): string {
   const { backendXid } = session
+  if (hasFailed(session)) return 'Its transaction has failed: nothing of it is left to be lost.'
   if (session.xactSeconds === null && lost !== 'halfDone') return 'No transaction is open.'
   const known: Partial<Record<WorkLost, string>> = {
     request: 'it has done nothing yet but wait',
@@ -16,6 +17,7 @@ export function workOf(session: Session, lost: WorkLost): string {
     halfDone: 'ended now, it is left half done',
     vacuum: 'what it has finished stays',
     steps: 'what it has finished stays',
+    idleReader: backendXid === null ? 'it has written nothing' : 'it has locked rows, and changed no table',
   }
   const written =
     known[lost] ??
@@ -50,19 +52,19 @@ function rollbackOf(session: Session, lost: WorkLost): string {
   if (lost === 'blockedReader') return 'The rollback takes no time: no table was changed.'
   if (lost === 'request') return 'The rollback takes no time: nothing was written.'
   const rollback =
-    session.backendXid === null
+    session.backendXid === null || lost === 'idleReader'
       ? 'The rollback takes no time: nothing was written.'
       : 'The rollback takes a moment only, however much was written; vacuum clears the dead rows away later.'
   return left ? `${rollback} ${leftoverWords(left)}` : rollback
 }
 
 /** The error that its client gets, with its code: https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const clientSees = (action: Action, { state, xactSeconds }: Session): string =>
-  action === 'cancel'
-    ? 'Its client gets error 57014 (query_canceled) and keeps its connection.'
-    : state === 'active'
-      ? 'Its client gets error 57P01 (admin_shutdown) and has to connect again.'
-      : `Its client gets error 57P01 (admin_shutdown) at its next statement and has to connect again${xactSeconds === null ? '' : ' and to begin its transaction anew'}.`
+function clientSees(action: Action, { state, xactSeconds }: Session): string {
+  if (action === 'cancel') return 'Its client gets error 57014 (query_canceled) and keeps its connection.'
+  const when = state === 'active' ? '' : ' at its next statement'
+  const again = state === 'active' || xactSeconds === null ? '' : ' and to begin its transaction anew'
+  return `Its client gets error 57P01 (admin_shutdown)${when} and has to connect again${again}. Temporary tables of the session are lost, if it has any.`
+}
 
 function retryOf(retries: Retries | null): string {
   if (!retries) return ''

@@ -1,4 +1,5 @@
 import type { Finding } from '../../domain/incidents/finding.ts'
+import { hasFailed, type Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, type Line } from '../kit.ts'
 import { count, list, lockOf, nameOf, saturationWords, stateOf } from '../words.ts'
@@ -49,9 +50,7 @@ export function whyOfFinding(finding: Finding): Line[] {
     case 'longQuery':
       return [[bold('Why this one: '), 'its statement is past the threshold, and it waits for no lock.']]
     case 'idleInTransaction':
-      return [
-        [bold('Why this one: '), 'it keeps its locks and holds vacuum back while its client does nothing.'],
-      ]
+      return [[bold('Why this one: '), holdsWords(finding.session)]]
     case 'idle':
       return [[bold('Why this one: '), 'it takes a connection and has not used it.']]
     case 'connections':
@@ -76,6 +75,20 @@ export function whyOfFinding(finding: Finding): Line[] {
     default:
       return healthWhy(finding)
   }
+}
+
+/**
+ * What a transaction holds while its client does nothing, from what shows it: without an id it has no row locks
+ * (heap_lock_tuple), and without an id and a snapshot it is not in the way of vacuum (ComputeXidHorizons in procarray.c).
+ */
+function holdsWords(session: Session): string {
+  if (hasFailed(session))
+    return 'its transaction has failed, and waits for its client to send ROLLBACK. It takes a connection; it holds no locks of tables or rows, and does not hold vacuum back.'
+  if (session.backendXid !== null)
+    return 'it keeps its locks, also on rows, and holds vacuum back while its client does nothing.'
+  return session.backendXmin !== null
+    ? 'it keeps the locks on the tables that it has used, and its snapshot keeps removed rows from being cleaned up, while its client does nothing.'
+    : 'it keeps the locks on the tables that it has used while its client does nothing: who wants to alter or drop them waits. It has locked no rows, and does not hold vacuum back.'
 }
 
 /** The server looks for a deadlock when somebody has waited for deadlock_timeout; the last who joined closed it. */

@@ -25,7 +25,7 @@ describe('fittingAction', () => {
       'terminate',
       /rolls/,
     ],
-    ['an idle one', idle(1, 4000), 'terminate', /no work is lost/],
+    ['an idle one', idle(1, 4000), 'terminate', /No transaction is open; temporary tables/],
     [
       'one that waits for its client',
       session(1, { waitEventType: 'Client', waitEvent: 'ClientWrite' }),

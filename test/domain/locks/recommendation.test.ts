@@ -115,7 +115,7 @@ describe('the sentence', () => {
         of.wanted(of.advisory(7), 'ShareLock', [1, 20], [2, 10]),
       ],
       [of.waiting(1, 20), of.waiting(2, 10)],
-      'Terminate 4100 (web, idle for 1 h, no transaction is open, so nothing is lost): all 2 waiters proceed at once.',
+      'Terminate 4100 (web, idle for 1 h, no transaction is open; its temporary tables are lost, if it has any): all 2 waiters proceed at once.',
     ],
     [
       'a writer at work',
@@ -368,6 +368,8 @@ test.each<[string, Partial<Session>, number | null]>([
   ['activeWriter', { query: 'VACUUM (VERBOSE, FULL) orders', backendXid: '9' }, -1],
   ['activeWriter', { backendXid: '9' }, -1],
   ['idle', { state: 'idle', xactStart: null, xactSeconds: null }, -1],
+  // Between two transactions of its own.
+  ['activeReader', { xactStart: null, xactSeconds: null }, -1],
   ['idleReader', { state: 'idle in transaction' }, -1],
   ['idleWriter', { state: 'idle in transaction', backendXid: '9' }, -1],
 ])('work lost: %s of %o, waiting for %s s', (expected, over, waits) => {

@@ -97,6 +97,13 @@ test('a barrier is held up by who takes no note of it, those first who are known
   expect(named).toEqual(expect.arrayContaining([4, 5, 10]))
 })
 
+test('three are named, and no more are counted', () => {
+  const dropping = inWait(1, 'IPC', 'ProcSignalBarrier')
+  const outside = [4, 5, 6].map((pid) => of.session(pid, { query: 'COPY t FROM PROGRAM ?' }))
+  const { text } = said(dropping, outside)
+  expect(text).toMatch(/Behind it can be 4 \([^)]*\), 5 \([^)]*\), 6 \([^)]*\): a session/)
+})
+
 test('a commit waits for standbys: those that are connected are named', () => {
   const commit = inWait(1, 'IPC', 'SyncRep')
   const standby = of.serverProcess(2, 'walsender', { applicationName: 'standby_2', state: 'active' })

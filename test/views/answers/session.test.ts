@@ -98,7 +98,7 @@ describe('sessionView', () => {
       - Process: client backend.
       Last statement: not to be seen.
       - It holds no locks.
-      What could be done: /pg terminate 9 reason: Terminate closes the connection and releases its session-level advisory locks; no transaction is open, so no work is lost. Cancel has no effect on it: no statement is running.
+      What could be done: /pg terminate 9 reason: Terminate closes the connection and releases its session-level advisory locks. No transaction is open; temporary tables of the session are lost, if it has any. Cancel has no effect on it: no statement is running.
       As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)
     const worker = of.picture([

@@ -88,7 +88,7 @@ describe('a card', () => {
       Why this one: it waits for no lock itself, and everyone counted here waits behind it (2 and 3).
       Its work: Its transaction is open for 6 min 40 s; it has written or locked rows (transaction id 759).
       Gentlest way out: Terminate 1 (web, idle in transaction for 6 min 40 s, what it wrote in 6 min 40 s is rolled back): 1 of 2 waiters proceeds at once, 1 follows. Cancel has no effect on it: no statement is running.
-      What that costs: The rollback takes a moment only, however much was written; vacuum clears the dead rows away later. Its client gets error 57P01 (admin_shutdown) at its next statement and has to connect again and to begin its transaction anew.
+      What that costs: The rollback takes a moment only, however much was written; vacuum clears the dead rows away later. Its client gets error 57P01 (admin_shutdown) at its next statement and has to connect again and to begin its transaction anew. Temporary tables of the session are lost, if it has any.
       Its last statement:
       UPDATE orders SET state = ?
       Terminate 1: 0 of 2 approvals, open until (time)

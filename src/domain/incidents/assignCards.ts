@@ -1,10 +1,12 @@
 import { hasOwnCard, type Incident, reopenWithinMs, type Transition } from './incident.ts'
-import { severityRank, worstFirst } from './severity.ts'
+import { severityOf, severityRank, worstFirst } from './severity.ts'
 
 /**
  * Gives incidents their cards: the worst ones a card each, as many as a minute allows; what is more goes into one digest,
  * the open one or a new one. An incident of the digest moves to a card of its own as soon as fewer than that many cards
- * are open that are at least as bad: so people have the worst before them, and never more than they can look after.
+ * are open that are at least as bad: so people have the worst before them, and rarely more than they can look after.
+ * What is critical has its card at once, and so has the worst when no other card is open: calm must not hide it. Cards
+ * that are over, or that a silence covers, ask nobody for anything, so they do not count.
  * @param transitions worst first, as `fold` tells them
  * @param isSilent brings no card now: it waits in the digest
  */
@@ -15,20 +17,23 @@ export function assignCards(
   now: number,
   newId: () => string,
 ): Transition[] {
-  const recent = known.filter((incident) => hasOwnCard(incident) && now - incident.placedAt < 60_000)
   const folded = new Map(transitions.map((transition) => [transition.incident.id, transition]))
   const before = known
     .map((incident) => folded.get(incident.id)?.incident ?? incident)
     .filter(({ resolvedAt }) => resolvedAt === null)
   const opening = transitions.filter(({ kind }) => kind === 'opened').map(({ incident }) => incident)
-  const cards = before.filter(hasOwnCard)
+  const cards = before.filter((incident) => hasOwnCard(incident) && !isSilent(incident))
+  // One that was placed later than now was placed before the clock was set back.
+  const recent = cards.filter(({ placedAt }) => placedAt <= now && now - placedAt < 60_000)
   const listed = before.filter((incident) => !hasOwnCard(incident))
 
   const given = new Set<string>()
   for (const incident of [...opening, ...listed].filter((one) => !isSilent(one)).sort(worstFirst)) {
-    if (recent.length + given.size >= cardsPerMinute) break
+    const isOwedOne = severityOf(incident.finding) === 'critical' || cards.length === 0
     const asBad = cards.filter((card) => severityRank(card) <= severityRank(incident)).length
-    if (listed.includes(incident) && asBad >= cardsPerMinute) continue
+    const isOneTooMany =
+      recent.length + given.size >= cardsPerMinute || (listed.includes(incident) && asBad >= cardsPerMinute)
+    if (isOneTooMany && !isOwedOne) continue
     given.add(incident.id)
     cards.push(incident)
   }

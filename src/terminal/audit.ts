@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { createVerifier, type Fault } from '../domain/approvals/journal.ts'
-import { openStore, type Store } from '../store/store.ts'
+import { openCopy } from '../store/copy.ts'
+import type { Store } from '../store/store.ts'
 
 type Out = { write(text: string): unknown }
 
@@ -67,7 +68,7 @@ async function withStore<T>(config: Config, err: Out, run: (store: Store) => Pro
     err.write(`There is no store at ${config.store.path}; store.url in the configuration says where it is.\n`)
     return 2
   }
-  const store = await openStore(config.store)
+  const store = await openCopy(config.store)
   try {
     return await run(store)
   } finally {

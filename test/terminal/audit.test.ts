@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { readdirSync, readFileSync } from 'node:fs'
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -118,6 +119,87 @@ describe('audit verify', () => {
   it('takes a number that cannot be read for a change', async () => {
     tamper('UPDATE journal SET at = 9223372036854775807 WHERE seq = 3')
     expect(await verify()).toMatchObject({ code: 1, said: expect.stringContaining('cannot be read') })
+  })
+
+  describe('changes nothing', () => {
+    /** Every file of a directory, with its bytes. */
+    const bytesOf = (place: string) =>
+      Object.fromEntries(
+        readdirSync(place).map((name) => [name, readFileSync(join(place, name)).toString('base64')]),
+      )
+    const denied = { kind: 'denied', actor: 'U1', proposalId: 'p', reason: 'last' } as const
+
+    it('of a store that was closed', async () => {
+      const before = bytesOf(directory)
+      expect(await verify(heads.at(-1))).toMatchObject({ code: 0 })
+      expect(bytesOf(directory)).toEqual(before)
+    })
+
+    it('while the bot works with it, and sees its last row', async () => {
+      const store = await openStore(config.store)
+      try {
+        const { hash } = await store.journal.append(day, null, denied)
+        const before = bytesOf(directory)
+        expect(Object.keys(before)).toContain('store.db-wal')
+        expect(await verify(hash)).toMatchObject({ code: 0, said: expect.stringContaining('9 rows') })
+        expect(bytesOf(directory)).toEqual(before)
+      } finally {
+        await store.close()
+      }
+    })
+
+    it('of a copy whose last rows are in its WAL', async () => {
+      const store = await openStore(config.store)
+      const place = join(directory, 'evidence')
+      await mkdir(place)
+      const { hash } = await store.journal.append(day, null, denied)
+      for (const part of ['', '-wal'])
+        await copyFile(config.store.path + part, join(place, `store.db${part}`))
+      await store.close()
+      for (const name of readdirSync(place)) await chmod(join(place, name), 0o400)
+      const before = bytesOf(place)
+      config = { store: { kind: 'sqlite', path: join(place, 'store.db') } } as Config
+      expect(await verify(hash)).toMatchObject({ code: 0, said: expect.stringContaining('9 rows') })
+      expect(bytesOf(place)).toEqual(before)
+    })
+
+    it('of what is no store, and says so by its own name', async () => {
+      await writeFile(
+        config.store.path,
+        'no store at all, but long enough to be read as a page of one'.repeat(20),
+      )
+      const before = bytesOf(directory)
+      const failure = await verify().catch((error: unknown) => error)
+      expect(failure).toMatchObject({
+        message: expect.stringContaining(`The store ${config.store.path} cannot`),
+      })
+      expect(bytesOf(directory)).toEqual(before)
+    })
+
+    it('keeps no copy', async () => {
+      const copies = () => readdirSync(tmpdir()).filter((name) => name.startsWith('pg-marshal-copy-'))
+      const before = copies()
+      await verify()
+      expect(copies().filter((name) => !before.includes(name))).toEqual([])
+    })
+
+    it('and sees one moment of a store that is written all the time', async () => {
+      const store = await openStore(config.store)
+      let writing = true
+      const writer = (async () => {
+        for (let n = 0; writing; n++) {
+          await store.journal.append(day, null, { ...denied, reason: 'x'.repeat(n % 3000) })
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+      })()
+      try {
+        for (let turn = 0; turn < 5; turn++) expect(await verify()).toMatchObject({ code: 0 })
+      } finally {
+        writing = false
+        await writer
+        await store.close()
+      }
+    })
   })
 
   it('says when there is no journal', async () => {

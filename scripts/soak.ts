@@ -81,8 +81,10 @@ try {
   await all
   await Promise.all(ends)
   room.workspace.clearFaults()
-  await waitFor(() => isSettled(room), 'every incident is over, and Slack has been told', 300_000)
-  await waitFor(() => room.workspace.sockets() === 2, 'both sockets are open', 60_000)
+  await waitFor(() => isSettled(room), 'every incident is over, and Slack has been told', {
+    boundMs: 300_000,
+  })
+  await waitFor(() => room.workspace.sockets() === 2, 'both sockets are open', { boundMs: 60_000 })
   await measure()
 
   console.log('\nhappened')

@@ -157,7 +157,7 @@ export async function startApp(deps: {
     const ingress = createIngress(settings, botIdentity, slackLogger, log)
     const listeners = listen(ingress.app, {
       slack,
-      store: { ...store, tsOf: store.messages.tsOf },
+      store: { ...store, seenAt: store.messages.seenAt },
       clusters,
       channels,
       answers,

@@ -189,7 +189,8 @@ export function createOutbox(deps: {
       const content = await messages.content(message.id)
       if (!content) return
       const ts = await bring(message, content, state)
-      await messages.delivered(message.id, content.revision, ts, now())
+      const copy = await messages.delivered(message.id, content.revision, ts, now())
+      if (copy) await emptyCopy(poster, message.channel, copy, log)
       failing[kindOf(message)].delete(message.channel)
       told.delete(message.id)
     } catch (error) {
@@ -255,6 +256,17 @@ export function createOutbox(deps: {
     log.warn({ code: failure.code, channel, retryInMs: pause }, 'Slack did not take a message')
     await messages.failed(id, now() + pause, error)
   }
+}
+
+/**
+ * Takes the buttons off the second copy of a message, so that they mislead nobody. It stands there because Slack's reply to
+ * the first post was lost.
+ */
+export async function emptyCopy(poster: Pick<Poster, 'update'>, channel: string, ts: string, log: Logger) {
+  const text = 'This card came twice. The other one goes on.'
+  await poster
+    .update(channel, ts, { text, blocks: [] })
+    .catch((error: unknown) => log.info({ err: error }, 'a second copy of a card could not be emptied'))
 }
 
 const kindOf = ({ ts }: Pending) => (ts ? 'edit' : 'post')

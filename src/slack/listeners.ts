@@ -12,6 +12,7 @@ import type { SilenceCommand } from '../commands/silenceCommand.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import type { Action } from '../domain/session/action.ts'
 import type { People } from '../domain/session/policy.ts'
+import { emptyCopy } from '../notify/outbox.ts'
 import type { Store } from '../store/store.ts'
 import { wholeDigestView } from '../views/card/digest.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
@@ -22,7 +23,7 @@ import { createReplies, type Reply } from './replies.ts'
 
 export type ListenerDeps = {
   readonly slack: Slack
-  readonly store: Pick<Store, 'incidents' | 'proposals'> & Pick<Store['messages'], 'tsOf'>
+  readonly store: Pick<Store, 'incidents' | 'proposals'> & Pick<Store['messages'], 'seenAt'>
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   /** The channels that the bot is configured for: answers there are visible to all, elsewhere private. */
   readonly channels: ReadonlySet<string>
@@ -95,7 +96,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
       switch (press.kind) {
         case 'approve': {
           const told = await approve({ caller, ...press, decision: 'approve', reason: '' })
-          await clearCopy(press.proposalId, channel, Reflect.get(body.container, 'message_ts'))
+          await seen(press.proposalId, channel, Reflect.get(body.container, 'message_ts'))
           return told
         }
         case 'deny':
@@ -228,17 +229,14 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
   }
 
   /**
-   * A post whose reply was lost stands twice, and we know of one alone. Who presses a button of the other shows us where
-   * it is: it is emptied, so that its buttons mislead nobody again.
+   * A post whose reply was lost may stand twice, and we know of one alone, or of none yet. Who presses a button shows us
+   * where one is.
    */
-  async function clearCopy(proposalId: string, channel: string, pressedTs: unknown) {
+  async function seen(proposalId: string, channel: string, pressedTs: unknown) {
     const proposal = await deps.store.proposals.get(proposalId)
-    const ts = proposal && (await deps.store.tsOf(proposal.cardId))
-    if (!ts || typeof pressedTs !== 'string' || pressedTs === ts) return
-    const text = 'This card came twice. The other one goes on.'
-    await slack
-      .update(channel, pressedTs, { text, blocks: [] })
-      .catch((error: unknown) => log.info({ err: error }, 'a second copy of a card could not be emptied'))
+    if (!proposal || typeof pressedTs !== 'string') return
+    const ts = await deps.store.seenAt(proposal.cardId, channel, pressedTs)
+    if (ts !== null && ts !== pressedTs) await emptyCopy(slack, channel, pressedTs, log)
   }
 
   /** What names our clusters is for members of the workspace alone. */

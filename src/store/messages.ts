@@ -62,8 +62,16 @@ export type Messages = {
   backlog(): Promise<Backlog>
   /** It is about to be posted: should the process end before it hears of it, the message may stand in Slack. */
   posting(id: string): Promise<void>
-  /** It stands in Slack as of this revision. */
-  delivered(id: string, revision: number, ts: string, now: number): Promise<void>
+  /**
+   * It stands in Slack as of this revision.
+   * @returns where else it was seen meanwhile; null as a rule
+   */
+  delivered(id: string, revision: number, ts: string, now: number): Promise<string | null>
+  /**
+   * Somebody saw it in Slack: where it is not known to stand, it stands there, and is not posted once more.
+   * @returns where it stands; null when no such message belongs into this channel
+   */
+  seenAt(id: string, channel: string, ts: string): Promise<string | null>
   /** It could not be delivered; not to be tried again before that time. `error` null: as it was. */
   failed(id: string, notBefore: number, error: string | null): Promise<void>
   /** Somebody deleted it in Slack where it stood: it is to be posted anew. */
@@ -74,8 +82,6 @@ export type Messages = {
   ): Promise<{ readonly id: string; readonly channel: string; readonly ts: string }[]>
   /** Whether it was ever put. */
   isKnown(id: string): Promise<boolean>
-  /** Where a message stands; null when it was not posted yet. */
-  tsOf(id: string): Promise<string | null>
 }
 
 /** In place of the error of a post that is under way. */
@@ -218,6 +224,7 @@ export function messagesIn(db: Kysely<Schema>): Messages {
     },
     delivered: (id, revision, ts, now) =>
       atomically(db, async (db) => {
+        const before = await db.selectFrom('messages').select('ts').where('id', '=', id).executeTakeFirst()
         await db.deleteFrom('messages').where('id', '=', id).where('once', '=', 1).execute()
         await db
           .updateTable('messages')
@@ -232,6 +239,15 @@ export function messagesIn(db: Kysely<Schema>): Messages {
           })
           .where('id', '=', id)
           .execute()
+        return before?.ts === ts ? null : (before?.ts ?? null)
+      }),
+    seenAt: (id, channel, ts) =>
+      atomically(db, async (db) => {
+        const message = db.selectFrom('messages').where('id', '=', id).where('channel', '=', channel)
+        const known = await message.select('ts').executeTakeFirst()
+        if (!known || known.ts !== null) return known?.ts ?? null
+        await db.updateTable('messages').set({ ts }).where('id', '=', id).execute()
+        return ts
       }),
     async failed(id, notBefore, error) {
       await db
@@ -264,10 +280,6 @@ export function messagesIn(db: Kysely<Schema>): Messages {
     async isKnown(id) {
       const row = await db.selectFrom('messages').select('id').where('id', '=', id).executeTakeFirst()
       return row !== undefined
-    },
-    async tsOf(id) {
-      const row = await db.selectFrom('messages').select('ts').where('id', '=', id).executeTakeFirst()
-      return row?.ts ?? null
     },
   }
 }

@@ -65,9 +65,7 @@ describe('who is refused, with one row and no signal', () => {
       type: 'interactive',
       payload: { ...payload, user: { ...user, id: 'U0DANA' } },
     })
-    await room.workspace.waitFor(() => journal().filter(({ kind }) => kind === 'refused').length === 2, {
-      timeoutMs: 60_000,
-    })
+    await room.workspace.waitFor(() => journal().filter(({ kind }) => kind === 'refused').length === 2, {})
     expect(await alive(root)).toBe(true)
   })
 
@@ -198,12 +196,10 @@ describe('a cancel that has no effect', () => {
       await room.press('U0DANA', card, 'approve_cancel')
       const told = await room.until(card.ts, /still there after 5/)
       expect(hasButton(told, 'approve_cancel')).toBe(false)
-      await room.workspace.waitFor(
-        () =>
-          room.workspace
-            .messages(channel)
-            .some((message) => message.ts === card.ts && hasButton(message, 'approve_terminate')),
-        { timeoutMs: 60_000 },
+      await room.workspace.waitFor(() =>
+        room.workspace
+          .messages(channel)
+          .some((message) => message.ts === card.ts && hasButton(message, 'approve_terminate')),
       )
     } finally {
       process.kill(stuck.pid, 'SIGCONT')

@@ -29,10 +29,7 @@ async function untilHealth(answer: RegExp): Promise<void> {
   for (;;) {
     const before = answers().length
     await room.type('U0DANA', 'health')
-    const text = await room.workspace.waitFor(() => answers()[before]?.text, {
-      timeoutMs: 60_000,
-      what: 'an answer',
-    })
+    const text = await room.workspace.waitFor(() => answers()[before]?.text, { what: 'an answer' })
     if (answer.test(text)) return
   }
 }

@@ -246,7 +246,7 @@ describe('an approval', () => {
     await room.until(card.ts, /is gone/)
     await root.ended
     const told = () => people.flatMap((id) => workspace.ephemerals(id)).map(({ text }) => text)
-    await workspace.waitFor(() => told().length === 49, { timeoutMs: 60_000, what: '49 answers' })
+    await workspace.waitFor(() => told().length === 49, { what: '49 answers' })
     expect(told().filter((text) => /already decided: approved by <@U0/.test(text))).toHaveLength(45)
     expect(told().filter((text) => /Your approval was counted already/.test(text))).toHaveLength(4)
   })

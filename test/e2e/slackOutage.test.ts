@@ -89,7 +89,7 @@ it('after ten minutes without Slack and a kill in between, each incident has exa
   room.workspace.holdFault('down', null)
   await again
 
-  await waitFor(() => cards().length === 4, 'four cards', 30_000)
+  await waitFor(() => cards().length === 4, 'four cards')
   await room.until(cardsOf(ends.pid)[0]?.ts ?? '', /^Resolved/)
   await room.until(cardsOf(brief.pid)[0]?.ts ?? '', /^Resolved/)
   await room.until(

@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLog } from '../../src/log.ts'
 import { createOutbox, type Gaps, type Outbox, type Poster } from '../../src/notify/outbox.ts'
 import { SlackError } from '../../src/notify/slackError.ts'
 import type { Message } from '../../src/store/messages.ts'
 import type { Store } from '../../src/store/store.ts'
+import { waitFor } from '../support/postgres.ts'
 import { openTestStore } from '../support/store.ts'
 
 /** A Slack that writes down what it is told and fails as it is told to. */
@@ -208,6 +209,37 @@ describe('outbox', () => {
     expect(slack.calls.slice(3)).toEqual(['post C1 in ts1: note 1', 'post C1 in ts1: note 2'])
   })
 
+  it('posts nothing again that somebody has seen in Slack, though the reply was lost', async () => {
+    slack.fail(new SlackError('unreachable', true, 0))
+    await put('card')
+    outbox.start()
+    await outbox.idle()
+    expect(await store.messages.seenAt('card', 'C1', 'lost')).toBe('lost')
+    time += 60_000
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: card ✗ unreachable', 'update lost: card'])
+  })
+
+  it('empties the copy that somebody has seen while the second post was under way', async () => {
+    const reply = Promise.withResolvers<void>()
+    slack.holdUntil(reply.promise)
+    await put('card')
+    outbox.start()
+    await waitFor(
+      async () => (await store.messages.pending())[0]?.replyLost === true,
+      'the post is under way',
+    )
+    await store.messages.seenAt('card', 'C1', 'lost')
+    slack.holdUntil(null)
+    reply.resolve()
+    await outbox.empty()
+    expect(slack.calls).toEqual([
+      'post C1: card',
+      'update lost: This card came twice. The other one goes on.',
+    ])
+    expect(await store.messages.standing(['card'])).toMatchObject([{ ts: 'ts1' }])
+  })
+
   it('tells what stands between it and Slack', async () => {
     slack.fail(new SlackError('not_in_channel', false, 0))
     await put('card')
@@ -351,7 +383,10 @@ describe('outbox', () => {
     slack.holdUntil(promise)
     await put('card')
     outbox.start()
-    await vi.waitFor(async () => expect((await store.messages.pending())[0]?.replyLost).toBe(true))
+    await waitFor(
+      async () => (await store.messages.pending())[0]?.replyLost === true,
+      'the post is under way',
+    )
     // What a process that is killed now leaves behind, another one finds.
     const next = fakeSlack()
     next.has('ts7')

@@ -172,10 +172,25 @@ describe('messages', () => {
     ])
     // It was posted anew since.
     await store.messages.lost('card', '1.0')
-    expect(await store.messages.tsOf('card')).toBe('1.1')
+    expect(await store.messages.standing(['card'])).toMatchObject([{ ts: '1.1' }])
     await store.messages.lost('card', '1.1')
     expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: null }, { id: 'never posted' }])
-    expect(await store.messages.tsOf('card')).toBeNull()
+    expect(await store.messages.standing(['card'])).toEqual([])
+  })
+
+  it('takes the place where a message was seen for its own, where it has none', async () => {
+    await store.messages.put(message(), madeAt)
+    const { channel } = message()
+    expect(await store.messages.seenAt('card', 'C0ELSEWHERE', '1.1')).toBeNull()
+    expect(await store.messages.seenAt('unknown', channel, '1.1')).toBeNull()
+    expect(await store.messages.standing(['card'])).toEqual([])
+    expect(await store.messages.seenAt('card', channel, '1.1')).toBe('1.1')
+    expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: '1.1' }])
+    expect(await store.messages.seenAt('card', channel, '1.2')).toBe('1.1')
+    // The post that was under way meanwhile.
+    expect(await store.messages.delivered('card', 1, '1.3', madeAt)).toBe('1.1')
+    expect(await store.messages.delivered('card', 1, '1.3', madeAt)).toBeNull()
+    expect(await store.messages.seenAt('card', channel, '1.1')).toBe('1.3')
   })
 
   it('counts the attempts', async () => {

@@ -74,11 +74,9 @@ export async function chaosRound(server: TestServer, shop: string, random: () =>
     frozen = false
     bots.push(await serve(room))
     await Promise.all(pressed)
-    await waitFor(
-      () => settled(room),
-      'every claimed proposal has an outcome, and Slack has been told',
-      30_000,
-    )
+    await waitFor(() => settled(room), 'every claimed proposal has an outcome, and Slack has been told', {
+      boundMs: 30_000,
+    })
     const outcome = await checkInvariants(server, room, card.ts, root.pid)
     return { killedAt, outcome, presses }
   } finally {

@@ -37,8 +37,6 @@ export type Room = {
 
 export const channel = 'C0INCIDENTS'
 
-const patience = { timeoutMs: 60_000 }
-
 /**
  * @param databaseUrl of the server that is watched
  * @param over YAML that replaces parts of the configuration, by their first key
@@ -93,7 +91,7 @@ export async function openRoom(
     card: (actionId, about = '') =>
       workspace.waitFor(
         () => messages().findLast((message) => hasButton(message, actionId) && message.text.includes(about)),
-        { ...patience, what: `a card with ${actionId}` },
+        { what: `a card with ${actionId}` },
       ),
     press: (userId, message, actionId) =>
       workspace.press({ userId, channelId: channel, messageTs: message.ts, actionId }),
@@ -101,7 +99,6 @@ export async function openRoom(
       workspace.waitFor(
         () => messages().find((message) => message.ts === ts && text.test(wordsOf(message))),
         {
-          ...patience,
           what: `${text} on ${ts}`,
         },
       ),
@@ -111,17 +108,15 @@ export async function openRoom(
           const replies = messages().filter((message) => message.thread_ts === ts && message.ts !== ts)
           return replies.some(({ text }) => line.test(text)) && replies
         },
-        { ...patience, what: `${line} in the thread of ${ts}` },
+        { what: `${line} in the thread of ${ts}` },
       ),
     line: (text) =>
       workspace.waitFor(() => messages().find((message) => !message.thread_ts && text.test(message.text)), {
-        ...patience,
         what: `the line ${text}`,
       }),
     whisper: async (userId, text) =>
       (
         await workspace.waitFor(() => workspace.ephemerals(userId).find((entry) => text.test(entry.text)), {
-          ...patience,
           what: `${text} for ${userId}`,
         })
       ).text,

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import pg from 'pg'
 import { type PostgresOptions, startPostgres, type TemporaryPostgres } from 'temporary-postgres'
 
@@ -10,7 +11,7 @@ export type TestSession = {
   query(sql: string, values?: unknown[]): Promise<pg.QueryResult>
   /** Starts a statement that is going to wait. Its failure is kept in the promise and never unhandled. */
   start(sql: string, values?: unknown[]): Promise<pg.QueryResult | Error>
-  /** Resolves when the connection has ended, for whatever reason. */
+  /** Resolves when the connection has ended, for whatever reason; whoever asks for it waits for it. */
   readonly ended: Promise<void>
   close(): Promise<void>
 }
@@ -42,10 +43,14 @@ export async function startTestServer(options: PostgresOptions = {}): Promise<Te
     const opened = new Set<TestSession>()
 
     const until = async (sql: string, values: unknown[] = []) =>
-      waitFor(async () => {
-        const result = await admin.query({ text: sql, values, rowMode: 'array' })
-        return result.rows[0]?.[0] === true
-      }, sql)
+      waitFor(
+        async () => {
+          const result = await admin.query({ text: sql, values, rowMode: 'array' })
+          return result.rows[0]?.[0] === true
+        },
+        `${sql} ${JSON.stringify(values)}`,
+        { seen: () => activity(server.url) },
+      )
 
     const closeAll = async () => {
       const sessions = [...opened]
@@ -71,7 +76,7 @@ export async function startTestServer(options: PostgresOptions = {}): Promise<Te
       open: async (name, url = server.url) => {
         const session = await openSession(name, url)
         opened.add(session)
-        void session.ended.then(() => opened.delete(session))
+        session.client.once('end', () => opened.delete(session))
         return session
       },
       stop: async () => {
@@ -107,7 +112,9 @@ export async function openSession(name: string, url: string): Promise<TestSessio
     name,
     pid: rows[0].pid,
     client,
-    ended,
+    get ended() {
+      return within(ended, `${name} (${rows[0].pid}) ends`, { seen: () => activity(url) })
+    },
     query: (sql, values) => client.query(sql, values),
     start: (sql, values) => client.query(sql, values).catch((error: Error) => error),
     close: async () => {
@@ -118,15 +125,58 @@ export async function openSession(name: string, url: string): Promise<TestSessio
   }
 }
 
-/** Looks until it is so. The look is the signal; the bound is there for a test that has failed. */
+/** How long a test waits for anything: whoever waits longer waits for what does not come. */
+const patienceMs = 20_000
+
+/**
+ * Looks until it is so. The look is the signal; the bound is there for a test that has failed.
+ * @param what names what is waited for
+ * @param seen tells what there is instead, for the error
+ */
 export async function waitFor(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  boundMs = 60_000,
+  { boundMs = patienceMs, seen }: { boundMs?: number; seen?: () => unknown } = {},
 ): Promise<void> {
   const started = performance.now()
   while (!(await condition())) {
-    if (performance.now() - started > boundMs) throw new Error(`not within ${boundMs} ms: ${what}`)
+    if (performance.now() - started > boundMs) throw await tooLate(boundMs, what, seen)
     await delay(5)
+  }
+}
+
+/** Waits for a promise, and no longer than a test waits. */
+export async function within<T>(
+  promise: Promise<T>,
+  what: string,
+  { boundMs = patienceMs, seen }: { boundMs?: number; seen?: () => unknown } = {},
+): Promise<T> {
+  const late = Symbol('late')
+  const timer = new AbortController()
+  const first = await Promise.race([
+    promise,
+    delay(boundMs, late, { signal: timer.signal }).catch(() => late),
+  ])
+  timer.abort()
+  if (first === late) throw await tooLate(boundMs, what, seen)
+  return first as T
+}
+
+async function tooLate(boundMs: number, what: string, seen?: () => unknown): Promise<Error> {
+  const instead = seen && (await Promise.resolve(seen()).catch((error: unknown) => error))
+  const told = typeof instead === 'string' ? instead : inspect(instead, { depth: 4 })
+  return new Error(`not within ${boundMs} ms: ${what}${seen ? `; instead there is:\n${told}` : ''}`)
+}
+
+/** What the sessions of a server do, asked over a connection of its own; for errors. */
+async function activity(url: string): Promise<string> {
+  const client = await connect(url, 'test-onlooker')
+  try {
+    const { rows } = await client.query(
+      "SELECT concat_ws(' ', pid, application_name, state, wait_event_type, wait_event, left(query, 80)) AS line FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid",
+    )
+    return rows.map(({ line }) => line).join('\n')
+  } finally {
+    await client.end()
   }
 }

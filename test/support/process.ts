@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Room } from './harness.ts'
+import { waitFor, within } from './postgres.ts'
 
 /** The bot as a process of its own, as `npm start` runs it. */
 export type Bot = {
@@ -38,13 +39,17 @@ export async function run(
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) =>
     child.once('close', (code, signal) => resolve(code ?? signal)),
   )
+  const end = (what: string) =>
+    within(ended, `${args.join(' ') || 'the bot'} ${what}`, { seen: () => output })
   return {
     child,
     output: () => output,
-    ended,
+    get ended() {
+      return end('ends')
+    },
     kill(signal) {
       child.kill(signal)
-      return ended
+      return end(`ends on ${signal}`)
     },
   }
 }
@@ -55,10 +60,14 @@ export async function serve(
   nodeArgs: readonly string[] = [],
 ): Promise<Bot> {
   const bot = await run(room, [], nodeArgs)
-  await new Promise<void>((resolve, reject) => {
-    const look = () => bot.output().includes('pg-marshal is ready') && resolve()
-    bot.child.stdout?.on('data', look)
-    void bot.ended.then(() => reject(new Error(`it ended before it was ready:\n${bot.output()}`)))
-  })
+  await waitFor(
+    () => {
+      if (bot.child.exitCode !== null || bot.child.signalCode !== null)
+        throw new Error(`it ended before it was ready:\n${bot.output()}`)
+      return bot.output().includes('pg-marshal is ready')
+    },
+    'the bot is ready',
+    { seen: bot.output },
+  )
   return bot
 }

@@ -2,7 +2,7 @@ import type { State } from './state.ts'
 import { transcriptOf } from './transcript.ts'
 
 export type WaitOptions = {
-  /** Milliseconds; 5,000 if absent. */
+  /** Milliseconds; 20,000 if absent. */
   readonly timeoutMs?: number
   /** What one waits for, in words. */
   readonly what?: string
@@ -16,7 +16,7 @@ export const createWaitFor =
   (state: State) =>
   <T>(
     predicate: () => T | undefined | null | false | '' | 0,
-    { timeoutMs = 5000, what = 'the expected change' }: WaitOptions = {},
+    { timeoutMs = 20_000, what = 'the expected change' }: WaitOptions = {},
   ): Promise<T> =>
     new Promise((resolve, reject) => {
       const stop = () => {

@@ -1,5 +1,6 @@
 import type { App } from '@slack/bolt'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
+import { waitFor } from '../../../test/support/postgres.ts'
 import { createWorkspace, everyScope, type Workspace, type WorkspaceOptions } from '../src/index.ts'
 import { type Mode, type RunningApp, startBolt } from './bolt.ts'
 
@@ -148,7 +149,7 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
       })
     })
     const say = (channelId: string, text: string) => workspace.say({ userId: 'U0DANA', channelId, text })
-    const hears = (count: number) => vi.waitFor(() => expect(heard).toHaveLength(count))
+    const hears = (count: number) => waitFor(() => heard.length === count, `${count} are heard`)
     say('C0RANDOM', 'not for bots')
     say('G0DBA', 'nor this')
     say(channel, 'to all')

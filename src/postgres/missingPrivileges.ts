@@ -1,6 +1,6 @@
-import pg from 'pg'
 import { grantorOn, settingOn } from '../domain/session/platform.ts'
 import { newerWords } from '../domain/session/versions.ts'
+import { sqlIdentifier } from '../domain/text/literal.ts'
 import { type Facts, platformFrom } from './rows.ts'
 
 /** One thing that is missing on the server, and the statement that grants it; one a line where it takes several. */
@@ -16,10 +16,14 @@ const reserved = 4
 
 /** What the bot's role missing, worst first. */
 export function missingPrivilegesOf(facts: Facts): MissingPrivilege[] {
-  const role = pg.escapeIdentifier(facts.role)
+  const role = sqlIdentifier(facts.role)
   const platform = platformFrom(facts)
-  // Who is a superuser needs no hint who may grant.
-  const as = platform === 'own' ? '' : ` -- as ${grantorOn(platform)}`
+  // Who is a superuser needs no hint who may grant. A standby takes no GRANT.
+  const hints = [
+    platform === 'own' ? '' : `as ${grantorOn(platform)}`,
+    facts.in_recovery ? 'on the primary' : '',
+  ].filter(Boolean)
+  const as = hints.length === 0 ? '' : ` -- ${hints.join(', ')}`
   const newer = newerWords(facts.version_num)
   const advice: MissingPrivilege[] =
     newer === null ? [] : [{ what: newer, fix: 'Look for a newer version of pg-marshal.', needed: false }]
@@ -45,13 +49,16 @@ export function missingPrivilegesOf(facts: Facts): MissingPrivilege[] {
       fix: `GRANT pg_signal_backend TO ${role};${as}`,
       needed: true,
     })
-  if (facts.may_use_reserved === false)
+  if (facts.may_use_reserved === false) {
+    const setting =
+      facts.reserved_connections === 0 ? settingOn(platform, 'reserved_connections', reserved) : ''
+    // Behind a comment a statement has a line of its own.
+    const next = platform === 'own' && as !== '' ? setting.replace(/^ /, '\n') : setting
     missing.push({
       what: `The role ${role} may not use reserved connections, so a restart of the bot fails while all slots are taken.`,
-      fix:
-        `GRANT pg_use_reserved_connections TO ${role};${as}` +
-        (facts.reserved_connections === 0 ? settingOn(platform, 'reserved_connections', reserved) : ''),
+      fix: `GRANT pg_use_reserved_connections TO ${role};${as}${next}`,
       needed: false,
     })
+  }
   return [...missing, ...advice]
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { platformOf } from '../domain/session/platform.ts'
+import { gidFrom } from '../domain/session/prepared.ts'
 import type { PreparedTransaction, Session } from '../domain/session/session.ts'
 import type { LockGroup, LockTarget, Server } from '../domain/session/snapshot.ts'
 
@@ -212,15 +213,17 @@ const preparedRows = z.array(
   z
     .object({
       xid: z.string(),
-      gid: z.string(),
+      gid: z.instanceof(Buffer),
+      encoding: textColumn,
       owner: z.string().nullable(),
       database: z.string().nullable(),
       prepared: z.string(),
       prepared_seconds: z.number(),
     })
     .transform(
-      ({ prepared_seconds, owner, database, ...row }): PreparedTransaction => ({
+      ({ prepared_seconds, owner, database, gid, encoding, ...row }): PreparedTransaction => ({
         ...row,
+        ...gidFrom(gid, encoding),
         owner: owner ?? '',
         database: database ?? '',
         preparedSeconds: Math.max(0, prepared_seconds),

@@ -2,6 +2,7 @@ import pg from 'pg'
 import { z } from 'zod'
 import { type StatementReading, type StatementStats, textKeyOf } from '../domain/lists/statements.ts'
 import { grantorOn, type Platform, settingsOf } from '../domain/session/platform.ts'
+import { sqlIdentifier } from '../domain/text/literal.ts'
 import type { Connection } from './connection.ts'
 import { clusterErrorOf } from './errors.ts'
 import type { MissingPrivilege } from './missingPrivileges.ts'
@@ -145,7 +146,7 @@ const inSchema = ({ text }: Statement, schema: string): Statement => ({
 
 function missingIn(facts: StatsFacts, platform: Platform): MissingPrivilege | null {
   const { is_loaded, version, schema, database, role, may_use_schema } = facts
-  const where = `in the database ${pg.escapeIdentifier(database)}${facts.in_recovery ? ', on the primary' : ''}`
+  const where = `in the database ${sqlIdentifier(database)}${facts.in_recovery ? ', on the primary' : ''}`
   const as = platform === 'own' ? '' : `, as ${grantorOn(platform)}`
   const make = `CREATE EXTENSION pg_stat_statements; -- ${where}${as}`
   if (!is_loaded)
@@ -166,17 +167,17 @@ function missingIn(facts: StatsFacts, platform: Platform): MissingPrivilege | nu
     )
   if (may_use_schema === false)
     return missing(
-      `The role ${pg.escapeIdentifier(role)} may not look into the schema of pg_stat_statements.`,
-      `GRANT USAGE ON SCHEMA ${pg.escapeIdentifier(schema)} TO ${pg.escapeIdentifier(role)}; -- ${where}`,
+      `The role ${sqlIdentifier(role)} may not look into the schema of pg_stat_statements.`,
+      `GRANT USAGE ON SCHEMA ${sqlIdentifier(schema)} TO ${sqlIdentifier(role)}; -- ${where}`,
     )
   return null
 }
 
 function notAllowed({ schema, role }: StatsFacts): MissingPrivilege {
-  const at = pg.escapeIdentifier(schema ?? '')
+  const at = sqlIdentifier(schema ?? '')
   return missing(
-    `The role ${pg.escapeIdentifier(role)} may not call pg_stat_statements.`,
-    `GRANT EXECUTE ON FUNCTION ${at}.pg_stat_statements(boolean), ${at}.pg_stat_statements_info() TO ${pg.escapeIdentifier(role)};`,
+    `The role ${sqlIdentifier(role)} may not call pg_stat_statements.`,
+    `GRANT EXECUTE ON FUNCTION ${at}.pg_stat_statements(boolean), ${at}.pg_stat_statements_info() TO ${sqlIdentifier(role)};`,
   )
 }
 

@@ -32,17 +32,19 @@ export function stateOf(session: Session): string {
 export function lockOf({ mode, target, relationName: name }: Wait): string {
   const relationName = name?.replaceAll(/\s+/g, ' ') ?? null
   switch (target.locktype) {
+    // For a row the waiter takes a lock of that too, which names its relation. Others wait for the transaction itself: for a key
+    // that it inserted, to build an index CONCURRENTLY, or to make a replication slot.
     case 'transactionid':
-    case 'tuple':
       return relationName
         ? `a row of ${relationName}`
-        : `a row (held by transaction ${target.transactionid ?? '?'})`
+        : `the end of transaction ${target.transactionid ?? '?'}`
     case 'virtualxid':
       return `the end of transaction ${target.virtualxid}`
-    case 'advisory':
-      return `advisory lock ${advisoryKey(target)}`
-    default:
+    case 'relation':
+    case 'object':
       return `${mode} on ${relationName ?? targetName(target)}`
+    default:
+      return targetOf(target)
   }
 }
 
@@ -56,7 +58,19 @@ const advisoryKey = ({ classid, objid, objsubid }: LockTarget): string =>
 export function targetOf(target: LockTarget): string {
   switch (target.locktype) {
     case 'tuple':
-      return `a row of ${target.relationName ?? `relation ${target.relation}`}`
+      return `a row of ${targetName(target)}`
+    case 'page':
+      return `a page of ${targetName(target)}`
+    case 'extend':
+      return `the right to extend ${targetName(target)}`
+    case 'spectoken':
+      return `an INSERT … ON CONFLICT of transaction ${target.transactionid ?? '?'}`
+    case 'frozenid':
+      return `the oldest transaction id of database ${target.database}`
+    case 'applytransaction':
+      return 'a transaction that a subscription applies'
+    case 'safe snapshot':
+      return 'a safe snapshot (SERIALIZABLE READ ONLY DEFERRABLE)'
     case 'transactionid':
       return `transaction ${target.transactionid ?? '?'}`
     case 'virtualxid':
@@ -69,7 +83,7 @@ export function targetOf(target: LockTarget): string {
 }
 
 function targetName(target: LockTarget): string {
-  if (target.relationName) return target.relationName
+  if (target.relationName) return target.relationName.replaceAll(/\s+/g, ' ')
   if (target.relation !== null) return `relation ${target.relation} of database ${target.database}`
   if (target.locktype === 'object') return objectName(target)
   return target.locktype

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { targetOf, whoOf } from '../../src/views/words.ts'
+import { lockOf, targetOf, whoOf } from '../../src/views/words.ts'
 import * as of from '../support/builders.ts'
 
 test.each([
@@ -17,4 +17,25 @@ test('a worker of the server is told by its kind', () => {
     'logical replication apply… · postgres · shop',
   )
   expect(whoOf(of.serverProcess(7, 'startup'))).toBe('startup')
+})
+
+test.each([
+  [{ locktype: 'transactionid', transactionid: '764' }, null, 'the end of transaction 764'],
+  // The row's own lock, which the waiter has too, names its table.
+  [{ locktype: 'transactionid', transactionid: '764' }, 'public.orders', 'a row of public.orders'],
+  [{ locktype: 'tuple', relation: 7, relationName: 'orders' }, 'orders', 'a row of orders'],
+  [{ locktype: 'tuple', relation: 7 }, null, 'a row of relation 7 of database 5'],
+  [{ locktype: 'virtualxid', virtualxid: '3/22' }, null, 'the end of transaction 3/22'],
+  [{ locktype: 'spectoken', transactionid: '764' }, null, 'an INSERT … ON CONFLICT of transaction 764'],
+  [{ locktype: 'extend', relation: 7, relationName: 'orders' }, 'orders', 'the right to extend orders'],
+  [{ locktype: 'page', relation: 7, relationName: 'i' }, 'i', 'a page of i'],
+  [{ locktype: 'frozenid' }, null, 'the oldest transaction id of database 5'],
+  [{ locktype: 'applytransaction' }, null, 'a transaction that a subscription applies'],
+  [{ locktype: 'safe snapshot' }, null, 'a safe snapshot (SERIALIZABLE READ ONLY DEFERRABLE)'],
+  [{ locktype: 'relation', relation: 7, relationName: 'orders' }, 'orders', 'ShareLock on orders'],
+  [{ locktype: 'object', classid: 1262, objid: 9 }, null, 'ShareLock on database 9'],
+  [{ locktype: 'userlock' }, null, 'userlock'],
+])('%o of %s is waited for as: %s', (over, relationName, words) => {
+  const wait = { pid: 1, mode: 'ShareLock', seconds: 1, relationName, target: of.target(over) }
+  expect(lockOf(wait)).toBe(words)
 })

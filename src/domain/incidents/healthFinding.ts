@@ -10,6 +10,7 @@ import { finisherOn } from '../session/platform.ts'
 import type { HealthThresholds, SessionThresholds } from '../session/policy.ts'
 import type { PreparedTransaction, Session } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
+import { nameWords } from '../text/literal.ts'
 
 /** What a slow look finds, see health.ts. */
 export type HealthFinding =
@@ -72,7 +73,7 @@ export function healthFindings(
       kind: 'preparedTransaction',
       prepared: one,
       seconds: one.preparedSeconds,
-      finisher: finisherOn(server.platform, one.owner),
+      finisher: finisherOn(server.platform, one.owner === '' ? '' : nameWords(one.owner)),
     }))
 
   const isKnown = ({ kind, name, pid }: VacuumHolder) =>

@@ -2,8 +2,8 @@ import { fittingAction } from '../session/allowedAction.ts'
 import { commandOf } from '../session/command.ts'
 import { mayFinish } from '../session/heldUp.ts'
 import { leftoverOf } from '../session/leftover.ts'
-import { finisherOn } from '../session/platform.ts'
 import type { Protected } from '../session/policy.ts'
+import { finishing, finishingPlace } from '../session/prepared.ts'
 import type { PreparedTransaction } from '../session/session.ts'
 import { beganEarlier, hasFailed, isIdleInTransaction, type Session } from '../session/session.ts'
 import type { LockTable, Server } from '../session/snapshot.ts'
@@ -203,7 +203,7 @@ function loss(cost: WorkLost, session: Session): string {
   return `${lost}${outside}`
 }
 
-export const handText = ({ gid }: PreparedTransaction): string => `ROLLBACK PREPARED ${sqlLiteral(gid)};`
+export const handText = (prepared: PreparedTransaction): string => finishing('ROLLBACK', prepared)
 
 export const cycleText = (pids: readonly number[]): string =>
   `${pids.slice(0, 5).join(', ')}${pids.length > 5 ? ', …' : ''} wait for each other: the server ends such a deadlock by itself, after deadlock_timeout.`
@@ -218,10 +218,10 @@ export function deadEndText(
   if (root === null) return 'Nobody can be told who keeps them waiting.'
   if (root.kind === 'preparedTransaction') {
     if (!root.prepared) return 'A prepared transaction held the lock, and is gone since.'
-    const { gid, owner, database, preparedSeconds } = root.prepared
+    const { gid, owner, preparedSeconds } = root.prepared
     return (
       `No session to end: the prepared transaction ${sqlLiteral(gid)} (${plain(owner) || 'owner dropped'}, prepared ${formatDuration(preparedSeconds)} ago) holds the lock. ` +
-      `Ask whoever coordinates it; by hand, in database ${plain(database)} as ${finisherOn(server.platform, plain(owner))}: ${handText(root.prepared)}`
+      `Ask whoever coordinates it; by hand, ${finishingPlace(root.prepared, server.platform)}: ${handText(root.prepared)}`
     )
   }
   const session = byPid.get(root.pid)

@@ -50,6 +50,8 @@ export type Session = {
 export type PreparedTransaction = {
   readonly xid: string
   readonly gid: string
+  /** That `gid` cannot be told as it is, for its encoding; left out where it can. */
+  readonly gidInDoubt?: boolean
   readonly owner: string
   readonly database: string
   readonly prepared: string

@@ -1,16 +1,38 @@
 /**
- * Text as an SQL string literal that survives copying: what cannot be seen, and what turns the direction of text, is
+ * What cannot be seen, what turns the direction of text, and what may be copied as something else: spaces but the plain one, and
+ * the second of two.
+ */
+const unsafe = String.raw`\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}`
+const unseen = new RegExp(`[${unsafe}]|(?! )\\p{Zs}|(?<= ) `, 'gu')
+
+/**
+ * Text as an SQL string literal that survives copying, whatever standard_conforming_strings is: what is not safe to copy is
  * written as an escape (E'…' strings, "String Constants with C-Style Escapes" in the manual).
  */
 export function sqlLiteral(text: string): string {
   const doubled = text.replaceAll("'", "''")
-  const special = /[\\\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/u
-  if (!special.test(text)) return `'${doubled}'`
-  const escaped = doubled.replaceAll(/[\\\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu, (found) =>
-    found === '\\' ? '\\\\' : escapeOf(found.codePointAt(0) ?? 0xfffd),
-  )
-  return `E'${escaped}'`
+  const escaped = doubled.replaceAll('\\', '\\\\').replaceAll(unseen, (found) => {
+    const point = found.codePointAt(0) ?? 0xfffd
+    return point > 0xffff ? `\\U${hex(point, 8)}` : `\\u${hex(point, 4)}`
+  })
+  return escaped === doubled ? `'${doubled}'` : `E'${escaped}'`
 }
 
-const escapeOf = (point: number): string =>
-  point > 0xffff ? `\\U${point.toString(16).padStart(8, '0')}` : `\\u${point.toString(16).padStart(4, '0')}`
+/**
+ * A name as an SQL identifier, in quotes, that survives copying; see sqlLiteral. Where it has to be escaped (U&"…"), the server
+ * refuses it with standard_conforming_strings off, and takes it for no other.
+ */
+export function sqlIdentifier(name: string): string {
+  const doubled = name.replaceAll('"', '""')
+  const escaped = doubled.replaceAll('\\', '\\\\').replaceAll(unseen, (found) => {
+    const point = found.codePointAt(0) ?? 0xfffd
+    return point > 0xffff ? `\\+${hex(point, 6)}` : `\\${hex(point, 4)}`
+  })
+  return doubled.search(unseen) >= 0 ? `U&"${escaped}"` : `"${doubled}"`
+}
+
+/** A name in a sentence, whole and as it is: plain where it can be mistaken for nothing else. */
+export const nameWords = (name: string): string =>
+  /^[\p{L}\p{N}_.@-]+$/u.test(name) ? name : sqlIdentifier(name)
+
+const hex = (point: number, digits: number): string => point.toString(16).padStart(digits, '0')

@@ -3,10 +3,10 @@ import type { Picture } from '../../domain/locks/picture.ts'
 import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { type Branch, jamsIn, type Tree, type Trees, waitingIn } from '../../domain/locks/tree.ts'
 import { mayFinish, meaningOf } from '../../domain/session/heldUp.ts'
-import { finisherOn, type Platform } from '../../domain/session/platform.ts'
+import type { Platform } from '../../domain/session/platform.ts'
+import { finishing, finishingPlace } from '../../domain/session/prepared.ts'
 import { hasFailed, isIdleInTransaction, type Session, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
-import { sqlLiteral } from '../../domain/text/literal.ts'
 import { bold, clean, code, truncate, type View } from '../kit.ts'
 import { count, lockOf, stateOf, waitEventOf, whoOf } from '../words.ts'
 import { optionLines } from './options.ts'
@@ -215,14 +215,12 @@ const bySession = (advice: readonly JamRecommendation[]): JamRecommendation[] =>
 const byHand = (trees: readonly Tree[], platform: Platform): Line[] =>
   trees.flatMap(({ root }): Line[] =>
     root?.prepared
-      ? sqlLiteral(root.prepared.gid).length > 300
-        ? [['The gid of the prepared transaction does not fit here: SELECT gid FROM pg_prepared_xacts.']]
-        : [
-            [
-              `To end the prepared transaction by hand, connected to ${root.prepared.database} as ${finisherOn(platform, root.prepared.owner)}: `,
-              code(`ROLLBACK PREPARED ${sqlLiteral(root.prepared.gid)};`),
-              ' (or COMMIT PREPARED: ask whose it is).',
-            ],
-          ]
+      ? [
+          [
+            `To end the prepared transaction by hand, connected ${finishingPlace(root.prepared, platform).replace(/^in database/, 'to')}: `,
+            code(finishing('ROLLBACK', root.prepared)),
+            ' (or COMMIT PREPARED: ask whose it is).',
+          ],
+        ]
       : [],
   )

@@ -1,8 +1,9 @@
 import type { HealthFinding } from '../../domain/incidents/healthFinding.ts'
 import type { DeadlockReport, ReplicationSlot, VacuumHolder } from '../../domain/session/health.ts'
+import { finishing } from '../../domain/session/prepared.ts'
 import type { PreparedTransaction, Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
-import { sqlLiteral } from '../../domain/text/literal.ts'
+import { nameWords, sqlLiteral } from '../../domain/text/literal.ts'
 import { formatCount, formatSize } from '../../domain/text/size.ts'
 import { bold, code, type Line, moment, truncate } from '../kit.ts'
 import { count, list, nameOf } from '../words.ts'
@@ -77,11 +78,10 @@ export function nextStep(finding: HealthFinding): Line {
           ]
     case 'preparedTransaction':
       return [
-        `ask whoever coordinates it whether it is to be committed, and finish it in database ${plain(finding.prepared.database)} as ${plain(finding.finisher)}: `,
-        code(`COMMIT PREPARED ${sqlLiteral(finding.prepared.gid)}`),
+        `ask whoever coordinates it whether it is to be committed, and finish it in database ${nameWords(finding.prepared.database)} as ${finding.finisher}: `,
+        code(finishing('COMMIT', finding.prepared)),
         ' or ',
-        code(`ROLLBACK PREPARED ${sqlLiteral(finding.prepared.gid)}`),
-        '.',
+        code(finishing('ROLLBACK', finding.prepared)),
       ]
     case 'vacuumHeldBack':
       return endHolder(finding.holder)
@@ -89,7 +89,7 @@ export function nextStep(finding: HealthFinding): Line {
       return finding.holder
         ? ['let go of what holds it up: ', ...endHolder(finding.holder)]
         : [
-            `see in database ${plain(finding.database)} whether autovacuum gets through; by hand, as a superuser or the owner of its tables: `,
+            `see in database ${nameWords(finding.database)} whether autovacuum gets through; by hand, as a superuser or the owner of its tables: `,
             code('VACUUM;'),
             ' (neither FULL nor FREEZE).',
             ...(finding.counts === 'transactions'
@@ -104,17 +104,21 @@ export function nextStep(finding: HealthFinding): Line {
 const orderAdvice =
   'let the applications take their rows in one order, and repeat a transaction that fails with 40P01.'
 
-function endHolder({ kind, name, pid }: VacuumHolder): Line {
+function endHolder({ kind, name, pid, database }: VacuumHolder): Line {
   switch (kind) {
     case 'session':
       return ['look at it and end it if nobody needs it: ', code(`/pg session ${pid}`), '.']
     case 'prepared':
       return [
-        'finish it in its database: ',
-        code(`COMMIT PREPARED ${sqlLiteral(name)}`),
-        ' or ',
-        code(`ROLLBACK PREPARED ${sqlLiteral(name)}`),
-        '.',
+        `finish it in ${database === null ? 'its database' : `database ${nameWords(database)}`}, as its owner: `,
+        // Without its id nobody can tell the others from what is shown.
+        ...(/^[\x20-\x7e]*$/.test(name)
+          ? [
+              code(finishing('COMMIT', { gid: name, xid: '' })),
+              ' or ',
+              code(finishing('ROLLBACK', { gid: name, xid: '' })),
+            ]
+          : ['its name is in ', code('SELECT gid FROM pg_prepared_xacts;')]),
       ]
     case 'slot':
       return letGo(name, false)

@@ -147,8 +147,8 @@ describe('blockingView', () => {
     expect(await tree('blocking', of.picture(sessions, groups))).toMatchInlineSnapshot(`
       "3 sessions wait behind 1 jam.
       10 ⇄ 11 wait for each other: a deadlock that PostgreSQL ends by itself (deadlock_timeout), or a re-ordered queue
-        10 · waits 400 ms for a row (held by transaction 2) · behind 11 · web · shop · orders · UPDATE a
-        11 · waits 200 ms for a row (held by transaction 1) · behind 10 · web · shop · orders
+        10 · waits 400 ms for the end of transaction 2 · behind 11 · web · shop · orders · UPDATE a
+        11 · waits 200 ms for the end of transaction 1 · behind 10 · web · shop · orders
       └─ 12 · waits 100 ms · ExclusiveLock on public.t · web · shop · orders
       - No way out from here: 10, 11 wait for each other: the server ends such a deadlock by itself, after deadlock_timeout.
       - Other way out: Cancel 10 (UPDATE, waiting 400 ms, nothing done is lost): 2 of 3 waiters proceed at once.

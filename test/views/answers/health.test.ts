@@ -128,7 +128,7 @@ describe('a card', () => {
       "Prepared transaction on orders
       Prepared transaction 'it''s' (shop, database orders, prepared 3 h ago) was never finished.
       What it does: it keeps its locks and holds vacuum back until somebody finishes it, over a restart too.
-      Next: ask whoever coordinates it whether it is to be committed, and finish it in database orders as shop or a superuser: COMMIT PREPARED 'it''s' or ROLLBACK PREPARED 'it''s'.
+      Next: ask whoever coordinates it whether it is to be committed, and finish it in database orders as shop or a superuser: COMMIT PREPARED 'it''s'; or ROLLBACK PREPARED 'it''s';
       [Acknowledge] [Snooze 30 min]
       Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
     `)
@@ -270,7 +270,7 @@ describe('/pg health', () => {
       - Deadlocks: The server broke 3 deadlocks in database orders: each time one statement ended with an error. Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01.
       - In the log: 2026-03-01 02:58:11.042 UTC: 41 (transfer-a, user shop) lost against 42, which ran UPDATE accounts SET balance = ? WHERE id = ?
       - Vacuum held back: The standby standby_2 (walsender 99) keeps vacuum from cleaning up every database: 12 million transactions have begun since. Next: end the long query on that standby: it tells its oldest one by hot_standby_feedback.
-      - Prepared transaction: Prepared transaction 'payment-77' (shop, database orders, prepared 3 h ago) was never finished. Next: ask whoever coordinates it whether it is to be committed, and finish it in database orders as shop or a superuser: COMMIT PREPARED 'payment-77' or ROLLBACK PREPARED 'payment-77'.
+      - Prepared transaction: Prepared transaction 'payment-77' (shop, database orders, prepared 3 h ago) was never finished. Next: ask whoever coordinates it whether it is to be committed, and finish it in database orders as shop or a superuser: COMMIT PREPARED 'payment-77'; or ROLLBACK PREPARED 'payment-77';
       - Long-running query: Session 3 (web, user shop, database orders) has run one statement for 1 h 6 min. Next: /pg long.
       - Long-idle session: Session 4 (web, user shop, database orders) has been idle for 1 h 6 min. Next: /pg idle.
       - Lost replication slot: The server gave 'old' up (wal_removed). Next: set its consumer up anew, then SELECT pg_drop_replication_slot('old');

@@ -142,7 +142,7 @@ describe('a card', () => {
     const view = card({ incident: incidentOf(first([waiting(2, 40)], locks)) })
     expect(told(view.blocks)).toMatchInlineSnapshot(`
       "Blocking on orders
-      Prepared transaction 'it''s' (shop, database orders, prepared 3 h ago) keeps 1 session waiting, the longest for 40 s, for a row (held by transaction 900).
+      Prepared transaction 'it''s' (shop, database orders, prepared 3 h ago) keeps 1 session waiting, the longest for 40 s, for the end of transaction 900.
       Why this one: it waits for no lock itself, and everyone counted here waits behind it (2).
       No button: No session to end: the prepared transaction 'it''s' (shop, prepared 3 h ago) holds the lock. Ask whoever coordinates it; by hand, in database orders as shop or a superuser: ROLLBACK PREPARED 'it''s';
       [Acknowledge] [Snooze 30 min]

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
-import { createWorkspace, type History, type Workspace } from 'slack-workspace'
+import { createWorkspace, type History, readManifest, type Workspace } from 'slack-workspace'
 import { setDeadman, startPostgres, startStandby, type TemporaryPostgres } from 'temporary-postgres'
 import type { Picture } from '../src/domain/locks/picture.ts'
 import { createLog } from '../src/log.ts'
@@ -10,6 +10,7 @@ import { createAdmin } from './admin.ts'
 import { createBot } from './bot.ts'
 import { createPracticeFaults } from './faults.ts'
 import { createGameDay } from './gameday.ts'
+import { team } from './team.ts'
 import { createDirector, type Director } from './trouble/director.ts'
 import { scenarios } from './trouble/index.ts'
 import { type Sight, sightOf, together } from './trouble/look.ts'
@@ -84,6 +85,8 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
   try {
     const history = keepIn ? await readHistory(keepIn) : undefined
     const workspace = await createWorkspace({
+      seed: team,
+      manifest: await readManifest(new URL('../manifest.yml', import.meta.url)),
       ...(options.port ? { port: options.port } : {}),
       ...(history ? { history } : {}),
     })
@@ -170,6 +173,7 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
     truth.onLook((_view, picture) => saw('primary', picture))
     director.onChange(changed)
     workspace.attach({
+      module: new URL('./page/panel.js', import.meta.url),
       controls: {
         startTrouble: director.start,
         stopTrouble: director.stop,

@@ -57,7 +57,9 @@ const domainMayUse = ['node:crypto']
 
 type Import = { readonly from: string; readonly to: string }
 
-const src = join(dirname(dirname(fileURLToPath(import.meta.url))), 'src')
+const project = dirname(dirname(fileURLToPath(import.meta.url)))
+const src = join(project, 'src')
+const packages = ['slack-workspace', 'temporary-postgres']
 
 /** `src/domain/text/mask.ts` belongs to `domain/text`, `src/views/card/card.ts` to `views`, `src/app.ts` to itself. */
 function partOf(path: string): string {
@@ -72,16 +74,29 @@ function namesIn(source: string): string[] {
   return [...statements, ...calls].flatMap(([, name]) => name ?? [])
 }
 
-const sources = readdirSync(src, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts'))
-  .map((path) => ({ path: path.replaceAll(sep, '/'), source: readFileSync(join(src, path), 'utf8') }))
+type Source = { readonly path: string; readonly source: string }
 
-const imports: readonly Import[] = sources.flatMap(({ path, source }) =>
-  namesIn(source).map((name) => ({
-    from: path,
-    to: name.startsWith('.') ? relative(src, join(src, dirname(path), name)).replaceAll(sep, '/') : name,
-  })),
-)
+/** Every module below a directory, page and tests included; by its path from there. */
+const sourcesIn = (directory: string): Source[] =>
+  readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.[jt]s$/.test(path) && !path.split(sep).includes('node_modules'))
+    .map((path) => ({
+      path: path.replaceAll(sep, '/'),
+      source: readFileSync(join(directory, path), 'utf8'),
+    }))
+
+const importsOf = (directory: string, modules: readonly Source[]): Import[] =>
+  modules.flatMap(({ path, source }) =>
+    namesIn(source).map((name) => ({
+      from: path,
+      to: name.startsWith('.')
+        ? relative(directory, join(directory, dirname(path), name)).replaceAll(sep, '/')
+        : name,
+    })),
+  )
+
+const sources = sourcesIn(src)
+const imports: readonly Import[] = importsOf(src, sources)
 
 const isOurs = ({ to }: Import): boolean => to.endsWith('.ts')
 
@@ -126,11 +141,49 @@ describe('imports', () => {
     expect(told(wrong)).toEqual([])
   })
 
+  it('stay in src: nothing of packages, demo or scripts', () => {
+    const outside = imports.filter(({ to }) => to.startsWith('../') || packages.includes(packageOf(to)))
+    // Its version.
+    expect(told(outside.filter(({ to }) => to !== '../package.json'))).toEqual([])
+  })
+
   it('reach the world outside in one place each', () => {
     const wrong = imports
       .filter((one) => !isOurs(one))
       .filter(({ from, to }) => onlyFor[packageOf(to)]?.includes(partOf(from)) === false)
     expect(told(wrong)).toEqual([])
+  })
+})
+
+describe('the packages', () => {
+  it('are all known here', () => {
+    expect(readdirSync(join(project, 'packages')).sort()).toEqual(packages)
+  })
+
+  it.each(packages)('%s imports what its package.json names, and nothing outside its directory', (name) => {
+    const directory = join(project, 'packages', name)
+    const modules = sourcesIn(directory)
+    const { dependencies } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+    const forTests = ['vitest', 'playwright-core', 'axe-core', '@slack/bolt']
+    const wrong = importsOf(directory, modules).filter(({ from, to }) => {
+      if (/\.[jt]s$/.test(to)) return /^(\.\.)?\//.test(to)
+      if (to.startsWith('node:')) return false
+      const outside = packageOf(to)
+      return (
+        !Object.hasOwn(dependencies, outside) && !(from.startsWith('test/') && forTests.includes(outside))
+      )
+    })
+    expect(modules.length).toBeGreaterThan(5)
+    expect(told(wrong)).toEqual([])
+  })
+
+  it.each(packages)('%s knows nothing of this bot and its demo', (name) => {
+    const directory = join(project, 'packages', name)
+    const texts = readdirSync(directory, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.parentPath.includes('node_modules'))
+      .map(({ parentPath, name: file }) => ({ file, text: readFileSync(join(parentPath, file), 'utf8') }))
+    const wrong = texts.filter(({ text }) => /marshal|practice[ -]room/i.test(text))
+    expect(wrong.map(({ file }) => file)).toEqual([])
   })
 })
 

@@ -1,7 +1,7 @@
 import type { Change, Message } from 'slack-workspace'
-import { demoTeam } from 'slack-workspace'
 import { expect, it, vi } from 'vitest'
 import { createGameDay } from '../gameday.ts'
+import { team } from '../team.ts'
 import type { Loss } from '../trouble/actor.ts'
 import type { Director, Phase } from '../trouble/director.ts'
 import { scenarios } from '../trouble/index.ts'
@@ -36,7 +36,7 @@ function rehearse(damage: { losses: readonly Loss[]; gentlest: readonly Loss[] }
     scenarios,
     director,
     workspace: {
-      seed: demoTeam,
+      seed: team,
       onChange: (listener) => {
         tell = listener
         return () => {}
@@ -47,7 +47,7 @@ function rehearse(damage: { losses: readonly Loss[]; gentlest: readonly Loss[] }
     random: () => 0,
   })
   const says = (text: string) =>
-    tell({ kind: 'message', channel: 'C0INCIDENTS', message: { user: 'U0MARSHAL', text } as Message })
+    tell({ kind: 'message', channel: 'C0INCIDENTS', message: { user: 'U0APP', text } as Message })
   return {
     gameDay,
     director,

@@ -99,7 +99,7 @@ describe('the process', () => {
   it('leaves nothing behind when it is killed, even with a server that hangs', async () => {
     const demo = await start()
     const url = await untilOpen(demo)
-    await fetch(`${url}/control/room/setFault`, { method: 'POST', body: '["pg-hang", true]' })
+    await fetch(`${url}/control/panel/setFault`, { method: 'POST', body: '["pg-hang", true]' })
     const server = serverOf(demo)
     expect(lives(server)).toBe(true)
     demo.child.kill('SIGKILL')
@@ -131,7 +131,7 @@ describe('the process', () => {
     const url = await untilOpen(demo)
     // Each with the mark of its owner: before that it is nobody's.
     const directories = () => demo.left().filter((name) => existsSync(join(demo.scratch, name, 'owner.json')))
-    const made = fetch(`${url}/control/room/startTrouble`, { method: 'POST', body: '["standby-conflict"]' })
+    const made = fetch(`${url}/control/panel/startTrouble`, { method: 'POST', body: '["standby-conflict"]' })
     made.catch(() => {})
     await waitFor(() => directories().length === 2, 'the copy has begun')
     demo.child.kill('SIGKILL')
@@ -158,7 +158,7 @@ describe('the process', () => {
     const demo = await start()
     const url = await untilOpen(demo)
     for (const fault of ['slack-down', 'pg-hang'])
-      await fetch(`${url}/control/room/setFault`, { method: 'POST', body: JSON.stringify([fault, true]) })
+      await fetch(`${url}/control/panel/setFault`, { method: 'POST', body: JSON.stringify([fault, true]) })
     const ending = performance.now()
     demo.child.kill('SIGINT')
     await demo.ended

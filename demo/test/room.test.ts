@@ -37,7 +37,7 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
     await page.getByRole('button', { name: 'incidents' }).click()
   }
   const become = (user: string) => page.getByLabel('Act as').selectOption(user)
-  const sentence = () => page.locator('#truth .server').first().locator('.sentence')
+  const sentence = () => page.locator('#panel .server').first().locator('.sentence')
   /** The pid of a session, as the server's own view has it. */
   const pidOf = async (name: string): Promise<number> => {
     await waitFor(() => room.view().nodes.some((node) => node.name === name), name)

@@ -1,11 +1,7 @@
 import { expect, it } from 'vitest'
 
-const { layOut } = await import(
-  new URL('../../packages/slack-workspace/page/room/layout.js', import.meta.url).href
-)
-const { summary } = await import(
-  new URL('../../packages/slack-workspace/page/room/words.js', import.meta.url).href
-)
+const { layOut } = await import(new URL('../page/layout.js', import.meta.url).href)
+const { summary } = await import(new URL('../page/words.js', import.meta.url).href)
 
 type Given = { id: string; behind?: string; alsoBehind?: string[]; isRoot?: boolean }
 const nodes = (...given: Given[]) =>

@@ -1,7 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createWorkspace, type Message, type Workspace, type WorkspaceOptions } from 'slack-workspace'
+import {
+  createWorkspace,
+  type Message,
+  readManifest,
+  type Workspace,
+  type WorkspaceOptions,
+} from 'slack-workspace'
 import { type RunningApp, startApp } from '../../src/app.ts'
 import { parseConfig, requireSlack } from '../../src/config/config.ts'
 import { createLog } from '../../src/log.ts'
@@ -50,7 +56,10 @@ export async function openRoom(
   }: { mode?: 'socket' | 'http'; over?: Record<string, unknown>; workspace?: WorkspaceOptions } = {},
 ): Promise<Room> {
   const directory = await mkdtemp(join(tmpdir(), 'pg-marshal-room-'))
-  const workspace = await createWorkspace(options)
+  const workspace = await createWorkspace({
+    manifest: await readManifest(new URL('../../manifest.yml', import.meta.url)),
+    ...options,
+  })
   const env = { ...workspace.env, DATABASE_URL: databaseUrl, LOG_LEVEL: 'silent' }
   const settings = {
     slack: { mode, channel },

@@ -1,4 +1,4 @@
-/** The practice room's own interface: one stream of what happens, one POST for what one does. */
+/** The workspace's own interface: one stream of what happens, one POST for what one does. */
 
 export async function control(name, ...args) {
   const response = await fetch(`/control/${name}`, {
@@ -6,7 +6,7 @@ export async function control(name, ...args) {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(args),
   }).catch(() => {
-    throw new Error('The practice room does not answer: nothing was sent. Is it still running?')
+    throw new Error('The workspace does not answer: nothing was sent. Is it still running?')
   })
   const answer = await response.json()
   if (!answer.ok) throw new Error(answer.error)
@@ -14,10 +14,10 @@ export async function control(name, ...args) {
 }
 
 /**
- * @param {{onState: (state: object) => void, onChange: (change: object) => void, onRoom: (room: object) => void,
+ * @param {{onState: (state: object) => void, onChange: (change: object) => void, onPanel: (panel: {module: string, state: object}) => void,
  *   onConnection: (up: boolean) => void}} listeners
  */
-export function listen({ onState, onChange, onRoom, onConnection }) {
+export function listen({ onState, onChange, onPanel, onConnection }) {
   let source = null
   const open = () => {
     if (source) return
@@ -27,7 +27,7 @@ export function listen({ onState, onChange, onRoom, onConnection }) {
       onConnection(true)
     })
     source.addEventListener('change', (event) => onChange(JSON.parse(event.data)))
-    source.addEventListener('room', (event) => onRoom(JSON.parse(event.data)))
+    source.addEventListener('panel', (event) => onPanel(JSON.parse(event.data)))
     source.addEventListener('error', () => onConnection(false))
   }
   const close = () => {

@@ -2,7 +2,6 @@
 import { listen } from './api.js'
 import { createConversation } from './conversation.js'
 import { createModals } from './modals.js'
-import { createPanel } from './room/panel.js'
 import { createSidebar } from './sidebar.js'
 import { createStore } from './store.js'
 import { createThread } from './thread.js'
@@ -29,7 +28,13 @@ const regions = [
   createModals(store, say),
 ]
 
-const panel = createPanel(at('truth'), at('top'), store, say)
+let panel
+/** What the host puts beside the workspace: its own module draws it. */
+const drawPanel = async ({ module, state }) => {
+  panel ??= import(module).then(({ createPanel }) => createPanel(at('panel'), at('top'), store, say))
+  const { draw } = await panel
+  draw(state)
+}
 
 /** `/archives/C…/p…` from `chat.getPermalink` leads to that message. */
 function followPermalink() {
@@ -49,12 +54,13 @@ store.subscribe(() => {
 listen({
   onState: (state) => {
     store.reset(state)
+    at('team').textContent = state.team.name
     if (begun) return
     begun = true
     followPermalink()
   },
   onChange: store.apply,
-  onRoom: panel.draw,
+  onPanel: (given) => drawPanel(given).catch(say),
   onConnection: store.setConnected,
 })
 document.addEventListener('visibilitychange', () => {

@@ -2,7 +2,7 @@
 
 const remembered = (storage, name) => {
   try {
-    return storage.getItem(`practice-room.${name}`)
+    return storage.getItem(`slack-workspace.${name}`)
   } catch {
     return null
   }
@@ -10,8 +10,8 @@ const remembered = (storage, name) => {
 const remember = (name, value) => {
   try {
     // The tab keeps its own; a new tab begins where the last one was.
-    sessionStorage.setItem(`practice-room.${name}`, value)
-    localStorage.setItem(`practice-room.${name}`, value)
+    sessionStorage.setItem(`slack-workspace.${name}`, value)
+    localStorage.setItem(`slack-workspace.${name}`, value)
   } catch {
     // Private windows may refuse storage; then a reload forgets.
   }
@@ -148,7 +148,7 @@ export function createStore() {
       if (!last || seen[`${look.me} ${look.channel}`] === last) return
       seen[`${look.me} ${look.channel}`] = last
       try {
-        localStorage.setItem('practice-room.seen', JSON.stringify(seen))
+        localStorage.setItem('slack-workspace.seen', JSON.stringify(seen))
       } catch {
         // see `remember`
       }

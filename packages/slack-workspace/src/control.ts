@@ -1,14 +1,19 @@
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { extname } from 'node:path'
+import { basename, extname } from 'node:path'
 import { readBody, sendJson } from './http.ts'
 import type { Manifest } from './manifest.ts'
 import type { State } from './state.ts'
 import type { Change, Json } from './types.ts'
 
-/** What stands beside the workspace on its page: the practice room's panel. */
-export type Annex = {
-  /** May be called at `POST /control/room/<name>`. */
+/** What a host puts beside the workspace on its page. */
+export type Panel = {
+  /**
+   * A file: the JavaScript module that draws it. It exports `createPanel(root, top, store, say)`, which gives an object with
+   * `draw(state)`, or a promise of one. Its directory is served at `/panel/`.
+   */
+  readonly module: URL
+  /** May be called at `POST /control/panel/<name>`. */
   readonly controls: Options['control']
   readonly state: () => Json
   readonly onChange: (listener: () => void) => void
@@ -41,7 +46,7 @@ const security = {
   'cache-control': 'no-store',
 }
 
-/** The page, its live updates, and the switches of the practice room. */
+/** The page, its live updates, and the switches of the workspace. */
 export const createControlApi = (options: Options) => {
   const { state } = options
   const listeners = new Set<ServerResponse>()
@@ -68,13 +73,17 @@ export const createControlApi = (options: Options) => {
   }
   state.changes.on('change', tellAll)
 
-  let annex: Annex | undefined
-  const roomLine = () => (annex ? `event: room\ndata: ${JSON.stringify(annex.state())}\n\n` : '')
-  const attach = (given: Annex) => {
-    annex = given
+  let panel: Panel | undefined
+  const panelLine = (): string => {
+    if (!panel) return ''
+    const drawn = { module: `/panel/${basename(panel.module.pathname)}`, state: panel.state() }
+    return `event: panel\ndata: ${JSON.stringify(drawn)}\n\n`
+  }
+  const attach = (given: Panel) => {
+    panel = given
     given.onChange(() => {
       if (listeners.size === 0) return
-      const line = roomLine()
+      const line = panelLine()
       for (const listener of listeners) listener.write(line)
     })
   }
@@ -85,17 +94,17 @@ export const createControlApi = (options: Options) => {
   /** The whole state first, then every change, in one stream: so nothing falls between the two. */
   const stream = (response: ServerResponse) => {
     response.writeHead(200, { 'content-type': 'text/event-stream', ...security })
-    response.write(`retry: 500\nevent: state\ndata: ${JSON.stringify(snapshot())}\n\n${roomLine()}`)
+    response.write(`retry: 500\nevent: state\ndata: ${JSON.stringify(snapshot())}\n\n${panelLine()}`)
     listeners.add(response)
     response.once('close', () => listeners.delete(response))
   }
 
-  const file = async (response: ServerResponse, name: string) => {
+  const file = async (response: ServerResponse, directory: URL, name: string) => {
     const type = mediaTypes[extname(name)]
     if (!type || !/^[\w-]+(\/[\w-]+)*\.\w+$/.test(name))
       return sendJson(response, 404, { ok: false, error: 'not_found' })
     try {
-      const content = await readFile(new URL(name, pageDir))
+      const content = await readFile(new URL(name, directory))
       response.writeHead(200, { 'content-type': type, ...security })
       response.end(content)
     } catch {
@@ -104,8 +113,8 @@ export const createControlApi = (options: Options) => {
   }
 
   const call = async (request: IncomingMessage, response: ServerResponse, name: string) => {
-    const [table, own] = name.startsWith('room/')
-      ? [annex?.controls ?? {}, name.slice('room/'.length)]
+    const [table, own] = name.startsWith('panel/')
+      ? [panel?.controls ?? {}, name.slice('panel/'.length)]
       : [options.control, name]
     const method = Object.hasOwn(table, own) ? table[own] : undefined
     if (!method) return sendJson(response, 404, { ok: false, error: 'unknown_control' })
@@ -140,8 +149,10 @@ export const createControlApi = (options: Options) => {
     if (request.method !== 'GET') return sendJson(response, 405, { ok: false, error: 'method_not_allowed' })
     if (pathname === '/control/events') return stream(response)
     if (pathname === '/control/state') return sendJson(response, 200, snapshot())
-    if (pathname.startsWith('/page/')) return file(response, pathname.slice('/page/'.length))
-    if (pathname === '/' || pathname.startsWith('/archives/')) return file(response, 'index.html')
+    if (pathname.startsWith('/page/')) return file(response, pageDir, pathname.slice('/page/'.length))
+    if (panel && pathname.startsWith('/panel/'))
+      return file(response, new URL('./', panel.module), pathname.slice('/panel/'.length))
+    if (pathname === '/' || pathname.startsWith('/archives/')) return file(response, pageDir, 'index.html')
     sendJson(response, 404, { ok: false, error: 'not_found' })
   }
 

@@ -1,10 +1,11 @@
-export type { Annex } from './control.ts'
+export type { Panel } from './control.ts'
 export type { Delivered, EnvelopeType, Outcome } from './delivery.ts'
 export type { Fault } from './faults.ts'
 export type { Press, SlashCommand } from './interactions.ts'
 export { checkBlocks, checkText } from './limits.ts'
+export { type Manifest, readManifest } from './manifest.ts'
 export type { ViewSubmission } from './modals.ts'
-export { demoTeam } from './seed.ts'
+export { exampleTeam } from './seed.ts'
 export type { History } from './state.ts'
 export type * from './types.ts'
 export {

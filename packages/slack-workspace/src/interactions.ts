@@ -21,7 +21,7 @@ export type SlashCommand = {
   readonly channelId: string
   /** What follows the command. */
   readonly text?: string
-  /** `/pg` if absent. */
+  /** The first of the manifest if absent. */
   readonly command?: string
 }
 
@@ -46,6 +46,7 @@ type Dependencies = {
   readonly triggers: Triggers
   readonly responseUrls: ResponseUrls
   readonly deliver: (type: EnvelopeType, payload: Json) => Promise<Delivered>
+  readonly defaultCommand: string | undefined
   readonly verificationToken: string
 }
 
@@ -97,7 +98,8 @@ export const createInteractions = (deps: Dependencies) => {
   const slashCommand = async (given: SlashCommand): Promise<Outcome> => {
     const user = userOf(given.userId)
     const channel = channelOf(given.channelId)
-    const command = given.command ?? '/pg'
+    const command = given.command ?? deps.defaultCommand
+    if (command === undefined) throw new Error('which command? There is no manifest that lists one')
     const context = { user: user.id, channel: channel.id }
     const payload = {
       token: deps.verificationToken,

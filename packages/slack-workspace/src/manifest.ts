@@ -33,18 +33,9 @@ export type Manifest = {
   readonly events: readonly string[]
 }
 
-const ownManifest: URL = new URL('../../../manifest.yml', import.meta.url)
-
-/** `undefined` when there is no such file. Throws when it is not a manifest. */
-export const readManifest = async (file: URL | string = ownManifest): Promise<Manifest | undefined> => {
-  let text: string
-  try {
-    text = await readFile(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-  const manifest = shape.parse(parse(text))
+/** Throws when there is no such file, and when it is not a manifest. */
+export const readManifest = async (file: URL | string): Promise<Manifest> => {
+  const manifest = shape.parse(parse(await readFile(file, 'utf8')))
   return {
     commands: (manifest.features?.slash_commands ?? []).map((entry) => ({
       command: entry.command,

@@ -4,9 +4,9 @@ import type { Seed } from './types.ts'
 export const slackbot = 'USLACKBOT'
 
 /** A small company with an incident channel, people of every kind, and somebody on call. */
-export const demoTeam: Seed = {
-  team: { id: 'T0DEMO', name: 'Practice room', domain: 'practice-room' },
-  app: { id: 'A0MARSHAL', name: 'pg-marshal', botId: 'B0MARSHAL', botUserId: 'U0MARSHAL' },
+export const exampleTeam: Seed = {
+  team: { id: 'T0DEMO', name: 'Example team', domain: 'example-team' },
+  app: { id: 'A0APP', name: 'Example app', botId: 'B0APP', botUserId: 'U0APP' },
   users: [
     { id: 'U0RESP', teamId: 'T0DEMO', name: 'riley', realName: 'Riley', title: 'responder' },
     { id: 'U0DANA', teamId: 'T0DEMO', name: 'dana', realName: 'Dana', title: 'approver, DBA' },
@@ -37,7 +37,7 @@ export const demoTeam: Seed = {
       id: 'C0INCIDENTS',
       name: 'incidents',
       topic: 'What is on fire, and who holds the hose',
-      members: ['U0MARSHAL', 'U0RESP', 'U0DANA', 'U0DEVI', 'U0GUEST', 'U0SINGLE', 'U0STRANGER'],
+      members: ['U0APP', 'U0RESP', 'U0DANA', 'U0DEVI', 'U0GUEST', 'U0SINGLE', 'U0STRANGER'],
     },
     {
       id: 'C0RANDOM',

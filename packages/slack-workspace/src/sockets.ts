@@ -28,7 +28,7 @@ export const createSockets = (options: Options) => {
   const retired = new WeakSet<WebSocket>()
   const acks = new Map<string, (result: Delivered) => void>()
   const timers = new Set<NodeJS.Timeout>()
-  const debug = { host: 'applink-practice-room' }
+  const debug = { host: 'applink-local' }
 
   const issueTicket = (): string => {
     const ticket = randomUUID()
@@ -55,7 +55,7 @@ export const createSockets = (options: Options) => {
       return
     }
     open.add(socket)
-    const ping = setInterval(() => socket.ping('practice-room'), options.pingMs)
+    const ping = setInterval(() => socket.ping('slack-workspace'), options.pingMs)
     socket.on('message', (data) => onMessage(String(data)))
     socket.on('error', () => socket.terminate())
     socket.once('close', () => {

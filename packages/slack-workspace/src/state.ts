@@ -35,7 +35,7 @@ export type History = {
   readonly ephemerals: readonly Ephemeral[]
 }
 
-/** A practice room that stays open all day must not grow without end. */
+/** A workspace that stays open all day must not grow without end. */
 const requestLimit = 5_000
 
 const randomId = (length: number) =>

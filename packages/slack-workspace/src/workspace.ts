@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Annex, createControlApi } from './control.ts'
+import { createControlApi, type Panel } from './control.ts'
 import {
   createHttpDelivery,
   type Delivered,
@@ -13,11 +13,11 @@ import { createDirectory } from './directory.ts'
 import { createFaults, type Fault } from './faults.ts'
 import { readBody, sendJson } from './http.ts'
 import { createInteractions } from './interactions.ts'
-import { type Manifest, readManifest } from './manifest.ts'
+import type { Manifest } from './manifest.ts'
 import { createFiles } from './methods-files.ts'
 import { createPacing } from './pacing.ts'
 import { createResponseUrls } from './responses.ts'
-import { demoTeam } from './seed.ts'
+import { exampleTeam } from './seed.ts'
 import { createSockets } from './sockets.ts'
 import { createState, type History } from './state.ts'
 import { transcriptOf } from './transcript.ts'
@@ -65,7 +65,7 @@ export type WorkspaceOptions = {
     readonly responseUrlMs?: number
     readonly pingMs?: number
   }
-  /** Decides the commands the page completes, and scopes and events where they are not given. Ours if absent. */
+  /** Decides the commands the page completes, and scopes and events where they are not given. */
   readonly manifest?: Manifest
   /** What `history()` of an earlier workspace told. */
   readonly history?: History
@@ -93,9 +93,10 @@ export type Workspace = Awaited<ReturnType<typeof createWorkspace>>
 export const createWorkspace = async (options: WorkspaceOptions = {}) => {
   const now = options.now ?? Date.now
   const ackMs = options.timing?.ackMs ?? 3000
-  const tokens: Tokens = { bot: 'xoxb-practice-room', app: 'xapp-practice-room', ...options.tokens }
-  const signingSecret = options.signingSecret ?? 'practice-room-signing-secret'
-  const manifest = options.manifest ?? (await readManifest())
+  const tokens: Tokens = { bot: 'xoxb-local', app: 'xapp-local', ...options.tokens }
+  const signingSecret = options.signingSecret ?? 'local-signing-secret'
+  const { manifest } = options
+  const commands = manifest?.commands ?? []
   const scopes = new Set(options.scopes ?? manifest?.scopes ?? everyScope)
   const subscriptions = new Set(options.events ?? manifest?.events ?? [])
   let requestUrl = options.requestUrl
@@ -103,7 +104,7 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
   let base = ''
   const baseUrl = () => base
 
-  const state = createState(options.seed ?? demoTeam, now, options.history)
+  const state = createState(options.seed ?? exampleTeam, now, options.history)
   const views = createViews(state)
   const triggers = createTriggers(state, options.timing?.triggerMs ?? 3000)
   const faults = createFaults()
@@ -139,7 +140,8 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     triggers,
     responseUrls,
     deliver,
-    verificationToken: 'practice-room-verification-token',
+    defaultCommand: commands[0]?.command,
+    verificationToken: 'local-verification-token',
   })
 
   const webApi = createWebApi(
@@ -230,9 +232,7 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     state,
     control,
     origin: baseUrl,
-    commands: manifest?.commands ?? [
-      { command: '/pg', description: 'Ask about PostgreSQL', usageHint: 'help' },
-    ],
+    commands,
     socketCount: sockets.count,
     viaHttp: () => requestUrl !== undefined,
   })
@@ -316,8 +316,8 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
       if (!url) throw new Error('the app has no request URL')
       return http.send(url, raw.type, raw.payload, raw.http)
     },
-    /** Puts the practice room's own panel beside the workspace. */
-    attach: (annex: Annex) => api.attach(annex),
+    /** Puts the host's own panel beside the workspace. */
+    attach: (panel: Panel) => api.attach(panel),
     /** What has been said so far, to go on from another time. */
     history: () => state.history(),
     /** What everybody sees, as text: for people and for failed tests. */

@@ -1,24 +1,24 @@
 import type { App } from '@slack/bolt'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { waitFor } from '../../../test/support/postgres.ts'
-import { createWorkspace, everyScope, type Workspace } from '../src/index.ts'
+import { createWorkspace, type Workspace } from '../src/index.ts'
 import { startBolt } from './bolt.ts'
 import { hasBrowser, listenForProblems, openBrowser, withoutBrowser } from './browser.ts'
+import { manifest } from './manifest.ts'
 
 const pageModule = (name: string) => import(new URL(`../page/${name}`, import.meta.url).href)
 
 test.each([
   [
     'help | sessions | session PID',
-    ['/pg help', '/pg sessions', '/pg session PID'],
-    ['/pg help', '/pg sessions', '/pg session '],
+    ['/ask help', '/ask sessions', '/ask session PID'],
+    ['/ask help', '/ask sessions', '/ask session '],
   ],
-  ['help · cancel PID [reason]', ['/pg help', '/pg cancel PID [reason]'], ['/pg help', '/pg cancel ']],
-  ['[help|sessions] ', ['/pg help', '/pg sessions'], ['/pg help', '/pg sessions']],
+  ['help · cancel PID [reason]', ['/ask help', '/ask cancel PID [reason]'], ['/ask help', '/ask cancel ']],
+  ['[help|sessions] ', ['/ask help', '/ask sessions'], ['/ask help', '/ask sessions']],
 ])('completion from the usage hint %s', async (usageHint, labels, texts) => {
   const { choicesOf } = await pageModule('composer.js')
-  const choices: { label: string; text: string }[] = choicesOf({ command: '/pg', usageHint })
+  const choices: { label: string; text: string }[] = choicesOf({ command: '/ask', usageHint })
   expect(choices.map((choice) => choice.label)).toEqual(labels)
   expect(choices.map((choice) => choice.text)).toEqual(texts)
 })
@@ -59,7 +59,7 @@ const card = [
   },
 ]
 const listeners = (app: App) => {
-  app.command('/pg', async ({ ack, respond, client, command }) => {
+  app.command('/ask', async ({ ack, respond, client, command }) => {
     await ack()
     if (command.text !== 'why') return void (await respond(`private ${command.text}`))
     await client.views.open({
@@ -111,7 +111,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
   })
 
   const open = async () => {
-    workspace = await createWorkspace({ scopes: everyScope, events: ['app_home_opened'] })
+    workspace = await createWorkspace({ manifest, events: ['app_home_opened'] })
     closers.push(workspace.close)
     const running = await startBolt(workspace, 'socket', listeners)
     closers.push(running.stop)
@@ -173,7 +173,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     await open()
     const composer = page.getByRole('combobox', { name: 'Message #incidents' })
     await composer.press('/')
-    await composer.pressSequentially('pg sessions')
+    await composer.pressSequentially('ask sessions')
     await composer.press('Enter')
     await page.getByText('private sessions').waitFor()
     await page.getByText('Only visible to you').waitFor()
@@ -204,7 +204,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     await open()
     await page.getByLabel('Act as').selectOption('U0DEVI')
     const composer = page.getByRole('combobox', { name: 'Message #incidents' })
-    await composer.fill('/pg why')
+    await composer.fill('/ask why')
     await composer.press('Enter')
     const dialog = page.getByRole('dialog', { name: 'Why?' })
     await dialog.waitFor()
@@ -296,7 +296,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     const acts = page.getByLabel('Act as')
     const composer = page.getByRole('combobox', { name: 'Message #incidents' })
     await acts.selectOption('U0RESP')
-    await composer.fill('/pg terminate 1')
+    await composer.fill('/ask terminate 1')
     await acts.selectOption('U0DANA')
     expect(await composer.inputValue()).toBe('')
     await composer.fill('mine')
@@ -305,7 +305,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     await page.getByRole('button', { name: 'incidents' }).click()
     expect(await composer.inputValue()).toBe('mine')
     await acts.selectOption('U0RESP')
-    expect(await composer.inputValue()).toBe('/pg terminate 1')
+    expect(await composer.inputValue()).toBe('/ask terminate 1')
 
     app.event('app_home_opened', async ({ event, client }) => {
       const text = { type: 'mrkdwn' as const, text: `Home of ${event.user}` }
@@ -314,7 +314,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
         view: { type: 'home', blocks: [{ type: 'section', text }] },
       })
     })
-    await page.getByRole('button', { name: 'pg-marshal' }).click()
+    await page.getByRole('button', { name: 'Example app' }).click()
     await page.getByRole('tab', { name: 'Home' }).click()
     await page.getByText('Home of U0RESP').waitFor()
     await acts.selectOption('U0DANA')
@@ -329,15 +329,17 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     const newest = page.locator(`[data-ts="${last.ts}"]`)
     await newest.waitFor()
     const inSight = (locator: typeof newest) =>
-      waitFor(
-        () =>
-          locator.evaluate((node) => {
-            const { top, bottom } = node.getBoundingClientRect()
-            const around = node.closest('.messages')?.getBoundingClientRect()
-            return around !== undefined && top >= around.top && bottom <= around.bottom + 1
-          }),
-        'it is in sight',
-      )
+      expect
+        .poll(
+          () =>
+            locator.evaluate((node) => {
+              const { top, bottom } = node.getBoundingClientRect()
+              const around = node.closest('.messages')?.getBoundingClientRect()
+              return around !== undefined && top >= around.top && bottom <= around.bottom + 1
+            }),
+          { timeout: 60_000, message: 'in sight' },
+        )
+        .toBe(true)
     for (const width of [1440, 700, 390]) {
       await page.setViewportSize({ width, height: 700 })
       await inSight(newest)
@@ -350,7 +352,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     await app.client.chat.postMessage({ channel, text: 'somebody else' })
     await page.getByRole('button', { name: 'New messages' }).waitFor()
     const composer = page.getByRole('combobox', { name: 'Message #incidents' })
-    await composer.fill('/pg help')
+    await composer.fill('/ask help')
     await composer.press('Enter')
     const answer = page.locator('.message', { hasText: 'private help' })
     await answer.waitFor()
@@ -369,7 +371,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     workspace.archive(channel, false)
     await page.route('**/control/say', (route) => route.abort())
     await composer.press('Enter')
-    await page.getByText('The practice room does not answer: nothing was sent.').waitFor()
+    await page.getByText('The workspace does not answer: nothing was sent.').waitFor()
     expect(await composer.inputValue()).toBe('hello')
     // The browser's own complaint.
     expect(problems.splice(0)).toEqual(['Failed to load resource: net::ERR_FAILED'])

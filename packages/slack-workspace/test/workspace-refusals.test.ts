@@ -1,11 +1,13 @@
 import { webApi } from '@slack/bolt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createWorkspace, type Workspace } from '../src/index.ts'
+import { manifest } from './manifest.ts'
 
 const channel = 'C0INCIDENTS'
 let workspace: Workspace
 beforeAll(async () => {
   workspace = await createWorkspace({
+    manifest,
     scopes: ['chat:write', 'users:read', 'usergroups:read', 'channels:read'],
   })
 })
@@ -395,7 +397,7 @@ describe('views', () => {
     expect(await open(id)).toMatchObject({ error: 'exchanged_trigger_id' })
     expect(await open('1.2.made-up')).toMatchObject({ error: 'invalid_trigger_id' })
     let now = Date.now()
-    const other = await createWorkspace({ now: () => now })
+    const other = await createWorkspace({ manifest, now: () => now })
     try {
       const { payload } = await other.slashCommand({ userId: 'U0RESP', channelId: channel })
       now += 3001

@@ -1,15 +1,14 @@
 import type { App } from '@slack/bolt'
 import { afterEach, describe, expect, test } from 'vitest'
-import { waitFor } from '../../../test/support/postgres.ts'
-import { createWorkspace, everyScope, type Workspace, type WorkspaceOptions } from '../src/index.ts'
+import { createWorkspace, type Workspace, type WorkspaceOptions } from '../src/index.ts'
 import { type Mode, type RunningApp, startBolt } from './bolt.ts'
+import { manifest } from './manifest.ts'
 
 const channel = 'C0INCIDENTS'
 const closers: (() => Promise<unknown>)[] = []
 
 const workspaceWith = async (options: WorkspaceOptions = {}): Promise<Workspace> => {
-  // Independent of our own manifest.yml.
-  const workspace = await createWorkspace({ scopes: everyScope, events: [], ...options })
+  const workspace = await createWorkspace({ manifest, ...options })
   closers.push(workspace.close)
   return workspace
 }
@@ -53,7 +52,7 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
   test('a slash command is acked, answered in private and in public', async () => {
     const workspace = await workspaceWith()
     await boltOn(workspace, mode, (app) => {
-      app.command('/pg', async ({ ack, command, respond }) => {
+      app.command('/ask', async ({ ack, command, respond }) => {
         await ack()
         await respond(`private: ${command.text}`)
         await respond({ response_type: 'in_channel', text: `public: ${command.user_id}` })
@@ -64,7 +63,7 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
       channelId: channel,
       text: 'sessions --db shop',
     })
-    expect(outcome).toMatchObject({ acked: true, payload: { command: '/pg', channel_name: 'incidents' } })
+    expect(outcome).toMatchObject({ acked: true, payload: { command: '/ask', channel_name: 'incidents' } })
     await workspace.waitFor(() => workspace.messages(channel)[0]?.text === 'public: U0RESP')
     expect(workspace.ephemerals('U0RESP', channel).map((entry) => entry.text)).toEqual([
       'private: sessions --db shop',
@@ -75,7 +74,7 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
   test('an answer in the ack itself', async () => {
     const workspace = await workspaceWith()
     await boltOn(workspace, mode, (app) => {
-      app.command('/pg', async ({ ack, command }) => {
+      app.command('/ask', async ({ ack, command }) => {
         await ack(command.text === 'loud' ? { response_type: 'in_channel', text: 'all hear' } : 'you hear')
       })
     })
@@ -83,8 +82,8 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
     expect(workspace.ephemerals('U0RESP')[0]?.text).toBe('you hear')
     await workspace.slashCommand({ userId: 'U0RESP', channelId: channel, text: 'loud' })
     expect(workspace.messages(channel).map((entry) => [entry.user, entry.text])).toEqual([
-      ['U0RESP', '/pg loud'],
-      ['U0MARSHAL', 'all hear'],
+      ['U0RESP', '/ask loud'],
+      ['U0APP', 'all hear'],
     ])
   })
 
@@ -120,16 +119,16 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
     expect(outcome.payload).toMatchObject({
       type: 'block_actions',
       user: { id: 'U0DANA', username: 'dana', team_id: 'T0DEMO' },
-      team: { id: 'T0DEMO', domain: 'practice-room' },
+      team: { id: 'T0DEMO', domain: 'example-team' },
       container: { type: 'message', message_ts: messageTs, channel_id: channel, is_ephemeral: false },
       channel: { id: channel, name: 'incidents' },
-      message: { ts: messageTs, bot_id: 'B0MARSHAL', text: 'card' },
+      message: { ts: messageTs, bot_id: 'B0APP', text: 'card' },
       actions: [{ type: 'button', action_id: 'approve_cancel', value: 'p1', text: { type: 'plain_text' } }],
     })
     const done = await workspace.waitFor(() =>
       workspace.messages(channel).find((entry) => entry.text === 'done'),
     )
-    expect(done).toMatchObject({ reply_count: 1, reply_users: ['U0MARSHAL'], edited: { user: 'U0MARSHAL' } })
+    expect(done).toMatchObject({ reply_count: 1, reply_users: ['U0APP'], edited: { user: 'U0APP' } })
     expect(done.blocks).toBeUndefined()
     expect(workspace.thread(channel, messageTs).map((entry) => entry.text)).toEqual([
       'done',
@@ -149,7 +148,8 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
       })
     })
     const say = (channelId: string, text: string) => workspace.say({ userId: 'U0DANA', channelId, text })
-    const hears = (count: number) => waitFor(() => heard.length === count, `${count} are heard`)
+    const hears = (count: number) =>
+      expect.poll(() => heard.length, { timeout: 20_000, message: 'heard' }).toBe(count)
     say('C0RANDOM', 'not for bots')
     say('G0DBA', 'nor this')
     say(channel, 'to all')
@@ -169,7 +169,7 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
   test('a modal opens, refuses, and is submitted', async () => {
     const workspace = await workspaceWith()
     await boltOn(workspace, mode, (app) => {
-      app.command('/pg', async ({ ack, client, command }) => {
+      app.command('/ask', async ({ ack, client, command }) => {
         await ack()
         await client.views.open({ trigger_id: command.trigger_id, view: modal })
       })
@@ -203,7 +203,7 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
     })
     const sent: unknown[] = []
     await boltOn(workspace, mode, (app) => {
-      app.command('/pg', async ({ ack, client, command }) => {
+      app.command('/ask', async ({ ack, client, command }) => {
         await ack()
         const blocks = [
           inputBlock('who', { type: 'plain_text_input' }),
@@ -235,7 +235,7 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
     const workspace = await workspaceWith()
     const closed: unknown[] = []
     await boltOn(workspace, mode, (app) => {
-      app.command('/pg', async ({ ack, client, command }) => {
+      app.command('/ask', async ({ ack, client, command }) => {
         await ack()
         const view = { ...modal, callback_id: 'first', notify_on_close: true }
         await client.views.open({ trigger_id: command.trigger_id, view })
@@ -300,11 +300,11 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
   test('without an ack the user sees what Slack says', async () => {
     const workspace = await workspaceWith({ timing: { ackMs: 120 } })
     const { app } = await boltOn(workspace, mode, (app) => {
-      app.command('/pg', async () => {})
+      app.command('/ask', async () => {})
       app.action('approve_cancel', async () => {})
     })
     const slash = await workspace.slashCommand({ userId: 'U0RESP', channelId: channel, text: 'help' })
-    expect(slash).toMatchObject({ acked: false, complaint: '/pg failed with the error "operation_timeout"' })
+    expect(slash).toMatchObject({ acked: false, complaint: '/ask failed with the error "operation_timeout"' })
     expect(workspace.ephemerals('U0RESP')[0]).toMatchObject({ from: 'USLACKBOT' })
     const posted = await app.client.chat.postMessage({ channel, text: 'card', blocks: card('p1') })
     const press = {
@@ -321,7 +321,7 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
     const workspace = await workspaceWith()
     let calls = 0
     await boltOn(workspace, mode, (app) => {
-      app.command('/pg', async ({ ack }) => {
+      app.command('/ask', async ({ ack }) => {
         calls += 1
         await ack()
       })
@@ -339,7 +339,7 @@ describe('signed HTTP', () => {
     const workspace = await workspaceWith()
     let calls = 0
     await boltOn(workspace, 'http', (app) => {
-      app.command('/pg', async ({ ack }) => {
+      app.command('/ask', async ({ ack }) => {
         calls += 1
         await ack()
       })
@@ -358,7 +358,7 @@ describe('signed HTTP', () => {
   test('nobody at the address', async () => {
     const workspace = await workspaceWith({ requestUrl: 'http://127.0.0.1:9/slack/events' })
     const outcome = await workspace.slashCommand({ userId: 'U0RESP', channelId: channel })
-    expect(outcome.complaint).toBe('/pg failed with the error "dispatch_failed"')
+    expect(outcome.complaint).toBe('/ask failed with the error "dispatch_failed"')
   })
 })
 
@@ -368,7 +368,7 @@ describe('socket mode', () => {
     const seen = [0, 0]
     for (const index of [0, 1]) {
       await boltOn(workspace, 'socket', (app) => {
-        app.command('/pg', async ({ ack }) => {
+        app.command('/ask', async ({ ack }) => {
           seen[index] = (seen[index] ?? 0) + 1
           await ack()
         })
@@ -383,7 +383,7 @@ describe('socket mode', () => {
   test('a refresh makes Bolt leave, and it comes back', async () => {
     const workspace = await workspaceWith()
     const { app } = await boltOn(workspace, 'socket', (app) => {
-      app.command('/pg', async ({ ack }) => ack('here'))
+      app.command('/ask', async ({ ack }) => ack('here'))
     })
     // Bolt waits `clientPingTimeout` (5 s) before it reconnects; shortened so that the test is.
     const receiver = Reflect.get(app, 'receiver') as { client: { clientPingTimeoutMS: number } }
@@ -392,7 +392,7 @@ describe('socket mode', () => {
       cut()
       await workspace.waitFor(() => workspace.sockets() === 0)
       const lost = await workspace.slashCommand({ userId: 'U0RESP', channelId: channel })
-      expect(lost.complaint).toBe('/pg failed with the error "dispatch_failed"')
+      expect(lost.complaint).toBe('/ask failed with the error "dispatch_failed"')
       await workspace.waitFor(() => workspace.sockets() === 1)
       expect((await workspace.slashCommand({ userId: 'U0RESP', channelId: channel })).acked).toBe(true)
     }
@@ -430,7 +430,7 @@ describe('response_url', () => {
 
   test('works five times', async () => {
     const workspace = await workspaceWith()
-    await boltOn(workspace, 'socket', (app) => app.command('/pg', async ({ ack }) => ack()))
+    await boltOn(workspace, 'socket', (app) => app.command('/ask', async ({ ack }) => ack()))
     const { payload } = await workspace.slashCommand({ userId: 'U0RESP', channelId: channel })
     const url = payload?.response_url
     expect(await answerTo(url, { text: '' })).toEqual([400, 'no_text'])
@@ -447,7 +447,7 @@ describe('response_url', () => {
   test('works for thirty minutes', async () => {
     let now = Date.now()
     const workspace = await workspaceWith({ now: () => now })
-    await boltOn(workspace, 'socket', (app) => app.command('/pg', async ({ ack }) => ack()))
+    await boltOn(workspace, 'socket', (app) => app.command('/ask', async ({ ack }) => ack()))
     const { payload } = await workspace.slashCommand({ userId: 'U0RESP', channelId: channel })
     now += 30 * 60_000 + 1
     expect(await answerTo(payload?.response_url, { text: 'late' })).toEqual([404, 'expired_url'])
@@ -494,7 +494,7 @@ describe('control', () => {
     const info = await client.conversations.info({ channel: 'C0RANDOM' })
     expect(info.channel?.is_member).toBe(false)
     workspace.invite('C0RANDOM')
-    expect((await client.conversations.members({ channel: 'C0RANDOM' })).members).toContain('U0MARSHAL')
+    expect((await client.conversations.members({ channel: 'C0RANDOM' })).members).toContain('U0APP')
     const im = await client.conversations.open({ users: 'U0DANA' })
     await client.chat.postMessage({ channel: im.channel?.id ?? '', text: 'hello Dana' })
     await client.chat.postMessage({ channel: 'U0DANA', text: 'hello again' })

@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import pg from 'pg'
 import { afterEach, expect, test } from 'vitest'
-import { openSession, waitFor } from '../../../test/support/postgres.ts'
 import { bornAt, startPostgres, type TemporaryPostgres } from '../src/index.ts'
 
 const servers: TemporaryPostgres[] = []
@@ -19,6 +19,17 @@ const started = async (...args: Parameters<typeof startPostgres>) => {
   servers.push(server)
   return server
 }
+const connect = async (url: string) => {
+  const client = new pg.Client({ connectionString: url })
+  const ended = new Promise<void>((resolve) => client.once('end', resolve))
+  // The end of the server is no failure of the test by itself.
+  client.on('error', () => {})
+  await client.connect()
+  return { client, ended }
+}
+/** Another test file may remove it at the same time. */
+const untilGone = (directory: string) =>
+  expect.poll(() => existsSync(directory), { timeout: 60_000, message: directory }).toBe(false)
 /** A zombie has ended; where nobody collects it, a signal still finds it. */
 const lives = (pid: number): boolean => bornAt(pid) !== null
 
@@ -26,8 +37,8 @@ test('settings, roles, restart, and nothing left after stop', async () => {
   const server = await started({
     settings: { max_connections: 33, log_min_messages: 'panic', application_name: "it's" },
   })
-  const session = await openSession('first', await server.createRole('Odd "role"', ['pg_monitor']))
-  const { rows } = await session.query(
+  const session = await connect(await server.createRole('Odd "role"', ['pg_monitor']))
+  const { rows } = await session.client.query(
     `SELECT current_setting('max_connections') AS max, current_user AS role, pg_has_role('pg_monitor', 'USAGE') AS monitors`,
   )
   expect(rows).toEqual([{ max: '33', role: 'Odd "role"', monitors: true }])
@@ -35,8 +46,8 @@ test('settings, roles, restart, and nothing left after stop', async () => {
   await server.restart()
   await session.ended
   expect(server.pid()).not.toBe(before)
-  const again = await openSession('second', server.url)
-  await again.close()
+  const again = await connect(server.url)
+  await again.client.end()
   const last = server.pid()
   await server.stop()
   await server.stop()
@@ -69,13 +80,12 @@ test('what a killed parent leaves behind goes at the next start, and a living pa
   await once(killed.child, 'exit')
 
   await started()
-  // Another test file may be at it at the same time.
-  await waitFor(() => !existsSync(killed.dataDir), 'the first one is gone')
+  await untilGone(killed.dataDir)
   expect(existsSync(living.dataDir)).toBe(true)
   expect(lives(living.pid)).toBe(true)
 
   living.child.kill('SIGKILL')
   await once(living.child, 'exit')
   await started()
-  await waitFor(() => !existsSync(living.dataDir), 'the second one is gone too')
+  await untilGone(living.dataDir)
 })

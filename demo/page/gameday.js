@@ -1,7 +1,7 @@
 /** The game day: one trouble at random, and what came of it. */
-import { control } from '../api.js'
-import { h, syncList } from '../dom.js'
-import { icon } from '../icons.js'
+import { control } from '/page/api.js'
+import { h, syncList } from '/page/dom.js'
+import { icon } from '/page/icons.js'
 import { secondsText } from './words.js'
 
 const sum = (losses) => losses.reduce((seconds, loss) => seconds + loss.seconds, 0)
@@ -49,7 +49,7 @@ export function createGameDay(say) {
         type: 'button',
         class: `control ${kind}`,
         'data-focus': name,
-        onclick: () => control(`room/${name}`).catch(say),
+        onclick: () => control(`panel/${name}`).catch(say),
       },
       label,
     )

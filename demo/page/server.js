@@ -1,5 +1,5 @@
 /** The upper half of the panel: a server's own view. */
-import { h } from '../dom.js'
+import { h } from '/page/dom.js'
 import { createGraph } from './graph.js'
 import { createList } from './list.js'
 import { summary } from './words.js'

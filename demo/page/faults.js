@@ -1,6 +1,6 @@
 /** Faults to order, on Slack's side and on the server's. */
-import { control } from '../api.js'
-import { h, syncList } from '../dom.js'
+import { control } from '/page/api.js'
+import { h, syncList } from '/page/dom.js'
 
 export function createFaults(say) {
   const node = h('div', { class: 'tab-body' })
@@ -24,7 +24,7 @@ export function createFaults(say) {
             'aria-labelledby': `fault-${fault.id}`,
             'aria-describedby': `note-${fault.id}`,
             'data-focus': 'set',
-            onclick: () => control('room/setFault', fault.id, !fault.isOn).catch(say),
+            onclick: () => control('panel/setFault', fault.id, !fault.isOn).catch(say),
           })
         : h(
             'button',
@@ -34,7 +34,7 @@ export function createFaults(say) {
               'aria-label': `Do it: ${fault.title}`,
               'aria-describedby': `note-${fault.id}`,
               'data-focus': 'set',
-              onclick: () => control('room/setFault', fault.id, true).catch(say),
+              onclick: () => control('panel/setFault', fault.id, true).catch(say),
             },
             'Do it',
           ),

@@ -1,6 +1,6 @@
 /** What an administrator of the workspace would change: groups, channels, people. */
-import { control } from '../api.js'
-import { h, syncList } from '../dom.js'
+import { control } from '/page/api.js'
+import { h, syncList } from '/page/dom.js'
 
 export function createPeople(store, say) {
   const list = h('ul', { class: 'orders' })

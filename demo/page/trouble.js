@@ -1,6 +1,6 @@
 /** Trouble to order. */
-import { control } from '../api.js'
-import { h, syncList } from '../dom.js'
+import { control } from '/page/api.js'
+import { h, syncList } from '/page/dom.js'
 
 const chips = {
   starting: () => 'starting…',
@@ -16,7 +16,7 @@ export function createTrouble(say) {
   const list = h('ul', { class: 'orders' })
   const stopAll = h(
     'button',
-    { type: 'button', class: 'control', onclick: () => control('room/stopAllTrouble').catch(say) },
+    { type: 'button', class: 'control', onclick: () => control('panel/stopAllTrouble').catch(say) },
     'Stop all',
   )
   const note = h('p', { class: 'faint' })
@@ -44,7 +44,7 @@ export function createTrouble(say) {
           'data-trouble': scenario.id,
           'aria-label': `${isOn ? 'Stop' : 'Start'}: ${scenario.title}`,
           'aria-busy': playing?.phase === 'stopping' || playing?.phase === 'starting' ? 'true' : null,
-          onclick: () => control(isOn ? 'room/stopTrouble' : 'room/startTrouble', scenario.id).catch(say),
+          onclick: () => control(isOn ? 'panel/stopTrouble' : 'panel/startTrouble', scenario.id).catch(say),
         },
         isOn ? 'Stop' : 'Start',
       ),

@@ -1,6 +1,6 @@
 /** Beside Slack: the server itself, and what one can order of it. */
-import { h } from '../dom.js'
-import { icon } from '../icons.js'
+import { h } from '/page/dom.js'
+import { icon } from '/page/icons.js'
 import { createFaults } from './faults.js'
 import { createGameDay } from './gameday.js'
 import { createPeople } from './people.js'
@@ -8,10 +8,19 @@ import { createServer } from './server.js'
 import { createTrouble } from './trouble.js'
 import { summary } from './words.js'
 
+/** Resolves when its looks are there. */
+const dress = () =>
+  new Promise((resolve) => {
+    const href = new URL('panel.css', import.meta.url).href
+    document.head.append(h('link', { rel: 'stylesheet', href, onload: resolve, onerror: resolve }))
+  })
+
 /** Narrower, the panel would leave no room for Slack: then it comes on demand. */
 const roomy = matchMedia('(min-width: 1100px)')
 
-export function createPanel(root, top, store, say) {
+export async function createPanel(root, top, store, say) {
+  await dress()
+  root.setAttribute('aria-label', 'The server itself')
   let room = null
   let isOpen = roomy.matches
   let chosen = 'trouble'
@@ -101,7 +110,7 @@ export function createPanel(root, top, store, say) {
     const alarm = room.gameDay.kind === 'idle' && (isSilent || waiting > 0)
     root.hidden = !isOpen
     toggle.hidden = false
-    document.body.classList.toggle('truth-open', isOpen)
+    document.body.classList.toggle('panel-open', isOpen)
     toggle.setAttribute('aria-expanded', String(isOpen))
     toggle.classList.toggle('alarm', alarm)
     const label = isSilent ? 'No answer' : waiting > 0 ? `${waiting} waiting` : 'All calm'

@@ -1,5 +1,5 @@
 /** The same picture in words, for those who do not see it. */
-import { clear, h } from '../dom.js'
+import { clear, h } from '/page/dom.js'
 import { describe } from './words.js'
 
 const rank = (one) => (one.isRoot ? 0 : one.wait ? 1 : 2)

@@ -1,6 +1,6 @@
 /** Where the dots of the server's picture stand. Pure: nodes and a width in, places out. */
 
-/** @typedef {{id: string, behind: string | null, alsoBehind: string[], isRoot: boolean}} Node as in ../../truth/view.ts */
+/** @typedef {{id: string, behind: string | null, alsoBehind: string[], isRoot: boolean}} Node as in ../truth/view.ts */
 /** @typedef {{x: number, y: number, r: number, label: number}} Place `label`: how many pixels a name has; 0 is none */
 
 const cell = { width: 66, height: 70 }

@@ -1,0 +1,8 @@
+import { everyScope, type Manifest } from '../src/index.ts'
+
+/** An app with one command, no events, and every scope. */
+export const manifest: Manifest = {
+  commands: [{ command: '/ask', description: 'Ask something', usageHint: 'help' }],
+  scopes: everyScope,
+  events: [],
+}

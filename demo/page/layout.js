@@ -49,7 +49,7 @@ function jamsIn(nodes) {
 
 function layOutAt(scale, nodes, { heads, children, byId }, width) {
   const places = new Map()
-  const shelf = { x: 0, y: 8, height: 0, ids: [] }
+  const shelf = { x: 0, y: 8, height: 0, ids: /** @type {string[]} */ ([]) }
   /** What stands on a shelf stands in its middle. */
   const close = () => {
     for (const id of shelf.ids) places.get(id).x += Math.max(0, (width - shelf.x + gap) / 2)

@@ -21,6 +21,7 @@ const roomy = matchMedia('(min-width: 1100px)')
 export async function createPanel(root, top, store, say) {
   await dress()
   root.setAttribute('aria-label', 'The server itself')
+  /** @type {any} */
   let room = null
   let isOpen = roomy.matches
   let chosen = 'trouble'
@@ -30,6 +31,7 @@ export async function createPanel(root, top, store, say) {
   }
   const server = createServer('The server itself', redraw)
   /** There from its first trouble on. */
+  /** @type {ReturnType<typeof createServer> | null} */
   let standby = null
   const gameDay = createGameDay(say)
   const tabs = {
@@ -77,6 +79,7 @@ export async function createPanel(root, top, store, say) {
     ),
   )
 
+  const words = h('span', { class: 'toggle-label' })
   const toggle = h(
     'button',
     {
@@ -87,7 +90,7 @@ export async function createPanel(root, top, store, say) {
       onclick: () => open(!isOpen),
     },
     icon('server'),
-    h('span', { class: 'toggle-label' }),
+    words,
   )
   top.append(toggle)
   const open = (isWanted) => {
@@ -115,7 +118,7 @@ export async function createPanel(root, top, store, say) {
     toggle.classList.toggle('alarm', alarm)
     const label = isSilent ? 'No answer' : waiting > 0 ? `${waiting} waiting` : 'All calm'
     const hidden = room.gameDay.kind === 'idle' ? label : 'Game day'
-    toggle.lastChild.textContent = hidden
+    words.textContent = hidden
     toggle.setAttribute('aria-label', `The server: ${hidden}`)
     toggle.title = room.gameDay.kind === 'idle' ? views.map(summary).join(' ') : ''
     if (!isOpen) return
@@ -138,7 +141,7 @@ export async function createPanel(root, top, store, say) {
   }
   // Groups and channels come with the workspace, not with the room.
   store.subscribe(() => {
-    if (room && isOpen && chosen === 'people') tabs.people.draw(room)
+    if (room && isOpen && chosen === 'people') tabs.people.draw()
   })
   return { draw }
 }

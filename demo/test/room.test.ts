@@ -34,6 +34,8 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
 
   const open = async () => {
     await page.goto(room.url)
+    // A module of its own, after the workspace.
+    await page.locator('.server-toggle').waitFor()
     await page.getByRole('button', { name: 'incidents' }).click()
   }
   const become = (user: string) => page.getByLabel('Act as').selectOption(user)

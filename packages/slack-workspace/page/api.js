@@ -14,21 +14,23 @@ export async function control(name, ...args) {
 }
 
 /**
- * @param {{onState: (state: object) => void, onChange: (change: object) => void, onPanel: (panel: {module: string, state: object}) => void,
+ * @param {{onState: (state: any) => void, onChange: (change: object) => void, onPanel: (panel: {module: string, state: object}) => void,
  *   onConnection: (up: boolean) => void}} listeners
  */
 export function listen({ onState, onChange, onPanel, onConnection }) {
+  /** @type {EventSource | null} */
   let source = null
   const open = () => {
     if (source) return
-    source = new EventSource('/control/events')
-    source.addEventListener('state', (event) => {
+    const opened = new EventSource('/control/events')
+    source = opened
+    opened.addEventListener('state', (event) => {
       onState(JSON.parse(event.data))
       onConnection(true)
     })
-    source.addEventListener('change', (event) => onChange(JSON.parse(event.data)))
-    source.addEventListener('panel', (event) => onPanel(JSON.parse(event.data)))
-    source.addEventListener('error', () => onConnection(false))
+    opened.addEventListener('change', (event) => onChange(JSON.parse(event.data)))
+    opened.addEventListener('panel', (event) => onPanel(JSON.parse(event.data)))
+    opened.addEventListener('error', () => onConnection(false))
   }
   const close = () => {
     source?.close()

@@ -7,7 +7,7 @@ import { plainOf, textNode } from './text.js'
 
 /**
  * @typedef {object} Surface where blocks stand
- * @property {object} store
+ * @property {any} store
  * @property {(element: object, block: object, value?: string) => Promise<void>} press
  * @property {(actionId: string) => string | undefined} complaint Slack's warning beside a control
  * @property {Map<string, unknown>} values what the controls hold, by `block_id action_id`
@@ -141,7 +141,7 @@ const drawn = {
   markdown: (block) => h('div', { class: 'block plain' }, block.text),
 }
 
-/** @param {object[]} blocks @param {Surface} surface */
+/** @param {any[]} blocks @param {Surface} surface */
 export const blocksNode = (blocks, surface) =>
   h(
     'div',

@@ -33,7 +33,11 @@ const toMessageText = (text, store) =>
       return channel ? `${space}<#${channel.id}>` : whole
     })
 
-/** @param {{place: 'channel' | 'thread', onSend: () => void}} options `onSend` hears that something was sent from here */
+/**
+ * @param {ReturnType<typeof import('./store.js').createStore>} store
+ * @param {(error: any) => void} say
+ * @param {{place: 'channel' | 'thread', onSend: () => void}} options `onSend` hears that something was sent from here
+ */
 export function createComposer(store, say, { place, onSend }) {
   const id = `composer-${++composers}`
   let shown = []

@@ -2,7 +2,7 @@
 import { control } from './api.js'
 import { blocksNode } from './blocks.js'
 import { createComposer } from './composer.js'
-import { clear, h } from './dom.js'
+import { clear, find, focusedIn, h } from './dom.js'
 import { icon } from './icons.js'
 import { toggleMenu } from './menu.js'
 import { createTimeline } from './timeline.js'
@@ -18,6 +18,7 @@ export function createConversation(root, store, say) {
     'This channel is archived: nobody can write here.',
   )
   root.append(head, timeline.node, home, composer.node, closed)
+  /** @type {{view: any, parts: string} | null} */
   let drawnHome = null
   let drawnHead = ''
   /** Whose App Home is open. */
@@ -47,7 +48,7 @@ export function createConversation(root, store, say) {
     const state = JSON.stringify([channel, look.tab, isApp])
     if (state === drawnHead) return
     drawnHead = state
-    const focused = head.contains(document.activeElement) ? document.activeElement.dataset.focus : null
+    const focused = focusedIn(head)?.dataset.focus
     clear(
       head,
       h(
@@ -73,7 +74,7 @@ export function createConversation(root, store, say) {
       ),
       isApp ? tabs(look) : h('span', { class: 'faint members' }, `${channel.members.length} members`),
     )
-    if (focused) head.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus()
+    if (focused) find(head, `[data-focus="${CSS.escape(focused)}"]`)?.focus()
   }
 
   const drawHome = () => {

@@ -3,9 +3,11 @@
 const asProperty = new Set(['value', 'checked', 'hidden', 'disabled', 'selected'])
 
 /**
- * @param {string} tag
- * @param {Record<string, unknown> | null} [props] `onclick` and the like take functions; `false` and `null` are left out
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, any> | null} [props] `onclick` and the like take functions; `false` and `null` are left out
  * @param {...unknown} children nodes, strings, arrays; `null` and `false` are left out
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function h(tag, props, ...children) {
   const node = document.createElement(tag)
@@ -21,6 +23,19 @@ export function h(tag, props, ...children) {
 
 const flat = (children) =>
   children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false)
+
+/**
+ * @param {ParentNode} root
+ * @param {string} selector
+ * @returns {HTMLElement | null}
+ */
+export const find = (root, selector) => root.querySelector(selector)
+
+/** The control with the focus, if it stands in `root`. */
+export const focusedIn = (root) => {
+  const active = document.activeElement
+  return active instanceof HTMLElement && root.contains(active) ? active : null
+}
 
 export const clear = (node, ...children) => node.replaceChildren(...flat(children))
 
@@ -43,8 +58,8 @@ export function syncList(parent, entries) {
     let node = old?.node
     let refocus
     if (!old || !same(old.parts, parts)) {
-      const active = document.activeElement
-      if (node?.contains(active)) refocus = active.dataset.focus ?? ''
+      const active = node ? focusedIn(node) : null
+      if (active) refocus = active.dataset.focus ?? ''
       const fresh = build()
       if (node?.parentNode === parent) {
         if (cursor === node) cursor = fresh
@@ -53,7 +68,7 @@ export function syncList(parent, entries) {
       node = fresh
     }
     after.set(key, { node, parts })
-    if (node === cursor) cursor = cursor.nextSibling
+    if (cursor && node === cursor) cursor = cursor.nextSibling
     else parent.insertBefore(node, cursor)
     if (refocus !== undefined) focusWithin(node, refocus)
   }

@@ -6,7 +6,8 @@ import { createSidebar } from './sidebar.js'
 import { createStore } from './store.js'
 import { createThread } from './thread.js'
 
-const at = (id) => document.getElementById(id)
+/** Everything with an id stands in index.html. */
+const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id))
 const store = createStore()
 
 const statusMs = 6000
@@ -40,7 +41,7 @@ const drawPanel = async ({ module, state }) => {
 function followPermalink() {
   const found = /^\/archives\/(\w+)\/p(\d+)(\d{6})$/.exec(location.pathname)
   if (!found) return
-  const [, channel, seconds, micros] = found
+  const [, channel = '', seconds, micros] = found
   const thread = new URLSearchParams(location.search).get('thread_ts') ?? ''
   history.replaceState(null, '', '/')
   store.lookAt({ channel, thread, tab: 'messages', highlight: `${seconds}.${micros}` })

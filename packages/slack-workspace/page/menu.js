@@ -1,6 +1,8 @@
 /** On a narrow screen the channels come over the conversation on demand, and go when one turns elsewhere. */
 
-const button = () => document.querySelector('.menu-button')
+import { find } from './dom.js'
+
+const button = () => find(document, '.menu-button')
 
 export function showMenu(isOpen) {
   document.body.classList.toggle('menu-open', isOpen)
@@ -10,7 +12,7 @@ const isOpen = () => document.body.classList.contains('menu-open')
 
 export function toggleMenu() {
   showMenu(!isOpen())
-  if (isOpen()) document.querySelector('#sidebar select')?.focus()
+  if (isOpen()) find(document, '#sidebar select')?.focus()
 }
 
 document.addEventListener('keydown', (event) => {
@@ -19,5 +21,5 @@ document.addEventListener('keydown', (event) => {
   button()?.focus()
 })
 document.addEventListener('pointerdown', ({ target }) => {
-  if (isOpen() && !target.closest('#sidebar, .menu-button')) showMenu(false)
+  if (isOpen() && !(target instanceof Element && target.closest('#sidebar, .menu-button'))) showMenu(false)
 })

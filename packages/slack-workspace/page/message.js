@@ -12,7 +12,8 @@ export const dayOf = (ts) =>
   timeOf(ts).toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' })
 
 const hues = ['#a4368d', '#2b7a4b', '#c2562d', '#2f6db5', '#7a5cc4', '#8a6d1f', '#b23a48']
-const hueOf = (id) => hues[[...id].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % hues.length]
+const hueOf = (id) =>
+  hues[[...id].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % hues.length] ?? '#616061'
 
 export function avatar(user, store, size = '') {
   if (user?.id === store.data.app.botUserId) {
@@ -63,8 +64,8 @@ const fileNode = (file) =>
   )
 
 /**
- * @param {{message: object, whisper: boolean}} entry
- * @param {{store: object, channel: string, compact: boolean, inThread: boolean, say: (error: Error) => void}} options
+ * @param {{message: any, whisper: boolean, source?: any}} entry
+ * @param {{store: ReturnType<typeof import('./store.js').createStore>, channel: string, compact: boolean, inThread: boolean, say: (error: any) => void}} options
  */
 export function messageNode({ message, whisper }, { store, channel, compact, inThread, say }) {
   const author = store.user(message.user)

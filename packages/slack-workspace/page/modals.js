@@ -1,12 +1,14 @@
 /** Views of type `modal`: one dialog that shows the topmost of the stack. */
 import { control } from './api.js'
 import { blocksNode } from './blocks.js'
-import { clear, h } from './dom.js'
+import { clear, find, focusedIn, h } from './dom.js'
 import { icon } from './icons.js'
 import { plainOf } from './text.js'
 
 export function createModals(store, say) {
+  /** @type {HTMLDialogElement | null} */
   let dialog = null
+  /** @type {any} */
   let shown = null
   let me = ''
   let complaints = 0
@@ -17,7 +19,7 @@ export function createModals(store, say) {
   const submit = async (event) => {
     event.preventDefault()
     const view = shown
-    const button = event.submitter ?? dialog.querySelector('[type=submit]')
+    const button = event.submitter ?? event.target.querySelector('[type=submit]')
     if (button?.getAttribute('aria-busy') === 'true') return
     button?.setAttribute('aria-busy', 'true')
     try {
@@ -33,7 +35,7 @@ export function createModals(store, say) {
     }
   }
 
-  const draw = (view) => {
+  const draw = (box, view) => {
     const values = store.held(view.id)
     const complaint = (actionId) =>
       store.complaintsOn(view.id).find((entry) => entry.actionId === actionId)?.text
@@ -53,9 +55,9 @@ export function createModals(store, say) {
         }).catch(say)
       },
     }
-    const focused = document.activeElement?.dataset?.focus
+    const focused = focusedIn(box)?.dataset.focus
     clear(
-      dialog,
+      box,
       h(
         'form',
         { novalidate: true, onsubmit: submit },
@@ -91,10 +93,10 @@ export function createModals(store, say) {
         ),
       ),
     )
-    const wrong = dialog.querySelector('.wrong input, .wrong textarea, .wrong select')
-    const again = focused ? dialog.querySelector(`[data-focus="${CSS.escape(focused)}"]`) : null
-    const first = dialog.querySelector('.dialog-body :is(input, textarea, select, button)')
-    ;(wrong ?? again ?? first ?? dialog.querySelector('[type=submit], .dialog-buttons button'))?.focus()
+    const wrong = find(box, '.wrong input, .wrong textarea, .wrong select')
+    const again = focused ? find(box, `[data-focus="${CSS.escape(focused)}"]`) : null
+    const first = find(box, '.dialog-body :is(input, textarea, select, button)')
+    ;(wrong ?? again ?? first ?? find(box, '[type=submit], .dialog-buttons button'))?.focus()
   }
 
   return () => {
@@ -122,6 +124,6 @@ export function createModals(store, say) {
       document.body.append(dialog)
       dialog.showModal()
     }
-    draw(view)
+    draw(dialog, view)
   }
 }

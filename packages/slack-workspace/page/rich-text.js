@@ -4,6 +4,7 @@ import { emojiOf } from './emoji.js'
 import { broadcast, channelMention, groupMention, link, userMention } from './mentions.js'
 import { dateNode } from './mrkdwn.js'
 
+/** @type {Record<string, 'strong' | 'em' | 's' | 'u' | 'code'>} */
 const tags = { bold: 'strong', italic: 'em', strike: 's', underline: 'u', code: 'code' }
 
 function styled(node, style = {}) {

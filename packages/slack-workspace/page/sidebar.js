@@ -1,5 +1,5 @@
 /** Left: who one is, where one can go. */
-import { clear, h } from './dom.js'
+import { clear, find, focusedIn, h } from './dom.js'
 import { icon } from './icons.js'
 import { showMenu } from './menu.js'
 import { avatar } from './message.js'
@@ -77,7 +77,7 @@ export function createSidebar(root, store) {
     picker.value = look.me
     clear(face, avatar(store.user(look.me), store))
 
-    const focused = places.contains(document.activeElement) ? document.activeElement.dataset.focus : null
+    const focused = focusedIn(places)?.dataset.focus
     const channels = store.myChannels().filter((channel) => channel.kind !== 'im')
     const dm = store.appDm()
     const live = data.connection.http || data.connection.sockets > 0
@@ -119,6 +119,6 @@ export function createSidebar(root, store) {
           )
         : null,
     )
-    if (focused) places.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus()
+    if (focused) find(places, `[data-focus="${CSS.escape(focused)}"]`)?.focus()
   }
 }

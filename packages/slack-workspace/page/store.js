@@ -19,7 +19,10 @@ const remember = (name, value) => {
 
 export function createStore() {
   const listeners = new Set()
-  /** The workspace; `null` until the first word from it. */
+  /**
+   * The workspace; `null` until the first word from it. What reads it comes later.
+   * @type {any}
+   */
   let data = null
   let people = 0
   let connected = true

@@ -1,6 +1,6 @@
 /** Right: the thread one looks into. */
 import { createComposer } from './composer.js'
-import { h } from './dom.js'
+import { find, h } from './dom.js'
 import { icon } from './icons.js'
 import { createTimeline } from './timeline.js'
 
@@ -8,9 +8,7 @@ export function createThread(root, store, say) {
   const close = () => {
     const { thread } = store.look
     store.lookAt({ thread: '' })
-    document
-      .querySelector(`#conversation [data-ts="${CSS.escape(thread)}"] :is(.replies, .hover-reply)`)
-      ?.focus()
+    find(document, `#conversation [data-ts="${CSS.escape(thread)}"] :is(.replies, .hover-reply)`)?.focus()
   }
   const where = h('span', { class: 'faint' })
   const timeline = createTimeline(store, say, { inThread: true })

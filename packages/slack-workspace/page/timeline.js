@@ -54,6 +54,7 @@ export function createTimeline(store, say, { inThread }) {
     // Somebody may have scrolled since the last event told so.
     else look()
     const entries = []
+    /** @type {any} */
     let before = null
     for (const item of store.timeline(channel, thread)) {
       const { message, whisper, source } = item

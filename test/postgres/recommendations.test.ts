@@ -255,6 +255,10 @@ test('what a transaction holds is seen from its id and its snapshot', async () =
   const seen = async (name: string, ...steps: string[]) => {
     const session = await server.open(name, shop)
     for (const step of steps) await session.start(step)
+    // An error reaches the client before the state does pg_stat_activity.
+    await server.until("SELECT state LIKE 'idle in transaction%' FROM pg_stat_activity WHERE pid = $1", [
+      session.pid,
+    ])
     const { snapshot } = pictureOf(await cluster.snapshot())
     const { rows } = await server.admin.query(
       "SELECT count(*)::int AS locks FROM pg_locks WHERE pid = $1 AND locktype <> 'virtualxid'",

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Guard } from '../domain/approvals/approvedState.ts'
 import type { Health } from '../domain/session/health.ts'
 import { followWaits, type WaitsSeen } from '../domain/session/heldUp.ts'
+import { leavesOf } from '../domain/session/leftover.ts'
 import { tellingRoles } from '../domain/session/platform.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { LockGroup, Snapshot } from '../domain/session/snapshot.ts'
@@ -263,7 +264,9 @@ export function createCluster(options: ClusterOptions): Cluster {
         const row = byPid.get(session.pid)
         const isSame = row?.backend_start === session.backendStart && row.query_start === session.queryStart
         const isVisible = session.state !== null && row?.query
-        return { ...session, query: isSame && isVisible ? maskText(row.query ?? '') : null }
+        const known = isSame && isVisible ? (row.query ?? '') : null
+        const query = known === null ? null : maskText(known)
+        return { ...session, query, ...(known !== null && query === null ? leavesOf(known) : {}) }
       })
     },
     locksOf: async (pid) => lockReader.locksOf(pid, known().datid),

@@ -2,6 +2,7 @@ import type { Finding } from '../domain/incidents/finding.ts'
 import { kindNames } from '../domain/incidents/severity.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
 import type { Wait } from '../domain/locks/blocking.ts'
+import { statementsIn } from '../domain/session/command.ts'
 import { isClient, type Session } from '../domain/session/session.ts'
 import type { LockTarget } from '../domain/session/snapshot.ts'
 import { formatDuration } from '../domain/text/duration.ts'
@@ -29,7 +30,10 @@ export function stateOf(session: Session): string {
 }
 
 /** What is waited for: `a row of public.orders`, `AccessExclusiveLock on public.orders`. */
-export function lockOf({ mode, target, relationName: name }: Wait): string {
+export function lockOf(
+  { mode, target, relationName: name }: Wait,
+  waiter: Pick<Session, 'query' | 'backendType'> | null = null,
+): string {
   const relationName = name?.replaceAll(/\s+/g, ' ') ?? null
   switch (target.locktype) {
     // For a row the waiter takes a lock of that too, which names its relation. Others wait for the transaction itself: for a key
@@ -37,7 +41,7 @@ export function lockOf({ mode, target, relationName: name }: Wait): string {
     case 'transactionid':
       return relationName
         ? `a row of ${relationName}`
-        : `the end of transaction ${target.transactionid ?? '?'}`
+        : `the end of transaction ${target.transactionid ?? '?'}${purposeOf(waiter)}`
     case 'virtualxid':
       return `the end of transaction ${target.virtualxid}`
     case 'relation':
@@ -46,6 +50,17 @@ export function lockOf({ mode, target, relationName: name }: Wait): string {
     default:
       return targetOf(target)
   }
+}
+
+/** What it waits for a transaction for, where its statement tells. */
+function purposeOf(waiter: Pick<Session, 'query' | 'backendType'> | null): string {
+  if (waiter === null) return ''
+  const [words = ''] = statementsIn(waiter)
+  if (waiter.backendType === 'walsender' || /(?:^| )PG_CREATE_LOGICAL_REPLICATION_SLOT \(/.test(words))
+    return ' (to make a replication slot)'
+  if (/^(?:CREATE|DROP|REINDEX|ALTER TABLE)\b.*\bCONCURRENTLY\b/.test(words))
+    return ' (to go on CONCURRENTLY)'
+  return /^INSERT\b/.test(words) ? ' (likely for a key that it inserted)' : ''
 }
 
 /** pg_locks shows a bigint key in two halves (objsubid 1), a pair of integers as they are (objsubid 2). */

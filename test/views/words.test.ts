@@ -39,3 +39,21 @@ test.each([
   const wait = { pid: 1, mode: 'ShareLock', seconds: 1, relationName, target: of.target(over) }
   expect(lockOf(wait)).toBe(words)
 })
+
+test.each([
+  [of.waiting(1, 5, { query: '? INSERT INTO t VALUES (?)' }), ' (likely for a key that it inserted)'],
+  [of.waiting(1, 5, { query: 'CREATE INDEX CONCURRENTLY i ON t (x)' }), ' (to go on CONCURRENTLY)'],
+  [of.waiting(1, 5, { query: 'REINDEX (CONCURRENTLY) TABLE t' }), ' (to go on CONCURRENTLY)'],
+  [
+    of.waiting(1, 5, { query: 'SELECT pg_create_logical_replication_slot(?, ?)' }),
+    ' (to make a replication slot)',
+  ],
+  [of.serverProcess(1, 'walsender'), ' (to make a replication slot)'],
+  [of.waiting(1, 5, { query: 'UPDATE t SET x = ?' }), ''],
+  [of.waiting(1, 5), ''],
+])('what a transaction is waited for for: %#', (waiter, purpose) => {
+  const at = of.transaction('764')
+  const wait = { pid: 1, mode: 'ShareLock', seconds: 1, relationName: null, target: at }
+  expect(lockOf(wait, waiter)).toBe(`the end of transaction 764${purpose}`)
+  expect(lockOf({ ...wait, relationName: 'orders' }, waiter)).toBe('a row of orders')
+})

@@ -196,9 +196,18 @@ const unknown = {
   next: `Look in its database: ${invalidIndexes} and SELECT inhrelid::regclass FROM pg_inherits WHERE inhdetachpending;`,
 } as const satisfies Leftover
 
-const ruleOf = (session: Session): Rule | null => {
+const ruleFor = (session: Pick<Session, 'query'>): Rule | null => {
   const statements = statementsIn(session)
   return rules.find(({ is }) => statements.some((words) => is.test(words))) ?? null
+}
+
+const ruleOf = (session: Session): Rule | null =>
+  ruleFor(session) ?? rules.find(({ stays }) => stays === session.leaves) ?? null
+
+/** For a session whose text is hidden: of its statement no more than what it leaves, in words of ours. */
+export function leavesOf(query: string): Pick<Session, 'leaves'> {
+  const rule = ruleFor({ query })
+  return rule ? { leaves: rule.stays } : {}
 }
 
 /**

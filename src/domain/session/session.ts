@@ -44,6 +44,8 @@ export type Session = {
   readonly backendSeconds: number
   /** The statement, already masked as `queryText` says; null where it was not fetched or may not be seen. */
   readonly query: string | null
+  /** What its statement leaves behind (see leftover.ts), where that is known and the text is hidden. */
+  readonly leaves?: string
 }
 
 /** A transaction prepared for two-phase commit: it holds locks and has no backend. */

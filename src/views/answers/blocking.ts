@@ -199,7 +199,7 @@ function branchLine(
   return [
     `${'   '.repeat(Math.min(depth, deepest) - 1)}└─ ${pid}`,
     `waits${wait.seconds === null ? '' : ` ${formatDuration(wait.seconds)}`}${depth > deepest ? ` behind ${behind}` : ''}`,
-    lockOf(wait),
+    lockOf(wait, session ? { ...session, query: statement(pid, 200) } : null),
     session ? whoOf(session) : '',
     statement(pid, 60),
   ]

@@ -113,7 +113,7 @@ function blocking(session: Session, { forest, snapshot }: Picture, asked: Answer
       ? [
           [
             bold('Waits'),
-            `${wait.seconds === null ? '' : ` for ${formatDuration(wait.seconds)}`}: ${lockOf(wait)} (${wait.mode}).`,
+            `${wait.seconds === null ? '' : ` for ${formatDuration(wait.seconds)}`}: ${lockOf(wait, session)} (${wait.mode}).`,
           ],
         ]
       : []),

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { workLost } from '../../../src/domain/locks/workLost.ts'
 import { fittingAction } from '../../../src/domain/session/allowedAction.ts'
 import { commandOf, statementsIn } from '../../../src/domain/session/command.ts'
-import { leftoverOf } from '../../../src/domain/session/leftover.ts'
+import { leavesOf, leftoverOf } from '../../../src/domain/session/leftover.ts'
 import { maskQuery } from '../../../src/domain/text/mask.ts'
 import { consequenceOf, costOf } from '../../../src/views/card/cost.ts'
 import * as of from '../../support/builders.ts'
@@ -101,6 +101,16 @@ test('a statement that was cut, or is hidden, is taken for what it shows', () =>
     expect(leftoverOf(running(query, between))).toBeNull()
 })
 
+test('a hidden statement is told by what it leaves alone', () => {
+  const told = leavesOf("CREATE INDEX CONCURRENTLY i ON t (x) WHERE name = 'secret'")
+  expect(told).toEqual({ leaves: 'an invalid index stays' })
+  expect(leavesOf("SELECT 'secret'")).toEqual({})
+  const waiter = of.waiting(1, 40, { query: null, ...told })
+  expect(leftoverOf(waiter)).toMatchObject({ kind: 'halfDone', stays: 'an invalid index stays' })
+  expect(workLost(waiter, wait('transactionid', 'ShareLock'))).toBe('halfDone')
+  expect(workLost(waiter, wait('relation', 'ShareUpdateExclusiveLock'))).toBe('request')
+})
+
 test('nothing is left by what does not run', () => {
   const query = 'CREATE INDEX CONCURRENTLY i ON t (x)'
   expect(leftoverOf(of.idle(1, 5, { query }))).toBeNull()
@@ -176,6 +186,10 @@ test('what goes on outside is said beside the rollback, and not of a request tha
   expect(fittingAction(session, of.server(), []).why).toContain(
     'its transaction is rolled back, but what its program has done stays',
   )
+  for (const lost of ['halfDone', 'vacuum', 'steps'] as const)
+    expect(costOf('cancel', { ...session, query: null }, lost, null)).toMatch(
+      /^What it has committed stays\. /,
+    )
   expect(costOf('cancel', session, 'activeWriter', null)).toContain('What its program has done stays')
   expect(costOf('cancel', session, 'request', null)).not.toContain('program')
   expect(consequenceOf('cancel', session, 'request')).toContain(

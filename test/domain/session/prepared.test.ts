@@ -17,6 +17,7 @@ test('bytes that are no UTF-8 are a name in LATIN1 alone', () => {
   const bytes = Buffer.from('gr\u00f6\u00dfe', 'latin1')
   expect(gidFrom(bytes, 'LATIN1')).toEqual({ gid: 'größe' })
   expect(gidFrom(bytes, 'UTF8')).toMatchObject({ gidInDoubt: true })
+  expect(gidFrom(Buffer.from([0x80]), 'UTF8')).toMatchObject({ gidInDoubt: true })
 })
 
 test('a name that cannot be written as it is, the server writes', () => {

@@ -8,6 +8,7 @@ it.each([
   ['a\u202eb\n', "E'a\\u202eb\\u000a'"],
   ['\u{e0041}', "E'\\U000e0041'"],
   ['größe', "'größe'"],
+  ['\uffff', "E'\\uffff'"],
   ['two  spaces', "E'two \\u0020spaces'"],
   ['a\u00a0b', "E'a\\u00a0b'"],
   ['a\\u0041', "E'a\\\\u0041'"],
@@ -22,6 +23,7 @@ it.each([
   ['back\\slash', '"back\\slash"', '"back\\slash"'],
   ['line\nbreak\\', 'U&"line\\000abreak\\\\"', 'U&"line\\000abreak\\\\"'],
   ['\u{e0041}', 'U&"\\+0e0041"', 'U&"\\+0e0041"'],
+  ['\uffff', 'U&"\\ffff"', 'U&"\\ffff"'],
   ['two words', '"two words"', '"two words"'],
 ])('the name %j is written %s, in a sentence %s', (name, identifier, words) => {
   expect(sqlIdentifier(name)).toBe(identifier)

@@ -39,3 +39,21 @@ it('tells on each platform who grants and where settings are made', () => {
     'GRANT pg_use_reserved_connections TO "marshal"; -- as postgres (a member of cloudsqlsuperuser), and, where Cloud SQL lets you, reserved_connections = 4 in the database flags; needs a restart',
   ])
 })
+
+it('grants on the primary, for a standby takes no GRANT, and makes settings on the standby itself', () => {
+  const missing = { in_recovery: true, sees_others: false, may_use_reserved: false, reserved_connections: 0 }
+  expect(fixes(missing)).toEqual([
+    'GRANT pg_monitor TO "marshal"; -- on the primary',
+    'GRANT pg_use_reserved_connections TO "marshal"; -- on the primary\nALTER SYSTEM SET reserved_connections = 4; -- needs a restart',
+  ])
+  expect(fixes({ ...missing, reserved_connections: 3, telling_roles: ['cloudsqlsuperuser'] })).toEqual([
+    'GRANT pg_monitor TO "marshal"; -- as postgres (a member of cloudsqlsuperuser), on the primary',
+    'GRANT pg_use_reserved_connections TO "marshal"; -- as postgres (a member of cloudsqlsuperuser), on the primary',
+  ])
+})
+
+it('writes the name of a role so that it can be copied', () => {
+  expect(fixes({ sees_others: false, role: 'bot\u202e"x' })).toEqual([
+    'GRANT pg_monitor TO U&"bot\\202e""x";',
+  ])
+})

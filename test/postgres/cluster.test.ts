@@ -53,7 +53,7 @@ const ownSessions = async (application = 'pg-marshal') => {
   return rows.map((row): number => row.pid)
 }
 
-test.runIf(process.env.PG_MARSHAL_TEST_MAJOR)('it is the version that test/matrix.ts means', () => {
+test.runIf(process.env.PG_MARSHAL_TEST_MAJOR)('it is the version that scripts/matrix.ts means', () => {
   expect(Math.floor(server.versionNum / 10_000)).toBe(Number(process.env.PG_MARSHAL_TEST_MAJOR))
 })
 

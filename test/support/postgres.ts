@@ -32,7 +32,7 @@ export type TestServer = TemporaryPostgres & {
   untilWaiting(...sessions: { readonly pid: number }[]): Promise<void>
 }
 
-/** The PostgreSQL package to test against: PG_MARSHAL_TEST_POSTGRES (test/matrix.ts), else the installed one. */
+/** The PostgreSQL package to test against: PG_MARSHAL_TEST_POSTGRES (scripts/matrix.ts), else the installed one. */
 export async function startTestServer(options: PostgresOptions = {}): Promise<TestServer> {
   const packageDir = options.packageDir ?? process.env.PG_MARSHAL_TEST_POSTGRES
   const server = await startPostgres({ ...options, ...(packageDir ? { packageDir } : {}) })

@@ -16,48 +16,6 @@ const open = async () => {
   })
 }
 
-test('one message a second a channel, when it is switched on', async () => {
-  const client = await open()
-  const post = (text: string, where = channel) => client.chat.postMessage({ channel: where, text })
-  await post('a')
-  await post('b')
-  workspace.setPacing(true)
-  await post('c')
-  await expect(post('d')).rejects.toMatchObject({ code: webApi.ErrorCode.RateLimitedError, retryAfter: 1 })
-  await post('another channel', 'U0DANA')
-  workspace.setPacing(false)
-  await post('e')
-  expect(workspace.messages(channel).map(({ text }) => text)).toEqual(['a', 'b', 'c', 'e'])
-})
-
-test('a fault that is held meets every call until it is taken away', async () => {
-  const client = await open()
-  workspace.holdFault('down', { kind: 'refuse', error: 'fatal_error' })
-  for (let n = 0; n < 3; n++) await expect(client.auth.test()).rejects.toThrow('fatal_error')
-  workspace.holdFault('down', null)
-  expect(await client.auth.test()).toMatchObject({ ok: true })
-})
-
-test('what hangs by a fault that is held hangs until it is taken away, and no longer', async () => {
-  const client = await open()
-  workspace.holdFault('hang', { kind: 'hang' })
-  const hanging = expect(client.auth.test()).rejects.toMatchObject({ code: webApi.ErrorCode.RequestError })
-  await workspace.waitFor(() => workspace.requests('auth.test').length === 1)
-  workspace.holdFault('hang', null)
-  await hanging
-  expect(await client.auth.test()).toMatchObject({ ok: true })
-})
-
-test('a private message is dismissed by the one who sees it, and by nobody else', async () => {
-  const client = await open()
-  await client.chat.postEphemeral({ channel, user: 'U0RESP', text: 'for you' })
-  const [whisper] = workspace.ephemerals('U0RESP')
-  workspace.dismiss('U0DANA', channel, whisper?.ts ?? '')
-  expect(workspace.ephemerals('U0RESP')).toHaveLength(1)
-  workspace.dismiss('U0RESP', channel, whisper?.ts ?? '')
-  expect(workspace.ephemerals('U0RESP')).toEqual([])
-})
-
 test('a file is uploaded as Slack’s own client does it, into a thread', async () => {
   const client = await open()
   const { ts = '' } = await client.chat.postMessage({ channel, text: 'journal' })

@@ -43,8 +43,13 @@ const sleep = async (session: TestSession) => {
   // It is not handed on: a promise of a promise would be waited for.
   void running
 }
+const isAborted = "SELECT state = 'idle in transaction (aborted)' FROM pg_stat_activity WHERE pid = $1"
 /** A statement that fails, and aborts the transaction that it runs in. */
-const fail = (session: TestSession) => session.start('SELECT 1/0')
+const fail = async (session: TestSession) => {
+  await session.start('SELECT 1/0')
+  // The error reaches the client before pg_stat_activity shows the state.
+  await server.until(isAborted, [session.pid])
+}
 
 /** How a session may be when it is approved, and what it may do before the signal. */
 type Case = readonly [

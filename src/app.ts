@@ -14,11 +14,12 @@ import { createMasker } from './domain/text/mask.ts'
 import { createMetrics } from './http/metrics.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
 import { createSlackLogger, type Log } from './log.ts'
-import { createLoop } from './loop.ts'
+import { createLoop, type Loop } from './loop.ts'
 import { createCards } from './notify/cards.ts'
 import { createOutbox, type Gaps } from './notify/outbox.ts'
 import { restoreDeleted } from './notify/repost.ts'
 import { SlackError } from './notify/slackError.ts'
+import { createStoreAlarm } from './notify/storeAlarm.ts'
 import { createCluster } from './postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from './slack/client.ts'
 import { createAuthorize } from './slack/identity.ts'
@@ -26,11 +27,13 @@ import { listen } from './slack/listeners.ts'
 import { type BotIdentity, createIngress } from './slack/receivers.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
 import { openStore } from './store/store.ts'
+import { escapeText } from './views/kit.ts'
 import { closeAbandoned } from './watch/abandoned.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
 import { createIncidentReport, withoutGrant } from './watch/incidents.ts'
 import { createPace } from './watch/pace.ts'
 import { createWatcher } from './watch/watcher.ts'
+import { seenWithoutStore } from './watch/withoutStore.ts'
 
 export type RunningApp = {
   /** The port that /healthz, /readyz and, in http mode, /slack/events are served on. */
@@ -41,6 +44,8 @@ export type RunningApp = {
 
 /** How long a stopping process goes on delivering messages to Slack. */
 const flushMs = 5000
+/** How often the store is asked whether it works. */
+const storeCheckMs = 1000
 /** How often Slack is asked whether it still takes the token. */
 const tokenCheckMs = 60_000
 /** How often Slack is asked whether the open cards still stand. */
@@ -191,9 +196,23 @@ export async function startApp(deps: {
           })
     closing('heartbeat', async () => heartbeat?.stop())
 
+    const storeAlarm = createStoreAlarm({
+      probe: store.probe,
+      channels,
+      post: (channel, content) => slack.post(channel, null, content, `store:${channel}`),
+      recovered: () => {
+        outbox.kick()
+        for (const loop of watchers) loop.hurry()
+      },
+      log,
+      now: () => performance.now(),
+    })
+
     /** Clusters that answer, but not what their sessions do. */
     const veiled = new Set<string>()
+    const watchers: Loop[] = []
     const loops = [
+      createLoop('store check', storeCheckMs, storeAlarm.check, log),
       createLoop('token check', tokenCheckMs, token.look, log),
       createLoop(
         'card check',
@@ -205,13 +224,23 @@ export async function startApp(deps: {
       ...watched.map(({ cluster, config }) => {
         const pace = createPace(config.watch.everyMs, now, () => performance.now())
         const report = createIncidentReport({ cluster, config, store, cards, now })
-        return createLoop(
+        const watcher = createLoop(
           `watcher ${cluster.name}`,
           config.watch.everyMs,
           createWatcher({
             cluster,
             report,
             pace,
+            withoutStore: {
+              noted: storeAlarm.noted,
+              tell: (seen) =>
+                storeAlarm.tell(
+                  config.channel,
+                  'blind' in seen
+                    ? `I cannot see ${cluster.name}: ${escapeText(seen.blind)}`
+                    : seenWithoutStore(config, seen),
+                ),
+            },
             // What it shows changes slowly. Who looks often wants to know soon.
             healthEveryMs: Math.min(60_000, 12 * config.watch.everyMs),
             hooks: {
@@ -228,6 +257,8 @@ export async function startApp(deps: {
           }),
           log,
         )
+        watchers.push(watcher)
+        return watcher
       }),
     ]
     for (const loop of loops) loop.start()
@@ -237,7 +268,10 @@ export async function startApp(deps: {
 
     const ready = () => ({
       problems: [
-        ...(cards.isWritable() ? [] : ['Store: the last change could not be written']),
+        ...(storeAlarm.failure() ? [`Store: it cannot be used: ${storeAlarm.failure()}`] : []),
+        ...(cards.isWritable() || storeAlarm.failure()
+          ? []
+          : ['Store: the last change could not be written']),
         ...(ingress.connected() ? [] : ['Slack: no socket is open']),
         ...(token.refused() ? [`Slack: the bot token is refused (${token.refused()})`] : []),
         ...(token.silent() ? [`Slack: it does not answer (${token.silent()})`] : []),

@@ -2,6 +2,8 @@ import type { Logger } from 'pino'
 
 export type Loop = {
   start(): void
+  /** Begins the next round now, unless one is under way. */
+  hurry(): void
   /** Ends after the round that is under way. */
   stop(): Promise<void>
 }
@@ -12,19 +14,27 @@ export type Loop = {
  */
 export function createLoop(name: string, everyMs: number, runOnce: () => Promise<void>, log: Logger): Loop {
   let running = false
+  let busy = false
   let timer: NodeJS.Timeout | undefined
   let round: Promise<void> | null = null
 
   async function run() {
     const startedAt = performance.now()
+    busy = true
     round = runOnce().catch((error: unknown) => log.error({ err: error }, `${name} failed`))
     await round
+    busy = false
     if (running) timer = setTimeout(run, Math.max(0, everyMs - (performance.now() - startedAt)))
   }
 
   return {
     start() {
       running = true
+      void run()
+    },
+    hurry() {
+      if (!running || busy) return
+      clearTimeout(timer)
       void run()
     },
     async stop() {

@@ -6,6 +6,7 @@ import { bot } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { People } from '../domain/session/policy.ts'
 import type { Cards } from '../notify/cards.ts'
+import { storeFailureOf } from '../store/failure.ts'
 import type { Proposals } from '../store/proposals.ts'
 import type { Authorize, Caller } from './identity.ts'
 import { proposeInstead } from './propose.ts'
@@ -175,7 +176,8 @@ export function createApprove(deps: {
       changed = await written
     } catch (error) {
       log.error({ err: error }, 'a decision could not be written down, so it does not count')
-      const reason = 'my journal cannot be written, so nothing is sent; see my log'
+      const why = storeFailureOf(error) ?? 'see my log'
+      const reason = `my journal cannot be written, so nothing is sent and nothing can be approved now: ${why}`
       return { kind: 'refused', proposal: seen, refusal: { code: 'notRecorded', reason } }
     }
     if (changed?.state === 'expired')

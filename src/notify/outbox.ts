@@ -46,6 +46,8 @@ export type Gaps = {
  */
 const slackGaps: Gaps = { postMs: 1000, sameMs: 3000, editMs: 1200 }
 const longestPauseMs = 60_000
+/** While the store cannot be written. */
+const unwritablePauseMs = 1000
 /** Slack asks for no longer patience. */
 const mostHeldMs = 600_000
 
@@ -68,6 +70,8 @@ export function createOutbox(deps: {
   const failing = { post: new Map<string, SlackError>(), edit: new Map<string, SlackError>() }
   /** Messages of which `onBroken` was told: one that Slack refuses for itself must not tell it at each attempt. */
   const told = new Set<string>()
+  /** What stands in Slack, and could not be written down yet. */
+  const unwritten = new Map<string, { readonly revision: number; readonly ts: string }>()
   const flights = new Set<Promise<void>>()
   /** For edits that nobody waits for, and for all of them while Slack asks for patience. */
   let editsNotBefore = 0
@@ -148,11 +152,16 @@ export function createOutbox(deps: {
       if (next) {
         going++
         state.busy = true
-        const flight = deliver(next, state).finally(() => {
-          state.busy = false
-          flights.delete(flight)
-          kick()
-        })
+        const flight = deliver(next, state)
+          .catch((error: unknown) => {
+            log.error({ err: error, message: next.id }, 'a delivery could not be written down')
+            state.notBefore = now() + unwritablePauseMs
+          })
+          .finally(() => {
+            state.busy = false
+            flights.delete(flight)
+            kick()
+          })
         flights.add(flight)
       } else {
         wake = Math.min(wake, ...ready.map((message) => dueAt(message) - time))
@@ -188,17 +197,21 @@ export function createOutbox(deps: {
     try {
       const content = await messages.content(message.id)
       if (!content) return
-      const ts = await bring(message, content, state)
-      const copy = await messages.delivered(message.id, content.revision, ts, now())
+      // What stands there already is only written down, so that it does not come twice.
+      const { revision, ts } = unwritten.get(message.id) ?? {
+        revision: content.revision,
+        ts: await bring(message, content, state),
+      }
+      unwritten.set(message.id, { revision, ts })
+      const copy = await messages.delivered(message.id, revision, ts, now())
+      unwritten.delete(message.id)
       if (copy) await emptyCopy(poster, message.channel, copy, log)
       failing[kindOf(message)].delete(message.channel)
       told.delete(message.id)
     } catch (error) {
       if (error instanceof SearchError) return postpone(message, error.cause, null)
       if (error instanceof SlackError) return explain(message, error, state)
-      // The store cannot be written: what was posted may be posted again, so slowly.
-      log.error({ err: error, message: message.id }, 'a delivery could not be written down')
-      state.notBefore = now() + longestPauseMs
+      throw error
     }
   }
 

@@ -13,6 +13,7 @@ import type { Refusal } from '../domain/approvals/access.ts'
 import type { Action } from '../domain/session/action.ts'
 import type { People } from '../domain/session/policy.ts'
 import { emptyCopy } from '../notify/outbox.ts'
+import { storeFailureOf } from '../store/failure.ts'
 import type { Store } from '../store/store.ts'
 import { wholeDigestView } from '../views/card/digest.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
@@ -58,8 +59,11 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
       )
       .catch(async (error: unknown) => {
         log.error({ err: error, entry }, 'a request from Slack failed')
+        const why = storeFailureOf(error)
         await reply.privately(
-          'Something went wrong on my side, and it is in my log. Look at the card before you try again.',
+          why === null
+            ? 'Something went wrong on my side, and it is in my log. Look at the card before you try again.'
+            : `My store cannot be used: ${escapeText(why)}. Nothing can be approved or logged now.`,
         )
       })
       .catch((error: unknown) => log.error({ err: error, entry }, 'the answer could not be delivered'))
@@ -127,7 +131,8 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     app.view(reasonCallbacks[why], async ({ body, view, ack }) => {
       const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
       const proposalId = String(view.private_metadata ?? '')
-      const proposal = await deps.store.proposals.get(proposalId)
+      // While the store cannot be read, approving says so.
+      const proposal = await deps.store.proposals.get(proposalId).catch(() => null)
       const [anyChannel = ''] = channels
       const channel = deps.clusters.get(proposal?.key.cluster ?? '')?.config.channel ?? anyChannel
       await take('modal', ack, replies.whispering(channel, caller), () =>

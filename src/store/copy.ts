@@ -3,7 +3,7 @@ import { chmod, copyFile, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { StoreError } from './lock.ts'
+import { StoreError } from './failure.ts'
 import { openStore, type Store, type StoreSettings } from './store.ts'
 
 /** What belongs to a store of SQLite; its index of the WAL is made from that. */

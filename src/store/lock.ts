@@ -1,13 +1,8 @@
+import { realpathSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
-
-/** The store cannot be used; the message says why and what to do. */
-export class StoreError extends Error {
-  constructor(message: string, cause: unknown) {
-    super(message, { cause })
-    this.name = 'StoreError'
-  }
-}
+import { StoreError } from './failure.ts'
 
 export type StoreWait = {
   readonly signal?: AbortSignal | undefined
@@ -19,18 +14,24 @@ const waitMs = 15_000
 
 /**
  * Makes sure that one process alone works with a store: a second one would take what the first is carrying out for
- * something that a crash left behind. The lock is the operating system's, on a file beside the store, so it ends with
- * the process, however that ends.
+ * something that a crash left behind. Two locks of the operating system, which end with the process, however that ends:
+ * one on a file beside the store, for other containers and other files at this path; one on the store's device and
+ * inode, for the same file by another name (a hard link, a bind mount).
+ * @param path of a file that is there
  * @param onWait told once, with how long at most, when there is another process to wait for
  * @throws StoreError when another process keeps it
  * @returns lets go of it
  */
 export async function lockStore(path: string, { signal, onWait }: StoreWait = {}): Promise<() => void> {
-  const database = new DatabaseSync(`${path}.lock`)
+  const database = new DatabaseSync(`${realpathSync(path)}.lock`)
   for (let turn = 0, until = performance.now() + waitMs; ; turn++) {
     try {
-      database.exec('BEGIN EXCLUSIVE')
-      return () => database.close()
+      if (!database.isTransaction) database.exec('BEGIN EXCLUSIVE')
+      const unlockInode = await lockInode(path)
+      return () => {
+        unlockInode()
+        database.close()
+      }
     } catch (error) {
       if (performance.now() > until || signal?.aborted) {
         database.close()
@@ -43,4 +44,17 @@ export async function lockStore(path: string, { signal, onWait }: StoreWait = {}
     if (turn === 0) onWait?.(waitMs / 1000)
     await pause(200)
   }
+}
+
+/** Takes a name in Linux's abstract namespace of sockets, which leaves no file behind; elsewhere there is none. */
+async function lockInode(path: string): Promise<() => void> {
+  if (process.platform !== 'linux') return () => {}
+  const { dev, ino } = statSync(path, { bigint: true })
+  const server = createServer((socket) => socket.destroy())
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(`\0pg-marshal-store-${dev}-${ino}`, resolve)
+  })
+  server.unref()
+  return () => server.close()
 }

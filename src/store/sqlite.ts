@@ -1,7 +1,8 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { type BigIntStats, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { type Dialect, SqliteDialect } from 'kysely'
+import { StoreError } from './failure.ts'
 
 /** Makes the directory and the file, where they are missing. */
 export function prepareFile(path: string): void {
@@ -10,27 +11,97 @@ export function prepareFile(path: string): void {
   closeSync(openSync(path, 'a', 0o600))
 }
 
+export type SqliteFile = {
+  readonly dialect: Dialect
+  /** Writes something small, so that a store that takes nothing any more is noticed. Throws what SQLite says. */
+  probe(): void
+}
+
+/** From this size on what is in the write-ahead log is brought into the file: SQLite's own default, 1,000 pages. */
+const checkpointBytes = 4_096_000n
+
 /**
  * Kysely's SQLite dialect over Node's own `node:sqlite`.
  * `synchronous = FULL`: what is written is on disk before the next step, which the promise "the intent is journalled
- * before the signal" rests on.
+ * before the signal" rests on. SQLite does not notice when its files are removed or replaced: it goes on with those that
+ * nobody can find any more. So each statement looks first whether they are the same still. Only we bring the log into
+ * the file (no automatic checkpoint), so whatever else changes the file is somebody else.
  */
-export function sqliteDialect(path: string): Dialect {
+export function openSqlite(path: string): SqliteFile {
   const database = new DatabaseSync(path)
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000')
-  return new SqliteDialect({
-    database: {
-      close: () => database.close(),
-      prepare(sql) {
-        const statement = database.prepare(sql)
-        const values = (parameters: readonly unknown[]) => parameters as readonly SQLInputValue[]
-        return {
-          reader: statement.columns().length > 0,
-          all: (parameters) => statement.all(...values(parameters)),
-          run: (parameters) => statement.run(...values(parameters)),
-          iterate: (parameters) => statement.iterate(...values(parameters)),
-        }
-      },
+  database.exec(
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA wal_autocheckpoint = 0',
+  )
+  // Makes the files beside it, where they are missing.
+  database.exec('BEGIN IMMEDIATE; COMMIT')
+  const version = () => Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0)
+  let main = stat(path)
+  const beside = [`${path}-wal`, `${path}-shm`].map((name) => ({ name, was: stat(name) }))
+
+  function checkFiles() {
+    const is = stat(path)
+    if (!isSameFile(main, is) || main.size !== is.size || main.mtimeNs !== is.mtimeNs)
+      throw new StoreError('its file was replaced or changed by somebody else, so restart me', null)
+    for (const { name, was } of beside)
+      if (!isSameFile(was, stat(name)))
+        throw new StoreError('a file beside it was replaced by somebody else, so restart me', null)
+  }
+
+  function checkpoint() {
+    if (database.isTransaction || stat(`${path}-wal`).size < checkpointBytes) return
+    try {
+      database.exec('PRAGMA wal_checkpoint(PASSIVE)')
+    } finally {
+      main = stat(path)
+    }
+  }
+
+  return {
+    probe() {
+      checkFiles()
+      // It belongs to whoever has one open: that one tells how it ends.
+      if (database.isTransaction) return
+      checkpoint()
+      database.exec(`PRAGMA user_version = ${(version() + 1) % 1_000_000}`)
     },
-  })
+    dialect: new SqliteDialect({
+      database: {
+        close: () => database.close(),
+        prepare(sql) {
+          const isRollback = /^rollback$/i.test(sql)
+          // SQLite has rolled back by itself after some failures: that must not hide why.
+          if (isRollback && !database.isTransaction) return nothingToDo
+          if (!isRollback) checkFiles()
+          const statement = database.prepare(sql)
+          const values = (parameters: readonly unknown[]) => parameters as readonly SQLInputValue[]
+          return {
+            reader: statement.columns().length > 0,
+            all: (parameters) => statement.all(...values(parameters)),
+            run: (parameters) => statement.run(...values(parameters)),
+            iterate: (parameters) => statement.iterate(...values(parameters)),
+          }
+        },
+      },
+    }),
+  }
 }
+
+const nothingToDo = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [][Symbol.iterator](),
+}
+
+function stat(path: string): BigIntStats {
+  try {
+    return statSync(path, { bigint: true })
+  } catch (error) {
+    throw new StoreError(
+      `its ${path.endsWith('-wal') || path.endsWith('-shm') ? 'log' : 'file'} cannot be found any more, so put it back or restart me`,
+      error,
+    )
+  }
+}
+
+const isSameFile = (was: BigIntStats, is: BigIntStats) => was.dev === is.dev && was.ino === is.ino

@@ -1,13 +1,14 @@
 import { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
+import { StoreError } from './failure.ts'
 import { type Incidents, incidentsIn } from './incidents.ts'
 import { type Journal, journalIn } from './journal.ts'
-import { lockStore, StoreError, type StoreWait } from './lock.ts'
+import { lockStore, type StoreWait } from './lock.ts'
 import { type Messages, messagesIn } from './messages.ts'
 import { type Proposals, proposalsIn } from './proposals.ts'
 import { atomically, migrations, type Schema } from './schema.ts'
 import { type Silences, silencesIn } from './silences.ts'
-import { prepareFile, sqliteDialect } from './sqlite.ts'
+import { openSqlite, prepareFile } from './sqlite.ts'
 
 /** Where the store is; the kind decides the dialect. */
 export type StoreSettings = { readonly kind: 'sqlite'; readonly path: string }
@@ -24,6 +25,8 @@ export type Tables = {
 export type Store = Tables & {
   /** Runs all of it or nothing. Inside, use only the records that are handed in. */
   atomically<T>(run: (records: Tables) => Promise<T>): Promise<T>
+  /** Resolves when something could be written just now; throws why not: see `storeFailureOf`. */
+  probe(): Promise<void>
   close(): Promise<void>
 }
 
@@ -39,7 +42,8 @@ export async function openStore(settings: StoreSettings, alone: StoreWait | null
   try {
     prepareFile(path)
     if (alone) unlock = await lockStore(path, alone)
-    const db = new Kysely<Schema>({ dialect: sqliteDialect(path) })
+    const file = openSqlite(path)
+    const db = new Kysely<Schema>({ dialect: file.dialect })
     const { error } = await new Migrator({
       db,
       provider: { getMigrations: async () => migrations },
@@ -51,6 +55,7 @@ export async function openStore(settings: StoreSettings, alone: StoreWait | null
     return {
       ...recordsIn(db),
       atomically: (run) => atomically(db, (db) => run(recordsIn(db))),
+      probe: async () => file.probe(),
       close: async () => {
         await db.destroy()
         unlock()

@@ -137,13 +137,13 @@ export function createIncidentReport(deps: {
     let isWrong = false
     return async (reason) => {
       if ((reason !== null) === isWrong) return
-      isWrong = reason !== null
       const about = { actor: bot, cluster: config.name, since: null }
       await say(
         reason
           ? { kind: 'blind', ...about, reason: `${wrong}: ${reason}` }
           : { kind: 'seesAgain', ...about, reason: right },
       )
+      isWrong = reason !== null
     }
   }
 

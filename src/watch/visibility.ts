@@ -57,20 +57,22 @@ export function createVisibility(deps: {
       lostAt ??= now()
       const patience = lostAt - backAt < flappingMs ? flapMs : isInterruption ? interruptionMs : 0
       if (before ? retryable || before.told === reason : now() - lostAt < patience) return
-      blind = { since: before?.since ?? lostAt, told: reason }
-      await say('blind', blind.since, reason)
+      // Remembered when it is written down: while the store takes nothing, it is still to be told.
+      const since = before?.since ?? lostAt
+      await say('blind', since, reason)
+      blind = { since, told: reason }
     },
     async back() {
       const before = await current()
       lostAt = null
       if (!before) return
-      blind = null
-      backAt = now()
       await say(
         'seesAgain',
         before.since,
         `It was blind for ${formatDuration((now() - before.since) / 1000)}.`,
       )
+      blind = null
+      backAt = now()
     },
   }
 }

@@ -14,6 +14,14 @@ export type WatchHooks = {
   done(well: boolean): void
 }
 
+/** Who says what is seen while the store cannot be used. */
+export type WithoutStore = {
+  /** Whether the error is the store's. */
+  noted(error: unknown): boolean
+  /** What is seen, or why nothing is. */
+  tell(seen: Picture | { readonly blind: string }): Promise<void>
+}
+
 /** How many slow looks in a row must fail until the channel hears of it: one may meet a lock, or a log that is rotated. */
 const failedLooks = 3
 
@@ -22,16 +30,27 @@ export function createWatcher(deps: {
   readonly cluster: Cluster
   readonly report: IncidentReport
   readonly pace: Pace
+  readonly withoutStore: WithoutStore
   readonly hooks: WatchHooks
   readonly log: Logger
   /** Milliseconds between two slow looks. */
   readonly healthEveryMs: number
 }): () => Promise<void> {
-  const { cluster, report, pace, hooks, log, healthEveryMs } = deps
+  const { cluster, report, pace, withoutStore, hooks, log, healthEveryMs } = deps
   let lastReason = ''
   let lookAgainAt = Number.NEGATIVE_INFINITY
   let lastFailure = ''
   let failed = 0
+  /** @returns false when the store took nothing: that must not keep us from looking */
+  const kept = async (write: () => Promise<void>): Promise<boolean> => {
+    try {
+      await write()
+      return true
+    } catch (error) {
+      if (!withoutStore.noted(error)) throw error
+      return false
+    }
+  }
   /** With a slow look where it is time for one: it waits until the locks can be read, for both take the same way. */
   const withHealth = async (snapshot: Snapshot): Promise<Snapshot> => {
     if (performance.now() < lookAgainAt || snapshot.locks.kind === 'jammed') return snapshot
@@ -40,7 +59,7 @@ export function createWatcher(deps: {
       const health = await cluster.health()
       lastFailure = ''
       failed = 0
-      await report.healthUnavailable(null)
+      await kept(() => report.healthUnavailable(null))
       return { ...snapshot, health }
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error
@@ -48,13 +67,13 @@ export function createWatcher(deps: {
       const level = error.code === lastFailure ? 'debug' : 'warn'
       log[level]({ cluster: cluster.name, code: error.code }, `no slow look: ${error.reason}`)
       lastFailure = error.code
-      if (++failed >= failedLooks) await report.healthUnavailable(error.reason)
+      if (++failed >= failedLooks) await kept(() => report.healthUnavailable(error.reason))
       return snapshot
     }
   }
   return async () => {
     const gap = pace.begin()
-    if (gap) await report.gap(gap)
+    if (gap) await kept(() => report.gap(gap))
     let well = false
     try {
       const startedAt = performance.now()
@@ -63,8 +82,11 @@ export function createWatcher(deps: {
       const picture = pictureOf(await withHealth(snapshot))
       lastReason = ''
       hooks.saw(picture, seconds)
-      await report.seen(picture)
-      await report.behind(pace.end())
+      const isKept = await kept(async () => {
+        await report.seen(picture)
+        await report.behind(pace.end())
+      })
+      if (!isKept) return await withoutStore.tell(picture)
       well = picture.snapshot.server.seesOthers
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error
@@ -77,7 +99,7 @@ export function createWatcher(deps: {
         error.reason,
       )
       lastReason = error.reason
-      await report.blind(error)
+      if (!(await kept(() => report.blind(error)))) await withoutStore.tell({ blind: error.reason })
     } finally {
       hooks.done(well)
     }

@@ -1,0 +1,101 @@
+import type { Logger } from 'pino'
+import { storeFailureOf } from '../store/failure.ts'
+import type { Content } from './outbox.ts'
+
+/** What speaks in Slack while the store cannot: an alert must not depend on the disk. */
+export type StoreAlarm = {
+  /** Why the store cannot be used; null while it can. */
+  failure(): string | null
+  /**
+   * Takes note of an error.
+   * @returns whether it is the store's
+   */
+  noted(error: unknown): boolean
+  /** Asks the store whether it works, and tells each channel when that has changed. */
+  check(): Promise<void>
+  /** Tells what is seen on a cluster now, escaped already, while the store cannot be used: once a minute at most. */
+  tell(channel: string, seen: string): Promise<void>
+}
+
+/** Between two posts in a channel. */
+const quietMs = 60_000
+/** What is still as it was told is told again after this time. */
+const remindMs = 600_000
+
+/**
+ * Posts straight to Slack, without the outbox, for that one needs the store.
+ * @param now milliseconds of a clock that nobody sets
+ * @param recovered is called when the store can be used again
+ */
+export function createStoreAlarm(deps: {
+  readonly probe: () => Promise<void>
+  readonly channels: ReadonlySet<string>
+  readonly post: (channel: string, content: Content) => Promise<unknown>
+  readonly recovered: () => void
+  readonly log: Logger
+  readonly now: () => number
+}): StoreAlarm {
+  const { probe, channels, post, recovered, log, now } = deps
+  let failure: string | null = null
+  /** What each channel heard last of the store and of what is seen, and when. */
+  const told = new Map<string, { readonly at: number; readonly seen: string }>()
+  /** Channels that were told that the store fails, and not yet that it works. */
+  const waiting = new Set<string>()
+
+  return {
+    failure: () => failure,
+    noted,
+    async check() {
+      try {
+        await probe()
+      } catch (error) {
+        if (!noted(error)) throw error
+        await Promise.all([...channels].map((channel) => tell(channel, '')))
+        return
+      }
+      if (failure !== null) {
+        failure = null
+        log.info('the store can be used again')
+        recovered()
+      }
+      for (const channel of waiting)
+        if (await say(channel, 'My store can be used again: approvals and the journal go on.'))
+          waiting.delete(channel)
+    },
+    tell,
+  }
+
+  function noted(error: unknown): boolean {
+    const reason = storeFailureOf(error)
+    if (reason === null) return false
+    if (reason !== failure) log.error({ err: error }, 'the store cannot be used')
+    failure = reason
+    return true
+  }
+
+  async function tell(channel: string, seen: string) {
+    // That the store fails keeps back nothing of what is seen then; and told with that, it needs no line of its own.
+    if (seen === '' && waiting.has(channel)) return
+    const key = seen === '' ? `store of ${channel}` : channel
+    const last = told.get(key)
+    const isNews = !waiting.has(channel) || seen !== last?.seen
+    const ago = last ? now() - last.at : Number.POSITIVE_INFINITY
+    if (failure === null || ago < (isNews ? quietMs : remindMs)) return
+    const why = `My store cannot be used: ${failure}. Nothing can be approved or logged now, and no card is kept up to date.`
+    // Before the answer comes, so that the next look does not post the same.
+    told.set(key, { at: now(), seen })
+    if (await say(channel, seen === '' ? why : `${seen}\n${why}`)) waiting.add(channel)
+    else if (last) told.set(key, last)
+    else told.delete(key)
+  }
+
+  async function say(channel: string, text: string): Promise<boolean> {
+    try {
+      await post(channel, { text, blocks: [] })
+      return true
+    } catch (error) {
+      log.warn({ err: error, channel }, 'Slack did not take what the store cannot keep')
+      return false
+    }
+  }
+}

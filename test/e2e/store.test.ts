@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { channel, openRoom, type Room } from '../support/harness.ts'
+import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
+import { type Bot, run, serve } from '../support/process.ts'
+import { jamOne, openShop } from '../support/shop.ts'
+
+let server: TestServer
+let room: Room
+let shop: string
+const bots: Bot[] = []
+const unmount: string[] = []
+
+beforeAll(async () => {
+  server = await startTestServer()
+  shop = await openShop(server)
+})
+afterEach(async () => {
+  await Promise.all(bots.splice(0).map((bot) => bot.kill('SIGKILL')))
+  for (const path of unmount.splice(0)) execFileSync('umount', ['-l', path])
+  await room.close()
+  await server.closeAll()
+})
+afterAll(() => server.stop())
+
+const started = async () => {
+  const bot = await serve(room)
+  bots.push(bot)
+  return bot
+}
+const path = () => join(room.directory, 'store.db')
+const texts = () => room.workspace.messages(channel).map(({ text }) => text)
+
+/** A small disk for the room's store; false where this machine lets nobody mount one. */
+function mountDisk(): boolean {
+  const at = join(room.directory, 'disk')
+  mkdirSync(at)
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', at], { stdio: 'ignore' })
+  } catch {
+    return false
+  }
+  unmount.push(at)
+  return true
+}
+
+it('tells a jam without the store while its disk is full, and has the card soon when there is room', async (test) => {
+  room = await openRoom(server.marshalUrl)
+  if (!mountDisk()) return test.skip()
+  const disk = join(room.directory, 'disk')
+  room = {
+    ...room,
+    yaml: JSON.stringify({ ...JSON.parse(room.yaml), store: { url: `sqlite:${join(disk, 'store.db')}` } }),
+  }
+  await started()
+  try {
+    writeFileSync(join(disk, 'filler'), Buffer.alloc(4_000_000))
+  } catch {
+    // That is what it is for.
+  }
+  await room.line(/^My store cannot be used: its disk is full\. Nothing can be approved or logged now/)
+  const { root } = await jamOne(server, shop)
+  await room.line(
+    new RegExp(`^On orders: Blocking ${root.pid} \\(1 session waits\\)\\.\\nMy store cannot be used`),
+  )
+  expect(texts().filter((text) => text.startsWith('On orders'))).toHaveLength(1)
+  rmSync(join(disk, 'filler'))
+  const at = performance.now()
+  await room.card('approve_terminate')
+  expect(performance.now() - at).toBeLessThan(5000)
+  await room.line(/^My store can be used again/)
+})
+
+describe('while the bot runs', () => {
+  it.each([
+    ['removed', () => rmSync(path()), 'its file cannot be found'],
+    [
+      'removed with its directory',
+      () => renameSync(room.directory, `${room.directory}-away`),
+      'its file cannot',
+    ],
+    [
+      'replaced',
+      () => {
+        cpSync(path(), `${path()}.backup`)
+        renameSync(`${path()}.backup`, path())
+      },
+      'its file was replaced',
+    ],
+    [
+      'overwritten in place',
+      () => writeFileSync(path(), Buffer.alloc(8192)),
+      'its file was replaced or changed',
+    ],
+    ['cut', () => execFileSync('truncate', ['-s', '100', path()]), 'its file was replaced or changed'],
+    ['without its log', () => rmSync(`${path()}-wal`), 'its log cannot be found'],
+    ['without its index', () => rmSync(`${path()}-shm`), 'its log cannot be found'],
+  ])('a store that is %s is told, and approvals are closed', async (_, happen, why) => {
+    room = await openRoom(server.marshalUrl)
+    const { root } = await jamOne(server, shop)
+    const { port } = await room.start()
+    const card = await room.card('approve_terminate')
+    happen()
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.whisper('U0DANA', /^My store cannot be used: its .*Nothing can be approved or logged now\.$/)
+    await room.line(new RegExp(`My store cannot be used: ${why}`))
+    const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
+    expect(ready.status).toBe(503)
+    expect(JSON.stringify(await ready.json())).toContain(`Store: it cannot be used: ${why}`)
+    expect((await root.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
+    rmSync(`${room.directory}-away`, { recursive: true, force: true })
+  })
+
+  it('it goes on when another process only reads it, or writes to it', async () => {
+    room = await openRoom(server.marshalUrl)
+    await jamOne(server, shop)
+    await room.start()
+    const card = await room.card('approve_terminate')
+    const other = new DatabaseSync(path())
+    other.prepare('SELECT count(*) FROM journal').get()
+    other.close()
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /is gone after/)
+    expect(texts().join()).not.toContain('My store')
+  })
+})
+
+it.each([
+  ['a symbolic link', (other: string) => symlinkSync(path(), other)],
+  ['a hard link', (other: string) => linkSync(path(), other)],
+])('a second process does not work with the same file through %s', async (_, link) => {
+  room = await openRoom(server.marshalUrl)
+  await started()
+  const other = join(room.directory, 'other.db')
+  link(other)
+  const yaml = JSON.stringify({ ...JSON.parse(room.yaml), store: { url: `sqlite:${other}` } })
+  const second = await run({ ...room, yaml })
+  bots.push(second)
+  await waitFor(() => second.output().includes('waiting up to 15 s'), 'it waits for the first')
+  expect(second.output()).not.toContain('is ready')
+})

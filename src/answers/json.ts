@@ -1,6 +1,7 @@
 import { type Finding, totals } from '../domain/incidents/finding.ts'
 import { type Recommendation, recommendationsFor } from '../domain/incidents/recommend.ts'
 import type { Root } from '../domain/locks/blocking.ts'
+import type { Expected } from '../domain/locks/option.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { fittingAction } from '../domain/session/allowedAction.ts'
 import type { Protected } from '../domain/session/policy.ts'
@@ -24,6 +25,8 @@ export type RootJson = Pick<Root, 'pid' | 'kind' | 'victims' | 'oldestWaitSecond
     readonly reason: string
     /** Why not the other action. */
     readonly otherwise: string | null
+    /** Whom it frees: every victim that is not the target stands in exactly one list; all in `unsure` where `action` is null. */
+    readonly expected: Expected
     /** The other ways out, gentlest first. */
     readonly others: readonly string[]
   }
@@ -133,6 +136,7 @@ function rootJson(
       backendStart: target?.session.backendStart ?? null,
       reason: recommendation?.text ?? 'It is gone since.',
       otherwise: fit && fit.action === target.action ? fit.otherwise : null,
+      expected: target?.expected ?? { atOnce: [], follow: [], unsure: victims },
       others: recommendation?.others ?? [],
     },
   }

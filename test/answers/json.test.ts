@@ -44,6 +44,7 @@ describe('blockingJson', () => {
             reason:
               'Terminate 4312 (web, idle in transaction for 5 min 5 s, it has written nothing): 1 of 2 waiters proceeds at once, 1 follows. Cancel has no effect on it: no statement is running.',
             otherwise: 'Cancel has no effect on it: no statement is running.',
+            expected: { atOnce: [4320], follow: [4321], unsure: [] },
             others: [],
           },
         },
@@ -61,6 +62,7 @@ describe('blockingJson', () => {
             reason:
               "No session to end: the prepared transaction 'payment-77' (shop, prepared 3 h ago) holds the lock. Ask whoever coordinates it; by hand, in database orders as shop or a superuser: ROLLBACK PREPARED 'payment-77';",
             otherwise: null,
+            expected: { atOnce: [], follow: [], unsure: [4330] },
             others: [],
           },
         },
@@ -86,6 +88,7 @@ describe('blockingJson', () => {
       reason:
         'Nothing can be done to 4312 (web, idle in transaction for 5 min 5 s) from here. It is protected by the configuration (applicationName: web).',
       otherwise: null,
+      expected: { atOnce: [], follow: [], unsure: [4320, 4321] },
       others: [],
     })
   })
@@ -102,6 +105,8 @@ describe('blockingJson', () => {
     )
     const [first] = blockingJson(queue, []).roots
     expect(first).toMatchObject({ pid: 1, recommendation: { action: 'cancel', pid: 2 } })
+    // The target is a victim of the root, and stands in no list.
+    expect(first?.recommendation.expected).toEqual({ atOnce: [3], follow: [], unsure: [] })
     expect(first?.recommendation.others).toHaveLength(1)
   })
 

@@ -1,4 +1,5 @@
 import { againWords, type Retries } from '../approvals/retry.ts'
+import type { Expected } from '../locks/option.ts'
 import type { Picture } from '../locks/picture.ts'
 import { jamBehind, jamRecommendations } from '../locks/recommendation.ts'
 import { type WorkLost, workLost } from '../locks/workLost.ts'
@@ -23,6 +24,8 @@ export type Recommendation = {
      * no cancel then. So it is terminated, and keeps one button.
      */
     readonly waited: boolean
+    /** Whom it frees; not there where it is about one session, and with what was stored by an older version. */
+    readonly expected?: Expected
   } | null
   /** What to do and what follows, or why no action helps. */
   readonly text: string
@@ -85,6 +88,7 @@ export function recommendationsFor(
         session: target,
         workLost: best.workLost,
         waited: hasWaited(target, standing),
+        expected: best.expected,
       },
       text: whole,
       retries: null,

@@ -3,7 +3,7 @@ import { objection } from '../session/allowedAction.ts'
 import type { Protected } from '../session/policy.ts'
 import { isChatty, type Session } from '../session/session.ts'
 import type { Root } from './blocking.ts'
-import type { Option } from './option.ts'
+import type { Expected, Option } from './option.ts'
 import type { Picture } from './picture.ts'
 import {
   cycleText,
@@ -171,15 +171,11 @@ function wayOf(endings: readonly Target[], result: WhatIf, around: JamContext): 
   if (!first) return null
   const [ending, session] = first
   const inJam = (pids: readonly number[]) => pids.filter((pid) => around.jam.has(pid)).length
-  const atOnce = inJam(result.atOnce)
-  const inTurn = inJam(result.inTurn) + inJam(result.later)
-  const over = new Set([
-    ...result.atOnce,
-    ...result.inTurn,
-    ...result.later,
-    ...endings.map(([one]) => one.pid),
-  ])
-  const stuck = [...around.jam].filter((pid) => !over.has(pid))
+  const expected = expectedOf(
+    result,
+    endings.map(([one]) => one),
+    around.jam,
+  )
   const costs = endings.map(([, one]) => workLost(one, around.waits.get(one.pid), around.writers))
   const dearest = Math.max(...costs.map((cost) => worksLost.indexOf(cost)))
   const way = {
@@ -188,12 +184,33 @@ function wayOf(endings: readonly Target[], result: WhatIf, around: JamContext): 
     backendStart: session.backendStart,
     workLost: worksLost[dearest] ?? 'activeWriter',
     ageSeconds: session.xactSeconds ?? session.stateSeconds,
-    atOnce,
-    inTurn,
-    stuck: stuck.length,
+    expected,
+    atOnce: expected.atOnce.length,
+    inTurn: expected.follow.length,
+    stuck: expected.unsure.length,
     together: others.map(([one]) => one),
   }
-  return { ...way, text: optionText(way, costs, inJam(result.later), stuck, around) }
+  return { ...way, text: optionText(way, costs, inJam(result.later), expected.unsure, around) }
+}
+
+/** Puts each waiter of a jam, but those who are ended, into exactly one list. */
+export function expectedOf(
+  { atOnce, inTurn, later }: Pick<WhatIf, 'atOnce' | 'inTurn' | 'later'>,
+  ended: readonly Ending[],
+  jam: ReadonlySet<number>,
+): Expected {
+  const gone = new Set(ended.map(({ pid }) => pid))
+  const now = new Set(atOnce)
+  const then = new Set([...inTurn, ...later])
+  const waiters = Map.groupBy(
+    [...jam].filter((pid) => !gone.has(pid)),
+    (pid) => (now.has(pid) ? 'atOnce' : then.has(pid) ? 'follow' : 'unsure'),
+  )
+  return {
+    atOnce: waiters.get('atOnce') ?? [],
+    follow: waiters.get('follow') ?? [],
+    unsure: waiters.get('unsure') ?? [],
+  }
 }
 
 /** Cures first, the cheapest before all; then what frees most. */

@@ -1,6 +1,8 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Picture } from '../../../src/domain/locks/picture.ts'
 import {
+  expectedOf,
   type JamRecommendation,
   jamBehind,
   jamRecommendations,
@@ -503,4 +505,23 @@ test('advice on two thousand waiters and on a hundred jams is quick', () => {
   expect(cpu()).toBeLessThan(2_000)
   expect(advice).toHaveLength(101)
   expect(advice[0]?.best?.pid).toBe(4312)
+})
+
+test('every waiter that is not ended stands in exactly one list of what is expected', () => {
+  const pids = fc.uniqueArray(fc.integer({ min: 1, max: 30 }))
+  fc.assert(
+    fc.property(pids, pids, pids, pids, pids, (jam, ended, atOnce, inTurn, later) => {
+      const endings = ended.map((pid) => ({ pid, action: 'cancel' as const }))
+      const expected = expectedOf({ atOnce, inTurn, later }, endings, new Set(jam))
+      const listed = [...expected.atOnce, ...expected.follow, ...expected.unsure]
+      expect(listed.toSorted((a, b) => a - b)).toEqual(
+        jam.filter((pid) => !ended.includes(pid)).sort((a, b) => a - b),
+      )
+      expect(expected.atOnce).toEqual(expected.atOnce.filter((pid) => atOnce.includes(pid)))
+      expect(expected.follow).toEqual(
+        expected.follow.filter((pid) => inTurn.includes(pid) || later.includes(pid)),
+      )
+      expect(expected.unsure.filter((pid) => [...atOnce, ...inTurn, ...later].includes(pid))).toEqual([])
+    }),
+  )
 })

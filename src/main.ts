@@ -129,18 +129,25 @@ async function serve(): Promise<ExitCode> {
   const stopped = once(stop.signal, 'abort')
   // Bolt drops some promises: what goes wrong in one must not end the watching.
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was dropped'))
+  // The last net, which nothing should reach: the state is not known any more, so it stops in order and says so.
+  let failed = false
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'an error that nobody caught: pg-marshal stops in order, start it again')
+    failed = true
+    stop.abort('uncaughtException')
+  })
   try {
     const app = await startApp({ config, slack, log, signal: stop.signal })
     await stopped
     log.info({ signal: stop.signal.reason }, 'pg-marshal stops')
     await app.stop()
     // All that is ours is closed; a handshake that never ends must not keep the process.
-    setTimeout(() => process.exit(0), 1000).unref()
+    setTimeout(() => process.exit(failed ? 2 : 0), 1000).unref()
   } catch (error) {
     // Asked to stop before it had started: that is no fault.
     if (!stop.signal.aborted) throw error
   }
-  return 0
+  return failed ? 2 : 0
 }
 
 /** What a person can do something about is told in one line; anything else is a fault of ours, with its trace. */

@@ -6,7 +6,7 @@ import { bot } from '../domain/approvals/journal.ts'
 import { movedOn, type Outcome } from '../domain/approvals/outcome.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import { objection } from '../domain/session/allowedAction.ts'
-import type { Session } from '../domain/session/session.ts'
+import { isIdleInTransaction, type Session } from '../domain/session/session.ts'
 import type { Cards } from '../notify/cards.ts'
 import { type Cluster, ClusterError } from '../postgres/cluster.ts'
 import { readSession } from './freshSession.ts'
@@ -132,7 +132,11 @@ async function carryOut(proposal: Proposal, { cluster, config }: WatchedCluster)
  * may have the session within milliseconds of a COMMIT, and the signal is on its way meanwhile; a transaction that is
  * older seldom ends in just these milliseconds. The server has no finer tool.
  */
-const settledInMs = ({ xactSeconds }: Session): number => Math.ceil(1000 * (1 - (xactSeconds ?? 1)))
+function settledInMs(session: Session): number {
+  // An aborted transaction shows no beginning.
+  const seconds = session.xactSeconds ?? (isIdleInTransaction(session) ? session.stateSeconds : null)
+  return Math.ceil(1000 * (1 - (seconds ?? 1)))
+}
 
 /** Looks until the session is gone (or its statement ended) and its waiters moved on, or until time is up. */
 async function watch(proposal: Proposal, cluster: Cluster, sentAt: number): Promise<Outcome> {

@@ -112,13 +112,7 @@ export function createPropose(deps: Deps): Propose {
           victims: seen.victims,
           pooled: seen.pooled,
           insteadOf: null,
-          // What was denied, and another action than was asked for, is asked for by who wants it now: nobody else
-          // stands behind it.
-          ...((before.state === 'denied' ||
-            (before.requestedBy !== null && fit.action !== before.action)) && {
-            requestedBy: caller.userId,
-            reason: '',
-          }),
+          ...(!hasBacker(before, fit.action) && { requestedBy: caller.userId, reason: '' }),
         },
         now(),
         watched.config.approvals.expireAfterMs,
@@ -127,6 +121,13 @@ export function createPropose(deps: Deps): Propose {
     },
   }
 }
+
+/**
+ * Whether somebody else stands behind this action on this session already: the watcher, or who asked for it. Nobody stands
+ * behind what was denied, and behind another action than was asked for: who wants it now asks for it.
+ */
+const hasBacker = ({ state, denial, requestedBy, action }: Proposal, wanted: Action): boolean =>
+  state !== 'denied' && (requestedBy === null ? denial === null : action === wanted)
 
 /** When a cancel had no effect, a terminate is proposed in its place; it needs approvals of its own. */
 export async function proposeInstead(

@@ -62,8 +62,7 @@ export function createProposalSync(deps: {
     },
 
     async syncIfNeeded(incident, seen, picture) {
-      const latest = await latestOn(store.proposals, incident)
-      if (plan(latest, incident, seen, picture.snapshot.takenAt))
+      if (plan(await store.proposals.ofCard(incident.id), incident, seen, picture.snapshot.takenAt))
         await cards.change(incident.cardId, (records, record) =>
           renew(records, record, incident, seen, picture),
         )
@@ -79,8 +78,9 @@ export function createProposalSync(deps: {
     seen: Seen,
     { snapshot, forest }: Picture,
   ) {
-    const latest = await latestOn(proposals, incident)
-    const planned = plan(latest, incident, seen, snapshot.takenAt)
+    const onCard = await proposals.ofCard(incident.id)
+    const latest = onCard.at(-1)
+    const planned = plan(onCard, incident, seen, snapshot.takenAt)
     if (!planned) return
     if (latest && planned.withdrawBecause)
       if (!(await withdrawProposal(proposals, record, latest, planned.withdrawBecause))) return
@@ -116,9 +116,6 @@ export function createProposalSync(deps: {
   }
 }
 
-const latestOn = async (proposals: Tables['proposals'], incident: Incident): Promise<Proposal | null> =>
-  (await proposals.ofCard(incident.id)).at(-1) ?? null
-
 /** Looks may overlap by that much; what seems to be made later yet was made before the clock was set back. */
 const overlapMs = 60_000
 
@@ -144,7 +141,8 @@ export async function withdrawProposal(
 type Plan = { readonly withdrawBecause: string | null; readonly offer: Recommendation['target'] }
 
 /** What is to become of the proposal on a card; null: it is as it should be. */
-function plan(latest: Proposal | null, incident: Incident, seen: Seen, takenAt: number): Plan | null {
+function plan(onCard: readonly Proposal[], incident: Incident, seen: Seen, takenAt: number): Plan | null {
+  const latest = onCard.at(-1)
   if (!hasOwnCard(incident) || latest?.state === 'claimed') return null
   if (latest && isNewer(latest, takenAt)) return null
   const over = incident.resolvedAt !== null
@@ -152,7 +150,10 @@ function plan(latest: Proposal | null, incident: Incident, seen: Seen, takenAt: 
   if (!over && !seen) return null
   const target = (over ? null : seen?.recommendation?.target) ?? null
   if (latest && target && stands(latest, target.action, target.session)) return null
-  const offer = target && isSettled(target.session) ? target : null
+  // What a person denied stays denied while the session is as it was, also when another one was named meanwhile.
+  const isDenied = (proposal: Proposal) =>
+    proposal.state === 'denied' && target !== null && stands(proposal, target.action, target.session)
+  const offer = target && isSettled(target.session) && !onCard.some(isDenied) ? target : null
   if (latest?.state !== 'open') return offer && { withdrawBecause: null, offer }
   const withdrawBecause = over
     ? 'the incident is over'

@@ -374,6 +374,31 @@ describe('a denial', () => {
     await root.ended
   })
 
+  it('counts on what the watcher offers for that session later: who brings that back asks for it', async () => {
+    room = await openRoom(server.marshalUrl, {
+      over: {
+        watch: { every: '200ms', idleInTransactionLongerThan: '1s' },
+        approvals: { expireAfter: '4s' },
+      },
+    })
+    const session = await server.open('batch', shop)
+    await session.query('BEGIN; SELECT 1')
+    await room.start()
+    const card = await room.card('approve_terminate')
+    await denyWith('U0DANA', card, 'payroll runs in it')
+    await room.card('pg_offer_again')
+    await session.query('COMMIT')
+    await session.query('BEGIN; SELECT 2')
+    await room.workspace.waitFor(() => journal().some(({ kind }) => kind === 'expired'), {
+      timeoutMs: 20_000,
+      what: 'the next offer, expired',
+    })
+    await room.press('U0DEVI', await room.card('pg_offer_again'), 'pg_offer_again')
+    await room.press('U0DEVI', await room.card('approve_terminate', ''), 'approve_terminate')
+    await room.whisper('U0DEVI', /you asked for it, so somebody else has to approve it/)
+    expect(await alive(session)).toBe(true)
+  })
+
   it('stands on a request by hand for the same session', async () => {
     room = await openRoom(server.marshalUrl)
     const root = await jam()

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { blockingForest, type Forest } from '../../src/domain/locks/blocking.ts'
 import type { LockTable } from '../../src/domain/session/snapshot.ts'
 import { type Cluster, createCluster } from '../../src/postgres/cluster.ts'
+import { type Chooser, chooser } from '../support/chooser.ts'
 import { startTestServer, type TestServer, type TestSession, waitFor } from '../support/postgres.ts'
 
 /**
@@ -63,7 +64,7 @@ afterAll(async () => {
 })
 
 test.each(seeds)('seed %i: the forest is what pg_blocking_pids says', async (seed) => {
-  await play(random(seed), seed)
+  await play(chooser(seed), seed)
   const { table, sessions, told } = await lookTwice()
   if (cameAtOnce(table)) {
     count('ambiguous')
@@ -283,19 +284,4 @@ function expectedRoots(told: Told, sessions: readonly { pid: number; leaderPid: 
   return Object.fromEntries(
     roots.map((root) => [root, waiters.filter((pid) => reaches(pid, root)).sort((a, b) => a - b)]),
   )
-}
-
-type Chooser = { below(limit: number): number; one<T>(from: readonly T[]): T }
-
-/** mulberry32: small, seeded, good enough to choose. */
-function random(seed: number): Chooser {
-  let state = seed * 0x9e3779b9
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-  const below = (limit: number) => Math.floor(next() * limit)
-  return { below, one: (from) => from[below(from.length)] as (typeof from)[number] }
 }

@@ -1,4 +1,5 @@
 import type { Ending } from '../../src/domain/locks/simulation.ts'
+import { type Chooser, chooser } from '../support/chooser.ts'
 import { openSession, type TestServer, type TestSession, waitFor } from '../support/postgres.ts'
 
 /** Random trouble on objects of its own: several lanes run side by side on one server and never meet. */
@@ -214,18 +215,3 @@ const families: readonly (readonly Step[])[] = [
   [advisory],
   [rowLock, rowLock, rowLock, advisory, tableLock, reader, reader, writer, ddl, oddRow],
 ]
-
-export type Chooser = { below(limit: number): number; one<T>(from: readonly T[]): T }
-
-/** mulberry32: small, seeded, good enough to choose. */
-export function chooser(seed: number): Chooser {
-  let state = seed * 0x9e3779b9
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-  const below = (limit: number) => Math.floor(next() * limit)
-  return { below, one: (from) => from[below(from.length)] as (typeof from)[number] }
-}

@@ -4,9 +4,10 @@ import { jamRecommendations } from '../../src/domain/locks/recommendation.ts'
 import { type Ending, lockTableOf, rehearse, type WhatIf } from '../../src/domain/locks/simulation.ts'
 import { jamsIn } from '../../src/domain/locks/tree.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
+import { chooser } from '../support/chooser.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
-import { type Actor, chooser, type Lane, openLane } from './simulation.scenarios.ts'
+import { type Actor, type Lane, openLane } from './simulation.scenarios.ts'
 
 /**
  * What-if against what happens: random trouble on a real server, one session is really ended, and those who moved must be

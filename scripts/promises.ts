@@ -1,0 +1,21 @@
+import { describeRound, openRounds, tableOf } from '../test/support/promises/rounds.ts'
+
+/** `npm run promises [-- ROUNDS [SEED]]`: makes random jams, takes the recommended way out, and compares. */
+const [rounds = 500, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number)
+console.log(`${rounds} rounds from seed ${seed}`)
+const started = performance.now()
+const promises = await openRounds(4)
+try {
+  const played = await promises.play(rounds, seed)
+  const broken = played.filter((round) => round.broken.length > 0)
+  for (const round of broken) console.log(describeRound(round))
+  console.table(tableOf(played))
+  const seconds = Math.round((performance.now() - started) / 1000)
+  const count = (what: 'isJoint' | 'isDeadlock') => played.filter((round) => round[what]).length
+  console.log(
+    `${played.length} jams in ${seconds} s, ${count('isJoint')} with more than one to end, ${count('isDeadlock')} that ended in a deadlock; ${broken.length} with a broken promise`,
+  )
+  process.exitCode = broken.length > 0 ? 1 : 0
+} finally {
+  await promises.close()
+}

@@ -19,6 +19,8 @@ const mayGoOnWaiting = new Set([
   'a safe snapshot',
 ])
 
+const add = 'UPDATE parent SET v = v + 1 WHERE id = 1'
+
 let rounds: Rounds
 
 beforeAll(async () => {
@@ -38,4 +40,21 @@ test('who waits for a relation or an advisory lock goes on as promised, and litt
     expect.arrayContaining(['relation', 'advisory', ...mayGoOnWaiting]),
   )
   expect(all?.hedged, JSON.stringify(table)).toBeLessThanOrEqual(0.05 * (all?.atOnce ?? 0))
+})
+
+/** Jams that were made again by hand, each from a seed: the sessions' statements in order. */
+const written = {
+  'a queue for one row': ['1 BEGIN', `1 ${add}`, '2 BEGIN', `2 ${add}`, '3 BEGIN', `3 ${add}`],
+  'an advisory lock that several may share': [
+    '1 SELECT pg_advisory_lock(1)',
+    '2 SELECT pg_advisory_lock_shared(1)',
+    '3 SELECT pg_advisory_xact_lock_shared(1)',
+  ],
+}
+
+test.each(Object.entries(written))('%s: as promised', async (_, lines) => {
+  const steps = lines.map((line) => ({ session: Number(line[0]) - 1, sql: line.slice(2) }))
+  const verdict = await rounds.replay(steps, 0)
+  expect(verdict?.seen).toHaveLength(2)
+  expect(verdict?.broken).toEqual([])
 })

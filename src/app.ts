@@ -8,6 +8,7 @@ import { reconcile } from './actions/reconcile.ts'
 import { createRefuse } from './actions/refuse.ts'
 import { createSilencing } from './actions/silence.ts'
 import { createAnswers } from './answers/answer.ts'
+import { backoff } from './backoff.ts'
 import type { WatchedCluster } from './commands/cluster.ts'
 import type { Config, SlackSettings } from './config/config.ts'
 import { createMasker } from './domain/text/mask.ts'
@@ -307,7 +308,7 @@ export async function startApp(deps: {
 
 /** Asks Slack who the token is. What passes by itself is waited for; a token that is refused is an error. */
 async function whoAmI(slack: Slack, log: Log, signal?: AbortSignal): Promise<BotIdentity> {
-  for (let wait = 1000; ; wait = Math.min(wait * 2, 30_000)) {
+  for (let attempt = 0; ; attempt++) {
     try {
       const {
         team_id: teamId,
@@ -318,8 +319,9 @@ async function whoAmI(slack: Slack, log: Log, signal?: AbortSignal): Promise<Bot
       return { teamId, botId, botUserId }
     } catch (error) {
       if (!(error instanceof SlackError && error.retryable)) throw error
-      log.warn({ code: error.code, retryInMs: wait }, 'Slack cannot be reached yet')
-      await pause(Math.max(wait, error.retryAfterMs), undefined, { signal })
+      const retryInMs = Math.max(error.retryAfterMs, backoff(attempt, { firstMs: 1000, longestMs: 30_000 }))
+      log.warn({ code: error.code, retryInMs }, 'Slack cannot be reached yet')
+      await pause(retryInMs, undefined, { signal })
     }
   }
 }

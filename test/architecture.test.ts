@@ -15,6 +15,8 @@ const domain = [
   'domain/incidents',
   'domain/lists',
 ]
+/** Used everywhere, import nothing of ours. */
+const own = ['backoff.ts', 'log.ts', 'loop.ts']
 const edges = ['config', 'postgres', 'store', 'views', 'notify', 'commands']
 
 const mayImport: Readonly<Record<string, readonly string[]>> = {
@@ -24,21 +26,22 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'domain/approvals': ['domain/text', 'domain/session'],
   'domain/incidents': ['domain/text', 'domain/session', 'domain/locks', 'domain/approvals'],
   'domain/lists': ['domain/text', 'domain/session', 'domain/locks', 'domain/incidents'],
+  'backoff.ts': [],
   'log.ts': [],
   'loop.ts': [],
   http: domain,
   config: domain,
-  postgres: domain,
+  postgres: [...domain, 'backoff.ts'],
   store: domain,
   views: domain,
-  notify: [...domain, 'store', 'views'],
+  notify: [...domain, 'backoff.ts', 'store', 'views'],
   commands: [...domain, 'config', 'postgres', 'views'],
-  watch: [...domain, 'config', 'postgres', 'store', 'views', 'notify'],
+  watch: [...domain, 'backoff.ts', 'config', 'postgres', 'store', 'views', 'notify'],
   answers: [...domain, 'config', 'postgres', 'store', 'views', 'commands'],
-  actions: [...domain, ...edges],
-  slack: [...domain, 'config', 'store', 'views', 'notify', 'commands', 'answers', 'actions'],
+  actions: [...domain, ...edges, 'backoff.ts'],
+  slack: [...domain, 'backoff.ts', 'config', 'store', 'views', 'notify', 'commands', 'answers', 'actions'],
   terminal: [...domain, ...edges, 'log.ts', 'answers', 'actions', 'slack'],
-  'app.ts': [...[...domain, ...edges, 'log.ts', 'loop.ts', 'http', 'watch', 'answers', 'actions', 'slack']],
+  'app.ts': [...domain, ...edges, ...own, 'http', 'watch', 'answers', 'actions', 'slack'],
   'main.ts': ['log.ts', 'config', 'store', 'notify', 'terminal', 'app.ts'],
 }
 

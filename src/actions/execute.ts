@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { backoff } from '../backoff.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import { differences, guardOf, stillThere } from '../domain/approvals/approvedState.ts'
 import { bot } from '../domain/approvals/journal.ts'
@@ -144,7 +145,7 @@ async function watch(proposal: Proposal, cluster: Cluster, sentAt: number): Prom
   const pids = [key.pid, ...victims.map(({ pid }) => pid)]
   const elapsed = () => Math.round(performance.now() - sentAt)
   let goneAfter: number | null = null
-  for (let wait = 10; ; wait = Math.min(wait * 2, 200)) {
+  for (let looks = 0; ; looks++) {
     const sessions = await cluster.look(pids)
     const session = sessions.find(({ pid }) => pid === key.pid)
     if (!stillThere(proposal, session)) {
@@ -156,7 +157,7 @@ async function watch(proposal: Proposal, cluster: Cluster, sentAt: number): Prom
       const { state, waitEventType, waitEvent } = session
       return { kind: 'still', afterMs: elapsed(), state, waitEventType, waitEvent }
     }
-    await pause(wait)
+    await pause(backoff(looks, { firstMs: 10, longestMs: 200 }))
   }
 }
 

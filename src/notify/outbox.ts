@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { backoff } from '../backoff.ts'
 import type { Message, Messages, Pending } from '../store/messages.ts'
 import { SlackError } from './slackError.ts'
 
@@ -45,7 +46,7 @@ export type Gaps = {
  * https://docs.slack.dev/apis/web-api/rate-limits
  */
 const slackGaps: Gaps = { postMs: 1000, sameMs: 3000, editMs: 1200 }
-const longestPauseMs = 60_000
+const pauses = { firstMs: 500, longestMs: 60_000 }
 /** While the store cannot be written. */
 const unwritablePauseMs = 1000
 /** Slack asks for no longer patience. */
@@ -286,7 +287,7 @@ const kindOf = ({ ts }: Pending) => (ts ? 'edit' : 'post')
 
 /** What Slack asked for, or ever longer where it did not say. */
 const pauseAfter = ({ attempts }: Pending, { retryAfterMs }: SlackError): number =>
-  retryAfterMs || Math.min(longestPauseMs, 500 * 2 ** Math.min(attempts, 7))
+  retryAfterMs || backoff(attempts, pauses)
 
 /** Too much was sent: https://docs.slack.dev/reference/methods/chat.postMessage#errors */
 const limits: ReadonlySet<string> = new Set(['ratelimited', 'rate_limited', 'message_limit_exceeded'])

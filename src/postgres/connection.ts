@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from 'pino'
+import { backoff } from '../backoff.ts'
 import { type ClusterError, clusterErrorOf, clusterErrorWith } from './errors.ts'
 import { type Statement, statements } from './statements.ts'
 
@@ -56,8 +57,8 @@ const settings = {
   jit: 'off',
 }
 
-const firstRetryMs = 250
-const longestRetryMs = 5_000
+/** Sooner at first, and not all bots at once. */
+const retries = { firstMs: 250, longestMs: 5_000, jitter: true }
 /** A server that ends a connection in order does it at once; else the socket goes. */
 const goodbyeMs = 300
 
@@ -136,15 +137,13 @@ export function createConnection(options: ConnectionOptions): Connection {
     discard(which)
     note(why)
   }
-  /** Remembers why, and tries again: sooner at first, with jitter, so that many bots do not come back at once. */
+  /** Remembers why, and tries again. */
   const note = (why: ClusterError) => {
     if (closed) return
     if (failure?.code !== why.code) log.warn({ code: why.code }, why.reason)
     failure = why
-    const pause = Math.min(longestRetryMs, firstRetryMs * 2 ** failedAttempts) * (0.5 + Math.random() / 2)
-    failedAttempts++
     clearTimeout(retry)
-    retry = setTimeout(attempt, pause)
+    retry = setTimeout(attempt, backoff(failedAttempts++, retries))
   }
 
   return {

@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { App, HTTPReceiver, type Receiver, type Logger as SlackLogger, SocketModeReceiver } from '@slack/bolt'
 import type { Logger } from 'pino'
+import { backoff } from '../backoff.ts'
 import type { SlackSettings } from '../config/config.ts'
 import { clientOptions, slackErrorOf } from './client.ts'
 
@@ -100,8 +101,8 @@ type Socket = {
   connected(): boolean
 }
 
-/** Interrupted people do not wait longer than that for the next attempt. */
-const longestWaitMs = 5000
+/** Interrupted people wait no longer for the next attempt; and not all bots come at once after an outage. */
+const retries = { firstMs: 250, longestMs: 5000, jitter: true }
 
 /**
  * Opens a socket again whenever it closes: at once, then ever more slowly. The SDK's own reconnect waits five seconds
@@ -123,15 +124,15 @@ function keepConnected(receiver: SocketModeReceiver, log: Logger): Socket {
   })
 
   async function reopen() {
-    for (let wait = 250; !stopping.signal.aborted; wait = Math.min(wait * 2, longestWaitMs)) {
+    for (let attempt = 0; !stopping.signal.aborted; attempt++) {
+      const retryInMs = backoff(attempt, retries)
       try {
         await receiver.start()
         return
       } catch (error) {
-        log.warn({ err: error, retryInMs: wait }, 'the socket to Slack did not open')
+        log.warn({ err: error, retryInMs }, 'the socket to Slack did not open')
       }
-      // Not all at the same moment after an outage.
-      await pause(wait * (0.5 + Math.random() / 2), undefined, { signal: stopping.signal }).catch(() => {})
+      await pause(retryInMs, undefined, { signal: stopping.signal }).catch(() => {})
     }
   }
 

@@ -1,6 +1,7 @@
 import { get as getHttp, type IncomingMessage } from 'node:http'
 import { get as getHttps } from 'node:https'
 import type { Logger } from 'pino'
+import { backoff } from '../backoff.ts'
 
 /** A dead-man's switch: somebody else raises the alarm when it has not heard of us for a while. */
 export type Heartbeat = {
@@ -24,9 +25,8 @@ export type HeartbeatReply =
   | { readonly code: string }
 
 const timeoutMs = 10_000
-const firstPauseMs = 1_000
 /** Not longer: a check that allows some minutes of silence must not raise a false alarm. */
-const longestPauseMs = 60_000
+const pauses = { firstMs: 1_000, longestMs: 60_000 }
 
 /**
  * Follows the cycle: it is full when every cluster was seen since the last one. One that is not seen any longer before
@@ -53,8 +53,8 @@ export function afterReply(pulse: Pulse, reply: HeartbeatReply, now: number): Pu
   const asked = 'status' in reply ? reply.retryAfterMs : 0
   // Told to come less often, and heard.
   const least = 'status' in reply && reply.status === 429 ? 15_000 : 0
-  const pause = Math.max(asked, least, firstPauseMs * 2 ** Math.min(pulse.failures, 6))
-  return { ...pulse, failures: pulse.failures + 1, notBefore: now + Math.min(longestPauseMs, pause) }
+  const pause = Math.max(asked, least, backoff(pulse.failures, pauses))
+  return { ...pulse, failures: pulse.failures + 1, notBefore: now + Math.min(pauses.longestMs, pause) }
 }
 
 const isTaken = (reply: HeartbeatReply): boolean =>

@@ -78,12 +78,14 @@ export async function prove(
     ({ pid, actor }) => moved.has(pid) && (!actor?.inTransaction || actor.error !== null),
   )
 
+  // Of all jams: with several roots ended, who was freed may stand before a victim of this one.
+  const freed = actors.filter(({ session: { pid } }) => before.forest.waits.has(pid) && !targets.has(pid))
   for (let more = true; more; ) {
     more = false
-    for (const { pid, actor } of waiters) {
-      if (actor?.busy !== null) continue
+    for (const actor of freed) {
+      if (actor.busy !== null) continue
+      const { pid } = actor.session
       const index = indexOf(pid)
-      if (index < 0) continue
       if (actor.inTransaction) {
         await lane.run(index, actor.error === null && pid % 2 === 0 ? 'COMMIT' : 'ROLLBACK')
         more = true
@@ -98,7 +100,7 @@ export async function prove(
       )
         await lane.run(index, 'SELECT pg_advisory_unlock_all()')
     }
-    const rest = waiters.filter(({ actor }) => actor?.busy === null && actor.inTransaction)
+    const rest = freed.filter(({ busy, inTransaction }) => busy === null && inTransaction)
     more &&= rest.length > 0
   }
   const last = await fresh(cluster)

@@ -80,6 +80,9 @@ export async function prove(
 
   // Of all jams: with several roots ended, who was freed may stand before a victim of this one.
   const freed = actors.filter(({ session: { pid } }) => before.forest.waits.has(pid) && !targets.has(pid))
+  const holdsForItself = (index: number) =>
+    steps.some(({ session, sql }) => session === index && sql.includes('advisory_lock'))
+  const unlocked = new Set<number>()
   for (let more = true; more; ) {
     more = false
     for (const actor of freed) {
@@ -87,21 +90,15 @@ export async function prove(
       const { pid } = actor.session
       const index = indexOf(pid)
       if (actor.inTransaction) {
-        await lane.run(index, actor.error === null && pid % 2 === 0 ? 'COMMIT' : 'ROLLBACK')
+        await lane.run(index, actor.error === null && index % 2 === 0 ? 'COMMIT' : 'ROLLBACK')
         more = true
       }
-      if (
-        /advisory_lock/.test(
-          steps
-            .filter(({ session }) => session === index)
-            .map(({ sql }) => sql)
-            .join(),
-        )
-      )
+      if (holdsForItself(index) && !unlocked.has(pid)) {
         await lane.run(index, 'SELECT pg_advisory_unlock_all()')
+        unlocked.add(pid)
+        more = true
+      }
     }
-    const rest = freed.filter(({ busy, inTransaction }) => busy === null && inTransaction)
-    more &&= rest.length > 0
   }
   const last = await fresh(cluster)
   const isDeadlock = last.forest.cycles.some((pids) => pids.some((pid) => indexOf(pid) >= 0))

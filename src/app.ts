@@ -315,7 +315,7 @@ async function whoAmI(slack: Slack, log: Log, signal?: AbortSignal): Promise<Bot
         bot_id: botId,
         user_id: botUserId,
       } = await slack.call((client) => client.auth.test())
-      if (!teamId) throw new SlackError('no_team', false, 0)
+      if (!teamId) throw new SlackError('no_team')
       return { teamId, botId, botUserId }
     } catch (error) {
       if (!(error instanceof SlackError && error.retryable)) throw error

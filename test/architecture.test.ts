@@ -29,7 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'backoff.ts': [],
   'log.ts': [],
   'loop.ts': [],
-  http: domain,
+  http: [...domain, 'notify'],
   config: domain,
   postgres: [...domain, 'backoff.ts'],
   store: domain,

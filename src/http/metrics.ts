@@ -11,6 +11,7 @@ import type { Picture } from '../domain/locks/picture.ts'
 import type { Action } from '../domain/session/action.ts'
 import { type Health, wraparoundRatio } from '../domain/session/health.ts'
 import { isClient, waitsForLock } from '../domain/session/session.ts'
+import { knownSlackCodes, slackCodeClass } from '../notify/slackError.ts'
 
 /** What the service tells Prometheus. The recorders never throw and cost next to nothing. */
 export type Metrics = {
@@ -63,22 +64,6 @@ const results: readonly Outcome['kind'][] = [
   'unreachable',
   'unknown',
 ]
-
-/** Codes that somebody would look for, and no others: a label must not grow with what Slack invents. */
-const slackCodes: ReadonlySet<string> = new Set([
-  ...[
-    'ratelimited',
-    'unreachable',
-    'internal_error',
-    'fatal_error',
-    'service_unavailable',
-    'request_timeout',
-  ],
-  ...['invalid_auth', 'not_authed', 'token_revoked', 'token_expired', 'account_inactive', 'missing_scope'],
-  ...['channel_not_found', 'not_in_channel', 'is_archived', 'restricted_action', 'message_not_found'],
-  ...['cant_update_message', 'edit_window_closed', 'msg_too_long', 'invalid_blocks', 'user_not_found'],
-  ...['http_4xx', 'http_5xx'],
-])
 
 /** A slow look comes once a minute; what an older one told is no measurement of now any more. Milliseconds. */
 const slowLookHoldsMs = 5 * 60_000
@@ -183,7 +168,7 @@ export function createMetrics(deps: {
   // What has not happened yet is 0, so that a rate sees the first time.
   for (const cluster of clusters) up.set({ cluster }, 0)
   for (const action of actions) for (const result of results) actionsTotal.inc({ action, result }, 0)
-  for (const code of [...slackCodes, 'other']) slackErrors.inc({ code }, 0)
+  for (const code of [...knownSlackCodes, 'other']) slackErrors.inc({ code }, 0)
 
   const slow = [oldestPrepared, horizon, wraparound, retained]
   const tellHealth = (cluster: string, { prepared, vacuumHolders, databases, slots }: Health) => {
@@ -256,7 +241,8 @@ export function createMetrics(deps: {
   }
 }
 
+/** One of those that are told apart, and no other: a label must not grow with what Slack invents. */
 function slackCodeOf(code: string): string {
-  const known = code.replace(/^http_([45])\d\d$/, 'http_$1xx')
-  return slackCodes.has(known) ? known : 'other'
+  const known = slackCodeClass(code)
+  return knownSlackCodes.includes(known) ? known : 'other'
 }

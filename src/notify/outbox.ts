@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { backoff } from '../backoff.ts'
-import type { Message, Messages, Pending } from '../store/messages.ts'
-import { SlackError } from './slackError.ts'
+import { type Message, type Messages, type Pending, posting } from '../store/messages.ts'
+import { SlackError, slackErrorKind } from './slackError.ts'
 
 /** Slack, as far as the outbox needs it. All throw SlackError. */
 export type Poster = {
@@ -224,7 +224,7 @@ export function createOutbox(deps: {
       await poster.update(channel, message.ts, content)
       return message.ts
     }
-    if (message.replyLost) {
+    if (mayStand(message)) {
       const found = await search(message)
       if (found) {
         await poster.update(channel, found, content)
@@ -246,12 +246,13 @@ export function createOutbox(deps: {
 
   async function explain(message: Pending, failure: SlackError, state: ChannelState) {
     const { id, channel, ts } = message
-    if (gone.has(failure.code) && ts) return messages.lost(id, ts)
+    if (failure.kind === 'gone' && ts) return messages.lost(id, ts)
     const passing = [failing.post, failing.edit].every((map) => map.get(channel)?.retryable ?? true)
-    const news = !failure.retryable && passing && !told.has(id) && !ofTheToken.has(failure.code)
+    // A bad token is bad in every channel: no other one could be told, and told afterwards it would not be true any more.
+    const news = !failure.retryable && passing && !told.has(id) && failure.kind !== 'token'
     // A limit says nothing about this message: all of its kind wait equally long, so the most urgent goes first again.
     // Limits are each method's own: too many edits are no reason to hold a new card back.
-    if (limits.has(failure.code)) {
+    if (failure.kind === 'limited') {
       const until = now() + pauseAfter(message, failure)
       if (ts) editsHeldUntil = until
       else state.postNotBefore = until
@@ -283,29 +284,15 @@ export async function emptyCopy(poster: Pick<Poster, 'update'>, channel: string,
     .catch((error: unknown) => log.info({ err: error }, 'a second copy of a card could not be emptied'))
 }
 
+/** Whether the last attempt may have gone through without our hearing of it. */
+const mayStand = ({ lastError }: Pending): boolean =>
+  lastError === posting || (lastError !== null && slackErrorKind(lastError) === 'unanswered')
+
 const kindOf = ({ ts }: Pending) => (ts ? 'edit' : 'post')
 
 /** What Slack asked for, or ever longer where it did not say. */
 const pauseAfter = ({ attempts }: Pending, { retryAfterMs }: SlackError): number =>
   retryAfterMs || backoff(attempts, pauses)
-
-/** Too much was sent: https://docs.slack.dev/reference/methods/chat.postMessage#errors */
-const limits: ReadonlySet<string> = new Set(['ratelimited', 'rate_limited', 'message_limit_exceeded'])
-
-/**
- * What stands there is not ours to edit any more, and has to be posted anew: somebody deleted it, or it was posted by an
- * app that was since replaced. https://docs.slack.dev/reference/methods/chat.update#errors
- */
-const gone: ReadonlySet<string> = new Set(['message_not_found', 'cant_update_message'])
-
-/**
- * What is wrong with the token is wrong in every channel: no other one is there to tell it, and told afterwards it would
- * not be true any more. https://docs.slack.dev/reference/methods/chat.postMessage#errors
- */
-const ofTheToken: ReadonlySet<string> = new Set([
-  ...['invalid_auth', 'not_authed', 'token_revoked', 'token_expired', 'account_inactive'],
-  ...['missing_scope', 'no_permission', 'access_denied', 'org_login_required', 'team_access_not_granted'],
-])
 
 /** Whether a message stands there could not be found out: that says nothing new about its post. */
 class SearchError extends Error {

@@ -104,7 +104,7 @@ export function createSlack(
           metadata: { event_type: messageEvent, event_payload: { id } },
         }),
       )
-      if (!ts) throw new SlackError('no_ts', true, 0)
+      if (!ts) throw new SlackError('no_ts')
       return ts
     },
     async find(channel, threadTs, id, since) {
@@ -132,7 +132,7 @@ export function createSlack(
         await call((client) => client.chat.getPermalink({ channel, message_ts: ts }))
         return true
       } catch (error) {
-        if (error instanceof SlackError && error.code === 'message_not_found') return false
+        if (error instanceof SlackError && error.kind === 'gone') return false
         throw error
       }
     },
@@ -147,26 +147,12 @@ type Metadata = {
   readonly metadata?: { readonly event_payload?: { readonly id?: unknown } }
 }
 
-/** Errors of Slack that pass without anybody's help: https://docs.slack.dev/reference/methods/chat.postMessage#errors */
-const passing = new Set([
-  'ratelimited',
-  'rate_limited',
-  'message_limit_exceeded',
-  'internal_error',
-  'fatal_error',
-  'service_unavailable',
-  'request_timeout',
-  noAnswer,
-])
-
 /** What the Slack SDK threw, told by its code; what is none of Slack's is thrown on. */
 export function slackErrorOf(error: unknown): SlackError {
   if (error instanceof webApi.WebAPIRateLimitedError)
-    return new SlackError('ratelimited', true, error.retryAfter * 1000, error)
-  if (error instanceof webApi.WebAPIPlatformError)
-    return new SlackError(error.data.error, passing.has(error.data.error), 0, error)
-  if (error instanceof webApi.WebAPIHTTPError)
-    return new SlackError(`http_${error.statusCode}`, error.statusCode >= 500, 0, error)
-  if (error instanceof webApi.WebAPIRequestError) return new SlackError('unreachable', true, 0, error)
+    return new SlackError('ratelimited', error.retryAfter * 1000, error)
+  if (error instanceof webApi.WebAPIPlatformError) return new SlackError(error.data.error, 0, error)
+  if (error instanceof webApi.WebAPIHTTPError) return new SlackError(`http_${error.statusCode}`, 0, error)
+  if (error instanceof webApi.WebAPIRequestError) return new SlackError('unreachable', 0, error)
   throw error
 }

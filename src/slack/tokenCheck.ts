@@ -29,7 +29,7 @@ export function createTokenCheck(slack: Pick<Slack, 'call'>, log: Logger): Token
         if (!(error instanceof SlackError)) throw error
         if (error.retryable) {
           // That it wants fewer calls is an answer too.
-          unanswered = error.code === 'ratelimited' ? [] : [...unanswered.slice(-1), error.code]
+          unanswered = error.kind === 'limited' ? [] : [...unanswered.slice(-1), error.code]
           return
         }
         code = error.code

@@ -32,8 +32,8 @@ export type Pending = Pick<Message, 'id' | 'channel' | 'threadOf' | 'priority'> 
   readonly attempts: number
   readonly notBefore: number
   readonly createdAt: number
-  /** The last attempt may have gone through without our hearing of it. */
-  readonly replyLost: boolean
+  /** Slack's code for the last attempt, or `posting` where the process ended before it heard; null without an attempt. */
+  readonly lastError: string | null
 }
 
 /** What is not in Slack yet. Times are milliseconds since the epoch; null: nothing of the kind waits. */
@@ -85,15 +85,7 @@ export type Messages = {
 }
 
 /** In place of the error of a post that is under way. */
-const posting = 'posting'
-
-/**
- * After these nobody can say whether the message stands there. Of its own last two Slack says that some of what was asked
- * may have succeeded: https://docs.slack.dev/reference/methods/chat.postMessage#errors
- */
-const mayHavePosted: ReadonlySet<string> = new Set([
-  ...[posting, 'unreachable', 'not_an_answer', 'internal_error', 'fatal_error'],
-])
+export const posting = 'posting'
 
 /** More than can be delivered in one channel while one call is under way. */
 const mostAtOnce = 500
@@ -195,7 +187,7 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         attempts: row.attempts,
         notBefore: row.not_before,
         createdAt: row.created_at,
-        replyLost: row.error !== null && (mayHavePosted.has(row.error) || row.error.startsWith('http_5')),
+        lastError: row.error,
       }))
     },
     async content(id) {

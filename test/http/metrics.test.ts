@@ -212,8 +212,8 @@ describe('the bot', () => {
     expect(after).toHaveLength(before.length)
     expect(after.filter((line) => !line.endsWith(' 0'))).toEqual([
       '{code="ratelimited"} 1',
-      '{code="http_4xx"} 2',
       '{code="http_5xx"} 1',
+      '{code="http_4xx"} 2',
       '{code="other"} 502',
     ])
   })

@@ -86,7 +86,7 @@ const put = (id: string, over: Partial<Message> = {}) =>
 
 describe('outbox', () => {
   it('lets a card go before the notes after a limit, though it was the card that met it again and again', async () => {
-    const limited = new SlackError('ratelimited', true, 1000)
+    const limited = new SlackError('ratelimited', 1000)
     slack.fail(...Array.from({ length: 6 }, () => limited))
     await put('first', { priority: 0 })
     await put('card', { priority: 4 })
@@ -102,7 +102,7 @@ describe('outbox', () => {
   })
 
   it('waits ever longer for a limit that does not say how long, and holds all posts of the channel', async () => {
-    const limited = new SlackError('ratelimited', true, 0)
+    const limited = new SlackError('ratelimited')
     slack.fail(limited, limited)
     await put('card', { priority: 4 })
     await put('note', { priority: 0 })
@@ -129,7 +129,7 @@ describe('outbox', () => {
     await put('old', { priority: 1 })
     outbox.start()
     await outbox.idle()
-    slack.fail(new SlackError('ratelimited', true, 300_000))
+    slack.fail(new SlackError('ratelimited', 300_000))
     await put('card', { priority: 4 })
     await outbox.idle()
     await put('old', { text: 'edited' })
@@ -181,7 +181,7 @@ describe('outbox', () => {
   })
 
   it('waits as long as Slack asks, and no post goes to that channel meanwhile', async () => {
-    slack.fail(new SlackError('ratelimited', true, 30_000))
+    slack.fail(new SlackError('ratelimited', 30_000))
     await put('one')
     await put('two')
     await put('elsewhere', { channel: 'C2' })
@@ -198,7 +198,7 @@ describe('outbox', () => {
     await put('card')
     outbox.start()
     await outbox.idle()
-    slack.fail(new SlackError('service_unavailable', true, 0))
+    slack.fail(new SlackError('service_unavailable'))
     await put('note 1', { threadOf: 'card', priority: 0 })
     await put('note 2', { threadOf: 'card', priority: 0 })
     await put('other', { priority: 0 })
@@ -210,7 +210,7 @@ describe('outbox', () => {
   })
 
   it('posts nothing again that somebody has seen in Slack, though the reply was lost', async () => {
-    slack.fail(new SlackError('unreachable', true, 0))
+    slack.fail(new SlackError('unreachable'))
     await put('card')
     outbox.start()
     await outbox.idle()
@@ -226,7 +226,7 @@ describe('outbox', () => {
     await put('card')
     outbox.start()
     await waitFor(
-      async () => (await store.messages.pending())[0]?.replyLost === true,
+      async () => (await store.messages.pending())[0]?.lastError === 'posting',
       'the post is under way',
     )
     await store.messages.seenAt('card', 'C1', 'lost')
@@ -241,7 +241,7 @@ describe('outbox', () => {
   })
 
   it('tells what stands between it and Slack', async () => {
-    slack.fail(new SlackError('not_in_channel', false, 0))
+    slack.fail(new SlackError('not_in_channel'))
     await put('card')
     outbox.start()
     await outbox.idle()
@@ -258,7 +258,7 @@ describe('outbox', () => {
     await outbox.idle()
     await put('card', { text: 'two' })
     for (let attempt = 0; attempt < 3; attempt++) {
-      slack.fail(new SlackError('edit_window_closed', false, 0))
+      slack.fail(new SlackError('edit_window_closed'))
       await outbox.idle()
       await put(`other ${attempt}`)
       await outbox.idle()
@@ -268,14 +268,14 @@ describe('outbox', () => {
     expect([refused.length, broken]).toEqual([3, ['C1 edit_window_closed']])
     // It went through, and is refused again.
     await outbox.idle()
-    slack.fail(new SlackError('edit_window_closed', false, 0))
+    slack.fail(new SlackError('edit_window_closed'))
     await put('card', { text: 'three' })
     await outbox.idle()
     expect(broken).toHaveLength(2)
   })
 
   it('tells no other channel that the token is refused: it could hear of it only when that is over', async () => {
-    slack.fail(new SlackError('token_revoked', false, 0))
+    slack.fail(new SlackError('token_revoked'))
     await put('card')
     outbox.start()
     await outbox.idle()
@@ -294,14 +294,14 @@ describe('outbox', () => {
         )
     })
     await put('elsewhere', { channel: 'C2', priority: 0 })
-    slack.fail(new SlackError('ratelimited', true, 60_000))
+    slack.fail(new SlackError('ratelimited', 60_000))
     outbox.start()
     await outbox.idle()
     expect(slack.calls).toEqual(['post C1: held 0 ✗ ratelimited', 'post C2: elsewhere'])
   })
 
   it('tells of a channel that was archived while Slack had trouble anyway', async () => {
-    slack.fail(new SlackError('service_unavailable', true, 0), new SlackError('is_archived', false, 0))
+    slack.fail(new SlackError('service_unavailable'), new SlackError('is_archived'))
     await put('card')
     outbox.start()
     await outbox.idle()
@@ -317,7 +317,7 @@ describe('outbox', () => {
       await put('card')
       outbox.start()
       await outbox.idle()
-      slack.fail(new SlackError(code, false, 0))
+      slack.fail(new SlackError(code))
       await put('card', { text: 'two' })
       await outbox.idle()
       expect(slack.calls.slice(1)).toEqual([`update ts1: two ✗ ${code}`, 'post C1: two'])
@@ -326,7 +326,7 @@ describe('outbox', () => {
   )
 
   it('looks for a post whose reply was lost before it posts again', async () => {
-    slack.fail(new SlackError('unreachable', true, 0))
+    slack.fail(new SlackError('unreachable'))
     await put('card')
     outbox.start()
     await outbox.idle()
@@ -334,7 +334,7 @@ describe('outbox', () => {
     time += 60_000
     await outbox.idle()
     expect(slack.calls).toEqual(['post C1: card ✗ unreachable', 'find C1: card', 'update ts1: card'])
-    slack.fail(new SlackError('http_503', true, 0))
+    slack.fail(new SlackError('http_503'))
     slack.has(null)
     await put('other')
     await outbox.idle()
@@ -344,12 +344,12 @@ describe('outbox', () => {
   })
 
   it('goes on looking for it while the look fails, which keeps no other message from the channel', async () => {
-    slack.fail(new SlackError('fatal_error', true, 0))
+    slack.fail(new SlackError('fatal_error'))
     await put('card')
     outbox.start()
     await outbox.idle()
     time += 60_000
-    slack.fail(new SlackError('ratelimited', true, 30_000))
+    slack.fail(new SlackError('ratelimited', 30_000))
     await outbox.idle()
     await put('other')
     await outbox.idle()
@@ -384,7 +384,7 @@ describe('outbox', () => {
     await put('card')
     outbox.start()
     await waitFor(
-      async () => (await store.messages.pending())[0]?.replyLost === true,
+      async () => (await store.messages.pending())[0]?.lastError === 'posting',
       'the post is under way',
     )
     // What a process that is killed now leaves behind, another one finds.
@@ -421,7 +421,7 @@ describe('outbox', () => {
     await outbox.idle()
     expect(slack.calls.splice(0)).toEqual(['update ts1: approved'])
     // An urgent change that cannot go just now stays urgent when the picture changes meanwhile.
-    slack.fail(new SlackError('ratelimited', true, 1000))
+    slack.fail(new SlackError('ratelimited', 1000))
     await put('card', { text: 'done', urgent: true })
     await outbox.idle()
     await put('card', { text: 'done, four' })
@@ -439,7 +439,7 @@ describe('outbox', () => {
     await put('one')
     outbox.start()
     await outbox.idle()
-    slack.fail(new SlackError('ratelimited', true, 30_000))
+    slack.fail(new SlackError('ratelimited', 30_000))
     await put('two')
     time += 1000
     await outbox.idle()
@@ -457,7 +457,7 @@ describe('outbox', () => {
     await put('card')
     outbox.start()
     await outbox.idle()
-    slack.fail(new SlackError('ratelimited', true, 30_000))
+    slack.fail(new SlackError('ratelimited', 30_000))
     await put('card', { text: 'two' })
     await outbox.idle()
     await put('another')

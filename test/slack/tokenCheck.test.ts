@@ -13,8 +13,8 @@ it('tells a token that Slack refuses, once, and that it is taken again; an outag
   }
   const lines: string[] = []
   const check = createTokenCheck({ call }, logTo(lines))
-  const revoked = new SlackError('token_revoked', false, 0)
-  const down = new SlackError('http_503', true, 0)
+  const revoked = new SlackError('token_revoked')
+  const down = new SlackError('http_503')
   answers.push(null, down, revoked, down, revoked, null)
   const seen: (string | null)[] = []
   while (answers.length > 0) {
@@ -36,9 +36,9 @@ it('tells that Slack does not answer, from the second time on: nothing could be 
     return undefined as never
   }
   const check = createTokenCheck({ call }, logTo([]))
-  const away = new SlackError('unreachable', true, 0)
-  const busy = new SlackError('ratelimited', true, 1000)
-  const revoked = new SlackError('token_revoked', false, 0)
+  const away = new SlackError('unreachable')
+  const busy = new SlackError('ratelimited', 1000)
+  const revoked = new SlackError('token_revoked')
   answers.push(away, null, away, away, away, busy, away, revoked, away, away, null)
   const seen: (string | null)[] = []
   while (answers.length > 0) {

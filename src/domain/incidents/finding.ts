@@ -215,12 +215,16 @@ function holdersOf(clients: readonly Session[]): Holder[] {
 
 function storm({ locks, sessions }: Snapshot): Finding[] {
   if (locks.kind !== 'jammed') return []
-  const suspects = sessions
+  const waiting = sessions.filter(waitsForLock).length
+  return [{ kind: 'lockStorm', waiting, why: locks.why, suspects: stormSuspects(sessions) }]
+}
+
+/** Clients that may hold what the others wait for while the locks cannot be read: the oldest transactions first. */
+export const stormSuspects = (sessions: readonly Session[]): Session[] =>
+  sessions
     .filter((session) => isClient(session) && isIdleInTransaction(session) && !hasFailed(session))
     .sort((a, b) => (b.xactSeconds ?? 0) - (a.xactSeconds ?? 0))
     .slice(0, 5)
-  return [{ kind: 'lockStorm', waiting: sessions.filter(waitsForLock).length, why: locks.why, suspects }]
-}
 
 /** How many connections ordinary roles may still make; the rest is kept back for superusers and the like. */
 export const connectionsLeft = (snapshot: Snapshot): number =>

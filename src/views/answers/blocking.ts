@@ -1,3 +1,4 @@
+import { stormSuspects } from '../../domain/incidents/finding.ts'
 import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
 import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
@@ -5,7 +6,7 @@ import { type Branch, jamsIn, type Tree, type Trees, waitingIn } from '../../dom
 import { mayFinish, meaningOf } from '../../domain/session/heldUp.ts'
 import type { Platform } from '../../domain/session/platform.ts'
 import { finishing, finishingPlace } from '../../domain/session/prepared.ts'
-import { hasFailed, isIdleInTransaction, type Session, waitsForLock } from '../../domain/session/session.ts'
+import { type Session, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, clean, code, truncate, type View } from '../kit.ts'
 import { count, lockOf, stateOf, waitEventOf, whoOf } from '../words.ts'
@@ -95,16 +96,11 @@ function headline({ snapshot, forest }: Picture, { trees, moreTrees }: Trees, as
       ]
 }
 
-function suspectLines(sessions: readonly Session[]): Line[] {
-  const suspects = sessions
-    .filter((session) => isIdleInTransaction(session) && !hasFailed(session))
-    .sort((a, b) => (b.xactSeconds ?? 0) - (a.xactSeconds ?? 0))
-    .slice(0, 5)
-  return suspects.map((session) => [
+const suspectLines = (sessions: readonly Session[]): Line[] =>
+  stormSuspects(sessions).map((session) => [
     bold(`Suspect ${session.pid}: `),
     truncate(`${whoOf(session)} · ${stateOf(session)}`, longestLine),
   ])
-}
 
 function treeLines(
   tree: Tree,

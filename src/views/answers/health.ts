@@ -9,7 +9,7 @@ import { kindNames } from '../../domain/incidents/severity.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
 import { jamsIn, waitingIn } from '../../domain/locks/tree.ts'
 import { type Health, type ServerLog, wraparoundRatio } from '../../domain/session/health.ts'
-import { isClient, type Session } from '../../domain/session/session.ts'
+import { isClient, isIdleInTransaction, type Session } from '../../domain/session/session.ts'
 import { has } from '../../domain/session/versions.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { sqlLiteral } from '../../domain/text/literal.ts'
@@ -169,7 +169,7 @@ const longLine = ({ snapshot }: Picture, { thresholds }: AnswerContext): Line =>
 
 function idleLine({ snapshot }: Picture, { thresholds }: AnswerContext): Line {
   const [longest] = snapshot.sessions
-    .filter((session) => isClient(session) && session.state?.startsWith('idle in transaction'))
+    .filter((session) => isClient(session) && isIdleInTransaction(session))
     .toSorted((a, b) => (b.stateSeconds ?? 0) - (a.stateSeconds ?? 0))
   return [
     bold('Idle holders: '),

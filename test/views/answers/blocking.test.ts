@@ -156,8 +156,9 @@ describe('blockingView', () => {
     `)
   })
 
-  it('names suspects while the locks cannot be read', async () => {
-    const picture = of.picture([root, of.waiting(1, 2), of.idle(2, 9)], {
+  it('names suspects while the locks cannot be read: sessions of clients', async () => {
+    const walsender = { ...of.serverProcess(3, 'walsender'), state: 'idle in transaction', xactSeconds: 9999 }
+    const picture = of.picture([root, of.waiting(1, 2), of.idle(2, 9), walsender], {
       kind: 'jammed',
       why: 'The lock table did not answer within 1 s.',
       last: null,

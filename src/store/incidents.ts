@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Incident } from '../domain/incidents/incident.ts'
-import { readIncident } from './documents.ts'
+import { incidentDocument } from './documents.ts'
 import type { Schema } from './schema.ts'
 
 export type Incidents = {
@@ -18,8 +18,8 @@ export type Incidents = {
 }
 
 export function incidentsIn(db: Kysely<Schema>): Incidents {
-  const select = db.selectFrom('incidents').select('data')
-  const read = ({ data }: { data: string }) => readIncident(data)
+  const select = db.selectFrom('incidents').select(['id', 'data'])
+  const { read, write } = incidentDocument
   const oldestFirst = async (found: typeof select) => (await found.orderBy('opened_at').execute()).map(read)
   return {
     async put(incident) {
@@ -27,7 +27,7 @@ export function incidentsIn(db: Kysely<Schema>): Incidents {
         key: incident.key,
         card_id: incident.cardId,
         resolved_at: incident.resolvedAt,
-        data: JSON.stringify(incident),
+        data: write(incident),
       }
       await db
         .insertInto('incidents')
@@ -50,8 +50,10 @@ export function incidentsIn(db: Kysely<Schema>): Incidents {
         select.where((where) => where.or([where('card_id', '=', cardId), where('digest_id', '=', cardId)])),
       ),
     open: (cluster) => oldestFirst(select.where('cluster', '=', cluster).where('resolved_at', 'is', null)),
-    openOutside: (clusters) =>
-      oldestFirst(select.where('cluster', 'not in', clusters).where('resolved_at', 'is', null)),
+    async openOutside(clusters) {
+      const open = await oldestFirst(select.where('resolved_at', 'is', null))
+      return open.filter(({ cluster }) => !clusters.includes(cluster))
+    },
     recent: (cluster, since) =>
       oldestFirst(
         select

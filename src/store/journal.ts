@@ -6,6 +6,7 @@ import {
   type JournalRow,
   type StoredRow,
 } from '../domain/approvals/journal.ts'
+import { readEvent } from './documents.ts'
 import { atomically, type Schema } from './schema.ts'
 
 export type Journal = {
@@ -32,7 +33,7 @@ export function journalIn(db: Kysely<Schema>): Journal {
     .select(['seq', 'at', 'card_id as cardId', 'kind', 'event', 'previous', 'hash'])
   const read = ({ kind: _, event, ...row }: StoredRow): JournalRow => ({
     ...row,
-    event: JSON.parse(event) as JournalEvent,
+    event: readEvent(row.seq, event),
   })
   return {
     append: (at, cardId, event) =>

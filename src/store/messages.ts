@@ -1,5 +1,6 @@
 import type { KnownBlock } from '@slack/types'
 import { type Kysely, sql } from 'kysely'
+import { readBlocks } from './documents.ts'
 import { atomically, type Schema } from './schema.ts'
 
 /** A message as it should stand in Slack. Whoever changes it says how it should look; the outbox makes it so. */
@@ -196,7 +197,7 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         .select(['text', 'blocks', 'revision'])
         .where('id', '=', id)
         .executeTakeFirst()
-      return row ? { ...row, blocks: JSON.parse(row.blocks) as KnownBlock[] } : null
+      return row ? { ...row, blocks: readBlocks(id, row.blocks) } : null
     },
     async backlog() {
       const { count } = await undelivered

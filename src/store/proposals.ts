@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Proposal, ProposalState } from '../domain/approvals/proposal.ts'
-import { readProposal } from './documents.ts'
+import { proposalDocument } from './documents.ts'
 import type { Schema } from './schema.ts'
 
 /** What a proposal may become; the rest of it never changes. */
@@ -40,12 +40,12 @@ export type Proposals = {
 }
 
 export function proposalsIn(db: Kysely<Schema>): Proposals {
-  const select = db.selectFrom('proposals').select('data')
-  const read = ({ data }: { data: string }) => readProposal(data)
+  const select = db.selectFrom('proposals').select(['id', 'data'])
+  const { read, write } = proposalDocument
   const columns = (proposal: Proposal) => ({
     state: proposal.state,
     revision: proposal.revision,
-    data: JSON.stringify(proposal),
+    data: write(proposal),
   })
   return {
     async add(proposal) {

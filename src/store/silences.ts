@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Silence } from '../domain/incidents/silence.ts'
+import { silenceDocument } from './documents.ts'
 import type { Schema } from './schema.ts'
 
 export type Silences = {
@@ -15,12 +16,16 @@ export function silencesIn(db: Kysely<Schema>): Silences {
     async add(silence) {
       await db
         .insertInto('silences')
-        .values({ id: silence.id, cluster: silence.cluster, data: JSON.stringify(silence) })
+        .values({ id: silence.id, cluster: silence.cluster, data: silenceDocument.write(silence) })
         .execute()
     },
     async ofCluster(cluster) {
-      const rows = await db.selectFrom('silences').select('data').where('cluster', '=', cluster).execute()
-      return rows.map(({ data }) => JSON.parse(data) as Silence)
+      const rows = await db
+        .selectFrom('silences')
+        .select(['id', 'data'])
+        .where('cluster', '=', cluster)
+        .execute()
+      return rows.map(silenceDocument.read)
     },
     async end(id) {
       const { numDeletedRows } = await db.deleteFrom('silences').where('id', '=', id).executeTakeFirst()

@@ -25,7 +25,7 @@ export type Tables = {
 export type Store = Tables & {
   /** Runs all of it or nothing. Inside, use only the records that are handed in. */
   atomically<T>(run: (records: Tables) => Promise<T>): Promise<T>
-  /** Resolves when something could be written just now; throws why not: see `storeFailureOf`. */
+  /** Resolves when something could be written just now, and what is open be read; throws why not: see `storeFailureOf`. */
   probe(): Promise<void>
   close(): Promise<void>
 }
@@ -52,10 +52,15 @@ export async function openStore(settings: StoreSettings, alone: StoreWait | null
       await db.destroy()
       throw error
     }
+    const records = recordsIn(db)
     return {
-      ...recordsIn(db),
+      ...records,
       atomically: (run) => atomically(db, (db) => run(recordsIn(db))),
-      probe: async () => file.probe(),
+      async probe() {
+        file.probe()
+        await records.incidents.openOutside([])
+        await records.proposals.inState('open')
+      },
       close: async () => {
         await db.destroy()
         unlock()

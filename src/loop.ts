@@ -1,4 +1,4 @@
-import type { Logger } from 'pino'
+import type { Log } from './log.ts'
 
 export type Loop = {
   start(): void
@@ -12,7 +12,7 @@ export type Loop = {
  * Runs one thing again and again: a round starts `everyMs` after the last one started, or when that one has ended,
  * whichever is later. A round that throws is logged and does not end the loop.
  */
-export function createLoop(name: string, everyMs: number, runOnce: () => Promise<void>, log: Logger): Loop {
+export function createLoop(name: string, everyMs: number, runOnce: () => Promise<void>, log: Log): Loop {
   let running = false
   let busy = false
   let timer: NodeJS.Timeout | undefined

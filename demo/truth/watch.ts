@@ -1,7 +1,7 @@
-import type { Logger } from 'pino'
 import { type Picture, pictureOf } from '../../src/domain/locks/picture.ts'
 import { tellingRoles } from '../../src/domain/session/platform.ts'
 import { isClient, type Session } from '../../src/domain/session/session.ts'
+import type { Log } from '../../src/log.ts'
 import { createConnection } from '../../src/postgres/connection.ts'
 import { clusterErrorOf } from '../../src/postgres/errors.ts'
 import { createLockReader } from '../../src/postgres/lockReader.ts'
@@ -39,7 +39,7 @@ const settings = { application_name: ownName }
 export async function watchTruth(options: {
   readonly url: string
   readonly botUser: string
-  readonly log: Logger
+  readonly log: Log
 }): Promise<Truth> {
   const { url, log } = options
   let facts: Facts | null = null

@@ -1,10 +1,10 @@
-import type { Logger } from 'pino'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import { decide, type Press } from '../domain/approvals/approval.ts'
 import { bot } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { People } from '../domain/session/policy.ts'
+import type { Log } from '../log.ts'
 import type { Cards } from '../notify/cards.ts'
 import { storeFailureOf } from '../store/failure.ts'
 import type { Proposals } from '../store/proposals.ts'
@@ -44,7 +44,7 @@ export function createApprove(deps: {
   readonly refuse: Refuse
   readonly execute: (claimed: Proposal) => Promise<Proposal>
   readonly now: () => number
-  readonly log: Logger
+  readonly log: Log
 }): Approve {
   const { cards, proposals, clusters, authorize, refuse, execute, now, log } = deps
 

@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Logger } from 'pino'
 import { backoff } from '../backoff.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import { differences, guardOf, stillThere } from '../domain/approvals/approvedState.ts'
@@ -8,6 +7,7 @@ import { movedOn, type Outcome } from '../domain/approvals/outcome.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import { objection } from '../domain/session/allowedAction.ts'
 import { isIdleInTransaction, type Session } from '../domain/session/session.ts'
+import type { Log } from '../log.ts'
 import type { Cards } from '../notify/cards.ts'
 import { type Cluster, ClusterError } from '../postgres/cluster.ts'
 import { readSession } from './freshSession.ts'
@@ -28,7 +28,7 @@ type Execution = { readonly outcome: Outcome; readonly sql: string | null; reado
 export function createExecute(deps: {
   readonly cards: Cards
   readonly clusters: ReadonlyMap<string, WatchedCluster>
-  readonly log: Logger
+  readonly log: Log
 }): (claimed: Proposal) => Promise<Proposal> {
   const { cards, clusters, log } = deps
 

@@ -1,6 +1,6 @@
-import type { Logger } from 'pino'
 import type { Refusal } from '../domain/approvals/access.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
+import type { Log } from '../log.ts'
 import type { Cards } from '../notify/cards.ts'
 import type { Caller } from './identity.ts'
 
@@ -17,7 +17,7 @@ export type Refuse = (
 ) => Promise<Refusal>
 
 export const createRefuse =
-  (cards: Cards, log: Logger): Refuse =>
+  (cards: Cards, log: Log): Refuse =>
   async (caller, entry, refusal, about = null) => {
     try {
       await cards.change(about?.cardId ?? null, (_, record) =>

@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import { backoff } from '../backoff.ts'
+import type { Log } from '../log.ts'
 import { type Message, type Messages, type Pending, posting } from '../store/messages.ts'
 import { SlackError, slackErrorKind } from './slackError.ts'
 
@@ -59,7 +59,7 @@ const mostHeldMs = 600_000
 export function createOutbox(deps: {
   readonly messages: Messages
   readonly poster: Poster
-  readonly log: Logger
+  readonly log: Log
   readonly now: () => number
   readonly gaps?: Gaps
   /** A channel takes no messages until somebody helps; called once, until it takes one again. */
@@ -277,7 +277,7 @@ export function createOutbox(deps: {
  * Takes the buttons off the second copy of a message, so that they mislead nobody. It stands there because Slack's reply to
  * the first post was lost.
  */
-export async function emptyCopy(poster: Pick<Poster, 'update'>, channel: string, ts: string, log: Logger) {
+export async function emptyCopy(poster: Pick<Poster, 'update'>, channel: string, ts: string, log: Log) {
   const text = 'This card came twice. The other one goes on.'
   await poster
     .update(channel, ts, { text, blocks: [] })

@@ -1,4 +1,4 @@
-import type { Logger } from 'pino'
+import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
 import type { Outbox } from './outbox.ts'
 import { SlackError } from './slackError.ts'
@@ -14,7 +14,7 @@ export async function restoreDeleted(deps: {
   readonly stands: (channel: string, ts: string) => Promise<boolean>
   readonly outbox: Pick<Outbox, 'kick'>
   readonly clusters: readonly string[]
-  readonly log: Logger
+  readonly log: Log
 }): Promise<void> {
   const { store, stands, outbox, clusters, log } = deps
   const incidents = await Promise.all(clusters.map((name) => store.incidents.open(name)))

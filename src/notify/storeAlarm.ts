@@ -1,4 +1,4 @@
-import type { Logger } from 'pino'
+import type { Log } from '../log.ts'
 import { storeFailureOf } from '../store/failure.ts'
 import type { Content } from './outbox.ts'
 
@@ -32,7 +32,7 @@ export function createStoreAlarm(deps: {
   readonly channels: ReadonlySet<string>
   readonly post: (channel: string, content: Content) => Promise<unknown>
   readonly recovered: () => void
-  readonly log: Logger
+  readonly log: Log
   readonly now: () => number
 }): StoreAlarm {
   const { probe, channels, post, recovered, log, now } = deps

@@ -1,5 +1,4 @@
 import pg from 'pg'
-import type { Logger } from 'pino'
 import type { Guard } from '../domain/approvals/approvedState.ts'
 import type { Health } from '../domain/session/health.ts'
 import { followWaits, type WaitsSeen } from '../domain/session/heldUp.ts'
@@ -9,6 +8,7 @@ import type { Session } from '../domain/session/session.ts'
 import type { LockGroup, Snapshot } from '../domain/session/snapshot.ts'
 import { newerWords } from '../domain/session/versions.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
+import type { Log } from '../log.ts'
 import { createConnection } from './connection.ts'
 import { ClusterError, clusterErrorWith } from './errors.ts'
 import { createHealthReader } from './healthReader.ts'
@@ -85,7 +85,7 @@ export type Cluster = {
 export type ClusterOptions = {
   readonly name: string
   readonly url: string
-  readonly log: Logger
+  readonly log: Log
   /** Applied to every statement text before it leaves here. */
   readonly maskText: (text: string) => string | null
   /** Milliseconds since the epoch. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import type { Logger } from 'pino'
 import { backoff } from '../backoff.ts'
+import type { Log } from '../log.ts'
 import { type ClusterError, clusterErrorOf, clusterErrorWith } from './errors.ts'
 import { type Statement, statements } from './statements.ts'
 
@@ -25,7 +25,7 @@ export type Connection = {
 
 export type ConnectionOptions = {
   readonly url: string
-  readonly log: Logger
+  readonly log: Log
   /** Milliseconds for making a connection, with everything that is asked at first. */
   readonly connectMs: number
   /** Milliseconds until a statement is given up with `DEADLINE`. */

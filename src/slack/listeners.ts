@@ -1,5 +1,4 @@
 import type { App } from '@slack/bolt'
-import type { Logger } from 'pino'
 import type { Approve } from '../actions/approve.ts'
 import type { Authorize, Caller } from '../actions/identity.ts'
 import type { Propose } from '../actions/propose.ts'
@@ -12,6 +11,7 @@ import type { SilenceCommand } from '../commands/silenceCommand.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import type { Action } from '../domain/session/action.ts'
 import type { People } from '../domain/session/policy.ts'
+import type { Log } from '../log.ts'
 import { emptyCopy } from '../notify/outbox.ts'
 import { storeFailureOf } from '../store/failure.ts'
 import type { Store } from '../store/store.ts'
@@ -34,7 +34,7 @@ export type ListenerDeps = {
   readonly silencing: Silencing
   readonly authorize: Authorize
   readonly refuse: Refuse
-  readonly log: Logger
+  readonly log: Log
 }
 
 /** Every entry from Slack: acknowledge, parse, check who it is, call. Nothing is decided here. */

@@ -1,9 +1,9 @@
 import type { RequestListener } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { App, HTTPReceiver, type Receiver, type Logger as SlackLogger, SocketModeReceiver } from '@slack/bolt'
-import type { Logger } from 'pino'
 import { backoff } from '../backoff.ts'
 import type { SlackSettings } from '../config/config.ts'
+import type { Log } from '../log.ts'
 import { clientOptions, slackErrorOf } from './client.ts'
 
 /** The way in from Slack. */
@@ -30,7 +30,7 @@ export function createIngress(
   settings: SlackSettings,
   botIdentity: BotIdentity,
   logger: SlackLogger,
-  log: Logger,
+  log: Log,
 ): SlackIngress {
   const { botId, botUserId } = botIdentity
   const makeApp = (receiver: Receiver) =>
@@ -108,7 +108,7 @@ const retries = { firstMs: 250, longestMs: 5000, jitter: true }
  * Opens a socket again whenever it closes: at once, then ever more slowly. The SDK's own reconnect waits five seconds
  * first and ends for good (as an unhandled rejection) on a network error.
  */
-function keepConnected(receiver: SocketModeReceiver, log: Logger): Socket {
+function keepConnected(receiver: SocketModeReceiver, log: Log): Socket {
   const { client } = receiver
   const stopping = new AbortController()
   let open = false

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { KnownBlock } from '@slack/types'
-import type { Logger } from 'pino'
 import type { Caller } from '../actions/identity.ts'
+import type { Log } from '../log.ts'
 import type { View } from '../views/kit.ts'
 import type { Slack } from './client.ts'
 
@@ -29,7 +29,7 @@ export type Replies = {
 /** How long a `response_url` may take; Bolt's respond() would wait for ever. */
 const answerWithinMs = 3000
 
-export function createReplies(slack: Slack, log: Logger): Replies {
+export function createReplies(slack: Slack, log: Log): Replies {
   async function whisper(channel: string, caller: Caller, view: View | string) {
     await slack.call((client) =>
       client.chat.postEphemeral({ channel, user: caller.userId, ...content(view) }),

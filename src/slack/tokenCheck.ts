@@ -1,4 +1,4 @@
-import type { Logger } from 'pino'
+import type { Log } from '../log.ts'
 import { SlackError } from '../notify/slackError.ts'
 import type { Slack } from './client.ts'
 
@@ -15,7 +15,7 @@ export type TokenCheck = {
  * Whether Slack answers, and still takes the bot's token. That it does not would show only when there is something to say,
  * and then it is too late: https://docs.slack.dev/reference/methods/auth.test
  */
-export function createTokenCheck(slack: Pick<Slack, 'call'>, log: Logger): TokenCheck {
+export function createTokenCheck(slack: Pick<Slack, 'call'>, log: Log): TokenCheck {
   let refused: string | null = null
   let unanswered: string[] = []
   return {

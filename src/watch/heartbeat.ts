@@ -1,7 +1,7 @@
 import { get as getHttp, type IncomingMessage } from 'node:http'
 import { get as getHttps } from 'node:https'
-import type { Logger } from 'pino'
 import { backoff } from '../backoff.ts'
+import type { Log } from '../log.ts'
 
 /** A dead-man's switch: somebody else raises the alarm when it has not heard of us for a while. */
 export type Heartbeat = {
@@ -68,7 +68,7 @@ export function createHeartbeat(deps: {
   readonly url: string
   readonly clusters: readonly string[]
   readonly slackWorks: () => boolean
-  readonly log: Logger
+  readonly log: Log
   /** Milliseconds of a clock that nobody sets, like `performance.now`: else it could keep us quiet for hours. */
   readonly now: () => number
 }): Heartbeat {

@@ -1,6 +1,6 @@
-import type { Logger } from 'pino'
 import { type Picture, pictureOf } from '../domain/locks/picture.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
+import type { Log } from '../log.ts'
 import { type Cluster, ClusterError } from '../postgres/cluster.ts'
 import type { IncidentReport } from './incidents.ts'
 import type { Pace } from './pace.ts'
@@ -32,7 +32,7 @@ export function createWatcher(deps: {
   readonly pace: Pace
   readonly withoutStore: WithoutStore
   readonly hooks: WatchHooks
-  readonly log: Logger
+  readonly log: Log
   /** Milliseconds between two slow looks. */
   readonly healthEveryMs: number
 }): () => Promise<void> {

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
 import { createApprove } from './actions/approve.ts'
+import { createAuthorization } from './actions/authorize.ts'
 import { createExecute } from './actions/execute.ts'
 import { expireDue } from './actions/expire.ts'
 import { createPropose } from './actions/propose.ts'
 import { reconcile } from './actions/reconcile.ts'
-import { createRefuse } from './actions/refuse.ts'
 import { createSilencing } from './actions/silence.ts'
 import { createAnswers } from './answers/answer.ts'
 import { backoff } from './backoff.ts'
@@ -23,7 +23,7 @@ import { SlackError } from './notify/slackError.ts'
 import { createStoreAlarm } from './notify/storeAlarm.ts'
 import { createCluster } from './postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from './slack/client.ts'
-import { createAuthorize } from './slack/identity.ts'
+import { createAccessCheck } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
 import { type BotIdentity, createIngress } from './slack/receivers.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
@@ -151,13 +151,13 @@ export async function startApp(deps: {
       },
     })
 
-    const authorize = createAuthorize({ slack, ourTeamId: botIdentity.teamId, now })
-    const refuse = createRefuse(cards, log)
+    const checkAccess = createAccessCheck({ slack, ourTeamId: botIdentity.teamId, now })
+    const authorization = createAuthorization({ checkAccess, cards, log })
     const { proposals } = store
     const execute = createExecute({ cards, clusters, log })
-    const approve = createApprove({ cards, proposals, clusters, authorize, refuse, execute, now, log })
-    const propose = createPropose({ cards, proposals, clusters, authorize, refuse, now })
-    const silencing = createSilencing({ cards, store, clusters, authorize, refuse, now })
+    const approve = createApprove({ cards, proposals, clusters, authorization, execute, now, log })
+    const propose = createPropose({ cards, proposals, clusters, authorization, now })
+    const silencing = createSilencing({ cards, store, clusters, authorization, now })
     const answers = createAnswers({ clusters, past: store, now })
 
     const ingress = createIngress(settings, botIdentity, slackLogger, log)
@@ -170,8 +170,7 @@ export async function startApp(deps: {
       approve,
       propose,
       silencing,
-      authorize,
-      refuse,
+      authorization,
       log,
     })
 

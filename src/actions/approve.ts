@@ -8,9 +8,8 @@ import type { Log } from '../log.ts'
 import type { Cards } from '../notify/cards.ts'
 import { storeFailureOf } from '../store/failure.ts'
 import type { Proposals } from '../store/proposals.ts'
-import type { Authorize, Caller } from './identity.ts'
+import { type Authorization, type Caller, unknownButton } from './authorize.ts'
 import { proposeInstead } from './propose.ts'
-import type { Refuse } from './refuse.ts'
 
 /** A press of an approve or deny button, as far as it is believed: which proposal, and who. */
 export type ButtonPress = {
@@ -40,35 +39,32 @@ export function createApprove(deps: {
   readonly cards: Cards
   readonly proposals: Proposals
   readonly clusters: ReadonlyMap<string, WatchedCluster>
-  readonly authorize: Authorize
-  readonly refuse: Refuse
+  readonly authorization: Authorization
   readonly execute: (claimed: Proposal) => Promise<Proposal>
   readonly now: () => number
   readonly log: Log
 }): Approve {
-  const { cards, proposals, clusters, authorize, refuse, execute, now, log } = deps
+  const { cards, proposals, clusters, execute, now, log } = deps
+  const { checkAccess, authorize, refuse } = deps.authorization
 
   return async (press) => {
     const { caller, proposalId } = press
     const proposal = await proposals.get(proposalId)
-    const refused = (refusal: Refusal, about: Proposal | null = proposal) =>
-      refuse(caller, `${press.decision} ${press.action}`, refusal, about)
-
-    if (!proposal)
-      return refused({ code: 'unknownProposal', reason: 'this button stands for nothing that I know of' })
+    const entry = { caller, where: `${press.decision} ${press.action}`, about: proposal }
+    if (!proposal) return refuse(entry, unknownButton)
     const watched = clusters.get(proposal.key.cluster)
     if (!watched)
-      return refused({
+      return refuse(entry, {
         code: 'notWatched',
         reason: `cluster ${proposal.key.cluster} is not configured any more`,
       })
     const { access, approvals } = watched.config
     const allowed = press.decision === 'breakGlass' ? approvals.breakGlass : access.approvers
-    const notAuthorized = await authorize(caller, allowed, true)
-    if (notAuthorized) return refused(notAuthorized)
+    const refusal = await authorize(entry, allowed, true)
+    if (refusal) return refusal
 
     const settled = await settle(press, proposal, watched)
-    if (settled.kind === 'refused') return refused(settled.refusal, settled.proposal)
+    if (settled.kind === 'refused') return refuse({ ...entry, about: settled.proposal }, settled.refusal)
     if (settled.kind === 'counted') return 'Your approval was counted already; the card says what came of it.'
     if (settled.proposal.state !== 'claimed') return null
     const done = await execute(settled.proposal)
@@ -84,7 +80,7 @@ export function createApprove(deps: {
     if (seen.state !== 'open') return seen
     const gone: string[] = []
     for (const { userId } of seen.approvals) {
-      const refusal = await authorize({ userId, teamId: caller.teamId }, approvers, true)
+      const refusal = await checkAccess({ userId, teamId: caller.teamId }, approvers, true)
       if (refusal?.code === 'lookUpFailed')
         return {
           code: 'lookUpFailed',
@@ -100,10 +96,8 @@ export function createApprove(deps: {
     const reason = 'they may not approve any more, so their earlier approval does not count'
     for (const userId of gone)
       await refuse(
-        { userId, teamId: caller.teamId },
-        'earlier approval',
+        { caller: { userId, teamId: caller.teamId }, where: 'earlier approval', about: seen },
         { code: 'notAllowed', reason },
-        seen,
       )
     return changed
   }

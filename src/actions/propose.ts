@@ -8,16 +8,14 @@ import { fittingAction, objection } from '../domain/session/allowedAction.ts'
 import { sessionKeyOf } from '../domain/session/session.ts'
 import type { Cards } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
+import { type Authorization, type Caller, unknownButton } from './authorize.ts'
 import { readSession } from './freshSession.ts'
-import type { Authorize, Caller } from './identity.ts'
-import type { Refuse } from './refuse.ts'
 
 type Deps = {
   readonly cards: Cards
   readonly proposals: Proposals
   readonly clusters: ReadonlyMap<string, WatchedCluster>
-  readonly authorize: Authorize
-  readonly refuse: Refuse
+  readonly authorization: Authorization
   readonly now: () => number
 }
 
@@ -37,17 +35,17 @@ export type Propose = {
 }
 
 export function createPropose(deps: Deps): Propose {
-  const { cards, proposals, clusters, authorize, refuse, now } = deps
+  const { cards, proposals, clusters, now } = deps
+  const { authorize, refuse } = deps.authorization
 
   return {
     async byHand({ caller, cluster: name, action, pid, reason }) {
-      const refused = async (refusal: Refusal) => ({
-        refusal: await refuse(caller, `/pg ${action} ${pid}`, refusal),
-      })
+      const entry = { caller, where: `/pg ${action} ${pid}` }
+      const refused = async (refusal: Refusal) => ({ refusal: await refuse(entry, refusal) })
       const watched = clusters.get(name)
       if (!watched) return refused({ code: 'notWatched', reason: `there is no cluster ${name}` })
-      const notAuthorized = await authorize(caller, watched.config.access.requesters, true)
-      if (notAuthorized) return refused(notAuthorized)
+      const refusal = await authorize(entry, watched.config.access.requesters, true)
+      if (refusal) return { refusal }
       const seen = await readSession(watched.cluster, pid)
       if ('code' in seen) return refused(seen)
       const objects = objection(action, seen.session, seen.server, watched.config.protected)
@@ -87,12 +85,12 @@ export function createPropose(deps: Deps): Propose {
 
     async again(caller, proposalId) {
       const before = await proposals.get(proposalId)
-      const refused = (refusal: Refusal) => refuse(caller, 'button pg_offer_again', refusal, before)
+      const entry = { caller, where: 'button pg_offer_again', about: before }
+      const refused = (refusal: Refusal) => refuse(entry, refusal)
       const watched = clusters.get(before?.key.cluster ?? '')
-      if (!before || !watched)
-        return refused({ code: 'unknownProposal', reason: 'this button stands for nothing that I know of' })
-      const notAuthorized = await authorize(caller, watched.config.access.requesters, true)
-      if (notAuthorized) return refused(notAuthorized)
+      if (!before || !watched) return refused(unknownButton)
+      const refusal = await authorize(entry, watched.config.access.requesters, true)
+      if (refusal) return refusal
       const latest = (await proposals.ofCard(before.cardId)).at(-1)
       if (latest?.id !== before.id || !mayBeOfferedAgain(before))
         return refused({ code: 'alreadyDecided', reason: 'the card has moved on; look at its latest state' })

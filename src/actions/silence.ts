@@ -9,8 +9,7 @@ import type { Store } from '../store/store.ts'
 import { silencesView } from '../views/answers/silences.ts'
 import type { View } from '../views/kit.ts'
 import { silenceWords } from '../views/words.ts'
-import type { Authorize, Caller } from './identity.ts'
-import type { Refuse } from './refuse.ts'
+import { type Authorization, type Caller, unknownButton } from './authorize.ts'
 
 /** How long the button on a card silences its incident. */
 const snoozeMs = 30 * 60_000
@@ -35,11 +34,11 @@ export function createSilencing(deps: {
   readonly cards: Cards
   readonly store: Store
   readonly clusters: ReadonlyMap<string, WatchedCluster>
-  readonly authorize: Authorize
-  readonly refuse: Refuse
+  readonly authorization: Authorization
   readonly now: () => number
 }): Silencing {
-  const { cards, store, clusters, authorize, refuse, now } = deps
+  const { cards, store, clusters, now } = deps
+  const { authorize, refuse } = deps.authorization
 
   async function silence(
     caller: Caller,
@@ -89,8 +88,8 @@ export function createSilencing(deps: {
 
   return {
     async run(caller, { config }, command) {
-      const refusal = await authorize(caller, config.access.viewers, false)
-      if (refusal) return { refusal: await refuse(caller, `/pg ${command.kind}`, refusal) }
+      const refusal = await authorize({ caller, where: `/pg ${command.kind}` }, config.access.viewers, false)
+      if (refusal) return { refusal }
       const { name } = config
       const here = clusters.size > 1 ? ` --cluster ${name}` : ''
       const left = async () =>
@@ -133,11 +132,12 @@ export function createSilencing(deps: {
     },
 
     async snooze(caller, incidentId) {
+      const entry = { caller, where: 'button pg_snooze' }
       const incident = await store.incidents.get(incidentId)
       const watched = clusters.get(incident?.cluster ?? '')
-      if (!incident || !watched) return refuse(caller, 'button pg_snooze', unknown)
-      const refusal = await authorize(caller, watched.config.access.viewers, false)
-      if (refusal) return refuse(caller, 'button pg_snooze', refusal)
+      if (!incident || !watched) return refuse(entry, unknownButton)
+      const refusal = await authorize(entry, watched.config.access.viewers, false)
+      if (refusal) return refusal
       if (incident.resolvedAt !== null) return 'It is over already.'
       await silence(
         caller,
@@ -150,11 +150,12 @@ export function createSilencing(deps: {
     },
 
     async acknowledge(caller, incidentId) {
+      const entry = { caller, where: 'button pg_acknowledge' }
       const incident = await store.incidents.get(incidentId)
       const watched = clusters.get(incident?.cluster ?? '')
-      if (!incident || !watched) return refuse(caller, 'button pg_acknowledge', unknown)
-      const refusal = await authorize(caller, watched.config.access.viewers, false)
-      if (refusal) return refuse(caller, 'button pg_acknowledge', refusal)
+      if (!incident || !watched) return refuse(entry, unknownButton)
+      const refusal = await authorize(entry, watched.config.access.viewers, false)
+      if (refusal) return refusal
       return cards.change(incident.cardId, async ({ incidents }, record) => {
         const current = await incidents.get(incidentId)
         if (!current || current.acknowledgedBy !== null)
@@ -170,8 +171,6 @@ export function createSilencing(deps: {
     },
   }
 }
-
-const unknown: Refusal = { code: 'unknownProposal', reason: 'this button stands for nothing that I know of' }
 
 /** As people type it. */
 const typed = (about: About): string | undefined =>

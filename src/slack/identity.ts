@@ -1,4 +1,4 @@
-import type { Authorize } from '../actions/identity.ts'
+import type { CheckAccess } from '../actions/authorize.ts'
 import { groupsIn, isListed, membershipRefusal, type Refusal, type User } from '../domain/approvals/access.ts'
 import { SlackError } from '../notify/slackError.ts'
 import type { Slack } from './client.ts'
@@ -11,11 +11,11 @@ const membersStayMs = 5000
  * groups in question. Whatever cannot be looked up is refused.
  * @param ourTeamId the workspace that the bot's token belongs to
  */
-export function createAuthorize(deps: {
+export function createAccessCheck(deps: {
   readonly slack: Slack
   readonly ourTeamId: string
   readonly now: () => number
-}): Authorize {
+}): CheckAccess {
   const { slack, ourTeamId, now } = deps
   const known = new Map<string, { readonly at: number; readonly members: readonly string[] }>()
 

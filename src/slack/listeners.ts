@@ -1,8 +1,7 @@
 import type { App } from '@slack/bolt'
 import type { Approve } from '../actions/approve.ts'
-import type { Authorize, Caller } from '../actions/identity.ts'
+import { type Authorization, type Caller, unknownButton } from '../actions/authorize.ts'
 import type { Propose } from '../actions/propose.ts'
-import type { Refuse } from '../actions/refuse.ts'
 import type { Silencing } from '../actions/silence.ts'
 import type { Answers } from '../answers/answer.ts'
 import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
@@ -32,14 +31,14 @@ export type ListenerDeps = {
   readonly approve: Approve
   readonly propose: Propose
   readonly silencing: Silencing
-  readonly authorize: Authorize
-  readonly refuse: Refuse
+  readonly authorization: Authorization
   readonly log: Log
 }
 
 /** Every entry from Slack: acknowledge, parse, check who it is, call. Nothing is decided here. */
 export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> } {
-  const { slack, channels, log, authorize, refuse, approve } = deps
+  const { slack, channels, log, approve } = deps
+  const { checkAccess, authorize, refuse } = deps.authorization
   const replies = createReplies(slack, log)
   const flights = new Set<Promise<void>>()
   let draining = false
@@ -80,8 +79,8 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
       if (asksForAction(parsed)) return ask(caller, command.channel_id, parsed)
       if (silences(parsed)) return hush(caller, command.channel_id, parsed, reply)
       for (const viewers of readersOf(parsed, command.channel_id)) {
-        const refusal = await authorize(caller, viewers, false)
-        if (refusal) return refuse(caller, `/pg ${parsed.kind}`, refusal)
+        const refusal = await authorize({ caller, where: `/pg ${parsed.kind}` }, viewers, false)
+        if (refusal) return refusal
       }
       if (parsed.kind === 'problem') return parsed.message
       const { view, failed } = await deps.answers(parsed, command.channel_id)
@@ -118,11 +117,14 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
         case 'offerAgain':
           return deps.propose.again(caller, press.proposalId)
         case 'malformed':
-          return refuse(caller, 'button', {
-            code: 'malformed',
-            reason:
-              'this button is damaged or not mine, so nothing was done; use the buttons on the latest card',
-          })
+          return refuse(
+            { caller, where: 'button' },
+            {
+              code: 'malformed',
+              reason:
+                'this button is damaged or not mine, so nothing was done; use the buttons on the latest card',
+            },
+          )
       }
     })
   })
@@ -195,7 +197,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     if (!proposal || !watched || proposal.state !== 'open' || (action ?? proposal.action) !== proposal.action)
       return decide()
     const { access, approvals } = watched.config
-    if (await authorize(caller, why === 'deny' ? access.approvers : approvals.breakGlass, true))
+    if (await checkAccess(caller, why === 'deny' ? access.approvers : approvals.breakGlass, true))
       return decide()
     try {
       await slack.call((client) =>
@@ -213,18 +215,15 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
   }
 
   async function details(caller: Caller, cardId: string, reply: Reply) {
+    const entry = { caller, where: 'button pg_details' }
     const incident = await deps.store.incidents.get(cardId)
     const proposal = (await deps.store.proposals.ofCard(cardId)).at(-1)
     const finding = incident?.finding
     const session = finding && 'session' in finding ? finding.session : (proposal?.session ?? null)
     const watched = deps.clusters.get(incident?.cluster ?? proposal?.key.cluster ?? '')
-    if (!watched || !session)
-      return refuse(caller, 'button pg_details', {
-        code: 'unknownProposal',
-        reason: 'this button stands for nothing that I know of',
-      })
-    const refusal = await authorize(caller, watched.config.access.viewers, false)
-    if (refusal) return refuse(caller, 'button pg_details', refusal)
+    if (!watched || !session) return refuse(entry, unknownButton)
+    const refusal = await authorize(entry, watched.config.access.viewers, false)
+    if (refusal) return refusal
     const { view } = await deps.answers(
       { kind: 'session', pid: session.pid, cluster: watched.config.name },
       watched.config.channel,
@@ -246,8 +245,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
 
   /** What names our clusters is for members of the workspace alone. */
   async function toMember(caller: Caller, command: string, sentence: string): Promise<Refusal | string> {
-    const refusal = await authorize(caller, 'everyone', false)
-    return refusal ? refuse(caller, `/pg ${command}`, refusal) : sentence
+    return (await authorize({ caller, where: `/pg ${command}` }, 'everyone', false)) ?? sentence
   }
 
   async function hush(caller: Caller, channelId: string, command: SilenceCommand, reply: Reply) {
@@ -261,15 +259,12 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
   }
 
   async function showAll(caller: Caller, cardId: string, reply: Reply) {
+    const entry = { caller, where: 'button pg_show_all' }
     const incidents = await deps.store.incidents.ofCard(cardId)
     const watched = deps.clusters.get(incidents[0]?.cluster ?? '')
-    if (!watched)
-      return refuse(caller, 'button pg_show_all', {
-        code: 'unknownProposal',
-        reason: 'this button stands for nothing that I know of',
-      })
-    const refusal = await authorize(caller, watched.config.access.viewers, false)
-    if (refusal) return refuse(caller, 'button pg_show_all', refusal)
+    if (!watched) return refuse(entry, unknownButton)
+    const refusal = await authorize(entry, watched.config.access.viewers, false)
+    if (refusal) return refusal
     await reply.privately(wholeDigestView(watched.config.name, cardId, incidents))
     return null
   }

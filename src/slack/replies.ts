@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { KnownBlock } from '@slack/types'
-import type { Caller } from '../actions/identity.ts'
+import type { Caller } from '../actions/authorize.ts'
 import type { Log } from '../log.ts'
 import type { View } from '../views/kit.ts'
 import type { Slack } from './client.ts'

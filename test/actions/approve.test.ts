@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createApprove } from '../../src/actions/approve.ts'
-import type { Authorize } from '../../src/actions/identity.ts'
-import { createRefuse } from '../../src/actions/refuse.ts'
+import { type CheckAccess, createAuthorization } from '../../src/actions/authorize.ts'
 import type { WatchedCluster } from '../../src/commands/cluster.ts'
 import { createLog } from '../../src/log.ts'
 import { type Cards, createCards } from '../../src/notify/cards.ts'
@@ -36,7 +35,7 @@ describe('an earlier approval of one who left the group', () => {
     const open = proposal({ approvals: approvedBy('U0GONE') })
     await store.proposals.add(open)
     let approvesMeanwhile = true
-    const authorize: Authorize = async ({ userId }) => {
+    const checkAccess: CheckAccess = async ({ userId }) => {
       if (userId !== 'U0GONE') return null
       if (approvesMeanwhile) {
         approvesMeanwhile = false
@@ -49,8 +48,7 @@ describe('an earlier approval of one who left the group', () => {
       cards,
       proposals: store.proposals,
       clusters: new Map([['orders', watched]]),
-      authorize,
-      refuse: createRefuse(cards, log),
+      authorization: createAuthorization({ checkAccess, cards, log }),
       execute: async (claimed) => {
         executed.push(claimed.id)
         return claimed

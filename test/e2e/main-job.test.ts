@@ -271,7 +271,7 @@ describe('an approval', () => {
       actionId: 'approve_terminate',
       value: '00000000-0000-4000-8000-000000000000',
     })
-    await room.whisper('U0DEVI', /stands for nothing that I know of/)
+    await room.whisper('U0DEVI', /this button is no longer valid/)
     expect(hasButton(await room.card('approve_terminate'), 'approve_terminate')).toBe(true)
   })
 

@@ -2,7 +2,7 @@ import nock from 'nock'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLog, createSlackLogger } from '../../src/log.ts'
 import { clientOptions, createSlack } from '../../src/slack/client.ts'
-import { createAuthorize } from '../../src/slack/identity.ts'
+import { createAccessCheck } from '../../src/slack/identity.ts'
 
 /** Answers of Slack that the emulator never gives: at the edge of the client, without a server. */
 
@@ -11,8 +11,8 @@ const slack = createSlack(
   'xoxb-secret-token',
   clientOptions(`${api}/api/`, createSlackLogger(createLog({ level: 'silent' }))),
 )
-const authorize = createAuthorize({ slack, ourTeamId: 'T1', now: () => 0 })
-const press = () => authorize({ userId: 'U0DANA', teamId: 'T1' }, ['U0DANA'], true)
+const checkAccess = createAccessCheck({ slack, ourTeamId: 'T1', now: () => 0 })
+const press = () => checkAccess({ userId: 'U0DANA', teamId: 'T1' }, ['U0DANA'], true)
 const answer = (user: unknown) => nock(api).post('/api/users.info').reply(200, { ok: true, user })
 const dana = { id: 'U0DANA', team_id: 'T1', name: 'dana' }
 
@@ -52,7 +52,7 @@ describe('an approver', () => {
 
   it('is refused unlooked-up where the payload names another workspace', async () => {
     for (const teamId of ['T2', null])
-      expect(await authorize({ userId: 'U0DANA', teamId }, 'everyone', true)).toMatchObject({
+      expect(await checkAccess({ userId: 'U0DANA', teamId }, 'everyone', true)).toMatchObject({
         code: 'notMember',
       })
   })

@@ -192,6 +192,12 @@ describe('the packages', () => {
 })
 
 describe('the files', () => {
+  it.each(['src', 'packages', 'demo', 'scripts', 'bench', 'test'])('of %s are named in camelCase', (name) => {
+    const files = sourcesIn(join(project, name)).map(({ path }) => path)
+    expect(files.length).toBeGreaterThan(0)
+    expect(files.filter((path) => !/(^|\/)[a-z][a-zA-Z0-9]*(\.[a-z]+)?\.[jt]s$/.test(path))).toEqual([])
+  })
+
   it('import each other in no circle', () => {
     const next = Map.groupBy(imports.filter(isOurs), ({ from }) => from)
     const finished = new Set<string>()

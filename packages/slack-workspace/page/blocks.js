@@ -2,7 +2,7 @@
 import { controlNode, inputNode } from './controls.js'
 import { h } from './dom.js'
 import { longText } from './long.js'
-import { richText } from './rich-text.js'
+import { richText } from './richText.js'
 import { plainOf, textNode } from './text.js'
 
 /**

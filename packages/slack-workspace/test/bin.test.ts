@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-const bin = resolve(import.meta.dirname, '../bin/slack-workspace.ts')
+const bin = resolve(import.meta.dirname, '../bin/slackWorkspace.ts')
 let directory: string
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'slack-workspace-'))

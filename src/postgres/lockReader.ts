@@ -127,11 +127,13 @@ export function createLockReader(
       : []
 
   const readTable = async (sessions: readonly Session[], datid: number): Promise<LockTable> => {
-    const { readAt, groups } = locksFrom(await connection.query(statements.locks, []))
-    const prepared = await preparedAmong(groups)
+    const { readAt, groups: all } = locksFrom(await connection.query(statements.locks, []))
+    const { groups, near } = partedByContention(all)
+    const prepared = await preparedAmong(all)
     const table: LockTable = {
       readAt: readAt ?? clock() / 1000,
       groups: await named(groups, datid),
+      near,
       prepared,
       confirmedBlockers: new Map(),
       unchanged: await unchangedAmong(groups, sessions),
@@ -211,6 +213,15 @@ export function createLockReader(
     },
     locksOn: (name, datid) => within(deadlineMs, readLocksOn(name, datid)),
   }
+}
+
+/** Locks on a relation that nobody waits for stand apart from what is contended. */
+function partedByContention(all: readonly LockGroup[]): { groups: LockGroup[]; near: LockGroup[] } {
+  const key = ({ target }: LockGroup) => `${target.database} ${target.relation}`
+  const isRelation = ({ target }: LockGroup) => target.locktype === 'relation'
+  const wanted = new Set(all.filter((group) => isRelation(group) && !group.granted).map(key))
+  const isNear = (group: LockGroup) => isRelation(group) && !wanted.has(key(group))
+  return { groups: all.filter((group) => !isNear(group)), near: all.filter(isNear) }
 }
 
 /** Who asks for one of these may have everybody queue behind it, and has a transaction id even before it does anything. */

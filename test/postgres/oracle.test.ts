@@ -244,6 +244,7 @@ async function lookTwice() {
       groups: [],
       prepared: [],
       confirmedBlockers: new Map(),
+      near: [],
       unchanged: new Set(),
     }
     return { table: locks.kind === 'read' ? locks.table : nothing, sessions, told: after }

@@ -190,6 +190,7 @@ export const lockTable = (groups: readonly LockGroup[], over: Partial<LockTable>
   groups,
   prepared: [],
   confirmedBlockers: new Map(),
+  near: [],
   unchanged: new Set(),
   ...over,
 })

@@ -25,7 +25,9 @@ export type Option = {
   readonly atOnce: number
   /** How many stand in `expected.follow`. */
   readonly inTurn: number
-  /** How many stand in `expected.unsure`. */
+  /** Of those in `expected.unsure`: how many go on, unless somebody else holds the row as well. */
+  readonly maybe: number
+  /** Of those in `expected.unsure`: how many surely wait on, behind somebody else. */
   readonly stuck: number
   /** Others that must end too for this to be true: all of them block the same ones. */
   readonly together: readonly Ending[]

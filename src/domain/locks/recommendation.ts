@@ -12,6 +12,7 @@ import {
   heldUpBy,
   heldUpText,
   type JamContext,
+  notFromHereText,
   optionText,
 } from './recommendationText.ts'
 import { type Ending, lockTableOf, type Rehearsal, rehearse, type WhatIf } from './simulation.ts'
@@ -90,16 +91,31 @@ export function jamRecommendations(
       ...roots.map(({ pid }) => pid).slice(0, mostTogether),
       ...between,
     ])
+    // Who waits for one transaction after the other is freed by the end of none of them: it may be the one to end.
+    const oneByOne = root ? waitsOn(endOf({ pid: root.pid, action: 'terminate' })) : []
+    for (const pid of oneByOne) pids.add(pid)
     const candidates = [...pids].flatMap((pid) => byPid.get(pid) ?? [])
+    const objectionTo = (action: Action, { pid }: { readonly pid: number }) => {
+      const session = byPid.get(pid)
+      return session ? objection(action, session, snapshot.server, protectedSessions) : null
+    }
+    const isVain = (action: Action, { pid }: Session) =>
+      action === 'cancel' && standing?.cancelIsVain === true && pid === standing.pid
+    const works = (action: Action, session: Session) =>
+      !isVain(action, session) &&
+      objection(action, session, { ...snapshot.server, isSuperuser: true }, []) === null
     const may = (action: Action, session: Session) =>
-      !(action === 'cancel' && standing?.cancelIsVain && session.pid === standing.pid) &&
-      objection(action, session, snapshot.server, protectedSessions) === null
+      works(action, session) && objectionTo(action, session) === null
 
-    const found = candidates.flatMap((session) => waysThrough(session, endOf, around, may))
+    const all = candidates.flatMap((session) =>
+      waysThrough(session, endOf, around, works, oneByOne.includes(session.pid)),
+    )
+    const found = all.filter((way) => objectionTo(way.action, way) === null)
     const most = Math.max(0, ...found.map((way) => jam.size - way.stuck))
     const joint = most < enough * jam.size ? together(whatIf, around, may) : []
     const better = joint.filter((way) => jam.size - way.stuck > most)
     const ways = ranked([...found, ...better], jam.size, standing)
+    const [ideal] = ranked([...all, ...better], jam.size, standing)
     const named = [
       ...new Set([...ways.map(({ pid }) => pid), ...heldUpBy(around), ...roots.map(({ pid }) => pid)]),
     ]
@@ -109,6 +125,9 @@ export function jamRecommendations(
       text:
         (best?.text ??
           (cycle.length > 0 ? cycleText(cycle) : deadEndText(around, snapshot.server, protectedSessions))) +
+        (ideal && cycle.length === 0 && (best || ideal.pid !== root?.pid) && isGentler(ideal, best)
+          ? notFromHereText(ideal, objectionTo(ideal.action, ideal) ?? '', around)
+          : '') +
         heldUpText(around),
       best,
       others: ways.filter((way) => way !== best),
@@ -118,7 +137,15 @@ export function jamRecommendations(
   }
 }
 
-const freed = ({ atOnce, inTurn }: Option): number => atOnce + inTurn
+const freed = ({ atOnce, inTurn, maybe }: Option): number => atOnce + inTurn + maybe
+
+/** Whether a way that may not be gone from here would cost less than the one that is recommended, or there is none. */
+const isGentler = (ideal: Option, best: Option | null): boolean =>
+  best === null || worksLost.indexOf(ideal.workLost) < worksLost.indexOf(best.workLost)
+
+/** Who waits on, for the next transaction, after this ending. */
+const waitsOn = ({ doubts }: WhatIf): number[] =>
+  [...doubts].flatMap(([pid, { kind }]) => (kind === 'next' ? [pid] : []))
 
 type Target = readonly [Ending, Session]
 
@@ -131,6 +158,7 @@ function waysThrough(
   whatIf: (ending: Ending) => WhatIf,
   around: JamContext,
   may: (action: Action, session: Session) => boolean,
+  endsItsOwnWait: boolean,
 ): Option[] {
   const ways: Option[] = []
   for (const action of ['cancel', 'terminate'] as const) {
@@ -138,7 +166,8 @@ function waysThrough(
     if (action === 'cancel' && isTooBrief(session, around) && may('terminate', session)) continue
     const ending = { pid: session.pid, action }
     const way = wayOf([[ending, session]], whatIf(ending), around)
-    if (way && freed(way) > Math.max(0, ...ways.map(freed))) ways.push(way)
+    const least = endsItsOwnWait && ways.length === 0 ? -1 : Math.max(0, ...ways.map(freed))
+    if (way && freed(way) > least) ways.push(way)
   }
   return ways
 }
@@ -170,12 +199,17 @@ function wayOf(endings: readonly Target[], result: WhatIf, around: JamContext): 
   const [first, ...others] = endings
   if (!first) return null
   const [ending, session] = first
-  const inJam = (pids: readonly number[]) => pids.filter((pid) => around.jam.has(pid)).length
+  const inJam = (pids: Iterable<number>) => [...pids].filter((pid) => around.jam.has(pid))
   const expected = expectedOf(
     result,
     endings.map(([one]) => one),
     around.jam,
   )
+  const doubts = new Map([...result.doubts].filter(([pid]) => expected.unsure.includes(pid)))
+  const next = new Set(waitsOn(result))
+  const afterDoubt = inJam(result.afterDoubt)
+  const maybe = [...inJam(doubts.keys()).filter((pid) => !next.has(pid)), ...afterDoubt]
+  const stuck = expected.unsure.filter((pid) => !maybe.includes(pid))
   const costs = endings.map(([, one]) => workLost(one, around.waits.get(one.pid), around.writers))
   const dearest = Math.max(...costs.map((cost) => worksLost.indexOf(cost)))
   const way = {
@@ -187,21 +221,35 @@ function wayOf(endings: readonly Target[], result: WhatIf, around: JamContext): 
     expected,
     atOnce: expected.atOnce.length,
     inTurn: expected.follow.length,
-    stuck: expected.unsure.length,
+    maybe: maybe.length,
+    stuck: stuck.length,
     together: others.map(([one]) => one),
   }
-  return { ...way, text: optionText(way, costs, inJam(result.later), expected.unsure, around) }
+  const outlook = {
+    later: inJam(result.later).filter((pid) => expected.follow.includes(pid)).length,
+    stuck: stuck.filter((pid) => !next.has(pid)),
+    doubts,
+    afterDoubt: afterDoubt.length,
+    behind: result.behind,
+  }
+  return { ...way, text: optionText(way, costs, outlook, around) }
 }
 
 /** Puts each waiter of a jam, but those who are ended, into exactly one list. */
 export function expectedOf(
-  { atOnce, inTurn, later }: Pick<WhatIf, 'atOnce' | 'inTurn' | 'later'>,
+  {
+    atOnce,
+    inTurn,
+    later,
+    doubts,
+    afterDoubt,
+  }: Pick<WhatIf, 'atOnce' | 'inTurn' | 'later' | 'doubts' | 'afterDoubt'>,
   ended: readonly Ending[],
   jam: ReadonlySet<number>,
 ): Expected {
   const gone = new Set(ended.map(({ pid }) => pid))
-  const now = new Set(atOnce)
-  const then = new Set([...inTurn, ...later])
+  const now = new Set(atOnce.filter((pid) => !doubts.has(pid)))
+  const then = new Set([...inTurn, ...later].filter((pid) => !afterDoubt.has(pid)))
   const waiters = Map.groupBy(
     [...jam].filter((pid) => !gone.has(pid)),
     (pid) => (now.has(pid) ? 'atOnce' : then.has(pid) ? 'follow' : 'unsure'),

@@ -10,6 +10,7 @@ import type { LockTable, Server } from '../session/snapshot.ts'
 import { formatDuration } from '../text/duration.ts'
 import { sqlLiteral } from '../text/literal.ts'
 import type { Root, Wait } from './blocking.ts'
+import type { Doubt } from './doubt.ts'
 import type { Option } from './option.ts'
 import { type RootWait, rootWaitOf, rootWaitText } from './rootWait.ts'
 import type { Ending } from './simulation.ts'
@@ -35,22 +36,38 @@ export type JamContext = {
 export function optionText(
   way: Omit<Option, 'text'>,
   costs: readonly WorkLost[],
-  later: number,
-  stuck: readonly number[],
+  outlook: Outlook,
   around: JamContext,
 ): string {
   const all = [{ pid: way.pid, action: way.action }, ...way.together]
-  const steps = all.map(({ pid, action }, index) => {
-    const session = around.byPid.get(pid)
-    const what = session
-      ? [about(session, around), loss(costs[index] ?? 'activeWriter', session)].join(', ')
-      : ''
-    return `${action} ${pid} (${what})`
-  })
+  const steps = all.map((ending, index) => stepText(ending, costs[index] ?? 'activeWriter', around))
   const [first = '', ...others] = steps
   const doing = [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...others].join(' and ')
-  return `${doing}: ${effect(way, later, stuck, around)}${rest(way, around)}.${savepoint(all, costs, around)}${oneByOne(all, stuck, around)}${replay(around)}`
+  return `${doing}: ${effect(way, outlook, around)}${rest(way, around)}.${savepoint(all, costs, around)}${nextText(outlook, around)}${replay(around)}`
 }
+
+/** What is known of those who wait, beside the numbers of a way out. */
+export type Outlook = {
+  /** How many of those who follow need a client to end its transaction first: it may take its time. */
+  readonly later: number
+  /** Surely wait on, and not because they wait for one transaction after the other. */
+  readonly stuck: readonly number[]
+  readonly doubts: ReadonlyMap<number, Doubt>
+  readonly afterDoubt: number
+  /** Whom one waits for directly after the ending. */
+  readonly behind: (pid: number) => readonly number[]
+}
+
+/** "cancel 4312 (ALTER TABLE, waiting 40 s, nothing done is lost)". */
+function stepText({ pid, action }: Ending, cost: WorkLost, around: JamContext): string {
+  const session = around.byPid.get(pid)
+  const what = session ? [about(session, around), loss(cost, session)].join(', ') : ''
+  return `${action} ${pid} (${what})`
+}
+
+/** A way that costs less and may not be gone from here, and who could. */
+export const notFromHereText = (ideal: Option, objection: string, around: JamContext): string =>
+  ` Gentler, but not from here: ${stepText(ideal, ideal.workLost, around)}. ${objection}`
 
 /** Who falls behind with it is nobody's session, but all who read there. */
 const replay = ({ startup, jam }: JamContext): string =>
@@ -71,43 +88,81 @@ function savepoint(ended: readonly Ending[], costs: readonly WorkLost[], { byPid
     : ` Inside a savepoint a cancel ends that alone; then terminate ${doubtful.map(({ pid }) => pid).join(' and ')}.`
 }
 
-/**
- * A command CONCURRENTLY waits for the transactions that are in its way one after the other (WaitForLockersMultiple in
- * lmgr.c), and shows only the one that it waits for now.
- */
-function oneByOne(ended: readonly Ending[], stuck: readonly number[], { jam, waits }: JamContext): string {
-  const out = new Set([...ended.map(({ pid }) => pid), ...stuck])
-  const pid = [...jam].find((one) => !out.has(one) && waits.get(one)?.target.locktype === 'virtualxid')
-  return pid === undefined
-    ? ''
-    : ` ${pid} works CONCURRENTLY: it waits for one transaction after the other, and may have to wait for the next.`
+/** Who waits for one transaction after the other, and which may come next. */
+function nextText({ doubts }: Outlook, around: JamContext): string {
+  const waiting = [...doubts].filter(([, { kind }]) => kind === 'next')
+  return waiting
+    .slice(0, 2)
+    .map(
+      ([pid, { by }]) =>
+        ` ${pid} waits for one transaction after the other: then ${by.length === 1 ? 'one more' : `${by.length} more`}, ${pidsText(by, around)}.`,
+    )
+    .join('')
 }
 
-/** @param later how many of those who follow need a client to end its transaction first: it may take its time */
-function effect(
-  way: Omit<Option, 'text'>,
-  later: number,
-  stuck: readonly number[],
-  around: JamContext,
-): string {
+/** A few of them, with what they do. */
+function pidsText(pids: readonly number[], around: JamContext): string {
+  const names = pids.slice(0, 3).map((pid) => {
+    const session = around.byPid.get(pid)
+    return pid === 0 ? 'a prepared transaction' : session ? `${pid} (${about(session, around)})` : String(pid)
+  })
+  const more = pids.length - names.length
+  const all = [...names, ...(more > 0 ? [`${more} more`] : [])]
+  return all.length < 3 ? all.join(' or ') : `${all.slice(0, -1).join(', ')} or ${all.at(-1)}`
+}
+
+/** What rewrites a table, or reads all of it: who waits behind that does not follow soon. */
+const rewrites = /^(?:VACUUM FULL|CLUSTER|REPACK|CREATE (?:UNIQUE )?INDEX|REINDEX|REFRESH MATERIALIZED VIEW)/
+
+function effect(way: Omit<Option, 'text'>, outlook: Outlook, around: JamContext): string {
   const total = around.jam.size
   const of = (count: number) =>
     total === 1 ? 'the one waiter' : count === total ? `all ${total} waiters` : `${count} of ${total} waiters`
   const verb = (count: number, one: string, many: string) => (count === 1 ? one : many)
-  const parts = [`${of(way.atOnce)} ${verb(way.atOnce, 'proceeds', 'proceed')} at once`]
-  const soon = way.inTurn - later
-  if (soon > 0) parts.push(`${soon} ${verb(soon, 'follows', 'follow one after the other')}`)
-  if (later > 0)
+  const byKind = Map.groupBy(outlook.doubts, ([, { kind }]) => kind)
+  const parts: string[] = []
+  const isInDoubt = outlook.doubts.size > 0
+  const endsItself = around.jam.has(way.pid) && total === 1
+  if (endsItself) parts.push('it waits no more')
+  else if (way.atOnce > 0 || !isInDoubt)
+    parts.push(`${of(way.atOnce)} ${verb(way.atOnce, 'proceeds', 'proceed')} at once`)
+  const held = byKind.get('holders') ?? []
+  if (held.length > 0) {
+    const by = [...new Set(held.flatMap(([, doubt]) => doubt.by))]
     parts.push(
-      `${later} ${verb(later, 'follows when the transaction before it ends', 'follow as the transactions before them end')}`,
+      `${of(held.length)} ${verb(held.length, 'proceeds', 'proceed')}, unless ${pidsText(by, around)} holds the row as well`,
     )
-  if (way.stuck > 0) {
+  }
+  const rivals = byKind.get('rivals') ?? []
+  if (rivals.length > 0)
+    parts.push(`at least one of ${rivals.length} proceeds, the others may have to wait for it`)
+  const next = byKind.get('next') ?? []
+  if (next.length > 0)
+    parts.push(`${of(next.length)} ${verb(next.length, 'waits', 'wait')} for the next transaction`)
+  const soon = way.inTurn - outlook.later
+  if (soon > 0) {
+    const rewriter = way.expected.follow
+      .flatMap(outlook.behind)
+      .find((pid) => rewrites.test(commandOf(around.byPid.get(pid) ?? { query: null }) ?? ''))
+    const session = around.byPid.get(rewriter ?? 0)
+    parts.push(
+      session
+        ? `${soon} ${verb(soon, 'follows', 'follow')} when ${session.pid} (${commandOf(session)}) is done, which may take long`
+        : `${soon} ${verb(soon, 'follows', 'follow one after the other')}`,
+    )
+  }
+  if (outlook.later > 0)
+    parts.push(
+      `${outlook.later} ${verb(outlook.later, 'follows when the transaction before it ends', 'follow as the transactions before them end')}`,
+    )
+  if (outlook.afterDoubt > 0) parts.push(`${outlook.afterDoubt} may follow`)
+  if (outlook.stuck.length > 0) {
     const ended = new Set([way.pid, ...way.together.map(({ pid }) => pid)])
     const by = around.roots.filter(
-      (root) => !ended.has(root.pid) && root.victims.some((pid) => stuck.includes(pid)),
+      (root) => !ended.has(root.pid) && root.victims.some((pid) => outlook.stuck.includes(pid)),
     )
     const names = by.length > 0 ? ` by ${namesOf(by, around)}` : ''
-    parts.push(`${way.stuck} ${verb(way.stuck, 'stays', 'stay')} blocked${names}`)
+    parts.push(`${outlook.stuck.length} ${verb(outlook.stuck.length, 'stays', 'stay')} blocked${names}`)
   }
   return parts.join(', ')
 }

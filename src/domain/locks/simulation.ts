@@ -1,6 +1,7 @@
 import type { Action } from '../session/action.ts'
 import { type Session, waitsForClient } from '../session/session.ts'
 import type { LockTable } from '../session/snapshot.ts'
+import { createDoubts, type Doubt, type Doubts } from './doubt.ts'
 import { blockersOf, fork, leaveQueue, newState, release, type State, settle, waitsOf } from './manager.ts'
 import { blockedDirectly, type Model, reachedFrom, readModel } from './model.ts'
 import type { Picture } from './picture.ts'
@@ -19,6 +20,10 @@ export type WhatIf = {
   readonly later: readonly number[]
   /** Wait behind the ended one too, and stay: somebody else blocks them. */
   readonly stuck: readonly number[]
+  /** Of those in `atOnce`: who may have to wait again, and why. */
+  readonly doubts: ReadonlyMap<number, Doubt>
+  /** Of those in `inTurn` and `later`: who follows only if those in doubt go on. */
+  readonly afterDoubt: ReadonlySet<number>
   /** Whom one of them waits for directly, right after the ending; empty: it does not wait. 0: a prepared transaction. */
   readonly behind: (pid: number) => readonly number[]
 }
@@ -35,8 +40,9 @@ export function rehearse(table: LockTable, sessions: readonly Session[]): Rehear
   const model = readModel(table, sessions)
   const byPid = new Map(sessions.map((session) => [session.pid, session]))
   const blocked = blockedDirectly(model)
+  const doubtsOf = createDoubts(table, sessions, model)
   return {
-    whatIf: (...endings) => whatIf(model, byPid, endings),
+    whatIf: (...endings) => whatIf(model, byPid, endings, doubtsOf),
     blocks: (pid) => blocked.get(model.partyOf(pid)) ?? 0,
   }
 }
@@ -46,7 +52,12 @@ export function lockTableOf({ snapshot: { locks } }: Picture): LockTable | null 
   return locks.kind === 'read' ? locks.table : locks.kind === 'jammed' ? locks.last : null
 }
 
-function whatIf(model: Model, sessions: ReadonlyMap<number, Session>, endings: readonly Ending[]): WhatIf {
+function whatIf(
+  model: Model,
+  sessions: ReadonlyMap<number, Session>,
+  endings: readonly Ending[],
+  doubtsOf: Doubts,
+): WhatIf {
   const ended = new Set(endings.map(({ pid }) => model.partyOf(pid)))
   const reached = reachedFrom(model, ended)
   const state = newState(model)
@@ -54,8 +65,42 @@ function whatIf(model: Model, sessions: ReadonlyMap<number, Session>, endings: r
   settle(state)
   const atOnce = state.proceeded.slice()
 
+  const { inTurn, later } = follow(state, atOnce, sessions)
+  const doubts = doubtsOf(atOnce, ended)
+  const sure =
+    doubts.size === 0
+      ? null
+      : follow(
+          state,
+          atOnce.filter((party) => !doubts.has(party)),
+          sessions,
+        )
+  const sureToFollow = sure && new Set([...sure.inTurn, ...sure.later])
+  const freed = new Set([...atOnce, ...inTurn, ...later])
+  return {
+    atOnce,
+    inTurn,
+    later,
+    stuck: [...reached].filter((party) => !freed.has(party) && !ended.has(party)),
+    doubts,
+    afterDoubt: new Set(
+      sureToFollow ? [...inTurn, ...later].filter((party) => !sureToFollow.has(party)) : [],
+    ),
+    behind: (pid) => {
+      const blockers = waitsOf(state, model.partyOf(pid)).flatMap((waiter) => blockersOf(state, waiter))
+      return [...new Set(blockers.map((party) => Math.max(party, 0)))].sort((a, b) => a - b)
+    },
+  }
+}
+
+/** Who follows those that go on now; `state` stays as it is. */
+function follow(
+  state: State,
+  goingOn: readonly Party[],
+  sessions: ReadonlyMap<number, Session>,
+): { readonly inTurn: readonly Party[]; readonly later: readonly Party[] } {
   const after = fork(state)
-  const open = new Set(atOnce)
+  const open = new Set(goingOn)
   const inTurn = goOn(after, open, (party) => statementIsTransaction(sessions.get(party)))
   for (const party of inTurn) open.add(party)
   // From here on everybody who goes on is thought to end some day, with all locks.
@@ -67,17 +112,7 @@ function whatIf(model: Model, sessions: ReadonlyMap<number, Session>, endings: r
     more = after.proceeded.slice(seen)
     later.push(...more)
   }
-  const freed = new Set([...atOnce, ...inTurn, ...later])
-  return {
-    atOnce,
-    inTurn,
-    later,
-    stuck: [...reached].filter((party) => !freed.has(party) && !ended.has(party)),
-    behind: (pid) => {
-      const blockers = waitsOf(state, model.partyOf(pid)).flatMap((waiter) => blockersOf(state, waiter))
-      return [...new Set(blockers.map((party) => Math.max(party, 0)))].sort((a, b) => a - b)
-    },
-  }
+  return { inTurn, later }
 }
 
 /** Ends those who proceed and end by themselves, and those who proceed then, until nothing changes. */

@@ -37,6 +37,11 @@ export type LockTable = {
   /** Epoch seconds by the server's clock, to tell ages from `waitStarts`. */
   readonly readAt: number
   readonly groups: readonly LockGroup[]
+  /**
+   * Locks on relations that nobody waits for: who may hold a row that somebody waits for, or may be next in the way of a
+   * command that waits for one transaction after the other.
+   */
+  readonly near: readonly LockGroup[]
   readonly prepared: readonly PreparedTransaction[]
   /** What pg_blocking_pids says of the members of a cycle, where the queue cannot be told from the table. */
   readonly confirmedBlockers: ReadonlyMap<number, readonly number[]>

@@ -64,6 +64,7 @@ const tableOf = (groups: readonly LockGroup[], more: Partial<LockTable> = {}): L
   groups,
   prepared: [],
   confirmedBlockers: new Map(),
+  near: [],
   unchanged: new Set(),
   ...more,
 })

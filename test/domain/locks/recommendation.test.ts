@@ -64,7 +64,7 @@ test('who is waited for has written, however soon its second statement came', ()
     [
       of.idleInTransaction(4100, 60, { backendXid: '704100' }),
       of.waiting(4200, 40, { backendXid: '704200', xactSeconds: 40.0005 }),
-      of.waiting(4300, 30),
+      of.waiting(4300, 30, { backendXid: '704300' }),
     ],
     [
       of.held(first, 'ExclusiveLock', 4100),
@@ -149,7 +149,7 @@ describe('what is not allowed is not recommended', () => {
     const all = advise(migration, groups, { protect: [...rules, { applicationName: 'reporting' }] })
     expect(all).toMatchObject({ best: null, others: [], byHand: null })
     expect(all.text).toBe(
-      'Nothing can be done to 4100 (reporting, running 2 h) from here. It is protected by the configuration (applicationName: reporting).',
+      'Nothing can be done to 4100 (reporting, running 2 h) from here. It is protected by the configuration (applicationName: reporting). Gentler, but not from here: cancel 4312 (ALTER TABLE, waiting 40 s, nothing done is lost). It is protected by the configuration (applicationName: migrate).',
     )
   })
 
@@ -512,7 +512,8 @@ test('every waiter that is not ended stands in exactly one list of what is expec
   fc.assert(
     fc.property(pids, pids, pids, pids, pids, (jam, ended, atOnce, inTurn, later) => {
       const endings = ended.map((pid) => ({ pid, action: 'cancel' as const }))
-      const expected = expectedOf({ atOnce, inTurn, later }, endings, new Set(jam))
+      const none = { doubts: new Map(), afterDoubt: new Set<number>() }
+      const expected = expectedOf({ atOnce, inTurn, later, ...none }, endings, new Set(jam))
       const listed = [...expected.atOnce, ...expected.follow, ...expected.unsure]
       expect(listed.toSorted((a, b) => a - b)).toEqual(
         jam.filter((pid) => !ended.includes(pid)).sort((a, b) => a - b),

@@ -1,0 +1,186 @@
+import { commandOf, statementsIn } from '../session/command.ts'
+import type { Session } from '../session/session.ts'
+import type { LockGroup, LockTable, LockTarget } from '../session/snapshot.ts'
+import type { Model } from './model.ts'
+import type { Party } from './queue.ts'
+
+/**
+ * Why it is not sure that somebody goes on whose wait ends. The lock table shows the one transaction that a row's waiter
+ * waits for now; who else holds the row (a multixact) stands in no view, but who may can be told from locks on its table.
+ */
+export type Doubt =
+  /** They may hold the same row as well: pids, 0 for a prepared transaction. */
+  | { readonly kind: 'holders'; readonly by: readonly number[] }
+  /** They are freed at the same time and may want the same row: at least one goes on, the others may wait for it. */
+  | { readonly kind: 'rivals'; readonly by: readonly number[] }
+  /** It waits for one transaction after the other, and these may be next: the oldest first. */
+  | { readonly kind: 'next'; readonly by: readonly number[] }
+
+/** @returns of those who go on at once, by party, who may have to wait again */
+export type Doubts = (atOnce: readonly Party[], ended: ReadonlySet<Party>) => Map<Party, Doubt>
+
+/** The row's own lock, which one has while it waits for the row's holder: heap_acquire_tuplock in heapam.c. */
+type RowLock = { readonly relation: string; readonly mode: string }
+
+/** Modes of a row's own lock: for FOR KEY SHARE and FOR SHARE. */
+const shared = new Set(['AccessShareLock', 'RowShareLock'])
+
+/** For what a waiter waits, with its locks on rows. */
+type Want = {
+  readonly target: LockTarget
+  readonly rows: readonly RowLock[]
+  readonly session: Session | undefined
+}
+
+/** So many rivals are named of a crowd. */
+const mostRivals = 20
+
+/** What a party holds on relations, by `database relation`. */
+type Held = ReadonlyMap<string, ReadonlySet<string>>
+
+export function createDoubts(table: LockTable, sessions: readonly Session[], model: Model): Doubts {
+  const byPid = new Map(sessions.map((session) => [session.pid, session]))
+  const relationKey = ({ target }: LockGroup) => `${target.database} ${target.relation}`
+  const heldBy = new Map<Party, Map<string, Set<string>>>()
+  const rowsOf = new Map<Party, RowLock[]>()
+  for (const group of [...table.groups, ...table.near]) {
+    const { target, mode, granted, pids } = group
+    if (!granted || (target.locktype !== 'relation' && target.locktype !== 'tuple')) continue
+    for (const party of pids.map(model.partyOf)) {
+      const relation = relationKey(group)
+      if (target.locktype === 'tuple') {
+        rowsOf.set(party, [...(rowsOf.get(party) ?? []), { relation, mode }])
+        continue
+      }
+      const held = heldBy.get(party) ?? new Map<string, Set<string>>()
+      heldBy.set(party, held.set(relation, (held.get(relation) ?? new Set()).add(mode)))
+    }
+  }
+  const holds = (party: Party): Held => heldBy.get(party) ?? new Map()
+  const waits = (party: Party): boolean => (model.waiters.get(party)?.length ?? 0) > 0
+  /** A prepared transaction always has an id. */
+  const hasId = (party: Party): boolean => party <= 0 || byPid.get(party)?.backendXid != null
+  const inOrder = (parties: Iterable<Party>): number[] => {
+    const age = (party: Party) => byPid.get(party)?.xactSeconds ?? Number.POSITIVE_INFINITY
+    return [...new Set(parties)].sort((a, b) => age(b) - age(a) || a - b).map((party) => Math.max(party, 0))
+  }
+
+  /** Who holds locks on relations in a transaction that may have locked rows, and does not wait itself. */
+  const holders = [...heldBy.keys()].filter((party) => hasId(party) && !waits(party))
+
+  const everybody = [
+    ...new Set<Party>([
+      ...sessions.map(({ pid }) => model.partyOf(pid)),
+      ...table.prepared.map(({ xid }) => -Number(xid)),
+    ]),
+  ]
+  const withId = everybody.filter(hasId)
+  const withSnapshot = new Set(everybody.filter((party) => byPid.get(party)?.backendXmin != null))
+
+  /** What a waiter for a transaction waits with, where that is for a row or for transactions one after the other. */
+  const wantOf = (party: Party): Want | null => {
+    const [waiter] = model.waiters.get(party) ?? []
+    const target = waiter?.at.target
+    if (!target || (target.locktype !== 'transactionid' && target.locktype !== 'virtualxid')) return null
+    const rows = rowsOf.get(party) ?? []
+    return { target, rows, session: byPid.get(party) }
+  }
+  /** Relations of which a waiter may want a row: that of its row lock; else all whose rows it may have locked before. */
+  const relationsOf = (party: Party, { rows }: Want): ReadonlySet<string> =>
+    new Set(rows.length > 0 ? rows.map(({ relation }) => relation) : lockedRows(holds(party)))
+
+  /**
+   * Who may hold the row beside the one who is ended, and stand in the way of this waiter: whether row locks get along is in
+   * "Row-Level Locks" of the manual, and what each leaves on the table was seen on 14 and 18: UPDATE and DELETE
+   * RowExclusiveLock, SELECT FOR … and the checks of foreign keys RowShareLock.
+   */
+  const mayHold = (party: Party, want: Want, ended: ReadonlySet<Party>): Party[] => {
+    // It waits for who made the same key, and that is one alone. Shared row locks wait for one alone, too.
+    if (want.rows.length === 0 && isInsert(want.session)) return []
+    if (want.rows.length > 0 && want.rows.every(({ mode }) => shared.has(mode))) return []
+    const exceptShares = want.rows.length > 0 && want.rows.every(({ mode }) => mode === 'ExclusiveLock')
+    const relations = relationsOf(party, want)
+    const has = (one: Party, mode: (held: ReadonlySet<string>) => boolean) =>
+      [...holds(one)].some(([relation, modes]) => relations.has(relation) && mode(modes))
+    const locks = (one: Party) => has(one, (modes) => modes.has('RowShareLock'))
+    const writes = (one: Party) => has(one, (modes) => lockedRows(new Map([['', modes]])).length > 0)
+    const endedLocks = [...ended].some(locks)
+    // FOR NO KEY UPDATE gets along with FOR KEY SHARE: it waits for several only where they hold FOR SHARE.
+    if (exceptShares && !endedLocks) return []
+    return holders.filter(
+      (other) => !ended.has(other) && (locks(other) || (!exceptShares && endedLocks && writes(other))),
+    )
+  }
+
+  const mayBeNext = (party: Party, { target, session }: Want, ended: ReadonlySet<Party>): Party[] => {
+    const works = [...holds(party)].flatMap(([relation, modes]) =>
+      modes.has('ShareUpdateExclusiveLock') ? [relation] : [],
+    )
+    // Creating a logical slot: whoever had an id when it began.
+    if (target.locktype === 'transactionid' && works.length === 0)
+      return withId.filter((other) => other !== party && !ended.has(other))
+    const isIn = (other: Party) => other <= 0 || byPid.get(other)?.datname === session?.datname
+    const isNext = (other: Party) =>
+      withSnapshot.has(other) || works.some((relation) => holds(other).has(relation))
+    return everybody.filter((other) => other !== party && !ended.has(other) && isIn(other) && isNext(other))
+  }
+
+  return (atOnce, ended) => {
+    const doubts = new Map<Party, Doubt>()
+    const freed = atOnce.flatMap((party) => {
+      const want = wantOf(party)
+      return want ? [{ party, want }] : []
+    })
+    for (const { party, want } of freed) {
+      const [kind, by] = isOneByOne(want)
+        ? (['next', mayBeNext(party, want, ended)] as const)
+        : (['holders', mayHold(party, want, ended)] as const)
+      if (by.length > 0) doubts.set(party, { kind, by: inOrder(by) })
+    }
+    const wantRows = freed.filter(({ want }) => !isOneByOne(want))
+    for (const group of Map.groupBy(wantRows, ({ want }) => want.target.transactionid).values()) {
+      if (group.length < 2) continue
+      const wanting = Map.groupBy(
+        group.flatMap(({ party, want }) =>
+          [...relationsOf(party, want)].map((relation) => ({
+            relation,
+            party,
+            hasRow: want.rows.length > 0,
+          })),
+        ),
+        ({ relation }) => relation,
+      )
+      for (const { party, want } of group) {
+        if (doubts.has(party)) continue
+        // Two that have a row's own lock both are in its queue, or want different rows.
+        const rivals = [...relationsOf(party, want)]
+          .flatMap((relation) => (wanting.get(relation) ?? []).slice(0, mostRivals))
+          .filter((other) => other.party !== party && (want.rows.length === 0 || !other.hasRow))
+        if (rivals.length > 0)
+          doubts.set(party, { kind: 'rivals', by: inOrder(rivals.map((one) => one.party)) })
+      }
+    }
+    return doubts
+  }
+}
+
+/** A row lock leaves RowShareLock or more on its table, to the end of the transaction: foreign keys' checks do, too. */
+const lockedRows = (held: Held): string[] =>
+  [...held].flatMap(([relation, modes]) =>
+    [...modes].some((mode) => mode !== 'AccessShareLock') ? [relation] : [],
+  )
+
+/**
+ * Whether it waits for one transaction after the other, and shows only the one that it waits for now: a command
+ * CONCURRENTLY (WaitForLockersMultiple in lmgr.c) for virtual transactions, or for prepared ones; the creation of a logical
+ * slot (SnapBuildWaitSnapshot in snapbuild.c) for ids. The latter has no id itself, as nobody who wants a row then has
+ * without holding the row's own lock.
+ */
+const isOneByOne = ({ target, rows, session }: Want): boolean =>
+  target.locktype === 'virtualxid' ||
+  (rows.length === 0 &&
+    session !== undefined &&
+    (session.backendXid === null || statementsIn(session).some((words) => /\bCONCURRENTLY\b/.test(words))))
+
+const isInsert = (session: Session | undefined): boolean =>
+  session !== undefined && commandOf(session) === 'INSERT'

@@ -2,7 +2,7 @@ import { commandOf, statementsIn } from '../session/command.ts'
 import type { Session } from '../session/session.ts'
 import type { LockGroup, LockTable, LockTarget } from '../session/snapshot.ts'
 import type { Model } from './model.ts'
-import type { Party } from './queue.ts'
+import { modes, type Party } from './queue.ts'
 
 /**
  * Why it is not sure that somebody goes on whose wait ends. The lock table shows the one transaction that a row's waiter
@@ -16,8 +16,12 @@ export type Doubt =
   /** It waits for one transaction after the other, and these may be next: the oldest first. */
   | { readonly kind: 'next'; readonly by: readonly number[] }
 
-/** @returns of those who go on at once, by party, who may have to wait again */
-export type Doubts = (atOnce: readonly Party[], ended: ReadonlySet<Party>) => Map<Party, Doubt>
+export type Doubts = {
+  /** Of those who go on at once: who may have to wait again. */
+  readonly ofFreed: (atOnce: readonly Party[], ended: ReadonlySet<Party>) => Map<Party, Doubt>
+  /** Of those who follow: whom somebody else may keep waiting when their turn comes. */
+  readonly ofFollowers: (followers: readonly Party[], ended: ReadonlySet<Party>) => Map<Party, Doubt>
+}
 
 /** The row's own lock, which one has while it waits for the row's holder: heap_acquire_tuplock in heapam.c. */
 type RowLock = { readonly relation: string; readonly mode: string }
@@ -30,6 +34,8 @@ type Want = {
   readonly target: LockTarget
   readonly rows: readonly RowLock[]
   readonly session: Session | undefined
+  /** The relation on which it will work, where it waits for the lock on that. */
+  readonly next?: string
 }
 
 /** So many rivals are named of a crowd. */
@@ -77,14 +83,21 @@ export function createDoubts(table: LockTable, sessions: readonly Session[], mod
   const withId = everybody.filter(hasId)
   const withSnapshot = new Set(everybody.filter((party) => byPid.get(party)?.backendXmin != null))
 
-  /** What a waiter for a transaction waits with, where that is for a row or for transactions one after the other. */
+  /** For what a party waits, where that is for a row, or for transactions one after the other, now or next. */
   const wantOf = (party: Party): Want | null => {
     const [waiter] = model.waiters.get(party) ?? []
-    const target = waiter?.at.target
-    if (!target || (target.locktype !== 'transactionid' && target.locktype !== 'virtualxid')) return null
+    if (!waiter) return null
+    const { target } = waiter.at
+    const session = byPid.get(party)
     const rows = rowsOf.get(party) ?? []
-    return { target, rows, session: byPid.get(party) }
+    if (target.locktype === 'transactionid' || target.locktype === 'virtualxid')
+      return { target, rows, session }
+    const relation = `${target.database} ${target.relation}`
+    if (target.locktype === 'tuple')
+      return { target, rows: [...rows, { relation, mode: modes[waiter.mode] ?? '' }], session }
+    return worksConcurrently(session) ? { target, rows, session, next: relation } : null
   }
+
   /** Relations of which a waiter may want a row: that of its row lock; else all whose rows it may have locked before. */
   const relationsOf = (party: Party, { rows }: Want): ReadonlySet<string> =>
     new Set(rows.length > 0 ? rows.map(({ relation }) => relation) : lockedRows(holds(party)))
@@ -93,8 +106,9 @@ export function createDoubts(table: LockTable, sessions: readonly Session[], mod
    * Who may hold the row beside the one who is ended, and stand in the way of this waiter: whether row locks get along is in
    * "Row-Level Locks" of the manual, and what each leaves on the table was seen on 14 and 18: UPDATE and DELETE
    * RowExclusiveLock, SELECT FOR … and the checks of foreign keys RowShareLock.
+   * @param mayShare who is ended may have shared the row
    */
-  const mayHold = (party: Party, want: Want, ended: ReadonlySet<Party>): Party[] => {
+  const mayHold = (party: Party, want: Want, ended: ReadonlySet<Party>, mayShare: boolean): Party[] => {
     // It waits for who made the same key, and that is one alone. Shared row locks wait for one alone, too.
     if (want.rows.length === 0 && isInsert(want.session)) return []
     if (want.rows.length > 0 && want.rows.every(({ mode }) => shared.has(mode))) return []
@@ -104,7 +118,7 @@ export function createDoubts(table: LockTable, sessions: readonly Session[], mod
       [...holds(one)].some(([relation, modes]) => relations.has(relation) && mode(modes))
     const locks = (one: Party) => has(one, (modes) => modes.has('RowShareLock'))
     const writes = (one: Party) => has(one, (modes) => lockedRows(new Map([['', modes]])).length > 0)
-    const endedLocks = [...ended].some(locks)
+    const endedLocks = mayShare || [...ended].some(locks)
     // FOR NO KEY UPDATE gets along with FOR KEY SHARE: it waits for several only where they hold FOR SHARE.
     if (exceptShares && !endedLocks) return []
     return holders.filter(
@@ -112,30 +126,49 @@ export function createDoubts(table: LockTable, sessions: readonly Session[], mod
     )
   }
 
-  const mayBeNext = (party: Party, { target, session }: Want, ended: ReadonlySet<Party>): Party[] => {
+  const mayBeNext = (party: Party, { target, session, next }: Want, ended: ReadonlySet<Party>): Party[] => {
     const works = [...holds(party)].flatMap(([relation, modes]) =>
       modes.has('ShareUpdateExclusiveLock') ? [relation] : [],
     )
+    if (next !== undefined) works.push(next)
     // Creating a logical slot: whoever had an id when it began.
     if (target.locktype === 'transactionid' && works.length === 0)
       return withId.filter((other) => other !== party && !ended.has(other))
     const isIn = (other: Party) => other <= 0 || byPid.get(other)?.datname === session?.datname
     const isNext = (other: Party) =>
-      withSnapshot.has(other) || works.some((relation) => holds(other).has(relation))
+      withSnapshot.has(other) ||
+      works.some((relation) => holds(other).has(relation)) ||
+      // DETACH PARTITION has let go of its locks while it waits for who has any on the table.
+      (works.length === 0 && byPid.get(other)?.xactStart != null)
     return everybody.filter((other) => other !== party && !ended.has(other) && isIn(other) && isNext(other))
   }
 
-  return (atOnce, ended) => {
+  const othersFor = (party: Party, want: Want, ended: ReadonlySet<Party>, mayShare: boolean): Doubt =>
+    isOneByOne(want)
+      ? { kind: 'next', by: inOrder(mayBeNext(party, want, ended)) }
+      : { kind: 'holders', by: inOrder(mayHold(party, want, ended, mayShare)) }
+
+  return { ofFreed, ofFollowers }
+
+  function ofFollowers(followers: readonly Party[], ended: ReadonlySet<Party>): Map<Party, Doubt> {
+    return new Map(
+      followers.flatMap((party): [Party, Doubt][] => {
+        const want = wantOf(party)
+        const by = want ? othersFor(party, want, ended, true) : null
+        return by && by.by.length > 0 ? [[party, by]] : []
+      }),
+    )
+  }
+
+  function ofFreed(atOnce: readonly Party[], ended: ReadonlySet<Party>): Map<Party, Doubt> {
     const doubts = new Map<Party, Doubt>()
     const freed = atOnce.flatMap((party) => {
       const want = wantOf(party)
       return want ? [{ party, want }] : []
     })
     for (const { party, want } of freed) {
-      const [kind, by] = isOneByOne(want)
-        ? (['next', mayBeNext(party, want, ended)] as const)
-        : (['holders', mayHold(party, want, ended)] as const)
-      if (by.length > 0) doubts.set(party, { kind, by: inOrder(by) })
+      const doubt = othersFor(party, want, ended, false)
+      if (doubt.by.length > 0) doubts.set(party, doubt)
     }
     const wantRows = freed.filter(({ want }) => !isOneByOne(want))
     for (const group of Map.groupBy(wantRows, ({ want }) => want.target.transactionid).values()) {
@@ -176,11 +209,20 @@ const lockedRows = (held: Held): string[] =>
  * slot (SnapBuildWaitSnapshot in snapbuild.c) for ids. The latter has no id itself, as nobody who wants a row then has
  * without holding the row's own lock.
  */
-const isOneByOne = ({ target, rows, session }: Want): boolean =>
+const isOneByOne = ({ target, rows, session, next }: Want): boolean =>
   target.locktype === 'virtualxid' ||
-  (rows.length === 0 &&
+  next !== undefined ||
+  (target.locktype === 'transactionid' &&
+    rows.length === 0 &&
     session !== undefined &&
-    (session.backendXid === null || statementsIn(session).some((words) => /\bCONCURRENTLY\b/.test(words))))
+    (session.backendXid === null || worksConcurrently(session)))
+
+/** REFRESH … CONCURRENTLY is one transaction like any other. */
+const worksConcurrently = (session: Session | undefined): boolean =>
+  session !== undefined &&
+  // Most statements are none, and to take them apart costs more.
+  /concurrently/i.test(session.query ?? '') &&
+  statementsIn(session).some((words) => /\bCONCURRENTLY\b/.test(words) && !words.startsWith('REFRESH'))
 
 const isInsert = (session: Session | undefined): boolean =>
   session !== undefined && commandOf(session) === 'INSERT'

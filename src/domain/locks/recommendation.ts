@@ -205,11 +205,12 @@ function wayOf(endings: readonly Target[], result: WhatIf, around: JamContext): 
     endings.map(([one]) => one),
     around.jam,
   )
-  const doubts = new Map([...result.doubts].filter(([pid]) => expected.unsure.includes(pid)))
+  const unsure = new Set(expected.unsure)
+  const doubts = new Map([...result.doubts].filter(([pid]) => unsure.has(pid)))
   const next = new Set(waitsOn(result))
-  const afterDoubt = inJam(result.afterDoubt)
-  const maybe = [...inJam(doubts.keys()).filter((pid) => !next.has(pid)), ...afterDoubt]
-  const stuck = expected.unsure.filter((pid) => !maybe.includes(pid))
+  const afterDoubt = inJam(result.afterDoubt).filter((pid) => !doubts.has(pid))
+  const maybe = new Set([...doubts.keys(), ...afterDoubt].filter((pid) => !next.has(pid)))
+  const stuck = expected.unsure.filter((pid) => !maybe.has(pid))
   const costs = endings.map(([, one]) => workLost(one, around.waits.get(one.pid), around.writers))
   const dearest = Math.max(...costs.map((cost) => worksLost.indexOf(cost)))
   const way = {
@@ -221,12 +222,12 @@ function wayOf(endings: readonly Target[], result: WhatIf, around: JamContext): 
     expected,
     atOnce: expected.atOnce.length,
     inTurn: expected.follow.length,
-    maybe: maybe.length,
+    maybe: maybe.size,
     stuck: stuck.length,
     together: others.map(([one]) => one),
   }
   const outlook = {
-    later: inJam(result.later).filter((pid) => expected.follow.includes(pid)).length,
+    later: inJam(result.later).filter((pid) => !unsure.has(pid)).length,
     stuck: stuck.filter((pid) => !next.has(pid)),
     doubts,
     afterDoubt: afterDoubt.length,

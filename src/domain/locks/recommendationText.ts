@@ -134,14 +134,18 @@ function effect(way: Omit<Option, 'text'>, outlook: Outlook, around: JamContext)
     )
   }
   const rivals = byKind.get('rivals') ?? []
-  if (rivals.length > 0)
-    parts.push(`at least one of ${rivals.length} proceeds, the others may have to wait for it`)
+  if (rivals.length > 0) {
+    const all = new Set(rivals.flatMap(([pid, { by }]) => [pid, ...by]))
+    parts.push(`at least one of ${all.size} proceeds, the others may have to wait for it`)
+  }
   const next = byKind.get('next') ?? []
   if (next.length > 0)
     parts.push(`${of(next.length)} ${verb(next.length, 'waits', 'wait')} for the next transaction`)
   const soon = way.inTurn - outlook.later
   if (soon > 0) {
+    // Those who wait longest stand behind it, if anybody does.
     const rewriter = way.expected.follow
+      .slice(0, 10)
       .flatMap(outlook.behind)
       .find((pid) => rewrites.test(commandOf(around.byPid.get(pid) ?? { query: null }) ?? ''))
     const session = around.byPid.get(rewriter ?? 0)

@@ -20,7 +20,7 @@ export type WhatIf = {
   readonly later: readonly number[]
   /** Wait behind the ended one too, and stay: somebody else blocks them. */
   readonly stuck: readonly number[]
-  /** Of those in `atOnce`: who may have to wait again, and why. */
+  /** Who of them may have to wait again, or longer, and why. */
   readonly doubts: ReadonlyMap<number, Doubt>
   /** Of those in `inTurn` and `later`: who follows only if those in doubt go on. */
   readonly afterDoubt: ReadonlySet<number>
@@ -66,16 +66,13 @@ function whatIf(
   const atOnce = state.proceeded.slice()
 
   const { inTurn, later } = follow(state, atOnce, sessions)
-  const doubts = doubtsOf(atOnce, ended)
-  const sure =
-    doubts.size === 0
-      ? null
-      : follow(
-          state,
-          atOnce.filter((party) => !doubts.has(party)),
-          sessions,
-        )
-  const sureToFollow = sure && new Set([...sure.inTurn, ...sure.later])
+  const doubts = new Map([
+    ...doubtsOf.ofFreed(atOnce, ended),
+    ...doubtsOf.ofFollowers([...inTurn, ...later], ended),
+  ])
+  const isSure = (party: Party) => !doubts.has(party)
+  const sure = doubts.size === 0 ? { inTurn, later } : follow(state, atOnce.filter(isSure), sessions, isSure)
+  const sureToFollow = new Set([...sure.inTurn, ...sure.later])
   const freed = new Set([...atOnce, ...inTurn, ...later])
   return {
     atOnce,
@@ -83,9 +80,7 @@ function whatIf(
     later,
     stuck: [...reached].filter((party) => !freed.has(party) && !ended.has(party)),
     doubts,
-    afterDoubt: new Set(
-      sureToFollow ? [...inTurn, ...later].filter((party) => !sureToFollow.has(party)) : [],
-    ),
+    afterDoubt: new Set([...inTurn, ...later].filter((party) => !sureToFollow.has(party))),
     behind: (pid) => {
       const blockers = waitsOf(state, model.partyOf(pid)).flatMap((waiter) => blockersOf(state, waiter))
       return [...new Set(blockers.map((party) => Math.max(party, 0)))].sort((a, b) => a - b)
@@ -98,10 +93,12 @@ function follow(
   state: State,
   goingOn: readonly Party[],
   sessions: ReadonlyMap<number, Session>,
+  mayEnd: (party: Party) => boolean = () => true,
 ): { readonly inTurn: readonly Party[]; readonly later: readonly Party[] } {
   const after = fork(state)
   const open = new Set(goingOn)
-  const inTurn = goOn(after, open, (party) => statementIsTransaction(sessions.get(party)))
+  const endsByItself = (party: Party) => mayEnd(party) && statementIsTransaction(sessions.get(party))
+  const inTurn = goOn(after, open, endsByItself).filter(mayEnd)
   for (const party of inTurn) open.add(party)
   // From here on everybody who goes on is thought to end some day, with all locks.
   const later: Party[] = []
@@ -109,7 +106,7 @@ function follow(
     for (const party of more) release(after, party)
     const seen = after.proceeded.length
     settle(after)
-    more = after.proceeded.slice(seen)
+    more = after.proceeded.slice(seen).filter(mayEnd)
     later.push(...more)
   }
   return { inTurn, later }

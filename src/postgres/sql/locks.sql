@@ -21,6 +21,11 @@ WITH everything AS MATERIALIZED (
   JOIN everything AS h ON h.virtualtransaction = w.virtualtransaction
   WHERE NOT w.granted AND w.locktype IN ('transactionid', 'virtualxid')
     AND h.granted AND h.locktype = 'relation' AND h.mode <> 'AccessShareLock'
+  UNION
+  -- … and what it will work on, once it has this lock.
+  SELECT w.database, w.relation, true
+  FROM everything AS w
+  WHERE NOT w.granted AND w.locktype = 'relation' AND w.mode = 'ShareUpdateExclusiveLock'
 ), locks AS MATERIALIZED (
   SELECT (l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid,
           l.classid, l.objid, l.objsubid)::text AS target,

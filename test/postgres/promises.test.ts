@@ -8,16 +8,14 @@ import { describeRound, openRounds, type Rounds, tableOf } from '../support/prom
 const seed = Number(process.env.PG_MARSHAL_SEED ?? 1)
 const count = process.env.PG_MARSHAL_SEED ? 1 : 100
 
-/** Whose next wait no lock of theirs tells: rows that several hold, and what waits for one transaction after the other. */
-const mayGoOnWaiting = new Set([
-  'a row, in its queue',
-  'a row, at its head',
-  'a row, for a foreign key',
-  'a key that comes twice',
-  'a command CONCURRENTLY',
-  'a new slot',
-  'a safe snapshot',
-])
+/**
+ * Where what no view shows may still break a promise, once in some hundred jams: a savepoint around a statement that is
+ * cancelled, and a row that an UPDATE has moved, so that two who want it hold different row locks.
+ */
+const mayGoOnWaiting = new Set(['a row, at its head'])
+const mostBroken = 0.02
+/** Of those who go on at once. Whether who may hold the row does so, or who of two rivals wins, cannot be known. */
+const mostHedged = 0.3
 
 const add = 'UPDATE parent SET v = v + 1 WHERE id = 1'
 
@@ -28,7 +26,7 @@ beforeAll(async () => {
 })
 afterAll(() => rounds?.close())
 
-test('who waits for a relation or an advisory lock goes on as promised, and little is hedged away', async () => {
+test('who is promised to go on does, and what can be known is not hedged away', async () => {
   const isNews = ({ broken }: { broken: readonly { kind: string }[] }) =>
     broken.some(({ kind }) => !mayGoOnWaiting.has(kind))
   const played = await rounds.play(count, seed, isNews)
@@ -36,10 +34,19 @@ test('who waits for a relation or an advisory lock goes on as promised, and litt
   expect(played.filter(isNews).map(describeRound)).toEqual([])
   if (count === 1) return
   const all = table.at(-1)
-  expect(table.map(({ kind }) => kind)).toEqual(
-    expect.arrayContaining(['relation', 'advisory', ...mayGoOnWaiting]),
-  )
-  expect(all?.hedged, JSON.stringify(table)).toBeLessThanOrEqual(0.05 * (all?.atOnce ?? 0))
+  const kinds = [
+    'relation',
+    'advisory',
+    'a row, in its queue',
+    'a row, at its head',
+    'a new slot',
+    'a safe snapshot',
+  ]
+  expect(table.map(({ kind }) => kind)).toEqual(expect.arrayContaining(kinds))
+  expect(played.filter(({ broken }) => broken.length > 0).length).toBeLessThanOrEqual(mostBroken * count)
+  expect(all?.hedged, JSON.stringify(table)).toBeLessThanOrEqual(mostHedged * (all?.atOnce ?? 0))
+  for (const { kind, hedged, atOnce } of table)
+    if (['relation', 'advisory'].includes(kind)) expect(hedged, kind).toBeLessThanOrEqual(0.05 * atOnce)
 })
 
 /** Jams that were made again by hand, each from a seed: the sessions' statements in order. */
@@ -51,6 +58,102 @@ const written = {
     '3 SELECT pg_advisory_xact_lock_shared(1)',
   ],
 }
+
+/** Jams whose waiters may have to wait again, with what is to be said of each. */
+const doubtful = {
+  'a parent that two children refer to': [
+    [
+      '1 BEGIN',
+      '1 INSERT INTO child (parent_id) VALUES (1)',
+      '2 BEGIN',
+      '2 INSERT INTO child (parent_id) VALUES (1)',
+      '3 DELETE FROM parent WHERE id = 1',
+    ],
+    'atOnce [], follow [], unsure [s3]',
+  ],
+  'a parent that one child refers to, and another transaction that locks nothing of it': [
+    [
+      '1 BEGIN',
+      '1 INSERT INTO child (parent_id) VALUES (1)',
+      '2 BEGIN',
+      '2 INSERT INTO t1 VALUES (1)',
+      '3 DELETE FROM parent WHERE id = 1',
+    ],
+    'atOnce [s3], follow [], unsure []',
+  ],
+  'FOR SHARE behind an UPDATE: nobody else can stand in its way': [
+    [
+      '1 BEGIN',
+      `1 ${add}`,
+      '2 BEGIN',
+      '2 INSERT INTO child (parent_id) VALUES (2)',
+      '3 SELECT FROM parent WHERE id = 1 FOR SHARE',
+    ],
+    'atOnce [s3], follow [], unsure []',
+  ],
+  'two that insert the same key': [
+    [
+      '1 BEGIN',
+      '1 INSERT INTO parent VALUES (21, 0)',
+      '2 BEGIN',
+      '2 INSERT INTO parent VALUES (21, 0)',
+      '3 BEGIN',
+      '3 INSERT INTO parent VALUES (21, 0)',
+    ],
+    'atOnce [], follow [], unsure [s2 s3]',
+  ],
+  'two rows of one transaction': [
+    [
+      '1 BEGIN',
+      `1 ${add}`,
+      '1 UPDATE parent SET v = v + 1 WHERE id = 2',
+      '2 BEGIN',
+      `2 ${add}`,
+      '3 BEGIN',
+      '3 UPDATE parent SET v = v + 1 WHERE id = 2',
+    ],
+    'atOnce [s2 s3], follow [], unsure []',
+  ],
+  'a slot behind one writer': [
+    [
+      '1 BEGIN',
+      '1 INSERT INTO t1 VALUES (1)',
+      "2 SELECT pg_create_logical_replication_slot('slot_w', 'pgoutput')",
+    ],
+    'atOnce [s2], follow [], unsure []',
+  ],
+  'who stands in the queue behind a rival may not follow': [
+    [
+      '1 BEGIN',
+      `1 ${add}`,
+      '2 BEGIN',
+      `2 ${add}`,
+      '4 BEGIN',
+      '4 INSERT INTO child (parent_id) VALUES (1)',
+      '3 UPDATE parent SET id = id + 10 WHERE id = 1',
+    ],
+    'atOnce [s2], follow [], unsure [s3]',
+  ],
+} satisfies Record<string, [string[], string]>
+
+test.each(Object.entries(doubtful))('%s', async (_, [lines, lists]) => {
+  const steps = lines.map((line) => ({ session: Number(line[0]) - 1, sql: line.slice(2) }))
+  const verdict = await rounds.replay(steps, 0)
+  expect(verdict?.way).toContain(lists)
+  expect(verdict?.broken).toEqual([])
+})
+
+test('who waits for one transaction after the other is the one to end', async () => {
+  const steps = [
+    '1 BEGIN',
+    '1 INSERT INTO t1 VALUES (1)',
+    '2 BEGIN',
+    '2 INSERT INTO t1 VALUES (2)',
+    "3 SELECT pg_create_logical_replication_slot('slot_x', 'pgoutput')",
+  ].map((line) => ({ session: Number(line[0]) - 1, sql: line.slice(2) }))
+  const verdict = await rounds.replay(steps, 0)
+  expect(verdict?.way).toBe('cancel s3: atOnce [], follow [], unsure []')
+})
 
 test.each(Object.entries(written))('%s: as promised', async (_, lines) => {
   const steps = lines.map((line) => ({ session: Number(line[0]) - 1, sql: line.slice(2) }))

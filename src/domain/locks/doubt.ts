@@ -134,13 +134,20 @@ export function createDoubts(table: LockTable, sessions: readonly Session[], mod
     // Creating a logical slot: whoever had an id when it began.
     if (target.locktype === 'transactionid' && works.length === 0)
       return withId.filter((other) => other !== party && !ended.has(other))
+    // Who stands behind it is not in its way, but in a deadlock.
+    const isBehind = (other: Party) =>
+      (model.waiters.get(other) ?? []).some(
+        ({ at }) => at.heldBy.has(party) || at.queue.some((waiter) => waiter.party === party),
+      )
     const isIn = (other: Party) => other <= 0 || byPid.get(other)?.datname === session?.datname
     const isNext = (other: Party) =>
       withSnapshot.has(other) ||
       works.some((relation) => holds(other).has(relation)) ||
       // DETACH PARTITION has let go of its locks while it waits for who has any on the table.
       (works.length === 0 && byPid.get(other)?.xactStart != null)
-    return everybody.filter((other) => other !== party && !ended.has(other) && isIn(other) && isNext(other))
+    return everybody.filter(
+      (other) => other !== party && !ended.has(other) && isIn(other) && isNext(other) && !isBehind(other),
+    )
   }
 
   const othersFor = (party: Party, want: Want, ended: ReadonlySet<Party>, mayShare: boolean): Doubt =>

@@ -9,7 +9,7 @@ import { objection } from '../domain/session/allowedAction.ts'
 import { isIdleInTransaction, type Session } from '../domain/session/session.ts'
 import type { Log } from '../log.ts'
 import type { Cards } from '../notify/cards.ts'
-import { type Cluster, ClusterError } from '../postgres/cluster.ts'
+import { attempt, type Cluster, ClusterError } from '../postgres/cluster.ts'
 import { readSession } from './freshSession.ts'
 
 /** How long the effect of a signal is watched for. */
@@ -162,16 +162,15 @@ async function watch(proposal: Proposal, cluster: Cluster, sentAt: number): Prom
 }
 
 /** How the session looks after something went wrong, in one sentence. */
-export async function describeNow(cluster: Cluster, proposal: Proposal): Promise<string> {
-  try {
-    const session = (await cluster.look([proposal.key.pid])).find(({ pid }) => pid === proposal.key.pid)
-    if (session?.backendStart !== proposal.key.backendStart) return 'The session is gone now.'
-    const state = session.state ?? 'in an unseen state'
-    return stillThere(proposal, session)
-      ? `The session is still there, ${state}.`
-      : `The session is still there, ${state}; its statement ended.`
-  } catch (error) {
-    if (error instanceof ClusterError) return `How the session is now cannot be seen: ${error.reason}`
-    throw error
-  }
-}
+export const describeNow = (cluster: Cluster, proposal: Proposal): Promise<string> =>
+  attempt(
+    async () => {
+      const session = (await cluster.look([proposal.key.pid])).find(({ pid }) => pid === proposal.key.pid)
+      if (session?.backendStart !== proposal.key.backendStart) return 'The session is gone now.'
+      const state = session.state ?? 'in an unseen state'
+      return stillThere(proposal, session)
+        ? `The session is still there, ${state}.`
+        : `The session is still there, ${state}; its statement ended.`
+    },
+    ({ reason }) => `How the session is now cannot be seen: ${reason}`,
+  )

@@ -10,7 +10,7 @@ import { jamBehind } from '../domain/locks/recommendation.ts'
 import { jamsIn, layOut } from '../domain/locks/tree.ts'
 import { fittingAction } from '../domain/session/allowedAction.ts'
 import type { Session } from '../domain/session/session.ts'
-import { ClusterError, type MissingPrivilege } from '../postgres/cluster.ts'
+import { attempt, type MissingPrivilege, unreadable } from '../postgres/cluster.ts'
 import type { Tables } from '../store/store.ts'
 import { activityView } from '../views/answers/activity.ts'
 import { blockingView, treeSessions } from '../views/answers/blocking.ts'
@@ -27,11 +27,14 @@ import { answerHealth } from './health.ts'
 import { answerLocks } from './locks.ts'
 import { recommendFor } from './recommendations.ts'
 import { answerRules } from './rules.ts'
-import { orElse, textsOf } from './statements.ts'
+import { textsOf } from './statements.ts'
 import { createTop } from './top.ts'
 
 /** What can be answered by looking alone. */
 export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' } | SilenceCommand>
+
+/** What a look at a cluster answers. */
+type AboutNow = Exclude<Question, { readonly kind: 'help' | 'clusters' | 'history' | 'rules' }>
 
 /** `failed`: there was nothing to show, only why; to be told to the one who asked alone. */
 export type Answer = { readonly view: View; readonly failed?: boolean }
@@ -66,31 +69,33 @@ export function createAnswers(deps: {
     if ('problem' in watched) return { view: problemView(watched.problem), failed: true }
     if (question.kind === 'rules')
       return { view: await answerRules(question, watched, clusters.size > 1, now()) }
-    try {
-      const picture = pictureOf(await watched.cluster.snapshot())
-      const asked: AnswerContext = {
-        cluster: watched.config.name,
-        several: clusters.size > 1,
-        now: now(),
-        filters: 'filters' in question ? question.filters : {},
-        thresholds: watched.config.watch,
-        missing: picture.snapshot.server.seesOthers ? [] : await missingOf(watched),
-      }
-      switch (question.kind) {
-        case 'session':
-          return { view: await oneSession(watched, picture, question.pid, asked) }
-        case 'health':
-          return { view: await answerHealth(watched, picture, asked) }
-        case 'locks':
-          return { view: await answerLocks(question, watched.cluster, picture, asked) }
-        case 'top':
-          return { view: await top(question, watched.cluster, picture, asked) }
-        default:
-          return { view: await answerList(question.kind, watched, picture, asked) }
-      }
-    } catch (error) {
-      if (!(error instanceof ClusterError)) throw error
-      return { view: failureView(watched.config.name, error.reason), failed: true }
+    return attempt(
+      () => look(question, watched),
+      ({ reason }) => ({ view: failureView(watched.config.name, reason), failed: true }),
+    )
+  }
+
+  async function look(question: AboutNow, watched: WatchedCluster): Promise<Answer> {
+    const picture = pictureOf(await watched.cluster.snapshot())
+    const asked: AnswerContext = {
+      cluster: watched.config.name,
+      several: clusters.size > 1,
+      now: now(),
+      filters: 'filters' in question ? question.filters : {},
+      thresholds: watched.config.watch,
+      missing: picture.snapshot.server.seesOthers ? [] : await missingOf(watched),
+    }
+    switch (question.kind) {
+      case 'session':
+        return { view: await oneSession(watched, picture, question.pid, asked) }
+      case 'health':
+        return { view: await answerHealth(watched, picture, asked) }
+      case 'locks':
+        return { view: await answerLocks(question, watched.cluster, picture, asked) }
+      case 'top':
+        return { view: await top(question, watched.cluster, picture, asked) }
+      default:
+        return { view: await answerList(question.kind, watched, picture, asked) }
     }
   }
 }
@@ -160,7 +165,10 @@ async function oneSession(
   const session = snapshot.sessions.find((one) => one.pid === pid)
   if (!session) return noSessionView(picture, pid, asked)
   const [withText, locks] = await Promise.all([
-    orElse(() => cluster.withText([session], longestStatement), [session]),
+    attempt(
+      () => cluster.withText([session], longestStatement),
+      () => [session],
+    ),
     readOwnLocks(watched, picture, pid),
   ])
   const fit = fittingAction(session, snapshot.server, config.protected)
@@ -172,23 +180,18 @@ async function oneSession(
 /** The lock table is left alone while the lock manager is jammed: to read it would stall, too. */
 async function readOwnLocks({ cluster }: WatchedCluster, picture: Picture, pid: number): Promise<OwnLocks> {
   if (picture.snapshot.locks.kind === 'jammed') return { unread: picture.snapshot.locks.why }
-  try {
-    return { groups: await cluster.locksOf(pid) }
-  } catch (error) {
-    if (!(error instanceof ClusterError)) throw error
-    return { unread: error.reason }
-  }
+  return attempt(async () => ({ groups: await cluster.locksOf(pid) }), unreadable)
 }
 
 /** What stands in the way of seeing and acting. */
 const missingOf = ({ cluster }: WatchedCluster): Promise<MissingPrivilege[]> =>
-  orElse(async () => (await cluster.missingPrivileges()).filter(({ needed }) => needed), [])
+  attempt(
+    async () => (await cluster.missingPrivileges()).filter(({ needed }) => needed),
+    () => [],
+  )
 
-async function statusOf({ cluster, config }: WatchedCluster): Promise<ClusterStatus> {
-  try {
-    return { name: config.name, snapshot: await cluster.snapshot() }
-  } catch (error) {
-    if (!(error instanceof ClusterError)) throw error
-    return { name: config.name, reason: error.reason }
-  }
-}
+const statusOf = ({ cluster, config: { name } }: WatchedCluster): Promise<ClusterStatus> =>
+  attempt(
+    async () => ({ name, snapshot: await cluster.snapshot() }),
+    ({ reason }) => ({ name, reason }),
+  )

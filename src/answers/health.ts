@@ -2,7 +2,7 @@ import type { WatchedCluster } from '../commands/cluster.ts'
 import { findings } from '../domain/incidents/finding.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
-import { ClusterError } from '../postgres/cluster.ts'
+import { attempt, type Unreadable, unreadable } from '../postgres/cluster.ts'
 import { healthView } from '../views/answers/health.ts'
 import type { AnswerContext } from '../views/answers/page.ts'
 import type { View } from '../views/kit.ts'
@@ -22,12 +22,7 @@ export async function answerHealth(
 async function lookSlowly(
   { cluster }: WatchedCluster,
   { locks }: Snapshot,
-): Promise<Pick<Snapshot, 'health'> | { readonly unread: string }> {
+): Promise<Pick<Snapshot, 'health'> | Unreadable> {
   if (locks.kind === 'jammed') return { unread: locks.why }
-  try {
-    return { health: await cluster.health() }
-  } catch (error) {
-    if (!(error instanceof ClusterError)) throw error
-    return { unread: error.reason }
-  }
+  return attempt(async () => ({ health: await cluster.health() }), unreadable)
 }

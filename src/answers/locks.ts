@@ -3,7 +3,7 @@ import { contendedTargets, type LockedTarget, lockedTargets, ownLocks } from '..
 import type { Picture } from '../domain/locks/picture.ts'
 import { type RelationName, readRelationName, relationWords } from '../domain/text/identifier.ts'
 import { nearest } from '../domain/text/nearest.ts'
-import { type Cluster, ClusterError } from '../postgres/cluster.ts'
+import { attempt, type Cluster, unreadable } from '../postgres/cluster.ts'
 import {
   contendedView,
   relationLocksView,
@@ -50,7 +50,7 @@ async function ofSession(
     )
     return sessionLocksView(picture, session, { last }, asked)
   }
-  const groups = await orReason(() => cluster.locksOf(pid))
+  const groups = await attempt(() => cluster.locksOf(pid), unreadable)
   if ('unread' in groups) return sessionLocksView(picture, session, groups, asked)
   const locks = ownLocks(groups, session.leaderPid ?? pid, contended, forest)
   return sessionLocksView(picture, session, { locks }, asked)
@@ -68,7 +68,7 @@ async function ofRelation(
     const last = contended.filter(({ relationName }) => relationName !== null && isNamed(relationName, name))
     return relationLocksView(picture, name, { last }, asked)
   }
-  const found = await orReason(() => cluster.locksOn(name))
+  const found = await attempt(() => cluster.locksOn(name), unreadable)
   if ('unread' in found) return relationLocksView(picture, name, found, asked)
   if (found.kind === 'unknown')
     return unknownRelationView(picture, name, found.database, likely(name, found.known), asked)
@@ -80,15 +80,6 @@ async function ofRelation(
       target.locktype === 'transactionid' && relationName !== null && names.has(relationName),
   )
   return relationLocksView(picture, name, { ...found, targets: [...rows, ...targets] }, asked)
-}
-
-async function orReason<T>(ask: () => Promise<T>): Promise<T | { readonly unread: string }> {
-  try {
-    return await ask()
-  } catch (error) {
-    if (!(error instanceof ClusterError)) throw error
-    return { unread: error.reason }
-  }
 }
 
 /** Whether a name as the pictures write it (`orders`, `sales."Order Items"`) is the one that was asked for. */

@@ -5,7 +5,7 @@ import type { Thresholds } from '../domain/session/policy.ts'
 import { explain, rulesAt } from '../domain/session/rules.ts'
 import { isClient } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
-import { ClusterError } from '../postgres/cluster.ts'
+import { attempt, type Unreadable, unreadable } from '../postgres/cluster.ts'
 import { type RulesShown, rulesView } from '../views/answers/rules.ts'
 import type { View } from '../views/kit.ts'
 
@@ -25,8 +25,8 @@ export async function answerRules(
   const named = [database, user, applicationName].some((name) => name !== undefined)
   return rulesView(
     {
-      ...('reason' in seen
-        ? { sessions: null, unseen: seen.reason }
+      ...('unread' in seen
+        ? { sessions: null, unseen: seen.unread }
         : { sessions: countsOf(seen, watch, filters, now), unseen: null }),
       verdicts: named ? explain({ database, user, applicationName }, watch, now) : null,
     },
@@ -34,14 +34,9 @@ export async function answerRules(
   )
 }
 
-async function see(cluster: WatchedCluster['cluster']): Promise<Snapshot | { readonly reason: string }> {
-  try {
-    const snapshot = await cluster.snapshot()
-    return snapshot.server.seesOthers ? snapshot : { reason: 'the bot lacks pg_monitor.' }
-  } catch (error) {
-    if (!(error instanceof ClusterError)) throw error
-    return { reason: error.reason }
-  }
+async function see(cluster: WatchedCluster['cluster']): Promise<Snapshot | Unreadable> {
+  const seen = await attempt(() => cluster.snapshot(), unreadable)
+  return 'unread' in seen || seen.server.seesOthers ? seen : { unread: 'the bot lacks pg_monitor.' }
 }
 
 function countsOf(

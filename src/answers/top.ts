@@ -9,11 +9,11 @@ import {
   topOf,
 } from '../domain/lists/statements.ts'
 import type { Picture } from '../domain/locks/picture.ts'
-import { type Cluster, ClusterError } from '../postgres/cluster.ts'
+import { attempt, type Cluster, unreadable } from '../postgres/cluster.ts'
 import type { AnswerContext } from '../views/answers/page.ts'
 import { type StatementsSeen, topView } from '../views/answers/top.ts'
 import type { View } from '../views/kit.ts'
-import { orElse, shortStatement, textsOf } from './statements.ts'
+import { shortStatement, textsOf } from './statements.ts'
 
 /** Rows of the table: with cells as long as they may be it keeps within what Slack takes. */
 const mostStatements = 15
@@ -39,19 +39,18 @@ export function createTop() {
   }
 
   async function see(cluster: Cluster, sinceReset: boolean, filters: Filters): Promise<StatementsSeen> {
-    try {
-      const read = await cluster.statementStats.read()
-      if (read.kind === 'missing') return read
-      const { reading, isRecording } = read
-      const looks = looksAt.get(cluster.name) ?? []
-      looksAt.set(cluster.name, looksToKeep(looks, reading))
-      const baseline = sinceReset ? null : baselineAmong(looks, reading)
-      const top: Top = topOf(reading, baseline, (statement) => namesMatch(statement, filters), mostStatements)
-      const texts = await orElse(() => cluster.statementStats.texts(top.statements, shortStatement), null)
-      return { kind: 'read', top, texts, isRecording }
-    } catch (error) {
-      if (!(error instanceof ClusterError)) throw error
-      return { kind: 'unread', reason: error.reason }
-    }
+    const read = await attempt(() => cluster.statementStats.read(), unreadable)
+    if ('unread' in read) return { kind: 'unread', reason: read.unread }
+    if (read.kind === 'missing') return read
+    const { reading, isRecording } = read
+    const looks = looksAt.get(cluster.name) ?? []
+    looksAt.set(cluster.name, looksToKeep(looks, reading))
+    const baseline = sinceReset ? null : baselineAmong(looks, reading)
+    const top: Top = topOf(reading, baseline, (statement) => namesMatch(statement, filters), mostStatements)
+    const texts = await attempt(
+      () => cluster.statementStats.texts(top.statements, shortStatement),
+      () => null,
+    )
+    return { kind: 'read', top, texts, isRecording }
   }
 }

@@ -31,7 +31,7 @@ import {
 import { createStatementStats, type StatementStatsReader } from './statementStats.ts'
 import { type Statement, statements } from './statements.ts'
 
-export { ClusterError } from './errors.ts'
+export { attempt, ClusterError, type Unreadable, unreadable } from './errors.ts'
 export type { RelationLocks } from './lockReader.ts'
 export type { MissingPrivilege } from './missingPrivileges.ts'
 export type { StatementStatsRead } from './statementStats.ts'

@@ -174,6 +174,24 @@ export function clusterErrorOf(error: unknown): ClusterError {
   return new ClusterError(reason, code, retryable)
 }
 
+/** Runs something; where the cluster fails it, `otherwise` takes its place. Every other error is thrown on. */
+export async function attempt<T, U>(
+  run: () => Promise<T>,
+  otherwise: (failure: ClusterError) => U,
+): Promise<T | U> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof ClusterError) return otherwise(error)
+    throw error
+  }
+}
+
+/** What could not be read, and why. */
+export type Unreadable = { readonly unread: string }
+
+export const unreadable = ({ reason }: ClusterError): Unreadable => ({ unread: reason })
+
 export const clusterErrorWith = (code: string): ClusterError => clusterErrorOf({ code })
 
 function codeOf(error: unknown): string {

@@ -7,7 +7,7 @@ import {
 } from '../domain/session/health.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { Connection } from './connection.ts'
-import { ClusterError } from './errors.ts'
+import { attempt } from './errors.ts'
 import { databasesFrom, horizonFrom, logAccessFrom, logTailRows, slotsFrom } from './healthRows.ts'
 import { preparedFrom } from './rows.ts'
 import { deadlocksIn } from './serverLog.ts'
@@ -71,11 +71,11 @@ export function createHealthReader(deps: {
   }
 
   const readLog = async (format: 'jsonlog' | 'csvlog'): Promise<DeadlockReport[]> => {
-    const rows = await ask('logTail', endings[format], tailBytes).catch((error: unknown) => {
-      // A file that was rotated away this moment: the count is told without it.
-      if (error instanceof ClusterError) return []
-      throw error
-    })
+    // A file may be rotated away this moment: the count is told without it.
+    const rows = await attempt(
+      () => ask('logTail', endings[format], tailBytes),
+      () => [],
+    )
     const [tail] = logTailRows.parse(rows)
     return tail ? deadlocksIn(tail.bytes, format, tail.is_whole, maskText) : []
   }

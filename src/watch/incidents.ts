@@ -21,7 +21,7 @@ import type { Snapshot } from '../domain/session/snapshot.ts'
 import { formatDuration } from '../domain/text/duration.ts'
 import type { Cards } from '../notify/cards.ts'
 import { endSilences } from '../notify/endSilences.ts'
-import { type Cluster, ClusterError, type MissingPrivilege } from '../postgres/cluster.ts'
+import { attempt, type Cluster } from '../postgres/cluster.ts'
 import type { Store, Tables } from '../store/store.ts'
 import { createProposalSync, type Seen } from './proposals.ts'
 import { followRetries } from './retries.ts'
@@ -186,22 +186,17 @@ export function createIncidentReport(deps: {
     // What was lost is told at once, what is only suspected once a minute.
     if (sees && now() < askPrivilegesAt) return
     askPrivilegesAt = now() + privilegesEveryMs
-    const missing = await neededPrivileges()
+    // The look itself went well; what is wrong with the other connection shows in the snapshots.
+    const all = await attempt(
+      () => cluster.missingPrivileges(),
+      () => [],
+    )
+    const missing = all.filter(({ needed }) => needed)
     const fixes = missing.map(({ fix }) => fix).join()
     if (fixes === reported) return
     reported = fixes
     for (const { what, fix } of missing)
       await say({ kind: 'lacking', actor: bot, cluster: config.name, what, remedy: fix })
-  }
-
-  async function neededPrivileges(): Promise<MissingPrivilege[]> {
-    try {
-      return (await cluster.missingPrivileges()).filter(({ needed }) => needed)
-    } catch (error) {
-      // The look itself went well; what is wrong with the other connection shows in the snapshots.
-      if (error instanceof ClusterError) return []
-      throw error
-    }
   }
 
   /** What is wrong, and what to do about each: with the statements of those of whom the cards tell. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { People } from '../domain/session/policy.ts'
+import { readDatabaseUrl } from '../domain/text/databaseUrl.ts'
 import {
   configSection,
   day,
@@ -153,9 +154,10 @@ function databaseUrlProblem(text: string): string | null {
   const encode = 'In the password write %23 for #, %2F for /, %3F for ?, %40 for @ and %25 for %.'
   if (url?.hash !== '' || /%(?![0-9A-Fa-f]{2})/.test(text))
     return `This address cannot be read. ${encode} Only one host is supported.`
-  return url.hostname.includes(',')
-    ? 'Only one host is supported: name each server as a cluster of its own.'
-    : null
+  if (url.hostname.includes(','))
+    return 'Only one host is supported: name each server as a cluster of its own.'
+  const read = readDatabaseUrl(text)
+  return 'problem' in read ? read.problem : null
 }
 
 const cluster = configSection({

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
 import { backoff } from '../backoff.ts'
 import type { Log } from '../log.ts'
+import { createClient, failureOf } from './client.ts'
 import { type ClusterError, clusterErrorOf, clusterErrorWith } from './errors.ts'
 import { type Statement, statements } from './statements.ts'
 
@@ -93,16 +94,12 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
   /** A new connection; where the server has no slot for it, one that another can spare: so no slot is ever let go. */
   const connect = async (): Promise<pg.Client> => {
-    const made = new pg.Client({
-      connectionString: options.url,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 10_000,
-      fallback_application_name: settings.application_name,
-    })
+    const made = createClient(options.url, settings.application_name)
     try {
       await follow(made).connect()
       return made
-    } catch (error) {
+    } catch (thrown) {
+      const error = failureOf(thrown, made)
       // What was given up meanwhile takes nothing over: nobody would use it.
       const isWanted = making === made && clusterErrorOf(error).code === '53300'
       const spared = isWanted ? options.takeOver?.() : null
@@ -207,7 +204,7 @@ async function run(client: pg.Client, statement: Statement, values: readonly unk
     const { rows } = await client.query({ ...statement, values: [...values] })
     return rows
   } catch (error) {
-    throw clusterErrorOf(error)
+    throw clusterErrorOf(failureOf(error, client))
   }
 }
 

@@ -122,6 +122,36 @@ const reasons: Readonly<Record<string, { readonly retryable: boolean; readonly r
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: certificate('is signed by an authority that is not known here'),
   CERT_HAS_EXPIRED: certificate('has expired'),
   ERR_TLS_CERT_ALTNAME_INVALID: certificate('is for another host name'),
+  NO_TLS: {
+    retryable: false,
+    reason:
+      'The server takes no encrypted connections (ssl = off), and the url asks for one: turn ssl on there, or write sslmode=disable.',
+  },
+  // What the edge of the driver does not let through (wire.ts).
+  BAD_MESSAGE: {
+    retryable: true,
+    reason:
+      'What answers there sent something that is no message of PostgreSQL, so the connection was ended: check host and port in the url, and what stands between.',
+  },
+  BAD_ANSWER: {
+    retryable: true,
+    reason:
+      'What the server answered cannot be used: check that the url has a password, and that host and port lead to a PostgreSQL server.',
+  },
+  TOO_LARGE: {
+    retryable: true,
+    reason: 'The server sent more than 32 MB for one answer, so the connection was ended.',
+  },
+  LOGIN_UNKNOWN: {
+    retryable: false,
+    reason:
+      'The server asks for a login by GSSAPI, SSPI or another method that is not supported: let a line for the role in pg_hba.conf say scram-sha-256 or cert.',
+  },
+  LOGIN_NOT_ALLOWED: {
+    retryable: false,
+    reason:
+      'The server asks for the password in a way that would give it away (password or md5), or for none where require_auth wants one; nothing was sent. Let pg_hba.conf say scram-sha-256 and set the password again, or write sslmode=verify-full; else allow it by require_auth=md5 (or password) in the url.',
+  },
   // Our own.
   DEADLINE: {
     retryable: true,

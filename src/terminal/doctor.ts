@@ -1,6 +1,7 @@
 import { type Config, ConfigError, type Env, requireSlack, type SlackSettings } from '../config/config.ts'
 import { platformName } from '../domain/session/platform.ts'
 import { versionWords } from '../domain/session/versions.ts'
+import { readDatabaseUrl, urlAdvice } from '../domain/text/databaseUrl.ts'
 import { createLog, createSlackLogger } from '../log.ts'
 import { SlackError } from '../notify/slackError.ts'
 import { ClusterError, createCluster } from '../postgres/cluster.ts'
@@ -34,7 +35,8 @@ export async function doctor(
   out: { write(text: string): unknown },
 ): Promise<0 | 1> {
   const parts: [string, Check[]][] = [['Slack', await checkSlack(config, env)]]
-  for (const cluster of config.clusters) parts.push([`Cluster ${cluster.name}`, await checkCluster(cluster)])
+  for (const cluster of config.clusters)
+    parts.push([`Cluster ${cluster.name}`, [...(await checkCluster(cluster)), ...checkUrl(cluster.url, env)]])
   for (const [name, checks] of parts) {
     out.write(`${name}\n`)
     for (const { what, fix, needed = true } of checks)
@@ -141,6 +143,13 @@ async function attempt(run: () => Promise<unknown>, what: string, lack: string, 
       ? { what: `not known whether ${what}`, fix: 'Slack cannot be reached: check the network.' }
       : { what: `${lack} (${error.code})`, fix }
   }
+}
+
+/** Advice: an address that lets others read along works. */
+function checkUrl(url: string, env: Env): Check[] {
+  const read = readDatabaseUrl(url)
+  const fix = 'problem' in read ? null : urlAdvice(read, env.PGSSLMODE)
+  return fix ? [{ what: 'the url leaves the connection open to others', fix, needed: false }] : []
 }
 
 async function checkCluster({ name, url }: Config['clusters'][number]): Promise<Check[]> {

@@ -163,7 +163,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Temp
     await rm(dataDir, { recursive: true, force: true })
     await writeFile(join(base, 'password'), password, { mode: 0o644 })
     const initdb = run(join(bin, 'initdb'), [
-      ...['-D', dataDir, '--username=postgres', '--auth=password', `--pwfile=${join(base, 'password')}`],
+      ...['-D', dataDir, '--username=postgres', '--auth=scram-sha-256', `--pwfile=${join(base, 'password')}`],
       ...['--no-locale', '--encoding=UTF8', '--no-sync', '--no-instructions'],
     ])
     const [code] = await once(initdb, 'exit')

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs'
+import pg from 'pg'
+import { type CertificateSetting, type DatabaseUrl, readDatabaseUrl } from '../domain/text/databaseUrl.ts'
+import { ClusterError, clusterErrorWith } from './errors.ts'
+import { guardClient } from './wire.ts'
+
+/** A client of the driver that is not connected yet, with its edge guarded. Throws ClusterError. */
+export function createClient(url: string, applicationName: string): pg.Client {
+  const read = readDatabaseUrl(url)
+  if ('problem' in read) throw new ClusterError(read.problem, 'BAD_URL', false)
+  const ssl = tlsOf(read)
+  const client = new pg.Client({
+    connectionString: read.bare,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    fallback_application_name: applicationName,
+    ...(ssl === undefined ? {} : { ssl }),
+  })
+  guardClient(client, read.loginMethods)
+  return client
+}
+
+/**
+ * What the driver is to do about encryption; undefined: what PGSSLMODE says. As with the driver, every mode that encrypts
+ * checks the certificate with the name of the host, but for those that are there not to: no-verify, and verify-ca with an
+ * authority of one's own. (With the public ones anybody has a certificate.)
+ */
+function tlsOf({ sslMode, files }: DatabaseUrl): pg.ClientConfig['ssl'] {
+  if (sslMode === 'disable') return false
+  if (sslMode === null && Object.keys(files).length === 0) return undefined
+  const file = (setting: CertificateSetting, name: string) =>
+    files[setting] === undefined ? {} : { [name]: readCertificate(setting, files[setting]) }
+  return {
+    ...file('sslrootcert', 'ca'),
+    ...file('sslcert', 'cert'),
+    ...file('sslkey', 'key'),
+    ...(sslMode === 'no-verify' ? { rejectUnauthorized: false } : {}),
+    ...(sslMode === 'verify-ca' && files.sslrootcert ? { checkServerIdentity: () => undefined } : {}),
+  }
+}
+
+function readCertificate(setting: CertificateSetting, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    const what =
+      code === 'ENOENT'
+        ? 'There is no such file: put it there, or correct the path.'
+        : `It cannot be read (${code}): check its permissions.`
+    throw new ClusterError(`${setting} in the url names ${path}. ${what}`, 'BAD_CERTIFICATE_FILE', false)
+  }
+}
+
+/** Why the driver gave up. Its own complaints have no code; how it left the socket tells them apart. */
+export function failureOf(error: unknown, client: pg.Client): unknown {
+  if (error instanceof Error && 'code' in error && error.code !== undefined) return error
+  const { stream } = client.connection
+  if (stream.destroyed) return error
+  // It has said goodbye before any login, as it does where its request for encryption is refused.
+  return clusterErrorWith(stream.writableEnded ? 'NO_TLS' : 'BAD_ANSWER')
+}

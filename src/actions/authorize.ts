@@ -49,8 +49,8 @@ export function createAuthorization(deps: {
 
   async function refuse({ caller, where, about = null }: Entry, refusal: Refusal): Promise<Refusal> {
     try {
-      await cards.change(about?.cardId ?? null, (_, record) =>
-        record({
+      await cards.commit(about?.cardId ?? null, (tx) =>
+        tx.record({
           kind: 'refused',
           actor: caller.userId,
           entry: where,

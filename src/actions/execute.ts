@@ -2,12 +2,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { backoff } from '../backoff.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import { differences, guardOf, stillThere } from '../domain/approvals/approvedState.ts'
-import { bot } from '../domain/approvals/journal.ts'
 import { movedOn, type Outcome } from '../domain/approvals/outcome.ts'
-import type { Proposal } from '../domain/approvals/proposal.ts'
+import type { Proposal, ProposalIn } from '../domain/approvals/proposal.ts'
+import { type Execution, finish } from '../domain/approvals/transitions.ts'
 import { objection } from '../domain/session/allowedAction.ts'
 import { isIdleInTransaction, type Session } from '../domain/session/session.ts'
 import type { Log } from '../log.ts'
+import { advance } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
 import { attempt, type Cluster, ClusterError } from '../postgres/cluster.ts'
 import { readSession } from './freshSession.ts'
@@ -16,8 +17,6 @@ import { readSession } from './freshSession.ts'
 const watchForMs = 5000
 /** How long the waiters are watched after their blocker is gone. */
 const settleForMs = 1000
-
-type Execution = { readonly outcome: Outcome; readonly sql: string | null; readonly returned: boolean | null }
 
 /**
  * Carries out a proposal that was claimed, with the intent written down: the session is read again, one guarded
@@ -29,7 +28,7 @@ export function createExecute(deps: {
   readonly cards: Cards
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   readonly log: Log
-}): (claimed: Proposal) => Promise<Proposal> {
+}): (claimed: ProposalIn<'claimed'>) => Promise<Proposal> {
   const { cards, clusters, log } = deps
 
   return async (claimed) => {
@@ -50,10 +49,10 @@ export function createExecute(deps: {
   }
 
   /** What was done must be written down: while the store refuses, again and again, for as long as anybody would wait. */
-  async function finishSurely(claimed: Proposal, execution: Execution): Promise<Proposal> {
+  async function finishSurely(claimed: ProposalIn<'claimed'>, execution: Execution): Promise<Proposal> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await finish(cards, claimed, execution)
+        return await writeOutcome(cards, claimed, execution)
       } catch (error) {
         log.error({ err: error, outcome: execution.outcome.kind }, 'an outcome could not be written down')
         if (attempt === finishAttempts) throw error
@@ -67,21 +66,18 @@ export function createExecute(deps: {
 const finishAttempts = 300
 
 /** Writes the outcome of a claimed proposal down and tells it. */
-export async function finish(cards: Cards, claimed: Proposal, execution: Execution): Promise<Proposal> {
-  return cards.change(claimed.cardId, async ({ proposals }, record) => {
-    const done = await proposals.change(claimed, { state: 'done', outcome: execution.outcome })
-    if (!done) return (await proposals.get(claimed.id)) ?? claimed
-    await record({
-      kind: 'outcome',
-      actor: bot,
-      proposalId: claimed.id,
-      action: claimed.action,
-      session: claimed.key,
-      ...execution,
-    })
-    return done
-  })
-}
+export const writeOutcome = (
+  cards: Cards,
+  claimed: ProposalIn<'claimed'>,
+  execution: Execution,
+): Promise<Proposal> =>
+  cards.commit(
+    claimed.cardId,
+    async (tx) =>
+      (await advance(tx, claimed, finish(claimed, execution))) ??
+      (await tx.proposals.get(claimed.id)) ??
+      claimed,
+  )
 
 const nothingSent = (outcome: Outcome): Execution => ({ outcome, sql: null, returned: null })
 

@@ -1,4 +1,5 @@
-import { bot } from '../domain/approvals/journal.ts'
+import { expire } from '../domain/approvals/transitions.ts'
+import { advance } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
 
@@ -9,8 +10,5 @@ export async function expireDue(deps: {
   readonly now: () => number
 }): Promise<void> {
   for (const due of await deps.proposals.dueBy(deps.now()))
-    await deps.cards.change(due.cardId, async ({ proposals }, record) => {
-      if (await proposals.change(due, { state: 'expired' }))
-        await record({ kind: 'expired', actor: bot, proposalId: due.id })
-    })
+    await deps.cards.commit(due.cardId, (tx) => advance(tx, due, expire(due)))
 }

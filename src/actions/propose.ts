@@ -68,9 +68,9 @@ export function createPropose(deps: Deps): Propose {
         now(),
         watched.config.approvals.expireAfterMs,
       )
-      await cards.change(id, async (records, record) => {
-        await records.proposals.add(proposal)
-        await record({
+      await cards.commit(id, async (tx) => {
+        await tx.proposals.add(proposal)
+        await tx.record({
           kind: 'requested',
           actor: caller.userId,
           proposalId: id,
@@ -164,7 +164,7 @@ const offer = (
   now: number,
   expireAfterMs: number,
 ): Promise<string | null> =>
-  cards.change(before.cardId, async ({ proposals, incidents }, record) => {
+  cards.commit(before.cardId, async ({ proposals, incidents, record }) => {
     const latest = (await proposals.ofCard(before.cardId)).at(-1)
     if (latest?.id !== before.id) return 'somebody was faster; look at the card'
     const incident = await incidents.get(before.cardId)

@@ -1,7 +1,7 @@
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Cards } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
-import { describeNow, finish } from './execute.ts'
+import { describeNow, writeOutcome } from './execute.ts'
 
 /**
  * After a crash: proposals that were claimed and never got an outcome. Whether their signal went out nobody can know,
@@ -17,6 +17,6 @@ export async function reconcile(deps: {
     const now = watched
       ? await describeNow(watched.cluster, claimed)
       : `Cluster ${claimed.key.cluster} is not configured any more.`
-    await finish(deps.cards, claimed, { outcome: { kind: 'unknown', now }, sql: null, returned: null })
+    await writeOutcome(deps.cards, claimed, { outcome: { kind: 'unknown', now }, sql: null, returned: null })
   }
 }

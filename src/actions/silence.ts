@@ -48,7 +48,7 @@ export function createSilencing(deps: {
     reason: string,
   ) {
     const until = now() + forMs
-    await cards.change(scope.kind === 'incident' ? scope.incidentId : null, async ({ silences }, record) => {
+    await cards.commit(scope.kind === 'incident' ? scope.incidentId : null, async ({ silences, record }) => {
       const before = (await silences.ofCluster(cluster)).filter((other) => sameScope(other.scope, scope))
       for (const { id } of before) await silences.end(id)
       // It goes on from where the last one began, so that what happens meanwhile is told in the end.
@@ -156,7 +156,7 @@ export function createSilencing(deps: {
       if (!incident || !watched) return refuse(entry, unknownButton)
       const refusal = await authorize(entry, watched.config.access.viewers, false)
       if (refusal) return refusal
-      return cards.change(incident.cardId, async ({ incidents }, record) => {
+      return cards.commit(incident.cardId, async ({ incidents, record }) => {
         const current = await incidents.get(incidentId)
         if (!current || current.acknowledgedBy !== null)
           return {

@@ -15,23 +15,26 @@ import type { View } from '../views/kit.ts'
 /** Where the cards of a cluster stand, and how many people an action needs there. */
 export type CardSettings = { readonly channel: string; readonly approvals: Approvals }
 
-/** Writes one event: to the journal, into the thread of its card, and into the channel where it belongs there. */
-export type RecordEvent = (event: JournalEvent) => Promise<void>
+/** A transaction about one card (about none): what is remembered, and what happened. */
+export type CardTx = Tables & {
+  /** Writes one event: to the journal, into the thread of the card, and into the channel where it belongs there. */
+  record(event: JournalEvent): Promise<void>
+}
 
-/** The same for several cards: says which card the event belongs to (null: to none). */
-export type RecordEventOn = (cardId: string | null, event: JournalEvent) => Promise<void>
+/** A transaction about several cards. */
+export type CardsTx = Tables & {
+  /** The part of it that is about one card (null: about none). */
+  on(cardId: string | null): CardTx
+}
 
 export type Cards = {
   /**
-   * Changes what is remembered about one card (null: about none) and what stands in Slack, all or nothing: when the
-   * journal cannot be written, nothing else is. The card is drawn anew from what is remembered then.
+   * Commits a change of what is remembered about one card (null: about none) and of what stands in Slack, all or nothing:
+   * when the journal cannot be written, nothing else is. The card is drawn again from what is remembered then.
    */
-  change<T>(cardId: string | null, run: (records: Tables, record: RecordEvent) => Promise<T>): Promise<T>
-  /** The same for several cards at once; `cardIds` are drawn anew. */
-  changeAll<T>(
-    cardIds: readonly string[],
-    run: (records: Tables, record: RecordEventOn) => Promise<T>,
-  ): Promise<T>
+  commit<T>(cardId: string | null, run: (tx: CardTx) => Promise<T>): Promise<T>
+  /** Commits a change of several cards at once; `cardIds` are drawn again. */
+  commitAll<T>(cardIds: readonly string[], run: (tx: CardsTx) => Promise<T>): Promise<T>
   /** Draws the open incidents of a cluster anew, and so posts those that were held back. */
   redraw(cluster: string): Promise<void>
   /** Whether the last change could be written down. */
@@ -55,30 +58,30 @@ export function createCards(deps: {
 
   return {
     isWritable: () => writable,
-    change: (cardId, run) =>
-      write(cardId ? [cardId] : [], (records, record) => run(records, (event) => record(cardId, event))),
-    changeAll: write,
+    commit: (cardId, run) => commitAll(cardId ? [cardId] : [], (tx) => run(tx.on(cardId))),
+    commitAll,
     redraw: (cluster) =>
-      write([], async (records) => {
-        const open = await records.incidents.open(cluster)
-        for (const cardId of new Set(open.map(({ cardId }) => cardId))) await draw(records, cardId, false)
+      commitAll([], async (tx) => {
+        const open = await tx.incidents.open(cluster)
+        for (const cardId of new Set(open.map(({ cardId }) => cardId))) await draw(tx, cardId, false)
       }),
   }
 
-  async function write<T>(
-    cardIds: readonly string[],
-    run: (records: Tables, record: RecordEventOn) => Promise<T>,
-  ): Promise<T> {
+  async function commitAll<T>(cardIds: readonly string[], run: (tx: CardsTx) => Promise<T>): Promise<T> {
     const happened: { readonly cardId: string | null; readonly event: JournalEvent }[] = []
     try {
-      const result = await store.atomically(async (records) => {
-        const result = await run(records, (cardId, event) => {
-          happened.push({ cardId, event })
-          return record(records, cardId, event)
+      const result = await store.atomically(async (tables) => {
+        const on = (cardId: string | null): CardTx => ({
+          ...tables,
+          record(event) {
+            happened.push({ cardId, event })
+            return record(tables, cardId, event)
+          },
         })
+        const result = await run({ ...tables, on })
         for (const cardId of new Set(cardIds))
           await draw(
-            records,
+            tables,
             cardId,
             happened.some((one) => one.cardId === cardId && isUrgent(one.event)),
           )
@@ -94,61 +97,61 @@ export function createCards(deps: {
     }
   }
 
-  async function record(records: Tables, cardId: string | null, event: JournalEvent) {
-    const row = await records.journal.append(now(), cardId, masked(event))
+  async function record(tables: Tables, cardId: string | null, event: JournalEvent) {
+    const row = await tables.journal.append(now(), cardId, masked(event))
     const proposal =
-      'proposalId' in event && event.proposalId ? await records.proposals.get(event.proposalId) : null
+      'proposalId' in event && event.proposalId ? await tables.proposals.get(event.proposalId) : null
     const line = channelLine(row, proposal)
     const cluster = line && clusterOf(event, proposal)
     // What was done is told also where its cluster is not configured any more: beside its card.
-    const channel = cluster && (await channelOf(records, cluster, cardId))
+    const channel = cluster && (await channelOf(tables, cluster, cardId))
     if (line && channel)
       await put(
-        records,
+        tables,
         { id: `line:${row.seq}`, channel, threadOf: null, priority: priorities.line, once: true },
         line,
       )
     const thread = cardId && threadLine(event, proposal)
-    const where = thread ? await threadChannel(records, cardId, isNews(event)) : null
+    const where = thread ? await threadChannel(tables, cardId, isNews(event)) : null
     if (thread && where)
       await put(
-        records,
+        tables,
         { id: `note:${row.seq}`, channel: where, threadOf: cardId, priority: priorities.note, once: true },
         thread,
       )
   }
 
-  function put(records: Tables, about: Omit<Message, 'text' | 'blocks'>, view: View): Promise<void> {
-    return records.messages.put({ ...about, ...view }, now())
+  function put(tables: Tables, about: Omit<Message, 'text' | 'blocks'>, view: View): Promise<void> {
+    return tables.messages.put({ ...about, ...view }, now())
   }
 
   /** @param urgent somebody waits for what is new on it, so it does not wait for its turn */
-  async function draw(records: Tables, cardId: string, urgent: boolean) {
-    const incidents = await records.incidents.ofCard(cardId)
+  async function draw(tables: Tables, cardId: string, urgent: boolean) {
+    const incidents = await tables.incidents.ofCard(cardId)
     const [incident = null] = incidents
-    const proposals = await records.proposals.ofCard(cardId)
+    const proposals = await tables.proposals.ofCard(cardId)
     const cluster = incident?.cluster ?? proposals[0]?.key.cluster
     if (!cluster) return
     const settings = cardSettings.get(cluster)
-    const channel = await channelOf(records, cluster, cardId)
+    const channel = await channelOf(tables, cluster, cardId)
     if (!channel) return
     // What is not configured any more offers nothing that would take people.
     const { people, breakGlass } = settings?.approvals ?? {
       people: { cancel: 1, terminate: 1 },
       breakGlass: [],
     }
-    const silences = await silencesOf(records, cluster)
+    const silences = await silencesOf(tables, cluster)
     const open = incidents.filter((one) => one.cardId === cardId && one.resolvedAt === null).sort(worstFirst)
     // Silence holds new cards back; those that stand are kept true.
     const isHeld = incident !== null && open.every((one) => silenceOf(one, silences) !== null)
-    if (isHeld && !(await records.messages.isKnown(cardId))) return
+    if (isHeld && !(await tables.messages.isKnown(cardId))) return
     const silence = incident && silenceOf(incident, silences)
     const view = isDigest(cardId, incidents)
       ? digestView(cluster, cardId, incidents)
       : cardView({ cluster, incident, proposals, people, breakGlass: breakGlass.length > 0, silence })
     const worst = open[0] ?? incident
     const priority = worst ? priorities[severityOf(worst.finding)] : priorities.critical
-    await put(records, { id: cardId, channel, threadOf: null, priority, once: false, urgent }, view)
+    await put(tables, { id: cardId, channel, threadOf: null, priority, once: false, urgent }, view)
   }
 
   async function silencesOf({ silences }: Tables, cluster: string): Promise<Silence[]> {
@@ -156,13 +159,13 @@ export function createCards(deps: {
   }
 
   /** Where the thread of a card stands; null for a digest, which has none, and for news that a silence keeps back. */
-  async function threadChannel(records: Tables, cardId: string, isNews: boolean): Promise<string | null> {
-    const incidents = await records.incidents.ofCard(cardId)
+  async function threadChannel(tables: Tables, cardId: string, isNews: boolean): Promise<string | null> {
+    const incidents = await tables.incidents.ofCard(cardId)
     const [incident] = incidents
     if (isDigest(cardId, incidents)) return null
-    if (incident && isNews && silenceOf(incident, await silencesOf(records, incident.cluster))) return null
-    const cluster = incident?.cluster ?? (await records.proposals.ofCard(cardId))[0]?.key.cluster
-    return cluster ? channelOf(records, cluster, cardId) : null
+    if (incident && isNews && silenceOf(incident, await silencesOf(tables, incident.cluster))) return null
+    const cluster = incident?.cluster ?? (await tables.proposals.ofCard(cardId))[0]?.key.cluster
+    return cluster ? channelOf(tables, cluster, cardId) : null
   }
 
   /** Where a card belongs: in the channel of its cluster, or where it stands when that is not configured any more. */

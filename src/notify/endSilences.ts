@@ -29,14 +29,15 @@ export async function endSilences(
   for (const cardId of new Set(touched.map(({ cardId }) => cardId)))
     if (await store.messages.isKnown(cardId)) standing.push(cardId)
 
-  return cards.changeAll(standing, async ({ silences, incidents, journal }, record) => {
+  return cards.commitAll(standing, async (tx) => {
+    const { silences, incidents, journal } = tx
     const ended: Silence[] = []
     for (const silence of ending) if (await silences.end(silence.id)) ended.push(silence)
     const left = (await silences.ofCluster(cluster)).filter(({ until }) => until > now)
     const concerned = await incidents.recent(cluster, since)
     for (const silence of ended) {
       const covered = concerned.filter((incident) => silenceOf(incident, [silence]))
-      await record(null, {
+      await tx.on(null).record({
         kind: 'silenceEnded',
         actor,
         cluster,
@@ -59,7 +60,9 @@ export async function endSilences(
         .flatMap(({ event }) => (isNews(event) ? [event] : []))
       const last = news.at(-1)
       if (last)
-        await record(incident.cardId, { kind: 'caughtUp', actor: bot, changes: news.length, last: last.what })
+        await tx
+          .on(incident.cardId)
+          .record({ kind: 'caughtUp', actor: bot, changes: news.length, last: last.what })
     }
     return ended.length
   })

@@ -1,22 +1,7 @@
 import type { Kysely } from 'kysely'
-import type { Proposal, ProposalState } from '../domain/approvals/proposal.ts'
+import type { OpenProposal, Proposal, ProposalIn, ProposalState } from '../domain/approvals/proposal.ts'
 import { proposalDocument } from './documents.ts'
 import type { Schema } from './schema.ts'
-
-/** What a proposal may become; the rest of it never changes. */
-export type ProposalChange = Partial<
-  Pick<
-    Proposal,
-    | 'state'
-    | 'approvals'
-    | 'brokeGlass'
-    | 'decidedBy'
-    | 'decision'
-    | 'outcome'
-    | 'claimedAt'
-    | 'retriedAfterMs'
-  >
->
 
 export type Proposals = {
   add(proposal: Proposal): Promise<void>
@@ -27,21 +12,25 @@ export type Proposals = {
   ofPid(pid: number): Promise<Proposal[]>
   /** The cards on which something was proposed for this pid, whichever session had it. */
   cardsOf(pid: number): Promise<string[]>
-  inState(state: ProposalState): Promise<Proposal[]>
+  inState<S extends ProposalState>(state: S): Promise<ProposalIn<S>[]>
   /** What was carried out of that which was proposed after `since`, oldest first. */
-  doneSince(since: number): Promise<Proposal[]>
+  doneSince(since: number): Promise<ProposalIn<'done'>[]>
   /** Open proposals whose time is up. */
-  dueBy(now: number): Promise<Proposal[]>
+  dueBy(now: number): Promise<OpenProposal[]>
   /**
-   * Compare-and-swap: changes the proposal only if nobody changed it since it was read.
+   * Compares and swaps: writes `next` only if nobody has changed the proposal since `before` was read.
    * @returns the proposal as it is now stored, or null when somebody was faster
    */
-  change(seen: Proposal, change: ProposalChange): Promise<Proposal | null>
+  swap<P extends Proposal>(before: Proposal, next: P): Promise<P | null>
 }
 
 export function proposalsIn(db: Kysely<Schema>): Proposals {
   const select = db.selectFrom('proposals').select(['id', 'data'])
   const { read, write } = proposalDocument
+  const inState = async <S extends ProposalState>(state: S, found: typeof select): Promise<ProposalIn<S>[]> =>
+    (await found.where('state', '=', state).orderBy('created_at').execute())
+      .map(read)
+      .filter((proposal): proposal is Proposal & ProposalIn<S> => proposal.state === state)
   const columns = (proposal: Proposal) => ({
     state: proposal.state,
     revision: proposal.revision,
@@ -88,28 +77,16 @@ export function proposalsIn(db: Kysely<Schema>): Proposals {
         .execute()
       return rows.map((row) => row.card_id)
     },
-    async inState(state) {
-      return (await select.where('state', '=', state).orderBy('created_at').execute()).map(read)
-    },
-    async doneSince(since) {
-      return (
-        await select
-          .where('state', '=', 'done')
-          .where('created_at', '>', since)
-          .orderBy('created_at')
-          .execute()
-      ).map(read)
-    },
-    async dueBy(now) {
-      return (await select.where('state', '=', 'open').where('expires_at', '<=', now).execute()).map(read)
-    },
-    async change(seen, change) {
-      const changed: Proposal = { ...seen, ...change, revision: seen.revision + 1 }
+    inState: (state) => inState(state, select),
+    doneSince: (since) => inState('done', select.where('created_at', '>', since)),
+    dueBy: (now) => inState('open', select.where('expires_at', '<=', now)),
+    async swap(before, next) {
+      const changed = { ...next, revision: before.revision + 1 }
       const { numUpdatedRows } = await db
         .updateTable('proposals')
         .set(columns(changed))
-        .where('id', '=', seen.id)
-        .where('revision', '=', seen.revision)
+        .where('id', '=', before.id)
+        .where('revision', '=', before.revision)
         .executeTakeFirst()
       return numUpdatedRows === 1n ? changed : null
     },

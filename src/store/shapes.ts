@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { RefusalCode } from '../domain/approvals/access.ts'
 import type { JournalEvent } from '../domain/approvals/journal.ts'
 import type { Outcome, Victim } from '../domain/approvals/outcome.ts'
-import type { Approval, Denial, Proposal, ProposalState } from '../domain/approvals/proposal.ts'
+import type { Approval, Denial, Proposal, ProposalFields } from '../domain/approvals/proposal.ts'
 import type { Retries } from '../domain/approvals/retry.ts'
 import type { Finding, FindingKind, Holder } from '../domain/incidents/finding.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
@@ -247,7 +247,7 @@ const outcome = union<Outcome, 'kind'>('kind', {
 
 const denial = object<Denial>({ userId: text, reason: text })
 
-export const proposalShape = object<Proposal>({
+const proposalFields: Fields<ProposalFields> = {
   id: text,
   cardId: text,
   action,
@@ -259,7 +259,6 @@ export const proposalShape = object<Proposal>({
   pooled: flag,
   denial: orNull(denial),
   requestedBy: orNull(text),
-  state: oneOf<ProposalState>({ open: 1, claimed: 1, done: 1, denied: 1, expired: 1, withdrawn: 1 }),
   revision: number,
   approvals: list(object<Approval>({ userId: text, at: number })),
   brokeGlass: orNull(denial),
@@ -270,6 +269,14 @@ export const proposalShape = object<Proposal>({
   createdAt: number,
   claimedAt: orNull(number),
   expiresAt: number,
+}
+export const proposalShape = union<Proposal, 'state'>('state', {
+  open: proposalFields,
+  claimed: proposalFields,
+  done: proposalFields,
+  denied: proposalFields,
+  expired: proposalFields,
+  withdrawn: proposalFields,
 })
 
 export const silenceShape = object<Silence>({

@@ -23,8 +23,8 @@ export type Tables = {
 
 /** The bot's own memory: everything that has to survive a crash. */
 export type Store = Tables & {
-  /** Runs all of it or nothing. Inside, use only the records that are handed in. */
-  atomically<T>(run: (records: Tables) => Promise<T>): Promise<T>
+  /** Runs all of it or nothing. Inside, use only the tables that are handed in. */
+  atomically<T>(run: (tables: Tables) => Promise<T>): Promise<T>
   /** Resolves when something could be written just now, and what is open be read; throws why not: see `storeFailureOf`. */
   probe(): Promise<void>
   close(): Promise<void>
@@ -52,10 +52,10 @@ export async function openStore(settings: StoreSettings, alone: StoreWait | null
       await db.destroy()
       throw error
     }
-    const records = recordsIn(db)
+    const records = tablesIn(db)
     return {
       ...records,
-      atomically: (run) => atomically(db, (db) => run(recordsIn(db))),
+      atomically: (run) => atomically(db, (db) => run(tablesIn(db))),
       async probe() {
         file.probe()
         await records.incidents.openOutside([])
@@ -78,7 +78,7 @@ export async function openStore(settings: StoreSettings, alone: StoreWait | null
   }
 }
 
-const recordsIn = (db: Kysely<Schema>): Tables => ({
+const tablesIn = (db: Kysely<Schema>): Tables => ({
   proposals: proposalsIn(db),
   incidents: incidentsIn(db),
   journal: journalIn(db),

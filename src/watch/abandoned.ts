@@ -1,8 +1,9 @@
 import { bot } from '../domain/approvals/journal.ts'
+import { withdraw } from '../domain/approvals/transitions.ts'
 import { resolve } from '../domain/incidents/incident.ts'
+import { advance } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
 import type { Store } from '../store/store.ts'
-import { withdrawProposal } from './proposals.ts'
 
 /**
  * Closes the incidents of clusters that were taken out of the configuration, and takes back what was asked for by hand
@@ -18,18 +19,16 @@ export async function closeAbandoned(deps: {
   const { cards, store, clusters, now } = deps
   for (const incident of await store.incidents.openOutside(clusters)) {
     const reason = `Cluster ${incident.cluster} is not configured any more, so nobody watches it.`
-    await cards.change(incident.cardId, async ({ incidents, proposals }, record) => {
-      await incidents.put(resolve(incident, now(), reason))
-      for (const proposal of await proposals.ofCard(incident.id))
-        if (proposal.state === 'open') await withdrawProposal(proposals, record, proposal, notWatched)
-      await record({ kind: 'incidentResolved', actor: bot, what: reason })
+    await cards.commit(incident.cardId, async (tx) => {
+      await tx.incidents.put(resolve(incident, now(), reason))
+      for (const proposal of await tx.proposals.ofCard(incident.id))
+        if (proposal.state === 'open') await advance(tx, proposal, withdraw(proposal, notWatched))
+      await tx.record({ kind: 'incidentResolved', actor: bot, what: reason })
     })
   }
   for (const open of await store.proposals.inState('open'))
     if (!clusters.includes(open.key.cluster))
-      await cards.change(open.cardId, ({ proposals }, record) =>
-        withdrawProposal(proposals, record, open, notWatched),
-      )
+      await cards.commit(open.cardId, (tx) => advance(tx, open, withdraw(open, notWatched)))
 }
 
 const notWatched = 'nobody watches its cluster'

@@ -63,7 +63,7 @@ export function createIncidentReport(deps: {
   let lookedAt: number | null = null
   const proposalSync = createProposalSync(deps)
   const visibility = createVisibility({ cluster: config.name, journal: store.journal, cards, now })
-  const say = (event: JournalEvent) => cards.change(null, (_, record) => record(event))
+  const say = (event: JournalEvent) => cards.commit(null, (tx) => tx.record(event))
 
   return {
     async seen(picture) {
@@ -93,19 +93,19 @@ export function createIncidentReport(deps: {
         return finding ? { recommendation: recommendationOf(finding) } : null
       }
       if (transitions.length > 0)
-        await cards.changeAll(
+        await cards.commitAll(
           // Digests last: what has a card of its own is not news there any more.
           [
             ...followed.filter(hasOwnCard).map(({ cardId }) => cardId),
             ...followed.flatMap(({ digestId }) => digestId ?? []),
           ],
-          async (records, record) => {
+          async (tx) => {
             for (const transition of transitions) {
-              const incident = await asItIsNow(records, await withCause(records, transition, snapshot))
-              const recordHere = (event: JournalEvent) => record(incident.cardId, event)
-              await records.incidents.put(incident)
-              if (transition.reason) await recordHere(eventOf(transition))
-              await proposalSync.syncOnCard(records, recordHere, incident, seenOf(incident), picture)
+              const incident = await asItIsNow(tx, await withCause(tx, transition, snapshot))
+              const onCard = tx.on(incident.cardId)
+              await tx.incidents.put(incident)
+              if (transition.reason) await onCard.record(eventOf(transition))
+              await proposalSync.syncOnCard(onCard, incident, seenOf(incident), picture)
             }
           },
         )

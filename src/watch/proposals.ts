@@ -5,18 +5,21 @@ import { bot } from '../domain/approvals/journal.ts'
 import {
   isSettled,
   lastDenial,
+  type OpenProposal,
   openProposal,
   type Proposal,
   victimsAmong,
 } from '../domain/approvals/proposal.ts'
+import { withdraw } from '../domain/approvals/transitions.ts'
 import { hasOwnCard, type Incident } from '../domain/incidents/incident.ts'
 import type { Recommendation } from '../domain/incidents/recommend.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { poolerBefore } from '../domain/session/pooler.ts'
 import { sessionKeyOf } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
-import type { Cards, RecordEvent } from '../notify/cards.ts'
-import type { Store, Tables } from '../store/store.ts'
+import { advance } from '../notify/advance.ts'
+import type { Cards, CardTx } from '../notify/cards.ts'
+import type { Store } from '../store/store.ts'
 
 /** The trouble as it was just seen, and what helps; null when it was not seen. */
 export type Seen = { readonly recommendation: Recommendation | null } | null
@@ -26,13 +29,7 @@ export type ProposalSync = {
    * Keeps one open proposal on the card of an incident, for whom the recommendation names as it is now, and none when there is
    * nothing left to do. To be run with the change of the incident itself, so that no card is posted without its buttons.
    */
-  syncOnCard(
-    records: Tables,
-    record: RecordEvent,
-    incident: Incident,
-    seen: Seen,
-    picture: Picture,
-  ): Promise<void>
+  syncOnCard(tx: CardTx, incident: Incident, seen: Seen, picture: Picture): Promise<void>
   /** The same for an incident that goes on as it was; changes nothing where nothing is to be changed. */
   syncIfNeeded(incident: Incident, seen: Seen, picture: Picture): Promise<void>
   /** Takes back what was asked for by hand and cannot be done any more: its card must not offer it. */
@@ -55,36 +52,25 @@ export function createProposalSync(deps: {
         const session = sessions.find(({ pid }) => pid === open.key.pid)
         const [different] = session ? differences(open, session) : [`${open.key.pid} is gone`]
         if (!different) continue
-        await cards.change(open.cardId, ({ proposals }, record) =>
-          withdrawProposal(proposals, record, open, different),
-        )
+        await cards.commit(open.cardId, (tx) => advance(tx, open, withdraw(open, different)))
       }
     },
 
     async syncIfNeeded(incident, seen, picture) {
       if (plan(await store.proposals.ofCard(incident.id), incident, seen, picture.snapshot.takenAt))
-        await cards.change(incident.cardId, (records, record) =>
-          renew(records, record, incident, seen, picture),
-        )
+        await cards.commit(incident.cardId, (tx) => renew(tx, incident, seen, picture))
     },
 
     syncOnCard: renew,
   }
 
-  async function renew(
-    { proposals }: Tables,
-    record: RecordEvent,
-    incident: Incident,
-    seen: Seen,
-    { snapshot, forest }: Picture,
-  ) {
+  async function renew(tx: CardTx, incident: Incident, seen: Seen, { snapshot, forest }: Picture) {
+    const { proposals } = tx
     const onCard = await proposals.ofCard(incident.id)
-    const latest = onCard.at(-1)
     const planned = plan(onCard, incident, seen, snapshot.takenAt)
     if (!planned) return
-    if (latest && planned.withdrawBecause)
-      if (!(await withdrawProposal(proposals, record, latest, planned.withdrawBecause))) return
-    const { offer } = planned
+    const { stale, offer } = planned
+    if (stale && !(await advance(tx, stale.open, withdraw(stale.open, stale.because)))) return
     if (!offer) return
     const { session } = offer
     const key = sessionKeyOf(config.name, session)
@@ -105,7 +91,7 @@ export function createProposalSync(deps: {
       config.approvals.expireAfterMs,
     )
     await proposals.add(offered)
-    await record({
+    await tx.record({
       kind: 'offered',
       actor: bot,
       proposalId: offered.id,
@@ -123,22 +109,11 @@ const overlapMs = 60_000
 const isNewer = ({ createdAt }: Proposal, takenAt: number): boolean =>
   createdAt > takenAt && createdAt <= takenAt + overlapMs
 
-/**
- * Takes back what is offered on a card.
- * @returns whether it was still open
- */
-export async function withdrawProposal(
-  proposals: Tables['proposals'],
-  record: RecordEvent,
-  open: Proposal,
-  reason: string,
-): Promise<boolean> {
-  if (!(await proposals.change(open, { state: 'withdrawn', decision: reason }))) return false
-  await record({ kind: 'withdrawn', actor: bot, proposalId: open.id, reason })
-  return true
+/** What to take back first, and what to offer then. */
+type Plan = {
+  readonly stale: { readonly open: OpenProposal; readonly because: string } | null
+  readonly offer: Recommendation['target']
 }
-
-type Plan = { readonly withdrawBecause: string | null; readonly offer: Recommendation['target'] }
 
 /** What is to become of the proposal on a card; null: it is as it should be. */
 function plan(onCard: readonly Proposal[], incident: Incident, seen: Seen, takenAt: number): Plan | null {
@@ -154,11 +129,11 @@ function plan(onCard: readonly Proposal[], incident: Incident, seen: Seen, taken
   const isDenied = (proposal: Proposal) =>
     proposal.state === 'denied' && target !== null && stands(proposal, target.action, target.session)
   const offer = target && isSettled(target.session) && !onCard.some(isDenied) ? target : null
-  if (latest?.state !== 'open') return offer && { withdrawBecause: null, offer }
-  const withdrawBecause = over
+  if (latest?.state !== 'open') return offer && { stale: null, offer }
+  const because = over
     ? 'the incident is over'
     : target && target.session.pid !== latest.key.pid
       ? 'there is a gentler way out now'
       : 'the session changed'
-  return { withdrawBecause, offer }
+  return { stale: { open: latest, because }, offer }
 }

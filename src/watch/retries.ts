@@ -1,4 +1,3 @@
-import { bot } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import {
   isSameWork,
@@ -8,8 +7,10 @@ import {
   retriesRememberedMs,
   retryCandidates,
 } from '../domain/approvals/retry.ts'
+import { noteRetry } from '../domain/approvals/transitions.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
+import { advance } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
 import type { Cluster } from '../postgres/cluster.ts'
 import type { Store } from '../store/store.ts'
@@ -32,12 +33,8 @@ export async function followRetries(
     const heir = heirs.find((_, index) => told[index] && isSameWork(ended.session, told[index]))
     if (!heir) continue
     const { session, afterMs } = heir
-    const marked = await cards.change(ended.cardId, async ({ proposals }, record) => {
-      const changed = await proposals.change(ended, { retriedAfterMs: afterMs })
-      if (changed)
-        await record({ kind: 'retried', actor: bot, proposalId: ended.id, pid: session.pid, afterMs })
-      return changed
-    })
+    const step = noteRetry(ended, session.pid, afterMs)
+    const marked = await cards.commit(ended.cardId, (tx) => advance(tx, ended, step))
     if (marked) retried.set(ended.id, marked)
   }
   return retriesIn(done.map((proposal) => retried.get(proposal.id) ?? proposal))

@@ -49,7 +49,7 @@ export function createVisibility(deps: {
     return blind
   }
   const say = (kind: 'blind' | 'seesAgain', since: number, reason: string) =>
-    cards.change(null, (_, record) => record({ kind, actor: bot, cluster, since, reason }))
+    cards.commit(null, (tx) => tx.record({ kind, actor: bot, cluster, since, reason }))
 
   return {
     async lost({ reason, retryable, isInterruption }) {

@@ -39,7 +39,7 @@ describe('an earlier approval of one who left the group', () => {
       if (userId !== 'U0GONE') return null
       if (approvesMeanwhile) {
         approvesMeanwhile = false
-        await store.proposals.change(open, { approvals: approvedBy('U0GONE', 'U0DEVI') })
+        await store.proposals.swap(open, { ...open, approvals: approvedBy('U0GONE', 'U0DEVI') })
       }
       return { code: 'notAllowed', reason: 'you are not among those who may do this' }
     }

@@ -50,7 +50,7 @@ describe('proposals', () => {
     await store.proposals.add(made)
     const claims = await Promise.all(
       Array.from({ length: 50 }, (_, n) =>
-        store.proposals.change(made, { state: 'claimed', decidedBy: `U${n}` }),
+        store.proposals.swap(made, proposal({ state: 'claimed', decidedBy: `U${n}` })),
       ),
     )
     const won = claims.filter((claim) => claim !== null)

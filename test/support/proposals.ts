@@ -1,5 +1,10 @@
 import { type Guard, guardOf } from '../../src/domain/approvals/approvedState.ts'
-import { openProposal, type Proposal } from '../../src/domain/approvals/proposal.ts'
+import {
+  openProposal,
+  type ProposalFields,
+  type ProposalIn,
+  type ProposalState,
+} from '../../src/domain/approvals/proposal.ts'
 import type { Action } from '../../src/domain/session/action.ts'
 import { type Session, sessionKeyOf } from '../../src/domain/session/session.ts'
 import { idleInTransaction } from './builders.ts'
@@ -8,11 +13,11 @@ import { idleInTransaction } from './builders.ts'
 export const madeAt = 1_000_000
 
 /** An open proposal of the watcher: terminate a session that is idle in its transaction; it expires after a minute. */
-export function proposal(
-  over: Partial<Proposal> = {},
+export function proposal<S extends ProposalState = 'open'>(
+  over: Partial<ProposalFields> & { readonly state?: S } = {},
   session: Session = idleInTransaction(4312, 600),
-): Proposal {
-  return {
+): ProposalIn<S> {
+  const made: ProposalFields & { readonly state: ProposalState } = {
     ...openProposal(
       {
         id: 'b2f6b0a4-0000-4000-8000-000000000001',
@@ -29,8 +34,9 @@ export function proposal(
     ),
     ...over,
   }
+  return made as ProposalIn<S>
 }
 
 /** The guard of a signal that somebody asked for by hand, for this session as it is here. */
-export const guardFor = (action: Action, session: Session, over: Partial<Proposal> = {}): Guard =>
+export const guardFor = (action: Action, session: Session, over: Partial<ProposalFields> = {}): Guard =>
   guardOf(proposal({ action, requestedBy: 'U0RIA', ...over }, session))

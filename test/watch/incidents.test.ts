@@ -41,7 +41,7 @@ it('keeps an acknowledgement that comes in the middle of a look', async () => {
   const [opened] = await store.incidents.open('orders')
   if (!opened) return expect.fail('no incident')
   await look([of.idleInTransaction(1, 500)], () =>
-    cards.change(opened.cardId, ({ incidents }) => incidents.put({ ...opened, acknowledgedBy: 'U0DANA' })),
+    cards.commit(opened.cardId, ({ incidents }) => incidents.put({ ...opened, acknowledgedBy: 'U0DANA' })),
   )
   const [changed] = await store.incidents.open('orders')
   expect([changed?.acknowledgedBy, changed?.id]).toEqual(['U0DANA', opened.id])

@@ -17,6 +17,8 @@ export type User = {
 /** Why something is not done. `reason` is a clause that may follow a colon; `by` is the user who was faster. */
 export type Refusal = { readonly code: RefusalCode; readonly reason: string; readonly by?: string | null }
 
+export const refusalOf = (code: RefusalCode, reason: string): Refusal => ({ code, reason })
+
 export type RefusalCode =
   | 'notMember'
   | 'notAllowed'

@@ -1,7 +1,8 @@
 import type { Action } from '../session/action.ts'
 import type { Approvals } from '../session/policy.ts'
-import type { Refusal } from './access.ts'
-import type { Approval, Proposal } from './proposal.ts'
+import { type Refusal, refusalOf } from './access.ts'
+import type { Proposal } from './proposal.ts'
+import { approve, breakGlass, deny, expire, type Step } from './transitions.ts'
 
 /** An authorised person pressed a button. Who they are was checked before; here it is decided what it means. */
 export type Press = {
@@ -12,58 +13,36 @@ export type Press = {
   readonly reason: string
 }
 
-export type Decision =
-  | { readonly kind: 'refuse'; readonly refusal: Refusal }
-  /** Counted, but more people are needed. */
-  | { readonly kind: 'wait'; readonly approvals: readonly Approval[]; readonly needed: number }
-  /** They approved it before, and it was carried out: a second delivery of the same press, or impatience. */
-  | { readonly kind: 'counted' }
-  /** Enough different people: carry it out. */
-  | { readonly kind: 'execute'; readonly approvals: readonly Approval[] }
-  | { readonly kind: 'deny' }
-  | { readonly kind: 'expire' }
+/**
+ * What a press means: a change of the proposal, or why there is none. `counted`: they approved it before, and it was
+ * carried out. That is a second delivery of the same press, or impatience.
+ */
+export type Decision = Step<Proposal> | Refusal | 'counted'
 
-/** What one press by one authorised approver does to a proposal. */
+/** Decides what one press by one authorised person does to a proposal. */
 export function decide(proposal: Proposal, press: Press, policy: Approvals, now: number): Decision {
-  const refuse = (code: Refusal['code'], reason: string): Decision => ({
-    kind: 'refuse',
-    refusal: { code, reason },
-  })
+  const { userId, reason } = press
   if (press.action !== proposal.action)
-    return refuse('wrongAction', 'this button does not belong to that proposal')
-  if (proposal.state !== 'open' && press.decision === 'approve' && hasApproved(proposal, press.userId))
-    return { kind: 'counted' }
+    return refusalOf('wrongAction', 'this button does not belong to that proposal')
   if (proposal.state !== 'open')
-    return {
-      kind: 'refuse',
-      refusal: { code: 'alreadyDecided', reason: alreadyDecided(proposal), by: proposal.decidedBy },
-    }
-  if (now >= proposal.expiresAt) return { kind: 'expire' }
-  if (press.decision === 'deny') return { kind: 'deny' }
-  if (press.decision === 'breakGlass')
-    return !/[\p{L}\p{N}]/u.test(press.reason)
-      ? refuse('noReason', 'breaking the glass takes a reason')
-      : { kind: 'execute', approvals: withApproval(proposal, press.userId, now) }
-  if (press.userId === proposal.requestedBy && !policy.requesterMayApprove)
-    return refuse('requester', 'you asked for it, so somebody else has to approve it')
-  if (proposal.approvals.some(({ userId }) => userId === press.userId))
-    return refuse('alreadyApproved', 'you approved it already; somebody else has to as well')
-  const counting = proposal.approvals.filter(
-    ({ userId }) => policy.requesterMayApprove || userId !== proposal.requestedBy,
-  )
-  const approvals = withApproval({ ...proposal, approvals: counting }, press.userId, now)
-  const needed = policy.people[proposal.action]
-  return approvals.length < needed ? { kind: 'wait', approvals, needed } : { kind: 'execute', approvals }
+    return press.decision === 'approve' && hasApproved(proposal, userId)
+      ? 'counted'
+      : { ...refusalOf('alreadyDecided', alreadyDecided(proposal)), by: proposal.decidedBy }
+  if (now >= proposal.expiresAt) return expire(proposal)
+  switch (press.decision) {
+    case 'approve':
+      return approve(proposal, userId, policy, now)
+    case 'deny':
+      return deny(proposal, userId, reason)
+    case 'breakGlass':
+      return breakGlass(proposal, userId, reason, now)
+  }
 }
 
 const hasApproved = ({ state, approvals }: Proposal, userId: string): boolean =>
   (state === 'claimed' || state === 'done') && approvals.some((one) => one.userId === userId)
 
-/** Each person counts once. */
-const withApproval = ({ approvals }: Proposal, userId: string, at: number): readonly Approval[] =>
-  approvals.some((one) => one.userId === userId) ? approvals : [...approvals, { userId, at }]
-
-/** What a late press is told. */
+/** What a late press is answered. */
 function alreadyDecided(proposal: Proposal): string {
   switch (proposal.state) {
     case 'expired':

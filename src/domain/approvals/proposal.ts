@@ -2,8 +2,15 @@ import type { Action } from '../session/action.ts'
 import { isIdleInTransaction, type Session, type SessionKey } from '../session/session.ts'
 import type { Outcome, Victim } from './outcome.ts'
 
-/** Cancel or terminate this session, because… It is what an approve button stands for. */
-export type Proposal = {
+/** Cancel or terminate this session, because… It is what an approve button stands for. Only transitions.ts changes one. */
+export type Proposal = { readonly [S in ProposalState]: ProposalIn<S> }[ProposalState]
+
+/** A proposal that is known to be in a state. */
+export type ProposalIn<S extends ProposalState> = ProposalFields & { readonly state: S }
+
+export type OpenProposal = ProposalIn<'open'>
+
+export type ProposalFields = {
   /** Opaque and unguessable: it is the value of the button. */
   readonly id: string
   /** The card that it stands on: an incident's id, or the id of the first proposal that was made by hand there. */
@@ -23,7 +30,6 @@ export type Proposal = {
   readonly denial: Denial | null
   /** The user who asked for it by hand, or brought it back after a denial; null when the watcher proposed it. */
   readonly requestedBy: string | null
-  readonly state: ProposalState
   /** Counts the changes: a change is made only by the one who has seen the last (compare-and-swap). */
   readonly revision: number
   readonly approvals: readonly Approval[]
@@ -61,7 +67,7 @@ export const openProposal = (
     Partial<Pick<Proposal, 'insteadOf' | 'pooled' | 'denial'>>,
   now: number,
   expireAfterMs: number,
-): Proposal => ({
+): OpenProposal => ({
   insteadOf: null,
   pooled: false,
   denial: null,

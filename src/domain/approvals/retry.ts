@@ -2,7 +2,7 @@ import type { Session } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
 import { formatDuration } from '../text/duration.ts'
 import { maskQuery } from '../text/mask.ts'
-import type { Proposal } from './proposal.ts'
+import type { Proposal, ProposalIn } from './proposal.ts'
 
 /** How an application took it that its statements were ended. */
 export type Retries = {
@@ -33,7 +33,7 @@ export function isSameWork(a: Session, b: Session): boolean {
 }
 
 /** Actions that ended something a moment ago, and of which is not known yet that it was tried again. */
-export const mayBeRetried = (done: readonly Proposal[], now: number): Proposal[] =>
+export const mayBeRetried = (done: readonly ProposalIn<'done'>[], now: number): ProposalIn<'done'>[] =>
   done.filter(
     (proposal) =>
       proposal.outcome?.kind === 'effective' &&

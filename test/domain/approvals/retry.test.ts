@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest'
 import type { Outcome } from '../../../src/domain/approvals/outcome.ts'
-import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
+import type { ProposalFields, ProposalIn } from '../../../src/domain/approvals/proposal.ts'
 import {
   againWords,
   isSameWork,
@@ -15,7 +15,7 @@ import { proposal } from '../../support/proposals.ts'
 const effective: Outcome = { kind: 'effective', afterMs: 5, victims: 0, movedOn: 0 }
 const before = session(7, { queryId: '42', queryStart: 'then', backendSeconds: 100 })
 /** Cancelled five seconds before every picture is taken. */
-const ended = (over: Partial<Proposal> = {}): Proposal =>
+const ended = (over: Partial<ProposalFields> = {}): ProposalIn<'done'> =>
   proposal({ state: 'done', outcome: effective, claimedAt: takenAt - 5_000, ...over }, before)
 
 describe('heirsOf', () => {
@@ -77,7 +77,7 @@ describe('retriesIn', () => {
   })
 
   it('is asked again for a moment only, and not once it is known', () => {
-    const of = (over: Partial<Proposal>) => mayBeRetried([ended(over)], takenAt).length
+    const of = (over: Partial<ProposalFields>) => mayBeRetried([ended(over)], takenAt).length
     expect(of({})).toBe(1)
     expect(of({ retriedAfterMs: 1 })).toBe(0)
     expect(of({ claimedAt: takenAt - 60_000 })).toBe(0)

@@ -1,0 +1,140 @@
+import type { Approvals } from '../session/policy.ts'
+import { type Refusal, refusalOf } from './access.ts'
+import { bot, type JournalEvent } from './journal.ts'
+import type { Outcome } from './outcome.ts'
+import type { Approval, OpenProposal, Proposal, ProposalIn } from './proposal.ts'
+
+/**
+ * Every way in which a proposal changes, and nothing else changes one (docs/architecture.md draws them). What a state does
+ * not allow does not compile; what a person may not do is a refusal.
+ */
+
+/** What a proposal becomes, and what the journal says of it; the store counts the revision. */
+export type Step<P extends Proposal> = { readonly next: P; readonly events: readonly JournalEvent[] }
+
+/** What came of an action, with the statement that was sent and what it returned. */
+export type Execution = {
+  readonly outcome: Outcome
+  readonly sql: string | null
+  readonly returned: boolean | null
+}
+
+/** Counts one more approver; with enough different people it is the claim, and the intent stands in the journal. */
+export function approve(
+  open: OpenProposal,
+  userId: string,
+  policy: Approvals,
+  now: number,
+): Step<OpenProposal> | Step<ProposalIn<'claimed'>> | Refusal {
+  if (userId === open.requestedBy && !policy.requesterMayApprove)
+    return refusalOf('requester', 'you asked for it, so somebody else has to approve it')
+  if (isAmong(open.approvals, userId))
+    return refusalOf('alreadyApproved', 'you approved it already; somebody else has to as well')
+  const counting = open.approvals.filter(
+    (approval) => policy.requesterMayApprove || approval.userId !== open.requestedBy,
+  )
+  const approvals = [...counting, { userId, at: now }]
+  const have = approvals.length
+  const needed = policy.people[open.action]
+  const approved = { kind: 'approved', actor: userId, proposalId: open.id, have } as const
+  return have < needed
+    ? { next: { ...open, approvals }, events: [{ ...approved, needed }] }
+    : claim(open, { approvals, brokeGlass: null }, { ...approved, needed: have }, now)
+}
+
+/** Claims it for one named person who acts alone, and says why. */
+export function breakGlass(
+  open: OpenProposal,
+  userId: string,
+  reason: string,
+  now: number,
+): Step<ProposalIn<'claimed'>> | Refusal {
+  if (!/[\p{L}\p{N}]/u.test(reason)) return refusalOf('noReason', 'breaking the glass takes a reason')
+  const approvals = isAmong(open.approvals, userId)
+    ? open.approvals
+    : [...open.approvals, { userId, at: now }]
+  const { id: proposalId, action, key: session } = open
+  const event = { kind: 'brokeGlass', actor: userId, proposalId, action, session, reason } as const
+  return claim(open, { approvals, brokeGlass: { userId, reason } }, event, now)
+}
+
+/** Who makes this change carries it out: of any number of presses, one. */
+const claim = (
+  open: OpenProposal,
+  by: Pick<Proposal, 'approvals' | 'brokeGlass'>,
+  event: JournalEvent,
+  now: number,
+): Step<ProposalIn<'claimed'>> => ({
+  next: { ...open, ...by, state: 'claimed', decidedBy: event.actor, claimedAt: now },
+  events: [
+    event,
+    {
+      kind: 'intended',
+      actor: bot,
+      proposalId: open.id,
+      action: open.action,
+      session: open.key,
+      statement: open.session.query,
+      approvedBy: by.approvals.map(({ userId }) => userId),
+    },
+  ],
+})
+
+/** Takes off the approvals of people who may not approve any more. */
+export const takeOff = (open: OpenProposal, userIds: readonly string[]): Step<OpenProposal> => ({
+  next: { ...open, approvals: open.approvals.filter(({ userId }) => !userIds.includes(userId)) },
+  events: userIds.map((userId) => ({
+    kind: 'refused',
+    actor: userId,
+    entry: 'earlier approval',
+    proposalId: open.id,
+    code: 'notAllowed',
+    reason: 'they may not approve any more, so their earlier approval does not count',
+  })),
+})
+
+/** Ends it by a person's no; the reason may be empty. */
+export const deny = (open: OpenProposal, userId: string, reason: string): Step<ProposalIn<'denied'>> => ({
+  next: { ...open, state: 'denied', decidedBy: userId, decision: reason || null },
+  events: [{ kind: 'denied', actor: userId, proposalId: open.id, reason }],
+})
+
+/** Ends it because nobody decided in time. */
+export const expire = (open: OpenProposal): Step<ProposalIn<'expired'>> => ({
+  next: { ...open, state: 'expired' },
+  events: [{ kind: 'expired', actor: bot, proposalId: open.id }],
+})
+
+/** Takes it back: there is nothing left to do, or not in this state. */
+export const withdraw = (open: OpenProposal, reason: string): Step<ProposalIn<'withdrawn'>> => ({
+  next: { ...open, state: 'withdrawn', decision: reason },
+  events: [{ kind: 'withdrawn', actor: bot, proposalId: open.id, reason }],
+})
+
+/** Ends it with what came of it. */
+export const finish = (claimed: ProposalIn<'claimed'>, execution: Execution): Step<ProposalIn<'done'>> => ({
+  next: { ...claimed, state: 'done', outcome: execution.outcome },
+  events: [
+    {
+      kind: 'outcome',
+      actor: bot,
+      proposalId: claimed.id,
+      action: claimed.action,
+      session: claimed.key,
+      ...execution,
+    },
+  ],
+})
+
+/** Notes that its application began the same again, in this session and so long after the signal. */
+export const noteRetry = (
+  done: ProposalIn<'done'>,
+  pid: number,
+  afterMs: number,
+): Step<ProposalIn<'done'>> => ({
+  next: { ...done, retriedAfterMs: afterMs },
+  events: [{ kind: 'retried', actor: bot, proposalId: done.id, pid, afterMs }],
+})
+
+const isAmong = (approvals: readonly Approval[], userId: string): boolean =>
+  approvals.some((approval) => approval.userId === userId)

@@ -7,7 +7,7 @@ import { guardClient } from './wire.ts'
 /** A client of the driver that is not connected yet, with its edge guarded. Throws ClusterError. */
 export function createClient(url: string, applicationName: string): pg.Client {
   const read = readDatabaseUrl(url)
-  if ('problem' in read) throw new ClusterError(read.problem, 'BAD_URL', false)
+  if ('problem' in read) throw new ClusterError(read.problem, 'ERR_INVALID_URL', false)
   const ssl = tlsOf(read)
   const client = new pg.Client({
     connectionString: read.bare,

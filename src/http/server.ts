@@ -1,5 +1,5 @@
 import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Exposition } from './metrics.ts'
 
 /** What a probe is told: `problems` is empty when all is well. */
@@ -12,6 +12,23 @@ const clockSkewSeconds = 300
 
 /** How long requests that are under way may go on when the server closes. */
 const closeGraceMs = 1000
+
+/**
+ * Anybody may open connections here and say nothing, or say it slowly. Slack answers its people after three seconds, so
+ * whoever needs longer is not Slack.
+ */
+const usualLimits = {
+  /** Of connections at the same time; one more, and the oldest is closed. */
+  connections: 128,
+  /** For the headers of a request, from the opening of the connection. */
+  headersMs: 5000,
+  /** For a whole request. */
+  requestMs: 10_000,
+  /** Between two requests over one connection. */
+  idleMs: 5000,
+  /** Between two looks at all that. */
+  checkMs: 1000,
+}
 
 type HttpReply = { readonly status: number; readonly contentType: string; readonly body: string }
 
@@ -33,8 +50,10 @@ export async function startHttp(settings: {
   readonly ready: () => Readiness
   readonly metrics?: () => Promise<Exposition>
   readonly now: () => number
+  readonly limits?: Partial<typeof usualLimits>
 }): Promise<HttpServer> {
   const { slack, ready, metrics, now } = settings
+  const limits = { ...usualLimits, ...settings.limits }
   const pages: Readonly<Record<string, () => HttpReply | Promise<HttpReply>>> = {
     '/healthz': () => json(200, { status: 'ok' }),
     '/readyz': () => {
@@ -50,7 +69,13 @@ export async function startHttp(settings: {
     return page ? page() : json(404, { error: 'not found' })
   }
 
-  const server = createServer((request, response) => {
+  const patience = {
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.idleMs,
+    connectionsCheckingInterval: limits.checkMs,
+  }
+  const server = createServer(patience, (request, response) => {
     // Anybody may send what is no path (`GET //`): that must not throw.
     const path = URL.parse(request.url ?? '/', 'http://localhost')?.pathname ?? ''
     const answer = ({ status, contentType, body }: HttpReply) =>
@@ -63,6 +88,14 @@ export async function startHttp(settings: {
     }
     // What went wrong may name a path or an address; who scrapes needs to know only that it did.
     return reply(request.method, path).then(answer, () => answer(json(500, { error: 'internal error' })))
+  })
+  const open = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+    // Not the newest: that may be Slack, while somebody holds all the others.
+    const [oldest] = open
+    if (open.size > limits.connections) oldest?.destroy()
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

@@ -5,6 +5,7 @@ import { backoff } from '../backoff.ts'
 import type { SlackSettings } from '../config/config.ts'
 import type { Log } from '../log.ts'
 import { clientOptions, slackErrorOf } from './client.ts'
+import { envelopeIdOf, expectEnvelopes, expectPayloads, takeOnce } from './requests.ts'
 
 /** The way in from Slack. */
 export type SlackIngress = {
@@ -51,9 +52,11 @@ export function createIngress(
       endpoints: '/slack/events',
       logger,
     })
+    const app = makeApp(receiver)
+    takeOnce(app, log)
     return {
-      app: makeApp(receiver),
-      requestListener: receiver.requestListener,
+      app,
+      requestListener: expectPayloads(settings.signingSecret, receiver.requestListener, log),
       start: async () => {},
       stop: async () => {},
       connected: () => true,
@@ -68,6 +71,7 @@ export function createIngress(
         appToken: settings.appToken,
         logger,
         autoReconnectEnabled: false,
+        customPropertiesExtractor: envelopeIdOf,
         installerOptions: { clientOptions: clientOptions(settings.apiUrl, logger) },
       }),
       log,
@@ -76,6 +80,7 @@ export function createIngress(
   const [first, second] = sockets as [Socket, Socket]
   const app = makeApp(first.receiver)
   second.receiver.init(app)
+  takeOnce(app, log)
   return {
     app,
     requestListener: null,
@@ -110,6 +115,7 @@ const retries = { firstMs: 250, longestMs: 5000, jitter: true }
  */
 function keepConnected(receiver: SocketModeReceiver, log: Log): Socket {
   const { client } = receiver
+  expectEnvelopes(receiver, log)
   const stopping = new AbortController()
   let open = false
   client.on('connected', () => {

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, it } from 'vitest'
 import { type HttpServer, startHttp } from '../../src/http/server.ts'
+import { within } from '../support/postgres.ts'
 
 let server: HttpServer
 afterEach(() => server.close())
@@ -81,4 +82,54 @@ it('hands to Slack what is for Slack, unless it comes from the future', async ()
   })
   expect((await ask('/slack/events', at(1_300))).body).toBe('for Slack')
   expect((await ask('/slack/events', at(1_301))).status).toBe(401)
+})
+
+/** A connection to the server, and what was said over it by its end. */
+function open(sends = ''): { socket: Socket; closed: Promise<string> } {
+  const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
+  let said = ''
+  socket.setEncoding('utf8').on('data', (data) => {
+    said += data
+  })
+  // Whoever is cut off may see a reset.
+  socket.on('error', () => {})
+  socket.on('end', () => socket.end())
+  const closed = new Promise<string>((resolve) => socket.once('close', () => resolve(said)))
+  socket.write(sends)
+  return { socket, closed }
+}
+
+it('closes the oldest connection when there are too many, never the newest', async () => {
+  const ask = await start({ limits: { connections: 3 } })
+  const idle: ReturnType<typeof open>[] = []
+  for (let n = 0; n < 3; n++) {
+    const one = open()
+    await once(one.socket, 'connect')
+    idle.push(one)
+  }
+  expect((await ask('/healthz')).status).toBe(200)
+  expect(await within(idle[0]?.closed ?? Promise.reject(), 'the oldest is closed')).toBe('')
+  expect(idle.map(({ socket }) => socket.closed)).toEqual([true, false, false])
+  for (const { socket } of idle) socket.destroy()
+})
+
+it.each([
+  ['nothing', ''],
+  ['half a request line', 'GET /hea'],
+  ['headers without an end', 'GET /healthz HTTP/1.1\r\nHost: x\r\n'],
+  ['a body that does not come', 'POST /slack/events HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{'],
+])('does not wait for long for whoever sends %s', async (_, sends) => {
+  const ask = await start({
+    slack: (request, response) => void request.once('end', () => response.end('read')).resume(),
+    limits: { headersMs: 50, requestMs: 50, checkMs: 10 },
+  })
+  const { closed } = open(sends)
+  expect(await within(closed, 'it is closed')).not.toContain('200 OK')
+  expect((await ask('/healthz')).status).toBe(200)
+})
+
+it('does not keep a connection on which nothing more comes', async () => {
+  await start({ limits: { idleMs: 50, checkMs: 10 } })
+  const { closed } = open('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n')
+  expect(await within(closed, 'it is closed')).toContain('200 OK')
 })

@@ -1,5 +1,5 @@
 export type { Panel } from './control.ts'
-export type { Delivered, EnvelopeType, Outcome } from './delivery.ts'
+export type { Delivered, EnvelopeType, HttpOverrides, Outcome } from './delivery.ts'
 export type { Fault } from './faults.ts'
 export type { Press, SlashCommand } from './interactions.ts'
 export { checkBlocks, checkText } from './limits.ts'

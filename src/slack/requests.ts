@@ -1,0 +1,116 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { type App, HTTPModuleFunctions, type ReceiverEvent, type SocketModeReceiver } from '@slack/bolt'
+import type { Log } from '../log.ts'
+
+/** What Slack may send and Bolt does not expect; it is answered here, so that Bolt never gets it. */
+
+/** Slack's largest payloads, a message of ours with all its blocks, are far smaller. */
+const bodyLimit = 1024 * 1024
+
+/** The payloads that we listen to, beside slash commands: https://docs.slack.dev/reference/interaction-payloads */
+const ours: ReadonlySet<unknown> = new Set(['block_actions', 'view_submission', 'shortcut', 'message_action'])
+
+/** So many envelopes are known again: more than come in the minutes in which Slack sends one again. */
+const mostKnown = 2000
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isOurs = (body: unknown): boolean =>
+  isObject(body) && (typeof body.command === 'string' || ours.has(body.type))
+
+/**
+ * Hands to the app what is for it, and each envelope once: the same one may come over both sockets, and again when an
+ * acknowledgement was lost. The second one is acknowledged when the first is. What is not for us is acknowledged and does
+ * nothing.
+ */
+export function takeOnce(app: Pick<App, 'processEvent'>, log: Log): void {
+  const handle = app.processEvent.bind(app)
+  const known = new Map<string, Promise<void>>()
+  app.processEvent = async (event) => {
+    if (!isOurs(event.body)) {
+      log.info('Slack sent what is not for this app')
+      return event.ack()
+    }
+    const id = event.customProperties?.[envelopeId]
+    if (typeof id !== 'string') return handle(event)
+    const before = known.get(id)
+    if (before) return before.then(() => event.ack())
+    const { promise: acknowledged, resolve } = Promise.withResolvers<void>()
+    known.set(id, acknowledged)
+    for (const oldest of known.keys()) {
+      if (known.size <= mostKnown) break
+      known.delete(oldest)
+    }
+    const ack: ReceiverEvent['ack'] = async (response) => {
+      resolve()
+      await event.ack(response)
+    }
+    return handle({ ...event, ack })
+  }
+}
+
+const envelopeId = 'envelopeId'
+
+/** For the receiver's `customPropertiesExtractor`: by this `takeOnce` tells envelopes again. */
+export const envelopeIdOf = (envelope: Record<string, unknown>) => ({ [envelopeId]: envelope.envelope_id })
+
+/** Keeps from the socket's client what would be a fault in it: what is no envelope. */
+export function expectEnvelopes({ client }: SocketModeReceiver, log: Log): void {
+  const handlers = client.listeners('ws_message')
+  client.removeAllListeners('ws_message')
+  client.on('ws_message', (data: unknown, isBinary: boolean) => {
+    if (isBinary || !isEnvelope(String(data))) log.warn('Slack sent over the socket what is no envelope')
+    else for (const handler of handlers) handler(data, isBinary)
+  })
+}
+
+function isEnvelope(text: string): boolean {
+  const envelope = parse(text)
+  if (!isObject(envelope) || typeof envelope.type !== 'string') return false
+  if (envelope.type !== 'events_api') return true
+  return isObject(envelope.payload) && isObject(envelope.payload.event)
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Answers what is not signed (401), too large (413) or no payload (400), and hands on the rest. */
+export function expectPayloads(signingSecret: string, next: RequestListener, log: Log): RequestListener {
+  const answer = (response: ServerResponse, status: number) => {
+    // What was not read of a body that is too large is not waited for.
+    if (!response.headersSent) response.writeHead(status, { connection: 'close' }).end()
+  }
+  const statusOf = async (request: IncomingMessage): Promise<number | null> => {
+    let buffered: Awaited<ReturnType<typeof HTTPModuleFunctions.parseAndVerifyHTTPRequest>>
+    try {
+      buffered = await HTTPModuleFunctions.parseAndVerifyHTTPRequest(
+        { enabled: true, signingSecret, bodyLimit },
+        request,
+      )
+    } catch (error) {
+      return HTTPModuleFunctions.isRawBodyError(error) ? error.statusCode : 401
+    }
+    try {
+      return isObject(HTTPModuleFunctions.parseHTTPRequestBody(buffered)) ? null : 400
+    } catch {
+      return 400
+    }
+  }
+  return (request, response) =>
+    void statusOf(request)
+      .then((status) => {
+        if (status === null) return next(request, response)
+        log.warn({ status }, 'a request to /slack/events was not taken')
+        answer(response, status)
+      })
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'a request to /slack/events ended in a fault')
+        answer(response, 500)
+      })
+}

@@ -25,9 +25,8 @@ import { sessionsShown, sessionsView } from '../views/answers/sessions.ts'
 import type { View } from '../views/kit.ts'
 import { answerHealth } from './health.ts'
 import { answerLocks } from './locks.ts'
-import { recommendFor } from './recommendations.ts'
 import { answerRules } from './rules.ts'
-import { textsOf } from './statements.ts'
+import { recommendFor, textsOf } from './statements.ts'
 import { createTop } from './top.ts'
 
 /** What can be answered by looking alone. */

@@ -1,5 +1,10 @@
+import type { WatchedCluster } from '../commands/cluster.ts'
+import type { Picture } from '../domain/locks/picture.ts'
+import { type JamRecommendation, jamRecommendations } from '../domain/locks/recommendation.ts'
+import type { Jam } from '../domain/locks/tree.ts'
 import type { Session } from '../domain/session/session.ts'
 import { attempt, type Cluster } from '../postgres/cluster.ts'
+import { withStatements } from '../postgres/withStatements.ts'
 
 /** How much of each statement a list needs. */
 export const shortStatement = 400
@@ -14,4 +19,24 @@ export async function textsOf(
     () => [],
   )
   return new Map(told.map(({ pid, query }) => [pid, query]))
+}
+
+/**
+ * What would end each of these jams at the least cost, told with the statements of those concerned: "ALTER TABLE" says more
+ * than "asks for AccessExclusiveLock".
+ */
+export async function recommendFor(
+  { cluster, config }: WatchedCluster,
+  picture: Picture,
+  jams: readonly Jam[],
+): Promise<JamRecommendation[]> {
+  const { sessions } = picture.snapshot
+  const rough = jamRecommendations(picture, config.protected)
+  const named = new Set(jams.flatMap((jam) => rough(jam)?.named ?? []))
+  const told = await attempt(
+    () => withStatements(cluster, sessions, named, shortStatement),
+    () => sessions,
+  )
+  const recommendation = jamRecommendations(picture, config.protected, told)
+  return jams.flatMap((jam) => recommendation(jam) ?? [])
 }

@@ -22,6 +22,7 @@ import { formatDuration } from '../domain/text/duration.ts'
 import type { Cards } from '../notify/cards.ts'
 import { endSilences } from '../notify/endSilences.ts'
 import { attempt, type Cluster } from '../postgres/cluster.ts'
+import { withStatements } from '../postgres/withStatements.ts'
 import type { Store, Tables } from '../store/store.ts'
 import { createProposalSync, type Seen } from './proposals.ts'
 import { followRetries } from './retries.ts'
@@ -215,9 +216,8 @@ export function createIncidentReport(deps: {
     const named = new Set(
       found.flatMap((finding) => [subjectOf(finding)?.pid ?? 0, ...(rough(finding)?.named ?? [])]),
     )
-    const told = await cluster.withText(snapshot.sessions.filter(({ pid }) => named.has(pid)))
-    const byPid = new Map(told.map((session) => [session.pid, session]))
-    const sessions = snapshot.sessions.map((session) => byPid.get(session.pid) ?? session)
+    const sessions = await withStatements(cluster, snapshot.sessions, named)
+    const byPid = new Map(sessions.map((session) => [session.pid, session]))
     const recommendationFor = recommendationsFor(picture, { ...known, sessions, retriesOf })
     const toldFindings = found.map((finding) => withSession(finding, byPid))
     const recommendations = new Map(toldFindings.map((finding) => [finding, recommendationFor(finding)]))

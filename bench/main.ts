@@ -39,6 +39,7 @@ const clusterAt = (address: string) =>
     url: address,
     log: pino({ level: 'silent' }),
     maskText: () => null,
+    now: Date.now,
     deadlines: { activity: 20_000, locks: 20_000 },
   })
 
@@ -128,6 +129,7 @@ async function watchStorms(): Promise<StormResult[]> {
       url,
       log: pino({ level: 'silent' }),
       maskText: () => null,
+      now: Date.now,
     })
     await cluster.start()
     results.push(await watchStorm(crowd, cluster, url, waiting, plan.stormMs))

@@ -67,6 +67,7 @@ export async function startApp(deps: {
   readonly signal?: AbortSignal
 }): Promise<RunningApp> {
   const { config, slack: settings, log, now = Date.now, gaps, signal } = deps
+  const steady = () => performance.now()
   const closers: { readonly name: string; readonly close: () => Promise<void> }[] = []
   const closing = (name: string, close: () => Promise<void>) => closers.push({ name, close })
   const stop = async () => {
@@ -88,8 +89,10 @@ export async function startApp(deps: {
       },
       now,
     })
-    const slack = createSlack(settings.botToken, clientOptions(settings.apiUrl, slackLogger), ({ code }) =>
-      metrics.countSlackError(code),
+    const slack = createSlack(
+      settings.botToken,
+      clientOptions({ apiUrl: settings.apiUrl, logger: slackLogger, now }),
+      ({ code }) => metrics.countSlackError(code),
     )
     const botIdentity = await whoAmI(slack, log, signal)
 
@@ -103,7 +106,7 @@ export async function startApp(deps: {
     const maskText = createMasker(config.queryText)
     const clusters = new Map<string, WatchedCluster>()
     for (const clusterConfig of config.clusters) {
-      const cluster = createCluster({ name: clusterConfig.name, url: clusterConfig.url, log, maskText })
+      const cluster = createCluster({ name: clusterConfig.name, url: clusterConfig.url, log, maskText, now })
       clusters.set(cluster.name, { config: clusterConfig, cluster })
       closing(`cluster ${cluster.name}`, cluster.close)
     }
@@ -154,13 +157,13 @@ export async function startApp(deps: {
     const checkAccess = createAccessCheck({ slack, ourTeamId: botIdentity.teamId, now })
     const authorization = createAuthorization({ checkAccess, cards, log })
     const { proposals } = store
-    const execute = createExecute({ cards, clusters, log })
+    const execute = createExecute({ cards, clusters, steady, log })
     const approve = createApprove({ cards, proposals, clusters, authorization, execute, now, log })
     const propose = createPropose({ cards, proposals, clusters, authorization, now })
     const silencing = createSilencing({ cards, store, clusters, authorization, now })
     const answers = createAnswers({ clusters, past: store, now })
 
-    const ingress = createIngress(settings, botIdentity, slackLogger, log)
+    const ingress = createIngress({ settings, botIdentity, logger: slackLogger, log, now })
     const listeners = listen(ingress.app, {
       slack,
       store: { ...store, seenAt: store.messages.seenAt },
@@ -178,7 +181,7 @@ export async function startApp(deps: {
     await closeAbandoned({ cards, store, clusters: [...clusters.keys()], now })
     outbox.start()
 
-    const token = createTokenCheck(slack, log)
+    const token = createTokenCheck({ slack, log })
     const slackWorks = () =>
       ingress.connected() &&
       token.refused() === null &&
@@ -192,7 +195,7 @@ export async function startApp(deps: {
             clusters: [...clusters.keys()],
             slackWorks,
             log,
-            now: () => performance.now(),
+            steady,
           })
     closing('heartbeat', async () => heartbeat?.stop())
 
@@ -205,26 +208,25 @@ export async function startApp(deps: {
         for (const loop of watchers) loop.hurry()
       },
       log,
-      now: () => performance.now(),
+      steady,
     })
 
     /** Clusters that answer, but not what their sessions do. */
     const veiled = new Set<string>()
     const watchers: Loop[] = []
+    const loop = (name: string, everyMs: number, runOnce: () => Promise<void>) =>
+      createLoop({ name, everyMs, runOnce, steady, log })
     const loops = [
-      createLoop('store check', storeCheckMs, storeAlarm.check, log),
-      createLoop('token check', tokenCheckMs, token.look, log),
-      createLoop(
-        'card check',
-        cardCheckMs,
-        () => restoreDeleted({ store, stands: slack.stands, outbox, clusters: [...clusters.keys()], log }),
-        log,
+      loop('store check', storeCheckMs, storeAlarm.check),
+      loop('token check', tokenCheckMs, token.look),
+      loop('card check', cardCheckMs, () =>
+        restoreDeleted({ store, stands: slack.stands, outbox, clusters: [...clusters.keys()], log }),
       ),
-      createLoop('expiry', 1000, () => expireDue({ cards, proposals, now }), log),
+      loop('expiry', 1000, () => expireDue({ cards, proposals, now })),
       ...watched.map(({ cluster, config }) => {
-        const pace = createPace(config.watch.everyMs, now, () => performance.now())
+        const pace = createPace({ everyMs: config.watch.everyMs, now, steady })
         const report = createIncidentReport({ cluster, config, store, cards, now })
-        const watcher = createLoop(
+        const watcher = loop(
           `watcher ${cluster.name}`,
           config.watch.everyMs,
           createWatcher({
@@ -254,8 +256,8 @@ export async function startApp(deps: {
               done: (well) => heartbeat?.looked(cluster.name, well),
             },
             log,
+            steady,
           }),
-          log,
         )
         watchers.push(watcher)
         return watcher

@@ -12,19 +12,27 @@ export type Loop = {
  * Runs one thing again and again: a round starts `everyMs` after the last one started, or when that one has ended,
  * whichever is later. A round that throws is logged and does not end the loop.
  */
-export function createLoop(name: string, everyMs: number, runOnce: () => Promise<void>, log: Log): Loop {
+export function createLoop(deps: {
+  readonly name: string
+  readonly everyMs: number
+  readonly runOnce: () => Promise<void>
+  /** Milliseconds of a clock that nobody sets. */
+  readonly steady: () => number
+  readonly log: Log
+}): Loop {
+  const { name, everyMs, runOnce, steady, log } = deps
   let running = false
   let busy = false
   let timer: NodeJS.Timeout | undefined
   let round: Promise<void> | null = null
 
   async function run() {
-    const startedAt = performance.now()
+    const startedAt = steady()
     busy = true
     round = runOnce().catch((error: unknown) => log.error({ err: error }, `${name} failed`))
     await round
     busy = false
-    if (running) timer = setTimeout(run, Math.max(0, everyMs - (performance.now() - startedAt)))
+    if (running) timer = setTimeout(run, Math.max(0, everyMs - (steady() - startedAt)))
   }
 
   return {

@@ -45,7 +45,8 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
 
 async function main(args: readonly string[]): Promise<ExitCode> {
   // Monitoring understands one line and its own exit codes, whatever is wrong.
-  if (args[0] === 'check') return check(args.slice(1), () => loadConfig({ env: process.env }), process.stdout)
+  if (args[0] === 'check')
+    return check(args.slice(1), () => loadConfig({ env: process.env }), process.stdout, Date.now)
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -79,16 +80,22 @@ async function main(args: readonly string[]): Promise<ExitCode> {
       return serve()
     case 'sessions':
     case 'blocking':
-      return look(
-        command,
-        values.cluster ?? null,
-        values.json ?? false,
-        loadConfig({ env: process.env }),
-        process.stdout,
-        process.stderr,
-      )
+      return look({
+        what: command,
+        name: values.cluster ?? null,
+        json: values.json ?? false,
+        config: loadConfig({ env: process.env }),
+        out: process.stdout,
+        err: process.stderr,
+        now: Date.now,
+      })
     case 'doctor':
-      return doctor(loadConfig({ env: process.env }), process.env, process.stdout)
+      return doctor({
+        config: loadConfig({ env: process.env }),
+        env: process.env,
+        out: process.stdout,
+        now: Date.now,
+      })
     default:
       return misused(`There is no command "${command}".`)
   }
@@ -104,14 +111,19 @@ async function audit(
   if (what === 'verify') {
     if (head !== undefined && !/^[0-9a-f]{64}$/i.test(head))
       return misused('--head takes the 64 hexadecimal digits that stand under an action line in the channel.')
-    return auditVerify(config, head?.toLowerCase() ?? null, process.stdout, process.stderr)
+    return auditVerify({
+      config,
+      head: head?.toLowerCase() ?? null,
+      out: process.stdout,
+      err: process.stderr,
+    })
   }
   const start = from === undefined ? 0 : parseMoment(from)
   const end = to === undefined ? Number.MAX_SAFE_INTEGER : parseMoment(to)
   if (start === null || end === null)
     return misused('--from and --to take a day or a moment, like 2026-03-01 or 2026-03-01T03:00:00Z.')
   if (start > end) return misused('--from is later than --to.')
-  return auditExport(config, start, end, process.stdout, process.stderr)
+  return auditExport({ config, from: start, to: end, out: process.stdout, err: process.stderr })
 }
 
 function misused(what: string): ExitCode {

@@ -223,6 +223,14 @@ describe('the files', () => {
   })
 })
 
+describe('the clock', () => {
+  it('is a parameter, but where all is wired', () => {
+    const clocks = /\bDate\.now\b|\bperformance\.now\b|\bnew Date\(\)/
+    const wired = ['app.ts', 'main.ts']
+    expect(sources.filter(({ source }) => clocks.test(source)).map(({ path }) => path)).toEqual(wired)
+  })
+})
+
 describe('the table', () => {
   it('has no circle', () => {
     const reaches = (part: string, seen: ReadonlySet<string> = new Set()): boolean =>

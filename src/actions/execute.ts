@@ -27,14 +27,16 @@ const settleForMs = 1000
 export function createExecute(deps: {
   readonly cards: Cards
   readonly clusters: ReadonlyMap<string, WatchedCluster>
+  /** Milliseconds of a clock that nobody sets. */
+  readonly steady: () => number
   readonly log: Log
 }): (claimed: ProposalIn<'claimed'>) => Promise<Proposal> {
-  const { cards, clusters, log } = deps
+  const { cards, clusters, steady, log } = deps
 
   return async (claimed) => {
     const watched = clusters.get(claimed.key.cluster)
     const execution = watched
-      ? await carryOut(claimed, watched).catch(afterFault)
+      ? await carryOut(claimed, watched, steady).catch(afterFault)
       : nothingSent({ kind: 'unreachable', why: 'this cluster is not configured any more.' })
     return finishSurely(claimed, execution)
   }
@@ -81,7 +83,12 @@ export const writeOutcome = (
 
 const nothingSent = (outcome: Outcome): Execution => ({ outcome, sql: null, returned: null })
 
-async function carryOut(proposal: Proposal, { cluster, config }: WatchedCluster): Promise<Execution> {
+async function carryOut(
+  proposal: Proposal,
+  watched: WatchedCluster,
+  steady: () => number,
+): Promise<Execution> {
+  const { cluster, config } = watched
   const { action, key } = proposal
   const seen = await readSession(cluster, key.pid)
   if ('code' in seen)
@@ -99,12 +106,13 @@ async function carryOut(proposal: Proposal, { cluster, config }: WatchedCluster)
   const youngForMs = action === 'terminate' && seen.pooled ? settledInMs(seen.session) : 0
   if (youngForMs > 0) {
     await pause(youngForMs)
-    return carryOut(proposal, { cluster, config })
+    return carryOut(proposal, watched, steady)
   }
 
   let sent: { sql: string; returned: boolean } | null = null
   try {
-    const sentAt = performance.now()
+    const sentAt = steady()
+    const elapsed = () => Math.round(steady() - sentAt)
     const result = await cluster.signal(guardOf(proposal))
     if (result.kind === 'changed')
       return {
@@ -112,7 +120,10 @@ async function carryOut(proposal: Proposal, { cluster, config }: WatchedCluster)
         sql: result.sql,
       }
     sent = { sql: result.sql, returned: result.returned }
-    return { ...sent, outcome: await watch({ ...proposal, victims: seen.victims }, cluster, sentAt) }
+    return {
+      ...sent,
+      outcome: await watch({ ...proposal, victims: seen.victims }, cluster, elapsed),
+    }
   } catch (error) {
     if (!sent && error instanceof ClusterError && error.code === '42501')
       return nothingSent({ kind: 'refused', why: error.reason })
@@ -135,11 +146,13 @@ function settledInMs(session: Session): number {
   return Math.ceil(1000 * (1 - (seconds ?? 1)))
 }
 
-/** Looks until the session is gone (or its statement ended) and its waiters moved on, or until time is up. */
-async function watch(proposal: Proposal, cluster: Cluster, sentAt: number): Promise<Outcome> {
+/**
+ * Looks until the session is gone (or its statement ended) and its waiters moved on, or until time is up.
+ * @param elapsed milliseconds since the signal
+ */
+async function watch(proposal: Proposal, cluster: Cluster, elapsed: () => number): Promise<Outcome> {
   const { key, victims } = proposal
   const pids = [key.pid, ...victims.map(({ pid }) => pid)]
-  const elapsed = () => Math.round(performance.now() - sentAt)
   let goneAfter: number | null = null
   for (let looks = 0; ; looks++) {
     const sessions = await cluster.look(pids)

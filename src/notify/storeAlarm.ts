@@ -24,7 +24,7 @@ const remindMs = 600_000
 
 /**
  * Posts straight to Slack, without the outbox, for that one needs the store.
- * @param now milliseconds of a clock that nobody sets
+ * @param steady milliseconds of a clock that nobody sets
  * @param recovered is called when the store can be used again
  */
 export function createStoreAlarm(deps: {
@@ -33,9 +33,9 @@ export function createStoreAlarm(deps: {
   readonly post: (channel: string, content: Content) => Promise<unknown>
   readonly recovered: () => void
   readonly log: Log
-  readonly now: () => number
+  readonly steady: () => number
 }): StoreAlarm {
-  const { probe, channels, post, recovered, log, now } = deps
+  const { probe, channels, post, recovered, log, steady } = deps
   let failure: string | null = null
   /** What each channel heard last of the store and of what is seen, and when. */
   const told = new Map<string, { readonly at: number; readonly seen: string }>()
@@ -79,11 +79,11 @@ export function createStoreAlarm(deps: {
     const key = seen === '' ? `store of ${channel}` : channel
     const last = told.get(key)
     const isNews = !waiting.has(channel) || seen !== last?.seen
-    const ago = last ? now() - last.at : Number.POSITIVE_INFINITY
+    const ago = last ? steady() - last.at : Number.POSITIVE_INFINITY
     if (failure === null || ago < (isNews ? quietMs : remindMs)) return
     const why = `My store cannot be used: ${failure}. Nothing can be approved or logged now, and no card is kept up to date.`
     // Before the answer comes, so that the next look does not post the same.
-    told.set(key, { at: now(), seen })
+    told.set(key, { at: steady(), seen })
     if (await say(channel, seen === '' ? why : `${seen}\n${why}`)) waiting.add(channel)
     else if (last) told.set(key, last)
     else told.delete(key)

@@ -89,7 +89,7 @@ export type ClusterOptions = {
   /** Applied to every statement text before it leaves here. */
   readonly maskText: (text: string) => string | null
   /** Milliseconds since the epoch. */
-  readonly clock?: () => number
+  readonly now: () => number
   /** Milliseconds: for a new connection, for a look at the activity or a signal, and for the lock table. */
   readonly deadlines?: { readonly connect?: number; readonly activity?: number; readonly locks?: number }
 }
@@ -102,7 +102,7 @@ const factsLastMs = 60_000
  * The other reads the lock table and shared catalogs and may stall while the server sorts out a pile of waiters.
  */
 export function createCluster(options: ClusterOptions): Cluster {
-  const { name, url, maskText, clock = Date.now } = options
+  const { name, url, maskText, now } = options
   const log = options.log.child({ cluster: name })
   const deadlines = { connect: 5_000, activity: 3_000, locks: 1_000, ...options.deadlines }
 
@@ -115,7 +115,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     if (newer !== null && facts?.version_num !== told.version_num) log.warn(newer)
     facts = told
     names = namesFrom(await query(statements.names, []))
-    factsAt = clock()
+    factsAt = now()
     return facts
   }
 
@@ -150,12 +150,12 @@ export function createCluster(options: ClusterOptions): Cluster {
     yieldTo: activity.failure,
   })
   const statementStats = createStatementStats(locks, maskText, () => (facts ? platformFrom(facts) : 'own'))
-  const lockReader = createLockReader(locks, deadlines.locks, clock)
+  const lockReader = createLockReader(locks, deadlines.locks, now)
   const healthReader = createHealthReader({
     connection: locks,
     cycleSince: lockReader.cycleSince,
     maskText,
-    clock,
+    now,
   })
 
   /** Single flight; a failure leaves what was known. In a storm a shared catalog is not for the activity connection. */
@@ -188,7 +188,7 @@ export function createCluster(options: ClusterOptions): Cluster {
   const take = async (): Promise<Snapshot> => {
     const locksPid = locks.pid()
     const rows = await readActivity(null)
-    const takenAt = clock()
+    const takenAt = now()
     const facts = known()
     freeLocksConnection(rows)
     if (locksPid === locks.pid()) dropStrayLocks(rows)

@@ -34,9 +34,9 @@ export function createHealthReader(deps: {
   readonly connection: Pick<Connection, 'query'>
   readonly cycleSince: (since: number) => readonly Session[]
   readonly maskText: (text: string) => string | null
-  readonly clock: () => number
+  readonly now: () => number
 }): HealthReader {
-  const { connection, cycleSince, maskText, clock } = deps
+  const { connection, cycleSince, maskText, now } = deps
   const ask = (statement: keyof typeof statements, ...values: readonly unknown[]) =>
     connection.query(statements[statement], values)
   let last: Health | null = null
@@ -44,7 +44,7 @@ export function createHealthReader(deps: {
   const take = async (): Promise<Health> => {
     const before = last
     const { databases, freezeMaxAge, deadlockTimeoutSeconds } = databasesFrom(await ask('healthDatabases'))
-    const takenAt = clock()
+    const takenAt = now()
     const vacuumHolders = horizonFrom(await ask('healthHorizon'))
     const prepared = preparedFrom(await ask('prepared')).toSorted(
       (a, b) => b.preparedSeconds - a.preparedSeconds,

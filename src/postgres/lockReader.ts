@@ -59,7 +59,7 @@ const mostAsked = 50
 export function createLockReader(
   connection: Pick<Connection, 'query'>,
   deadlineMs: number,
-  clock: () => number,
+  now: () => number,
 ): LockReader {
   let last: LockTable | null = null
   let lastTakenAt: number | null = null
@@ -131,7 +131,7 @@ export function createLockReader(
     const { groups, near } = partedByContention(all)
     const prepared = await preparedAmong(all)
     const table: LockTable = {
-      readAt: readAt ?? clock() / 1000,
+      readAt: readAt ?? now() / 1000,
       groups: await named(groups, datid),
       near,
       prepared,
@@ -151,7 +151,7 @@ export function createLockReader(
       confirmedBlockers: new Map(blockerRows.parse(asked).map(({ pid, blockers }) => [pid, blockers])),
     }
     const real = new Set(blockingForest(whole, sessions).cycles.flat())
-    if (real.size > 0) cycle = { at: clock(), members: sessions.filter(({ pid }) => real.has(pid)) }
+    if (real.size > 0) cycle = { at: now(), members: sessions.filter(({ pid }) => real.has(pid)) }
     return whole
   }
 
@@ -165,7 +165,7 @@ export function createLockReader(
     const oids = relations.map(({ oid }) => oid)
     const { readAt, groups } = locksFrom(await connection.query(statements.locksOn, [oids]))
     const prepared = await preparedAmong(groups)
-    const locks = { readAt: readAt ?? clock() / 1000, groups: await named(groups, datid), prepared }
+    const locks = { readAt: readAt ?? now() / 1000, groups: await named(groups, datid), prepared }
     return { kind: 'found', relations, cut: found.length > mostRelations, locks }
   }
 
@@ -188,7 +188,7 @@ export function createLockReader(
 
       const read = readTable(sessions, datid).then((table) => {
         last = table
-        lastTakenAt = clock()
+        lastTakenAt = now()
         return table
       })
       try {

@@ -23,17 +23,19 @@ export function retryAfterSeconds(header: string | null, now: number): number {
  * no code, and an hour in it would be an hour of silence; what is no answer of Slack's (a page of some proxy, `null`)
  * becomes a fault of the SDK, or a code that is a whole page.
  */
-const fetchUsual: webApi.FetchFunction = async (url, init) => {
-  const response = await fetch(url, init)
-  const { status, headers } = response
-  if (status === 429) {
-    const seconds = retryAfterSeconds(headers.get('retry-after'), Date.now())
-    return new Response(null, { status, headers: { 'retry-after': String(seconds) } })
+const fetchUsual =
+  (now: () => number): webApi.FetchFunction =>
+  async (url, init) => {
+    const response = await fetch(url, init)
+    const { status, headers } = response
+    if (status === 429) {
+      const seconds = retryAfterSeconds(headers.get('retry-after'), now())
+      return new Response(null, { status, headers: { 'retry-after': String(seconds) } })
+    }
+    if (status !== 200) return response
+    const body = await response.text()
+    return new Response(isAnswer(body) ? body : JSON.stringify({ ok: false, error: noAnswer }), { headers })
   }
-  if (status !== 200) return response
-  const body = await response.text()
-  return new Response(isAnswer(body) ? body : JSON.stringify({ ok: false, error: noAnswer }), { headers })
-}
 
 /** In place of Slack's code, where an answer is none. */
 const noAnswer = 'not_an_answer'
@@ -55,10 +57,18 @@ const clockSkewMs = 60_000
  * The defaults retry for half an hour and queue everything behind one 429; here a call fails soon, and who made it
  * decides: a look-up refuses, the outbox tries again.
  */
-export const clientOptions = (apiUrl: string | undefined, logger: SlackLogger): webApi.WebClientOptions => ({
+export const clientOptions = ({
+  apiUrl,
+  logger,
+  now,
+}: {
+  readonly apiUrl: string | undefined
+  readonly logger: SlackLogger
+  readonly now: () => number
+}): webApi.WebClientOptions => ({
   ...(apiUrl && { slackApiUrl: apiUrl }),
   logger,
-  fetch: fetchUsual,
+  fetch: fetchUsual(now),
   timeout: timeoutMs,
   retryConfig: { retries: 0 },
   rejectRateLimitedCalls: true,

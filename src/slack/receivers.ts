@@ -27,13 +27,16 @@ export type BotIdentity = {
 }
 
 /** Bolt over signed HTTP or over socket mode, as the settings say. */
-export function createIngress(
-  settings: SlackSettings,
-  botIdentity: BotIdentity,
-  logger: SlackLogger,
-  log: Log,
-): SlackIngress {
+export function createIngress(deps: {
+  readonly settings: SlackSettings
+  readonly botIdentity: BotIdentity
+  readonly logger: SlackLogger
+  readonly log: Log
+  readonly now: () => number
+}): SlackIngress {
+  const { settings, botIdentity, logger, log, now } = deps
   const { botId, botUserId } = botIdentity
+  const { apiUrl } = settings
   const makeApp = (receiver: Receiver) =>
     new App({
       receiver,
@@ -43,7 +46,7 @@ export function createIngress(
         ...(botId && { botId }),
         ...(botUserId && { botUserId }),
       }),
-      clientOptions: clientOptions(settings.apiUrl, logger),
+      clientOptions: clientOptions({ apiUrl, logger, now }),
     })
 
   if (settings.mode === 'http') {
@@ -72,7 +75,7 @@ export function createIngress(
         logger,
         autoReconnectEnabled: false,
         customPropertiesExtractor: envelopeIdOf,
-        installerOptions: { clientOptions: clientOptions(settings.apiUrl, logger) },
+        installerOptions: { clientOptions: clientOptions({ apiUrl, logger, now }) },
       }),
       log,
     ),

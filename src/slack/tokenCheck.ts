@@ -15,7 +15,11 @@ export type TokenCheck = {
  * Whether Slack answers, and still takes the bot's token. That it does not would show only when there is something to say,
  * and then it is too late: https://docs.slack.dev/reference/methods/auth.test
  */
-export function createTokenCheck(slack: Pick<Slack, 'call'>, log: Log): TokenCheck {
+export function createTokenCheck(deps: {
+  readonly slack: Pick<Slack, 'call'>
+  readonly log: Log
+}): TokenCheck {
+  const { slack, log } = deps
   let refused: string | null = null
   let unanswered: string[] = []
   return {

@@ -11,6 +11,7 @@ export type StoreWait = {
 
 /** How long a process that starts waits for the one before it to end. */
 const waitMs = 15_000
+const turnMs = 200
 
 /**
  * Makes sure that one process alone works with a store: a second one would take what the first is carrying out for
@@ -24,7 +25,7 @@ const waitMs = 15_000
  */
 export async function lockStore(path: string, { signal, onWait }: StoreWait = {}): Promise<() => void> {
   const database = new DatabaseSync(`${realpathSync(path)}.lock`)
-  for (let turn = 0, until = performance.now() + waitMs; ; turn++) {
+  for (let turn = 0; ; turn++) {
     try {
       if (!database.isTransaction) database.exec('BEGIN EXCLUSIVE')
       const unlockInode = await lockInode(path)
@@ -33,7 +34,7 @@ export async function lockStore(path: string, { signal, onWait }: StoreWait = {}
         database.close()
       }
     } catch (error) {
-      if (performance.now() > until || signal?.aborted) {
+      if (turn * turnMs > waitMs || signal?.aborted) {
         database.close()
         throw new StoreError(
           `Another pg-marshal works with the store ${path}. Stop it, or give this one a store of its own (store.url).`,
@@ -42,7 +43,7 @@ export async function lockStore(path: string, { signal, onWait }: StoreWait = {}
       }
     }
     if (turn === 0) onWait?.(waitMs / 1000)
-    await pause(200)
+    await pause(turnMs)
   }
 }
 

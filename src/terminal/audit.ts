@@ -6,12 +6,19 @@ import type { Store } from '../store/store.ts'
 
 type Out = { write(text: string): unknown }
 
+type Audit = { readonly config: Config; readonly out: Out; readonly err: Out }
+
 /**
  * `audit verify`: follows the chain from the first row to the last and names the first that is not as it was written.
  * @param head a hash that was posted to the channel: the row that has it must still be there, or the end was cut off
  * @returns 0 when all is as it was written, 1 when not, 2 when there is no journal
  */
-export const auditVerify = (config: Config, head: string | null, out: Out, err: Out): Promise<0 | 1 | 2> =>
+export const auditVerify = ({
+  config,
+  head,
+  out,
+  err,
+}: Audit & { readonly head: string | null }): Promise<0 | 1 | 2> =>
   withStore(config, err, async ({ journal }): Promise<0 | 1> => {
     const verifier = createVerifier()
     let headSeen = head === null
@@ -53,7 +60,13 @@ export const auditVerify = (config: Config, head: string | null, out: Out, err: 
  * `audit export`: the rows of a time as JSON Lines, as they are stored, oldest first.
  * @param from `to` milliseconds since the epoch; from is included, to is not
  */
-export const auditExport = (config: Config, from: number, to: number, out: Out, err: Out): Promise<0 | 2> =>
+export const auditExport = ({
+  config,
+  from,
+  to,
+  out,
+  err,
+}: Audit & { readonly from: number; readonly to: number }): Promise<0 | 2> =>
   withStore(config, err, async ({ journal }): Promise<0> => {
     for await (const { event, ...row } of journal.all())
       if (row.at >= from && row.at < to)

@@ -49,7 +49,12 @@ type Out = { write(text: string): unknown }
  * @param args what stands after `check`
  * @param load reads the configuration; may throw ConfigError
  */
-export async function check(args: readonly string[], load: () => Config, out: Out): Promise<CheckExitCode> {
+export async function check(
+  args: readonly string[],
+  load: () => Config,
+  out: Out,
+  now: () => number,
+): Promise<CheckExitCode> {
   const say = (status: Status, text: string, measures: readonly Measure[] = []) => {
     out.write(`${checkLine(status, text, measures)}\n`)
     return exitCodes[status]
@@ -62,7 +67,7 @@ export async function check(args: readonly string[], load: () => Config, out: Ou
       return 0
     }
     const config = load()
-    const picked = pickCluster(watchedIn(config), asked.cluster, null)
+    const picked = pickCluster(watchedIn(config, now), asked.cluster, null)
     if ('problem' in picked) return say('UNKNOWN', picked.problem.replaceAll('`', ''))
     const { cluster, config: own } = picked
     try {
@@ -96,12 +101,12 @@ export async function check(args: readonly string[], load: () => Config, out: Ou
   }
 }
 
-function watchedIn(config: Config): Map<string, WatchedCluster> {
+function watchedIn(config: Config, now: () => number): Map<string, WatchedCluster> {
   const log = createLog({ level: 'silent' })
   return new Map(
     config.clusters.map((config) => {
       const { name, url } = config
-      return [name, { config, cluster: createCluster({ name, url, log, maskText: () => null }) }]
+      return [name, { config, cluster: createCluster({ name, url, log, maskText: () => null, now }) }]
     }),
   )
 }

@@ -25,18 +25,24 @@ const scopes: Readonly<Record<string, string>> = {
   'usergroups:read': 'to see who is in a user group',
 }
 
+type DoctorInput = {
+  readonly config: Config
+  readonly env: Env
+  readonly out: { write(text: string): unknown }
+  readonly now: () => number
+}
+
 /**
  * Looks at everything that the service needs and prints what is missing, with the scope to add or the GRANT to run.
  * @returns 0 when nothing is, 1 when something is
  */
-export async function doctor(
-  config: Config,
-  env: Env,
-  out: { write(text: string): unknown },
-): Promise<0 | 1> {
-  const parts: [string, Check[]][] = [['Slack', await checkSlack(config, env)]]
+export async function doctor({ config, env, out, now }: DoctorInput): Promise<0 | 1> {
+  const parts: [string, Check[]][] = [['Slack', await checkSlack(config, env, now)]]
   for (const cluster of config.clusters)
-    parts.push([`Cluster ${cluster.name}`, [...(await checkCluster(cluster)), ...checkUrl(cluster.url, env)]])
+    parts.push([
+      `Cluster ${cluster.name}`,
+      [...(await checkCluster(cluster, now)), ...checkUrl(cluster.url, env)],
+    ])
   for (const [name, checks] of parts) {
     out.write(`${name}\n`)
     for (const { what, fix, needed = true } of checks)
@@ -53,7 +59,7 @@ export async function doctor(
   return missing === 0 ? 0 : 1
 }
 
-async function checkSlack(config: Config, env: Env): Promise<Check[]> {
+async function checkSlack(config: Config, env: Env, now: () => number): Promise<Check[]> {
   let settings: SlackSettings
   try {
     settings = requireSlack(config, env)
@@ -65,11 +71,12 @@ async function checkSlack(config: Config, env: Env): Promise<Check[]> {
     })
   }
   const logger = createSlackLogger(createLog({ level: 'silent' }))
-  const bot = createSlack(settings.botToken, clientOptions(settings.apiUrl, logger))
+  const options = () => clientOptions({ apiUrl: settings.apiUrl, logger, now })
+  const bot = createSlack(settings.botToken, options())
   const checks = [await checkToken(bot)]
   if (checks[0]?.fix === null) checks.push(...(await checkScopes(bot)), ...(await checkChannels(bot, config)))
   if (settings.mode === 'socket') {
-    const app = createSlack(settings.appToken, clientOptions(settings.apiUrl, logger))
+    const app = createSlack(settings.appToken, options())
     checks.push(
       await attempt(
         () => app.call((client) => client.apps.connections.open({})),
@@ -152,8 +159,9 @@ function checkUrl(url: string, env: Env): Check[] {
   return fix ? [{ what: 'the url leaves the connection open to others', fix, needed: false }] : []
 }
 
-async function checkCluster({ name, url }: Config['clusters'][number]): Promise<Check[]> {
-  const cluster = createCluster({ name, url, log: createLog({ level: 'silent' }), maskText: () => null })
+async function checkCluster({ name, url }: Config['clusters'][number], now: () => number): Promise<Check[]> {
+  const log = createLog({ level: 'silent' })
+  const cluster = createCluster({ name, url, log, maskText: () => null, now })
   try {
     await cluster.start()
     const failure = cluster.failure()

@@ -9,24 +9,28 @@ import { ClusterError, createCluster } from '../postgres/cluster.ts'
 
 type Out = { write(text: string): unknown }
 
+type LookInput = {
+  readonly what: 'sessions' | 'blocking'
+  /** Of the cluster; null where none was named. */
+  readonly name: string | null
+  readonly json: boolean
+  readonly config: Config
+  readonly out: Out
+  readonly err: Out
+  readonly now: () => number
+}
+
 /**
  * `sessions` and `blocking` in the terminal: what the bot would show, without Slack.
  * @returns 0, or 2 when the cluster is not known or cannot be seen
  */
-export async function look(
-  what: 'sessions' | 'blocking',
-  name: string | null,
-  json: boolean,
-  config: Config,
-  out: Out,
-  err: Out,
-): Promise<0 | 2> {
+export async function look({ what, name, json, config, out, err, now }: LookInput): Promise<0 | 2> {
   const log = createLog({ level: 'silent' })
   const maskText = createMasker(config.queryText)
   const clusters = new Map<string, WatchedCluster>(
     config.clusters.map((config) => [
       config.name,
-      { config, cluster: createCluster({ name: config.name, url: config.url, log, maskText }) },
+      { config, cluster: createCluster({ name: config.name, url: config.url, log, maskText, now }) },
     ]),
   )
   const picked = pickCluster(clusters, name, null)
@@ -40,7 +44,7 @@ export async function look(
     const failure = cluster.failure()
     if (failure) throw failure
     if (!json) {
-      const answers = createAnswers({ clusters, past: null, now: Date.now })
+      const answers = createAnswers({ clusters, past: null, now })
       const { view, failed } = await answers({ kind: what, filters: {}, cluster: picked.config.name }, null)
       ;(failed ? err : out).write(`${unescapeText(view.text)}\n`)
       return failed ? 2 : 0

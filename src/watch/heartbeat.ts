@@ -69,10 +69,10 @@ export function createHeartbeat(deps: {
   readonly clusters: readonly string[]
   readonly slackWorks: () => boolean
   readonly log: Log
-  /** Milliseconds of a clock that nobody sets, like `performance.now`: else it could keep us quiet for hours. */
-  readonly now: () => number
+  /** Milliseconds of a clock that nobody sets: else it could keep us quiet for hours. */
+  readonly steady: () => number
 }): Heartbeat {
-  const { url, clusters, slackWorks, log, now } = deps
+  const { url, clusters, slackWorks, log, steady } = deps
   const stopping = new AbortController()
   let pulse: Pulse = { missing: new Set(clusters), failures: 0, notBefore: 0 }
   let flight: Promise<void> | null = null
@@ -81,7 +81,7 @@ export function createHeartbeat(deps: {
     const reply = await ask(url, stopping.signal)
     if (stopping.signal.aborted) return
     const before = pulse.failures
-    pulse = afterReply(pulse, reply, now())
+    pulse = afterReply(pulse, reply, steady())
     // Once when it begins and once when it is over: the pages of the other side are not ours to watch.
     if (pulse.failures === 1) log.warn({ reply }, 'the heartbeat was not taken')
     if (pulse.failures === 0 && before > 0) log.info({ attempts: before }, 'the heartbeat is taken again')
@@ -90,7 +90,7 @@ export function createHeartbeat(deps: {
   return {
     looked(cluster, seen) {
       if (stopping.signal.aborted) return
-      const next = afterLook(pulse, { cluster, seen }, clusters, slackWorks(), now())
+      const next = afterLook(pulse, { cluster, seen }, clusters, slackWorks(), steady())
       pulse = next.pulse
       if (!next.beat || flight) return
       flight = send().finally(() => {

@@ -23,9 +23,15 @@ export type Pace = {
 /**
  * Notices when watching itself goes wrong: the process stood still, the clock was set, or looks take longer than the
  * time between them.
- * @param wall milliseconds since the epoch, `steady` milliseconds of a clock that nobody sets
  */
-export function createPace(everyMs: number, wall: () => number, steady: () => number): Pace {
+export function createPace(deps: {
+  readonly everyMs: number
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** Milliseconds of a clock that nobody sets. */
+  readonly steady: () => number
+}): Pace {
+  const { everyMs, now: wall, steady } = deps
   let last: { readonly wall: number; readonly steady: number } | null = null
   let began = 0
   let slow = 0

@@ -35,8 +35,10 @@ export function createWatcher(deps: {
   readonly log: Log
   /** Milliseconds between two slow looks. */
   readonly healthEveryMs: number
+  /** Milliseconds of a clock that nobody sets. */
+  readonly steady: () => number
 }): () => Promise<void> {
-  const { cluster, report, pace, withoutStore, hooks, log, healthEveryMs } = deps
+  const { cluster, report, pace, withoutStore, hooks, log, healthEveryMs, steady } = deps
   let lastReason = ''
   let lookAgainAt = Number.NEGATIVE_INFINITY
   let lastFailure = ''
@@ -53,8 +55,8 @@ export function createWatcher(deps: {
   }
   /** With a slow look where it is time for one: it waits until the locks can be read, for both take the same way. */
   const withHealth = async (snapshot: Snapshot): Promise<Snapshot> => {
-    if (performance.now() < lookAgainAt || snapshot.locks.kind === 'jammed') return snapshot
-    lookAgainAt = performance.now() + healthEveryMs
+    if (steady() < lookAgainAt || snapshot.locks.kind === 'jammed') return snapshot
+    lookAgainAt = steady() + healthEveryMs
     try {
       const health = await cluster.health()
       lastFailure = ''
@@ -76,9 +78,9 @@ export function createWatcher(deps: {
     if (gap) await kept(() => report.gap(gap))
     let well = false
     try {
-      const startedAt = performance.now()
+      const startedAt = steady()
       const snapshot = await cluster.snapshot()
-      const seconds = (performance.now() - startedAt) / 1000
+      const seconds = (steady() - startedAt) / 1000
       const picture = pictureOf(await withHealth(snapshot))
       lastReason = ''
       hooks.saw(picture, seconds)

@@ -28,7 +28,7 @@ const alarmOf = (...channels: string[]) =>
     },
     recovered: () => recovered++,
     log: createLog({ level: 'silent' }),
-    now: () => time,
+    steady: () => time,
   })
 
 it('tells each channel once that the store fails, and once that it works', async () => {

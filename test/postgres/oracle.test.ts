@@ -47,6 +47,7 @@ beforeAll(async () => {
     url: server.marshalUrl,
     log: pino({ level: 'silent' }),
     maskText: () => null,
+    now: Date.now,
     deadlines: { locks: 20_000, activity: 20_000 },
   })
   await cluster.start()

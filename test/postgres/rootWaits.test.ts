@@ -34,7 +34,7 @@ beforeAll(async () => {
     url: server.marshalUrl,
     maskText: createMasker('masked'),
     deadlines: { locks: 20_000, activity: 20_000 },
-    clock: () => now,
+    now: () => now,
   })
   await cluster.start()
 })

@@ -10,7 +10,11 @@ const api = 'https://slack.test'
 const told: string[] = []
 const slack = createSlack(
   'xoxb-secret-token',
-  clientOptions(`${api}/api/`, createSlackLogger(createLog({ level: 'silent' }))),
+  clientOptions({
+    apiUrl: `${api}/api/`,
+    logger: createSlackLogger(createLog({ level: 'silent' })),
+    now: Date.now,
+  }),
   ({ code }) => told.push(code),
 )
 const post = () => slack.post('C1', null, { text: 'card', blocks: [] }, 'id')

@@ -9,7 +9,11 @@ import { createAccessCheck } from '../../src/slack/identity.ts'
 const api = 'https://slack.test'
 const slack = createSlack(
   'xoxb-secret-token',
-  clientOptions(`${api}/api/`, createSlackLogger(createLog({ level: 'silent' }))),
+  clientOptions({
+    apiUrl: `${api}/api/`,
+    logger: createSlackLogger(createLog({ level: 'silent' })),
+    now: Date.now,
+  }),
 )
 const checkAccess = createAccessCheck({ slack, ourTeamId: 'T1', now: () => 0 })
 const press = () => checkAccess({ userId: 'U0DANA', teamId: 'T1' }, ['U0DANA'], true)

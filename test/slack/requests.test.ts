@@ -37,14 +37,16 @@ async function open(mode: 'socket' | 'http') {
     SLACK_API_URL,
   } = workspace.env
   const common = { botToken: SLACK_BOT_TOKEN, apiUrl: SLACK_API_URL }
-  ingress = createIngress(
-    mode === 'socket'
-      ? { mode, appToken: SLACK_APP_TOKEN, ...common }
-      : { mode, signingSecret: SLACK_SIGNING_SECRET, ...common },
-    { teamId: 'T1', botId: 'B1', botUserId: 'U1' },
-    createSlackLogger(log),
+  ingress = createIngress({
+    settings:
+      mode === 'socket'
+        ? { mode, appToken: SLACK_APP_TOKEN, ...common }
+        : { mode, signingSecret: SLACK_SIGNING_SECRET, ...common },
+    botIdentity: { teamId: 'T1', botId: 'B1', botUserId: 'U1' },
+    logger: createSlackLogger(log),
     log,
-  )
+    now: Date.now,
+  })
   ingress.app.command('/pg', async ({ command, ack }) => {
     commands.push(command.text)
     await ack()

@@ -12,7 +12,7 @@ it('tells a token that Slack refuses, once, and that it is taken again; an outag
     return undefined as never
   }
   const lines: string[] = []
-  const check = createTokenCheck({ call }, logTo(lines))
+  const check = createTokenCheck({ slack: { call }, log: logTo(lines) })
   const revoked = new SlackError('token_revoked')
   const down = new SlackError('http_503')
   answers.push(null, down, revoked, down, revoked, null)
@@ -35,7 +35,7 @@ it('tells that Slack does not answer, from the second time on: nothing could be 
     if (failure) throw failure
     return undefined as never
   }
-  const check = createTokenCheck({ call }, logTo([]))
+  const check = createTokenCheck({ slack: { call }, log: logTo([]) })
   const away = new SlackError('unreachable')
   const busy = new SlackError('ratelimited', 1000)
   const revoked = new SlackError('token_revoked')

@@ -7,6 +7,7 @@ export function openCluster(options: Partial<ClusterOptions> & { readonly url: s
     name: 'orders',
     log: pino({ level: 'silent' }),
     maskText: (text) => `masked(${text.length})`,
+    now: Date.now,
     ...options,
   })
   opened.push(cluster)

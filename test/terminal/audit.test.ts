@@ -36,7 +36,7 @@ const tamper = (sql: string) => {
 async function verify(head: string | null = null) {
   let said = ''
   const out = { write: (text: string) => (said += text) }
-  return { code: await auditVerify(config, head, out, out), said }
+  return { code: await auditVerify({ config, head, out, err: out }), said }
 }
 
 describe('audit verify', () => {
@@ -212,7 +212,7 @@ describe('audit export', () => {
   it('writes the rows of a time as JSON lines', async () => {
     let said = ''
     const out = { write: (text: string) => (said += text) }
-    expect(await auditExport(config, day + 60_000, day + 180_000, out, out)).toBe(0)
+    expect(await auditExport({ config, from: day + 60_000, to: day + 180_000, out, err: out })).toBe(0)
     const lines = said
       .trim()
       .split('\n')

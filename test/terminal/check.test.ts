@@ -163,7 +163,7 @@ describe('options', () => {
 
 const run = async (args: readonly string[], load: () => Config) => {
   let text = ''
-  const code = await check(args, load, { write: (more: string) => (text += more) })
+  const code = await check(args, load, { write: (more: string) => (text += more) }, Date.now)
   return { code, text }
 }
 const configOf = (url: string, more = '') =>

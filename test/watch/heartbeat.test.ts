@@ -101,7 +101,7 @@ describe('a heartbeat', () => {
       clusters: all,
       slackWorks: () => slackWorks,
       log: logTo(lines),
-      now: () => time,
+      steady: () => time,
     })
     return {
       lines,

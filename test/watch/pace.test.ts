@@ -8,12 +8,7 @@ describe('pace', () => {
     steady += ms
     wall += ms + set
   }
-  const start = () =>
-    createPace(
-      5_000,
-      () => wall,
-      () => steady,
-    )
+  const start = () => createPace({ everyMs: 5_000, now: () => wall, steady: () => steady })
 
   it('says nothing while rounds follow each other', () => {
     const pace = start()

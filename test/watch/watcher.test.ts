@@ -20,6 +20,7 @@ function watching(snapshot: () => Snapshot, health: () => Promise<Health>, healt
         return health()
       },
     }),
+    steady: () => performance.now(),
     withoutStore: { noted: () => false, tell: async () => {} },
     report: {
       seen: async (picture) => void reported.push(picture.snapshot.health),

@@ -231,6 +231,22 @@ describe('the clock', () => {
   })
 })
 
+describe('docs/architecture.md', () => {
+  const page = readFileSync(join(project, 'docs/architecture.md'), 'utf8')
+
+  it('has each part of the house', () => {
+    const named = (part: string) => page.includes(`\`src/${part}${part.endsWith('.ts') ? '' : '/'}\``)
+    expect(Object.keys(mayImport).filter((part) => !named(part))).toEqual([])
+  })
+
+  it('draws each change of a proposal', () => {
+    const source = readFileSync(join(src, 'domain/approvals/transitions.ts'), 'utf8')
+    const changes = [...source.matchAll(/^export (?:function|const) (\w+)/gm)].map(([, name = '']) => name)
+    expect(changes.length).toBeGreaterThan(7)
+    expect(changes.filter((name) => !new RegExp(`--> \\w+: ${name}\\b`).test(page))).toEqual([])
+  })
+})
+
 describe('the table', () => {
   it('has no circle', () => {
     const reaches = (part: string, seen: ReadonlySet<string> = new Set()): boolean =>

@@ -1,5 +1,34 @@
-import { describe, expect, it } from 'vitest'
-import { groupsIn, isListed } from '../../../src/domain/approvals/access.ts'
+import { describe, expect, it, test } from 'vitest'
+import { groupsIn, isListed, membershipRefusal, type User } from '../../../src/domain/approvals/access.ts'
+
+describe('a full member of our workspace', () => {
+  const member: User = {
+    id: 'U0DANA',
+    teamId: 'T0',
+    name: 'Dana',
+    deleted: false,
+    isBot: false,
+    isRestricted: false,
+    isUltraRestricted: false,
+    isStranger: false,
+  }
+
+  it('is let in', () => {
+    expect(membershipRefusal(member, 'T0')).toBeNull()
+  })
+
+  test.each<[Partial<User>, string]>([
+    [{ deleted: true }, 'this account is deactivated'],
+    [{ isBot: true }, 'bots may not use this'],
+    [{ isStranger: true }, 'people from other workspaces may not use this'],
+    [{ isRestricted: true }, 'guests may not use this'],
+    [{ isUltraRestricted: true }, 'guests may not use this'],
+    [{ teamId: null }, 'Slack did not say which workspace this account belongs to'],
+    [{ teamId: 'T1' }, 'people from other workspaces may not use this'],
+  ])('is not who has %j', (over, reason) => {
+    expect(membershipRefusal({ ...member, ...over }, 'T0')).toEqual({ code: 'notMember', reason })
+  })
+})
 
 describe('a list of people', () => {
   const groups = new Map([

@@ -155,7 +155,8 @@ export async function startApp(deps: {
     })
 
     const checkAccess = createAccessCheck({ slack, ourTeamId: botIdentity.teamId, now })
-    const authorization = createAuthorization({ checkAccess, cards, log })
+    const authorization = createAuthorization({ checkAccess, cards, now, log })
+    closing('counts of refusals', () => authorization.settleCounts(true))
     const { proposals } = store
     const execute = createExecute({ cards, clusters, steady, log })
     const approve = createApprove({ cards, proposals, clusters, authorization, execute, now, log })
@@ -223,6 +224,7 @@ export async function startApp(deps: {
         restoreDeleted({ store, stands: slack.stands, outbox, clusters: [...clusters.keys()], log }),
       ),
       loop('expiry', 1000, () => expireDue({ cards, proposals, now })),
+      loop('counts of refusals', 1000, () => authorization.settleCounts()),
       ...watched.map(({ cluster, config }) => {
         const pace = createPace({ everyMs: config.watch.everyMs, now, steady })
         const report = createIncidentReport({ cluster, config, store, cards, now })

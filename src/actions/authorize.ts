@@ -28,16 +28,29 @@ export type Authorization = {
   readonly checkAccess: CheckAccess
   /** Checks access, and writes a refusal down. */
   authorize(entry: Entry, allowed: People, fresh: boolean): Promise<Refusal | null>
-  /** Writes a refusal down: in the journal, and in the thread of the card that it is about. */
+  /**
+   * Writes a refusal down: in the journal, and in the thread of the card that it is about. The same refusal of the same person
+   * again within a minute is counted, and the count is written once.
+   */
   refuse(entry: Entry, refusal: Refusal): Promise<Refusal>
+  /** Writes the counts whose minute is over, or all of them. */
+  settleCounts(all?: boolean): Promise<void>
 }
+
+/** For how long the same refusal is counted, and of how many at the same time. */
+const countForMs = 60_000
+const mostCounts = 1000
+
+type Count = { readonly entry: Entry; readonly refusal: Refusal; readonly since: number; more: number }
 
 export function createAuthorization(deps: {
   readonly checkAccess: CheckAccess
   readonly cards: Cards
+  readonly now: () => number
   readonly log: Log
 }): Authorization {
-  const { checkAccess, cards, log } = deps
+  const { checkAccess, cards, now, log } = deps
+  const counts = new Map<string, Count>()
   return {
     checkAccess,
     async authorize(entry, allowed, fresh) {
@@ -45,9 +58,33 @@ export function createAuthorization(deps: {
       return refusal && refuse(entry, refusal)
     },
     refuse,
+    async settleCounts(all = false) {
+      for (const [key, count] of counts) {
+        if (!all && now() - count.since < countForMs && counts.size <= mostCounts) continue
+        counts.delete(key)
+        if (count.more > 0) await write(count.entry, count.refusal, count.more)
+      }
+    },
   }
 
-  async function refuse({ caller, where, about = null }: Entry, refusal: Refusal): Promise<Refusal> {
+  async function refuse(entry: Entry, refusal: Refusal): Promise<Refusal> {
+    const key = [entry.caller.userId, refusal.code, entry.about?.cardId].join()
+    const count = counts.get(key)
+    if (count && now() - count.since < countForMs) {
+      count.more++
+      return refusal
+    }
+    counts.set(key, { entry, refusal, since: now(), more: 0 })
+    if (count && count.more > 0) await write(count.entry, count.refusal, count.more)
+    await write(entry, refusal, 0)
+    return refusal
+  }
+
+  async function write(
+    { caller, where, about = null }: Entry,
+    refusal: Refusal,
+    more: number,
+  ): Promise<void> {
     try {
       await cards.commit(about?.cardId ?? null, (tx) =>
         tx.record({
@@ -57,13 +94,13 @@ export function createAuthorization(deps: {
           proposalId: about?.id ?? null,
           code: refusal.code,
           reason: refusal.reason,
+          ...(more > 0 && { more }),
         }),
       )
     } catch (error) {
       // A refusal stands whether it can be written down or not.
       log.error({ err: error, entry: where, code: refusal.code }, 'a refusal could not be written down')
     }
-    return refusal
   }
 }
 

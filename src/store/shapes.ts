@@ -310,6 +310,7 @@ export const eventShape = union<JournalEvent, 'kind'>('kind', {
     // Only counted and shown: one that is not given any more may stand.
     code: z.custom<RefusalCode>((code) => typeof code === 'string'),
     reason: text,
+    more: number.optional(),
   },
   brokeGlass: { ...onSession, reason: text },
   denied: { ...ofProposal, reason: text },

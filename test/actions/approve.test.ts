@@ -48,7 +48,7 @@ describe('an earlier approval of one who left the group', () => {
       cards,
       proposals: store.proposals,
       clusters: new Map([['orders', watched]]),
-      authorization: createAuthorization({ checkAccess, cards, log }),
+      authorization: createAuthorization({ checkAccess, cards, now: Date.now, log }),
       execute: async (claimed) => {
         executed.push(claimed.id)
         return claimed

@@ -54,6 +54,19 @@ describe('who is refused, with one row and no signal', () => {
     expect(await alive(root)).toBe(true)
   })
 
+  it('a crowd of presses, with one row and one that counts the others', async () => {
+    room = await openRoom(server.marshalUrl)
+    const root = await jam()
+    const bot = await room.start()
+    const card = await room.card('approve_terminate')
+    for (let press = 0; press < 50; press++) await room.press('U0GUEST', card, 'approve_terminate')
+    const refused = () => journal().filter(({ kind }) => kind === 'refused')
+    expect(refused()).toHaveLength(1)
+    await bot.stop()
+    expect(refused()).toMatchObject([{ actor: 'U0GUEST' }, { actor: 'U0GUEST', more: 49 }])
+    expect(await alive(root)).toBe(true)
+  })
+
   it('one whose team Slack does not tell', async () => {
     room = await openRoom(server.marshalUrl)
     const root = await jam()

@@ -42,6 +42,8 @@ export type JournalEvent =
       readonly proposalId: string | null
       readonly code: RefusalCode
       readonly reason: string
+      /** So many more of the same person, for the same reason, within a minute: they are counted, not written each. */
+      readonly more?: number
     }
   /** One named person acted alone. */
   | {

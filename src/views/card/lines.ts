@@ -86,7 +86,12 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
     case 'brokeGlass':
       return brokeGlass(event)
     case 'refused':
-      return [user(event.actor), ` was refused (${event.entry}): ${event.reason}`]
+      return [
+        user(event.actor),
+        event.more
+          ? ` was refused ${count(event.more, 'more time')} within a minute: ${event.reason}`
+          : ` was refused (${event.entry}): ${event.reason}`,
+      ]
     case 'denied':
       return [
         user(event.actor),

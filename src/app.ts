@@ -31,8 +31,9 @@ import { openStore } from './store/store.ts'
 import { escapeText } from './views/kit.ts'
 import { closeAbandoned } from './watch/abandoned.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
-import { createIncidentReport, withoutGrant } from './watch/incidents.ts'
+import { createIncidentReport } from './watch/incidents.ts'
 import { createPace } from './watch/pace.ts'
+import { createWatchStatus, withoutGrant } from './watch/status.ts'
 import { createWatcher } from './watch/watcher.ts'
 import { seenWithoutStore } from './watch/withoutStore.ts'
 
@@ -234,6 +235,7 @@ export async function startApp(deps: {
           createWatcher({
             cluster,
             report,
+            status: createWatchStatus({ cluster, journal: store.journal, cards, now }),
             pace,
             withoutStore: {
               noted: storeAlarm.noted,

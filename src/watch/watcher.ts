@@ -4,6 +4,7 @@ import type { Log } from '../log.ts'
 import { type Cluster, ClusterError } from '../postgres/cluster.ts'
 import type { IncidentReport } from './incidents.ts'
 import type { Pace } from './pace.ts'
+import type { WatchStatus } from './status.ts'
 
 /** Who wants to know how the looks go. */
 export type WatchHooks = {
@@ -29,6 +30,7 @@ const failedLooks = 3
 export function createWatcher(deps: {
   readonly cluster: Cluster
   readonly report: IncidentReport
+  readonly status: WatchStatus
   readonly pace: Pace
   readonly withoutStore: WithoutStore
   readonly hooks: WatchHooks
@@ -38,7 +40,7 @@ export function createWatcher(deps: {
   /** Milliseconds of a clock that nobody sets. */
   readonly steady: () => number
 }): () => Promise<void> {
-  const { cluster, report, pace, withoutStore, hooks, log, healthEveryMs, steady } = deps
+  const { cluster, report, status, pace, withoutStore, hooks, log, healthEveryMs, steady } = deps
   let lastReason = ''
   let lookAgainAt = Number.NEGATIVE_INFINITY
   let lastFailure = ''
@@ -61,7 +63,7 @@ export function createWatcher(deps: {
       const health = await cluster.health()
       lastFailure = ''
       failed = 0
-      await kept(() => report.healthUnavailable(null))
+      await kept(() => status.healthUnavailable(null))
       return { ...snapshot, health }
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error
@@ -69,13 +71,13 @@ export function createWatcher(deps: {
       const level = error.code === lastFailure ? 'debug' : 'warn'
       log[level]({ cluster: cluster.name, code: error.code }, `no slow look: ${error.reason}`)
       lastFailure = error.code
-      if (++failed >= failedLooks) await kept(() => report.healthUnavailable(error.reason))
+      if (++failed >= failedLooks) await kept(() => status.healthUnavailable(error.reason))
       return snapshot
     }
   }
   return async () => {
     const gap = pace.begin()
-    if (gap) await kept(() => report.gap(gap))
+    if (gap) await kept(() => status.gap(gap))
     let well = false
     try {
       const startedAt = steady()
@@ -85,8 +87,9 @@ export function createWatcher(deps: {
       lastReason = ''
       hooks.saw(picture, seconds)
       const isKept = await kept(async () => {
+        await status.seen(snapshot.server.seesOthers)
         await report.seen(picture)
-        await report.behind(pace.end())
+        await status.behind(pace.end())
       })
       if (!isKept) return await withoutStore.tell(picture)
       well = picture.snapshot.server.seesOthers
@@ -101,7 +104,7 @@ export function createWatcher(deps: {
         error.reason,
       )
       lastReason = error.reason
-      if (!(await kept(() => report.blind(error)))) await withoutStore.tell({ blind: error.reason })
+      if (!(await kept(() => status.blind(error)))) await withoutStore.tell({ blind: error.reason })
     } finally {
       hooks.done(well)
     }

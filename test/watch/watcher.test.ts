@@ -22,8 +22,9 @@ function watching(snapshot: () => Snapshot, health: () => Promise<Health>, healt
     }),
     steady: () => performance.now(),
     withoutStore: { noted: () => false, tell: async () => {} },
-    report: {
-      seen: async (picture) => void reported.push(picture.snapshot.health),
+    report: { seen: async (picture) => void reported.push(picture.snapshot.health) },
+    status: {
+      seen: async () => {},
       blind: async () => expect.fail('it sees'),
       gap: async () => {},
       behind: async () => {},

@@ -1,0 +1,92 @@
+import { bot, type JournalEvent } from '../domain/approvals/journal.ts'
+import type { Cards } from '../notify/cards.ts'
+import { attempt, type Cluster } from '../postgres/cluster.ts'
+import type { Journal } from '../store/journal.ts'
+import { createVisibility, type Loss } from './visibility.ts'
+
+/** What the channel of a cluster hears of the watching itself. */
+export type WatchStatus = {
+  /** The cluster was seen. `seesOthers`: with what its sessions do. */
+  seen(seesOthers: boolean): Promise<void>
+  /** Nothing could be seen, and why. */
+  blind(why: Loss): Promise<void>
+  /** Something happened to the watching itself: told each time. */
+  gap(what: string): Promise<void>
+  /** Watching does not keep up, and why, or does again (null): told when it changes. */
+  behind(reason: string | null): Promise<void>
+  /** What only a slow look shows cannot be seen, and why, or can again (null): told when it changes. */
+  healthUnavailable(reason: string | null): Promise<void>
+}
+
+/** How often is looked whether a privilege was granted or lost. */
+const privilegesEveryMs = 60_000
+
+export function createWatchStatus(deps: {
+  readonly cluster: Pick<Cluster, 'name' | 'missingPrivileges'>
+  readonly journal: Journal
+  readonly cards: Cards
+  readonly now: () => number
+}): WatchStatus {
+  const { cluster, journal, cards, now } = deps
+  const { lost, back } = createVisibility({ cluster: cluster.name, journal, cards, now })
+  const about = { actor: bot, cluster: cluster.name }
+  const say = (event: JournalEvent) => cards.commit(null, (tx) => tx.record(event))
+  let reported = ''
+  let askPrivilegesAt = 0
+
+  return {
+    async seen(seesOthers) {
+      await reportMissingPrivileges(seesOthers)
+      await (seesOthers ? back() : lost(withoutGrant))
+    },
+
+    blind: lost,
+
+    gap: (reason) => say({ kind: 'blind', ...about, since: null, reason }),
+
+    behind: turning('watching is behind', 'Watching keeps up.'),
+
+    healthUnavailable: turning(
+      'deadlocks, prepared transactions, vacuum, wraparound and slots are not seen',
+      'Deadlocks, prepared transactions, vacuum, wraparound and slots are seen too.',
+    ),
+  }
+
+  /** Tells each turn of something that goes wrong for a while. */
+  function turning(wrong: string, right: string): (reason: string | null) => Promise<void> {
+    let isWrong = false
+    return async (reason) => {
+      if ((reason !== null) === isWrong) return
+      await say(
+        reason
+          ? { kind: 'blind', ...about, since: null, reason: `${wrong}: ${reason}` }
+          : { kind: 'seesAgain', ...about, since: null, reason: right },
+      )
+      isWrong = reason !== null
+    }
+  }
+
+  /** Says once what the role lacks, and again when that has changed. */
+  async function reportMissingPrivileges(sees: boolean) {
+    // What was lost is told at once, what is only suspected once a minute.
+    if (sees && now() < askPrivilegesAt) return
+    askPrivilegesAt = now() + privilegesEveryMs
+    // The look itself went well; what is wrong with the other connection shows in the snapshots.
+    const all = await attempt(
+      () => cluster.missingPrivileges(),
+      () => [],
+    )
+    const missing = all.filter(({ needed }) => needed)
+    const fixes = missing.map(({ fix }) => fix).join()
+    if (fixes === reported) return
+    reported = fixes
+    for (const { what, fix } of missing) await say({ kind: 'lacking', ...about, what, remedy: fix })
+  }
+}
+
+/** The cluster answers, but its sessions' doings are not shown to us. */
+export const withoutGrant: Loss = {
+  reason: 'the bot lacks pg_monitor, so it cannot see what other sessions do.',
+  retryable: false,
+  isInterruption: false,
+}

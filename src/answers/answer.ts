@@ -126,7 +126,7 @@ async function answerList(
       const [worst] = selection.jams
       const jams = worst?.kind === 'root' ? [jamBehind(worst.root)] : []
       const [advice = null] = await recommendFor(watched, picture, jams)
-      return sessionsView(picture, selection, shown, advice, asked)
+      return sessionsView({ picture, selection, texts: shown, advice, asked })
     }
     case 'blocking': {
       const sessions = new Map(picture.snapshot.sessions.map((session) => [session.pid, session]))
@@ -138,18 +138,19 @@ async function answerList(
       const trees = layOut(matching, picture.forest, treeLines - heads, maxTrees)
       const shown = await texts(treeSessions(trees, sessions))
       const advice = await recommendFor(watched, picture, matching.slice(0, trees.trees.length))
-      return blockingView(picture, trees, stems.length - matching.length, shown, advice, asked)
+      const otherRoots = stems.length - matching.length
+      return blockingView({ picture, laidOut: trees, otherRoots, texts: shown, advice, asked })
     }
     case 'long':
       return listed('long', chooseLong(picture, thresholds, filters))
     case 'idle':
       return listed('idle', chooseIdle(picture, thresholds, filters))
     case 'activity':
-      return activityView(picture, activityOf(picture.snapshot, filters), asked)
+      return activityView({ picture, activity: activityOf(picture.snapshot, filters), asked })
   }
 
-  async function listed(which: 'long' | 'idle', chosen: List): Promise<View> {
-    return listView(which, picture, chosen, await texts(chosen.sessions), asked)
+  async function listed(kind: 'long' | 'idle', chosen: List): Promise<View> {
+    return listView({ picture, kind, chosen, texts: await texts(chosen.sessions), asked })
   }
 }
 
@@ -162,7 +163,7 @@ async function oneSession(
   const { cluster, config } = watched
   const { snapshot } = picture
   const session = snapshot.sessions.find((one) => one.pid === pid)
-  if (!session) return noSessionView(picture, pid, asked)
+  if (!session) return noSessionView({ picture, pid, asked })
   const [withText, locks] = await Promise.all([
     attempt(
       () => cluster.withText([session], longestStatement),
@@ -173,7 +174,7 @@ async function oneSession(
   const fit = fittingAction(session, snapshot.server, config.protected)
   const jam = picture.forest.roots.find(({ pid: root, victims }) => root === pid || victims.includes(pid))
   const [advice = null] = await recommendFor(watched, picture, jam ? [jamBehind(jam)] : [])
-  return sessionView(picture, withText[0] ?? session, locks, { fit, advice }, asked)
+  return sessionView({ picture, session: withText[0] ?? session, locks, fit, advice, asked })
 }
 
 /** The lock table is left alone while the lock manager is jammed: to read it would stall, too. */

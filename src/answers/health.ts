@@ -16,7 +16,8 @@ export async function answerHealth(
   const looked = await lookSlowly(watched, snapshot)
   const fresh = 'health' in looked ? { ...snapshot, ...looked } : snapshot
   const found = findings(fresh, picture.forest, watched.config.watch)
-  return healthView({ ...picture, snapshot: fresh }, found, 'unread' in looked ? looked.unread : null, asked)
+  const unread = 'unread' in looked ? looked.unread : null
+  return healthView({ picture: { ...picture, snapshot: fresh }, found, unread, asked })
 }
 
 async function lookSlowly(

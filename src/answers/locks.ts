@@ -10,7 +10,7 @@ import {
   sessionLocksView,
   unknownRelationView,
 } from '../views/answers/locks.ts'
-import type { AnswerContext } from '../views/answers/page.ts'
+import type { AnswerContext, PictureAnswer } from '../views/answers/page.ts'
 import { noSessionView } from '../views/answers/session.ts'
 import type { View } from '../views/kit.ts'
 
@@ -22,10 +22,9 @@ export async function answerLocks(
   asked: AnswerContext,
 ): Promise<View> {
   const contended = contendedIn(picture)
-  if (about === null) return contendedView(picture, contended, asked)
-  return 'pid' in about
-    ? ofSession(about.pid, cluster, picture, contended, asked)
-    : ofRelation(about.relation, cluster, picture, contended, asked)
+  if (about === null) return contendedView({ picture, targets: contended, asked })
+  const known = { cluster, picture, contended, asked }
+  return 'pid' in about ? ofSession(about.pid, known) : ofRelation(about.relation, known)
 }
 
 function contendedIn({ snapshot, forest }: Picture): LockedTarget[] {
@@ -34,44 +33,40 @@ function contendedIn({ snapshot, forest }: Picture): LockedTarget[] {
   return table ? contendedTargets(table, sessions, forest) : []
 }
 
-async function ofSession(
-  pid: number,
-  cluster: Cluster,
-  picture: Picture,
-  contended: readonly LockedTarget[],
-  asked: AnswerContext,
-): Promise<View> {
+type Known = PictureAnswer & { readonly cluster: Cluster; readonly contended: readonly LockedTarget[] }
+
+async function ofSession(pid: number, { cluster, picture, contended, asked }: Known): Promise<View> {
   const { snapshot, forest } = picture
   const session = snapshot.sessions.find((one) => one.pid === pid)
-  if (!session) return noSessionView(picture, pid, asked)
+  if (!session) return noSessionView({ picture, pid, asked })
   if (snapshot.locks.kind === 'jammed') {
     const last = contended.filter(({ holders, waiters }) =>
       [...holders, ...waiters].some((entry) => entry.pid === pid),
     )
-    return sessionLocksView(picture, session, { last }, asked)
+    return sessionLocksView({ picture, session, found: { last }, asked })
   }
   const groups = await attempt(() => cluster.locksOf(pid), unreadable)
-  if ('unread' in groups) return sessionLocksView(picture, session, groups, asked)
+  if ('unread' in groups) return sessionLocksView({ picture, session, found: groups, asked })
   const locks = ownLocks(groups, session.leaderPid ?? pid, contended, forest)
-  return sessionLocksView(picture, session, { locks }, asked)
+  return sessionLocksView({ picture, session, found: { locks }, asked })
 }
 
-async function ofRelation(
-  name: RelationName,
-  cluster: Cluster,
-  picture: Picture,
-  contended: readonly LockedTarget[],
-  asked: AnswerContext,
-): Promise<View> {
+async function ofRelation(name: RelationName, { cluster, picture, contended, asked }: Known): Promise<View> {
   const { snapshot, forest } = picture
   if (snapshot.locks.kind === 'jammed') {
     const last = contended.filter(({ relationName }) => relationName !== null && isNamed(relationName, name))
-    return relationLocksView(picture, name, { last }, asked)
+    return relationLocksView({ picture, name, found: { last }, asked })
   }
   const found = await attempt(() => cluster.locksOn(name), unreadable)
-  if ('unread' in found) return relationLocksView(picture, name, found, asked)
+  if ('unread' in found) return relationLocksView({ picture, name, found, asked })
   if (found.kind === 'unknown')
-    return unknownRelationView(picture, name, found.database, likely(name, found.known), asked)
+    return unknownRelationView({
+      picture,
+      name,
+      database: found.database,
+      likely: likely(name, found.known),
+      asked,
+    })
   const targets = lockedTargets(found.locks, snapshot.sessions, forest)
   const names = new Set(found.relations.map((relation) => relation.name))
   // Who waits for a row waits for the transaction that changed it; that lock is on no relation.
@@ -79,7 +74,7 @@ async function ofRelation(
     ({ target, relationName }) =>
       target.locktype === 'transactionid' && relationName !== null && names.has(relationName),
   )
-  return relationLocksView(picture, name, { ...found, targets: [...rows, ...targets] }, asked)
+  return relationLocksView({ picture, name, found: { ...found, targets: [...rows, ...targets] }, asked })
 }
 
 /** Whether a name as the pictures write it (`orders`, `sales."Order Items"`) is the one that was asked for. */

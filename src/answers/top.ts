@@ -35,7 +35,7 @@ export function createTop() {
       textsOf(cluster, shown),
       see(cluster, sinceReset, asked.filters),
     ])
-    return topView(picture, seen, { shown, more: running.length - shown.length, texts }, asked)
+    return topView({ picture, seen, running: { shown, more: running.length - shown.length, texts }, asked })
   }
 
   async function see(cluster: Cluster, sinceReset: boolean, filters: Filters): Promise<StatementsSeen> {

@@ -1,15 +1,27 @@
 import type { Activity, Counted } from '../../domain/lists/activity.ts'
 import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
-import type { Picture } from '../../domain/locks/picture.ts'
 import { bold, code, type View } from '../kit.ts'
 import { count } from '../words.ts'
-import { type AnswerContext, compose, footer, type Line, lines, notices, oneLine } from './page.ts'
+import {
+  type AnswerContext,
+  compose,
+  footer,
+  type Line,
+  lines,
+  notices,
+  oneLine,
+  type PictureAnswer,
+} from './page.ts'
 
 /** How many of each list are named. */
 const mostNames = 8
 
 /** What the sessions do, in numbers. */
-export function activityView(picture: Picture, activity: Activity, asked: AnswerContext): View {
+export function activityView({
+  picture,
+  activity,
+  asked,
+}: PictureAnswer & { readonly activity: Activity }): View {
   const { clients, working, unseen } = activity
   const more = clients > 0 ? 'more ' : ''
   const { filters } = asked

@@ -11,7 +11,17 @@ import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, clean, code, truncate, type View } from '../kit.ts'
 import { count, lockOf, stateOf, waitEventOf, whoOf } from '../words.ts'
 import { optionLines } from './options.ts'
-import { type AnswerContext, commandTo, compose, footer, type Line, lines, notices, oneLine } from './page.ts'
+import {
+  type AnswerContext,
+  commandTo,
+  compose,
+  footer,
+  type Line,
+  lines,
+  notices,
+  oneLine,
+  type PictureAnswer,
+} from './page.ts'
 
 /** Deeper lines say behind whom they wait instead of moving further to the right. */
 const deepest = 6
@@ -23,20 +33,18 @@ export const treeSessions = ({ trees }: Trees, all: ReadonlyMap<number, Session>
     .flatMap(({ root, cycle, branches }) => [root?.pid ?? 0, ...cycle, ...branches.map(({ pid }) => pid)])
     .flatMap((pid) => all.get(pid) ?? [])
 
-/**
- * The blocking forest as an indented tree.
- * @param otherRoots roots that the filters leave out
- * @param texts statements by pid, where they were fetched
- * @param advice what would end each of the jams at the least cost
- */
-export function blockingView(
-  picture: Picture,
-  laidOut: Trees,
-  otherRoots: number,
-  texts: ReadonlyMap<number, string | null>,
-  advice: readonly JamRecommendation[],
-  asked: AnswerContext,
-): View {
+type BlockingAnswer = PictureAnswer & {
+  readonly laidOut: Trees
+  /** How many roots the filters leave out. */
+  readonly otherRoots: number
+  /** Statements by pid, where they were fetched. */
+  readonly texts: ReadonlyMap<number, string | null>
+  /** What would end each of the jams at the least cost. */
+  readonly advice: readonly JamRecommendation[]
+}
+
+/** The blocking forest as an indented tree. */
+export function blockingView({ picture, laidOut, otherRoots, texts, advice, asked }: BlockingAnswer): View {
   const sessions = new Map(picture.snapshot.sessions.map((session) => [session.pid, session]))
   const { trees, moreTrees } = laidOut
   const drawn = trees.flatMap((tree) => treeLines(tree, sessions, texts, picture))

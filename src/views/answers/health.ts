@@ -29,6 +29,7 @@ import {
   limitOf,
   lines,
   notices,
+  type PictureAnswer,
 } from './page.ts'
 
 /** How many of one kind are told each; the command behind them shows all. */
@@ -39,12 +40,12 @@ const mostOfKind = 3
  * do next.
  * @param unread why the slow look could not be made now; null where it was
  */
-export function healthView(
-  picture: Picture,
-  found: readonly Finding[],
-  unread: string | null,
-  asked: AnswerContext,
-): View {
+export function healthView({
+  picture,
+  found,
+  unread,
+  asked,
+}: PictureAnswer & { readonly found: readonly Finding[]; readonly unread: string | null }): View {
   const { snapshot } = picture
   const { health } = snapshot
   const kinds = Map.groupBy(found, ({ kind }) => kind)

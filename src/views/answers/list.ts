@@ -1,23 +1,34 @@
 import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
 import type { List } from '../../domain/lists/selection.ts'
-import type { Picture } from '../../domain/locks/picture.ts'
 import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, code, truncate, type View } from '../kit.ts'
 import { count, list, stateOf, whoOf } from '../words.ts'
-import { type AnswerContext, compose, footer, type Line, limitFor, lines, notices, oneLine } from './page.ts'
+import {
+  type AnswerContext,
+  compose,
+  footer,
+  type Line,
+  limitFor,
+  lines,
+  notices,
+  oneLine,
+  type PictureAnswer,
+} from './page.ts'
 import { narrower, whyShown } from './sessions.ts'
 
 const titles = { long: 'Long-running', idle: 'Idle' } as const
 
+type ListAnswer = PictureAnswer & {
+  readonly kind: keyof typeof titles
+  readonly chosen: List
+  /** Statements by pid, where they were fetched. */
+  readonly texts: ReadonlyMap<number, string | null>
+}
+
 /** `/pg long` and `/pg idle`: those past their threshold, oldest first; without any the oldest few. */
-export function listView(
-  kind: keyof typeof titles,
-  picture: Picture,
-  { sessions, hidden, past }: List,
-  texts: ReadonlyMap<number, string | null>,
-  asked: AnswerContext,
-): View {
+export function listView({ picture, kind, chosen, texts, asked }: ListAnswer): View {
+  const { sessions, hidden, past } = chosen
   const rows = sessions.map((session) => [
     String(session.pid),
     truncate(whoOf(session), 80),

@@ -15,6 +15,7 @@ import {
   type Line,
   lines,
   notices,
+  type PictureAnswer,
   type Piece,
 } from './page.ts'
 
@@ -22,11 +23,11 @@ import {
 type NotRead = { readonly last: readonly LockedTarget[] } | { readonly unread: string }
 
 /** `/pg locks`: every lock that somebody waits for. */
-export function contendedView(
-  picture: Picture,
-  targets: readonly LockedTarget[],
-  asked: AnswerContext,
-): View {
+export function contendedView({
+  picture,
+  targets,
+  asked,
+}: PictureAnswer & { readonly targets: readonly LockedTarget[] }): View {
   const { table, more } = targetRows(targets)
   return compose(`Locks that somebody waits for on ${asked.cluster}`, [
     lines(...notices(picture, asked), ...headline(picture, targets)),
@@ -59,12 +60,15 @@ function headline({ snapshot, forestTakenAt }: Picture, targets: readonly Locked
 }
 
 /** `/pg locks PID`: every lock of one session, and who waits because of it. */
-export function sessionLocksView(
-  picture: Picture,
-  session: Session,
-  found: { readonly locks: readonly OwnLock[] } | NotRead,
-  asked: AnswerContext,
-): View {
+export function sessionLocksView({
+  picture,
+  session,
+  found,
+  asked,
+}: PictureAnswer & {
+  readonly session: Session
+  readonly found: { readonly locks: readonly OwnLock[] } | NotRead
+}): View {
   const title = `Locks of session ${session.pid} on ${asked.cluster}`
   const who: Line = [bold(truncate(nameOf(session), 250)), `, ${stateOf(session)}.`]
   if ('unread' in found)
@@ -134,12 +138,12 @@ type FoundLocks = {
 }
 
 /** `/pg locks RELATION`: everybody who holds or waits for a lock there. */
-export function relationLocksView(
-  picture: Picture,
-  name: RelationName,
-  found: FoundLocks | NotRead,
-  asked: AnswerContext,
-): View {
+export function relationLocksView({
+  picture,
+  name,
+  found,
+  asked,
+}: PictureAnswer & { readonly name: RelationName; readonly found: FoundLocks | NotRead }): View {
   const title = `Locks of relation ${relationWords(name)} on ${asked.cluster}`
   if ('unread' in found)
     return compose(title, [
@@ -205,13 +209,17 @@ const withSchema = (name: string): string =>
   /^("(?:[^"]|"")*"|[^".]+)$/.test(name) ? `public.${name}` : name
 
 /** No relation of the bot's database has this name. */
-export const unknownRelationView = (
-  picture: Picture,
-  name: RelationName,
-  database: string,
-  likely: readonly string[],
-  asked: AnswerContext,
-): View =>
+export const unknownRelationView = ({
+  picture,
+  name,
+  database,
+  likely,
+  asked,
+}: PictureAnswer & {
+  readonly name: RelationName
+  readonly database: string
+  readonly likely: readonly string[]
+}): View =>
   compose(`Locks of relation ${relationWords(name)} on ${asked.cluster}`, [
     lines(
       ...notices(picture, asked),

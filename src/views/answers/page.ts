@@ -39,6 +39,9 @@ export type AnswerContext = {
   readonly missing: readonly { readonly what: string; readonly fix: string }[]
 }
 
+/** What every answer about a picture shows. */
+export type PictureAnswer = { readonly picture: Picture; readonly asked: AnswerContext }
+
 export type { Line } from '../kit.ts'
 
 /** A piece of an answer. From the pieces come both the blocks and the same in plain words. */

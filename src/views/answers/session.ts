@@ -18,6 +18,7 @@ import {
   type Line,
   lines,
   notices,
+  type PictureAnswer,
   type Piece,
 } from './page.ts'
 import { poolerLines } from './pooler.ts'
@@ -28,17 +29,17 @@ export const longestStatement = 5000
 /** Every lock of the session, or why they were not read. */
 export type OwnLocks = { readonly groups: readonly LockGroup[] } | { readonly unread: string }
 
-/** What fits the session itself, and what would end the jam that it is in; null where it is in none. */
-export type SessionRecommendations = { readonly fit: Fit; readonly advice: JamRecommendation | null }
+type SessionAnswer = PictureAnswer & {
+  readonly session: Session
+  readonly locks: OwnLocks
+  /** What fits the session itself. */
+  readonly fit: Fit
+  /** What would end the jam that it is in; null where it is in none. */
+  readonly advice: JamRecommendation | null
+}
 
 /** Everything about one session; what a person decides by stands first. */
-export function sessionView(
-  picture: Picture,
-  session: Session,
-  locks: OwnLocks,
-  { fit, advice }: SessionRecommendations,
-  asked: AnswerContext,
-): View {
+export function sessionView({ picture, session, locks, fit, advice, asked }: SessionAnswer): View {
   const { forest, snapshot } = picture
   return compose(`Session ${session.pid} on ${asked.cluster}`, [
     lines(...notices(picture, asked), [
@@ -66,7 +67,7 @@ export function sessionView(
 }
 
 /** A session that is not there (any more). */
-export const noSessionView = (picture: Picture, pid: number, asked: AnswerContext): View =>
+export const noSessionView = ({ picture, pid, asked }: PictureAnswer & { readonly pid: number }): View =>
   compose(`Session ${pid} on ${asked.cluster}`, [
     lines(
       ...notices(picture, asked),

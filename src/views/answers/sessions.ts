@@ -18,6 +18,7 @@ import {
   lines,
   notices,
   oneLine,
+  type PictureAnswer,
   thresholdWords,
 } from './page.ts'
 
@@ -27,18 +28,16 @@ export const sessionsShown = ({ jams, groups }: Selection): Session[] => [
   ...groups.flatMap(({ sessions }) => sessions),
 ]
 
-/**
- * Who blocks whom, then what takes long, then totals.
- * @param texts statements by pid, where they were fetched
- * @param advice what would end the worst jam at the least cost; null where there is none
- */
-export function sessionsView(
-  picture: Picture,
-  selection: Selection,
-  texts: ReadonlyMap<number, string | null>,
-  advice: JamRecommendation | null,
-  asked: AnswerContext,
-): View {
+type SessionsAnswer = PictureAnswer & {
+  readonly selection: Selection
+  /** Statements by pid, where they were fetched. */
+  readonly texts: ReadonlyMap<number, string | null>
+  /** What would end the worst jam at the least cost; null where there is none. */
+  readonly advice: JamRecommendation | null
+}
+
+/** Who blocks whom, then what takes long, then totals. */
+export function sessionsView({ picture, selection, texts, advice, asked }: SessionsAnswer): View {
   const { jams, groups } = selection
   const rows = [
     ...jams.map((jam) => jamRow(jam, picture, texts)),

@@ -14,6 +14,7 @@ import {
   lines,
   notices,
   oneLine,
+  type PictureAnswer,
   type Piece,
 } from './page.ts'
 
@@ -36,12 +37,12 @@ export type Running = {
 }
 
 /** What ran most, beside what runs now. */
-export function topView(
-  picture: Picture,
-  seen: StatementsSeen,
-  running: Running,
-  asked: AnswerContext,
-): View {
+export function topView({
+  picture,
+  seen,
+  running,
+  asked,
+}: PictureAnswer & { readonly seen: StatementsSeen; readonly running: Running }): View {
   return compose(`What runs most on ${asked.cluster}`, [
     lines(...notices(picture, asked)),
     ...statementPieces(seen, asked),

@@ -1,6 +1,16 @@
 import type { PreparedTransaction, Session } from '../session/session.ts'
 import type { LockTable, LockTarget } from '../session/snapshot.ts'
-import { type Contended, directBlockers, modes, type Party, readQueues, type Waiter } from './queue.ts'
+import {
+  type Contended,
+  directBlockers,
+  modes,
+  type Party,
+  partiesOf,
+  readQueues,
+  safeSnapshotWaits,
+  unlistedTarget,
+  type Waiter,
+} from './queue.ts'
 import { connect, findCycles, type Graph } from './waitGraph.ts'
 
 /** The lock that somebody waits for. */
@@ -47,21 +57,6 @@ export const noForest: Forest = {
   behind: () => [],
 }
 
-/** A wait for a snapshot that no concurrent write can make unsafe (SERIALIZABLE READ ONLY DEFERRABLE) is not in pg_locks. */
-const safeSnapshot: LockTarget = {
-  locktype: 'safe snapshot',
-  database: null,
-  relation: null,
-  relationName: null,
-  page: null,
-  tuple: null,
-  virtualxid: null,
-  transactionid: null,
-  classid: null,
-  objid: null,
-  objsubid: null,
-}
-
 /**
  * Who blocks whom, as lock.c has it: a waiter is blocked by every other party that holds a conflicting mode on its
  * target, and by every party ahead of it in the queue that asks for one. pg_blocking_pids is the oracle in the tests.
@@ -73,15 +68,19 @@ const safeSnapshot: LockTarget = {
  * Linear in the table: the many edges of a long queue are not built (see `connect`); `blockedBy` tells them on request.
  */
 export function blockingForest(table: LockTable, sessions: readonly Session[]): Forest {
-  const leaders = new Map<number, number>()
-  for (const { pid, leaderPid, backendType } of sessions) {
-    // A logical replication worker has a leader too, but is no member of its lock group.
-    if (leaderPid !== null && backendType === 'parallel worker') leaders.set(pid, leaderPid)
-  }
-  const partyOf = (pid: number): Party => leaders.get(pid) ?? pid
-
+  const partyOf = partiesOf(sessions)
   const contended = readQueues(table, partyOf)
-  const waiters = [...contended.flatMap((at) => at.queue), ...safeSnapshotWaiters(table, sessions, partyOf)]
+  const at: Contended = { target: unlistedTarget('safe snapshot'), holders: [], heldBy: new Map(), queue: [] }
+  const waiters: Waiter[] = [
+    ...contended.flatMap(({ queue }) => queue),
+    ...safeSnapshotWaits(table, sessions).map(({ pid, start }) => ({
+      pid,
+      party: partyOf(pid),
+      mode: -1,
+      start,
+      at,
+    })),
+  ]
   const waits = describeWaits(table, sessions, waiters)
   const graph = connect(contended, waiters, (waiter) => askedBlockers(table, waiter, partyOf))
 
@@ -98,23 +97,6 @@ export function blockingForest(table: LockTable, sessions: readonly Session[]): 
     },
     behind: (pid) => victimsBehind(graph, graph.party.indexOf(partyOf(pid)), waits).map((wait) => wait.party),
   }
-}
-
-function safeSnapshotWaiters(
-  table: LockTable,
-  sessions: readonly Session[],
-  partyOf: (pid: number) => Party,
-): Waiter[] {
-  const at: Contended = { target: safeSnapshot, holders: [], heldBy: new Map(), queue: [] }
-  return sessions
-    .filter(
-      (session) =>
-        session.waitEvent === 'SafeSnapshot' && (table.confirmedBlockers.get(session.pid)?.length ?? 0) > 0,
-    )
-    .map(({ pid, querySeconds }) => {
-      const start = querySeconds === null ? null : table.readAt - querySeconds
-      return { pid, party: partyOf(pid), mode: -1, start, at }
-    })
 }
 
 /** What was asked of the server about this waiter; null if it was not. */

@@ -1,6 +1,16 @@
 import type { Session } from '../session/session.ts'
-import type { LockTable, LockTarget } from '../session/snapshot.ts'
-import { type Contended, conflictsOf, modes, type Party, readQueues, type Waiter } from './queue.ts'
+import type { LockTable } from '../session/snapshot.ts'
+import {
+  type Contended,
+  conflictsOf,
+  modes,
+  type Party,
+  partiesOf,
+  readQueues,
+  safeSnapshotWaits,
+  unlistedTarget,
+  type Waiter,
+} from './queue.ts'
 
 export const shareLock = modes.indexOf('ShareLock')
 const exclusiveLock = modes.indexOf('ExclusiveLock')
@@ -15,14 +25,14 @@ export type Model = {
 }
 
 export function readModel(table: LockTable, sessions: readonly Session[]): Model {
-  const leaders = new Map<number, number>()
-  for (const { pid, leaderPid, backendType } of sessions)
-    if (leaderPid !== null && backendType === 'parallel worker') leaders.set(pid, leaderPid)
-  const partyOf = (pid: number): Party => leaders.get(pid) ?? pid
-
+  const partyOf = partiesOf(sessions)
   const contended = readQueues(table, partyOf)
   for (const at of contended) asTheServerSaid(at, table, partyOf)
-  contended.push(...safeSnapshots(table, sessions, partyOf))
+  for (const { pid, blockers } of safeSnapshotWaits(table, sessions)) {
+    const at = newTarget('safe snapshot', blockers.map(partyOf))
+    at.queue.push({ pid, party: partyOf(pid), mode: shareLock, start: null, at })
+    contended.push(at)
+  }
   const waiters = Map.groupBy(
     contended.flatMap((at) => at.queue),
     ({ party }) => party,
@@ -63,28 +73,11 @@ function asTheServerSaid(
   }
 }
 
-/** A wait for a safe snapshot ends with the last transaction that the server names (GetSafeSnapshot in predicate.c). */
-const safeSnapshots = (
-  table: LockTable,
-  sessions: readonly Session[],
-  partyOf: (pid: number) => Party,
-): Contended[] =>
-  sessions
-    .filter(({ pid, waitEvent }) => waitEvent === 'SafeSnapshot' && table.confirmedBlockers.get(pid)?.length)
-    .map(({ pid }) => {
-      const at = newTarget('safe snapshot', table.confirmedBlockers.get(pid)?.map(partyOf) ?? [])
-      at.queue.push({ pid, party: partyOf(pid), mode: shareLock, start: null, at })
-      return at
-    })
-
 /** A target that is in no table, held exclusively. */
 export function newTarget(locktype: string, holders: readonly Party[]): Contended {
-  const nothing = { relation: null, relationName: null, page: null, tuple: null }
-  const noObject = { virtualxid: null, transactionid: null, classid: null, objid: null, objsubid: null }
-  const target: LockTarget = { locktype, database: null, ...nothing, ...noObject }
   const heldBy = new Map(holders.map((party) => [party, 1 << exclusiveLock]))
   return {
-    target,
+    target: unlistedTarget(locktype),
     heldBy,
     holders: modes.map((_, mode) => (mode === exclusiveLock ? [...holders] : [])),
     queue: [],

@@ -1,3 +1,4 @@
+import type { Session } from '../session/session.ts'
 import type { LockTable, LockTarget } from '../session/snapshot.ts'
 
 /**
@@ -24,6 +25,15 @@ export const conflictsOf = (mode: number): number => conflicts[mode] ?? 0
  * prepared transaction (minus its transaction id). Members of one party never block each other.
  */
 export type Party = number
+
+export function partiesOf(sessions: readonly Session[]): (pid: number) => Party {
+  const leaders = new Map<number, number>()
+  for (const { pid, leaderPid, backendType } of sessions) {
+    // A logical replication worker has a leader too, but is no member of its lock group.
+    if (leaderPid !== null && backendType === 'parallel worker') leaders.set(pid, leaderPid)
+  }
+  return (pid) => leaders.get(pid) ?? pid
+}
 
 /** One process that waits. */
 export type Waiter = {
@@ -79,6 +89,24 @@ export function readQueues(table: LockTable, partyOf: (pid: number) => Party): C
   for (const at of targets.values()) at.queue = inServersOrder(at)
   return [...targets.values()]
 }
+
+/**
+ * Waits for a snapshot that no concurrent write can make unsafe (SERIALIZABLE READ ONLY DEFERRABLE), which are not in
+ * pg_locks. Such a wait ends with the last transaction that the server names (GetSafeSnapshot in predicate.c).
+ */
+export const safeSnapshotWaits = ({ confirmedBlockers, readAt }: LockTable, sessions: readonly Session[]) =>
+  sessions.flatMap(({ pid, waitEvent, querySeconds }) => {
+    const blockers = confirmedBlockers.get(pid) ?? []
+    const start = querySeconds === null ? null : readAt - querySeconds
+    return waitEvent === 'SafeSnapshot' && blockers.length > 0 ? [{ pid, blockers, start }] : []
+  })
+
+/** A target that is in no table. */
+export const unlistedTarget = (locktype: string): LockTarget => ({
+  locktype,
+  ...{ database: null, relation: null, relationName: null, page: null, tuple: null },
+  ...{ virtualxid: null, transactionid: null, classid: null, objid: null, objsubid: null },
+})
 
 const targetKeyOf = (t: LockTarget): string =>
   [

@@ -5,13 +5,17 @@ import { differences, guardOf, stillThere } from '../domain/approvals/approvedSt
 import { movedOn, type Outcome } from '../domain/approvals/outcome.ts'
 import type { Proposal, ProposalIn } from '../domain/approvals/proposal.ts'
 import { type Execution, finish } from '../domain/approvals/transitions.ts'
+import { pictureOf } from '../domain/locks/picture.ts'
+import { expectedOf } from '../domain/locks/recommendation.ts'
+import { lockTableOf, rehearse } from '../domain/locks/simulation.ts'
+import type { Action } from '../domain/session/action.ts'
 import { objection } from '../domain/session/allowedAction.ts'
 import { isIdleInTransaction, type Session } from '../domain/session/session.ts'
 import type { Log } from '../log.ts'
 import { advance } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
 import { attempt, type Cluster, ClusterError } from '../postgres/cluster.ts'
-import { readSession } from './freshSession.ts'
+import { type FreshSession, readSession } from './freshSession.ts'
 
 /** How long the effect of a signal is watched for. */
 const watchForMs = 5000
@@ -120,10 +124,8 @@ async function carryOut(
         sql: result.sql,
       }
     sent = { sql: result.sql, returned: result.returned }
-    return {
-      ...sent,
-      outcome: await watch({ ...proposal, victims: seen.victims }, cluster, elapsed),
-    }
+    const outcome = await watch({ ...proposal, victims: seen.victims }, cluster, elapsed)
+    return { ...sent, outcome: await compared(outcome, expectedOnEnd(seen, action), cluster) }
   } catch (error) {
     if (!sent && error instanceof ClusterError && error.code === '42501')
       return nothingSent({ kind: 'refused', why: error.reason })
@@ -168,6 +170,37 @@ async function watch(proposal: Proposal, cluster: Cluster, elapsed: () => number
     }
     await pause(backoff(looks, { firstMs: 10, longestMs: 200 }))
   }
+}
+
+/** Who of those that wait behind it should move on at once; null where the lock table could not be read. */
+function expectedOnEnd(
+  { session: { pid }, victims, picture }: FreshSession,
+  action: Action,
+): readonly number[] | null {
+  const table = lockTableOf(picture)
+  if (table === null) return null
+  const ending = { pid, action }
+  const after = rehearse(table, picture.snapshot.sessions).whatIf(ending)
+  return expectedOf(after, [ending], new Set(victims.map((victim) => victim.pid))).atOnce
+}
+
+/** Adds to an outcome how many were expected to move on and, where fewer did, who keeps them waiting now. */
+async function compared(
+  outcome: Outcome,
+  expected: readonly number[] | null,
+  cluster: Cluster,
+): Promise<Outcome> {
+  if (outcome.kind !== 'effective' || expected === null || outcome.victims === 0) return outcome
+  const all = { ...outcome, expected: expected.length }
+  if (outcome.movedOn >= expected.length) return all
+  const heldBy = await attempt(
+    async () => {
+      const { forest } = pictureOf(await cluster.snapshot())
+      return [...new Set(expected.flatMap((pid) => forest.blockedBy(pid)))].slice(0, 5)
+    },
+    () => [],
+  )
+  return { ...all, heldBy }
 }
 
 /** How the session looks after something went wrong, in one sentence. */

@@ -1,7 +1,7 @@
 import type { Refusal } from '../domain/approvals/access.ts'
 import type { Victim } from '../domain/approvals/outcome.ts'
 import { victimsAmong } from '../domain/approvals/proposal.ts'
-import { pictureOf } from '../domain/locks/picture.ts'
+import { type Picture, pictureOf } from '../domain/locks/picture.ts'
 import { poolerBefore } from '../domain/session/pooler.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { Server } from '../domain/session/snapshot.ts'
@@ -13,6 +13,8 @@ export type FreshSession = {
   readonly server: Server
   readonly victims: readonly Victim[]
   readonly pooled: boolean
+  /** The whole look. */
+  readonly picture: Picture
 }
 
 /** Looks at one session: with its statement, and with those who wait behind it. */
@@ -24,12 +26,14 @@ export async function readSession(cluster: Cluster, pid: number): Promise<FreshS
     if (!found) return noSession(pid)
     const [session] = await cluster.withText([found])
     if (!session) return noSession(pid)
-    const behind = pictureOf(snapshot).forest.behind(pid)
+    const picture = pictureOf(snapshot)
+    const behind = picture.forest.behind(pid)
     return {
       session,
       server: snapshot.server,
       victims: victimsAmong(behind, snapshot.sessions),
       pooled: poolerBefore(snapshot, session) !== null,
+      picture,
     }
   } catch (error) {
     if (error instanceof ClusterError) return { code: 'notSeen', reason: error.reason }

@@ -237,7 +237,13 @@ export const incidentShape = object<Incident>({
 })
 
 const outcome = union<Outcome, 'kind'>('kind', {
-  effective: { afterMs: number, victims: number, movedOn: number },
+  effective: {
+    afterMs: number,
+    victims: number,
+    movedOn: number,
+    expected: number.optional(),
+    heldBy: z.array(number).optional(),
+  },
   still: { afterMs: number, state: orNull(text), waitEventType: orNull(text), waitEvent: orNull(text) },
   changed: { what: text },
   refused: { why: text },

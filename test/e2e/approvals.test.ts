@@ -353,6 +353,17 @@ describe('an aborted transaction that has ended since', () => {
   })
 })
 
+describe('what came of it is compared with what was expected', () => {
+  it('as expected, where the waiter moves on', async () => {
+    room = await openRoom(server.marshalUrl)
+    await jam()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /1 of 1 waiter moved on, as expected/)
+  })
+})
+
 describe('a session behind a pooler', () => {
   it('is terminated once its transaction is a second old, and the confirmation says what may happen', async () => {
     room = await openRoom(server.marshalUrl, { over: { watch: { every: '1h' } } })

@@ -8,6 +8,10 @@ export type Outcome =
       readonly afterMs: number
       readonly victims: number
       readonly movedOn: number
+      /** How many were expected to move on at once; absent where the lock table could not be read. */
+      readonly expected?: number
+      /** Who keeps those waiting that were expected to move on, where fewer did. 0: a prepared transaction. */
+      readonly heldBy?: readonly number[]
     }
   /** The signal was sent, and the session was still there when we stopped to look. */
   | {

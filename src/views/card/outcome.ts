@@ -1,8 +1,9 @@
+import type { Outcome } from '../../domain/approvals/outcome.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import { leftoverOf } from '../../domain/session/leftover.ts'
 import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
-import { count } from '../words.ts'
+import { count, list } from '../words.ts'
 
 /** What was seen after an approval, in one or two sentences: the proof, or the lack of it. */
 export function outcomeSentence({
@@ -17,7 +18,9 @@ export function outcomeSentence({
     case 'effective': {
       const what = action === 'terminate' ? `${pid} is gone` : `The statement of ${pid} ended`
       const waiters =
-        outcome.victims === 0 ? '' : `; ${outcome.movedOn} of ${count(outcome.victims, 'waiter')} moved on`
+        outcome.victims === 0
+          ? ''
+          : `; ${outcome.movedOn} of ${count(outcome.victims, 'waiter')} moved on${asExpected(outcome)}`
       return `${what} after ${formatDuration(outcome.afterMs / 1000)}${waiters}.${toMend(session)}`
     }
     case 'still': {
@@ -33,6 +36,15 @@ export function outcomeSentence({
     case 'unknown':
       return `Outcome unknown: the signal may have been sent. ${outcome.now}`
   }
+}
+
+/** How that compares with what was expected, and whom to look at where fewer moved on. */
+function asExpected({ movedOn, expected, heldBy = [] }: Outcome & { readonly kind: 'effective' }): string {
+  if (expected === undefined) return ''
+  if (movedOn >= expected) return ', as expected'
+  if (heldBy.length === 0) return `, fewer than the ${expected} expected`
+  const names = list(heldBy.map((pid) => (pid === 0 ? 'a prepared transaction' : String(pid))))
+  return `, fewer than the ${expected} expected: ${names} ${heldBy.length === 1 ? 'holds' : 'hold'} what the others want as well; /pg blocking names the next way out`
 }
 
 /** What may be left of its statement for somebody to mend. */

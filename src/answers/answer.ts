@@ -9,7 +9,7 @@ import { type Picture, pictureOf } from '../domain/locks/picture.ts'
 import { jamBehind } from '../domain/locks/recommendation.ts'
 import { jamsIn, layOut } from '../domain/locks/tree.ts'
 import { fittingAction } from '../domain/session/allowedAction.ts'
-import type { Session } from '../domain/session/session.ts'
+import { type Session, sessionsByPid } from '../domain/session/session.ts'
 import { attempt, type MissingPrivilege, unreadable } from '../postgres/cluster.ts'
 import type { Tables } from '../store/store.ts'
 import { activityView } from '../views/answers/activity.ts'
@@ -129,7 +129,7 @@ async function answerList(
       return sessionsView({ picture, selection, texts: shown, advice, asked })
     }
     case 'blocking': {
-      const sessions = new Map(picture.snapshot.sessions.map((session) => [session.pid, session]))
+      const sessions = sessionsByPid(picture.snapshot.sessions)
       const stems = jamsIn(picture.forest)
       const matching = stems.filter(({ root, cycle, victims }) =>
         jamMatches({ root, pids: [...cycle, ...victims] }, sessions, filters),

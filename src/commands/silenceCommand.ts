@@ -1,6 +1,7 @@
 import type { FindingKind } from '../domain/incidents/finding.ts'
 import { parseDuration } from '../domain/text/duration.ts'
 import { nearest } from '../domain/text/nearest.ts'
+import { capital } from '../domain/text/sentence.ts'
 import { type CommandProblem, problem, takeOptions } from './grammar.ts'
 import { shown } from './shown.ts'
 import type { Word } from './words.ts'
@@ -101,7 +102,7 @@ function readAbout(command: string, word: Word | undefined, how: string): About 
   const near = nearest(text, Object.keys(kindWords))
   return problem(
     `\`${shown(word.text)}\` is neither a kind of trouble (${Object.keys(kindWords).join(', ')}) nor an incident. ${
-      near === null ? `${how[0]?.toUpperCase()}${how.slice(1)}.` : `Did you mean \`${near}\`?`
+      near === null ? `${capital(how)}.` : `Did you mean \`${near}\`?`
     }`,
   )
 }

@@ -1,4 +1,4 @@
-import type { Session } from '../domain/session/session.ts'
+import { type Session, sessionsByPid } from '../domain/session/session.ts'
 import type { Cluster } from './cluster.ts'
 
 /** All these sessions, those with one of these pids with their statements. Throws ClusterError. */
@@ -12,6 +12,6 @@ export async function withStatements(
     sessions.filter(({ pid }) => pids.has(pid)),
     maxLength,
   )
-  const byPid = new Map(told.map((session) => [session.pid, session]))
+  const byPid = sessionsByPid(told)
   return sessions.map((session) => byPid.get(session.pid) ?? session)
 }

@@ -17,7 +17,7 @@ export function nameOf(session: Session): string {
   ]
     .filter((part) => part !== null && part !== '')
     // A name may contain a line break: it must not begin a line of its own.
-    .map((part) => String(part).replaceAll(/\s+/g, ' '))
+    .map((part) => onOneLine(String(part)))
   return known.length > 0 ? `${session.pid} (${known.join(', ')})` : `${session.pid} (${session.backendType})`
 }
 
@@ -34,7 +34,7 @@ export function lockOf(
   { mode, target, relationName: name }: Wait,
   waiter: Pick<Session, 'query' | 'backendType'> | null = null,
 ): string {
-  const relationName = name?.replaceAll(/\s+/g, ' ') ?? null
+  const relationName = name === null ? null : onOneLine(name)
   switch (target.locktype) {
     // For a row the waiter takes a lock of that too, which names its relation. Others wait for the transaction itself: for a key
     // that it inserted, to build an index CONCURRENTLY, or to make a replication slot.
@@ -98,7 +98,7 @@ export function targetOf(target: LockTarget): string {
 }
 
 function targetName(target: LockTarget): string {
-  if (target.relationName) return target.relationName.replaceAll(/\s+/g, ' ')
+  if (target.relationName) return onOneLine(target.relationName)
   if (target.relation !== null) return `relation ${target.relation} of database ${target.database}`
   if (target.locktype === 'object') return objectName(target)
   return target.locktype
@@ -149,9 +149,8 @@ export function silenceWords(scope: Silence['scope']): string {
 
 export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`
 
-/** `,` and `and` between: `1, 2 and 3`. */
-export const list = (items: readonly (string | number)[]): string =>
-  items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`
+/** A name, or a statement, on one line. */
+export const onOneLine = (text: string): string => text.replaceAll(/\s+/g, ' ')
 
 /** Who it is, short, for a cell or a line: `web · shop · orders`. A long name leaves room for the next. */
 export const whoOf = (session: Session): string =>

@@ -15,6 +15,7 @@ import { recommendationsFor } from '../domain/incidents/recommend.ts'
 import { findingName } from '../domain/incidents/severity.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
 import type { Picture } from '../domain/locks/picture.ts'
+import { sessionsByPid } from '../domain/session/session.ts'
 import type { Cards } from '../notify/cards.ts'
 import { endSilences } from '../notify/endSilences.ts'
 import type { Cluster } from '../postgres/cluster.ts'
@@ -86,7 +87,7 @@ export function createIncidentReport(deps: {
       found.flatMap((finding) => [subjectOf(finding)?.pid ?? 0, ...(rough(finding)?.named ?? [])]),
     )
     const sessions = await withStatements(cluster, snapshot.sessions, named)
-    const byPid = new Map(sessions.map((session) => [session.pid, session]))
+    const byPid = sessionsByPid(sessions)
     const recommend = recommendationsFor(picture, { ...input, sessions, retriesOf })
     const told = found.map((finding) => withSession(finding, byPid))
     const recommendations = new Map(told.map((finding) => [finding, recommend(finding)]))

@@ -1,4 +1,4 @@
-import { type Session, waitsForLock } from '../session/session.ts'
+import { type Session, sessionsByPid, waitsForLock } from '../session/session.ts'
 
 /** What was seen after an approval. Times in milliseconds since the signal was sent. */
 export type Outcome =
@@ -37,7 +37,7 @@ export type Victim = {
 
 /** How many victims do not wait any more in the statement in which they waited. */
 export function movedOn(victims: readonly Victim[], now: readonly Session[]): number {
-  const waiting = new Map(now.filter(waitsForLock).map((session) => [session.pid, session]))
+  const waiting = sessionsByPid(now.filter(waitsForLock))
   return victims.filter(({ pid, backendStart, queryStart }) => {
     const session = waiting.get(pid)
     return !session || session.backendStart !== backendStart || session.queryStart !== queryStart

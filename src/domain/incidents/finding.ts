@@ -3,7 +3,14 @@ import { type LockCycle, lockCycleKey, lockCycles } from '../locks/cycle.ts'
 import type { Picture } from '../locks/picture.ts'
 import type { SessionThresholds, Thresholds } from '../session/policy.ts'
 import { thresholdsAt } from '../session/rules.ts'
-import { hasFailed, isClient, isIdleInTransaction, type Session, waitsForLock } from '../session/session.ts'
+import {
+  hasFailed,
+  isClient,
+  isIdleInTransaction,
+  type Session,
+  sessionsByPid,
+  waitsForLock,
+} from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
 import { type HealthFinding, healthAmount, healthFindingKey, healthFindings } from './healthFinding.ts'
 
@@ -113,7 +120,7 @@ export function findings(
   open: ReadonlySet<string> = new Set(),
   waited: ReadonlySet<number> = new Set(),
 ): Finding[] {
-  const sessions = new Map(snapshot.sessions.map((session) => [session.pid, session]))
+  const sessions = sessionsByPid(snapshot.sessions)
   const thresholdsOf = thresholdsAt(thresholds, snapshot.takenAt)
   const waitsTooLong = (pid: number) => {
     const session = sessions.get(pid)

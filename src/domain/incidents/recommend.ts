@@ -6,7 +6,7 @@ import { type WorkLost, workLost } from '../locks/workLost.ts'
 import type { Action } from '../session/action.ts'
 import { fittingAction, objection } from '../session/allowedAction.ts'
 import type { Protected } from '../session/policy.ts'
-import { isChatty, type Session, waitsForClient } from '../session/session.ts'
+import { isChatty, type Session, sessionsByPid, waitsForClient } from '../session/session.ts'
 import { type Finding, subjectOf } from './finding.ts'
 
 /**
@@ -64,7 +64,7 @@ export function recommendationsFor(
 ): (finding: Finding) => Recommendation | null {
   const { server } = picture.snapshot
   const adviceFor = jamRecommendations(picture, protectedSessions, sessions)
-  const byPid = new Map(sessions.map((session) => [session.pid, session]))
+  const byPid = sessionsByPid(sessions)
 
   return (finding) => {
     const subject = subjectOf(finding)

@@ -7,7 +7,13 @@ import {
 import type { Picture } from '../locks/picture.ts'
 import type { Thresholds } from '../session/policy.ts'
 import { thresholdsAt } from '../session/rules.ts'
-import { isClient, isIdleInTransaction, type Session, waitsForLock } from '../session/session.ts'
+import {
+  isClient,
+  isIdleInTransaction,
+  type Session,
+  sessionsByPid,
+  waitsForLock,
+} from '../session/session.ts'
 
 /** As monitoring plugins tell it: https://www.monitoring-plugins.org/doc/guidelines.html */
 export type Status = 'OK' | 'WARNING' | 'CRITICAL' | 'UNKNOWN'
@@ -121,7 +127,7 @@ export function judge(picture: Picture, given: Limits, thresholds: Thresholds): 
 /** What each limit is held against. Who waits for a lock is not slow by itself. */
 function itemsOf(picture: Picture): Record<LimitName, readonly Item[]> {
   const { snapshot } = picture
-  const sessions = new Map(snapshot.sessions.map((session) => [session.pid, session]))
+  const sessions = sessionsByPid(snapshot.sessions)
   const clients = snapshot.sessions.filter((session) => isClient(session) && !waitsForLock(session))
   const waits = waitSeconds(picture) ?? new Map<number, number>()
   const { maxConnections } = snapshot.server

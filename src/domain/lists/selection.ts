@@ -4,7 +4,13 @@ import type { Picture } from '../locks/picture.ts'
 import { type Jam, jamsIn, waitingIn } from '../locks/tree.ts'
 import type { Thresholds } from '../session/policy.ts'
 import { thresholdsAt } from '../session/rules.ts'
-import { isClient, isIdleInTransaction, type Session, waitsForLock } from '../session/session.ts'
+import {
+  isClient,
+  isIdleInTransaction,
+  type Session,
+  sessionsByPid,
+  waitsForLock,
+} from '../session/session.ts'
 import { ageOf, type Filters, hasFilters, jamMatches, matchesFilters } from './filters.ts'
 
 /** How many rows a list has at most: what a phone shows without getting lost. */
@@ -114,7 +120,7 @@ export function chooseSessions(picture: Picture, thresholds: Thresholds, filters
 
 /** Roots worst first, then cycles; those in which the root or a victim matches. */
 function jamsOf({ snapshot }: Picture, stems: readonly Jam[], filters: Filters): JamRow[] {
-  const sessions = new Map(snapshot.sessions.map((session) => [session.pid, session]))
+  const sessions = sessionsByPid(snapshot.sessions)
   return stems
     .filter(({ root, victims }) => jamMatches({ root, pids: victims }, sessions, filters))
     .map(({ root, cycle, victims }) =>

@@ -1,4 +1,4 @@
-import type { Session } from '../session/session.ts'
+import { type Session, sessionsByPid } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
 import type { Forest } from './blocking.ts'
 import { jamsIn } from './tree.ts'
@@ -32,7 +32,7 @@ export function lockCycles(
   open: ReadonlySet<string>,
 ): LockCycle[] {
   if (forest.cycles.length === 0) return []
-  const byPid = new Map(sessions.map((session) => [session.pid, session]))
+  const byPid = sessionsByPid(sessions)
   return jamsIn(forest)
     .filter(({ cycle }) => cycle.length > 0)
     .map(({ cycle, victims }): LockCycle => {

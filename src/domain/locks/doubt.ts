@@ -1,5 +1,5 @@
 import { commandOf, statementsIn } from '../session/command.ts'
-import type { Session } from '../session/session.ts'
+import { type Session, sessionsByPid } from '../session/session.ts'
 import type { LockGroup, LockTable, LockTarget } from '../session/snapshot.ts'
 import type { Model } from './model.ts'
 import { modes, type Party } from './queue.ts'
@@ -45,7 +45,7 @@ const mostRivals = 20
 type Held = ReadonlyMap<string, ReadonlySet<string>>
 
 export function createDoubts(table: LockTable, sessions: readonly Session[], model: Model): Doubts {
-  const byPid = new Map(sessions.map((session) => [session.pid, session]))
+  const byPid = sessionsByPid(sessions)
   const relationKey = ({ target }: LockGroup) => `${target.database} ${target.relation}`
   const heldBy = new Map<Party, Map<string, Set<string>>>()
   const rowsOf = new Map<Party, RowLock[]>()

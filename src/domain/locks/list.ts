@@ -1,4 +1,4 @@
-import type { PreparedTransaction, Session } from '../session/session.ts'
+import { type PreparedTransaction, type Session, sessionsByPid } from '../session/session.ts'
 import type { LockGroup, LockTable, LockTarget } from '../session/snapshot.ts'
 import type { Forest } from './blocking.ts'
 import { modes } from './queue.ts'
@@ -36,7 +36,7 @@ export function lockedTargets(
   sessions: readonly Session[],
   forest: Forest,
 ): LockedTarget[] {
-  const bySession = new Map(sessions.map((session) => [session.pid, session]))
+  const bySession = sessionsByPid(sessions)
   const byXid = new Map(prepared.map((one) => [-Number(one.xid), one]))
   const entries = (of: readonly LockGroup[]): LockEntry[] => {
     const found = new Map<number, { modes: string[]; start: number | null }>()

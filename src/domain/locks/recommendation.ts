@@ -1,7 +1,7 @@
 import type { Action } from '../session/action.ts'
 import { objection } from '../session/allowedAction.ts'
 import type { Protected } from '../session/policy.ts'
-import { isChatty, type Session } from '../session/session.ts'
+import { isChatty, type Session, sessionsByPid } from '../session/session.ts'
 import type { Root } from './blocking.ts'
 import type { Expected, Option } from './option.ts'
 import type { Picture } from './picture.ts'
@@ -68,7 +68,7 @@ export function jamRecommendations(
     known.set(key, result)
     return result
   }
-  const byPid = new Map(sessions.map((session) => [session.pid, session]))
+  const byPid = sessionsByPid(sessions)
   const writers = writersIn(table)
   const startup = sessions.find(({ backendType }) => backendType === 'startup')?.pid ?? null
   const { forest, snapshot } = picture

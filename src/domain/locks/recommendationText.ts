@@ -9,6 +9,7 @@ import { beganEarlier, hasFailed, isIdleInTransaction, type Session } from '../s
 import type { LockTable, Server } from '../session/snapshot.ts'
 import { formatDuration } from '../text/duration.ts'
 import { sqlLiteral } from '../text/literal.ts'
+import { capital, list } from '../text/sentence.ts'
 import type { Root, Wait } from './blocking.ts'
 import type { Doubt } from './doubt.ts'
 import type { Option } from './option.ts'
@@ -42,7 +43,7 @@ export function optionText(
   const all = [{ pid: way.pid, action: way.action }, ...way.together]
   const steps = all.map((ending, index) => stepText(ending, costs[index] ?? 'activeWriter', around))
   const [first = '', ...others] = steps
-  const doing = [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...others].join(' and ')
+  const doing = [capital(first), ...others].join(' and ')
   return `${doing}: ${effect(way, outlook, around)}${rest(way, around)}.${savepoint(all, costs, around)}${nextText(outlook, around)}${replay(around)}`
 }
 
@@ -108,7 +109,7 @@ function pidsText(pids: readonly number[], around: JamContext): string {
   })
   const more = pids.length - names.length
   const all = [...names, ...(more > 0 ? [`${more} more`] : [])]
-  return all.length < 3 ? all.join(' or ') : `${all.slice(0, -1).join(', ')} or ${all.at(-1)}`
+  return list(all, 'or')
 }
 
 /** What rewrites a table, or reads all of it: who waits behind that does not follow soon. */
@@ -209,7 +210,7 @@ function namesOf(roots: readonly Root[], around: JamContext): string {
   })
   const more = roots.length - names.length
   const all = [...names, ...(more > 0 ? [`${more} more`] : [])]
-  return all.length < 3 ? all.join(' and ') : `${all.slice(0, -1).join(', ')} and ${all.at(-1)}`
+  return list(all)
 }
 
 /** "ALTER TABLE, waiting 40 s", "reporting, running 2 h". */

@@ -1,5 +1,5 @@
 import type { Action } from '../session/action.ts'
-import { type Session, waitsForClient } from '../session/session.ts'
+import { type Session, sessionsByPid, waitsForClient } from '../session/session.ts'
 import type { LockTable } from '../session/snapshot.ts'
 import { createDoubts, type Doubt, type Doubts } from './doubt.ts'
 import { blockersOf, fork, leaveQueue, newState, release, type State, settle, waitsOf } from './manager.ts'
@@ -38,7 +38,7 @@ export type Rehearsal = {
 /** Reads a lock table once, for many what-ifs. */
 export function rehearse(table: LockTable, sessions: readonly Session[]): Rehearsal {
   const model = readModel(table, sessions)
-  const byPid = new Map(sessions.map((session) => [session.pid, session]))
+  const byPid = sessionsByPid(sessions)
   const blocked = blockedDirectly(model)
   const doubtsOf = createDoubts(table, sessions, model)
   return {

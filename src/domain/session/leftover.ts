@@ -1,3 +1,4 @@
+import { capital } from '../text/sentence.ts'
 import { statementsIn } from './command.ts'
 import { isClient, type Session } from './session.ts'
 import type { LockTarget } from './snapshot.ts'
@@ -248,7 +249,7 @@ function hasCommitted(session: Session): boolean {
 
 /** Its clause and its step as sentences. */
 export const leftoverWords = ({ stays, next }: Leftover): string =>
-  `${stays.charAt(0).toUpperCase()}${stays.slice(1)}.${next === '' ? '' : ` ${next}`}`
+  `${capital(stays)}.${next === '' ? '' : ` ${next}`}`
 
 /** What becomes of its work where that is not simply rolled back; null where it is. */
 export function undoneWords(session: Session): string | null {

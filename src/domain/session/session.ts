@@ -65,6 +65,9 @@ export const isClient = (session: Session): boolean => session.backendType === '
 export const isIdleInTransaction = (session: Session): boolean =>
   session.state?.startsWith('idle in transaction') ?? false
 
+export const sessionsByPid = (sessions: readonly Session[]): Map<number, Session> =>
+  new Map(sessions.map((session) => [session.pid, session]))
+
 export const sessionKeyOf = (cluster: string, session: Session): SessionKey => ({
   cluster,
   pid: session.pid,

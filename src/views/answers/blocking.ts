@@ -6,7 +6,7 @@ import { type Branch, jamsIn, type Tree, type Trees, waitingIn } from '../../dom
 import { mayFinish, meaningOf } from '../../domain/session/heldUp.ts'
 import type { Platform } from '../../domain/session/platform.ts'
 import { finishing, finishingPlace } from '../../domain/session/prepared.ts'
-import { type Session, waitsForLock } from '../../domain/session/session.ts'
+import { type Session, sessionsByPid, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, clean, code, truncate, type View } from '../kit.ts'
 import { count, lockOf, stateOf, waitEventOf, whoOf } from '../words.ts'
@@ -45,7 +45,7 @@ type BlockingAnswer = PictureAnswer & {
 
 /** The blocking forest as an indented tree. */
 export function blockingView({ picture, laidOut, otherRoots, texts, advice, asked }: BlockingAnswer): View {
-  const sessions = new Map(picture.snapshot.sessions.map((session) => [session.pid, session]))
+  const sessions = sessionsByPid(picture.snapshot.sessions)
   const { trees, moreTrees } = laidOut
   const drawn = trees.flatMap((tree) => treeLines(tree, sessions, texts, picture))
   return compose(`Who blocks whom on ${asked.cluster}`, [

@@ -13,11 +13,12 @@ import { isClient, isIdleInTransaction, type Session } from '../../domain/sessio
 import { has } from '../../domain/session/versions.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { sqlLiteral } from '../../domain/text/literal.ts'
+import { list } from '../../domain/text/sentence.ts'
 import { formatCount, formatSize } from '../../domain/text/size.ts'
 import { sentenceOf } from '../card/findings.ts'
 import { holderName, nextStep, percent, reported } from '../card/healthFindings.ts'
 import { bold, code, type View } from '../kit.ts'
-import { count, list, nameOf, stateOf } from '../words.ts'
+import { count, nameOf, stateOf } from '../words.ts'
 import {
   type AnswerContext,
   asOf,

@@ -2,8 +2,9 @@ import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
 import type { List } from '../../domain/lists/selection.ts'
 import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
+import { list } from '../../domain/text/sentence.ts'
 import { bold, code, truncate, type View } from '../kit.ts'
-import { count, list, stateOf, whoOf } from '../words.ts'
+import { count, stateOf, whoOf } from '../words.ts'
 import {
   type AnswerContext,
   compose,

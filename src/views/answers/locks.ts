@@ -3,8 +3,9 @@ import type { Picture } from '../../domain/locks/picture.ts'
 import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { type RelationName, relationWords } from '../../domain/text/identifier.ts'
+import { listSome } from '../../domain/text/sentence.ts'
 import { bold, truncate, type View } from '../kit.ts'
-import { count, list, nameOf, stateOf } from '../words.ts'
+import { count, nameOf, stateOf } from '../words.ts'
 import { ages, maxRows, modesOf, targetRows, wordsOfTarget } from './lockTable.ts'
 import {
   type AnswerContext,
@@ -119,7 +120,10 @@ export function sessionLocksView({
 
 function othersOf({ granted, others }: OwnLock): string {
   if (others.length === 0) return ''
-  const named = few(others.map((pid) => (pid === 0 ? 'a prepared transaction' : String(pid))))
+  const named = listSome(
+    others.map((pid) => (pid === 0 ? 'a prepared transaction' : String(pid))),
+    5,
+  )
   return granted ? `${count(others.length, 'waits', 'wait')} for it: ${named}` : `behind ${named}`
 }
 
@@ -180,7 +184,10 @@ function meaning(name: RelationName, { relations, cut, database }: FoundLocks, a
     ...(named.length > 1
       ? [
           [
-            `${count(named.length, 'relation')} of the database ${database} have this name; these are the locks on all of them: ${few(named.map((one) => one.name))}. For one alone write its schema, as `,
+            `${count(named.length, 'relation')} of the database ${database} have this name; these are the locks on all of them: ${listSome(
+              named.map((one) => one.name),
+              5,
+            )}. For one alone write its schema, as `,
             commandTo(asked, `locks ${withSchema(only?.name ?? '')}`),
             '.',
           ],
@@ -196,7 +203,7 @@ function meaning(name: RelationName, { relations, cut, database }: FoundLocks, a
     ...(parents.length > 0
       ? [
           [
-            `It is a partition of ${few(parents)}: `,
+            `It is a partition of ${listSome(parents, 5)}: `,
             commandTo(asked, `locks ${parents[0] ?? ''}`),
             ' shows the locks on the whole.',
           ],
@@ -260,6 +267,3 @@ function asReadLast(last: readonly LockedTarget[], picture: Picture, asked: Answ
     footer(picture, asked),
   ]
 }
-
-const few = (names: readonly string[]): string =>
-  names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : list(names)

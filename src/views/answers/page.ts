@@ -6,6 +6,7 @@ import { grantorOn } from '../../domain/session/platform.ts'
 import type { Thresholds } from '../../domain/session/policy.ts'
 import { waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
+import { list } from '../../domain/text/sentence.ts'
 import {
   type Block,
   bold,
@@ -25,7 +26,7 @@ import {
   truncate,
   type View,
 } from '../kit.ts'
-import { count, list } from '../words.ts'
+import { count } from '../words.ts'
 
 /** What every answer needs to know besides the picture. */
 export type AnswerContext = {

@@ -2,9 +2,10 @@ import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
 import type { HealthThresholds, Match, Rule, SessionThresholds } from '../../domain/session/policy.ts'
 import type { RuleNames, Verdict } from '../../domain/session/rules.ts'
 import { hoursText } from '../../domain/text/hours.ts'
+import { list } from '../../domain/text/sentence.ts'
 import { formatCount, formatSize } from '../../domain/text/size.ts'
 import { bold, code, truncate, type View } from '../kit.ts'
-import { count, list } from '../words.ts'
+import { count } from '../words.ts'
 import { type AnswerContext, asOf, compose, type Line, limitOf, lines } from './page.ts'
 
 /** What `/pg rules` shows. Counts are parallel to the rules, with the rest at the end. */

@@ -4,11 +4,12 @@ import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { replayWait } from '../../domain/locks/replay.ts'
 import type { Fit } from '../../domain/session/allowedAction.ts'
 import { meaningOf } from '../../domain/session/heldUp.ts'
-import { hasFailed, type Session, waitsForLock } from '../../domain/session/session.ts'
+import { hasFailed, type Session, sessionsByPid, waitsForLock } from '../../domain/session/session.ts'
 import type { LockGroup, Server } from '../../domain/session/snapshot.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
+import { capital, list, listSome } from '../../domain/text/sentence.ts'
 import { bold, clean, truncate, type View } from '../kit.ts'
-import { count, list, lockOf, nameOf, stateOf, targetOf, waitEventOf } from '../words.ts'
+import { count, lockOf, nameOf, stateOf, targetOf, waitEventOf } from '../words.ts'
 import { optionLines } from './options.ts'
 import {
   type AnswerContext,
@@ -83,11 +84,9 @@ export const noSessionView = ({ picture, pid, asked }: PictureAnswer & { readonl
 /** Of a session that the role may not see, the server does not even tell what kind of process it is. */
 const isSeen = (session: Session): boolean => session.backendType !== ''
 
-const capital = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1)
-
 function blocking(session: Session, { forest, snapshot }: Picture, asked: AnswerContext): Line[] {
   const pid = session.leaderPid ?? session.pid
-  const sessions = new Map(snapshot.sessions.map((one) => [one.pid, one]))
+  const sessions = sessionsByPid(snapshot.sessions)
   const root = forest.roots.find((one) => one.kind === 'session' && one.pid === pid)
   const behind = root ? [] : forest.behind(pid)
   const wait = forest.waits.get(session.pid)
@@ -101,14 +100,19 @@ function blocking(session: Session, { forest, snapshot }: Picture, asked: Answer
             root.oldestWaitSeconds === null
               ? ''
               : `, the longest for ${formatDuration(root.oldestWaitSeconds)}`,
-            `, for ${lockOf(root.wait)}: ${few(root.victims)} (`,
+            `, for ${lockOf(root.wait)}: ${listSome(root.victims, 10)} (`,
             commandTo(asked, 'blocking'),
             ').',
           ],
         ]
       : []),
     ...(behind.length > 0
-      ? [[bold(`${count(behind.length, 'session waits', 'sessions wait')} behind it`), `: ${few(behind)}.`]]
+      ? [
+          [
+            bold(`${count(behind.length, 'session waits', 'sessions wait')} behind it`),
+            `: ${listSome(behind, 10)}.`,
+          ],
+        ]
       : []),
     ...(wait
       ? [
@@ -127,7 +131,7 @@ function blocking(session: Session, { forest, snapshot }: Picture, asked: Answer
     ...(blockers.length > 5
       ? [[`Blocked by ${blockers.length - 5} more: `, commandTo(asked, 'blocking')]]
       : []),
-    ...(cycle ? [[bold('In a circle: '), `${few(cycle)} wait for each other.`]] : []),
+    ...(cycle ? [[bold('In a circle: '), `${listSome(cycle, 10)} wait for each other.`]] : []),
     ...(!wait && waitEventOf(session) !== ''
       ? [[bold('Wait event: '), `${waitEventOf(session)}${waitWords(session)}.`]]
       : []),
@@ -160,9 +164,6 @@ function replay(session: Session, picture: Picture): Line[] {
     ],
   ]
 }
-
-const few = (pids: readonly number[]): string =>
-  pids.length > 10 ? `${pids.slice(0, 10).join(', ')} and ${pids.length - 10} more` : list(pids)
 
 function work(session: Session, { inRecovery }: Server): Line[] {
   const { xactSeconds, stateSeconds, querySeconds, backendXid, backendXmin } = session

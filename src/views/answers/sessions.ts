@@ -5,8 +5,9 @@ import type { Picture } from '../../domain/locks/picture.ts'
 import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { isClient, type Session, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
+import { capital, list } from '../../domain/text/sentence.ts'
 import { bold, code, truncate, type View } from '../kit.ts'
-import { count, list, lockOf, saturationWords, stateOf, waitEventOf, whoOf } from '../words.ts'
+import { count, lockOf, saturationWords, stateOf, waitEventOf, whoOf } from '../words.ts'
 import { optionLines } from './options.ts'
 import {
   type AnswerContext,
@@ -108,7 +109,7 @@ function summary(picture: Picture, selection: Selection, asked: AnswerContext): 
       .filter(({ kind }) => kind !== 'other' && kind !== 'suspect')
       .map(
         ({ kind, sessions, more: hidden }): Line => [
-          `${sentence(groupWords[kind](sessions.length + hidden, asked))}.`,
+          `${capital(groupWords[kind](sessions.length + hidden, asked))}.`,
         ],
       ),
     ...saturationLines(selection),
@@ -129,7 +130,7 @@ function calm(
   const past = `nothing is past its threshold (${thresholdWords(asked.thresholds)})`
   if (!hasFilters(asked.filters))
     return [
-      [bold(all.some(waitsForLock) ? `${sentence(past)}.` : `Nobody waits for a lock, and ${past}.`), shown],
+      [bold(all.some(waitsForLock) ? `${capital(past)}.` : `Nobody waits for a lock, and ${past}.`), shown],
     ]
   if (selection.matching === 0) return known(all.filter(isClient), asked)
   return [[`Among them nobody blocks others or waits, and ${past}.`]]
@@ -192,8 +193,6 @@ function jamWords(selection: Selection, jams: number, { filters }: AnswerContext
 
 /** Sessions that wait for each other have no root. */
 const jamNoun = ({ jams }: Selection): string => (jams.some(({ kind }) => kind === 'cycle') ? 'jam' : 'root')
-
-const sentence = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1)
 
 const cycleWait = ({ pids }: { readonly pids: readonly number[] }, forest: Forest): number =>
   Math.max(0, ...pids.map((pid) => forest.waits.get(pid)?.seconds ?? 0))

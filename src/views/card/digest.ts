@@ -1,9 +1,10 @@
 import { type Finding, subjectOf } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import { findingName, kindNames, worstFirst } from '../../domain/incidents/severity.ts'
+import { listSome } from '../../domain/text/sentence.ts'
 import { compose, type Line, lines, type Piece } from '../answers/page.ts'
 import { bold, button, buttonRow, code, context, type View } from '../kit.ts'
-import { count, list } from '../words.ts'
+import { count } from '../words.ts'
 import { resolution, shortId } from './card.ts'
 import { sentenceOf } from './findings.ts'
 
@@ -134,7 +135,5 @@ function named(incidents: readonly Incident[]): string {
   const names = incidents.map(
     ({ finding }) => subjectOf(finding)?.pid ?? kindNames[finding.kind].toLowerCase(),
   )
-  return names.length > mostNamed
-    ? `${names.slice(0, mostNamed).join(', ')} and ${names.length - mostNamed} more`
-    : list(names)
+  return listSome(names, mostNamed)
 }

@@ -1,8 +1,9 @@
 import type { Finding } from '../../domain/incidents/finding.ts'
 import { hasFailed, type Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
+import { listSome } from '../../domain/text/sentence.ts'
 import { bold, type Line } from '../kit.ts'
-import { count, list, lockOf, nameOf, saturationWords, stateOf } from '../words.ts'
+import { count, lockOf, nameOf, saturationWords, stateOf } from '../words.ts'
 import { healthSentence, healthWhy, preparedName } from './healthFindings.ts'
 
 /** Two of three things a responder asks: what is wrong, since when, whom it hurts. One sentence. */
@@ -30,7 +31,7 @@ export function sentenceOf(finding: Finding): string {
     case 'lockStorm':
       return `${count(finding.waiting, 'session waits', 'sessions wait')} for a lock, and who blocks them cannot be read. ${finding.why}`
     case 'lockCycle':
-      return `Sessions ${sample(finding.pids)} wait for each other, the longest for ${formatDuration(finding.seconds)}; ${count(finding.waiting, 'session waits', 'sessions wait')} in all.`
+      return `Sessions ${listSome(finding.pids, 5)} wait for each other, the longest for ${formatDuration(finding.seconds)}; ${count(finding.waiting, 'session waits', 'sessions wait')} in all.`
     default:
       return healthSentence(finding)
   }
@@ -44,7 +45,7 @@ export function whyOfFinding(finding: Finding): Line[] {
         [
           bold('Why this one: '),
           'it waits for no lock itself, and everyone counted here waits behind it',
-          finding.root.victims.length > 0 ? ` (${sample(finding.root.victims)}).` : '.',
+          finding.root.victims.length > 0 ? ` (${listSome(finding.root.victims, 5)}).` : '.',
         ],
       ]
     case 'longQuery':
@@ -102,6 +103,3 @@ function howItEnds({
     ? `the server ends one of them by itself after ${setting}, in about ${formatDuration(timeout - closedSeconds)}.`
     : `it stands for longer than ${setting}, so the server may not end it by itself.`
 }
-
-const sample = (pids: readonly number[]): string =>
-  pids.length > 5 ? `${pids.slice(0, 5).join(', ')} and ${pids.length - 5} more` : list(pids)

@@ -4,21 +4,22 @@ import { finishing } from '../../domain/session/prepared.ts'
 import type { PreparedTransaction, Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { nameWords, sqlLiteral } from '../../domain/text/literal.ts'
+import { list, listSome } from '../../domain/text/sentence.ts'
 import { formatCount, formatSize } from '../../domain/text/size.ts'
 import { bold, code, type Line, moment, truncate } from '../kit.ts'
-import { count, list, nameOf } from '../words.ts'
+import { count, nameOf, onOneLine } from '../words.ts'
 
 /** The sentences of what a slow look finds, see findings.ts. */
 export function healthSentence(finding: HealthFinding): string {
   switch (finding.kind) {
     case 'deadlocks':
-      return `The server broke ${count(finding.count, 'deadlock')} in database ${plain(finding.database)}: each time one statement ended with an error.`
+      return `The server broke ${count(finding.count, 'deadlock')} in database ${onOneLine(finding.database)}: each time one statement ended with an error.`
     case 'preparedTransaction':
       return `${preparedName(finding.prepared)} was never finished.`
     case 'vacuumHeldBack':
       return `${holderName(finding.holder, finding.session)} keeps vacuum from cleaning up ${reachOf(finding.holder)}: ${formatCount(finding.holder.age)} transactions have begun since.`
     case 'wraparound':
-      return `Database ${plain(finding.database)} is ${percent(finding.ratio)} of the way to ${finding.counts === 'transactions' ? 'transaction-id' : 'multixact'} wraparound (${formatCount(finding.age)} ${finding.counts})${finding.others > 0 ? `, and ${count(finding.others, 'more database is', 'more databases are')} past the threshold` : ''}.`
+      return `Database ${onOneLine(finding.database)} is ${percent(finding.ratio)} of the way to ${finding.counts === 'transactions' ? 'transaction-id' : 'multixact'} wraparound (${formatCount(finding.age)} ${finding.counts})${finding.others > 0 ? `, and ${count(finding.others, 'more database is', 'more databases are')} past the threshold` : ''}.`
     case 'replicationSlot':
       return `${slotName(finding.slot)} keeps ${formatSize(finding.slot.retainedBytes)} of WAL; ${consumerOf(finding.slot)}.`
   }
@@ -144,13 +145,13 @@ export function holderName(
     case 'session':
       return session
         ? `Session ${nameOf(session)}`
-        : `Session ${pid} (${plain(name) || 'no name'}, database ${plain(database ?? '')})`
+        : `Session ${pid} (${onOneLine(name) || 'no name'}, database ${onOneLine(database ?? '')})`
     case 'prepared':
-      return `Prepared transaction ${sqlLiteral(name)} (database ${plain(database ?? '')})`
+      return `Prepared transaction ${sqlLiteral(name)} (database ${onOneLine(database ?? '')})`
     case 'slot':
       return `Replication slot ${sqlLiteral(name)}`
     case 'standby':
-      return `The standby ${plain(name)} (walsender ${pid})`
+      return `The standby ${onOneLine(name)} (walsender ${pid})`
   }
 }
 
@@ -159,13 +160,13 @@ const reachOf = ({ kind, database, catalogsOnly }: VacuumHolder): string =>
     ? 'the catalogs'
     : kind === 'slot' || kind === 'standby' || database === null
       ? 'every database'
-      : `database ${plain(database)}`
+      : `database ${onOneLine(database)}`
 
 export const preparedName = ({ gid, owner, database, preparedSeconds }: PreparedTransaction): string =>
-  `Prepared transaction ${sqlLiteral(gid)} (${plain(owner) || 'owner dropped'}, database ${plain(database)}, prepared ${formatDuration(preparedSeconds)} ago)`
+  `Prepared transaction ${sqlLiteral(gid)} (${onOneLine(owner) || 'owner dropped'}, database ${onOneLine(database)}, prepared ${formatDuration(preparedSeconds)} ago)`
 
 const slotName = ({ name, slotType, database }: ReplicationSlot): string =>
-  `Replication slot ${sqlLiteral(name)} (${slotType}${database === null ? '' : `, database ${plain(database)}`})`
+  `Replication slot ${sqlLiteral(name)} (${slotType}${database === null ? '' : `, database ${onOneLine(database)}`})`
 
 const consumerOf = ({ active, inactiveSeconds }: ReplicationSlot): string =>
   active
@@ -184,21 +185,18 @@ function outlook({ walStatus, safeBytes, active }: ReplicationSlot): string {
 
 const seen = (participants: readonly Session[]): Line => [
   bold('Seen waiting for each other: '),
-  `${list(participants.slice(0, 4).map(nameOf))}${participants.length > 4 ? ` and ${participants.length - 4} more` : ''}.`,
+  `${listSome(participants.map(nameOf), 4)}.`,
 ]
 
 /** What the server's log says of one. */
 export function reported({ at, user, applicationName, pid, pids, statement }: DeadlockReport): Line {
   const others = pids.filter((one) => one !== pid)
-  const who = [plain(applicationName), user && `user ${plain(user)}`].filter(Boolean).join(', ')
+  const who = [onOneLine(applicationName), user && `user ${onOneLine(user)}`].filter(Boolean).join(', ')
   return [
     bold('In the log: '),
-    `${plain(at)}: ${pid}${who ? ` (${who})` : ''} lost${others.length > 0 ? ` against ${list(others)}` : ''}`,
-    ...(statement ? [', which ran ', code(truncate(plain(statement), 300))] : ['.']),
+    `${onOneLine(at)}: ${pid}${who ? ` (${who})` : ''} lost${others.length > 0 ? ` against ${list(others)}` : ''}`,
+    ...(statement ? [', which ran ', code(truncate(onOneLine(statement), 300))] : ['.']),
   ]
 }
 
 export const percent = (ratio: number): string => `${Math.floor(ratio * 100)} %`
-
-/** A name, or a statement, on one line. */
-const plain = (text: string): string => text.replaceAll(/\s+/g, ' ')

@@ -1,6 +1,7 @@
 import { bot, type JournalEvent, type JournalRow } from '../../domain/approvals/journal.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
+import { list } from '../../domain/text/sentence.ts'
 import {
   bold,
   code,
@@ -14,7 +15,7 @@ import {
   user,
   type View,
 } from '../kit.ts'
-import { count, list, nameOf } from '../words.ts'
+import { count, nameOf } from '../words.ts'
 import { outcomeSentence } from './outcome.ts'
 
 /** What the thread under a card says of an event; null for what the card itself shows well enough. */

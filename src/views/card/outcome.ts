@@ -3,7 +3,8 @@ import type { Proposal } from '../../domain/approvals/proposal.ts'
 import { leftoverOf } from '../../domain/session/leftover.ts'
 import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
-import { count, list } from '../words.ts'
+import { list } from '../../domain/text/sentence.ts'
+import { count } from '../words.ts'
 
 /** What was seen after an approval, in one or two sentences: the proof, or the lack of it. */
 export function outcomeSentence({

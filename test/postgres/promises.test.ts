@@ -102,6 +102,17 @@ const doubtful = {
     ],
     'atOnce [], follow [], unsure [s2 s3]',
   ],
+  'two that insert the same key, one of them ON CONFLICT': [
+    [
+      '1 BEGIN',
+      '1 INSERT INTO parent VALUES (21, 0)',
+      '2 BEGIN',
+      '2 INSERT INTO parent VALUES (21, 0) ON CONFLICT DO NOTHING',
+      '3 BEGIN',
+      '3 INSERT INTO parent VALUES (21, 0)',
+    ],
+    'atOnce [], follow [], unsure [s2 s3]',
+  ],
   'two rows of one transaction': [
     [
       '1 BEGIN',

@@ -213,8 +213,8 @@ const lockedRows = (held: Held): string[] =>
 /**
  * Whether it waits for one transaction after the other, and shows only the one that it waits for now: a command
  * CONCURRENTLY (WaitForLockersMultiple in lmgr.c) for virtual transactions, or for prepared ones; the creation of a logical
- * slot (SnapBuildWaitSnapshot in snapbuild.c) for ids. The latter has no id itself, as nobody who wants a row then has
- * without holding the row's own lock.
+ * slot (SnapBuildWaitSnapshot in snapbuild.c) for ids. The latter has no id itself; of those who want a row only an INSERT …
+ * ON CONFLICT waits without an id and without the row's own lock.
  */
 const isOneByOne = ({ target, rows, session, next }: Want): boolean =>
   target.locktype === 'virtualxid' ||
@@ -222,7 +222,7 @@ const isOneByOne = ({ target, rows, session, next }: Want): boolean =>
   (target.locktype === 'transactionid' &&
     rows.length === 0 &&
     session !== undefined &&
-    (session.backendXid === null || worksConcurrently(session)))
+    ((session.backendXid === null && !isInsert(session)) || worksConcurrently(session)))
 
 /** REFRESH … CONCURRENTLY is one transaction like any other. */
 const worksConcurrently = (session: Session | undefined): boolean =>

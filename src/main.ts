@@ -7,10 +7,9 @@ import { createLog } from './log.ts'
 import { SlackError } from './notify/slackError.ts'
 import { StoreError } from './store/failure.ts'
 import { auditExport, auditVerify, parseMoment } from './terminal/audit.ts'
-import { check } from './terminal/check.ts'
+import { check, misuseOf } from './terminal/check.ts'
 import { doctor } from './terminal/doctor.ts'
 import { look } from './terminal/look.ts'
-import { misuseOf } from './terminal/misuse.ts'
 
 const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
 

@@ -1,6 +1,5 @@
 import { nearest } from '../domain/text/nearest.ts'
-import { type CommandProblem, problem, takeOptions } from './grammar.ts'
-import { readPid } from './pid.ts'
+import { type CommandProblem, problem, readPid, takeOptions } from './grammar.ts'
 import { optionOf, type Word } from './words.ts'
 
 /** `/pg cancel PID [reason]`, `/pg terminate PID [reason]`: asks for an approval. */

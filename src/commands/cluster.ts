@@ -1,7 +1,7 @@
 import type { ClusterConfig } from '../config/config.ts'
 import { nearest } from '../domain/text/nearest.ts'
 import type { Cluster } from '../postgres/cluster.ts'
-import { shown } from './shown.ts'
+import { shown } from './grammar.ts'
 
 /** A cluster with the settings that hold for it. */
 export type WatchedCluster = { readonly config: ClusterConfig; readonly cluster: Cluster }

@@ -1,11 +1,9 @@
 import type { Filters } from '../domain/lists/filters.ts'
 import { nearest } from '../domain/text/nearest.ts'
 import { type ActionCommand, parseAction } from './actionCommand.ts'
-import { type CommandProblem, optional, problem, takeOptions } from './grammar.ts'
+import { type CommandProblem, isPid, optional, problem, readPid, shown, takeOptions } from './grammar.ts'
 import { type ListCommand, parseList } from './listCommand.ts'
 import { type LocksQuestion, parseLocks } from './locksCommand.ts'
-import { isPid, readPid } from './pid.ts'
-import { shown } from './shown.ts'
 import { parseQuiet, parseSnooze, parseUnsnooze, type SilenceCommand } from './silenceCommand.ts'
 import { splitWords, type Word } from './words.ts'
 

@@ -1,11 +1,37 @@
 import { nearest } from '../domain/text/nearest.ts'
-import { shown } from './shown.ts'
+import { clean, truncate } from '../views/kit.ts'
 import { optionOf, type Word } from './words.ts'
 
 /** What could not be understood: one sentence that says what to type instead. Words to type stand in backticks. */
 export type CommandProblem = { readonly kind: 'problem'; readonly message: string }
 
 export const problem = (message: string): CommandProblem => ({ kind: 'problem', message })
+
+/**
+ * What somebody typed, fit to be repeated inside a sentence of ours: one line, short, without backticks, which would
+ * end its quote, and without angle brackets, so that it mentions nobody even where the sentence is sent as mrkdwn.
+ */
+export const shown = (typed: string): string =>
+  truncate(
+    clean(typed.slice(0, 200))
+      .replaceAll(/[`<>\s]+/g, ' ')
+      .trim(),
+    40,
+  )
+
+/** PostgreSQL's largest process id. */
+const largestPid = 2 ** 31 - 1
+
+export const isPid = (text: string): boolean =>
+  /^\d{1,10}$/.test(text) && Number(text) > 0 && Number(text) <= largestPid
+
+/** The PID at the first place, or why there is none. */
+export function readPid(command: string, word: Word | undefined): number | CommandProblem {
+  const example = `type \`/pg ${command} 4312\` with a PID from \`/pg sessions\``
+  if (word === undefined) return problem(`\`${command}\` needs a PID: ${example}.`)
+  if (isPid(word.text)) return Number(word.text)
+  return problem(`\`${shown(word.text)}\` is not a PID (a whole number from 1 to ${largestPid}): ${example}.`)
+}
 
 export const options = ['db', 'user', 'app', 'state', 'older', 'cluster'] as const
 export type CommandOption = (typeof options)[number]

@@ -1,9 +1,7 @@
 import { type Filters, type StateFilter, stateFilters, stateWord } from '../domain/lists/filters.ts'
 import { parseDuration } from '../domain/text/duration.ts'
 import { nearest } from '../domain/text/nearest.ts'
-import { type CommandProblem, optional, options, problem, takeOptions } from './grammar.ts'
-import { isPid } from './pid.ts'
-import { shown } from './shown.ts'
+import { type CommandProblem, isPid, optional, options, problem, shown, takeOptions } from './grammar.ts'
 import type { Word } from './words.ts'
 
 /** `/pg sessions`, `blocking`, `long`, `idle`, `activity`: the sessions that the filters leave. */

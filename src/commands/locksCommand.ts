@@ -1,7 +1,5 @@
 import { type RelationName, readRelationName } from '../domain/text/identifier.ts'
-import { type CommandProblem, problem, takeOptions } from './grammar.ts'
-import { isPid, readPid } from './pid.ts'
-import { shown } from './shown.ts'
+import { type CommandProblem, isPid, problem, readPid, shown, takeOptions } from './grammar.ts'
 import type { Word } from './words.ts'
 
 /** `/pg locks [PID|RELATION]`: what is contended; every lock of a session; everybody who locks a relation. */

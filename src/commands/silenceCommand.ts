@@ -2,8 +2,7 @@ import type { FindingKind } from '../domain/incidents/finding.ts'
 import { parseDuration } from '../domain/text/duration.ts'
 import { nearest } from '../domain/text/nearest.ts'
 import { capital } from '../domain/text/sentence.ts'
-import { type CommandProblem, problem, takeOptions } from './grammar.ts'
-import { shown } from './shown.ts'
+import { type CommandProblem, problem, shown, takeOptions } from './grammar.ts'
 import type { Word } from './words.ts'
 
 /** What a silence is about: a kind of trouble, or one incident (the beginning of its id). */

@@ -19,7 +19,6 @@ import { createLog } from '../log.ts'
 import { ClusterError, createCluster } from '../postgres/cluster.ts'
 import { clean, truncate } from '../views/kit.ts'
 import { count, nameOf } from '../views/words.ts'
-import { misuseOf } from './misuse.ts'
 
 export const checkHelp = `node src/main.ts check: one look at one cluster, for Nagios, Icinga and the like
 
@@ -218,3 +217,6 @@ function measureOf({ label, value, unit, warning, critical, max }: Measure): str
   const told = value === null ? 'U' : `${number(value)}${unit}`
   return [`${label}=${told}`, number(warning), number(critical), '0', number(max)].join(';').replace(/;$/, '')
 }
+
+/** What `parseArgs` of Node refuses, in one sentence: the first says which option it was, the rest is advice for another case. */
+export const misuseOf = (error: Error): string => `${error.message.split('. ')[0]?.replace(/\.$/, '')}.`

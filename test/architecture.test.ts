@@ -231,6 +231,13 @@ describe('the clock', () => {
   })
 })
 
+describe('a proposal', () => {
+  it('is added and changed in one place, by the steps of transitions.ts', () => {
+    const changes = sources.filter(({ source }) => /\bproposals\.(add|swap)\(/.test(source))
+    expect(changes.map(({ path }) => path)).toEqual(['notify/advance.ts'])
+  })
+})
+
 describe('docs/architecture.md', () => {
   const page = readFileSync(join(project, 'docs/architecture.md'), 'utf8')
 
@@ -242,7 +249,7 @@ describe('docs/architecture.md', () => {
   it('draws each change of a proposal', () => {
     const source = readFileSync(join(src, 'domain/approvals/transitions.ts'), 'utf8')
     const changes = [...source.matchAll(/^export (?:function|const) (\w+)/gm)].map(([, name = '']) => name)
-    expect(changes.length).toBeGreaterThan(7)
+    expect(changes.length).toBeGreaterThan(9)
     expect(changes.filter((name) => !new RegExp(`--> \\w+: ${name}\\b`).test(page))).toEqual([])
   })
 })

@@ -3,9 +3,11 @@ import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import { bot } from '../domain/approvals/journal.ts'
 import { lastDenial, mayBeOfferedAgain, openProposal, type Proposal } from '../domain/approvals/proposal.ts'
+import { offer, request } from '../domain/approvals/transitions.ts'
 import type { Action } from '../domain/session/action.ts'
 import { fittingAction, objection } from '../domain/session/allowedAction.ts'
 import { sessionKeyOf } from '../domain/session/session.ts'
+import { begin } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { type Authorization, type Caller, unknownButton } from './authorize.ts'
@@ -68,18 +70,7 @@ export function createPropose(deps: Deps): Propose {
         now(),
         watched.config.approvals.expireAfterMs,
       )
-      await cards.commit(id, async (tx) => {
-        await tx.proposals.add(proposal)
-        await tx.record({
-          kind: 'requested',
-          actor: caller.userId,
-          proposalId: id,
-          action,
-          session: proposal.key,
-          statement: proposal.session.query,
-          reason,
-        })
-      })
+      await cards.commit(id, (tx) => begin(tx, request(proposal, caller.userId)))
       return { proposal }
     },
 
@@ -100,7 +91,7 @@ export function createPropose(deps: Deps): Propose {
         return refused({ code: 'changed', reason: `${before.key.pid} is another session now` })
       const fit = fittingAction(seen.session, seen.server, watched.config.protected)
       if (fit.action === null) return refused({ code: 'untouchable', reason: fit.why })
-      const notOffered = await offer(
+      const notOffered = await offerOn(
         cards,
         caller.userId,
         before,
@@ -134,7 +125,7 @@ export async function proposeInstead(
   { config }: WatchedCluster,
 ): Promise<void> {
   if (done.action === 'cancel' && done.outcome?.kind === 'still')
-    await offer(
+    await offerOn(
       cards,
       bot,
       done,
@@ -155,7 +146,7 @@ export async function proposeInstead(
  * its incident is over: nobody follows that one any more, so nobody would take the proposal back.
  * @returns why it was not put there; null when it was
  */
-const offer = (
+const offerOn = (
   cards: Cards,
   actor: string,
   before: Proposal,
@@ -164,7 +155,8 @@ const offer = (
   now: number,
   expireAfterMs: number,
 ): Promise<string | null> =>
-  cards.commit(before.cardId, async ({ proposals, incidents, record }) => {
+  cards.commit(before.cardId, async (tx) => {
+    const { proposals, incidents } = tx
     const latest = (await proposals.ofCard(before.cardId)).at(-1)
     if (latest?.id !== before.id) return 'somebody was faster; look at the card'
     const incident = await incidents.get(before.cardId)
@@ -172,10 +164,7 @@ const offer = (
     const { cardId, key, reason, requestedBy } = before
     const id = randomUUID()
     const denial = lastDenial(await proposals.ofPid(key.pid), key)
-    await proposals.add(
-      openProposal({ id, cardId, key, reason, requestedBy, denial, ...made }, now, expireAfterMs),
-    )
-    const { action, session } = made
-    await record({ kind: 'offered', actor, proposalId: id, action, session: key, statement: session.query })
+    const about = { id, cardId, key, reason, requestedBy, denial, ...made }
+    await begin(tx, offer(openProposal(about, now, expireAfterMs), actor))
     return null
   })

@@ -10,14 +10,14 @@ import {
   type Proposal,
   victimsAmong,
 } from '../domain/approvals/proposal.ts'
-import { withdraw } from '../domain/approvals/transitions.ts'
+import { offer, withdraw } from '../domain/approvals/transitions.ts'
 import { hasOwnCard, type Incident } from '../domain/incidents/incident.ts'
 import type { Recommendation } from '../domain/incidents/recommend.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { poolerBefore } from '../domain/session/pooler.ts'
 import { sessionKeyOf } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
-import { advance } from '../notify/advance.ts'
+import { advance, begin } from '../notify/advance.ts'
 import type { Cards, CardTx } from '../notify/cards.ts'
 import type { Store } from '../store/store.ts'
 
@@ -69,16 +69,16 @@ export function createProposalSync(deps: {
     const onCard = await proposals.ofCard(incident.id)
     const planned = plan(onCard, incident, seen, snapshot.takenAt)
     if (!planned) return
-    const { stale, offer } = planned
+    const { stale, target } = planned
     if (stale && !(await advance(tx, stale.open, withdraw(stale.open, stale.because)))) return
-    if (!offer) return
-    const { session } = offer
+    if (!target) return
+    const { session } = target
     const key = sessionKeyOf(config.name, session)
-    const offered: Proposal = openProposal(
+    const open = openProposal(
       {
         id: randomUUID(),
         cardId: incident.id,
-        action: offer.action,
+        action: target.action,
         key,
         denial: lastDenial(await proposals.ofPid(key.pid), key),
         session,
@@ -90,15 +90,7 @@ export function createProposalSync(deps: {
       now(),
       config.approvals.expireAfterMs,
     )
-    await proposals.add(offered)
-    await tx.record({
-      kind: 'offered',
-      actor: bot,
-      proposalId: offered.id,
-      action: offered.action,
-      session: offered.key,
-      statement: session.query,
-    })
+    await begin(tx, offer(open, bot))
   }
 }
 
@@ -112,7 +104,7 @@ const isNewer = ({ createdAt }: Proposal, takenAt: number): boolean =>
 /** What to take back first, and what to offer then. */
 type Plan = {
   readonly stale: { readonly open: OpenProposal; readonly because: string } | null
-  readonly offer: Recommendation['target']
+  readonly target: Recommendation['target']
 }
 
 /** What is to become of the proposal on a card; null: it is as it should be. */
@@ -128,12 +120,12 @@ function plan(onCard: readonly Proposal[], incident: Incident, seen: Seen, taken
   // What a person denied stays denied while the session is as it was, also when another one was named meanwhile.
   const isDenied = (proposal: Proposal) =>
     proposal.state === 'denied' && target !== null && stands(proposal, target.action, target.session)
-  const offer = target && isSettled(target.session) && !onCard.some(isDenied) ? target : null
-  if (latest?.state !== 'open') return offer && { stale: null, offer }
+  const proposed = target && isSettled(target.session) && !onCard.some(isDenied) ? target : null
+  if (latest?.state !== 'open') return proposed && { stale: null, target: proposed }
   const because = over
     ? 'the incident is over'
     : target && target.session.pid !== latest.key.pid
       ? 'there is a gentler way out now'
       : 'the session changed'
-  return { stale: { open: latest, because }, offer }
+  return { stale: { open: latest, because }, target: proposed }
 }

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createApprove } from '../../src/actions/approve.ts'
+import { type Approve, createApprove } from '../../src/actions/approve.ts'
 import { type CheckAccess, createAuthorization } from '../../src/actions/authorize.ts'
 import type { WatchedCluster } from '../../src/commands/cluster.ts'
+import type { Proposal } from '../../src/domain/approvals/proposal.ts'
 import { createLog } from '../../src/log.ts'
 import { type Cards, createCards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -30,6 +31,105 @@ afterEach(async () => {
 
 const approvedBy = (...userIds: string[]) => userIds.map((userId) => ({ userId, at: madeAt }))
 
+const executed: string[] = []
+beforeEach(() => {
+  executed.length = 0
+})
+const approving = (checkAccess: CheckAccess, with_: WatchedCluster = watched): Approve =>
+  createApprove({
+    cards,
+    proposals: store.proposals,
+    clusters: new Map([['orders', with_]]),
+    authorization: createAuthorization({ checkAccess, cards, now, log }),
+    execute: async (claimed) => {
+      executed.push(claimed.id)
+      return claimed
+    },
+    now,
+    log,
+  })
+const press = (
+  approve: Approve,
+  { id: proposalId, action }: Proposal,
+  over: Partial<Parameters<Approve>[0]> = {},
+) =>
+  approve({
+    caller: { userId: 'U0DANA', teamId: 'T0' },
+    proposalId,
+    action,
+    decision: 'approve',
+    reason: '',
+    ...over,
+  })
+const everybody: CheckAccess = async () => null
+const kinds = async () =>
+  (await store.journal.ofCards(['card-1'], 20)).map(({ event }) =>
+    event.kind === 'refused' ? event.code : event.kind,
+  )
+
+describe('a press', () => {
+  it('is refused where it may not count, and nothing is written but that', async () => {
+    const open = proposal({ approvals: approvedBy('U0DANA') })
+    await store.proposals.add(open)
+    expect(await press(approving(everybody), open)).toMatchObject({ code: 'alreadyApproved' })
+    expect(await store.proposals.get(open.id)).toEqual(open)
+    expect(await kinds()).toEqual(['alreadyApproved'])
+  })
+
+  it('after the end expires it, and is refused', async () => {
+    const open = proposal({ expiresAt: madeAt })
+    await store.proposals.add(open)
+    expect(await press(approving(everybody), open)).toEqual({ code: 'expired', reason: 'it has expired' })
+    expect(await kinds()).toEqual(['expired', 'expired'])
+  })
+
+  it('that denies it executes nothing', async () => {
+    const open = proposal({ approvals: approvedBy('U0DEVI', 'U0MO') })
+    await store.proposals.add(open)
+    expect(await press(approving(everybody), open, { decision: 'deny', reason: 'no' })).toBeNull()
+    expect((await store.proposals.get(open.id))?.state).toBe('denied')
+    expect(executed).toEqual([])
+  })
+
+  it('that breaks the glass takes one of those who may, and not an approver', async () => {
+    const open = proposal()
+    await store.proposals.add(open)
+    const asked: unknown[] = []
+    const checkAccess: CheckAccess = async (_, allowed) => {
+      asked.push(allowed)
+      return null
+    }
+    const withGlass = {
+      config: { ...watched.config, approvals: { ...approvals, breakGlass: ['U0DANA'] } },
+    } as unknown as WatchedCluster
+    const alone = { decision: 'breakGlass', reason: 'the shop is down' } as const
+    expect(await press(approving(checkAccess, withGlass), open, alone)).toBeNull()
+    expect(asked).toEqual([['U0DANA']])
+    expect(executed).toEqual([open.id])
+  })
+
+  it('decides nothing while it is not known whether an earlier approval counts', async () => {
+    const open = proposal({ approvals: approvedBy('U0DEVI', 'U0MO') })
+    await store.proposals.add(open)
+    const checkAccess: CheckAccess = async ({ userId }) =>
+      userId === 'U0MO' ? { code: 'lookUpFailed', reason: 'Slack does not answer' } : null
+    expect(await press(approving(checkAccess), open)).toMatchObject({ code: 'lookUpFailed' })
+    expect(await store.proposals.get(open.id)).toEqual(open)
+    expect(executed).toEqual([])
+  })
+
+  it('counts once when it is delivered again', async () => {
+    const open = proposal({ approvals: approvedBy('U0DEVI', 'U0MO') })
+    await store.proposals.add(open)
+    const approve = approving(everybody)
+    const answers = await Promise.all([press(approve, open), press(approve, open), press(approve, open)])
+    const counted = 'Your approval was counted already; the card says what came of it.'
+    expect(answers.sort()).toEqual([counted, counted, null])
+    expect(executed).toEqual([open.id])
+    expect(await kinds()).toEqual(['approved', 'intended'])
+  })
+})
+
 describe('an earlier approval of one who left the group', () => {
   it('does not count either where somebody approves at the moment in which it is taken off', async () => {
     const open = proposal({ approvals: approvedBy('U0GONE') })
@@ -43,22 +143,7 @@ describe('an earlier approval of one who left the group', () => {
       }
       return { code: 'notAllowed', reason: 'you are not among those who may do this' }
     }
-    const executed: string[] = []
-    const approve = createApprove({
-      cards,
-      proposals: store.proposals,
-      clusters: new Map([['orders', watched]]),
-      authorization: createAuthorization({ checkAccess, cards, now: Date.now, log }),
-      execute: async (claimed) => {
-        executed.push(claimed.id)
-        return claimed
-      },
-      now,
-      log,
-    })
-    const caller = { userId: 'U0DANA', teamId: 'T0' }
-    const { id: proposalId, action } = open
-    expect(await approve({ caller, proposalId, action, decision: 'approve', reason: '' })).toBe(null)
+    expect(await press(approving(checkAccess), open)).toBe(null)
     expect(executed).toEqual([])
     expect((await store.proposals.get(open.id))?.approvals.map(({ userId }) => userId)).toEqual([
       'U0DEVI',

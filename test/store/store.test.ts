@@ -55,6 +55,7 @@ describe('proposals', () => {
     )
     const won = claims.filter((claim) => claim !== null)
     expect(won).toHaveLength(1)
+    expect(won[0]?.revision).toBe(made.revision + 1)
     expect(await store.proposals.get(made.id)).toEqual(won[0])
     expect(await store.proposals.inState('claimed')).toEqual(won)
   })

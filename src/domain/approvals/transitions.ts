@@ -19,6 +19,25 @@ export type Execution = {
   readonly returned: boolean | null
 }
 
+/** Opens what somebody asked for by hand. */
+export const request = (open: OpenProposal, actor: string): Step<OpenProposal> => ({
+  next: open,
+  events: [{ kind: 'requested', actor, ...aboutSession(open), reason: open.reason }],
+})
+
+/** Opens it without a request for this action. */
+export const offer = (open: OpenProposal, actor: string): Step<OpenProposal> => ({
+  next: open,
+  events: [{ kind: 'offered', actor, ...aboutSession(open) }],
+})
+
+const aboutSession = ({ id, action, key, session }: Proposal) => ({
+  proposalId: id,
+  action,
+  session: key,
+  statement: session.query,
+})
+
 /** Counts one more approver; with enough different people it is the claim, and the intent stands in the journal. */
 export function approve(
   open: OpenProposal,
@@ -71,10 +90,7 @@ const claim = (
     {
       kind: 'intended',
       actor: bot,
-      proposalId: open.id,
-      action: open.action,
-      session: open.key,
-      statement: open.session.query,
+      ...aboutSession(open),
       approvedBy: by.approvals.map(({ userId }) => userId),
     },
   ],

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { type Decision, decide } from '../../../src/domain/approvals/approval.ts'
 import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
+import { expire, takeOff, withdraw } from '../../../src/domain/approvals/transitions.ts'
 import type { Approvals } from '../../../src/domain/session/policy.ts'
 import { madeAt, proposal } from '../../support/proposals.ts'
 
@@ -129,4 +130,47 @@ describe('decide', () => {
       ),
     )
   })
+
+  it('is claimed at most once, in whatever order presses, time and the watcher come, each with a view that may be old', () => {
+    const press = fc.record({
+      userId: fc.constantFrom('U1', 'U2', 'U3'),
+      decision: fc.constantFrom('approve' as const, 'deny' as const, 'breakGlass' as const),
+      reason: fc.constantFrom('', 'now'),
+      action: fc.constant('terminate' as const),
+    })
+    const event = fc.record({
+      what: fc.oneof(press, fc.constantFrom('expire' as const, 'withdraw' as const, 'takeOff' as const)),
+      age: fc.nat(3),
+    })
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 30 }), fc.integer({ min: 1, max: 3 }), (events, needed) => {
+        const rules = policy({ people: { cancel: needed, terminate: needed } })
+        const versions: Proposal[] = [proposal()]
+        for (const { what, age } of events) {
+          const latest = versions[versions.length - 1] ?? proposal()
+          const seen = versions[Math.max(0, versions.length - 1 - age)] ?? latest
+          const step = stepOn(seen, what, rules)
+          // As the store swaps.
+          if (step && seen.revision === latest.revision)
+            versions.push({ ...step.next, revision: seen.revision + 1 })
+        }
+        const states = versions.map(({ state }) => state)
+        expect(states.filter((state) => state !== 'open').length).toBeLessThanOrEqual(1)
+      }),
+    )
+  })
+
+  const stepOn = (
+    seen: Proposal,
+    what: Parameters<typeof decide>[1] | 'expire' | 'withdraw' | 'takeOff',
+    rules: Approvals,
+  ) => {
+    if (typeof what === 'object') {
+      const decision = decide(seen, what, rules, madeAt)
+      return decision === 'counted' || 'code' in decision ? null : decision
+    }
+    if (seen.state !== 'open') return null
+    if (what === 'expire') return expire(seen)
+    return what === 'withdraw' ? withdraw(seen, 'the session changed') : takeOff(seen, ['U1'])
+  }
 })

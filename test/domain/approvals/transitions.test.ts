@@ -9,6 +9,8 @@ import {
   expire,
   finish,
   noteRetry,
+  offer,
+  request,
   type Step,
   takeOff,
   withdraw,
@@ -187,7 +189,17 @@ describe('the other changes', () => {
   const carriedOut = { outcome: gone, sql: 'SELECT 1', returned: true }
   const bot = 'pg-marshal'
   const left = proposal({ approvals: [{ userId: 'U0GONE', at: madeAt }, dana] })
+  const about = { proposalId, action: 'terminate', session: open.key, statement: open.session.query }
+  const asked = proposal({ requestedBy: 'U0RIA', reason: 'it hangs' })
   test.each<[string, Proposal, Step<Proposal>, object, object[]]>([
+    [
+      'request',
+      asked,
+      request(asked, 'U0RIA'),
+      {},
+      [{ kind: 'requested', actor: 'U0RIA', ...about, reason: 'it hangs' }],
+    ],
+    ['offer', open, offer(open, bot), {}, [{ kind: 'offered', actor: bot, ...about }]],
     [
       'deny',
       open,

@@ -287,3 +287,27 @@ test('what a transaction holds is seen from its id and its snapshot', async () =
   const inSavepoint = ['BEGIN', 'UPDATE orders SET state = NULL WHERE id = 9', 'SAVEPOINT a', 'SELECT 1/0']
   expect(await seen('in a savepoint', ...inSavepoint)).toMatchObject({ xid: true, xact: true, locks: true })
 })
+
+test('a gentler way that may not be gone from here is named, with who can do it', async () => {
+  const writer = await server.open('writer', shop)
+  await writer.query("BEGIN; UPDATE orders SET state = 'w' WHERE id = 7")
+  const vacuum = await server.open('maintenance')
+  void vacuum.start('VACUUM FULL orders')
+  await server.untilWaiting(vacuum)
+  const readers = await Promise.all([1, 2, 3].map((n) => server.open(`reader-${n}`, shop)))
+  for (const reader of readers) void reader.start('SELECT count(*) FROM orders')
+  await server.untilWaiting(...readers)
+
+  const { best, text } = await adviceAbout(writer)
+  expect(best).toMatchObject({ action: 'terminate', pid: writer.pid })
+  expect(text).toMatch(
+    new RegExp(
+      `1 of 4 waiters proceeds at once, 3 follow when ${vacuum.pid} \\(VACUUM FULL\\) is done, which may take long\\.`,
+    ),
+  )
+  expect(text).toMatch(
+    new RegExp(
+      `Gentler, but not from here: cancel ${vacuum.pid} \\(VACUUM FULL, waiting .*, nothing done is lost\\)\\. It belongs to a superuser, .*only a superuser can end it\\.`,
+    ),
+  )
+})

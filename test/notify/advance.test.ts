@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { deny, expire } from '../../src/domain/approvals/transitions.ts'
-import { advance } from '../../src/notify/advance.ts'
+import { deny, expire, offer } from '../../src/domain/approvals/transitions.ts'
+import { advance, begin } from '../../src/notify/advance.ts'
 import { type Cards, createCards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
@@ -32,6 +32,13 @@ it('takes a step and writes down what the journal says of it, unless somebody wa
   expect(await take(expire(open))).toBeNull()
   expect(await store.proposals.get(open.id)).toEqual(denied)
   expect((await store.journal.ofCards([open.cardId], 10)).map(({ event }) => event.kind)).toEqual(['denied'])
+})
+
+it('begins with a new proposal on its card', async () => {
+  const open = proposal()
+  await cards.commit(open.cardId, (tx) => begin(tx, offer(open, 'pg-marshal')))
+  expect(await store.proposals.ofCard(open.cardId)).toEqual([open])
+  expect((await store.journal.ofCards([open.cardId], 10)).map(({ event }) => event.kind)).toEqual(['offered'])
 })
 
 it('changes nothing where the journal cannot be written', async () => {

@@ -126,7 +126,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     deadlineMs: deadlines.activity,
     onDeadline: 'drop',
     // Without the activity nothing is seen; without the locks it is not seen who blocks whom.
-    takeOver: () => locks.release(),
+    takeOver: (why) => locks.release(why),
     // The server gives up first, so that a slow answer does not cost the connection.
     settings: { statement_timeout: String(Math.ceil(deadlines.activity * 0.8)), lock_timeout: '100' },
     prepare: async (query) => {

@@ -19,7 +19,7 @@ export type Connection = {
   /** Gives this connection up and makes another. */
   drop(failure: ClusterError): void
   /** Gives this connection away while nobody uses it, and tries to make another; null when it cannot be spared. */
-  release(): pg.Client | null
+  release(why: ClusterError): pg.Client | null
   /** Never hangs and never throws. */
   close(): Promise<void>
 }
@@ -41,7 +41,7 @@ export type ConnectionOptions = {
   /** Why another connection goes first at the moment: then none is opened, and it is tried again later. */
   readonly yieldTo?: () => ClusterError | null
   /** An open connection to the same server that may be taken over when the server has no slot left for a new one. */
-  readonly takeOver?: () => pg.Client | null
+  readonly takeOver?: (why: ClusterError) => pg.Client | null
   /** Asked on each new connection before it counts as made. */
   readonly prepare?: (query: Connection['query']) => Promise<void>
 }
@@ -99,10 +99,10 @@ export function createConnection(options: ConnectionOptions): Connection {
       await follow(made).connect()
       return made
     } catch (thrown) {
-      const error = failureOf(thrown, made)
+      const error = clusterErrorOf(failureOf(thrown, made))
       // What was given up meanwhile takes nothing over: nobody would use it.
-      const isWanted = making === made && clusterErrorOf(error).code === '53300'
-      const spared = isWanted ? options.takeOver?.() : null
+      const isWanted = making === made && error.code === '53300'
+      const spared = isWanted ? options.takeOver?.(error) : null
       if (!spared) throw error
       discard(made)
       log.info('no slot is left for a new connection: one of our own is taken over')
@@ -137,7 +137,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** Remembers why, and tries again. */
   const note = (why: ClusterError) => {
     if (closed) return
-    if (failure?.code !== why.code) log.warn({ code: why.code }, why.reason)
+    if (failure?.reason !== why.reason) log.warn({ code: why.code }, why.reason)
     failure = why
     clearTimeout(retry)
     retry = setTimeout(attempt, backoff(failedAttempts++, retries))
@@ -176,11 +176,11 @@ export function createConnection(options: ConnectionOptions): Connection {
     drop: (why) => {
       if (client !== null) lost(client, why)
     },
-    release: () => {
+    release: (why) => {
       if (client === null || inLine > 0) return null
       const spared = client
       client = null
-      note(clusterErrorWith('53300'))
+      note(why)
       return spared
     },
     close: async () => {

@@ -83,7 +83,7 @@ export async function check(
       return say(verdict.status, `${own.name}: ${checkWords(verdict, picture)}`, verdict.measures)
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error
-      return say(error.code === '53300' ? 'CRITICAL' : 'UNKNOWN', `${own.name}: ${error.reason}`)
+      return say(error.isServerFull ? 'CRITICAL' : 'UNKNOWN', `${own.name}: ${error.reason}`)
     } finally {
       await cluster.close()
     }

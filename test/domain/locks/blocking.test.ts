@@ -289,6 +289,15 @@ describe('cycles and what the server was asked', () => {
       { pid: 1, victims: [5], oldestWaitSeconds: 12, wait: { mode: 'SafeSnapshot' } },
     ])
   })
+
+  test('only who waits for a safe snapshot, and behind somebody, has such a wait', () => {
+    const confirmedBlockers = new Map([
+      [5, [1]],
+      [6, []],
+    ])
+    const others = [session(5), session(6, { waitEventType: 'IPC', waitEvent: 'SafeSnapshot' })]
+    expect(blockingForest(tableOf([], { confirmedBlockers }), [session(1), ...others]).waits.size).toBe(0)
+  })
 })
 
 /** Everything from the definitions, naively: every pair, every path. */

@@ -17,10 +17,13 @@ WITH everything AS MATERIALIZED (
   UNION
   -- What a command in several transactions works on: it waits for readers too. (VACUUM and the like wait for no transaction.)
   SELECT h.database, h.relation, h.mode = 'ShareUpdateExclusiveLock'
-  FROM everything AS w
-  JOIN everything AS h ON h.virtualtransaction = w.virtualtransaction
-  WHERE NOT w.granted AND w.locktype IN ('transactionid', 'virtualxid')
-    AND h.granted AND h.locktype = 'relation' AND h.mode <> 'AccessShareLock'
+  FROM everything AS h
+  WHERE h.granted AND h.locktype = 'relation' AND h.mode <> 'AccessShareLock'
+    -- IS TRUE keeps the planner, which expects few rows, from a nested loop: it took 500 ms for 1,000 sessions.
+    AND (h.virtualtransaction IN (
+      SELECT w.virtualtransaction
+      FROM everything AS w
+      WHERE NOT w.granted AND w.locktype IN ('transactionid', 'virtualxid'))) IS TRUE
   UNION
   -- … and what it will work on, once it has this lock.
   SELECT w.database, w.relation, true

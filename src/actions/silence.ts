@@ -106,7 +106,7 @@ export function createSilencing(deps: {
           }
         if (command.forMs === 0)
           return (await lift(caller, name, ({ kind }) => kind === 'cluster')) > 0
-            ? { privately: `The quiet on ${name} has ended.${await left()}` }
+            ? { privately: `Quiet period on ${name} ended.${await left()}` }
             : { privately: `${name} was not quiet.` }
         await silence(caller, name, { kind: 'cluster' }, command.forMs, command.reason)
         return { privately: `${name} is quiet; \`/pg quiet off${here}\` ends it early.` }

@@ -176,7 +176,7 @@ export function createMetrics(deps: {
     horizon.set({ cluster }, vacuumHolders.find(({ catalogsOnly }) => !catalogsOnly)?.age ?? 0)
     wraparound.set({ cluster }, Math.max(0, ...databases.map(wraparoundRatio)))
     retained.set({ cluster }, slots[0]?.retainedBytes ?? 0)
-    // The server's own count: where it begins anew, this does.
+    // The server's own count: where it begins again, this does.
     deadlocks.remove({ cluster })
     deadlocks.inc(
       { cluster },

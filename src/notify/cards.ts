@@ -35,7 +35,7 @@ export type Cards = {
   commit<T>(cardId: string | null, run: (tx: CardTx) => Promise<T>): Promise<T>
   /** Commits a change of several cards at once; `cardIds` are drawn again. */
   commitAll<T>(cardIds: readonly string[], run: (tx: CardsTx) => Promise<T>): Promise<T>
-  /** Draws the open incidents of a cluster anew, and so posts those that were held back. */
+  /** Draws the open incidents of a cluster again, and so posts those that were held back. */
   redraw(cluster: string): Promise<void>
   /** Whether the last change could be written down. */
   isWritable(): boolean

@@ -4,7 +4,7 @@ import type { Outbox } from './outbox.ts'
 import { SlackError } from './slackError.ts'
 
 /**
- * Has the cards posted anew that somebody deleted while they are open. The next edit would show that a card is gone, but
+ * Has the cards posted again that somebody deleted while they are open. The next edit would show that a card is gone, but
  * one of a trouble that only lasts may have none for hours. What Slack cannot tell now, it is asked at the next round.
  * @param clusters names
  */
@@ -23,7 +23,7 @@ export async function restoreDeleted(deps: {
   try {
     for (const { id, channel, ts } of await store.messages.standing([...cards])) {
       if (await stands(channel, ts)) continue
-      log.info({ channel, card: id }, 'an open card was deleted; it is posted anew')
+      log.info({ channel, card: id }, 'an open card was deleted; it is posted again')
       await store.messages.lost(id, ts)
       outbox.kick()
     }

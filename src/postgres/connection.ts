@@ -32,7 +32,7 @@ export type ConnectionOptions = {
   /** Milliseconds until a statement is given up with `DEADLINE`. */
   readonly deadlineMs: number
   /**
-   * What a passed deadline means. `drop`: nobody is home, connect anew. `wait`: the server is busy in a way that it
+   * What a passed deadline means. `drop`: nobody is home, connect again. `wait`: the server is busy in a way that it
    * cannot interrupt, and another connection would only be one more that hangs; the statement is left to end.
    */
   readonly onDeadline: 'drop' | 'wait'

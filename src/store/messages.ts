@@ -75,7 +75,7 @@ export type Messages = {
   seenAt(id: string, channel: string, ts: string): Promise<string | null>
   /** It could not be delivered; not to be tried again before that time. `error` null: as it was. */
   failed(id: string, notBefore: number, error: string | null): Promise<void>
-  /** Somebody deleted it in Slack where it stood: it is to be posted anew. */
+  /** Somebody deleted it in Slack where it stood: it is to be posted again. */
   lost(id: string, ts: string): Promise<void>
   /** Which of these stand in Slack, and where. */
   standing(

@@ -6,7 +6,7 @@ import type { Cards } from '../notify/cards.ts'
 import type { Store } from '../store/store.ts'
 
 /**
- * Closes the incidents of clusters that were taken out of the configuration, and takes back what was asked for by hand
+ * Closes the incidents of clusters that were taken out of the configuration, and takes back what was requested by hand
  * there: nobody follows them any more, and their cards must not go on telling of trouble, or offer to end it.
  * @param clusters the names of those that are configured
  */

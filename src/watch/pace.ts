@@ -50,7 +50,7 @@ export function createPace(deps: {
         return `The clock was set forward by ${by}, or the machine slept for so long. Watching goes on now.`
       if (jump < -jumpMs) return `The clock was set back by ${by}. Watching goes on now.`
       if (passed > everyMs + stallMs)
-        return `Watching stood still for ${formatDuration(passed / 1000)}. It goes on now.`
+        return `Monitoring was paused for ${formatDuration(passed / 1000)}. It goes on now.`
       return null
     },
     end() {

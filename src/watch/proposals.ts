@@ -32,7 +32,7 @@ export type ProposalSync = {
   syncOnCard(tx: CardTx, incident: Incident, seen: Seen, picture: Picture): Promise<void>
   /** The same for an incident that goes on as it was; changes nothing where nothing is to be changed. */
   syncIfNeeded(incident: Incident, seen: Seen, picture: Picture): Promise<void>
-  /** Takes back what was asked for by hand and cannot be done any more: its card must not offer it. */
+  /** Takes back what was requested by hand and cannot be done any more: its card must not offer it. */
   withdrawStale(snapshot: Snapshot): Promise<void>
 }
 

@@ -197,13 +197,13 @@ describe('a cancel that has no effect', () => {
     room = await openRoom(server.marshalUrl)
     const stuck = await server.open('exporter', shop)
     await room.start()
-    // A client that does not read: the backend blocks in a write, where it heeds no cancel. Until its buffers are full
+    // A client that does not read: the backend blocks in a write, where it ignores a cancel. Until its buffers are full
     // it is an ordinary active session.
     const sleeping = stuck.start('SELECT pg_sleep(600)')
     await server.until("SELECT state = 'active' FROM pg_stat_activity WHERE pid = $1", [stuck.pid])
     await room.type('U0RESP', `cancel ${stuck.pid} too slow`)
     const card = await room.card('approve_cancel')
-    // A stopped backend heeds nothing either, and can be stopped from here.
+    // A stopped backend reacts to nothing either, and can be stopped from here.
     process.kill(stuck.pid, 'SIGSTOP')
     try {
       await room.press('U0DANA', card, 'approve_cancel')
@@ -221,14 +221,14 @@ describe('a cancel that has no effect', () => {
   })
 })
 
-describe('a terminate that was asked for by hand', () => {
+describe('a terminate that was requested by hand', () => {
   it('is what ended the incident of its session, though it stands on another card', async () => {
     room = await openRoom(server.marshalUrl)
     const root = await jam()
     await room.start()
     const incident = await room.card('pg_acknowledge')
     await room.type('U0RESP', `terminate ${root.pid} it is mine`)
-    const request = await room.card('approve_terminate', 'asked for')
+    const request = await room.card('approve_terminate', 'requested')
     expect(request.ts).not.toBe(incident.ts)
     await room.press('U0DANA', request, 'approve_terminate')
     const over = await room.until(incident.ts, /^Resolved/)
@@ -287,16 +287,16 @@ describe('"Offer again"', () => {
     const root = await jam()
     await room.start()
     await room.type('U0RESP', `terminate ${root.pid} forgotten`)
-    const card = await room.card('pg_offer_again', 'asked for')
+    const card = await room.card('pg_offer_again', 'requested')
     await Promise.all(Array.from({ length: 8 }, () => room.press('U0DANA', card, 'pg_offer_again')))
-    await room.card('approve_terminate', 'asked for')
+    await room.card('approve_terminate', 'requested')
     await room.whisper('U0DANA', /somebody was faster|has moved on/)
     expect(journal().filter(({ kind }) => kind === 'offered')).toHaveLength(1)
   })
 })
 
 describe('"Offer again" of another action than was asked for', () => {
-  it('is asked for by who pressed it, who needs somebody else to approve it', async () => {
+  it('is requested by who pressed it, who needs somebody else to approve it', async () => {
     room = await openRoom(server.marshalUrl, {
       over: { approvals: { expireAfter: '2s' }, watch: { every: '1h' } },
     })
@@ -306,11 +306,11 @@ describe('"Offer again" of another action than was asked for', () => {
     await server.until(`SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = ${session.pid}`)
     await room.start()
     await room.type('U0RESP', `cancel ${session.pid} too slow`)
-    const expired = await room.card('pg_offer_again', 'asked for')
+    const expired = await room.card('pg_offer_again', 'requested')
     await server.admin.query('SELECT pg_cancel_backend($1)', [session.pid])
     await works
     await room.press('U0DANA', expired, 'pg_offer_again')
-    const card = await room.card('approve_terminate', 'asked for')
+    const card = await room.card('approve_terminate', 'requested')
     await room.press('U0DANA', card, 'approve_terminate')
     await room.whisper('U0DANA', /you asked for it, so somebody else has to approve it/)
     // It lives: a terminated one could not answer.
@@ -390,7 +390,7 @@ describe('a denial', () => {
     await denyWith('U0DANA', card, 'payroll runs in it')
     await room.press('U0DEVI', await room.card('pg_offer_again'), 'pg_offer_again')
     const again = await room.until(card.ts, /denied before by/)
-    expect(wordsOf(again)).toMatch(/asked for by .*U0DEVI.*denied before by .*U0DANA.*payroll runs in it/)
+    expect(wordsOf(again)).toMatch(/requested by .*U0DEVI.*denied before by .*U0DANA.*payroll runs in it/)
     await room.press('U0DEVI', again, 'approve_terminate')
     await room.whisper('U0DEVI', /you asked for it, so somebody else has to approve it/)
     expect(await alive(root)).toBe(true)
@@ -536,7 +536,7 @@ describe('history', () => {
     const root = await jam()
     await room.start()
     await room.type('U0RESP', `terminate ${root.pid} holds the row`)
-    const card = await room.card('approve_terminate', 'asked for')
+    const card = await room.card('approve_terminate', 'requested')
     await room.press('U0GUEST', card, 'approve_terminate')
     await room.press('U0DANA', card, 'approve_terminate')
     await room.until(card.ts, /is gone/)

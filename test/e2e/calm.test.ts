@@ -53,14 +53,14 @@ describe('a snoozed card', () => {
     const waiter = await server.open('web', shop)
     void waiter.start("UPDATE orders SET state = 'x' WHERE id = 1")
     const back = await room.until(card.ts, /^Blocking on orders/)
-    expect(wordsOf(back)).toMatch(/looks after it\. .*Quiet until/s)
+    expect(wordsOf(back)).toMatch(/acknowledged it\. .*Quiet until/s)
     expect(hasButton(back, 'pg_acknowledge')).toBe(false)
-    expect(thread(card.ts).filter((line) => !/looks after it|silenced/.test(line))).toEqual([])
+    expect(thread(card.ts).filter((line) => !/acknowledged it|silenced/.test(line))).toEqual([])
 
     const [, id] = /Incident ([0-9a-f]{8})/.exec(wordsOf(back)) ?? []
     await room.type('U0RESP', `unsnooze ${id}`)
     await room.thread(card.ts, /^While it was quiet: 3 changes, the last: It is back\.$/)
-    await room.line(/^The quiet on orders has ended: incident [0-9a-f]{8} brings cards again\.$/)
+    await room.line(/^Quiet period on orders ended: incident [0-9a-f]{8} brings cards again\.$/)
     await room.until(card.ts, /^Blocking on orders(?![\s\S]*Quiet until)/)
     await root.query('COMMIT')
     await room.thread(card.ts, /^Nobody waits behind it any more/)
@@ -84,7 +84,7 @@ it('a snooze can be ended after its incident is over, and the trouble brings car
   await room.whisper('U0RESP', /^No open incident on orders has an id that begins so/)
 })
 
-it('the next one behind a row takes the card over, though all their waits begin anew', async () => {
+it('the next one behind a row takes the card over, though all their waits begin again', async () => {
   room = await openRoom(server.marshalUrl)
   await room.start()
   const [root, ...queue] = [
@@ -133,7 +133,7 @@ describe('quiet for planned work', () => {
     await room.type('U0RESP', 'quiet off')
     await room.thread(card.ts, /^While it was quiet: The session is gone/)
     await room.line(
-      /^The quiet on orders has ended: everything brings cards again\. Meanwhile 1 incident ended and none is open now\.$/,
+      /^Quiet period on orders ended: everything brings cards again\. Meanwhile 1 incident ended and none is open now\.$/,
     )
   })
 
@@ -171,17 +171,17 @@ it('a silence that ends says what is silent still', async () => {
   await room.line(/^Quiet on orders: no new cards for everything/)
   await room.type('U0RESP', 'snooze blocking 1s')
   await room.line(
-    /^The quiet on orders has ended: blocking brings cards again, except what is silent still: everything until .*\.$/,
+    /^Quiet period on orders ended: blocking brings cards again, except what is silent still: everything until .*\.$/,
   )
   await room.type('U0RESP', 'snooze idle 1h')
   await room.line(/^Quiet on orders: no new cards for long-idle session/)
   await room.type('U0RESP', 'quiet off')
   await room.whisper(
     'U0RESP',
-    /^The quiet on orders has ended\. Something else is silent still: `\/pg quiet` shows it\.$/,
+    /^Quiet period on orders ended\. Something else is silent still: `\/pg quiet` shows it\.$/,
   )
   await room.line(
-    /^The quiet on orders has ended: everything brings cards again, except what is silent still: long-idle session until .*\.$/,
+    /^Quiet period on orders ended: everything brings cards again, except what is silent still: long-idle session until .*\.$/,
   )
 })
 
@@ -199,6 +199,6 @@ it('says how to end a silence so that it can be typed, also with several cluster
     const [, how = ''] = told.exec(await room.whisper('U0RESP', told)) ?? []
     await room.type('U0RESP', how)
   }
-  await room.whisper('U0RESP', /^The quiet on stock has ended\. New cards come again\.$/)
+  await room.whisper('U0RESP', /^Quiet period on stock ended\. New cards come again\.$/)
   await room.whisper('U0RESP', /^The snooze has ended\. New cards come again\.$/)
 })

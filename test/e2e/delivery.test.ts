@@ -43,7 +43,7 @@ describe('a card', () => {
   })
 
   describe('whose post took no reply, where we may not look for it,', () => {
-    const asked = () => room.workspace.messages(channel).filter(({ text }) => /asked for/.test(text))
+    const asked = () => room.workspace.messages(channel).filter(({ text }) => /requested/.test(text))
     const ask = async (...faults: ('replyLost' | 'hang')[]) => {
       room = await openRoom(server.marshalUrl)
       await room.start()
@@ -67,7 +67,7 @@ describe('a card', () => {
 
     it('goes on where it is pressed, though it is just posted for the second time', async () => {
       const root = await ask('replyLost', 'hang')
-      const card = await room.card('approve_terminate', 'asked for')
+      const card = await room.card('approve_terminate', 'requested')
       await waitFor(() => room.workspace.faults().length === 0, 'the second post is under way')
       await room.press('U0DANA', card, 'approve_terminate')
       await root.ended
@@ -77,7 +77,7 @@ describe('a card', () => {
     })
   })
 
-  it('is posted anew when somebody deletes it', async () => {
+  it('is posted again when somebody deletes it', async () => {
     room = await openRoom(server.marshalUrl)
     await room.start()
     await jam()
@@ -89,7 +89,7 @@ describe('a card', () => {
     expect(cards()).toHaveLength(1)
   })
 
-  it('is posted anew also when nobody touches it, by the look whether it stands', async () => {
+  it('is posted again also when nobody touches it, by the look whether it stands', async () => {
     room = await openRoom(server.marshalUrl)
     const app = await room.start()
     await jam()
@@ -126,7 +126,7 @@ describe('a card', () => {
     const app = await room.start()
     const root = await jam()
     await room.type('U0RESP', `terminate ${root.pid} forgotten`)
-    const card = await room.card('approve_terminate', 'asked for')
+    const card = await room.card('approve_terminate', 'requested')
     await app.stop()
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
     await room.start({ clusters: [{ name: 'stock', url: '${DATABASE_URL}' }] })

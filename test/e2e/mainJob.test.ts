@@ -81,7 +81,7 @@ describe.each(['socket', 'http'] as const)('over %s', (mode) => {
     await room.until(card.ts, /^Resolved: .*It was ended by the approved terminate/)
   })
 
-  it('cancels a long statement that was asked for by hand, but not by the one who asked', async () => {
+  it('cancels a long statement that was requested by hand, but not by the one who asked', async () => {
     room = await openRoom(server.marshalUrl, { mode })
     const slow = await server.open('reporting', shop)
     const ended = slow.start('SELECT pg_sleep(600)')
@@ -140,10 +140,10 @@ describe('alerts', () => {
     await room.type('U0GUEST', 'quiet off')
     await room.whisper('U0GUEST', /guests/)
     await room.type('U0RESP', 'quiet off')
-    await room.line(/^The quiet on orders has ended/)
+    await room.line(/^Quiet period on orders ended/)
     const card = await room.card('pg_acknowledge', String(root.pid))
     await room.press('U0RESP', card, 'pg_acknowledge')
-    const seen = await room.until(card.ts, /looks after it/)
+    const seen = await room.until(card.ts, /acknowledged it/)
     expect(hasButton(seen, 'pg_acknowledge')).toBe(false)
     await room.press('U0DANA', card, 'pg_snooze')
     await room.until(card.ts, /Quiet until/)

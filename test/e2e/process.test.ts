@@ -50,7 +50,7 @@ describe('killed between press and outcome', () => {
     await room.line(/^Terminate .* Outcome unknown/)
     expect((await root.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
 
-    // It can be approved anew, by a press of its own.
+    // It can be approved again, by a press of its own.
     await room.press('U0DANA', told, 'pg_offer_again')
     const again = await room.card('approve_terminate')
     expect(again.ts).toBe(card.ts)

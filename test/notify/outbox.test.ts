@@ -312,7 +312,7 @@ describe('outbox', () => {
   })
 
   it.each(['message_not_found', 'cant_update_message'])(
-    'posts a card anew that somebody deleted, or that another app posted: %s',
+    'posts a card again that somebody deleted, or that another app posted: %s',
     async (code) => {
       await put('card')
       outbox.start()

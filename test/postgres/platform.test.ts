@@ -75,7 +75,7 @@ test('each platform is known by its roles; Aurora by its function; none means a 
   const { admin } = server
   const cluster = await started()
   const platform = async () => {
-    // It looks at the facts anew.
+    // It looks at the facts again.
     await cluster.missingPrivileges()
     return (await cluster.snapshot()).server.platform
   }

@@ -48,7 +48,7 @@ async function adviceAbout({ pid }: TestSession): Promise<JamRecommendation> {
 const untilIn = ({ pid }: TestSession, waitEvent: string) =>
   server.until('SELECT wait_event = $2 FROM pg_stat_activity WHERE pid = $1', [pid, waitEvent])
 
-test('a COPY whose client sends nothing heeds no cancel: it is terminated', async () => {
+test('a COPY whose client sends nothing ignores a cancel: it is terminated', async () => {
   const loader = await server.open('loader', shop)
   loader.client.connection.query('COPY orders FROM STDIN')
   await untilIn(loader, 'ClientRead')
@@ -60,7 +60,7 @@ test('a COPY whose client sends nothing heeds no cancel: it is terminated', asyn
   const { best, others } = await adviceAbout(loader)
   expect(best).toMatchObject({ action: 'terminate', pid: loader.pid })
   expect(others).toEqual([])
-  // The signal is heeded when the client sends something, and not before.
+  // The signal takes effect when the client sends something, and not before.
   await server.admin.query('SELECT pg_cancel_backend($1)', [loader.pid])
   await expect(adviceAbout(loader)).resolves.toMatchObject({ best: { action: 'terminate' } })
   await server.untilWaiting(migration)

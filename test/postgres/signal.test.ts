@@ -74,7 +74,7 @@ const abortInSavepoint = async (session: TestSession) => {
 }
 const rollback = (session: TestSession) => session.query('ROLLBACK')
 
-describe('terminate, asked for by hand, is not sent to a session that', () => {
+describe('terminate, requested by hand, is not sent to a session that', () => {
   const cases: readonly Case[] = [
     ['was in a transaction', begin, 'began another one', (s) => rollback(s).then(() => begin(s))],
     ['was in a transaction', begin, 'is idle', rollback],
@@ -131,7 +131,7 @@ describe('terminate, asked for by hand, is not sent to a session that', () => {
   })
 })
 
-describe('terminate, asked for by hand, is sent to a session that', () => {
+describe('terminate, requested by hand, is sent to a session that', () => {
   const cases: readonly Case[] = [
     ['was in a transaction', begin, 'still is', async () => {}],
     ['was in a transaction', begin, 'runs a statement in it', sleep],

@@ -163,7 +163,7 @@ describe('messages', () => {
     expect((await store.messages.pending()).map(({ id }) => id)).toEqual(['b', 'c', 'd', 'a'])
   })
 
-  it('posts a lost one anew', async () => {
+  it('posts a lost one again', async () => {
     await store.messages.put(message(), madeAt)
     await store.messages.delivered('card', 1, '1.1', madeAt)
     await store.messages.put(message({ id: 'never posted' }), madeAt)
@@ -171,7 +171,7 @@ describe('messages', () => {
     expect(await store.messages.standing(['card', 'never posted', 'unknown'])).toEqual([
       { id: 'card', channel: message().channel, ts: '1.1' },
     ])
-    // It was posted anew since.
+    // It was posted again since.
     await store.messages.lost('card', '1.0')
     expect(await store.messages.standing(['card'])).toMatchObject([{ ts: '1.1' }])
     await store.messages.lost('card', '1.1')

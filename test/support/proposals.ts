@@ -37,6 +37,6 @@ export function proposal<S extends ProposalState = 'open'>(
   return made as ProposalIn<S>
 }
 
-/** The guard of a signal that somebody asked for by hand, for this session as it is here. */
+/** The guard of a signal that somebody requested by hand, for this session as it is here. */
 export const guardFor = (action: Action, session: Session, over: Partial<ProposalFields> = {}): Guard =>
   guardOf(proposal({ action, requestedBy: 'U0RIA', ...over }, session))

@@ -58,7 +58,7 @@ describe('what the other side says', () => {
   const ok = { status: 204, retryAfterMs: 0 }
   const broken = { status: 500, retryAfterMs: 0 }
 
-  it('backs off, a minute at most, and begins anew when it was taken', () => {
+  it('backs off, a minute at most, and begins again when it was taken', () => {
     const refused = { code: 'ECONNREFUSED' }
     expect(pauses(ok, broken, refused, { status: 301, retryAfterMs: 0 }, ok, broken)).toEqual([
       0, 1000, 2000, 4000, 0, 1000,

@@ -37,10 +37,10 @@ describe('pace', () => {
     const pace = start()
     pace.begin()
     pass(90_000)
-    expect(pace.begin()).toBe('Watching stood still for 1 min 30 s. It goes on now.')
+    expect(pace.begin()).toBe('Monitoring was paused for 1 min 30 s. It goes on now.')
     // Half a minute that begins right after a look, and a look that is merely slow.
     pass(30_000)
-    expect(pace.begin()).toBe('Watching stood still for 30 s. It goes on now.')
+    expect(pace.begin()).toBe('Monitoring was paused for 30 s. It goes on now.')
     pass(20_000)
     expect(pace.begin()).toBeNull()
   })

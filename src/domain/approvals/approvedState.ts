@@ -79,8 +79,8 @@ export function differences(approved: Approved, now: Session): string[] {
 
 /**
  * Since when a session that shows no transaction must be as it was; null: what it did meanwhile does not matter. Each
- * statement sets `state_change` anew, also one that fails because its transaction is aborted. An idle session that was in
- * nobody's way is ended for not being used; one that others wait for, for what it holds; one that was asked for by hand,
+ * statement sets `state_change` again, also one that fails because its transaction is aborted. An idle session that was in
+ * nobody's way is ended for not being used; one that others wait for, for what it holds; one that was requested by hand,
  * for whatever the reason says.
  */
 const unchangedSince = ({ session, victims, requestedBy }: Approved): string | null =>

@@ -19,7 +19,7 @@ export type Execution = {
   readonly returned: boolean | null
 }
 
-/** Opens what somebody asked for by hand. */
+/** Opens what somebody requested by hand. */
 export const request = (open: OpenProposal, actor: string): Step<OpenProposal> => ({
   next: open,
   events: [{ kind: 'requested', actor, ...aboutSession(open), reason: open.reason }],

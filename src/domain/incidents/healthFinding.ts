@@ -151,7 +151,7 @@ export function healthFindingKey(finding: HealthFinding): string {
   }
 }
 
-/** A number that tells how bad it is, in its own unit: a card is drawn anew when it has grown. */
+/** A number that tells how bad it is, in its own unit: a card is drawn again when it has grown. */
 export function healthAmount(finding: HealthFinding): number {
   switch (finding.kind) {
     case 'deadlocks':
@@ -195,7 +195,7 @@ export function healthEnding(finding: HealthFinding, { health, sessions }: Snaps
       const slot = health.slots.find(({ name }) => name === finding.slot.name)
       if (!slot) return 'The slot is gone.'
       return slot.walStatus === 'lost'
-        ? 'The server gave the slot up and removed its WAL: whoever reads from it has to be set up anew.'
+        ? 'The server gave the slot up and removed its WAL: whoever reads from it has to be set up again.'
         : 'It holds back less WAL again.'
     }
   }

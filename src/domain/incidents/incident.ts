@@ -49,7 +49,7 @@ export const reopenWithinMs = 60_000
 const longestRememberedMs = 3_600_000
 
 /**
- * For how long after its end an incident may come back, in milliseconds. A jam that began anew within `reopenWithinMs` is
+ * For how long after its end an incident may come back, in milliseconds. A jam that began again within `reopenWithinMs` is
  * found only when somebody has waited for too long again: behind a row everybody's wait starts over when its holder
  * changes, for all of them go on to the new version of the row.
  */

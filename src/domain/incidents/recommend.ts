@@ -20,7 +20,7 @@ export type Recommendation = {
     readonly session: Session
     readonly workLost: WorkLost
     /**
-     * Whether its statement was found waiting for its client, now or before: it will again, from one look to the next, and heeds
+     * Whether its statement was found waiting for its client, now or before: it will again, from one look to the next, and reacts to
      * no cancel then. So it is terminated, and keeps one button.
      */
     readonly waited: boolean
@@ -138,7 +138,7 @@ export function recommendationsFor(
 const rather = {
   action: 'terminate' as const,
   why: 'Terminate ends the session.',
-  otherwise: 'Cancel may not help: again and again it waits for its client, and heeds none then.',
+  otherwise: 'Cancel may not help: again and again it waits for its client, and then ignores it.',
 }
 
 function hasWaited(session: Session | null | undefined, standing: Recommendation['target']): boolean {

@@ -30,7 +30,7 @@ export type JamRow =
 
 /**
  * `suspect`: idle in a transaction while the locks cannot be read. `waiting`: waits for a lock behind nobody who is
- * shown. `other`: asked for by the filters, or simply the oldest,
+ * shown. `other`: requested by the filters, or simply the oldest,
  * past no threshold.
  */
 export type GroupKind = 'suspect' | 'waiting' | 'longQuery' | 'idleInTransaction' | 'idle' | 'other'

@@ -62,7 +62,7 @@ export function fittingAction(
   }
 }
 
-/** Why this action, asked for by hand, is not possible or has no effect; null when it may be proposed. */
+/** Why this action, requested by hand, is not possible or has no effect; null when it may be proposed. */
 export function objection(
   action: Action,
   session: Session,

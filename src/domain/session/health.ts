@@ -48,7 +48,7 @@ export type DatabaseHealth = {
   /** age(datfrozenxid) and mxid_age(datminmxid). */
   readonly xidAge: number
   readonly multixactAge: number
-  /** Since the statistics began anew. */
+  /** Since the statistics began again. */
   readonly deadlocks: number
   /** Transactions that were committed since then. */
   readonly commits: number
@@ -130,7 +130,7 @@ export function risen(
   const known = new Map(before.deadlocks.map((rise) => [rise.database, rise]))
   return databases.flatMap(({ name, deadlocks, commits }) => {
     const was = counted.get(name)
-    // Counters that began anew have counted what came since. The time of the reset does not tell: it also moves when
+    // Counters that began again have counted what came since. The time of the reset does not tell: it also moves when
     // those of one table were reset (pgstat_reset in pgstat.c), and these stay.
     const base = was && was.commits <= commits && was.deadlocks <= deadlocks ? was.deadlocks : 0
     const rise = known.get(name)

@@ -83,7 +83,7 @@ export const beganEarlier = ({ xactSeconds, querySeconds }: Session): boolean =>
 
 /**
  * Whether its statement waits for the client, to take the result (ClientWrite) or to send data, as for COPY FROM STDIN
- * (ClientRead). There a backend heeds a termination, and no cancel: ProcessClientReadInterrupt and
+ * (ClientRead). There a backend reacts to a termination, and ignores a cancel: ProcessClientReadInterrupt and
  * ProcessClientWriteInterrupt in postgres.c.
  */
 export const waitsForClient = ({ state, waitEventType, waitEvent }: Session): boolean =>

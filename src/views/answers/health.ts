@@ -89,7 +89,7 @@ export function healthView({
       ...(unread
         ? [
             [
-              `${health ? 'The slow look could not be made anew' : 'Deadlocks, prepared transactions, vacuum, wraparound and slots cannot be told'}: ${unread}`,
+              `${health ? 'The slow look could not be repeated' : 'Deadlocks, prepared transactions, vacuum, wraparound and slots cannot be told'}: ${unread}`,
             ],
           ]
         : []),
@@ -260,7 +260,7 @@ const lostLines = (health: Health | null): Line[] =>
     .filter(({ walStatus }) => walStatus === 'lost')
     .map(({ name, invalidationReason }) => [
       bold('Lost replication slot: '),
-      `The server gave ${sqlLiteral(name)} up${invalidationReason ? ` (${invalidationReason})` : ''}. Next: set its consumer up anew, then `,
+      `The server gave ${sqlLiteral(name)} up${invalidationReason ? ` (${invalidationReason})` : ''}. Next: set its consumer up again, then `,
       code(`SELECT pg_drop_replication_slot(${sqlLiteral(name)});`),
     ])
 

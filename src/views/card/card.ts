@@ -62,7 +62,7 @@ export function cardView(card: CardState): View {
   const title = incident
     ? kindNames[incident.finding.kind]
     : latest
-      ? `${verbs[latest.action]} asked for`
+      ? `${verbs[latest.action]} requested`
       : 'Card'
   const over = incident?.resolvedAt != null
   const critical = incident && severityOf(incident.finding) === 'critical'
@@ -175,7 +175,7 @@ function status(proposal: Proposal, { people }: CardState): RichTextSection {
     : ['approved by ', ...approvers]
   switch (proposal.state) {
     case 'open': {
-      const asked = proposal.requestedBy ? ['asked for by ', user(proposal.requestedBy), '; '] : []
+      const asked = proposal.requestedBy ? ['requested by ', user(proposal.requestedBy), '; '] : []
       const have = `${proposal.approvals.length} of ${people[proposal.action]}`
       const who = approvers.length > 0 ? [' (', ...approvers, ')'] : []
       return section(
@@ -211,10 +211,10 @@ function status(proposal: Proposal, { people }: CardState): RichTextSection {
 const deniedBefore = ({ denial }: Proposal): Line =>
   denial ? ['; denied before by ', user(denial.userId), ...(denial.reason ? [`: ${denial.reason}`] : [])] : []
 
-/** Who looks after it, and whether it is silent. */
+/** Who acknowledged it, and whether it is silent. */
 function attention({ silence }: CardState, { acknowledgedBy }: Incident): Block[] {
   const said: (Leaf | string)[] = [
-    ...(acknowledgedBy ? [user(acknowledgedBy), ' looks after it. '] : []),
+    ...(acknowledgedBy ? [user(acknowledgedBy), ' acknowledged it. '] : []),
     ...(silence ? ['Quiet until ', moment(silence.until), ', by ', user(silence.by), '.'] : []),
   ]
   return said.length > 0 ? [richText(section(...said))] : []
@@ -280,7 +280,7 @@ function decisions(proposal: Proposal, incident: Incident | null, cluster: strin
 /** How to find all of it again. */
 function reference({ incident, proposals }: CardState): Block[] {
   const id = shortId(incident?.id ?? proposals[0]?.cardId ?? '')
-  return [context(`${incident ? 'Incident' : 'Request'} ${id} · /pg history ${id} tells all of it`)]
+  return [context(`${incident ? 'Incident' : 'Request'} ${id} · /pg history ${id} shows all of it`)]
 }
 
 /** Enough of an id to name a card with. */

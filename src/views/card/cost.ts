@@ -62,7 +62,7 @@ function rollbackOf(session: Session, lost: WorkLost): string {
 function clientSees(action: Action, { state, xactSeconds }: Session): string {
   if (action === 'cancel') return 'Its client gets error 57014 (query_canceled) and keeps its connection.'
   const when = state === 'active' ? '' : ' at its next statement'
-  const again = state === 'active' || xactSeconds === null ? '' : ' and to begin its transaction anew'
+  const again = state === 'active' || xactSeconds === null ? '' : ' and to begin its transaction again'
   return `Its client gets error 57P01 (admin_shutdown)${when} and has to connect again${again}. Temporary tables of the session are lost, if it has any.`
 }
 

@@ -30,7 +30,7 @@ export function digestView(cluster: string, cardId: string, incidents: readonly 
     ...(moved.length > 0 ? [[bold('On cards of their own: '), `${named(moved)}.`]] : []),
     ...(over.length > 0 ? [[bold('Over: '), `${named(over)}.`]] : []),
   ]
-  const reference = context(`Digest ${shortId(cardId)} · /pg history ${shortId(cardId)} tells all of it`)
+  const reference = context(`Digest ${shortId(cardId)} · /pg history ${shortId(cardId)} shows all of it`)
   if (open.length === 0) {
     const title =
       moved.length === 0

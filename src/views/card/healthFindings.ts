@@ -177,10 +177,10 @@ const consumerOf = ({ active, inactiveSeconds }: ReplicationSlot): string =>
 
 function outlook({ walStatus, safeBytes, active }: ReplicationSlot): string {
   if (walStatus === 'unreserved')
-    return 'at the next checkpoint the server gives it up: then whoever reads from it has to be set up anew.'
+    return 'at the next checkpoint the server gives it up: then whoever reads from it has to be set up again.'
   return safeBytes === null
     ? `${active ? 'unless it catches up, ' : ''}it keeps more and more until the disk is full, and then the server stops.`
-    : `after ${formatSize(safeBytes)} more the server gives it up, and whoever reads from it has to be set up anew.`
+    : `after ${formatSize(safeBytes)} more the server gives it up, and whoever reads from it has to be set up again.`
 }
 
 const seen = (participants: readonly Session[]): Line => [

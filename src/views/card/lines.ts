@@ -45,7 +45,7 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
     ])
   if (event.kind === 'silenceEnded')
     return view([
-      bold(`The quiet on ${event.cluster} has ended: `),
+      bold(`Quiet period on ${event.cluster} ended: `),
       ...(event.left.length === 0
         ? [`${event.what} brings cards again.`]
         : [
@@ -68,7 +68,7 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
     ),
     proposal.brokeGlass ? ', BREAK GLASS by ' : ', approved by ',
     ...proposal.approvals.flatMap(({ userId }, index) => [...(index > 0 ? [', '] : []), user(userId)]),
-    ...(proposal.requestedBy ? [', asked for by ', user(proposal.requestedBy)] : []),
+    ...(proposal.requestedBy ? [', requested by ', user(proposal.requestedBy)] : []),
     `: ${outcomeSentence(proposal)}`,
   ])
   return { ...said, blocks: [...said.blocks, context(`journal ${row.seq} · ${row.hash}`)] }
@@ -128,7 +128,7 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
     case 'incidentResolved':
       return [event.what]
     case 'acknowledged':
-      return [user(event.actor), ' looks after it.']
+      return [user(event.actor), ' acknowledged it.']
     case 'silenced':
       return [
         user(event.actor),

@@ -36,7 +36,7 @@ const draining = (ms: number): Incident => ({
 })
 
 const effective: Outcome = { kind: 'effective', afterMs: 10, victims: 0, movedOn: 0 }
-/** What somebody asked for by hand, on a card of its own, and was carried out a second before the end. */
+/** What somebody requested by hand, on a card of its own, and was carried out a second before the end. */
 const done = (over_: Partial<Proposal> = {}, session: Session = runner): Proposal => ({
   ...proposal({ cardId: 'by-hand', state: 'done', outcome: effective, claimedAt: over - 1000 }, session),
   key: sessionKeyOf('orders', session),

@@ -49,7 +49,7 @@ describe('risen', () => {
     ])
   })
 
-  it('counts from nothing where the counter began anew, or the database', () => {
+  it('counts from nothing where the counter began again, or the database', () => {
     expect(rises(look(0, orders(7, 90)), look(minute, orders(2, 5)))).toMatchObject([{ count: 2 }])
     expect(rises(look(0, orders(7, 90)), look(minute, orders(0, 5)))).toEqual([])
     expect(rises(look(0, orders(7, 90)), look(minute, orders(9, 5)))).toMatchObject([{ count: 9 }])
@@ -374,7 +374,7 @@ describe('its incidents', () => {
     expect(kinds(found({ deadlocks: [one], takenAt: of.takenAt - minute }))).toEqual(['deadlocks'])
   })
 
-  it('are drawn anew when it has become much worse, and when it has become critical', () => {
+  it('are drawn again when it has become much worse, and when it has become critical', () => {
     const grown = (before: number, after: number) => {
       const at = (ratio: number) => found({ databases: [of.database('orders', { xidAge: ratio * 2 ** 31 })] })
       const [first] = at(before)

@@ -278,7 +278,7 @@ describe('fold', () => {
     ])
   })
 
-  it('goes on while a queue moves, though all waits begin anew, and tells only of heads that stay', () => {
+  it('goes on while a queue moves, though all waits begin again, and tells only of heads that stay', () => {
     const all = [2, 3, 4, 5, 6]
     const statement = 50
     const queue = (root: number, afterMs: number, known: readonly Incident[], seconds = statement) =>
@@ -334,7 +334,7 @@ describe('fold', () => {
     })
   })
 
-  it('is the same jam when the waits behind a row began anew with its next holder', () => {
+  it('is the same jam when the waits behind a row began again with its next holder', () => {
     const queue = (root: number, waits: [number, number][], afterMs: number, known: readonly Incident[]) =>
       step(
         known,

@@ -84,7 +84,7 @@ describe('a card', () => {
       In the log: 2026-03-01 02:58:11.042 UTC: 41 (transfer-a, user shop) lost against 42, which ran UPDATE accounts SET balance = ? WHERE id = ?
       Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01.
       [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
     `)
     expect(cardOf({ deadlocks: [{ ...deadlocks, participants: [], reports: [] }] })).toMatchInlineSnapshot(`
       "Deadlocks on orders
@@ -92,7 +92,7 @@ describe('a card', () => {
       When: after (time), the last before (time).
       Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01. Which ones, the server’s log tells (/pg health says how it can be read here).
       [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
     `)
   })
 
@@ -116,7 +116,7 @@ describe('a card', () => {
       Gentlest way out: Cancel ends its statement with an error and rolls its transaction back; the connection stays. Terminate would close the connection as well.
       What that costs: The rollback takes no time: nothing was written. Its client gets error 57014 (query_canceled) and keeps its connection.
       [Acknowledge] [Snooze 30 min] [Details]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
     `)
     expect(cardOf({ deadlockTimeoutSeconds: 1 }, sessions, locks)).toContain(
       'it stands for longer than deadlock_timeout (1 s)',
@@ -130,7 +130,7 @@ describe('a card', () => {
       What it does: it keeps its locks and holds vacuum back until somebody finishes it, over a restart too.
       Next: ask whoever coordinates it whether it is to be committed, and finish it in database orders as shop or a superuser: COMMIT PREPARED 'it''s'; or ROLLBACK PREPARED 'it''s';
       [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
     `)
   })
 
@@ -144,7 +144,7 @@ describe('a card', () => {
       Gentlest way out: Cancel ends its statement with an error and rolls its transaction back; the connection stays. Terminate would close the connection as well.
       What that costs: The rollback takes no time: nothing was written. Its client gets error 57014 (query_canceled) and keeps its connection.
       [Acknowledge] [Snooze 30 min] [Details]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
     `)
   })
 
@@ -164,7 +164,7 @@ describe('a card', () => {
       What happens: at 100 % the server takes no more writes, until it was vacuumed by hand.
       Next: see in database orders whether autovacuum gets through; by hand, as a superuser or the owner of its tables: VACUUM; (neither FULL nor FREEZE). Autovacuum begins at 200 million.
       [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
     `)
     expect(cardOf({ databases, vacuumHolders: [of.holder('slot', 1.2e9)] })).toContain(
       "Held up by: Replication slot 'standby_2', 1.2 billion old.\nNext: let go of what holds it up: bring its consumer back.",
@@ -185,15 +185,15 @@ describe('a card', () => {
       What happens: it keeps more and more until the disk is full, and then the server stops.
       Next: bring its consumer back. Only when it is gone for good: SELECT pg_drop_replication_slot('warehouse');
       [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
     `)
     expect(cardOf({ slots: [{ ...gone, active: true, safeBytes: 2 * gigabyte }] })).toMatchInlineSnapshot(`
       "Replication slot holds WAL back on orders
       Replication slot 'warehouse' (logical, database orders) keeps 12 GB of WAL; its consumer is connected and behind.
-      What happens: after 2 GB more the server gives it up, and whoever reads from it has to be set up anew.
+      What happens: after 2 GB more the server gives it up, and whoever reads from it has to be set up again.
       Next: see why its consumer does not keep up.
       [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
     `)
     expect(cardOf({ slots: [{ ...gone, walStatus: 'unreserved' }] })).toContain('Critical: ')
   })
@@ -273,7 +273,7 @@ describe('/pg health', () => {
       - Prepared transaction: Prepared transaction 'payment-77' (shop, database orders, prepared 3 h ago) was never finished. Next: ask whoever coordinates it whether it is to be committed, and finish it in database orders as shop or a superuser: COMMIT PREPARED 'payment-77'; or ROLLBACK PREPARED 'payment-77';
       - Long-running query: Session 3 (web, user shop, database orders) has run one statement for 1 h 6 min. Next: /pg long.
       - Long-idle session: Session 4 (web, user shop, database orders) has been idle for 1 h 6 min. Next: /pg idle.
-      - Lost replication slot: The server gave 'old' up (wal_removed). Next: set its consumer up anew, then SELECT pg_drop_replication_slot('old');
+      - Lost replication slot: The server gave 'old' up (wal_removed). Next: set its consumer up again, then SELECT pg_drop_replication_slot('old');
       Within its limits:
       - Connections: 6 of 100 (6 %), limit 85 %.
       Who was in a deadlock, the server’s log tells. To let the bot read it (and every file of the server): GRANT EXECUTE ON FUNCTION pg_read_binary_file(text, bigint, bigint) TO …;
@@ -296,7 +296,7 @@ describe('/pg health', () => {
     `)
     const jammed = { kind: 'jammed', why: 'busy', last: null, lastTakenAt: null } as const
     const storm = await transcript('health', of.picture([of.waiting(1, 3)], jammed, { health: of.health() }))
-    expect(storm).toContain('The slow look could not be made anew: busy')
+    expect(storm).toContain('The slow look could not be repeated: busy')
     expect(storm).not.toContain('All is well')
     const blind = await transcript(
       'health',

@@ -88,12 +88,12 @@ describe('a card', () => {
       Why this one: it waits for no lock itself, and everyone counted here waits behind it (2 and 3).
       Its work: Its transaction is open for 6 min 40 s; it has written or locked rows (transaction id 759).
       Gentlest way out: Terminate 1 (web, idle in transaction for 6 min 40 s, what it wrote in 6 min 40 s is rolled back): 1 of 2 waiters proceeds at once, 1 follows. Cancel has no effect on it: no statement is running.
-      What that costs: The rollback takes a moment only, however much was written; vacuum clears the dead rows away later. Its client gets error 57P01 (admin_shutdown) at its next statement and has to connect again and to begin its transaction anew. Temporary tables of the session are lost, if it has any.
+      What that costs: The rollback takes a moment only, however much was written; vacuum clears the dead rows away later. Its client gets error 57P01 (admin_shutdown) at its next statement and has to connect again and to begin its transaction again. Temporary tables of the session are lost, if it has any.
       Its last statement:
       UPDATE orders SET state = ?
       Terminate 1: 0 of 2 approvals, open until (time)
       [Approve: terminate 1] [Deny] [Acknowledge] [Snooze 30 min] [Details]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
     `)
     expect(view.text).toMatchInlineSnapshot(
       `"Blocking on orders: Session 1 (web, user shop, database orders), idle in transaction for 6 min 40 s, keeps 2 sessions waiting, the longest for 40 s, for a row of public.orders."`,
@@ -146,7 +146,7 @@ describe('a card', () => {
       Why this one: it waits for no lock itself, and everyone counted here waits behind it (2).
       No button: No session to end: the prepared transaction 'it''s' (shop, prepared 3 h ago) holds the lock. Ask whoever coordinates it; by hand, in database orders as shop or a superuser: ROLLBACK PREPARED 'it''s';
       [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b tells all of it"
+      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
     `)
   })
 
@@ -203,7 +203,7 @@ describe('a card', () => {
   const one = { userId: 'U1', at: 0 }
   test.each<[string, Partial<Proposal>, RegExp]>([
     ['open', {}, /Terminate 4312: 0 of 2 approvals, open until \(time\)/],
-    ['asked for', { requestedBy: 'U9', approvals: [one] }, /asked for by @U9; 1 of 2 approvals \(@U1\)/],
+    ['requested', { requestedBy: 'U9', approvals: [one] }, /requested by @U9; 1 of 2 approvals \(@U1\)/],
     [
       'claimed',
       { state: 'claimed', approvals: [one, { userId: 'U2', at: 0 }] },
@@ -291,7 +291,7 @@ describe('a line', () => {
       done,
     )
     expect(view?.text).toBe(
-      'Terminate 4312 (web, user shop, database orders) on orders, approved by <@U1>, asked for by <@U9>: 4312 is gone after 12 ms.',
+      'Terminate 4312 (web, user shop, database orders) on orders, approved by <@U1>, requested by <@U9>: 4312 is gone after 12 ms.',
     )
     expect(JSON.stringify(view?.blocks)).toContain(`journal 7 · ${'f'.repeat(64)}`)
     expect(threadLine(event, done)?.text).toBe('4312 is gone after 12 ms. <@U9>')

@@ -74,7 +74,7 @@ describe('a digest', () => {
 - Idle in transaction 2: The session is gone. It lasted 1 min and kept up to 3 sessions waiting.
 - Long-idle session 1: The session is gone. It lasted 1 min.`,
     )
-    expect(JSON.stringify(told.blocks)).toContain('/pg history digest tells all of it')
+    expect(JSON.stringify(told.blocks)).toContain('/pg history digest shows all of it')
     expect(checked(digestView('orders', 'digest', [resting(1, over), resting(2, { cardId: 'i2' })]))).toBe(
       `Nothing more in this list on orders
 - Long-idle session 1: The session is gone. It lasted 1 min.

@@ -1,6 +1,7 @@
 import { type Picture, pictureOf } from '../../src/domain/locks/picture.ts'
 import { tellingRoles } from '../../src/domain/session/platform.ts'
 import { isClient, type Session } from '../../src/domain/session/session.ts'
+import { has } from '../../src/domain/session/versions.ts'
 import type { Log } from '../../src/log.ts'
 import { createConnection } from '../../src/postgres/connection.ts'
 import { clusterErrorOf } from '../../src/postgres/errors.ts'
@@ -79,7 +80,7 @@ export async function watchTruth(options: {
       server: serverFrom(facts, true),
       sessions: await withText(others),
       ownConnections: sessions.length - others.length,
-      locks: await lockReader.read(others, facts.datid),
+      locks: await lockReader.read(others, facts.datid, has(facts.version_num, 'starting')),
       health: null,
     }
     return pictureOf(snapshot)

@@ -3,10 +3,11 @@ import type { Guard } from '../domain/approvals/approvedState.ts'
 import type { Health } from '../domain/session/health.ts'
 import { followWaits, type WaitsSeen } from '../domain/session/heldUp.ts'
 import { leavesOf } from '../domain/session/leftover.ts'
+import { loggingInOf } from '../domain/session/loggingIn.ts'
 import { tellingRoles } from '../domain/session/platform.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { LockGroup, Snapshot } from '../domain/session/snapshot.ts'
-import { newerWords } from '../domain/session/versions.ts'
+import { has, newerWords } from '../domain/session/versions.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
 import type { Log } from '../log.ts'
 import { createConnection } from './connection.ts'
@@ -29,7 +30,7 @@ import {
   textRows,
 } from './rows.ts'
 import { createStatementStats, type StatementStatsReader } from './statementStats.ts'
-import { type Statement, statements } from './statements.ts'
+import { planOf, type Statement, statements } from './statements.ts'
 
 export { attempt, ClusterError, type Unreadable, unreadable } from './errors.ts'
 export type { RelationLocks } from './lockReader.ts'
@@ -148,6 +149,12 @@ export function createCluster(options: ClusterOptions): Cluster {
     // Without the other one nothing is seen: while slots are scarce, the one that a restart may get is for that, and where
     // that cannot be made, this one need not find out for itself.
     yieldTo: activity.failure,
+    // When a catalog is what everybody waits for, its first use would wait too. The lock table itself is not for every new
+    // connection: in a storm nothing interrupts that.
+    prepare: async (query) => {
+      await query(planOf(statements.locks), [])
+      await query(planOf(statements.prepared), [])
+    },
   })
   const statementStats = createStatementStats(locks, maskText, () => (facts ? platformFrom(facts) : 'own'))
   const lockReader = createLockReader(locks, deadlines.locks, now)
@@ -200,13 +207,20 @@ export function createCluster(options: ClusterOptions): Cluster {
     const others = rows.filter((row) => !own.has(row.pid)).map((row) => sessionFrom(row, names))
     const { sessions, seen } = followWaits(waitsSeen, others, takenAt)
     waitsSeen = seen
+    const showsLogins = has(facts.version_num, 'starting')
+    const lockTable = await lockReader.read(sessions, facts.datid, showsLogins)
+    const inActivity = new Set(rows.map(({ pid }) => pid))
+    const unseen =
+      lockTable.kind === 'read' && !showsLogins
+        ? loggingInOf(lockTable.table, inActivity, (now() - takenAt) / 1000)
+        : []
     return {
       cluster: name,
       takenAt,
       server: serverFrom(facts, seesOthers),
-      sessions,
+      sessions: [...sessions, ...unseen],
       ownConnections: own.size,
-      locks: await lockReader.read(sessions, facts.datid),
+      locks: lockTable,
       health: healthReader.last(),
     }
   }

@@ -1,6 +1,7 @@
 import { blockingForest } from '../domain/locks/blocking.ts'
 import type { LockPart } from '../domain/locks/list.ts'
 import { modes } from '../domain/locks/queue.ts'
+import { mayHoldLogins } from '../domain/session/loggingIn.ts'
 import type { PreparedTransaction } from '../domain/session/session.ts'
 import { beganEarlier, isIdleInTransaction, type Session } from '../domain/session/session.ts'
 import type { LockGroup, Locks, LockTable } from '../domain/session/snapshot.ts'
@@ -20,8 +21,8 @@ import {
 import { statements } from './statements.ts'
 
 export type LockReader = {
-  /** The lock table as far as it matters for these sessions. Never throws: what stands in the way makes it `jammed`. */
-  read(sessions: readonly Session[], datid: number): Promise<Locks>
+  /** The lock table as far as it matters for these sessions. `showsLogins`: those that log in are among them.  Never throws: what stands in the way makes it `jammed`. */
+  read(sessions: readonly Session[], datid: number, showsLogins: boolean): Promise<Locks>
   /** Every lock of one session. Throws ClusterError. */
   locksOf(pid: number, datid: number): Promise<LockGroup[]>
   /** Everybody who holds or waits for a lock on a relation, by its name. Throws ClusterError. */
@@ -53,6 +54,8 @@ const mostRelations = 2000
  * of pg_locks stands in line with all the others, and nothing interrupts it.
  */
 const busyLockManager = { sessions: 20, share: 0.25, atLeast: 5 }
+/** Before 18: for so long a lock that nobody with a transaction id holds may keep others from logging in, unseen. */
+const unseenLoginsMs = 60_000
 /** pg_blocking_pids is for a few: each call holds the lock table once more. */
 const mostAsked = 50
 
@@ -172,7 +175,7 @@ export function createLockReader(
   return {
     isLate: () => late !== null,
     cycleSince: (since) => (cycle !== null && cycle.at >= since ? cycle.members : []),
-    read: async (sessions, datid) => {
+    read: async (sessions, datid, showsLogins) => {
       const waiting = sessions.filter(
         ({ waitEventType, waitEvent }) => waitEventType === 'Lock' || waitEvent === 'SafeSnapshot',
       ).length
@@ -183,7 +186,11 @@ export function createLockReader(
       if (busy >= many || (busy >= atLeast && busy > share * (waiting + busy))) {
         return jammed(`The lock manager is busy sorting out ${waiting + busy} sessions: roots follow.`)
       }
-      if (waiting === 0) return { kind: 'none' }
+      // Who logs in may wait unseen: asked where somebody could be in the way, and else once a minute.
+      const isUnsure =
+        !showsLogins &&
+        (sessions.some(mayHoldLogins) || lastTakenAt === null || now() - lastTakenAt >= unseenLoginsMs)
+      if (waiting === 0 && !isUnsure) return { kind: 'none' }
       if (late) return jammed('The lock table is busy: the last look at it has not come back yet.')
 
       const read = readTable(sessions, datid).then((table) => {
@@ -192,7 +199,10 @@ export function createLockReader(
         return table
       })
       try {
-        return { kind: 'read', table: await within(deadlineMs, read) }
+        const table = await within(deadlineMs, read)
+        return waiting === 0 && table.groups.every(({ granted }) => granted)
+          ? { kind: 'none' }
+          : { kind: 'read', table }
       } catch (error) {
         const failure = failureOfRead(error)
         if (failure.code !== 'DEADLINE') return jammed(failure.reason)

@@ -12,6 +12,15 @@ const read = (name: string): Statement => ({
     .trim(),
 })
 
+/**
+ * The plan of a statement without parameters: made, it has been looked up what the statement needs of the catalogs, and not
+ * a lock was read.
+ */
+export const planOf = ({ name, text }: Statement): Statement => ({
+  name: `${name}_plan`,
+  text: `EXPLAIN ${text}`,
+})
+
 export const statements = {
   sessionSettings: read('session_settings'),
   activity: read('activity'),

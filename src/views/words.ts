@@ -1,8 +1,10 @@
-import type { Finding } from '../domain/incidents/finding.ts'
+import type { Finding, Holder } from '../domain/incidents/finding.ts'
 import { kindNames } from '../domain/incidents/severity.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
 import type { Wait } from '../domain/locks/blocking.ts'
+import type { Picture } from '../domain/locks/picture.ts'
 import { statementsIn } from '../domain/session/command.ts'
+import { isLoggingIn } from '../domain/session/loggingIn.ts'
 import { isClient, type Session } from '../domain/session/session.ts'
 import type { LockTarget } from '../domain/session/snapshot.ts'
 import { formatDuration } from '../domain/text/duration.ts'
@@ -23,6 +25,7 @@ export function nameOf(session: Session): string {
 
 /** What it is doing and for how long: `idle in transaction for 5 min`. */
 export function stateOf(session: Session): string {
+  if (isLoggingIn(session)) return 'logging in'
   if (session.state === null)
     return ['client backend', ''].includes(session.backendType) ? 'in an unseen state' : session.backendType
   const seconds = session.state === 'active' ? session.querySeconds : session.stateSeconds
@@ -153,7 +156,9 @@ export const count = (n: number, one: string, many = `${one}s`): string => `${n}
 export const onOneLine = (text: string): string => text.replaceAll(/\s+/g, ' ')
 
 /** Who it is, short, for a cell or a line: `web · shop · orders`. A long name leaves room for the next. */
-export const whoOf = (session: Session): string =>
+export const whoOf = (session: Session): string => (isLoggingIn(session) ? 'logging in' : namesOf(session))
+
+const namesOf = (session: Session): string =>
   // A worker of the server may have a user, and is more than that.
   [
     session.applicationName || (isClient(session) ? '' : session.backendType),
@@ -162,6 +167,20 @@ export const whoOf = (session: Session): string =>
   ]
     .flatMap((name) => (name ? truncate(clean(name), 26) : []))
     .join(' · ') || session.backendType
+
+/** How many of those that wait have no name yet: ` (24 that are logging in)`; empty where all have. */
+export function loggingInWords({ forest, snapshot }: Picture): string {
+  const n = snapshot.sessions.filter(
+    (session) => isLoggingIn(session) && forest.waits.has(session.pid),
+  ).length
+  return n === 0 ? '' : ` (${n} that ${n === 1 ? 'is' : 'are'} logging in)`
+}
+
+/** Who holds connections, without their number: `web, user shop, 10.0.0.1`. Whoever has no user yet logs in. */
+export const holderOf = ({ usename, applicationName, clientAddr }: Holder): string =>
+  usename === '' && applicationName === ''
+    ? 'sessions that are logging in'
+    : `${applicationName || 'no application name'}, user ${usename}, ${clientAddr}`
 
 /** What it waits for when that is not a lock: `IO/DataFileRead`; empty when it works. */
 export const waitEventOf = (session: Session): string =>

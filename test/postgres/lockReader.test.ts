@@ -19,7 +19,7 @@ const read = async (sessions: Session[]) => {
     },
   }
   const reader = createLockReader(connection, 1_000, () => 0)
-  return { locks: await reader.read(sessions, 5), asked }
+  return { locks: await reader.read(sessions, 5, true), asked }
 }
 
 test.each([
@@ -33,6 +33,34 @@ test.each([
   const { locks, asked } = await read([...sessions])
   expect(locks.kind).toBe(kind)
   expect(asked).toEqual(kind === 'read' ? ['pg_marshal_locks'] : [])
+})
+
+test('before 18, who logs in may wait unseen: it is read at first, where somebody may be in the way, and once a minute', async () => {
+  let time = 1_000_000
+  let reads = 0
+  const connection: Pick<Connection, 'query'> = {
+    query: async () => {
+      reads++
+      return []
+    },
+  }
+  const reader = createLockReader(connection, 1_000, () => time)
+  const readsOf = async (sessions: Session[]) => {
+    const before = reads
+    expect(await reader.read(sessions, 5, false)).toEqual({ kind: 'none' })
+    return reads - before
+  }
+  expect(await readsOf(times(5, calm))).toBe(1)
+  time += 59_999
+  expect(await readsOf(times(5, calm))).toBe(0)
+  time += 1
+  expect(await readsOf(times(5, calm))).toBe(1)
+  expect(await readsOf(times(5, { ...calm, backendXid: '7', xactSeconds: 2 }))).toBe(1)
+  expect(await readsOf(times(5, { ...calm, backendXid: '7', xactSeconds: 0 }))).toBe(0)
+  // A storm is never asked, whoever is in the way.
+  const storm = [...times(20, busy), ...times(1, { ...calm, backendXid: '7', xactSeconds: 9 })]
+  expect((await reader.read(storm, 5, false)).kind).toBe('jammed')
+  expect(reads).toBe(3)
 })
 
 test('a jam says how many wait, and has no table yet', async () => {

@@ -1,6 +1,7 @@
 import type { Forest, Root } from '../locks/blocking.ts'
 import { type LockCycle, lockCycleKey, lockCycles } from '../locks/cycle.ts'
 import type { Picture } from '../locks/picture.ts'
+import { isLoggingIn } from '../session/loggingIn.ts'
 import type { SessionThresholds, Thresholds } from '../session/policy.ts'
 import { thresholdsAt } from '../session/rules.ts'
 import {
@@ -211,8 +212,11 @@ export const connectionsUsed = (snapshot: Snapshot): number =>
 
 function holdersOf(clients: readonly Session[]): Holder[] {
   const counts = new Map<string, Holder & { count: number }>()
-  for (const { usename, applicationName, clientAddr } of clients) {
-    const holder = { usename: usename ?? '', applicationName, clientAddr: clientAddr ?? 'local', count: 0 }
+  for (const session of clients) {
+    const { usename, applicationName, clientAddr } = session
+    // From wherever they come: of those that log in more is not known.
+    const from = isLoggingIn(session) ? '' : (clientAddr ?? 'local')
+    const holder = { usename: usename ?? '', applicationName, clientAddr: from, count: 0 }
     const key = JSON.stringify(holder)
     const known = counts.get(key) ?? holder
     counts.set(key, { ...known, count: known.count + 1 })

@@ -1,5 +1,6 @@
 import type { Action } from './action.ts'
 import { undoneWords } from './leftover.ts'
+import { isLoggingIn } from './loggingIn.ts'
 import { providersOwn } from './platform.ts'
 import { type Protected, protectedBy } from './policy.ts'
 import { hasFailed, isClient, isIdleInTransaction, type Session, waitsForClient } from './session.ts'
@@ -114,6 +115,9 @@ function backendReason({ backendType, waitEvent }: Session, { versionNum }: Serv
 const committed =
   'It has committed and waits for a synchronous standby (SyncRep), so ending it would roll nothing back and give up the promise that the standby has it. Bring the standby back, or take it out of synchronous_standby_names and reload; then it goes on.'
 
+const namelessYet =
+  'It is logging in: the server knows no user for it yet, so only a superuser could end it. It goes on when what it waits for is free.'
+
 const unseen = 'Its state cannot be seen: the bot lacks pg_monitor.'
 
 function untouchable(
@@ -123,6 +127,7 @@ function untouchable(
 ): string | null {
   if (session.state === null && session.backendType === '') return unseen
   if (!isClient(session)) return backendReason(session, server)
+  if (isLoggingIn(session)) return namelessYet
   const rule = protectedBy(session, protectedSessions)
   if (rule)
     return `It is protected by the configuration (${Object.entries(rule)

@@ -15,6 +15,8 @@ const since = {
   jsonlog: 15,
   /** Slots that are kept back for the members of pg_use_reserved_connections. */
   reserved_connections: 16,
+  /** Sessions that log in are in pg_stat_activity (as `starting`). */
+  starting: 18,
   /** A role that may cancel and terminate autovacuum workers; before, only a superuser may. */
   pg_signal_autovacuum_worker: 18,
 } as const satisfies Readonly<Record<string, number>>

@@ -9,7 +9,7 @@ import { finishing, finishingPlace } from '../../domain/session/prepared.ts'
 import { type Session, sessionsByPid, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, clean, code, truncate, type View } from '../kit.ts'
-import { count, lockOf, stateOf, waitEventOf, whoOf } from '../words.ts'
+import { count, lockOf, loggingInWords, stateOf, waitEventOf, whoOf } from '../words.ts'
 import { optionLines } from './options.ts'
 import {
   type AnswerContext,
@@ -72,7 +72,8 @@ export function blockingView({ picture, laidOut, otherRoots, texts, advice, aske
   ])
 }
 
-function headline({ snapshot, forest }: Picture, { trees, moreTrees }: Trees, asked: AnswerContext): Line[] {
+function headline(picture: Picture, { trees, moreTrees }: Trees, asked: AnswerContext): Line[] {
+  const { snapshot, forest } = picture
   if (!snapshot.server.seesOthers && trees.length === 0) return []
   const jammed = snapshot.locks.kind === 'jammed'
   const suspects = jammed ? suspectLines(snapshot.sessions) : []
@@ -84,7 +85,7 @@ function headline({ snapshot, forest }: Picture, { trees, moreTrees }: Trees, as
         bold(
           hasFilters(asked.filters)
             ? `${count(trees.length + moreTrees, noun)} with matching sessions.`
-            : `${count(waiting, 'session waits', 'sessions wait')} behind ${count(trees.length + moreTrees, noun)}.`,
+            : `${count(waiting, 'session waits', 'sessions wait')} behind ${count(trees.length + moreTrees, noun)}${loggingInWords(picture)}.`,
         ),
       ],
       ...suspects,

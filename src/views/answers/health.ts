@@ -18,7 +18,7 @@ import { formatCount, formatSize } from '../../domain/text/size.ts'
 import { sentenceOf } from '../card/findings.ts'
 import { holderName, nextStep, percent, reported } from '../card/healthFindings.ts'
 import { bold, code, type View } from '../kit.ts'
-import { count, nameOf, stateOf } from '../words.ts'
+import { count, holderOf, nameOf, stateOf } from '../words.ts'
 import {
   type AnswerContext,
   asOf,
@@ -142,9 +142,7 @@ function next(finding: Finding, asked: AnswerContext): Line {
     case 'idle':
       return [commandTo(asked, 'idle'), '.']
     case 'connections': {
-      const most = finding.holders
-        .slice(0, 3)
-        .map((holder) => `${holder.count} by ${holder.applicationName || 'no name'} of ${holder.usename}`)
+      const most = finding.holders.slice(0, 3).map((holder) => `${holder.count} by ${holderOf(holder)}`)
       return [`most are held ${list(most)}; `, commandTo(asked, 'idle'), ' shows those that do nothing.']
     }
     default:

@@ -7,7 +7,16 @@ import { isClient, type Session, waitsForLock } from '../../domain/session/sessi
 import { formatDuration } from '../../domain/text/duration.ts'
 import { capital, list } from '../../domain/text/sentence.ts'
 import { bold, code, truncate, type View } from '../kit.ts'
-import { count, lockOf, saturationWords, stateOf, waitEventOf, whoOf } from '../words.ts'
+import {
+  count,
+  holderOf,
+  lockOf,
+  loggingInWords,
+  saturationWords,
+  stateOf,
+  waitEventOf,
+  whoOf,
+} from '../words.ts'
 import { optionLines } from './options.ts'
 import {
   type AnswerContext,
@@ -103,7 +112,13 @@ function summary(picture: Picture, selection: Selection, asked: AnswerContext): 
   )
   const trouble: Line[] = [
     ...(jams > 0
-      ? [[bold(`${jamWords(selection, jams, asked)}, the longest for ${formatDuration(longest)}.`)]]
+      ? [
+          [
+            bold(
+              `${jamWords(selection, jams, asked)}${hasFilters(asked.filters) ? '' : loggingInWords(picture)}, the longest for ${formatDuration(longest)}.`,
+            ),
+          ],
+        ]
       : []),
     ...selection.groups
       .filter(({ kind }) => kind !== 'other' && kind !== 'suspect')
@@ -145,13 +160,8 @@ const saturationLines = ({ saturation }: Selection): Line[] =>
           'Most by ',
           saturation.holders
             .slice(0, 3)
-            .map(({ usename, applicationName, clientAddr, count: n }) =>
-              truncate(
-                `${applicationName || 'no application name'} · ${usename} · ${clientAddr} (${n})`,
-                120,
-              ),
-            )
-            .join(', '),
+            .map((holder) => truncate(`${holderOf(holder)} (${holder.count})`, 120))
+            .join('; '),
           '.',
         ],
       ]

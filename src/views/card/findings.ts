@@ -3,7 +3,7 @@ import { hasFailed, type Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { listSome } from '../../domain/text/sentence.ts'
 import { bold, type Line } from '../kit.ts'
-import { count, lockOf, nameOf, saturationWords, stateOf } from '../words.ts'
+import { count, holderOf, lockOf, nameOf, saturationWords, stateOf } from '../words.ts'
 import { healthSentence, healthWhy, preparedName } from './healthFindings.ts'
 
 /** Two of three things a responder asks: what is wrong, since when, whom it hurts. One sentence. */
@@ -55,10 +55,7 @@ export function whyOfFinding(finding: Finding): Line[] {
     case 'idle':
       return [[bold('Why this one: '), 'it takes a connection and has not used it.']]
     case 'connections':
-      return finding.holders.map(({ usename, applicationName, clientAddr, count: n }) => [
-        bold(`${n} `),
-        `held by ${applicationName || 'no application name'}, user ${usename}, ${clientAddr}`,
-      ])
+      return finding.holders.map((holder) => [bold(`${holder.count} `), `held by ${holderOf(holder)}`])
     case 'lockStorm':
       return finding.suspects.map((suspect) => [bold('Suspect: '), `${nameOf(suspect)}, ${stateOf(suspect)}`])
     case 'lockCycle':

@@ -10,6 +10,22 @@ const tree = async (...given: Parameters<typeof transcript>) =>
   (await transcript(...given)).split('\n').slice(1, -1).join('\n')
 
 describe('blockingView', () => {
+  it('says who is logging in, for whom there is no name', async () => {
+    const catalog = of.relation('pg_authid', 1260)
+    const starting = { state: 'starting', usename: null, datname: null, applicationName: '' } as const
+    const groups = [
+      of.held(catalog, 'AccessExclusiveLock', 4312),
+      of.wanted(catalog, 'AccessShareLock', [1, 9], [2, 8], [3, 7]),
+    ]
+    const sessions = [root, of.waiting(1, 9, starting), of.waiting(2, 8, starting), of.waiting(3, 7)]
+    const told = await tree('blocking', of.picture(sessions, groups))
+    expect(told).toMatch(/^3 sessions wait behind 1 root \(2 that are logging in\)\.$/m)
+    expect(told).toMatch(/└─ 1 · waits 9 s · .* · logging in$/m)
+    expect(await transcript('sessions', of.picture(sessions, groups))).toContain(
+      '3 sessions wait behind 1 root (2 that are logging in), the longest for 9 s.',
+    )
+  })
+
   it('draws who waits behind whom', async () => {
     const sessions = [
       root,

@@ -88,7 +88,7 @@ describe('sessionsView', () => {
       8 statements run for longer than 1 h.
       30 sessions are idle in transaction for longer than 5 min.
       40 sessions are idle for longer than 30 min.
-      94 of 100 connections are used (94 %); 3 are kept back for superusers and reserved roles, so 3 are left for everybody else. Most by web · shop · 10.0.0.7 (92).
+      94 of 100 connections are used (94 %); 3 are kept back for superusers and reserved roles, so 3 are left for everybody else. Most by web, user shop, 10.0.0.7 (92).
       blocks 1 | 100 | web · shop · orders | active for 1 s | 1 waits for 1 min: a row of public.orders
       blocks 1 | 101 | web · shop · orders | active for 1 s | 1 waits for 59 s: a row of public.orders
       blocks 1 | 102 | web · shop · orders | active for 1 s | 1 waits for 58 s: a row of public.orders
@@ -158,7 +158,7 @@ describe('sessionsView', () => {
     expect(await transcript('sessions --state active', picture)).toMatchInlineSnapshot(`
       "Sessions on orders
       0 of 9 sessions match --state active.
-      11 of 12 connections are used (92 %); 3 are kept back for superusers and reserved roles, so nobody else gets one. Most by web · shop · 10.0.0.7 (9).
+      11 of 12 connections are used (92 %); 3 are kept back for superusers and reserved roles, so nobody else gets one. Most by web, user shop, 10.0.0.7 (9).
       0 active · 9 idle · 0 idle in transaction · 0 waiting for a lock · 11 of 12 connections used (92 %). As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)
   })

@@ -1,0 +1,65 @@
+import type { Session } from './session.ts'
+import type { LockTable } from './snapshot.ts'
+
+/**
+ * A session that logs in may wait for a lock, on a catalog or on its database, and takes a slot meanwhile. From 18 on it is
+ * in the activity, as `starting` and without names. Before, the lock table alone knows of it.
+ */
+export const isLoggingIn = (session: Session): boolean => session.state === 'starting'
+
+/** A transaction is over sooner than this where all is well. */
+const briefSeconds = 1
+
+/**
+ * Whether this session may keep others from logging in, though nobody is seen to wait. Who holds such a lock has a
+ * transaction id (one that others must not see, or a lock that a standby must take too), or waits until each process
+ * has closed its files, as DROP DATABASE does.
+ */
+export const mayHoldLogins = ({ backendXid, xactSeconds, waitEvent }: Session): boolean =>
+  (backendXid !== null && (xactSeconds ?? 0) >= briefSeconds) || waitEvent === 'ProcSignalBarrier'
+
+/**
+ * Who waits in the lock table and is not in the activity, though it began to wait before that was read.
+ * @param known pids of all that was in the activity, our own too
+ * @param gapSeconds how much later the lock table was read, at most
+ */
+export function loggingInOf(table: LockTable, known: ReadonlySet<number>, gapSeconds: number): Session[] {
+  return table.groups.flatMap(({ granted, target, pids, waitStarts }) =>
+    granted
+      ? []
+      : pids.flatMap((pid, index) => {
+          const start = waitStarts[index] ?? null
+          // One that came meanwhile is in the next look at the activity.
+          if (pid <= 0 || known.has(pid) || start === null || table.readAt - start <= gapSeconds) return []
+          return [loggingIn(pid, target.locktype, table.readAt - start)]
+        }),
+  )
+}
+
+/** As 18 shows it. Without `backendStart` it is nobody whom a guard could match. */
+const loggingIn = (pid: number, waitEvent: string, backendSeconds: number): Session => ({
+  pid,
+  leaderPid: null,
+  // A worker of autovacuum that starts looks the same; there are a few at most.
+  backendType: 'client backend',
+  backendStart: '',
+  datname: null,
+  usename: null,
+  isSuperuser: false,
+  applicationName: '',
+  clientAddr: null,
+  state: 'starting',
+  waitEventType: 'Lock',
+  waitEvent,
+  xactStart: null,
+  queryStart: null,
+  stateChange: null,
+  backendXid: null,
+  backendXmin: null,
+  queryId: null,
+  xactSeconds: null,
+  querySeconds: null,
+  stateSeconds: null,
+  backendSeconds,
+  query: null,
+})

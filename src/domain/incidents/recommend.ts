@@ -82,18 +82,23 @@ export function recommendationsFor(
     const about = { others: others.map((way) => way.text), named }
     if (!best || !target) return { target: null, text, retries: null, ...about }
     const whole = best.action === 'terminate' ? `${text} ${notCancel(target, standing)}` : text
-    return lasting({
-      target: {
-        action: best.action,
-        session: target,
-        workLost: best.workLost,
-        waited: hasWaited(target, standing),
-        expected: best.expected,
+    // Where terminate frees no more than cancel, it is no option of its own.
+    const ended = others.find((way) => way.pid === best.pid && way.action === 'terminate') ?? best
+    return lasting(
+      {
+        target: {
+          action: best.action,
+          session: target,
+          workLost: best.workLost,
+          waited: hasWaited(target, standing),
+          expected: best.expected,
+        },
+        text: whole,
+        retries: null,
+        ...about,
       },
-      text: whole,
-      retries: null,
-      ...about,
-    })
+      ended.expected,
+    )
   }
 
   /** Why it is not the gentler action. */
@@ -119,7 +124,8 @@ export function recommendationsFor(
         })
   }
 
-  function lasting(recommendation: Recommendation & { target: object }): Recommendation {
+  /** @param expected of a terminate */
+  function lasting(recommendation: Recommendation & { target: object }, expected?: Expected): Recommendation {
     const { action, session } = recommendation.target
     const retries = retriesOf(session)
     if (!retries || retries.again === 0) return recommendation
@@ -127,7 +133,7 @@ export function recommendationsFor(
       return { ...recommendation, retries }
     return {
       ...recommendation,
-      target: { ...recommendation.target, action: 'terminate' },
+      target: { ...recommendation.target, action: 'terminate', ...(expected && { expected }) },
       text: `Terminate ${session.pid} rather than cancel its statement, which would not last: ${againWords(retries)}.`,
       others: [recommendation.text, ...recommendation.others],
       retries,

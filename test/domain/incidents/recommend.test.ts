@@ -19,6 +19,42 @@ it('says why an active holder of an advisory lock is not cancelled: nobody can t
   })
 })
 
+it('expects what a terminate frees, where a cancel would not last and becomes one', () => {
+  const [key, orders] = [of.advisory(7), of.relation('public.orders')]
+  const root = of.session(9, { query: 'SELECT count(*) FROM orders' })
+  const readers: [number, number][] = [2, 3, 4, 5, 6].map((pid) => [pid, 30])
+  const picture = of.picture(
+    [root, of.waiting(1, 40), ...readers.map(([pid, seconds]) => of.waiting(pid, seconds))],
+    [
+      of.held(key, 'ExclusiveLock', 9),
+      of.wanted(key, 'ExclusiveLock', [1, 40]),
+      of.held(orders, 'AccessExclusiveLock', 9),
+      of.wanted(orders, 'AccessShareLock', ...readers),
+    ],
+  )
+  const [at] = picture.forest.roots
+  if (!at) throw new Error('no jam')
+  const finding: Finding = { kind: 'blocking', root: at, session: root }
+  const standing = {
+    action: 'cancel' as const,
+    session: root,
+    workLost: 'activeReader' as const,
+    waited: false,
+  }
+  const recommend = (again: number) =>
+    recommendationsFor(picture, {
+      protectedSessions: [],
+      standingFor: () => standing,
+      retriesOf: () => ({ ended: 1, again, withinSeconds: 1 }),
+    })(finding)?.target
+  // The advisory lock may be the session's: a cancel may leave it.
+  expect(recommend(0)).toMatchObject({ action: 'cancel', expected: { atOnce: [2, 3, 4, 5, 6], unsure: [1] } })
+  expect(recommend(1)).toMatchObject({
+    action: 'terminate',
+    expected: { atOnce: [1, 2, 3, 4, 5, 6], unsure: [] },
+  })
+})
+
 describe('a statement that waits for its client again and again', () => {
   const waits = { waitEventType: 'Client', waitEvent: 'ClientWrite' }
   const statement = { querySeconds: 4000, queryStart: 'then', xactStart: 'then', backendXid: '7' }

@@ -41,6 +41,18 @@ export type Authorization = {
 const countForMs = 60_000
 const mostCounts = 1000
 
+/** What has no business here, whatever it tries: all of that is one crowd. */
+const strangers: ReadonlySet<Refusal['code']> = new Set([
+  'notMember',
+  'notAllowed',
+  'lookUpFailed',
+  'malformed',
+])
+
+/** What counts as the same refusal. Of those who may ask, each thing that they try is written for itself. */
+const countedAs = ({ caller, where, about }: Entry, { code, reason }: Refusal): string =>
+  JSON.stringify([caller.userId, code, about?.cardId, ...(strangers.has(code) ? [] : [where, reason])])
+
 type Count = { readonly entry: Entry; readonly refusal: Refusal; readonly since: number; more: number }
 
 export function createAuthorization(deps: {
@@ -68,7 +80,7 @@ export function createAuthorization(deps: {
   }
 
   async function refuse(entry: Entry, refusal: Refusal): Promise<Refusal> {
-    const key = [entry.caller.userId, refusal.code, entry.about?.cardId].join()
+    const key = countedAs(entry, refusal)
     const count = counts.get(key)
     if (count && now() - count.since < countForMs) {
       count.more++

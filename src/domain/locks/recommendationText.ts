@@ -275,7 +275,7 @@ export function deadEndText(
   protectedSessions: readonly Protected[],
 ): string {
   const { root, roots, byPid, jam } = around
-  if (root === null) return 'Nobody can be told who keeps them waiting.'
+  if (root === null) return 'It is not known who keeps them waiting.'
   if (root.kind === 'preparedTransaction') {
     if (!root.prepared) return 'A prepared transaction held the lock, and is gone since.'
     const { gid, owner, preparedSeconds } = root.prepared

@@ -1,0 +1,79 @@
+import { expect, it } from 'vitest'
+import { createAuthorization } from '../../src/actions/authorize.ts'
+import type { Refusal } from '../../src/domain/approvals/access.ts'
+import type { JournalEvent } from '../../src/domain/approvals/journal.ts'
+import { createLog } from '../../src/log.ts'
+import type { Cards } from '../../src/notify/cards.ts'
+
+/** The counting of refusals; what they look like in the journal is in test/e2e/approvals.test.ts. */
+
+function open() {
+  const written: JournalEvent[] = []
+  let now = 0
+  const tx = { record: async (event: JournalEvent) => void written.push(event) }
+  const cards = {
+    commit: async (_: unknown, run: (with_: typeof tx) => unknown) => run(tx),
+  } as unknown as Cards
+  const authorization = createAuthorization({
+    checkAccess: async () => null,
+    cards,
+    now: () => now,
+    log: createLog({ level: 'silent' }),
+  })
+  const refuse = (where: string, code: Refusal['code'], userId = 'U1', reason = 'no') =>
+    authorization.refuse({ caller: { userId, teamId: 'T1' }, where }, { code, reason })
+  return {
+    written: () =>
+      written.map((event) => event.kind === 'refused' && [event.actor, event.entry, event.more ?? 0]),
+    refuse,
+    settle: authorization.settleCounts,
+    pass: (ms: number) => {
+      now += ms
+    },
+  }
+}
+
+it('writes a stranger once, whatever they try, and then how often', async () => {
+  const { refuse, settle, pass, written } = open()
+  for (const where of ['/pg sessions', '/pg terminate 1', 'button']) await refuse(where, 'notAllowed')
+  await settle()
+  expect(written()).toEqual([['U1', '/pg sessions', 0]])
+  pass(60_000)
+  await settle()
+  expect(written()).toEqual([
+    ['U1', '/pg sessions', 0],
+    ['U1', '/pg sessions', 2],
+  ])
+  await refuse('/pg sessions', 'notAllowed')
+  expect(written()).toHaveLength(3)
+})
+
+it('writes each thing that somebody tries who may ask, and each person', async () => {
+  const { refuse, settle, written } = open()
+  await refuse('/pg terminate 1', 'untouchable')
+  await refuse('/pg terminate 2', 'untouchable')
+  await refuse('/pg terminate 2', 'untouchable', 'U1', 'another reason')
+  await refuse('/pg terminate 2', 'untouchable', 'U2')
+  await refuse('/pg terminate 2', 'untouchable', 'U2')
+  await settle(true)
+  expect(written()).toEqual([
+    ['U1', '/pg terminate 1', 0],
+    ['U1', '/pg terminate 2', 0],
+    ['U1', '/pg terminate 2', 0],
+    ['U2', '/pg terminate 2', 0],
+    ['U2', '/pg terminate 2', 1],
+  ])
+})
+
+it('counts again when a minute has passed, with the count of the one before', async () => {
+  const { refuse, pass, written } = open()
+  await refuse('button', 'notMember')
+  await refuse('button', 'notMember')
+  pass(60_000)
+  await refuse('button', 'notMember')
+  expect(written()).toEqual([
+    ['U1', 'button', 0],
+    ['U1', 'button', 1],
+    ['U1', 'button', 0],
+  ])
+})

@@ -91,11 +91,10 @@ export function createPropose(deps: Deps): Propose {
         return refused({ code: 'changed', reason: `${before.key.pid} is another session now` })
       const fit = fittingAction(seen.session, seen.server, watched.config.protected)
       if (fit.action === null) return refused({ code: 'untouchable', reason: fit.why })
-      const notOffered = await offerOn(
-        cards,
-        caller.userId,
-        before,
-        {
+      const notOffered = await offerOn(deps, before, {
+        actor: caller.userId,
+        expireAfterMs: watched.config.approvals.expireAfterMs,
+        made: {
           action: fit.action,
           session: seen.session,
           victims: seen.victims,
@@ -103,9 +102,7 @@ export function createPropose(deps: Deps): Propose {
           insteadOf: null,
           ...(!hasBacker(before, fit.action) && { requestedBy: caller.userId, reason: '' }),
         },
-        now(),
-        watched.config.approvals.expireAfterMs,
-      )
+      })
       return notOffered ? refused({ code: 'alreadyDecided', reason: notOffered }) : null
     },
   }
@@ -120,25 +117,22 @@ const hasBacker = ({ state, denial, requestedBy, action }: Proposal, wanted: Act
 
 /** When a cancel had no effect, a terminate is proposed in its place; it needs approvals of its own. */
 export async function proposeInstead(
-  { cards, now }: Pick<Deps, 'cards' | 'now'>,
+  deps: Pick<Deps, 'cards' | 'now'>,
   done: Proposal,
   { config }: WatchedCluster,
 ): Promise<void> {
   if (done.action === 'cancel' && done.outcome?.kind === 'still')
-    await offerOn(
-      cards,
-      bot,
-      done,
-      {
+    await offerOn(deps, done, {
+      actor: bot,
+      expireAfterMs: config.approvals.expireAfterMs,
+      made: {
         action: 'terminate',
         session: done.session,
         victims: done.victims,
         pooled: done.pooled,
         insteadOf: done.id,
       },
-      now(),
-      config.approvals.expireAfterMs,
-    )
+    })
 }
 
 /**
@@ -147,13 +141,18 @@ export async function proposeInstead(
  * @returns why it was not put there; null when it was
  */
 const offerOn = (
-  cards: Cards,
-  actor: string,
+  { cards, now }: Pick<Deps, 'cards' | 'now'>,
   before: Proposal,
-  made: Pick<Proposal, 'action' | 'session' | 'victims' | 'pooled' | 'insteadOf'> &
-    Partial<Pick<Proposal, 'requestedBy' | 'reason'>>,
-  now: number,
-  expireAfterMs: number,
+  {
+    actor,
+    expireAfterMs,
+    made,
+  }: {
+    readonly actor: string
+    readonly expireAfterMs: number
+    readonly made: Pick<Proposal, 'action' | 'session' | 'victims' | 'pooled' | 'insteadOf'> &
+      Partial<Pick<Proposal, 'requestedBy' | 'reason'>>
+  },
 ): Promise<string | null> =>
   cards.commit(before.cardId, async (tx) => {
     const { proposals, incidents } = tx
@@ -165,6 +164,6 @@ const offerOn = (
     const id = randomUUID()
     const denial = lastDenial(await proposals.ofPid(key.pid), key)
     const about = { id, cardId, key, reason, requestedBy, denial, ...made }
-    await begin(tx, offer(openProposal(about, now, expireAfterMs), actor))
+    await begin(tx, offer(openProposal(about, now(), expireAfterMs), actor))
     return null
   })

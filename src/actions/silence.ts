@@ -41,11 +41,13 @@ export function createSilencing(deps: {
   const { authorize, refuse } = deps.authorization
 
   async function silence(
-    caller: Caller,
-    cluster: string,
-    scope: Silence['scope'],
-    forMs: number,
-    reason: string,
+    { userId }: Caller,
+    {
+      cluster,
+      scope,
+      reason,
+      forMs,
+    }: Pick<Silence, 'cluster' | 'scope' | 'reason'> & { readonly forMs: number },
   ) {
     const until = now() + forMs
     await cards.commit(scope.kind === 'incident' ? scope.incidentId : null, async ({ silences, record }) => {
@@ -53,10 +55,10 @@ export function createSilencing(deps: {
       for (const { id } of before) await silences.end(id)
       // It goes on from where the last one began, so that what happens meanwhile is told in the end.
       const since = Math.min(now(), ...before.map((other) => other.since))
-      await silences.add({ id: randomUUID(), cluster, scope, since, until, by: caller.userId, reason })
+      await silences.add({ id: randomUUID(), cluster, scope, since, until, by: userId, reason })
       await record({
         kind: 'silenced',
-        actor: caller.userId,
+        actor: userId,
         cluster,
         what: silenceWords(scope),
         until,
@@ -108,7 +110,8 @@ export function createSilencing(deps: {
           return (await lift(caller, name, ({ kind }) => kind === 'cluster')) > 0
             ? { privately: `Quiet period on ${name} ended.${await left()}` }
             : { privately: `${name} was not quiet.` }
-        await silence(caller, name, { kind: 'cluster' }, command.forMs, command.reason)
+        const { forMs, reason } = command
+        await silence(caller, { cluster: name, scope: { kind: 'cluster' }, forMs, reason })
         return { privately: `${name} is quiet; \`/pg quiet off${here}\` ends it early.` }
       }
       const scope = await scopeOf(name, command.about)
@@ -125,7 +128,7 @@ export function createSilencing(deps: {
         }
       if (command.kind === 'unsnooze')
         return { privately: `It was not snoozed; \`/pg quiet${here}\` shows what is silent.` }
-      await silence(caller, name, scope, command.forMs, command.reason)
+      await silence(caller, { cluster: name, scope, forMs: command.forMs, reason: command.reason })
       return {
         privately: `Snoozed: ${silenceWords(scope)} on ${name}; \`/pg unsnooze ${typed(command.about)}${here}\` ends it early.`,
       }
@@ -139,13 +142,9 @@ export function createSilencing(deps: {
       const refusal = await authorize(entry, watched.config.access.viewers, false)
       if (refusal) return refusal
       if (incident.resolvedAt !== null) return 'It is over already.'
-      await silence(
-        caller,
-        incident.cluster,
-        { kind: 'incident', incidentId, key: incident.key },
-        snoozeMs,
-        '',
-      )
+      const { cluster, key } = incident
+      const scope = { kind: 'incident', incidentId, key } as const
+      await silence(caller, { cluster, scope, forMs: snoozeMs, reason: '' })
       return 'Snoozed for 30 minutes: this trouble brings no new card until then.'
     },
 

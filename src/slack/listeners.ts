@@ -103,9 +103,9 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
           return told
         }
         case 'deny':
-          return askWhy('deny', caller, press.proposalId, body.trigger_id, press.action)
+          return askWhy('deny', caller, { ...press, triggerId: body.trigger_id })
         case 'breakGlass':
-          return askWhy('breakGlass', caller, press.proposalId, body.trigger_id)
+          return askWhy('breakGlass', caller, { ...press, triggerId: body.trigger_id })
         case 'details':
           return details(caller, press.cardId, reply)
         case 'acknowledge':
@@ -180,9 +180,11 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
   async function askWhy(
     why: ReasonFor,
     caller: Caller,
-    proposalId: string,
-    triggerId: string,
-    action?: Action,
+    {
+      proposalId,
+      triggerId,
+      action,
+    }: { readonly proposalId: string; readonly triggerId: string; readonly action?: Action },
   ) {
     const proposal = await deps.store.proposals.get(proposalId)
     const watched = deps.clusters.get(proposal?.key.cluster ?? '')

@@ -36,15 +36,17 @@ const pauses = { firstMs: 1_000, longestMs: 60_000 }
 export function afterLook(
   pulse: Pulse,
   look: { readonly cluster: string; readonly seen: boolean },
-  all: readonly string[],
-  slackWorks: boolean,
-  now: number,
+  {
+    clusters,
+    slackWorks,
+    now,
+  }: { readonly clusters: readonly string[]; readonly slackWorks: boolean; readonly now: number },
 ): { readonly pulse: Pulse; readonly beat: boolean } {
   const missing = new Set(pulse.missing)
   if (look.seen) missing.delete(look.cluster)
   else missing.add(look.cluster)
   if (missing.size > 0) return { pulse: { ...pulse, missing }, beat: false }
-  return { pulse: { ...pulse, missing: new Set(all) }, beat: slackWorks && now >= pulse.notBefore }
+  return { pulse: { ...pulse, missing: new Set(clusters) }, beat: slackWorks && now >= pulse.notBefore }
 }
 
 /** Backs off while it is not taken: 1 s, 2 s, 4 s, … a minute at most. */
@@ -90,7 +92,7 @@ export function createHeartbeat(deps: {
   return {
     looked(cluster, seen) {
       if (stopping.signal.aborted) return
-      const next = afterLook(pulse, { cluster, seen }, clusters, slackWorks(), steady())
+      const next = afterLook(pulse, { cluster, seen }, { clusters, slackWorks: slackWorks(), now: steady() })
       pulse = next.pulse
       if (!next.beat || flight) return
       flight = send().finally(() => {

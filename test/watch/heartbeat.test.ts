@@ -23,7 +23,11 @@ describe('the cycle', () => {
     return looks
       .split(' ')
       .map((look) => {
-        const next = afterLook(pulse, { cluster: look[0] ?? '', seen: look[1] === '+' }, all, slackWorks, 100)
+        const next = afterLook(
+          pulse,
+          { cluster: look[0] ?? '', seen: look[1] === '+' },
+          { clusters: all, slackWorks, now: 100 },
+        )
         pulse = next.pulse
         return next.beat ? `${look} |` : look
       })

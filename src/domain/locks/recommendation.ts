@@ -108,7 +108,11 @@ export function jamRecommendations(
       works(action, session) && objectionTo(action, session) === null
 
     const all = candidates.flatMap((session) =>
-      waysThrough(session, endOf, around, works, oneByOne.includes(session.pid)),
+      waysThrough(session, around, {
+        whatIf: endOf,
+        may: works,
+        endsItsOwnWait: oneByOne.includes(session.pid),
+      }),
     )
     const found = all.filter((way) => objectionTo(way.action, way) === null)
     const most = Math.max(0, ...found.map((way) => jam.size - way.stuck))
@@ -155,10 +159,16 @@ type Target = readonly [Ending, Session]
  */
 function waysThrough(
   session: Session,
-  whatIf: (ending: Ending) => WhatIf,
   around: JamContext,
-  may: (action: Action, session: Session) => boolean,
-  endsItsOwnWait: boolean,
+  {
+    whatIf,
+    may,
+    endsItsOwnWait,
+  }: {
+    readonly whatIf: (ending: Ending) => WhatIf
+    readonly may: (action: Action, session: Session) => boolean
+    readonly endsItsOwnWait: boolean
+  },
 ): Option[] {
   const ways: Option[] = []
   for (const action of ['cancel', 'terminate'] as const) {

@@ -132,7 +132,7 @@ async function watchStorms(): Promise<StormResult[]> {
       now: Date.now,
     })
     await cluster.start()
-    results.push(await watchStorm(crowd, cluster, url, waiting, plan.stormMs))
+    results.push(await watchStorm({ crowd, cluster, url, waiting, mostMs: plan.stormMs }))
     say(`storm of ${waiting}`)
     await cluster.close()
   }

@@ -20,13 +20,19 @@ const watched = [bare, blockingPids, wiki]
  * Sessions pile on one row at the default deadlock_timeout: after a second each looks for a deadlock, through the whole
  * queue, with the lock table in its hands. Everybody watches the same storm at the same time, five looks a second.
  */
-export async function watchStorm(
-  crowd: Crowd,
-  cluster: Cluster,
-  url: string,
-  waiting: number,
-  mostMs: number,
-): Promise<StormResult> {
+export async function watchStorm({
+  crowd,
+  cluster,
+  url,
+  waiting,
+  mostMs,
+}: {
+  readonly crowd: Crowd
+  readonly cluster: Cluster
+  readonly url: string
+  readonly waiting: number
+  readonly mostMs: number
+}): Promise<StormResult> {
   await crowd.grow(waiting + 1)
   const pollers = await Promise.all(watched.map((tool) => startPoller(url, tool.name)))
   await cluster.snapshot()

@@ -90,11 +90,11 @@ export async function startApp(deps: {
       },
       now,
     })
-    const slack = createSlack(
-      settings.botToken,
-      clientOptions({ apiUrl: settings.apiUrl, logger: slackLogger, now }),
-      ({ code }) => metrics.countSlackError(code),
-    )
+    const slack = createSlack({
+      token: settings.botToken,
+      options: clientOptions({ apiUrl: settings.apiUrl, logger: slackLogger, now }),
+      onError: ({ code }) => metrics.countSlackError(code),
+    })
     const botIdentity = await whoAmI(slack, log, signal)
 
     const store = await openStore(config.store, {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { parseAst } from 'vitest/node'
 
 /**
  * The floors, from the lowest: each folder may import itself and the folders that are named here, types too. A folder that
@@ -220,6 +221,80 @@ describe('the files', () => {
     )
     const twice = [...Map.groupBy(exported, ({ name }) => name)].filter(([, places]) => places.length > 1)
     expect(twice.map(([name, places]) => `${name}: ${places.map(({ path }) => path).join(', ')}`)).toEqual([])
+  })
+})
+
+/** A node of a parsed file: a function, where it has `params`. */
+type Node = {
+  readonly type: string
+  readonly start: number
+  readonly id?: { readonly name: string } | null
+  readonly params?: readonly unknown[]
+  readonly declaration?: Node | null
+  readonly declarations?: readonly Node[]
+  readonly init?: Node | null
+}
+
+const isNode = (value: unknown): value is Node =>
+  typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
+
+/** A node and all that is in it. */
+const nodesIn = (value: unknown): Node[] =>
+  Array.isArray(value)
+    ? value.flatMap(nodesIn)
+    : isNode(value)
+      ? [value, ...Object.values(value).flatMap(nodesIn)]
+      : []
+
+const parsed = (source: string): Node[] => nodesIn(parseAst(source, { lang: 'ts' }))
+
+/** The lines at which a function, a method or the type of one takes more values than four. */
+const crowdedIn = (source: string): number[] =>
+  parsed(source)
+    .filter(({ type, params = [] }) => /Function|Signature|Constructor/.test(type) && params.length > 4)
+    .map(({ start }) => source.slice(0, start).split('\n').length)
+
+/** The exported functions `create…` that take more than one value. */
+const factoriesIn = (source: string): string[] =>
+  parsed(source)
+    .filter(({ type }) => type === 'ExportNamedDeclaration')
+    .flatMap(({ declaration }) => declaration?.declarations ?? declaration ?? [])
+    .filter(({ params, init }) => (params ?? init?.params ?? []).length > 1)
+    .flatMap(({ id }) => id?.name ?? [])
+    .filter((name) => name.startsWith('create'))
+
+describe('functions', () => {
+  it('are found, however they are written', () => {
+    const five = '(\n  a,\n  b = [1, 2],\n  { c },\n  d: () => void,\n  ...e\n)'
+    for (const of of ['function f', 'class C { f', 'const f = async ', 'const f = { f', 'let f = function '])
+      expect(
+        crowdedIn(
+          `\n${of}${five}${of.includes('async') ? ' =>' : ''} {}${'}'.repeat(of.split('{').length - 1)}`,
+        ),
+      ).toEqual([2])
+    for (const type of ['type F = (a, b, c, d, e) => void', 'type F = { f(a, b, c, d, e): void }'])
+      expect(crowdedIn(type)).toEqual([1])
+    expect(crowdedIn('const f = (a, b, c, d): T<1, 2, 3, 4, 5> => f(1, 2, 3, 4, 5)')).toEqual([])
+    expect(factoriesIn('export const createA = (a, b) => a\nexport function createB(a, b) {}')).toEqual([
+      'createA',
+      'createB',
+    ])
+    expect(factoriesIn('export function createA({ a, b }) {}\nconst createB = (a, b) => a')).toEqual([])
+  })
+
+  it.each(['src', 'packages', 'demo', 'scripts', 'bench', 'test/support'])(
+    'of %s take four values at most',
+    (name) => {
+      const crowded = sourcesIn(join(project, name)).flatMap(({ path, source }) =>
+        crowdedIn(source).map((line) => `${path}:${line}`),
+      )
+      expect(crowded).toEqual([])
+    },
+  )
+
+  it('that create take what they need in one object', () => {
+    const wrong = sources.flatMap(({ path, source }) => factoriesIn(source).map((name) => `${path}: ${name}`))
+    expect(wrong).toEqual([])
   })
 })
 

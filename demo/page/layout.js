@@ -66,7 +66,7 @@ function layOutAt(scale, nodes, { heads, children, byId }, width) {
       shelf.height = 0
     }
     const before = new Set(places.keys())
-    place(tree, shelf.x, shelf.y, scale, squeeze, places)
+    place(tree, { left: shelf.x, top: shelf.y, scale, squeeze }, places)
     for (const id of places.keys()) if (!before.has(id)) shelf.ids.push(id)
     shelf.x += taken + gap
     shelf.height = Math.max(shelf.height, tree.height)
@@ -144,7 +144,7 @@ function measure(head, children, scale) {
   }
 }
 
-function place(tree, left, top, scale, squeeze, places) {
+function place(tree, { left, top, scale, squeeze }, places) {
   const { head, inner, field } = tree
   const nameRoom = cell.width * scale * squeeze - 4
   const label = nameRoom < 36 ? 0 : nameRoom
@@ -163,7 +163,7 @@ function place(tree, left, top, scale, squeeze, places) {
   let x = left + (tree.width * squeeze - content) / 2
   const below = top + cell.height * scale
   for (const one of inner) {
-    place(one, x, below, scale, squeeze, places)
+    place(one, { left: x, top: below, scale, squeeze }, places)
     x += one.width * squeeze
   }
   field.leaves.forEach((node, index) => {

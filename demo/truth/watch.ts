@@ -64,7 +64,7 @@ export async function watchTruth(options: {
     onDeadline: 'wait',
     settings: { ...settings, statement_timeout: '5000', lock_timeout: '200' },
   })
-  const lockReader = createLockReader(locks, patienceMs, Date.now)
+  const lockReader = createLockReader({ connection: locks, deadlineMs: patienceMs, now: Date.now })
   await Promise.all([activity.start(), locks.start()])
 
   const look = async (): Promise<Picture> => {

@@ -4,8 +4,10 @@ import { type CertificateSetting, type DatabaseUrl, readDatabaseUrl } from '../d
 import { ClusterError, clusterErrorWith } from './errors.ts'
 import { guardClient } from './wire.ts'
 
+type ClientOptions = { readonly url: string; readonly applicationName: string }
+
 /** A client of the driver that is not connected yet, with its edge guarded. Throws ClusterError. */
-export function createClient(url: string, applicationName: string): pg.Client {
+export function createClient({ url, applicationName }: ClientOptions): pg.Client {
   const read = readDatabaseUrl(url)
   if ('problem' in read) throw new ClusterError(read.problem, 'ERR_INVALID_URL', false)
   const ssl = tlsOf(read)

@@ -156,8 +156,12 @@ export function createCluster(options: ClusterOptions): Cluster {
       await query(planOf(statements.prepared), [])
     },
   })
-  const statementStats = createStatementStats(locks, maskText, () => (facts ? platformFrom(facts) : 'own'))
-  const lockReader = createLockReader(locks, deadlines.locks, now)
+  const statementStats = createStatementStats({
+    connection: locks,
+    maskText,
+    platform: () => (facts ? platformFrom(facts) : 'own'),
+  })
+  const lockReader = createLockReader({ connection: locks, deadlineMs: deadlines.locks, now })
   const healthReader = createHealthReader({
     connection: locks,
     cycleSince: lockReader.cycleSince,

@@ -94,7 +94,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
   /** A new connection; where the server has no slot for it, one that another can spare: so no slot is ever let go. */
   const connect = async (): Promise<pg.Client> => {
-    const made = createClient(options.url, settings.application_name)
+    const made = createClient({ url: options.url, applicationName: settings.application_name })
     try {
       await follow(made).connect()
       return made

@@ -59,11 +59,15 @@ const unseenLoginsMs = 60_000
 /** pg_blocking_pids is for a few: each call holds the lock table once more. */
 const mostAsked = 50
 
-export function createLockReader(
-  connection: Pick<Connection, 'query'>,
-  deadlineMs: number,
-  now: () => number,
-): LockReader {
+export function createLockReader({
+  connection,
+  deadlineMs,
+  now,
+}: {
+  readonly connection: Pick<Connection, 'query'>
+  readonly deadlineMs: number
+  readonly now: () => number
+}): LockReader {
   let last: LockTable | null = null
   let lastTakenAt: number | null = null
   let cycle: { readonly at: number; readonly members: readonly Session[] } | null = null

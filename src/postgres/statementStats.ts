@@ -67,11 +67,15 @@ const statementTextRows = z.array(
  * @param connection the one for locks: it may stall, and nothing else waits for it
  * @param platform who runs the server, as far as it is known: other hands make its settings
  */
-export function createStatementStats(
-  connection: Pick<Connection, 'query'>,
-  maskText: (text: string) => string | null,
-  platform: () => Platform,
-): StatementStatsReader {
+export function createStatementStats({
+  connection,
+  maskText,
+  platform,
+}: {
+  readonly connection: Pick<Connection, 'query'>
+  readonly maskText: (text: string) => string | null
+  readonly platform: () => Platform
+}): StatementStatsReader {
   /** Where the extension was at the last reading. */
   let schema = ''
 

@@ -84,18 +84,22 @@ export type Slack = Poster & {
 }
 
 /** @param failed is told of each call that fails */
-export function createSlack(
-  token: string,
-  options: webApi.WebClientOptions,
-  failed: (failure: SlackError) => void = () => {},
-): Slack {
+export function createSlack({
+  token,
+  options,
+  onError = () => {},
+}: {
+  readonly token: string
+  readonly options: webApi.WebClientOptions
+  readonly onError?: (failure: SlackError) => void
+}): Slack {
   const client = new webApi.WebClient(token, options)
   const call = async <T>(run: (client: webApi.WebClient) => Promise<T>): Promise<T> => {
     try {
       return await run(client)
     } catch (error) {
       const failure = slackErrorOf(error)
-      failed(failure)
+      onError(failure)
       throw failure
     }
   }

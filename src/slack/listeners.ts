@@ -39,7 +39,7 @@ export type ListenerDeps = {
 export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> } {
   const { slack, channels, log, approve } = deps
   const { checkAccess, authorize, refuse } = deps.authorization
-  const replies = createReplies(slack, log)
+  const replies = createReplies({ slack, log })
   const flights = new Set<Promise<void>>()
   let draining = false
 

@@ -29,7 +29,7 @@ export type Replies = {
 /** How long a `response_url` may take; Bolt's respond() would wait for ever. */
 const answerWithinMs = 3000
 
-export function createReplies(slack: Slack, log: Log): Replies {
+export function createReplies({ slack, log }: { readonly slack: Slack; readonly log: Log }): Replies {
   async function whisper(channel: string, caller: Caller, view: View | string) {
     await slack.call((client) =>
       client.chat.postEphemeral({ channel, user: caller.userId, ...content(view) }),

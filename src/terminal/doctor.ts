@@ -72,11 +72,11 @@ async function checkSlack(config: Config, env: Env, now: () => number): Promise<
   }
   const logger = createSlackLogger(createLog({ level: 'silent' }))
   const options = () => clientOptions({ apiUrl: settings.apiUrl, logger, now })
-  const bot = createSlack(settings.botToken, options())
+  const bot = createSlack({ token: settings.botToken, options: options() })
   const checks = [await checkToken(bot)]
   if (checks[0]?.fix === null) checks.push(...(await checkScopes(bot)), ...(await checkChannels(bot, config)))
   if (settings.mode === 'socket') {
-    const app = createSlack(settings.appToken, options())
+    const app = createSlack({ token: settings.appToken, options: options() })
     checks.push(
       await attempt(
         () => app.call((client) => client.apps.connections.open({})),

@@ -79,7 +79,10 @@ export function createIncidentReport(deps: {
     const { snapshot } = picture
     const retriesOf = await followRetries(deps, snapshot)
     const before = new Map(open.map((incident) => [incident.key, incident]))
-    const found = findings(snapshot, picture.forest, config.watch, new Set(before.keys()), waitersOf(open))
+    const found = findings(snapshot, picture.forest, config.watch, {
+      open: new Set(before.keys()),
+      waited: waitersOf(open),
+    })
     const standingFor = (finding: Finding) => before.get(findingKey(finding))?.recommendation?.target ?? null
     const input = { protectedSessions: config.protected, standingFor }
     const rough = recommendationsFor(picture, input)

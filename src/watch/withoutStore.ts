@@ -11,7 +11,7 @@ const most = 10
  * database says. Empty when all is well.
  */
 export function seenWithoutStore({ name, watch }: ClusterConfig, { snapshot, forest }: Picture): string {
-  const found = findings(snapshot, forest, watch, new Set(), new Set())
+  const found = findings(snapshot, forest, watch)
     .map((finding) => ({ finding, openedAt: 0 }))
     .sort(worstFirst)
   if (found.length === 0) return ''

@@ -150,7 +150,7 @@ describe('connections', () => {
   const found = (used: number, server: Parameters<typeof of.server>[0], open = new Set<string>()) => {
     const clients = Array.from({ length: used }, (_, index) => of.session(index + 1))
     const snapshot = of.snapshot(clients, { ownConnections: 0, server: of.server(server) })
-    return findings(snapshot, noForest, of.thresholds, open).length === 1
+    return findings(snapshot, noForest, of.thresholds, { open }).length === 1
   }
   const scarce = { maxConnections: 20, reservedConnections: 8 }
 

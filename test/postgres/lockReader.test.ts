@@ -18,7 +18,7 @@ const read = async (sessions: Session[]) => {
       return []
     },
   }
-  const reader = createLockReader(connection, 1_000, () => 0)
+  const reader = createLockReader({ connection, deadlineMs: 1_000, now: () => 0 })
   return { locks: await reader.read(sessions, 5, true), asked }
 }
 
@@ -44,7 +44,7 @@ test('before 18, who logs in may wait unseen: it is read at first, where somebod
       return []
     },
   }
-  const reader = createLockReader(connection, 1_000, () => time)
+  const reader = createLockReader({ connection, deadlineMs: 1_000, now: () => time })
   const readsOf = async (sessions: Session[]) => {
     const before = reads
     expect(await reader.read(sessions, 5, false)).toEqual({ kind: 'none' })

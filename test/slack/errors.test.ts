@@ -8,15 +8,15 @@ import { clientOptions, createSlack, retryAfterSeconds } from '../../src/slack/c
 
 const api = 'https://slack.test'
 const told: string[] = []
-const slack = createSlack(
-  'xoxb-secret-token',
-  clientOptions({
+const slack = createSlack({
+  token: 'xoxb-secret-token',
+  options: clientOptions({
     apiUrl: `${api}/api/`,
     logger: createSlackLogger(createLog({ level: 'silent' })),
     now: Date.now,
   }),
-  ({ code }) => told.push(code),
-)
+  onError: ({ code }) => told.push(code),
+})
 const post = () => slack.post('C1', null, { text: 'card', blocks: [] }, 'id')
 const failureOf = async (call: Promise<unknown>): Promise<SlackError> => {
   const error = await call.catch((error: unknown) => error)

@@ -7,14 +7,14 @@ import { createAccessCheck } from '../../src/slack/identity.ts'
 /** Answers of Slack that the emulator never gives: at the edge of the client, without a server. */
 
 const api = 'https://slack.test'
-const slack = createSlack(
-  'xoxb-secret-token',
-  clientOptions({
+const slack = createSlack({
+  token: 'xoxb-secret-token',
+  options: clientOptions({
     apiUrl: `${api}/api/`,
     logger: createSlackLogger(createLog({ level: 'silent' })),
     now: Date.now,
   }),
-)
+})
 const checkAccess = createAccessCheck({ slack, ourTeamId: 'T1', now: () => 0 })
 const press = () => checkAccess({ userId: 'U0DANA', teamId: 'T1' }, ['U0DANA'], true)
 const answer = (user: unknown) => nock(api).post('/api/users.info').reply(200, { ok: true, user })

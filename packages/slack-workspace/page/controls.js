@@ -21,7 +21,7 @@ const initialOf = (element) =>
   (element.initial_option ? optionValue(element.initial_option) : null)
 
 /** One press at a time; the control stays where it is and keeps the focus meanwhile. */
-async function act(node, element, block, surface, value) {
+async function act({ node, element, block, value = element.value }, surface) {
   if (node.getAttribute('aria-busy') === 'true') return
   if (element.confirm && !(await askConfirm(element.confirm, surface.store))) return
   node.setAttribute('aria-busy', 'true')
@@ -45,7 +45,7 @@ function button(element, block, surface) {
       onclick: () => {
         if (element.url && isHarmless(element.url)) window.open(element.url, '_blank', 'noreferrer,noopener')
         // Its value as it was shown: the message may be another one by the time it is confirmed.
-        act(node, element, block, surface, element.value)
+        act({ node, element, block }, surface)
       },
     },
     plainOf(element.text),
@@ -108,7 +108,7 @@ const severals = new Set(['checkboxes', 'multi_static_select'])
 const isChoices = (element) => element.type === 'radio_buttons' || severals.has(element.type)
 
 /** Radio buttons, checkboxes, and a menu of which several may be taken. */
-function choices(element, block, surface, onchange, props = {}) {
+function choices(element, block, surface, { onchange, ...props }) {
   const several = severals.has(element.type)
   const chosen = [held(element, block, surface)].flat()
   return h(
@@ -151,13 +151,12 @@ const typed = {
   timepicker: 'time',
 }
 
-function field(element, block, surface, onchange, props) {
+function field(element, block, surface, props) {
   const shared = {
     'data-action': element.action_id,
     'data-focus': keyOf(element, block),
     placeholder: plainOf(element.placeholder) || null,
     autocomplete: 'off',
-    oninput: ({ target }) => onchange(target.value, target),
     ...props,
   }
   const node = element.multiline
@@ -175,16 +174,18 @@ function field(element, block, surface, onchange, props) {
 export function controlNode(element, block, surface) {
   if (element.type === 'button') return button(element, block, surface)
   if (isChoices(element)) {
-    return choices(element, block, surface, (value, node) => {
-      surface.values.set(keyOf(element, block), value)
-      act(node, element, block, surface, value)
+    return choices(element, block, surface, {
+      onchange: (value, node) => {
+        surface.values.set(keyOf(element, block), value)
+        act({ node, element, block, value }, surface)
+      },
     })
   }
   if (element.type in typed) {
-    return field(element, block, surface, () => {}, {
+    return field(element, block, surface, {
       onchange: ({ target }) => {
         surface.values.set(keyOf(element, block), target.value)
-        act(target, element, block, surface, target.value)
+        act({ node: target, element, block, value: target.value }, surface)
       },
     })
   }
@@ -193,7 +194,7 @@ export function controlNode(element, block, surface) {
       const { value } = node
       if (element.type === 'overflow') node.value = ''
       else surface.values.set(keyOf(element, block), value)
-      if (value) await act(node, element, block, surface, value)
+      if (value) await act({ node, element, block, value }, surface)
     },
   })
   return node
@@ -204,9 +205,10 @@ export function inputNode(element, block, surface, { id, describedBy }) {
   const props = { id, 'aria-describedby': describedBy, 'aria-invalid': describedBy ? 'true' : null }
   const keep = (value) => surface.values.set(keyOf(element, block), value === '' ? null : value)
   if (isChoices(element)) {
-    return choices(element, block, surface, keep, { ...props, 'aria-labelledby': `${id}-label` })
+    return choices(element, block, surface, { ...props, 'aria-labelledby': `${id}-label`, onchange: keep })
   }
-  if (element.type in typed) return field(element, block, surface, keep, props)
+  if (element.type in typed)
+    return field(element, block, surface, { ...props, oninput: ({ target }) => keep(target.value) })
   const node = menu(element, block, surface, { ...props, onchange: () => keep(node.value) })
   return node
 }

@@ -27,6 +27,13 @@ export type Answer = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+type Call = {
+  readonly method: string
+  readonly response: ServerResponse
+  /** What every answer to it carries. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 export const createFaults = () => {
   let waiting: { fault: Fault; left: number }[] = []
   const held = new Map<string, Fault>()
@@ -44,11 +51,9 @@ export const createFaults = () => {
 
   /** Answers one call, as well as the faults allow. `log` hears of every call, also of those without an answer. */
   const respond = async (
-    method: string,
-    response: ServerResponse,
+    { method, response, headers = {} }: Call,
     run: () => Answer,
     log: (answer?: Json) => void,
-    headers: Readonly<Record<string, string>> = {},
   ): Promise<void> => {
     const reply = (answer: Answer, more: Readonly<Record<string, string>> = {}) => {
       const { status, body } = answer

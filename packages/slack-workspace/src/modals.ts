@@ -45,7 +45,7 @@ export const createModals = (deps: {
       return
     }
     if (action === 'update') {
-      const fresh = inPlaceOf(view, toView(state, view.user, next, 'modal'))
+      const fresh = inPlaceOf(view, toView(state, next, { user: view.user, surface: 'modal' }))
       state.setModals(
         view.user,
         views.stackOf(view.user).map((entry) => (entry.id === view.id ? fresh : entry)),

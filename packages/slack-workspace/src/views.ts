@@ -12,10 +12,8 @@ const stackLimit = 3
 /** Checks what the app sent and completes it to what Slack keeps. */
 export const toView = (
   state: State,
-  user: string,
   value: unknown,
-  surface: 'modal' | 'home',
-  previous?: View,
+  { user, surface, previous }: { user: string; surface: View['type']; previous?: View | undefined },
 ): View => {
   checkView(value, surface)
   const text = (name: string) => (typeof value[name] === 'string' ? (value[name] as string) : '')
@@ -81,7 +79,7 @@ export const createViews = (state: State) => {
   }
 
   const open = (user: string, value: unknown): View => {
-    const view = alone(toView(state, user, value, 'modal'), stackOf(user))
+    const view = alone(toView(state, value, { user, surface: 'modal' }), stackOf(user))
     state.setModals(user, [view])
     return view
   }
@@ -89,14 +87,14 @@ export const createViews = (state: State) => {
   const push = (user: string, value: unknown): View => {
     const stack = stackOf(user)
     if (stack.length >= stackLimit) throw new SlackRefusal('push_limit_reached')
-    const view = alone(toView(state, user, value, 'modal', stack.at(-1)))
+    const view = alone(toView(state, value, { user, surface: 'modal', previous: stack.at(-1) }))
     state.setModals(user, [...stack, view])
     return view
   }
 
   const replace = (old: View, value: unknown, hash?: string): View => {
     if (hash && hash !== old.hash) throw new SlackRefusal('hash_conflict')
-    const view = alone(inPlaceOf(old, toView(state, old.user, value, old.type)))
+    const view = alone(inPlaceOf(old, toView(state, value, { user: old.user, surface: old.type })))
     if (old.type === 'home') state.setHome(view)
     else {
       state.setModals(
@@ -120,7 +118,7 @@ export const createViews = (state: State) => {
   const publish = (user: string, value: unknown, hash?: string): View => {
     const old = state.homes.get(user)
     if (hash && old && hash !== old.hash) throw new SlackRefusal('hash_conflict')
-    const fresh = toView(state, user, value, 'home')
+    const fresh = toView(state, value, { user, surface: 'home' })
     const view = alone(old ? inPlaceOf(old, fresh) : fresh)
     state.setHome(view)
     return view

@@ -103,11 +103,9 @@ export const createWebApi = (context: () => MethodContext, faults: Faults, pacin
     const { token: inBody, ...args } = given
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? String(inBody ?? '')
     await faults.respond(
-      name,
-      response,
+      { method: name, response, headers: { 'x-oauth-scopes': [...scopes].join(',') } },
       () => pacing.refuse(name, args) ?? { status: 200, body: answer(name, args, token) },
       (result) => state.log({ method: name, args, at: state.now(), ...(result ? { response: result } : {}) }),
-      { 'x-oauth-scopes': [...scopes].join(',') },
     )
   }
 }

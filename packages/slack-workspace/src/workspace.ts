@@ -159,8 +159,7 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
       return sendJson(response, 400, { ok: false, error: 'invalid_payload' })
     }
     await faults.respond(
-      'response_url',
-      response,
+      { method: 'response_url', response },
       () => responseUrls.use(path, args),
       (answer) =>
         state.log({ method: 'response_url', args, at: now(), ...(answer ? { response: answer } : {}) }),

@@ -14,8 +14,7 @@ export function assignCards(
   transitions: readonly Transition[],
   known: readonly Incident[],
   { cardsPerMinute, isSilent }: CardLimits,
-  now: number,
-  newId: () => string,
+  { now, newId }: { readonly now: number; readonly newId: () => string },
 ): Transition[] {
   const folded = new Map(transitions.map((transition) => [transition.incident.id, transition]))
   const before = known

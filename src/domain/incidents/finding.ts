@@ -13,7 +13,13 @@ import {
   waitsForLock,
 } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
-import { type HealthFinding, healthAmount, healthFindingKey, healthFindings } from './healthFinding.ts'
+import {
+  type HealthFinding,
+  healthAmount,
+  healthFindingKey,
+  healthFindings,
+  type IsFound,
+} from './healthFinding.ts'
 
 /** One thing that is wrong in one snapshot. Plain data: an incident keeps its last finding in the store. */
 export type Finding =
@@ -104,22 +110,30 @@ export function findingAmount(finding: Finding): number {
   }
 }
 
+export type FoundBefore = {
+  /**
+   * Keys of what was found before: a jam that lost its oldest waiter is still the same jam, and a number of connections
+   * that dances around its threshold is still too high.
+   */
+  readonly open?: ReadonlySet<string>
+  /**
+   * Victims of the jams among them: behind a row everybody's wait starts over when its holder changes, for all of them go
+   * on to the new version of the row, but the statement of one who waits again has been kept for as long as it runs.
+   */
+  readonly waited?: ReadonlySet<number>
+}
+
 /**
  * Everything in the snapshot that is past its threshold, worst first: jams, what the last slow look shows (see
  * healthFinding.ts), then long queries, sessions idle in a transaction, long-idle ones, connections. A session is found once, for the worst thing that it does; one that waits
  * for a lock is somebody's victim and never found for being slow. Thresholds are each session's own; a jam is found
  * when somebody in it has waited for too long by their own threshold, whatever holds for the root.
- * @param open keys of what was found before: a jam that lost its oldest waiter is still the same jam, and a number of
- *   connections that dances around its threshold is still too high
- * @param waited victims of the jams among them: behind a row everybody's wait starts over when its holder changes, for all of
- *   them go on to the new version of the row, but the statement of one who waits again has been kept for as long as it runs
  */
 export function findings(
   snapshot: Snapshot,
   forest: Forest,
   thresholds: Thresholds,
-  open: ReadonlySet<string> = new Set(),
-  waited: ReadonlySet<number> = new Set(),
+  { open = new Set(), waited = new Set() }: FoundBefore = {},
 ): Finding[] {
   const sessions = sessionsByPid(snapshot.sessions)
   const thresholdsOf = thresholdsAt(thresholds, snapshot.takenAt)
@@ -140,13 +154,8 @@ export function findings(
     .sort((a, b) => rank[a.kind] - rank[b.kind] || b.seconds - a.seconds)
   for (const { session } of slow) found.add(session.pid)
   const gids = new Set(jams.flatMap(({ root }) => root.prepared?.gid ?? []))
-  const ill = healthFindings(
-    snapshot,
-    thresholds,
-    thresholdsOf,
-    (one) => ('gid' in one ? gids.has(one.gid) : found.has(one.pid)),
-    open,
-  )
+  const isFound: IsFound = (one) => ('gid' in one ? gids.has(one.gid) : found.has(one.pid))
+  const ill = healthFindings(snapshot, thresholds, thresholdsOf, { isFound, open })
   return [
     ...storm(snapshot),
     ...distinct(jams, open),

@@ -43,12 +43,13 @@ export function follow(
   const isUnderWay = (incident: Incident) =>
     known.claimed.some((proposal) => proposal.cardId === incident.cardId || concerns(proposal, incident))
   // What ended an incident is known only when an action that is under way has its outcome: the next look tells.
-  const folded = fold(known.incidents, found, snapshot, recommendationOf, newId).filter(
+  const folded = fold(known.incidents, found, snapshot, { recommendationOf, newId }).filter(
     ({ kind, incident }) => kind !== 'resolved' || !isUnderWay(incident),
   )
   const isSilent = (incident: Incident) => silenceOf(incident, known.silences) !== null
   const limits = { cardsPerMinute, isSilent }
-  return assignCards(folded, known.incidents, limits, snapshot.takenAt, newId).map((transition) =>
+  const now = snapshot.takenAt
+  return assignCards(folded, known.incidents, limits, { now, newId }).map((transition) =>
     transition.kind === 'resolved'
       ? { ...transition, incident: withCause(transition.incident, snapshot, known, everyMs) }
       : transition,

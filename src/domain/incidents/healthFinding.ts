@@ -43,17 +43,18 @@ export type HealthFinding =
     }
   | { readonly kind: 'replicationSlot'; readonly slot: ReplicationSlot }
 
+/** Whether this session, or this prepared transaction, stands in a finding already. */
+export type IsFound = (one: { readonly pid: number } | { readonly gid: string }) => boolean
+
 /**
  * What the last slow look shows that is past its threshold, worst first. Whoever is found already is not found again.
- * @param isFound whether this session, or this prepared transaction, stands in a finding already
  * @param open keys of what was found before
  */
 export function healthFindings(
   snapshot: Snapshot,
   thresholds: HealthThresholds,
   thresholdsOf: (session: Session) => SessionThresholds,
-  isFound: (one: { readonly pid: number } | { readonly gid: string }) => boolean,
-  open: ReadonlySet<string>,
+  { isFound, open }: { readonly isFound: IsFound; readonly open: ReadonlySet<string> },
 ): HealthFinding[] {
   const { health, server, takenAt, sessions } = snapshot
   if (!health) return []

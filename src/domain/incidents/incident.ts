@@ -63,27 +63,32 @@ export const rememberedMs = ({ blockedForSeconds, rules }: Thresholds): number =
 /**
  * Follows incidents from one snapshot to the next.
  * @param known the open incidents of this cluster, and those resolved less than `rememberedMs` ago
- * @param recommendationFor what could be done about a finding
+ * @param recommendationOf what could be done about a finding
  * @param newId makes an id for an incident that opens
  */
 export function fold(
   known: readonly Incident[],
   found: readonly Finding[],
   snapshot: Snapshot,
-  recommendationFor: (finding: Finding) => Recommendation | null,
-  newId: () => string,
+  {
+    recommendationOf,
+    newId,
+  }: {
+    readonly recommendationOf: (finding: Finding) => Recommendation | null
+    readonly newId: () => string
+  },
 ): Transition[] {
   const now = snapshot.takenAt
   const followed = matchIncidents(known, found)
   const ongoing = found.flatMap((finding): Transition[] => {
     const before = followed.get(finding)
     if (!before || !isBackInTime(before, finding, now))
-      return [opened(finding, recommendationFor(finding), snapshot.cluster, now, newId())]
+      return [opened(finding, recommendationOf(finding), snapshot, newId())]
     const incident: Incident = {
       ...before,
       key: findingKey(finding),
       finding,
-      recommendation: recommendationFor(finding),
+      recommendation: recommendationOf(finding),
       headSince: before.key === findingKey(finding) ? before.headSince : now,
       changedAt: notBefore(before, now),
       resolvedAt: null,
@@ -198,8 +203,7 @@ export const hasOwnCard = ({ id, cardId }: Pick<Incident, 'id' | 'cardId'>): boo
 const opened = (
   finding: Finding,
   recommendation: Recommendation | null,
-  cluster: string,
-  now: number,
+  { cluster, takenAt: now }: Snapshot,
   id: string,
 ): Transition => ({
   kind: 'opened',

@@ -44,7 +44,7 @@ const mostRivals = 20
 /** What a party holds on relations, by `database relation`. */
 type Held = ReadonlyMap<string, ReadonlySet<string>>
 
-export function createDoubts(table: LockTable, sessions: readonly Session[], model: Model): Doubts {
+export function readDoubts(table: LockTable, sessions: readonly Session[], model: Model): Doubts {
   const byPid = sessionsByPid(sessions)
   const relationKey = ({ target }: LockGroup) => `${target.database} ${target.relation}`
   const heldBy = new Map<Party, Map<string, Set<string>>>()

@@ -1,7 +1,7 @@
 import type { Action } from '../session/action.ts'
 import { type Session, sessionsByPid, waitsForClient } from '../session/session.ts'
 import type { LockTable } from '../session/snapshot.ts'
-import { createDoubts, type Doubt, type Doubts } from './doubt.ts'
+import { type Doubt, type Doubts, readDoubts } from './doubt.ts'
 import { blockersOf, fork, leaveQueue, newState, release, type State, settle, waitsOf } from './manager.ts'
 import { blockedDirectly, type Model, reachedFrom, readModel } from './model.ts'
 import type { Picture } from './picture.ts'
@@ -40,7 +40,7 @@ export function rehearse(table: LockTable, sessions: readonly Session[]): Rehear
   const model = readModel(table, sessions)
   const byPid = sessionsByPid(sessions)
   const blocked = blockedDirectly(model)
-  const doubtsOf = createDoubts(table, sessions, model)
+  const doubtsOf = readDoubts(table, sessions, model)
   return {
     whatIf: (...endings) => whatIf(model, byPid, endings, doubtsOf),
     blocks: (pid) => blocked.get(model.partyOf(pid)) ?? 0,

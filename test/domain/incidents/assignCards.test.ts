@@ -41,7 +41,7 @@ describe('place', () => {
     now: number,
     newId: () => string,
     isSilent: (incident: Incident) => boolean = () => false,
-  ) => placeWith(transitions, known, { cardsPerMinute, isSilent }, now, newId)
+  ) => placeWith(transitions, known, { cardsPerMinute, isSilent }, { now, newId })
   const cards = (transitions: readonly Transition[]) => transitions.map(({ incident }) => incident.cardId)
   const many = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => opening(from + n))
 

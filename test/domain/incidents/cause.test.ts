@@ -14,13 +14,10 @@ const opened = of.takenAt
 const over = opened + 3_600_000
 
 function incidentOf(finding: Finding): Incident {
-  const [opening] = fold(
-    [],
-    [finding],
-    of.snapshot([runner, web]),
-    () => null,
-    () => 'i',
-  )
+  const [opening] = fold([], [finding], of.snapshot([runner, web]), {
+    recommendationOf: () => null,
+    newId: () => 'i',
+  })
   if (!opening) throw new Error('nothing opened')
   return opening.incident
 }

@@ -90,10 +90,10 @@ const found = (
   health: Partial<Health>,
   sessions: readonly Session[] = [],
   thresholds: Partial<Thresholds> = {},
-  open?: ReadonlySet<string>,
+  open: ReadonlySet<string> = new Set(),
 ): Finding[] => {
   const { snapshot, forest } = of.picture(sessions, undefined, { health: of.health(health) })
-  return findings(snapshot, forest, { ...of.thresholds, ...thresholds }, open)
+  return findings(snapshot, forest, { ...of.thresholds, ...thresholds }, { open })
 }
 const kinds = (list: readonly Finding[]) => list.map(({ kind }) => kind)
 const million = 1_000_000
@@ -288,13 +288,7 @@ describe('sessions that wait for each other', () => {
 describe('its incidents', () => {
   const opened = (finding: Finding): Incident => {
     const { snapshot } = of.picture([])
-    const [transition] = fold(
-      [],
-      [finding],
-      snapshot,
-      () => null,
-      () => 'i1',
-    )
+    const [transition] = fold([], [finding], snapshot, { recommendationOf: () => null, newId: () => 'i1' })
     if (!transition) throw new Error('not opened')
     return transition.incident
   }
@@ -305,13 +299,7 @@ describe('its incidents', () => {
     sessions: Session[] = [],
   ) => {
     const { snapshot } = of.picture(sessions, undefined, over)
-    const [over_] = fold(
-      [opened(finding)],
-      [],
-      snapshot,
-      () => null,
-      () => 'i2',
-    )
+    const [over_] = fold([opened(finding)], [], snapshot, { recommendationOf: () => null, newId: () => 'i2' })
     return over_?.incident.resolution ?? null
   }
   const old = of.prepared(700, { gid: 'pay', preparedSeconds: 1000 })
@@ -381,13 +369,8 @@ describe('its incidents', () => {
       if (!first) throw new Error('nothing found')
       const { snapshot } = of.picture([])
       return (
-        fold(
-          [opened(first)],
-          at(after),
-          snapshot,
-          () => null,
-          () => 'i2',
-        ).length > 0
+        fold([opened(first)], at(after), snapshot, { recommendationOf: () => null, newId: () => 'i2' })
+          .length > 0
       )
     }
     expect(grown(0.74, 0.745)).toBe(false)

@@ -33,10 +33,10 @@ const found = (
   sessions: readonly Session[],
   locks?: Parameters<typeof picture>[1],
   over = {},
-  open?: Set<string>,
+  open = new Set<string>(),
 ) => {
   const { snapshot: shot, forest } = picture(sessions, locks, over)
-  return findings(shot, forest, thresholds, open)
+  return findings(shot, forest, thresholds, { open })
 }
 const kinds = (list: readonly Finding[]) => list.map(({ kind }) => kind)
 
@@ -129,9 +129,9 @@ describe('fold', () => {
     const { snapshot: shot, forest } = shown
     const open = known.filter(({ resolvedAt }) => resolvedAt === null)
     const keys = new Set(open.map(({ key }) => key))
-    const recommendationFor = recommendationsFor(shown, { protectedSessions: [] })
-    const list = findings(shot, forest, thresholds, keys, waitersOf(open))
-    return fold(known, list, shot, recommendationFor, () => `incident-${++ids}`)
+    const recommendationOf = recommendationsFor(shown, { protectedSessions: [] })
+    const list = findings(shot, forest, thresholds, { open: keys, waited: waitersOf(open) })
+    return fold(known, list, shot, { recommendationOf, newId: () => `incident-${++ids}` })
   }
   const only = (transitions: readonly Transition[]): Transition => {
     expect(transitions).toHaveLength(1)
@@ -429,14 +429,6 @@ describe('fold', () => {
   })
 
   it('keeps what it cannot see', () => {
-    expect(
-      fold(
-        [],
-        [],
-        snapshot([]),
-        () => null,
-        () => 'x',
-      ),
-    ).toEqual([])
+    expect(fold([], [], snapshot([]), { recommendationOf: () => null, newId: () => 'x' })).toEqual([])
   })
 })

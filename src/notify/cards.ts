@@ -12,7 +12,7 @@ import { digestView } from '../views/card/digest.ts'
 import { channelLine, threadLine } from '../views/card/lines.ts'
 import type { View } from '../views/kit.ts'
 
-/** Where the cards of a cluster stand, and how many people an action needs there. */
+/** Settings of the cards of a cluster: the channel, and how many people an action needs. */
 export type CardSettings = { readonly channel: string; readonly approvals: Approvals }
 
 /** A transaction about one card (about none): what is remembered, and what happened. */
@@ -37,12 +37,12 @@ export type Cards = {
   commitAll<T>(cardIds: readonly string[], run: (tx: CardsTx) => Promise<T>): Promise<T>
   /** Draws the open incidents of a cluster again, and so posts those that were held back. */
   redraw(cluster: string): Promise<void>
-  /** Whether the last change could be written down. */
+  /** Returns true when the last change could be written to the store. */
   isWritable(): boolean
 }
 
 /**
- * What the bot keeps in its channels: one card for each incident or request, its thread, and a line for each action.
+ * Keeps the channels of the bot: one card for each incident or request, its thread, and a line for each action.
  * @param changed is called when there is something new to deliver
  */
 export function createCards(deps: {
@@ -103,7 +103,7 @@ export function createCards(deps: {
       'proposalId' in event && event.proposalId ? await tables.proposals.get(event.proposalId) : null
     const line = channelLine(row, proposal)
     const cluster = line && clusterOf(event, proposal)
-    // What was done is told also where its cluster is not configured any more: beside its card.
+    // What was done is reported even when its cluster is not configured any more: beside its card.
     const channel = cluster && (await channelOf(tables, cluster, cardId))
     if (line && channel)
       await put(
@@ -158,7 +158,10 @@ export function createCards(deps: {
     return (await silences.ofCluster(cluster)).filter(({ until }) => until > now())
   }
 
-  /** Where the thread of a card stands; null for a digest, which has none, and for news that a silence keeps back. */
+  /**
+   * Finds the channel and thread of a card. Null for a digest, which has no thread, and for news that a silence keeps
+   * back.
+   */
   async function threadChannel(tables: Tables, cardId: string, isNews: boolean): Promise<string | null> {
     const incidents = await tables.incidents.ofCard(cardId)
     const [incident] = incidents
@@ -168,7 +171,10 @@ export function createCards(deps: {
     return cluster ? channelOf(tables, cluster, cardId) : null
   }
 
-  /** Where a card belongs: in the channel of its cluster, or where it stands when that is not configured any more. */
+  /**
+   * Finds the channel of a card: that of its cluster. When the cluster is not configured any more: where the card
+   * stands.
+   */
   async function channelOf(
     { messages }: Tables,
     cluster: string,
@@ -183,10 +189,10 @@ export function createCards(deps: {
 const isDigest = (cardId: string, incidents: readonly Incident[]): boolean =>
   incidents.some(({ digestId }) => digestId === cardId)
 
-/** A request by hand waits for somebody, as a critical incident does; the thread tells what is known already. */
+/** A request by hand waits for somebody, as a critical incident does; the thread repeats what is known already. */
 const priorities = { critical: 4, warning: 3, line: 2, notice: 1, note: 0 } as const
 
-/** What people did, and what came of it; how the picture changes meanwhile may follow a little later. */
+/** Tells apart what people did, with its outcome, from changes of the picture. Those may follow a little later. */
 const isUrgent = (event: JournalEvent): boolean =>
   event.actor !== bot || ['expired', 'intended', 'outcome'].includes(event.kind)
 

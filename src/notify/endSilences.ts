@@ -68,7 +68,7 @@ export async function endSilences(
   })
 }
 
-/** Whether some of what one silence covers is covered by another one too. */
+/** Decides whether two silences overlap: one thing is covered by both. */
 const meet = (one: Silence, other: Silence, covered: readonly Incident[]): boolean =>
   one.scope.kind === 'cluster' ||
   other.scope.kind === 'cluster' ||

@@ -6,7 +6,7 @@ import { SlackError, slackErrorKind } from './slackError.ts'
 /** Slack, as far as the outbox needs it. All throw SlackError. */
 export type Poster = {
   /**
-   * @param id goes along as metadata, so that `find` can tell the message again
+   * @param id goes along as metadata, so that `find` can recognise the message
    * @returns the ts of the new message
    */
   post(channel: string, threadTs: string | null, content: Content, id: string): Promise<string>
@@ -23,7 +23,7 @@ export type Outbox = {
   start(): void
   /** Ends after the calls that are under way; what is left is delivered after the next start. */
   stop(): Promise<void>
-  /** What keeps messages from each channel at the moment, by channel id. */
+  /** Returns the error that keeps messages from each channel now, by channel id. */
   failures(): ReadonlyMap<string, SlackError>
   /** Resolves when all that can go now has gone; what has to wait (for Slack, for its second) may be left. */
   idle(): Promise<void>
@@ -69,9 +69,9 @@ export function createOutbox(deps: {
   const channels = new Map<string, ChannelState>()
   /** By channel. That edits go through says nothing about a card that is held back. */
   const failing = { post: new Map<string, SlackError>(), edit: new Map<string, SlackError>() }
-  /** Messages of which `onBroken` was told: one that Slack refuses for itself must not tell it at each attempt. */
+  /** Messages that `onBroken` was called for: a message that Slack refuses must not call it at each attempt. */
   const told = new Set<string>()
-  /** What stands in Slack, and could not be written down yet. */
+  /** Messages that stand in Slack and could not be written to the store yet. */
   const unwritten = new Map<string, { readonly revision: number; readonly ts: string }>()
   const flights = new Set<Promise<void>>()
   /** For edits that nobody waits for, and for all of them while Slack asks for patience. */
@@ -248,7 +248,7 @@ export function createOutbox(deps: {
     const { id, channel, ts } = message
     if (failure.kind === 'gone' && ts) return messages.lost(id, ts)
     const passing = [failing.post, failing.edit].every((map) => map.get(channel)?.retryable ?? true)
-    // A bad token is bad in every channel: no other one could be told, and told afterwards it would not be true any more.
+    // A bad token is bad in every channel, so no other channel could be informed. Later it would not be true any more.
     const news = !failure.retryable && passing && !told.has(id) && failure.kind !== 'token'
     // A limit says nothing about this message: all of its kind wait equally long, so the most urgent goes first again.
     // Limits are each method's own: too many edits are no reason to hold a new card back.
@@ -284,17 +284,17 @@ export async function emptyCopy(poster: Pick<Poster, 'update'>, channel: string,
     .catch((error: unknown) => log.info({ err: error }, 'a second copy of a card could not be emptied'))
 }
 
-/** Whether the last attempt may have gone through without our hearing of it. */
+/** Decides whether the last attempt may have gone through although we got no reply. */
 const mayStand = ({ lastError }: Pending): boolean =>
   lastError === posting || (lastError !== null && slackErrorKind(lastError) === 'unanswered')
 
 const kindOf = ({ ts }: Pending) => (ts ? 'edit' : 'post')
 
-/** What Slack asked for, or ever longer where it did not say. */
+/** Returns the pause that Slack asked for. Without one, the pause grows with each attempt. */
 const pauseAfter = ({ attempts }: Pending, { retryAfterMs }: SlackError): number =>
   retryAfterMs || backoff(attempts, pauses)
 
-/** Whether a message stands there could not be found out: that says nothing new about its post. */
+/** Failure of the search for a message in Slack. It says nothing new about the post itself. */
 class SearchError extends Error {
   override readonly cause: SlackError
   constructor(cause: SlackError) {
@@ -313,7 +313,7 @@ type ChannelState = {
   notBefore: number
 }
 
-/** A thread is told in order: only the oldest undelivered message of each may go; a card's edits wait for nobody. */
+/** A thread is delivered in order: only the oldest undelivered message of each may go; a card's edits wait for nobody. */
 function firstInEachThread(queue: readonly Pending[]): Pending[] {
   const threads = new Set<string>()
   return queue.filter((message) => {

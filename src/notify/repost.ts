@@ -5,12 +5,12 @@ import { SlackError } from './slackError.ts'
 
 /**
  * Has the cards posted again that somebody deleted while they are open. The next edit would show that a card is gone, but
- * one of a trouble that only lasts may have none for hours. What Slack cannot tell now, it is asked at the next round.
+ * one of a trouble that only lasts may have none for hours. What Slack cannot say now, the next round asks again.
  * @param clusters names
  */
 export async function restoreDeleted(deps: {
   readonly store: Pick<Store, 'incidents' | 'proposals' | 'messages'>
-  /** Whether a message still stands where it was posted; throws SlackError. */
+  /** Returns true when the message still stands where it was posted; throws SlackError. */
   readonly stands: (channel: string, ts: string) => Promise<boolean>
   readonly outbox: Pick<Outbox, 'kick'>
   readonly clusters: readonly string[]
@@ -29,6 +29,6 @@ export async function restoreDeleted(deps: {
     }
   } catch (error) {
     if (!(error instanceof SlackError)) throw error
-    log.debug({ code: error.code }, 'Slack does not tell whether the cards stand')
+    log.debug({ code: error.code }, 'Slack does not say whether the cards stand')
   }
 }

@@ -1,6 +1,7 @@
 /**
- * What an error of Slack means for the call that got it. What is not listed is `refused`.
- * https://docs.slack.dev/reference/methods/chat.postMessage#errors, https://docs.slack.dev/reference/methods/chat.update#errors
+ * Meaning of each error code of Slack for the call that got it. A code that is not listed is `refused`.
+ * https://docs.slack.dev/reference/methods/chat.postMessage#errors,
+ * https://docs.slack.dev/reference/methods/chat.update#errors
  */
 const codes = {
   /** Too much was sent: all calls of the kind wait equally long. */
@@ -32,7 +33,7 @@ const kinds: ReadonlyMap<string, SlackErrorKind> = new Map(
   (Object.keys(codes) as SlackErrorKind[]).flatMap((kind) => codes[kind].map((code) => [code, kind])),
 )
 
-/** The codes that are told apart, with those of HTTP by their class. */
+/** Codes that need different treatment; those of HTTP go by their class. */
 export const knownSlackCodes: readonly string[] = [...kinds.keys()]
 
 /** Names a code as `knownSlackCodes` does. */
@@ -42,14 +43,14 @@ export const slackErrorKind = (code: string): SlackErrorKind => kinds.get(slackC
 
 const passing: readonly SlackErrorKind[] = ['limited', 'notTaken', 'unanswered']
 
-/** Why Slack did not take a call. */
+/** Error of a call that Slack did not take. */
 export class SlackError extends Error {
   /** Slack's error code (`not_in_channel`), or the code of the socket or HTTP error. */
   readonly code: string
   readonly kind: SlackErrorKind
-  /** Whether the same call may go through later without anybody's help. */
+  /** True when the same call may succeed later without anybody's help. */
   readonly retryable: boolean
-  /** What Slack asked us to wait, 0 where it did not. */
+  /** Pause that Slack asked for; 0 when it asked for none. */
   readonly retryAfterMs: number
   constructor(code: string, retryAfterMs = 0, cause?: unknown) {
     super(`Slack: ${code}`, { cause })

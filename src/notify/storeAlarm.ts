@@ -2,9 +2,9 @@ import type { Log } from '../log.ts'
 import { storeFailureOf } from '../store/failure.ts'
 import type { Content } from './outbox.ts'
 
-/** What speaks in Slack while the store cannot: an alert must not depend on the disk. */
+/** Reports to Slack that the store fails. It does not use the store, because an alert must not depend on the disk. */
 export type StoreAlarm = {
-  /** Why the store cannot be used; null while it can. */
+  /** Returns why the store cannot be used; null while it can. */
   failure(): string | null
   /**
    * Takes note of an error.
@@ -19,7 +19,7 @@ export type StoreAlarm = {
 
 /** Between two posts in a channel. */
 const quietMs = 60_000
-/** What is still as it was told is told again after this time. */
+/** Time after which an unchanged report is repeated. */
 const remindMs = 600_000
 
 /**
@@ -37,7 +37,7 @@ export function createStoreAlarm(deps: {
 }): StoreAlarm {
   const { probe, channels, post, recovered, log, steady } = deps
   let failure: string | null = null
-  /** What each channel heard last of the store and of what is seen, and when. */
+  /** Last report to each channel, of the store and of what is seen, with its time. */
   const told = new Map<string, { readonly at: number; readonly seen: string }>()
   /** Channels that were told that the store fails, and not yet that it works. */
   const waiting = new Set<string>()

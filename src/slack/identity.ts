@@ -73,7 +73,7 @@ export function createAccessCheck(deps: {
       if (error instanceof SlackError)
         return refuse(
           'lookUpFailed',
-          `Slack could not tell who you are (${error.code}); try again in a moment`,
+          `Slack could not say who you are (${error.code}); try again in a moment`,
         )
       throw error
     }

@@ -119,7 +119,7 @@ export const table = (rows: readonly (readonly string[])[]): TableBlock => ({
   rows: rows.map((row) => row.map((cell) => ({ type: 'raw_text', text: clean(cell) || ' ' }))),
 })
 
-/** What a message says: blocks for Slack, and the same in plain words for notifications and screen readers. */
+/** Message: blocks for Slack, and the same in plain words for notifications and screen readers. */
 export type View = { readonly text: string; readonly blocks: readonly Block[] }
 
 /** Text and leaves in a row. */

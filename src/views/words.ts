@@ -10,7 +10,7 @@ import type { LockTarget } from '../domain/session/snapshot.ts'
 import { formatDuration } from '../domain/text/duration.ts'
 import { clean, truncate } from './kit.ts'
 
-/** How a session is named in a sentence: `4312 (web, user shop, database orders)`. */
+/** Names a session in a sentence: `4312 (web, user shop, database orders)`. */
 export function nameOf(session: Session): string {
   const known = [
     session.applicationName,
@@ -23,7 +23,7 @@ export function nameOf(session: Session): string {
   return known.length > 0 ? `${session.pid} (${known.join(', ')})` : `${session.pid} (${session.backendType})`
 }
 
-/** What it is doing and for how long: `idle in transaction for 5 min`. */
+/** Says what the session is doing and for how long: `idle in transaction for 5 min`. */
 export function stateOf(session: Session): string {
   if (isLoggingIn(session)) return 'logging in'
   if (session.state === null)
@@ -32,7 +32,7 @@ export function stateOf(session: Session): string {
   return seconds === null ? session.state : `${session.state} for ${formatDuration(seconds)}`
 }
 
-/** What is waited for: `a row of public.orders`, `AccessExclusiveLock on public.orders`. */
+/** Names what is waited for: `a row of public.orders`, `AccessExclusiveLock on public.orders`. */
 export function lockOf(
   { mode, target, relationName: name }: Wait,
   waiter: Pick<Session, 'query' | 'backendType'> | null = null,
@@ -55,7 +55,7 @@ export function lockOf(
   }
 }
 
-/** What it waits for a transaction for, where its statement tells. */
+/** Says why the session waits for a transaction, when its statement shows that. */
 function purposeOf(waiter: Pick<Session, 'query' | 'backendType'> | null): string {
   if (waiter === null) return ''
   const [words = ''] = statementsIn(waiter)
@@ -72,7 +72,7 @@ const advisoryKey = ({ classid, objid, objsubid }: LockTarget): string =>
     ? String(BigInt.asIntN(64, (BigInt(classid ?? 0) << 32n) | BigInt(objid ?? 0)))
     : `(${(classid ?? 0) | 0}, ${(objid ?? 0) | 0})`
 
-/** What is locked, in words: `public.orders`, `a row of public.orders`, `advisory lock 42`. */
+/** Names what is locked: `public.orders`, `a row of public.orders`, `advisory lock 42`. */
 export function targetOf(target: LockTarget): string {
   switch (target.locktype) {
     case 'tuple':
@@ -138,7 +138,7 @@ export function saturationWords({ used, max, reserved }: Finding & { kind: 'conn
   return `${said}; ${reserved} ${reserved === 1 ? 'is' : 'are'} kept back for superusers and reserved roles, so ${left === 0 ? 'nobody else gets one' : `${left} ${left === 1 ? 'is' : 'are'} left for everybody else`}.`
 }
 
-/** What a silence is about. */
+/** Names what a silence is about. */
 export function silenceWords(scope: Silence['scope']): string {
   switch (scope.kind) {
     case 'cluster':
@@ -155,7 +155,7 @@ export const count = (n: number, one: string, many = `${one}s`): string => `${n}
 /** A name, or a statement, on one line. */
 export const onOneLine = (text: string): string => text.replaceAll(/\s+/g, ' ')
 
-/** Who it is, short, for a cell or a line: `web · shop · orders`. A long name leaves room for the next. */
+/** Names a session in short, for a cell or a line: `web · shop · orders`. A long name leaves room for the next. */
 export const whoOf = (session: Session): string => (isLoggingIn(session) ? 'logging in' : namesOf(session))
 
 const namesOf = (session: Session): string =>
@@ -168,7 +168,7 @@ const namesOf = (session: Session): string =>
     .flatMap((name) => (name ? truncate(clean(name), 26) : []))
     .join(' · ') || session.backendType
 
-/** How many of those that wait have no name yet: ` (24 that are logging in)`; empty where all have. */
+/** Counts the waiting sessions that have no name yet: ` (24 that are logging in)`; empty when all have one. */
 export function loggingInWords({ forest, snapshot }: Picture): string {
   const n = snapshot.sessions.filter(
     (session) => isLoggingIn(session) && forest.waits.has(session.pid),
@@ -176,12 +176,12 @@ export function loggingInWords({ forest, snapshot }: Picture): string {
   return n === 0 ? '' : ` (${n} that ${n === 1 ? 'is' : 'are'} logging in)`
 }
 
-/** Who holds connections, without their number: `web, user shop, 10.0.0.1`. Whoever has no user yet logs in. */
+/** Names who holds connections, without their number: `web, user shop, 10.0.0.1`. A session without a user logs in. */
 export const holderOf = ({ usename, applicationName, clientAddr }: Holder): string =>
   usename === '' && applicationName === ''
     ? 'sessions that are logging in'
     : `${applicationName || 'no application name'}, user ${usename}, ${clientAddr}`
 
-/** What it waits for when that is not a lock: `IO/DataFileRead`; empty when it works. */
+/** Names a wait that is not for a lock: `IO/DataFileRead`; empty when the session works. */
 export const waitEventOf = (session: Session): string =>
   session.waitEventType === null ? '' : `${session.waitEventType}/${session.waitEvent ?? '?'}`

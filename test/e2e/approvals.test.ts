@@ -89,7 +89,7 @@ describe('who is refused, with one row and no signal', () => {
     const card = await room.card('approve_terminate')
     room.workspace.fault({ method, kind: 'error500', times: 5 })
     await room.press('U0DEVI', card, 'approve_terminate')
-    await room.whisper('U0DEVI', /Slack could not tell who you are/)
+    await room.whisper('U0DEVI', /Slack could not say who you are/)
     expect(await alive(root)).toBe(true)
   })
 

@@ -168,13 +168,13 @@ it('a silence that ends says what is silent still', async () => {
   room = await openRoom(server.marshalUrl)
   await room.start()
   await room.type('U0RESP', 'quiet 2h upgrade')
-  await room.line(/^Quiet on orders: no new cards for everything/)
+  await room.line(/^Quiet period on orders: no new cards for everything/)
   await room.type('U0RESP', 'snooze blocking 1s')
   await room.line(
     /^Quiet period on orders ended: blocking brings cards again, except what is silent still: everything until .*\.$/,
   )
   await room.type('U0RESP', 'snooze idle 1h')
-  await room.line(/^Quiet on orders: no new cards for long-idle session/)
+  await room.line(/^Quiet period on orders: no new cards for long-idle session/)
   await room.type('U0RESP', 'quiet off')
   await room.whisper(
     'U0RESP',

@@ -131,7 +131,7 @@ describe('alerts', () => {
     await room.start()
     await room.type('U0RESP', 'quiet 1h upgrade of the web shop')
     await room.line(
-      /^Quiet on orders: no new cards for everything until .*<@U0RESP>: upgrade of the web shop/,
+      /^Quiet period on orders: no new cards for everything until .*<@U0RESP>: upgrade of the web shop/,
     )
     const { root } = await jam(2)
     // The incident is followed all the same; its card waits for the end of the quiet.

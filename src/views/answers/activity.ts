@@ -13,10 +13,10 @@ import {
   type PictureAnswer,
 } from './page.ts'
 
-/** How many of each list are named. */
+/** Largest number of names in each list. */
 const mostNames = 8
 
-/** What the sessions do, in numbers. */
+/** Shows what the sessions do, in numbers. */
 export function activityView({
   picture,
   activity,

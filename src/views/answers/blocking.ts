@@ -23,7 +23,7 @@ import {
   type PictureAnswer,
 } from './page.ts'
 
-/** Deeper lines say behind whom they wait instead of moving further to the right. */
+/** Depth from which a line names whom it waits behind and moves no further to the right. */
 const deepest = 6
 const longestLine = 150
 
@@ -35,11 +35,11 @@ export const treeSessions = ({ trees }: Trees, all: ReadonlyMap<number, Session>
 
 type BlockingAnswer = PictureAnswer & {
   readonly laidOut: Trees
-  /** How many roots the filters leave out. */
+  /** Number of roots that the filters leave out. */
   readonly otherRoots: number
   /** Statements by pid, where they were fetched. */
   readonly texts: ReadonlyMap<number, string | null>
-  /** What would end each of the jams at the least cost. */
+  /** The least costly way to end each jam. */
   readonly advice: readonly JamRecommendation[]
 }
 
@@ -162,7 +162,7 @@ function rootLines(
   ]
 }
 
-/** That it waits, for no lock, and does not go on by itself. */
+/** Says that the session waits for something that is not a lock, and does not go on by itself. */
 const heldUp = (session: Session): string =>
   mayFinish(session) || meaningOf(session) === null ? '' : ` · waits in ${waitEventOf(session)}`
 
@@ -212,7 +212,7 @@ function branchLine(
     .join(' · ')
 }
 
-/** That a prepared transaction is to be ended by hand is said for itself, with the statement. */
+/** Leaves out prepared transactions: they have their own lines, with the statement that ends them. */
 const bySession = (advice: readonly JamRecommendation[]): JamRecommendation[] =>
   advice.filter(({ best, byHand }) => best !== null || byHand === null)
 

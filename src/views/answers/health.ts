@@ -33,7 +33,7 @@ import {
   type PictureAnswer,
 } from './page.ts'
 
-/** How many of one kind are told each; the command behind them shows all. */
+/** Largest number of one kind that is shown; the command behind them shows all. */
 const mostOfKind = 3
 
 /**
@@ -57,7 +57,7 @@ export function healthView({
     ...lost.slice(0, mostOfKind),
   ]
   const isFine = (...of: FindingKind[]) => of.every((kind) => !kinds.has(kind))
-  // Who holds vacuum back may be told already, for something worse.
+  // The session that holds vacuum back may be listed already, for something worse.
   const [holder] = health?.vacuumHolders ?? []
   const isVacuumTold =
     (holder?.age ?? 0) >= asked.thresholds.vacuumHeldBackBy &&
@@ -89,7 +89,7 @@ export function healthView({
       ...(unread
         ? [
             [
-              `${health ? 'The slow look could not be repeated' : 'Deadlocks, prepared transactions, vacuum, wraparound and slots cannot be told'}: ${unread}`,
+              `${health ? 'The slow look could not be repeated' : 'Deadlocks, prepared transactions, vacuum, wraparound and slots cannot be shown'}: ${unread}`,
             ],
           ]
         : []),
@@ -135,7 +135,7 @@ function next(finding: Finding, asked: AnswerContext): Line {
     case 'blocking':
     case 'lockCycle':
     case 'lockStorm':
-      return [commandTo(asked, 'blocking'), ' tells who stands in the way and what ends it.']
+      return [commandTo(asked, 'blocking'), ' shows who stands in the way and what ends it.']
     case 'longQuery':
       return [commandTo(asked, 'long'), '.']
     case 'idleInTransaction':
@@ -155,7 +155,7 @@ function locksLine({ snapshot, forest }: Picture, { thresholds }: AnswerContext)
   const limit = limitFor(thresholds.blockedForSeconds, thresholds)
   const what =
     snapshot.locks.kind === 'jammed'
-      ? 'not to be told now.'
+      ? 'not known now.'
       : waiting === 0
         ? 'nobody waits.'
         : `${count(waiting, 'session waits', 'sessions wait')}, nobody for more than ${limit}.`
@@ -252,7 +252,7 @@ function healthLines(
   ]
 }
 
-/** What the server gave up holds nothing back, and is of no use to anybody. */
+/** Lists replication slots that the server gave up. They hold nothing back, and nobody can use them. */
 const lostLines = (health: Health | null): Line[] =>
   (health?.slots ?? [])
     .filter(({ walStatus }) => walStatus === 'lost')
@@ -273,7 +273,7 @@ const who = (holder: Health['vacuumHolders'][number], sessions: readonly Session
 const limitCount = (transactions: number): string =>
   Number.isFinite(transactions) ? formatCount(transactions) : 'never'
 
-/** How the entries of deadlocks in the server's own log would come to be read. */
+/** Explains how to let the bot read the server's own log of deadlocks. */
 function logLine(serverLog: ServerLog, versionNum: number): Line[] {
   const format = has(versionNum, 'jsonlog') ? 'jsonlog' : 'csvlog'
   switch (serverLog) {
@@ -282,14 +282,14 @@ function logLine(serverLog: ServerLog, versionNum: number): Line[] {
     case 'notGranted':
       return [
         [
-          'Who was in a deadlock, the server’s log tells. To let the bot read it (and every file of the server): ',
+          'The server’s log shows who was in a deadlock. To let the bot read it (and every file of the server): ',
           code('GRANT EXECUTE ON FUNCTION pg_read_binary_file(text, bigint, bigint) TO …;'),
         ],
       ]
     case 'noFormat':
       return [
         [
-          'Who was in a deadlock, the server’s log tells. The bot reads it where ',
+          'The server’s log shows who was in a deadlock. The bot reads it where ',
           code(`log_destination`),
           ` has `,
           code(format),
@@ -299,7 +299,7 @@ function logLine(serverLog: ServerLog, versionNum: number): Line[] {
     case 'notCollected':
       return [
         [
-          'Who was in a deadlock, the server’s log tells: look where the server writes it (',
+          'The server’s log shows who was in a deadlock: look where the server writes it (',
           code('logging_collector'),
           ' is off, so the bot cannot read it).',
         ],

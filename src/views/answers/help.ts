@@ -1,7 +1,7 @@
 import { bold, text, type View } from '../kit.ts'
 import { codeParts, compose, type Line, lines } from './page.ts'
 
-/** What can be typed. */
+/** Shows what can be typed. */
 export function helpView(clusters: readonly string[]): View {
   const several = clusters.length > 1
   return compose('pg-marshal: what you can type', [

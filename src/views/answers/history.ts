@@ -5,7 +5,7 @@ import { code, moment, type View } from '../kit.ts'
 import { count } from '../words.ts'
 import { compose, type Line, lines } from './page.ts'
 
-/** What the journal says, newest last. `about` names what was asked for. */
+/** Shows the journal, newest last. `about` names what was asked for. */
 export function historyView(about: string, rows: readonly JournalRow[], limit: number): View {
   const told = rows.flatMap((row): Line[] => {
     const line = journalLine(row.event, null)

@@ -74,7 +74,7 @@ function headline(
   ]
 }
 
-/** How many have no row, and a filter that shows most of them. */
+/** Counts the sessions without a row, and offers a filter that shows most of them. */
 function more(hidden: readonly Session[], asked: AnswerContext): Line[] {
   if (hidden.length === 0) return []
   const apps = Map.groupBy(hidden, ({ applicationName }) => applicationName)

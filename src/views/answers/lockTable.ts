@@ -7,7 +7,7 @@ import type { Line, Piece } from './page.ts'
 /** With cells as long as they may be that many rows keep within what Slack takes of a table: 10,000 characters. */
 export const maxRows = 40
 const maxTargets = 12
-/** Of one target, so that one long queue does not push the others out. */
+/** Largest number of rows for one target, so that one long queue leaves room for the others. */
 const maxOfOne = 8
 
 /** Stands under the table. */
@@ -74,7 +74,7 @@ function whoHas({ session, prepared, pid }: LockEntry): string {
   return pid === 0 ? 'prepared transaction' : 'gone since'
 }
 
-/** A row is locked by locking the transaction that changed it: the table tells more than its number. */
+/** A row is locked by locking the transaction that changed it: the table says more than its number. */
 export function wordsOfTarget({
   target,
   relationName,

@@ -20,7 +20,7 @@ import {
   type Piece,
 } from './page.ts'
 
-/** What was shown last where the locks cannot be read now, or why there is nothing to show. */
+/** Locks that cannot be read now: the last ones that were shown, or why there is nothing to show. */
 type NotRead = { readonly last: readonly LockedTarget[] } | { readonly unread: string }
 
 /** `/pg locks`: every lock that somebody waits for. */
@@ -127,7 +127,7 @@ function othersOf({ granted, others }: OwnLock): string {
   return granted ? `${count(others.length, 'waits', 'wait')} for it: ${named}` : `behind ${named}`
 }
 
-/** What a relation's name stood for, and who has locks there. */
+/** Relations that a name stands for, and who has locks on them. */
 type FoundLocks = {
   readonly relations: readonly {
     readonly name: string
@@ -174,7 +174,7 @@ export function relationLocksView({
   ])
 }
 
-/** What the name means where that is not plain: several relations, partitions. */
+/** Explains a name that means more than one relation: several schemas, or partitions. */
 function meaning(name: RelationName, { relations, cut, database }: FoundLocks, asked: AnswerContext): Line[] {
   const named = relations.filter(({ isAsked }) => isAsked)
   const others = relations.length - named.length
@@ -196,7 +196,7 @@ function meaning(name: RelationName, { relations, cut, database }: FoundLocks, a
     ...(others > 0
       ? [
           [
-            `With ${cut ? 'the first ' : ''}${count(others, 'partition or table', 'partitions or tables')} that ${others === 1 ? 'belongs' : 'belong'} to ${relationWords(name)}; a lock on one of them is told as such.`,
+            `With ${cut ? 'the first ' : ''}${count(others, 'partition or table', 'partitions or tables')} that ${others === 1 ? 'belongs' : 'belong'} to ${relationWords(name)}; a lock on one of them is marked as such.`,
           ],
         ]
       : []),
@@ -248,7 +248,7 @@ export const unknownRelationView = ({
     ),
   ])
 
-/** In a lock storm: what the locks were when they could be read. The notices tell when that was. */
+/** Shows in a lock storm the locks as they were last read. The notices say when that was. */
 function asReadLast(last: readonly LockedTarget[], picture: Picture, asked: AnswerContext): Piece[] {
   const { table, more } = targetRows(last)
   const never = picture.forestTakenAt === null

@@ -3,8 +3,8 @@ import { bold } from '../kit.ts'
 import { type AnswerContext, commandTo, type Line } from './page.ts'
 
 /**
- * What would end each of these jams, with the command to ask for it; the same way is told once.
- * @param mostOthers how many other ways out are told of each jam
+ * Shows how to end each of these jams, with the command to ask for it. The same way is shown once.
+ * @param mostOthers how many other ways out are shown for each jam
  */
 export function optionLines(
   advice: readonly JamRecommendation[],

@@ -28,7 +28,7 @@ import {
 } from '../kit.ts'
 import { count } from '../words.ts'
 
-/** What every answer needs to know besides the picture. */
+/** Facts that every answer needs besides the picture. */
 export type AnswerContext = {
   readonly cluster: string
   /** With several clusters every command that is offered names this one. */
@@ -36,11 +36,11 @@ export type AnswerContext = {
   readonly now: number
   readonly filters: Filters
   readonly thresholds: Thresholds
-  /** What the role missing, told only where others' sessions cannot be seen. */
+  /** Privileges that the role lacks; filled only when the sessions of others cannot be seen. */
   readonly missing: readonly { readonly what: string; readonly fix: string }[]
 }
 
-/** What every answer about a picture shows. */
+/** Parts that every answer about a picture has. */
 export type PictureAnswer = { readonly picture: Picture; readonly asked: AnswerContext }
 
 export type { Line } from '../kit.ts'
@@ -118,7 +118,7 @@ function wordsOf(piece: Piece): string[] {
 }
 
 /**
- * Whole lines, as many as have room, how many are left out, and the last one, which tells the age of it all. Escaped
+ * Whole lines, as many as have room, how many are left out, and the last one, which says how old it all is. Escaped
  * text must not be cut inside of a line.
  */
 function wholeLines(all: readonly string[], max: number): string {
@@ -154,17 +154,17 @@ export function commandTo(
 export const codeParts = (sentence: string): Line =>
   sentence.split('`').flatMap((part, index) => (part === '' ? [] : [index % 2 === 1 ? code(part) : part]))
 
-/** When the data was read, and how old it is now. */
+/** Says when the data was read, and how old it is now. */
 export const asOf = (takenAt: number, now: number): Line => [
   'As of ',
   moment(takenAt),
   now - takenAt < 1000 ? ', just read.' : `, ${formatDuration((now - takenAt) / 1000)} old.`,
 ]
 
-/** How many sessions do what, and the connections. */
+/** Counts the sessions by what they do, and the connections. */
 function totalsWords({ snapshot }: Picture): string {
   const { active, idle, idleInTransaction, waiting, used, max } = totals(snapshot)
-  // Who may not see a session is not told either whether it is a client's.
+  // A role that may not see a session does not see either whether it is a client's.
   if (!snapshot.server.seesOthers) return 'How many sessions and connections there are is not to be seen'
   const connections = `${used} of ${max} connections used (${Math.round((used * 100) / Math.max(1, max))} %)`
   return [
@@ -180,8 +180,8 @@ export const footer = (picture: Picture, asked: AnswerContext): Piece =>
   lines([`${totalsWords(picture)}. `, ...asOf(picture.snapshot.takenAt, asked.now)])
 
 /**
- * What everybody must know who reads this picture: rights that are missing, locks that cannot be read, and on a standby
- * that its replay waits.
+ * Warns everybody who reads this picture: of missing privileges, of locks that cannot be read, and on a standby of a
+ * replay that waits.
  */
 export function notices(picture: Picture, asked: AnswerContext): Line[] {
   const { snapshot, forestTakenAt } = picture
@@ -233,7 +233,7 @@ function replayLines(picture: Picture): Line[] {
   const who =
     pids.length > 0
       ? ` ${replay.sure ? 'Held back by' : 'Likely held back by'} ${list(pids)}.`
-      : ' By whom, the catalogs do not tell.'
+      : ' The catalogs do not show by whom.'
   return [
     [bold(`Replay of this standby waits ${replayWords[replay.kind]}.`), `${who} ${replayPatience(server)}`],
   ]
@@ -250,7 +250,7 @@ const replayWords: Record<ReplayWait['kind'], string> = {
 export const limitOf = (seconds: number): string =>
   Number.isFinite(seconds) ? formatDuration(seconds) : 'never'
 
-/** What is passed: `1 h`; told as not the same for all where rules make a difference. */
+/** Names the threshold: `1 h`. Where rules differ, it says that it is not the same for all. */
 export const limitFor = (seconds: number, { rules }: Thresholds): string => {
   const limit = Number.isFinite(seconds) ? formatDuration(seconds) : 'any limit'
   return rules.length > 0 ? `${limit} (or its rule’s limit)` : limit

@@ -3,7 +3,7 @@ import type { Session } from '../../domain/session/session.ts'
 import type { Snapshot } from '../../domain/session/snapshot.ts'
 import { bold, type Line } from '../kit.ts'
 
-/** That a session's client is not who it seems to be, how to find the real one, and what terminate does then. */
+/** Warns that a pooler stands before the client, says how to find the client, and what terminate does then. */
 export function poolerLines(session: Session, snapshot: Snapshot): Line[] {
   const pooler = poolerBefore(snapshot, session)
   if (pooler === null) return []

@@ -8,24 +8,24 @@ import { bold, code, truncate, type View } from '../kit.ts'
 import { count } from '../words.ts'
 import { type AnswerContext, asOf, compose, type Line, limitOf, lines } from './page.ts'
 
-/** What `/pg rules` shows. Counts are parallel to the rules, with the rest at the end. */
+/** Input of `/pg rules`. Counts are parallel to the rules, with the rest at the end. */
 export type RulesShown = {
-  /** How many sessions that match the filters each rule holds for now; null when they cannot be seen. */
+  /** Number of sessions that match the filters, for each rule that holds now. Null when sessions cannot be seen. */
   readonly sessions: {
     readonly takenAt: number
     readonly counts: readonly number[]
     readonly others: number
   } | null
-  /** Why they cannot be seen. */
+  /** Reason why the sessions cannot be seen. */
   readonly unseen: string | null
-  /** What each rule says to a session with exactly the names that were given; null when none were. */
+  /** Verdict of each rule on a session with exactly the given names; null when no names were given. */
   readonly verdicts: readonly Verdict[] | null
 }
 
 /** With cells as long as they may be that keeps within what Slack takes of a table: 10,000 characters. */
 const maxRules = 25
 
-/** Which thresholds hold here for whom, and why. */
+/** Shows which thresholds hold for which sessions, and why. */
 export function rulesView({ sessions, unseen, verdicts }: RulesShown, asked: AnswerContext): View {
   const { thresholds, filters } = asked
   const { rules } = thresholds
@@ -106,7 +106,7 @@ const limitsWords = (thresholds: Partial<SessionThresholds>): string => {
 const transactionsOf = (limit: number): string =>
   Number.isFinite(limit) ? `${formatCount(limit)} transactions` : 'never'
 
-/** What holds for the whole server. */
+/** Shows the thresholds for the whole server. */
 const healthWords = ({
   preparedLongerThanSeconds,
   wraparoundAbovePercent,
@@ -144,7 +144,7 @@ const generalWords = (verdicts: readonly Verdict[]): string =>
       ? 'if none above does'
       : 'holds: no rule matches'
 
-/** What holds for a session with just these names, whether there is one or not. */
+/** Shows the thresholds for a session with exactly these names; no such session has to exist. */
 function exactly(verdicts: readonly Verdict[], { filters }: AnswerContext): Line {
   const at = verdicts.findIndex(({ kind }) => kind === 'holds')
   const open = verdicts.some(({ kind }) => kind === 'depends')

@@ -24,7 +24,7 @@ import {
 } from './page.ts'
 import { poolerLines } from './pooler.ts'
 
-/** How much of a statement one message has room for. */
+/** Length of a statement that fits into one message. */
 export const longestStatement = 5000
 
 /** Every lock of the session, or why they were not read. */
@@ -33,9 +33,9 @@ export type OwnLocks = { readonly groups: readonly LockGroup[] } | { readonly un
 type SessionAnswer = PictureAnswer & {
   readonly session: Session
   readonly locks: OwnLocks
-  /** What fits the session itself. */
+  /** Action that fits the session itself. */
   readonly fit: Fit
-  /** What would end the jam that it is in; null where it is in none. */
+  /** The least costly way to end the session's jam; null when it is in none. */
   readonly advice: JamRecommendation | null
 }
 
@@ -81,7 +81,7 @@ export const noSessionView = ({ picture, pid, asked }: PictureAnswer & { readonl
     ),
   ])
 
-/** Of a session that the role may not see, the server does not even tell what kind of process it is. */
+/** Returns false when the role may not see the session. Then the server hides even its kind of process. */
 const isSeen = (session: Session): boolean => session.backendType !== ''
 
 function blocking(session: Session, { forest, snapshot }: Picture, asked: AnswerContext): Line[] {
@@ -138,7 +138,7 @@ function blocking(session: Session, { forest, snapshot }: Picture, asked: Answer
   ]
 }
 
-/** What it waits for there, in words. */
+/** Says what the session waits for. */
 function waitWords(session: Session): string {
   if (session.waitEvent === 'ClientRead')
     return ` (its client is to send ${session.state === 'active' ? 'data' : 'the next statement'})`
@@ -153,7 +153,7 @@ function preparedWords(forest: Forest, pid: number): string {
   return gids.length === 0 ? 'a prepared transaction' : `the prepared transaction ${list(gids.slice(0, 3))}`
 }
 
-/** That a standby falls behind because of it. */
+/** Warns that a standby falls behind because of this session. */
 function replay(session: Session, picture: Picture): Line[] {
   const waits = replayWait(picture)
   if (!waits?.holders.some(({ pid }) => pid === session.pid)) return []
@@ -275,13 +275,13 @@ function lockLines(session: Session, locks: OwnLocks, forest: Forest): Line[] {
 const isNotOwnId = ({ target, mode }: LockGroup): boolean =>
   !((target.locktype === 'virtualxid' || target.locktype === 'transactionid') && mode === 'ExclusiveLock')
 
-/** Where it is somebody else who is to be ended, or a prepared transaction that a person has to. */
+/** Shows the way out of the jam when another session must end, or a prepared transaction that only a person can end. */
 const jamsWayOut = (session: Session, advice: JamRecommendation | null, asked: AnswerContext): Line[] =>
   advice && (advice.best ? advice.best.pid !== session.pid : advice.byHand !== null)
     ? optionLines([advice], asked, { mostJams: 1, mostOthers: 0 })
     : []
 
-/** What could be done, in one line with the command to type. */
+/** Says what can be done, in one line with the command to type. */
 function offer(session: Session, fit: Fit, asked: AnswerContext): Line {
   if (fit.action === null) return [bold('Nothing to do from here: '), fit.why]
   return [

@@ -42,11 +42,11 @@ type SessionsAnswer = PictureAnswer & {
   readonly selection: Selection
   /** Statements by pid, where they were fetched. */
   readonly texts: ReadonlyMap<number, string | null>
-  /** What would end the worst jam at the least cost; null where there is none. */
+  /** The least costly way to end the worst jam; null when there is none. */
   readonly advice: JamRecommendation | null
 }
 
-/** Who blocks whom, then what takes long, then totals. */
+/** Shows who blocks whom, then what takes long, then totals. */
 export function sessionsView({ picture, selection, texts, advice, asked }: SessionsAnswer): View {
   const { jams, groups } = selection
   const rows = [
@@ -167,7 +167,7 @@ const saturationLines = ({ saturation }: Selection): Line[] =>
       ]
     : []
 
-/** What there is instead, when no session has such a name. */
+/** Lists the names that exist when no session has the name that was asked for. */
 function known(sessions: readonly Session[], { filters }: AnswerContext): Line[] {
   const names = (what: string, of: (session: Session) => string | null): Line[] => {
     const counted = Map.groupBy(sessions, of)
@@ -275,7 +275,7 @@ function sessionRow(
   )
 }
 
-/** What explains its age: the lock or event that it waits for, and the transaction that is open for longer. */
+/** Explains the age of a session: the lock or event that it waits for, and its older open transaction. */
 export function whyShown(session: Session, forest: Forest): string {
   const wait = forest.waits.get(session.pid)
   const blockers = wait ? forest.blockedBy(session.pid) : []
@@ -301,7 +301,7 @@ export function whyShown(session: Session, forest: Forest): string {
 const statementOf = (session: Session | undefined, texts: ReadonlyMap<number, string | null>): string =>
   session ? oneLine(texts.get(session.pid) ?? session.query, 80) : ''
 
-/** What has no row, and the command that shows it. */
+/** Counts the sessions without a row, and names the command that shows them. */
 function more(selection: Selection, asked: AnswerContext): Line[] {
   const { moreJams, groups } = selection
   const jams: Line[] =

@@ -3,9 +3,9 @@ import { bold, moment, user, type View } from '../kit.ts'
 import { silenceWords } from '../words.ts'
 import { compose, type Line, lines } from './page.ts'
 
-/** What brings no new cards at the moment, and until when. */
+/** Lists what brings no new cards now, and until when. */
 export const silencesView = (cluster: string, silences: readonly Silence[]): View =>
-  compose(`Quiet on ${cluster}`, [
+  compose(`Quiet periods on ${cluster}`, [
     silences.length === 0
       ? lines(['Nothing is silent: every new trouble brings its card.'])
       : {

@@ -18,7 +18,7 @@ import {
   type Piece,
 } from './page.ts'
 
-/** What pg_stat_statements said; `texts` by `textKeyOf`, null when they could not be read. */
+/** Result of pg_stat_statements. `texts` is keyed by `textKeyOf`, and null when the texts could not be read. */
 export type StatementsSeen =
   | {
       readonly kind: 'read'
@@ -29,14 +29,14 @@ export type StatementsSeen =
   | { readonly kind: 'missing'; readonly missing: { readonly what: string; readonly fix: string } }
   | { readonly kind: 'unread'; readonly reason: string }
 
-/** What runs at the moment; `texts` by pid, `more` have no line. */
+/** Statements that run now. `texts` is keyed by pid; `more` counts those without a line. */
 export type Running = {
   readonly shown: readonly Session[]
   readonly more: number
   readonly texts: ReadonlyMap<number, string | null>
 }
 
-/** What ran most, beside what runs now. */
+/** Shows the statements that ran most, and those that run now. */
 export function topView({
   picture,
   seen,

@@ -46,9 +46,9 @@ export type CardState = {
   readonly incident: Incident | null
   /** Every proposal that was made on this card, oldest first. */
   readonly proposals: readonly Proposal[]
-  /** How many people an action needs here. */
+  /** Number of people that an action needs here. */
   readonly people: { readonly cancel: number; readonly terminate: number }
-  /** Whether somebody may act alone here. */
+  /** True when one person may act alone here. */
   readonly breakGlass: boolean
   /** Until when it brings no new cards; null where it does. */
   readonly silence: Silence | null
@@ -70,7 +70,7 @@ export function cardView(card: CardState): View {
   const what = incident ? sentenceOf(incident.finding) : latest ? requestSentence(latest) : ''
   const blocks: Block[] = [
     header(headline),
-    // In the words of the present: what they tell was so when it was last seen.
+    // In the present tense: it describes what was last seen.
     richText(section(...(over ? ['As last seen: '] : []), what)),
     ...(over ? [] : explanation(card, session)),
     ...statement(session, over),
@@ -94,7 +94,7 @@ export function cardView(card: CardState): View {
 const requestSentence = ({ session, victims }: Proposal): string =>
   `Session ${nameOf(session)}, ${stateOf(session)}${victims.length > 0 ? `, keeps ${count(victims.length, 'session')} waiting` : ''}.`
 
-/** What ended it, how long it lasted, and how many it hurt. */
+/** Says what ended the incident, how long it lasted, and how many sessions it hurt. */
 export const resolution = (incident: Incident | null): string =>
   incident
     ? `${incident.resolution} It lasted ${formatDuration(((incident.resolvedAt ?? 0) - incident.beganAt) / 1000)}${incident.mostVictims > 0 ? ` and kept up to ${count(incident.mostVictims, 'session')} waiting` : ''}.`
@@ -130,16 +130,16 @@ function explanation({ incident, proposals }: CardState, session: Session | null
   return lines.length > 0 ? [richText(bullets(...lines))] : []
 }
 
-/** What is lost with a session; whether one that waits has done anything before, the recommendation knows. */
+/** Says what is lost with a session. Whether a waiting session has done work before, the recommendation knows. */
 function lostWith(session: Session, incident: Incident | null): WorkLost {
   const target = incident?.recommendation?.target
   return target?.session.pid === session.pid ? target.workLost : workLost(session, undefined)
 }
 
-/** How many other ways out a card has room for. */
+/** Largest number of other options on a card. */
 const mostOthers = 3
 
-/** What else could be done. */
+/** Lists the other options. */
 function otherWays({ others }: Recommendation): Line[] {
   const more = others.length - mostOthers
   return [
@@ -207,11 +207,11 @@ function status(proposal: Proposal, { people }: CardState): RichTextSection {
   }
 }
 
-/** Who denied an action on this session before, and why: whoever approves now should know. */
+/** Says who denied an action on this session before, and why. The next approver should know. */
 const deniedBefore = ({ denial }: Proposal): Line =>
   denial ? ['; denied before by ', user(denial.userId), ...(denial.reason ? [`: ${denial.reason}`] : [])] : []
 
-/** Who acknowledged it, and whether it is silent. */
+/** Says who acknowledged the incident, and whether it is silent. */
 function attention({ silence }: CardState, { acknowledgedBy }: Incident): Block[] {
   const said: (Leaf | string)[] = [
     ...(acknowledgedBy ? [user(acknowledgedBy), ' acknowledged it. '] : []),
@@ -245,7 +245,7 @@ function buttons(
 function decisions(proposal: Proposal, incident: Incident | null, cluster: string): Button[] {
   const { action } = proposal
   const { pid } = proposal.key
-  // As it was last seen, where the card tells of it; the proposal keeps it as it was when it was made.
+  // As it was last seen, where the card shows it; the proposal keeps it as it was when it was made.
   const seen = incident?.recommendation?.target?.session
   const session = seen?.pid === pid ? seen : proposal.session
   const root = incident?.finding.kind === 'blocking' ? incident.finding.root : null
@@ -277,7 +277,7 @@ function decisions(proposal: Proposal, incident: Incident | null, cluster: strin
   ]
 }
 
-/** How to find all of it again. */
+/** Says how to find the incident again. */
 function reference({ incident, proposals }: CardState): Block[] {
   const id = shortId(incident?.id ?? proposals[0]?.cardId ?? '')
   return [context(`${incident ? 'Incident' : 'Request'} ${id} · /pg history ${id} shows all of it`)]

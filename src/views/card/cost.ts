@@ -6,7 +6,7 @@ import { hasFailed, type Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { count } from '../words.ts'
 
-/** What it has done so far. */
+/** Describes the work that the session has done so far. */
 export function workOf(session: Session, lost: WorkLost): string {
   const { backendXid } = session
   if (hasFailed(session)) return 'Its transaction has failed: nothing of it is left to be lost.'
@@ -27,7 +27,7 @@ export function workOf(session: Session, lost: WorkLost): string {
   return `Its transaction is open for ${formatDuration(session.xactSeconds ?? 0)}; ${written}.`
 }
 
-/** What an approval does to it, one sentence. */
+/** Says what an approval does to the session, in one sentence. */
 export function consequenceOf(action: Action, session: Session, lost: WorkLost): string {
   const undone = (lost === 'request' ? null : undoneWords(session)) ?? 'its transaction is rolled back'
   if (action === 'cancel') return `Its statement ends with an error, ${undone}, the connection stays.`
@@ -36,7 +36,7 @@ export function consequenceOf(action: Action, session: Session, lost: WorkLost):
     : `Its connection is closed and ${undone}.`
 }
 
-/** What an action costs: the rollback, what the client sees, and whether it will have been for nothing. */
+/** Describes the cost of an action: the rollback, what the client sees, and work that is repeated for nothing. */
 export const costOf = (action: Action, session: Session, lost: WorkLost, retries: Retries | null): string =>
   [rollbackOf(session, lost), clientSees(action, session), retryOf(retries)].filter(Boolean).join(' ')
 

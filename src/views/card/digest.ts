@@ -14,11 +14,11 @@ const shownAtFirst = 8
 const mostShown = 60
 /** Slack takes 10,000 characters in a message, and names may be long. */
 const mostCharacters = 8000
-/** How many of those that are told in one line are named. */
+/** Largest number of names in one line. */
 const mostNamed = 12
 
 /**
- * One card for many incidents that came at once: the worst first, each with the command that tells all about it, then
+ * One card for many incidents that came at once: the worst first, each with the command that shows all about it, then
  * those that have a card of their own by now, and those that are over.
  * @param incidents all that it ever listed
  */
@@ -102,7 +102,7 @@ const listed = (incidents: readonly Incident[]): Piece[] => [
   },
 ]
 
-/** What became of each, as its own card would tell it. */
+/** Says how each incident ended, as its own card would say it. */
 const ended = (incidents: readonly Incident[]): Piece[] =>
   incidents.length === 0
     ? []
@@ -115,7 +115,7 @@ const ended = (incidents: readonly Incident[]): Piece[] =>
         },
       ]
 
-/** What tells all about it. */
+/** Names the command that shows all about the finding. */
 function commandFor(finding: Finding): string {
   const session = subjectOf(finding)
   if (session) return `/pg session ${session.pid}`

@@ -6,7 +6,7 @@ import { bold, type Line } from '../kit.ts'
 import { count, holderOf, lockOf, nameOf, saturationWords, stateOf } from '../words.ts'
 import { healthSentence, healthWhy, preparedName } from './healthFindings.ts'
 
-/** Two of three things a responder asks: what is wrong, since when, whom it hurts. One sentence. */
+/** Says what is wrong, since when, and whom it hurts, in one sentence. */
 export function sentenceOf(finding: Finding): string {
   switch (finding.kind) {
     case 'blocking': {
@@ -37,7 +37,7 @@ export function sentenceOf(finding: Finding): string {
   }
 }
 
-/** Why it is this session that the card is about. */
+/** Explains why the card is about this session. */
 export function whyOfFinding(finding: Finding): Line[] {
   switch (finding.kind) {
     case 'blocking':
@@ -76,8 +76,8 @@ export function whyOfFinding(finding: Finding): Line[] {
 }
 
 /**
- * What a transaction holds while its client does nothing, from what shows it: without an id it has no row locks
- * (heap_lock_tuple), and without an id and a snapshot it is not in the way of vacuum (ComputeXidHorizons in procarray.c).
+ * Says what a transaction holds while its client does nothing. Without an id it has no row locks (heap_lock_tuple).
+ * Without an id and a snapshot it is not in the way of vacuum (ComputeXidHorizons in procarray.c).
  */
 function holdsWords(session: Session): string {
   if (hasFailed(session))

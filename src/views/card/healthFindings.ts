@@ -25,7 +25,7 @@ export function healthSentence(finding: HealthFinding): string {
   }
 }
 
-/** What it does, and what to do next. */
+/** Says what the finding does to the server, and what to do next. */
 export function healthWhy(finding: HealthFinding): Line[] {
   const next: Line = [bold('Next: '), ...nextStep(finding)]
   switch (finding.kind) {
@@ -73,7 +73,7 @@ export function nextStep(finding: HealthFinding): Line {
       return finding.reports.length + finding.participants.length > 0
         ? [orderAdvice]
         : [
-            `${orderAdvice} Which ones, the server’s log tells (`,
+            `${orderAdvice} The server’s log shows which ones (`,
             code('/pg health'),
             ' says how it can be read here).',
           ]
@@ -112,7 +112,7 @@ function endHolder({ kind, name, pid, database }: VacuumHolder): Line {
     case 'prepared':
       return [
         `finish it in ${database === null ? 'its database' : `database ${nameWords(database)}`}, as its owner: `,
-        // Without its id nobody can tell the others from what is shown.
+        // Without its id nobody can recognise the others in what is shown.
         ...(/^[\x20-\x7e]*$/.test(name)
           ? [
               code(finishing('COMMIT', { gid: name, xid: '' })),
@@ -124,7 +124,9 @@ function endHolder({ kind, name, pid, database }: VacuumHolder): Line {
     case 'slot':
       return letGo(name, false)
     case 'standby':
-      return ['end the long query on that standby: it tells its oldest one by hot_standby_feedback.']
+      return [
+        'end the long query on that standby: it reports its oldest transaction by hot_standby_feedback.',
+      ]
   }
 }
 
@@ -136,7 +138,7 @@ const letGo = (slot: string, isActive: boolean): Line =>
         code(`SELECT pg_drop_replication_slot(${sqlLiteral(slot)});`),
       ]
 
-/** Who keeps vacuum back. */
+/** Names who keeps vacuum back. */
 export function holderName(
   { kind, name, pid, database }: VacuumHolder,
   session: Session | null = null,
@@ -188,7 +190,7 @@ const seen = (participants: readonly Session[]): Line => [
   `${listSome(participants.map(nameOf), 4)}.`,
 ]
 
-/** What the server's log says of one. */
+/** Says what the server's log has about one deadlock. */
 export function reported({ at, user, applicationName, pid, pids, statement }: DeadlockReport): Line {
   const others = pids.filter((one) => one !== pid)
   const who = [onOneLine(applicationName), user && `user ${onOneLine(user)}`].filter(Boolean).join(', ')

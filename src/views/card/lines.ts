@@ -18,7 +18,7 @@ import {
 import { count, nameOf } from '../words.ts'
 import { outcomeSentence } from './outcome.ts'
 
-/** What the thread under a card says of an event; null for what the card itself shows well enough. */
+/** Writes an event as a note in the thread of a card; null when the card itself shows it well enough. */
 export function threadLine(event: JournalEvent, proposal: Proposal | null): View | null {
   const line = event.kind === 'incidentOpened' ? null : journalLine(event, proposal)
   return line && view(line)
@@ -36,7 +36,7 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
   if (event.kind === 'brokeGlass') return view(brokeGlass(event))
   if (event.kind === 'silenced')
     return view([
-      bold(`Quiet on ${event.cluster}: `),
+      bold(`Quiet period on ${event.cluster}: `),
       `no new cards for ${event.what} until `,
       moment(event.until),
       ', says ',
@@ -74,7 +74,7 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
   return { ...said, blocks: [...said.blocks, context(`journal ${row.seq} · ${row.hash}`)] }
 }
 
-/** What happened, for a thread or a history: `proposal` says who asked for it and is to be told. */
+/** Writes an event for a thread or a history. `proposal` says who requested it and must be notified. */
 export function journalLine(event: JournalEvent, proposal: Proposal | null): Line | null {
   switch (event.kind) {
     case 'requested':
@@ -149,7 +149,7 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
   }
 }
 
-/** What became of what a silence covered, while it lasted. */
+/** Sums up what happened during a silence to what it covered. */
 function meanwhile({ opened, resolved, open }: JournalEvent & { kind: 'silenceEnded' }): string {
   if (opened + resolved === 0) return ''
   const said = [

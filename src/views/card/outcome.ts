@@ -6,7 +6,7 @@ import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
 import { count } from '../words.ts'
 
-/** What was seen after an approval, in one or two sentences: the proof, or the lack of it. */
+/** Says what was seen after an approval, in one or two sentences: the proof, or the lack of it. */
 export function outcomeSentence({
   action,
   key,
@@ -39,7 +39,7 @@ export function outcomeSentence({
   }
 }
 
-/** How that compares with what was expected, and whom to look at where fewer moved on. */
+/** Compares the outcome with what was expected. Where fewer moved on, it names the sessions to look at. */
 function asExpected({ movedOn, expected, heldBy = [] }: Outcome & { readonly kind: 'effective' }): string {
   if (expected === undefined) return ''
   if (movedOn >= expected) return ', as expected'
@@ -48,7 +48,7 @@ function asExpected({ movedOn, expected, heldBy = [] }: Outcome & { readonly kin
   return `, fewer than the ${expected} expected: ${names} ${heldBy.length === 1 ? 'holds' : 'hold'} what the others want as well; /pg blocking names the next way out`
 }
 
-/** What may be left of its statement for somebody to mend. */
+/** Says what the statement may have left behind for somebody to repair. */
 function toMend(session: Session | null): string {
   const left = session && leftoverOf(session)
   return left && left.next !== '' ? ` Look what it left: ${left.stays}. ${left.next}` : ''

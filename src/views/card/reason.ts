@@ -1,7 +1,7 @@
 import type { Action } from '../../domain/session/action.ts'
 import { plainText } from '../kit.ts'
 
-/** What a reason is asked for: the callback id of the modal. */
+/** Callback ids of the modal that asks for a reason, by what the reason is for. */
 export const reasonCallbacks = { deny: 'deny_reason', breakGlass: 'break_glass_reason' } as const
 export type ReasonFor = keyof typeof reasonCallbacks
 
@@ -31,7 +31,7 @@ export const reasonModal = (why: ReasonFor, proposalId: string, action: Action, 
   ],
 })
 
-/** What was written into the modal. */
+/** Reads what was written into the modal. */
 export function reasonIn(values: unknown): string {
   const field = (values as Record<string, Record<string, { value?: unknown }>> | undefined)?.[reasonBlock]?.[
     reasonBlock

@@ -90,7 +90,7 @@ describe('a card', () => {
       "Deadlocks on orders
       The server broke 3 deadlocks in database orders: each time one statement ended with an error.
       When: after (time), the last before (time).
-      Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01. Which ones, the server’s log tells (/pg health says how it can be read here).
+      Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01. The server’s log shows which ones (/pg health says how it can be read here).
       [Acknowledge] [Snooze 30 min]
       Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
     `)
@@ -264,19 +264,19 @@ describe('/pg health', () => {
     ).toMatchInlineSnapshot(`
       "Health of orders
       9 things need somebody.
-      - Blocking: Session 1 (web, user shop, database orders), idle in transaction for 6 min 40 s, keeps 1 session waiting, the longest for 40 s, for a row of public.orders. Next: /pg blocking tells who stands in the way and what ends it.
+      - Blocking: Session 1 (web, user shop, database orders), idle in transaction for 6 min 40 s, keeps 1 session waiting, the longest for 40 s, for a row of public.orders. Next: /pg blocking shows who stands in the way and what ends it.
       - Transaction ids running out: Database orders is 55 % of the way to transaction-id wraparound (1.2 billion transactions). Next: see in database orders whether autovacuum gets through; by hand, as a superuser or the owner of its tables: VACUUM; (neither FULL nor FREEZE). Autovacuum begins at 200 million.
       - Replication slot holds WAL back: Replication slot 'warehouse' (physical) keeps 12 GB of WAL; its consumer is not connected. Next: bring its consumer back. Only when it is gone for good: SELECT pg_drop_replication_slot('warehouse');
       - Deadlocks: The server broke 3 deadlocks in database orders: each time one statement ended with an error. Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01.
       - In the log: 2026-03-01 02:58:11.042 UTC: 41 (transfer-a, user shop) lost against 42, which ran UPDATE accounts SET balance = ? WHERE id = ?
-      - Vacuum held back: The standby standby_2 (walsender 99) keeps vacuum from cleaning up every database: 12 million transactions have begun since. Next: end the long query on that standby: it tells its oldest one by hot_standby_feedback.
+      - Vacuum held back: The standby standby_2 (walsender 99) keeps vacuum from cleaning up every database: 12 million transactions have begun since. Next: end the long query on that standby: it reports its oldest transaction by hot_standby_feedback.
       - Prepared transaction: Prepared transaction 'payment-77' (shop, database orders, prepared 3 h ago) was never finished. Next: ask whoever coordinates it whether it is to be committed, and finish it in database orders as shop or a superuser: COMMIT PREPARED 'payment-77'; or ROLLBACK PREPARED 'payment-77';
       - Long-running query: Session 3 (web, user shop, database orders) has run one statement for 1 h 6 min. Next: /pg long.
       - Long-idle session: Session 4 (web, user shop, database orders) has been idle for 1 h 6 min. Next: /pg idle.
       - Lost replication slot: The server gave 'old' up (wal_removed). Next: set its consumer up again, then SELECT pg_drop_replication_slot('old');
       Within its limits:
       - Connections: 6 of 100 (6 %), limit 85 %.
-      Who was in a deadlock, the server’s log tells. To let the bot read it (and every file of the server): GRANT EXECUTE ON FUNCTION pg_read_binary_file(text, bigint, bigint) TO …;
+      The server’s log shows who was in a deadlock. To let the bot read it (and every file of the server): GRANT EXECUTE ON FUNCTION pg_read_binary_file(text, bigint, bigint) TO …;
       Deadlocks, prepared transactions, vacuum, wraparound and slots: As of 2026-03-01 02:59:40 UTC, 22 s old.
       2 active · 1 idle · 1 idle in transaction · 1 waiting for a lock · 6 of 100 connections used (6 %). As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)
@@ -287,7 +287,7 @@ describe('/pg health', () => {
     expect(unlooked).toMatchInlineSnapshot(`
       "Health of orders
       What can be seen is well.
-      Deadlocks, prepared transactions, vacuum, wraparound and slots cannot be told: No answer in time: the server hangs, is overloaded, or the network lost the connection.
+      Deadlocks, prepared transactions, vacuum, wraparound and slots cannot be shown: No answer in time: the server hangs, is overloaded, or the network lost the connection.
       - Locks: nobody waits.
       - Long-running queries: none for more than 1 h; the oldest transaction is open for 0 s.
       - Idle holders: nobody idle in transaction for more than 5 min.
@@ -324,7 +324,7 @@ describe('/pg health', () => {
         'health',
         of.picture([], undefined, { health: of.health({ serverLog }) }),
       )
-      const line = shown.split('\n').find((one) => one.startsWith('Who was in a deadlock'))
+      const line = shown.split('\n').find((one) => one.startsWith('The server’s log'))
       expect(line ?? '').toMatchSnapshot()
     },
   )

@@ -240,7 +240,7 @@ describe('/pg locks RELATION', () => {
     expect(await body('locks orders', picture, [], several)).toMatchInlineSnapshot(`
       "Locks of relation orders on orders
       2 relations of the database orders have this name; these are the locks on all of them: orders and archive.orders. For one alone write its schema, as /pg locks public.orders.
-      With 1 partition or table that belongs to orders; a lock on one of them is told as such.
+      With 1 partition or table that belongs to orders; a lock on one of them is marked as such.
       Nobody holds a lock on it or waits for one."
     `)
     const partition = locksOn({

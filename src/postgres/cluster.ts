@@ -10,6 +10,7 @@ import type { LockGroup, Snapshot } from '../domain/session/snapshot.ts'
 import { has, newerWords } from '../domain/session/versions.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
 import type { Log } from '../log.ts'
+import { badRows, checked } from './checked.ts'
 import { createConnection } from './connection.ts'
 import { ClusterError, clusterErrorWith } from './errors.ts'
 import { createHealthReader } from './healthReader.ts'
@@ -133,7 +134,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     prepare: async (query) => {
       await learn(query)
       // What a statement looks up at its first use comes from shared catalogs, and in a storm that may take seconds.
-      await query(statements.activity, [null])
+      checked(activityRows, await query(statements.activity, [null]))
       await query(statements.text, [[], 0])
       await query(statements.cancel, [0, null, null, null])
       await query(statements.terminate, [0, null, null, null, null, null])
@@ -169,10 +170,20 @@ export function createCluster(options: ClusterOptions): Cluster {
     now,
   })
 
+  /** A server with rows that cannot be read cannot be seen: the connection counts as made again when they can be read. */
+  const blindIfOdd = async <T>(read: () => Promise<T>): Promise<T> => {
+    try {
+      return await read()
+    } catch (error) {
+      if (error instanceof ClusterError && error.code === badRows) activity.drop(error)
+      throw error
+    }
+  }
+
   /** Single flight; a failure leaves what was known. In a storm a shared catalog is not for the activity connection. */
   let learning: Promise<unknown> | null = null
   const learnAgain = (isCalm: boolean): Promise<unknown> => {
-    learning ??= learn(isCalm ? activity.query : locks.query)
+    learning ??= blindIfOdd(() => learn(isCalm ? activity.query : locks.query))
       .catch((error) => {
         // Nobody may be waiting for it. A failure of the connection is told by the connection; this is a fault of ours.
         if (!(error instanceof ClusterError)) log.error({ fault: error?.name }, 'facts could not be read')
@@ -184,7 +195,9 @@ export function createCluster(options: ClusterOptions): Cluster {
   }
 
   const readActivity = async (pids: readonly number[] | null): Promise<ActivityRow[]> => {
-    const rows = activityRows.parse(await activity.query(statements.activity, [pids]))
+    const rows = await blindIfOdd(async () =>
+      checked(activityRows, await activity.query(statements.activity, [pids])),
+    )
     // A few rows do not tell how the server is.
     if (!areNamed(rows, names)) await learnAgain(pids === null && isCalm(rows))
     return rows
@@ -276,7 +289,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     withText: async (sessions, maxLength = 2_000) => {
       if (sessions.length === 0) return []
       const pids = sessions.map((session) => session.pid)
-      const rows = textRows.parse(await activity.query(statements.text, [pids, maxLength]))
+      const rows = checked(textRows, await activity.query(statements.text, [pids, maxLength]))
       const byPid = new Map(rows.map((row) => [row.pid, row]))
       return sessions.map((session) => {
         const row = byPid.get(session.pid)
@@ -305,7 +318,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       const sql = withValues(statement.text, values)
       // Without an identity nothing can match; an empty text would not even be a time.
       if (key.backendStart === '') return { kind: 'changed', sql }
-      const [row] = signalRows.parse(await activity.query(statement, values))
+      const [row] = checked(signalRows, await activity.query(statement, values))
       const result: SignalResult = row
         ? { kind: 'sent', returned: row.returned, sql }
         : { kind: 'changed', sql }

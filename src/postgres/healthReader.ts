@@ -6,6 +6,7 @@ import {
   risen,
 } from '../domain/session/health.ts'
 import type { Session } from '../domain/session/session.ts'
+import { checked } from './checked.ts'
 import type { Connection } from './connection.ts'
 import { attempt } from './errors.ts'
 import { databasesFrom, horizonFrom, logAccessFrom, logTailRows, slotsFrom } from './healthRows.ts'
@@ -76,7 +77,7 @@ export function createHealthReader(deps: {
       () => ask('logTail', endings[format], tailBytes),
       () => [],
     )
-    const [tail] = logTailRows.parse(rows)
+    const [tail] = checked(logTailRows, rows)
     return tail ? deadlocksIn(tail.bytes, format, tail.is_whole, maskText) : []
   }
 

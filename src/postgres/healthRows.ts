@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { DatabaseHealth, ReplicationSlot, ServerLog, VacuumHolder } from '../domain/session/health.ts'
+import { checked } from './checked.ts'
 
 /** What the statements of a slow look yield, checked and turned into the words of the domain. */
 
@@ -24,7 +25,7 @@ export function databasesFrom(rows: unknown): {
   readonly freezeMaxAge: number
   readonly deadlockTimeoutSeconds: number
 } {
-  const parsed = databaseRows.parse(rows)
+  const parsed = checked(databaseRows, rows)
   return {
     databases: parsed.map(({ name, xid_age, multixact_age, deadlocks, commits }) => ({
       name,
@@ -60,7 +61,7 @@ const horizonRows = z.array(
       }),
     ),
 )
-export const horizonFrom = (rows: unknown): VacuumHolder[] => horizonRows.parse(rows)
+export const horizonFrom = (rows: unknown): VacuumHolder[] => checked(horizonRows, rows)
 
 const slotRows = z.array(
   z
@@ -89,7 +90,7 @@ const slotRows = z.array(
       }),
     ),
 )
-export const slotsFrom = (rows: unknown): ReplicationSlot[] => slotRows.parse(rows)
+export const slotsFrom = (rows: unknown): ReplicationSlot[] => checked(slotRows, rows)
 
 const logAccessRow = z.object({ collected: z.boolean(), destination: z.string(), may_read: z.boolean() })
 
@@ -98,7 +99,7 @@ export function logAccessFrom(rows: unknown): {
   readonly serverLog: ServerLog
   readonly format: 'jsonlog' | 'csvlog' | null
 } {
-  const [{ collected, destination, may_read }] = z.tuple([logAccessRow]).parse(rows)
+  const [{ collected, destination, may_read }] = checked(z.tuple([logAccessRow]), rows)
   const destinations = destination.toLowerCase().split(/[\s,]+/)
   const format = (['jsonlog', 'csvlog'] as const).find((known) => destinations.includes(known)) ?? null
   const serverLog = !collected

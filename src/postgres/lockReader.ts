@@ -6,6 +6,7 @@ import type { PreparedTransaction } from '../domain/session/session.ts'
 import { beganEarlier, isIdleInTransaction, type Session } from '../domain/session/session.ts'
 import type { LockGroup, Locks, LockTable } from '../domain/session/snapshot.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
+import { badRows, checked } from './checked.ts'
 import { type Connection, within } from './connection.ts'
 import { type ClusterError, clusterErrorOf } from './errors.ts'
 import {
@@ -86,7 +87,7 @@ export function createLockReader({
       if (failure.code === '55P03' || failure.code === '57014') return []
       throw failure
     })
-    const names = new Map(relationRows.parse(rows).map(({ oid, name }) => [oid, name]))
+    const names = new Map(checked(relationRows, rows).map(({ oid, name }) => [oid, name]))
     return groups.map((group) => {
       const name =
         here(group) && group.target.relation !== null ? names.get(group.target.relation) : undefined
@@ -122,7 +123,7 @@ export function createLockReader({
     const unknown = [...unclear].filter(([key]) => !changed.has(key)).slice(0, mostAsked)
     if (unknown.length > 0) {
       const rows = await connection.query(statements.changedTables, [unknown.map(([, pid]) => pid)])
-      const pids = new Set(pidRows.parse(rows).map(({ pid }) => pid))
+      const pids = new Set(checked(pidRows, rows).map(({ pid }) => pid))
       for (const [key, pid] of unknown) changed.set(key, pids.has(pid))
     }
     return new Set([...unclear].filter(([key]) => changed.get(key) === false).map(([, pid]) => pid))
@@ -155,7 +156,7 @@ export function createLockReader({
     ])
     const whole: LockTable = {
       ...table,
-      confirmedBlockers: new Map(blockerRows.parse(asked).map(({ pid, blockers }) => [pid, blockers])),
+      confirmedBlockers: new Map(checked(blockerRows, asked).map(({ pid, blockers }) => [pid, blockers])),
     }
     const real = new Set(blockingForest(whole, sessions).cycles.flat())
     if (real.size > 0) cycle = { at: now(), members: sessions.filter(({ pid }) => real.has(pid)) }
@@ -167,7 +168,7 @@ export function createLockReader({
     const relations = namedRelationsFrom(found).slice(0, mostRelations)
     if (relations.length === 0) {
       const known = await connection.query(statements.relationsKnown, [mostRelations])
-      return { kind: 'unknown', known: knownRelationRows.parse(known) }
+      return { kind: 'unknown', known: checked(knownRelationRows, known) }
     }
     const oids = relations.map(({ oid }) => oid)
     const { readAt, groups } = locksFrom(await connection.query(statements.locksOn, [oids]))
@@ -241,9 +242,9 @@ function partedByContention(all: readonly LockGroup[]): { groups: LockGroup[]; n
 /** Who asks for one of these may have everybody queue behind it, and has a transaction id even before it does anything. */
 const isStrong = (mode: string): boolean => modes.indexOf(mode) >= modes.indexOf('ShareUpdateExclusiveLock')
 
-/** A row that is not what the statement yields is a fault of ours and must be seen, not shown as a jam. */
+/** Rows that are not what the statement yields are no jam: the cluster cannot be seen. A fault of ours must be seen, too. */
 function failureOfRead(error: unknown): ClusterError {
   const failure = clusterErrorOf(error)
-  if (failure !== error) throw error
+  if (failure !== error || failure.code === badRows) throw error
   return failure
 }

@@ -3,11 +3,17 @@ import { platformOf } from '../domain/session/platform.ts'
 import { gidFrom } from '../domain/session/prepared.ts'
 import type { PreparedTransaction, Session } from '../domain/session/session.ts'
 import type { LockGroup, LockTarget, Server } from '../domain/session/snapshot.ts'
+import { checked } from './checked.ts'
 
 /** What each statement of sql/ yields, checked and turned into the words of the domain. */
 
 const textColumn = z.string().nullable()
 const number = z.number().nullable()
+/** A time to the microsecond, kept as the server writes it: it is compared, never reckoned with. */
+const time = z
+  .string()
+  .regex(/^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d/, 'expected a timestamp')
+  .nullable()
 /** Ages are told by the server's clock, which may stand still or step back by a little. */
 const seconds = z
   .number()
@@ -18,7 +24,7 @@ const activityRow = z.object({
   pid: z.number(),
   leader_pid: number,
   backend_type: textColumn,
-  backend_start: textColumn,
+  backend_start: time,
   datid: number,
   usesysid: number,
   application_name: textColumn,
@@ -26,9 +32,9 @@ const activityRow = z.object({
   state: textColumn,
   wait_event_type: textColumn,
   wait_event: textColumn,
-  xact_start: textColumn,
-  query_start: textColumn,
-  state_change: textColumn,
+  xact_start: time,
+  query_start: time,
+  state_change: time,
   backend_xid: textColumn,
   backend_xmin: textColumn,
   query_id: textColumn,
@@ -58,7 +64,7 @@ const nameRows = z.array(
 export function namesFrom(rows: unknown): CatalogNames {
   const databases = new Map<number, string>()
   const roles = new Map<number, { name: string; isSuperuser: boolean }>()
-  for (const { kind, oid, name, is_superuser } of nameRows.parse(rows)) {
+  for (const { kind, oid, name, is_superuser } of checked(nameRows, rows)) {
     if (kind === 'database') databases.set(oid, name)
     else roles.set(oid, { name, isSuperuser: is_superuser })
   }
@@ -117,8 +123,8 @@ function decoded(bytes: Buffer): string {
 export const textRows = z.array(
   z.object({
     pid: z.number(),
-    backend_start: textColumn,
-    query_start: textColumn,
+    backend_start: time,
+    query_start: time,
     query: z.instanceof(Buffer).transform(decoded).nullable(),
   }),
 )
@@ -141,7 +147,7 @@ const factsRow = z.object({
   superuser_reserved_connections: z.number(),
 })
 export type Facts = z.infer<typeof factsRow>
-export const factsFrom = (rows: unknown): Facts => z.tuple([factsRow]).parse(rows)[0]
+export const factsFrom = (rows: unknown): Facts => checked(z.tuple([factsRow]), rows)[0]
 
 export const platformFrom = (facts: Facts) => platformOf(facts.telling_roles, facts.is_aurora)
 
@@ -157,24 +163,27 @@ export const serverFrom = (facts: Facts, seesOthers: boolean): Server => ({
 })
 
 /** `ROW(locktype, database, relation, page, tuple, virtualxid, transactionid, classid, objid, objsubid)::text`. */
-const target = z.string().transform((row): LockTarget => {
-  const fields = row.slice(1, -1).split(',')
-  const at = (index: number) => fields[index] || null
-  const numberAt = (index: number) => (fields[index] ? Number(fields[index]) : null)
-  return {
-    locktype: at(0) ?? '',
-    database: numberAt(1),
-    relation: numberAt(2),
-    relationName: null,
-    page: numberAt(3),
-    tuple: numberAt(4),
-    virtualxid: at(5),
-    transactionid: at(6),
-    classid: numberAt(7),
-    objid: numberAt(8),
-    objsubid: numberAt(9),
-  }
-})
+const target = z
+  .string()
+  .regex(/^\([^,]*(,[^,]*){9}\)$/, 'expected a lock')
+  .transform((row): LockTarget => {
+    const fields = row.slice(1, -1).split(',')
+    const at = (index: number) => fields[index] || null
+    const numberAt = (index: number) => (fields[index] ? Number(fields[index]) : null)
+    return {
+      locktype: at(0) ?? '',
+      database: numberAt(1),
+      relation: numberAt(2),
+      relationName: null,
+      page: numberAt(3),
+      tuple: numberAt(4),
+      virtualxid: at(5),
+      transactionid: at(6),
+      classid: numberAt(7),
+      objid: numberAt(8),
+      objsubid: numberAt(9),
+    }
+  })
 
 const lockRows = z.array(
   z.object({
@@ -190,7 +199,7 @@ const lockRows = z.array(
 export type LockRead = { readonly readAt: number | null; readonly groups: readonly LockGroup[] }
 
 export function locksFrom(rows: unknown): LockRead {
-  const parsed = lockRows.parse(rows)
+  const parsed = checked(lockRows, rows)
   return {
     readAt: parsed.at(-1)?.read_at ?? null,
     groups: parsed.map((row) => ({
@@ -230,7 +239,7 @@ const preparedRows = z.array(
       }),
     ),
 )
-export const preparedFrom = (rows: unknown): PreparedTransaction[] => preparedRows.parse(rows)
+export const preparedFrom = (rows: unknown): PreparedTransaction[] => checked(preparedRows, rows)
 
 export const signalRows = z.array(z.object({ returned: z.boolean() })).max(1)
 
@@ -252,6 +261,6 @@ const namedRelationRows = z.array(
     .object({ oid: z.number(), asked: z.number(), kind: z.string(), name: z.string(), parent: textColumn })
     .transform(({ asked, ...row }): NamedRelation => ({ ...row, isAsked: row.oid === asked })),
 )
-export const namedRelationsFrom = (rows: unknown): NamedRelation[] => namedRelationRows.parse(rows)
+export const namedRelationsFrom = (rows: unknown): NamedRelation[] => checked(namedRelationRows, rows)
 
 export const knownRelationRows = z.array(z.object({ schema: z.string(), name: z.string() }))

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { type StatementReading, type StatementStats, textKeyOf } from '../domain/lists/statements.ts'
 import { grantorOn, type Platform, settingsOf } from '../domain/session/platform.ts'
 import { sqlIdentifier } from '../domain/text/literal.ts'
+import { checked } from './checked.ts'
 import type { Connection } from './connection.ts'
 import { clusterErrorOf } from './errors.ts'
 import type { MissingPrivilege } from './missingPrivileges.ts'
@@ -81,7 +82,7 @@ export function createStatementStats({
 
   return {
     read: async () => {
-      const [found] = z.tuple([factsRow]).parse(await connection.query(statements.statementStatsFacts, []))
+      const [found] = checked(z.tuple([factsRow]), await connection.query(statements.statementStatsFacts, []))
       const missing = missingIn(found, platform())
       if (missing) return { kind: 'missing', missing }
       schema = found.schema ?? ''
@@ -96,7 +97,8 @@ export function createStatementStats({
     texts: async (of, maxLength) => {
       const wanted = of.filter(({ queryId }) => queryId !== null)
       if (wanted.length === 0) return new Map()
-      const rows = statementTextRows.parse(
+      const rows = checked(
+        statementTextRows,
         await connection.query(inSchema(statements.statementStatsTexts, schema), [
           wanted.map(({ userid }) => userid),
           wanted.map(({ dbid }) => dbid),
@@ -115,8 +117,12 @@ export function createStatementStats({
 }
 
 async function readAll(connection: Pick<Connection, 'query'>, schema: string): Promise<StatementReading> {
-  const [info] = infoRows.parse(await connection.query(inSchema(statements.statementStatsInfo, schema), []))
-  const rows = statRows.parse(
+  const [info] = checked(
+    infoRows,
+    await connection.query(inSchema(statements.statementStatsInfo, schema), []),
+  )
+  const rows = checked(
+    statRows,
     await connection.query(inSchema(statements.statementStats, schema), [mostStatements]),
   )
   const { databases, roles } = namesFrom(

@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { type Forwarder, startForwarder } from '../support/forwarder.ts'
 import { channel, openRoom, type Room, wordsOf } from '../support/harness.ts'
+import { answerStatements, changedRows, startHostileServer } from '../support/hostile.ts'
 import { startTestServer, type TestServer, type TestSession, waitFor } from '../support/postgres.ts'
 import { jamOne, openShop } from '../support/shop.ts'
 
@@ -164,4 +165,29 @@ it('every slot taken: a card says who holds them and what is kept back, and that
   await server.closeAll()
   await room.line(/^Sees orders again/)
   await room.until(card.ts, /^Resolved: .*Enough connections are free again/)
+})
+
+it('a server that answers nonsense is blind with its reason, and the one beside it gets its card', async () => {
+  const server = await testServer()
+  const hostile = await startHostileServer(
+    answerStatements(changedRows('activity', 'pid', ['pid', 25, 'sesame'])),
+  )
+  ends.push(hostile.close)
+  room = await openRoom(server.marshalUrl, {
+    over: {
+      clusters: [
+        { name: 'odd', url: hostile.url },
+        { name: 'orders', url: server.marshalUrl },
+      ],
+    },
+  })
+  await room.start()
+  await jamOne(server, await openShop(server))
+  const card = await room.card('approve_terminate')
+  expect(card.text).toContain('orders')
+  const blind = await room.line(/^Blind on odd: /)
+  expect(blind.text).toContain('(pid: expected number')
+  expect(blind.text).not.toContain('sesame')
+  await room.press('U0DANA', card, 'approve_terminate')
+  await room.until(card.ts, /is gone after/)
 })

@@ -6,7 +6,12 @@ import pino from 'pino'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createConnection } from '../../src/postgres/connection.ts'
 import { createMessageReader } from '../../src/postgres/wire.ts'
+import { closeClusters, openCluster } from '../support/cluster.ts'
 import {
+  answerStatements,
+  type Column,
+  changedRows,
+  goodRows,
   type HostileServer,
   int32,
   loggedIn,
@@ -151,6 +156,76 @@ describe('what no PostgreSQL sends ends one connection, with its reason', () => 
       'sslrootcert in the url names /no/such.pem. There is no such file: put it there, or correct the path.',
     )
     await connection.close()
+  })
+})
+
+describe('rows of another content make the cluster blind, with the reason in words', () => {
+  afterEach(closeClusters)
+  const clusterAt = async (rows: Parameters<typeof answerStatements>[0]) => {
+    const server = await startHostileServer(answerStatements(rows))
+    servers.push(server)
+    const cluster = openCluster({ url: server.url })
+    await cluster.start()
+    return cluster
+  }
+
+  test('good ones are seen', async () => {
+    const cluster = await clusterAt(goodRows)
+    expect(cluster.failure()).toBeNull()
+    expect((await cluster.snapshot()).sessions).toHaveLength(1)
+  })
+
+  test.each<[string, Parameters<typeof changedRows>, RegExp]>([
+    ['a NULL where none can be', ['activity', 'pid', ['pid', 23, null]], /\(pid: expected number/],
+    ['a text for a number', ['activity', 'pid', ['pid', 25, 'sesame']], /\(pid: expected number/],
+    ['a number that is none', ['activity', 'pid', ['pid', 23, 'sesame']], /\(pid: expected number/],
+    ['a missing column', ['activity', 'state', null], /\(state: expected string/],
+    [
+      'a timestamp that is none',
+      ['activity', 'backend_start', ['backend_start', 25, 'sesame']],
+      /\(backend_start: expected a timestamp/,
+    ],
+    ['jsonb for text', ['activity', 'state', ['state', 3802, '{"sesame": 1}']], /\(state: expected string/],
+    ['another shape of facts', ['facts', 'datid', ['datid', 3802, '["sesame"]']], /\(datid: expected number/],
+    ['a kind that is none', ['names', 'kind', ['kind', 25, 'sesame']], /\(kind: expected one of/],
+  ])('%s', async (_, [statement, name, column], reason) => {
+    const cluster = await clusterAt(changedRows(statement, name, column))
+    await expect(cluster.snapshot()).rejects.toMatchObject({ name: 'ClusterError', code: 'BAD_ROWS' })
+    expect(cluster.failure()?.reason).toMatch(reason)
+    expect(cluster.failure()?.reason).not.toContain('sesame')
+  })
+
+  test('no facts at all, and too many of them', async () => {
+    const none = await clusterAt({ ...goodRows, facts: [] })
+    expect(none.failure()?.code).toBe('BAD_ROWS')
+    const two = await clusterAt({ ...goodRows, facts: [...goodRows.facts, ...goodRows.facts] })
+    expect(two.failure()?.reason).toContain('(the rows: ')
+  })
+
+  test('one that was well before is blind from then on', async () => {
+    const rows: Record<string, readonly (readonly Column[])[]> = { ...goodRows }
+    const cluster = await clusterAt(rows)
+    await cluster.snapshot()
+    Object.assign(rows, changedRows('activity', 'pid', null))
+    await expect(cluster.snapshot()).rejects.toMatchObject({ code: 'BAD_ROWS' })
+    expect(cluster.failure()?.code).toBe('BAD_ROWS')
+  })
+
+  test('so does a lock table of another shape, which is no jam', async () => {
+    const waiting = changedRows('activity', 'wait_event_type', ['wait_event_type', 25, 'Lock'])
+    const lock: readonly Column[] = [
+      ['target', 25, 'sesame'],
+      ['mode', 25, 'ShareLock'],
+      ['granted', 16, 'f'],
+      ['pids', 1007, '{4711}'],
+      ['wait_starts', 1022, '{NULL}'],
+      ['read_at', 701, '1'],
+    ]
+    const cluster = await clusterAt({ ...waiting, locks: [lock] })
+    await expect(cluster.snapshot()).rejects.toMatchObject({
+      code: 'BAD_ROWS',
+      reason: expect.stringContaining('(target: expected a lock)'),
+    })
   })
 })
 

@@ -43,3 +43,124 @@ export async function startHostileServer(
     },
   }
 }
+
+/** A column of an answer: its name, the oid of its type and its text. */
+export type Column = readonly [name: string, oid: number, text: string | null]
+
+/** Answers each statement by its name, with rows of whatever content; one that is not listed has no rows. */
+export function answerStatements(
+  rowsOf: Readonly<Record<string, readonly (readonly Column[])[]>>,
+): (socket: Socket, phase: number, received: Buffer) => void {
+  const pending = new WeakMap<Socket, string>()
+  return (socket, phase, received) => {
+    if (phase === 0) return void socket.write(loggedIn)
+    const asked = (pending.get(socket) ?? '') + received.toString('latin1')
+    const isWhole = asked.endsWith('S\0\0\0\u0004')
+    pending.set(socket, isWhole ? '' : asked)
+    if (!isWhole) return
+    const name = /pg_marshal_(\w+)/.exec(asked)?.[1] ?? ''
+    const rows = rowsOf[name] ?? []
+    const columns = rows[0] ?? []
+    const described = columns.map(([column, oid]) =>
+      Buffer.concat([
+        Buffer.from(`${column}\0`),
+        Buffer.alloc(6),
+        int32(oid),
+        Buffer.from([255, 255, 255, 255, 255, 255, 0, 0]),
+      ]),
+    )
+    const data = rows.map((row) =>
+      message(
+        'D',
+        Buffer.concat([
+          Buffer.from([0, row.length]),
+          ...row.map(([, , text]) =>
+            text === null ? int32(-1) : Buffer.concat([int32(Buffer.byteLength(text)), Buffer.from(text)]),
+          ),
+        ]),
+      ),
+    )
+    socket.write(
+      Buffer.concat([
+        message('1'),
+        message('2'),
+        columns.length === 0
+          ? message('n')
+          : message('T', Buffer.concat([Buffer.from([0, columns.length]), ...described])),
+        ...data,
+        message('C', Buffer.from('SELECT 1\0')),
+        ready,
+      ]),
+    )
+  }
+}
+
+const [bool, int4, float8, text, texts] = [16, 23, 701, 25, 1009] as const
+
+/** What a calm PostgreSQL 18 with one session answers. */
+export const goodRows = {
+  facts: [
+    [
+      ['version_num', int4, '180000'],
+      ['in_recovery', bool, 'f'],
+      ['standby_delay', int4, '30'],
+      ['telling_roles', texts, '{}'],
+      ['is_aurora', bool, 'f'],
+      ['max_connections', int4, '100'],
+      ['datid', float8, '5'],
+      ['role', text, 'marshal'],
+      ['is_superuser', bool, 'f'],
+      ['sees_others', bool, 't'],
+      ['may_signal', bool, 't'],
+      ['may_use_reserved', bool, 't'],
+      ['reserved_connections', int4, '0'],
+      ['superuser_reserved_connections', int4, '3'],
+    ],
+  ],
+  names: [
+    [
+      ['kind', text, 'database'],
+      ['oid', float8, '5'],
+      ['name', text, 'postgres'],
+      ['is_superuser', bool, 'f'],
+    ],
+  ],
+  activity: [
+    [
+      ['pid', int4, '4711'],
+      ['leader_pid', int4, null],
+      ['backend_type', text, 'client backend'],
+      ['backend_start', text, '2026-01-01 10:00:00.123456+00'],
+      ['datid', float8, '5'],
+      ['usesysid', float8, null],
+      ['application_name', text, ''],
+      ['client_addr', text, null],
+      ['state', text, 'idle'],
+      ['wait_event_type', text, null],
+      ['wait_event', text, null],
+      ['xact_start', text, null],
+      ['query_start', text, null],
+      ['state_change', text, null],
+      ['backend_xid', text, null],
+      ['backend_xmin', text, null],
+      ['query_id', text, null],
+      ['xact_seconds', float8, null],
+      ['query_seconds', float8, null],
+      ['state_seconds', float8, null],
+      ['backend_seconds', float8, '9'],
+    ],
+  ],
+} satisfies Record<string, readonly (readonly Column[])[]>
+
+/** Good rows with one column of one statement changed; `null` in its place leaves the column out. */
+export function changedRows(
+  statement: keyof typeof goodRows,
+  name: string,
+  column: Column | null,
+): Readonly<Record<string, readonly (readonly Column[])[]>> {
+  const rows: readonly (readonly Column[])[] = goodRows[statement]
+  return {
+    ...goodRows,
+    [statement]: rows.map((row) => row.flatMap((was) => (was[0] !== name ? [was] : column ? [column] : []))),
+  }
+}

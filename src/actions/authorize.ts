@@ -73,30 +73,43 @@ export function createAuthorization(deps: {
     async settleCounts(all = false) {
       for (const [key, count] of counts) {
         if (!all && now() - count.since < countForMs && counts.size <= mostCounts) continue
-        counts.delete(key)
-        if (count.more > 0) await write(count.entry, count.refusal, count.more)
+        await writeMore(key, count)
+        // What cannot be written stays counted, as long as there is room.
+        if (count.more === 0 || counts.size > mostCounts) counts.delete(key)
+        else break
       }
     },
   }
 
   async function refuse(entry: Entry, refusal: Refusal): Promise<Refusal> {
     const key = countedAs(entry, refusal)
-    const count = counts.get(key)
-    if (count && now() - count.since < countForMs) {
-      count.more++
+    const before = counts.get(key)
+    if (before && now() - before.since < countForMs) {
+      before.more++
       return refusal
     }
-    counts.set(key, { entry, refusal, since: now(), more: 0 })
-    if (count && count.more > 0) await write(count.entry, count.refusal, count.more)
-    await write(entry, refusal, 0)
+    const count: Count = { entry, refusal, since: now(), more: 0 }
+    counts.set(key, count)
+    if (before) await writeMore(key, before)
+    if (!(await write(entry, refusal, 0))) count.more++
     return refusal
+  }
+
+  /** Writes what was counted; a failure gives it back to who counts on. */
+  async function writeMore(key: string, count: Count): Promise<void> {
+    const { more } = count
+    count.more = 0
+    if (more === 0 || (await write(count.entry, count.refusal, more))) return
+    const kept = counts.get(key) ?? count
+    kept.more += more
+    counts.set(key, kept)
   }
 
   async function write(
     { caller, where, about = null }: Entry,
     refusal: Refusal,
     more: number,
-  ): Promise<void> {
+  ): Promise<boolean> {
     try {
       await cards.commit(about?.cardId ?? null, (tx) =>
         tx.record({
@@ -109,9 +122,11 @@ export function createAuthorization(deps: {
           ...(more > 0 && { more }),
         }),
       )
+      return true
     } catch (error) {
       // A refusal stands whether it can be written down or not.
       log.error({ err: error, entry: where, code: refusal.code }, 'a refusal could not be written down')
+      return false
     }
   }
 }

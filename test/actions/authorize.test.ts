@@ -10,7 +10,13 @@ import type { Cards } from '../../src/notify/cards.ts'
 function open() {
   const written: JournalEvent[] = []
   let now = 0
-  const tx = { record: async (event: JournalEvent) => void written.push(event) }
+  let isBroken = false
+  const tx = {
+    record: async (event: JournalEvent) => {
+      if (isBroken) throw new Error('the disk is full')
+      written.push(event)
+    },
+  }
   const cards = {
     commit: async (_: unknown, run: (with_: typeof tx) => unknown) => run(tx),
   } as unknown as Cards
@@ -27,6 +33,9 @@ function open() {
       written.map((event) => event.kind === 'refused' && [event.actor, event.entry, event.more ?? 0]),
     refuse,
     settle: authorization.settleCounts,
+    breakStore: (broken: boolean) => {
+      isBroken = broken
+    },
     pass: (ms: number) => {
       now += ms
     },
@@ -76,4 +85,46 @@ it('counts again when a minute has passed, with the count of the one before', as
     ['U1', 'button', 1],
     ['U1', 'button', 0],
   ])
+})
+
+it('keeps counting what could not be written, and writes it when that can be done', async () => {
+  const { refuse, pass, settle, breakStore, written } = open()
+  await refuse('button', 'notMember')
+  await refuse('button', 'notMember')
+  pass(60_000)
+  breakStore(true)
+  await settle()
+  await settle(true)
+  await refuse('button', 'notMember')
+  await refuse('button', 'notMember')
+  expect(written()).toEqual([['U1', 'button', 0]])
+  breakStore(false)
+  pass(60_000)
+  await settle()
+  await settle(true)
+  expect(written()).toEqual([
+    ['U1', 'button', 0],
+    ['U1', 'button', 3],
+  ])
+})
+
+it('writes a count that is settled twice at the same time once', async () => {
+  const { refuse, settle, written } = open()
+  await refuse('button', 'notMember')
+  await refuse('button', 'notMember')
+  await Promise.all([settle(true), settle(true)])
+  expect(written()).toEqual([
+    ['U1', 'button', 0],
+    ['U1', 'button', 1],
+  ])
+})
+
+it('forgets what cannot be written when there is too much of it', async () => {
+  const { refuse, settle, breakStore, written } = open()
+  breakStore(true)
+  for (let id = 0; id < 1_500; id++) await refuse('button', 'notMember', `U${id}`)
+  await settle()
+  breakStore(false)
+  await settle(true)
+  expect(written()).toHaveLength(1_000)
 })

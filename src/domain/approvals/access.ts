@@ -14,7 +14,7 @@ export type User = {
   readonly isStranger: boolean
 }
 
-/** Why something is not done. `reason` is a clause that may follow a colon; `by` is the user who was faster. */
+/** Reason why something is not done. `reason` is a clause that may follow a colon; `by` is the user who was faster. */
 export type Refusal = { readonly code: RefusalCode; readonly reason: string; readonly by?: string | null }
 
 export const refusalOf = (code: RefusalCode, reason: string): Refusal => ({ code, reason })
@@ -37,7 +37,7 @@ export type RefusalCode =
   | 'notSeen'
   | 'notRecorded'
 
-/** Why this user is no full member of our workspace; null when it is one. */
+/** Returns why this user is not a full member of our workspace; null when the user is one. */
 export function membershipRefusal(user: User, ourTeamId: string): Refusal | null {
   const refuse = (reason: string): Refusal => ({ code: 'notMember', reason })
   if (user.deleted) return refuse('this account is deactivated')
@@ -53,7 +53,7 @@ export function membershipRefusal(user: User, ourTeamId: string): Refusal | null
 export const groupsIn = (members: People): string[] =>
   members === 'everyone' ? [] : members.filter((id) => id.startsWith('S'))
 
-/** Whether a full member is in the list, by itself or through one of its groups. */
+/** Returns true when a full member is in the list, directly or through one of its groups. */
 export const isListed = (
   members: People,
   userId: string,

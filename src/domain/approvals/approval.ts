@@ -9,13 +9,13 @@ export type Press = {
   readonly userId: string
   readonly decision: 'approve' | 'deny' | 'breakGlass'
   readonly action: Action
-  /** Why it is denied, or why one person acts alone; only the latter has to say. */
+  /** Reason for a denial, or for acting alone. Only the latter requires one. */
   readonly reason: string
 }
 
 /**
- * What a press means: a change of the proposal, or why there is none. `counted`: they approved it before, and it was
- * carried out. That is a second delivery of the same press, or impatience.
+ * Meaning of a press: a change of the proposal, or why there is none. `counted`: the same person approved it before and
+ * it was carried out. That is a second delivery of the same press, or impatience.
  */
 export type Decision = Step<Proposal> | Refusal | 'counted'
 
@@ -42,7 +42,7 @@ export function decide(proposal: Proposal, press: Press, policy: Approvals, now:
 const hasApproved = ({ state, approvals }: Proposal, userId: string): boolean =>
   (state === 'claimed' || state === 'done') && approvals.some((one) => one.userId === userId)
 
-/** What a late press is answered. */
+/** Answers a press that comes too late. */
 function alreadyDecided(proposal: Proposal): string {
   switch (proposal.state) {
     case 'expired':

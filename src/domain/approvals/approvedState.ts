@@ -3,13 +3,13 @@ import type { Session, SessionKey } from '../session/session.ts'
 import type { Proposal } from './proposal.ts'
 
 /**
- * Whether a session still is what was approved: decided here from a look, and checked once more by the server in the
- * statement that sends the signal (cancel.sql, terminate.sql) by a guard that is made from the same facts.
+ * The check that a session still is what was approved. It is decided here from a look. The server checks it once more
+ * in the statement that sends the signal (cancel.sql, terminate.sql), by a guard made from the same facts.
  */
 
 type Approved = Pick<Proposal, 'action' | 'session' | 'victims' | 'requestedBy'>
 
-/** What must still be true of a session for the server to send the signal. Times are text: see SessionKey. */
+/** Facts that must still be true of a session for the server to send the signal. Times are text: see SessionKey. */
 export type Guard = CancelGuard | TerminateGuard
 
 export type CancelGuard = {
@@ -24,7 +24,7 @@ export type CancelGuard = {
 export type TerminateGuard = {
   readonly action: 'terminate'
   readonly key: SessionKey
-  /** When the transaction began that was approved. Null: nothing showed one, and nothing may now. */
+  /** Begin of the approved transaction. Null: none was seen, and none may be there now. */
   readonly xactStart: string | null
   /** Its id, where it had one: transactions of one message begin at the same time. */
   readonly backendXid: string | null
@@ -50,9 +50,10 @@ export function guardOf(approved: Approved & { readonly key: SessionKey }): Guar
 const hasVisibleTransaction = ({ xactStart }: Session): boolean => xactStart !== null
 
 /**
- * What is different now from what was approved, one phrase each; empty when it is the same session in the same state.
- * For a cancel that is the statement, for a terminate the transaction. A session that showed no transaction must be in the
- * same state, without one, and must not have run anything since, unless it was idle and is not ended for being idle.
+ * Lists what differs now from what was approved, one phrase each; empty for the same session in the same state. For a
+ * cancel the statement counts, for a terminate the transaction. A session that showed no transaction must be in the
+ * same state, still without one. It must not have run anything since, except when it was idle and is not ended for
+ * being idle.
  */
 export function differences(approved: Approved, now: Session): string[] {
   const then = approved.session
@@ -93,13 +94,16 @@ const unchangedSince = ({ session, victims, requestedBy }: Approved): string | n
 const isOther = (then: string | null, now: string | null): boolean =>
   then !== null && now !== null && then !== now
 
-/** Whether the session still is what was approved: for a cancel the statement runs, for a terminate it is there at all. */
+/**
+ * Returns true when the session still is what was approved. A cancel needs the same statement, a terminate only the
+ * session.
+ */
 export const stillThere = (approved: Approved, now: Session | undefined): boolean =>
   now !== undefined &&
   now.backendStart === approved.session.backendStart &&
   (approved.action === 'terminate' || differences(approved, now).length === 0)
 
-/** Whether what was proposed last still is what fits, decided or not: then nothing new is to be proposed. */
+/** Returns true when the last proposal still fits, decided or not: then nothing new is proposed. */
 export const stands = (latest: Proposal, action: Action, now: Session): boolean =>
   latest.key.pid === now.pid &&
   (latest.action === action || latest.insteadOf !== null) &&

@@ -37,7 +37,7 @@ export type JournalEvent =
   | {
       readonly kind: 'refused'
       readonly actor: string
-      /** Where it was tried: the slash command, a button, a modal. */
+      /** Place where it was tried: the slash command, a button, a modal. */
       readonly entry: string
       readonly proposalId: string | null
       readonly code: RefusalCode
@@ -123,10 +123,10 @@ export type JournalEvent =
       readonly opened: number
       readonly resolved: number
       readonly open: number
-      /** What keeps some of that silent still, and until when. */
+      /** Other silences that keep some of it silent, and until when. */
       readonly left: readonly { readonly what: string; readonly until: number }[]
     }
-  /** What a silence kept out of the thread of a card: how much it was, and the last of it. */
+  /** Notes that a silence kept out of the thread of a card: their number, and the last of them. */
   | { readonly kind: 'caughtUp'; readonly actor: string; readonly changes: number; readonly last: string }
   | {
       readonly kind: 'blind' | 'seesAgain'

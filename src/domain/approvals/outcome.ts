@@ -1,6 +1,6 @@
 import { type Session, sessionsByPid, waitsForLock } from '../session/session.ts'
 
-/** What was seen after an approval. Times in milliseconds since the signal was sent. */
+/** Observation after an approval. Times in milliseconds since the signal was sent. */
 export type Outcome =
   /** The session is gone (terminate) or its statement ended (cancel). */
   | {
@@ -8,9 +8,9 @@ export type Outcome =
       readonly afterMs: number
       readonly victims: number
       readonly movedOn: number
-      /** How many were expected to move on at once; absent where the lock table could not be read. */
+      /** Number of sessions expected to move on at once; absent when the lock table could not be read. */
       readonly expected?: number
-      /** Who keeps those waiting that were expected to move on, where fewer did. 0: a prepared transaction. */
+      /** Sessions that keep others waiting who were expected to move on. 0: a prepared transaction. */
       readonly heldBy?: readonly number[]
     }
   /** The signal was sent, and the session was still there when we stopped to look. */
@@ -35,7 +35,7 @@ export type Victim = {
   readonly queryStart: string | null
 }
 
-/** How many victims do not wait any more in the statement in which they waited. */
+/** Counts the victims that no longer wait in the statement in which they waited. */
 export function movedOn(victims: readonly Victim[], now: readonly Session[]): number {
   const waiting = sessionsByPid(now.filter(waitsForLock))
   return victims.filter(({ pid, backendStart, queryStart }) => {

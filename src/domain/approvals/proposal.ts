@@ -19,12 +19,12 @@ export type ProposalFields = {
   readonly key: SessionKey
   /** The session as it was when this was proposed. It must still be so when the signal is sent. */
   readonly session: Session
-  /** Who waited behind it then. */
+  /** Sessions that waited behind it then. */
   readonly victims: readonly Victim[]
   readonly reason: string
   /** The cancel without effect in whose place this terminate was proposed; null for all others. */
   readonly insteadOf: string | null
-  /** Whether a pooler was seen before it: then its next transaction may be another client's. */
+  /** True when a pooler was seen in front of the session: then its next transaction may be another client's. */
   readonly pooled: boolean
   /** The last denial of an action on this session: it stands on what is proposed for it later. Null where there was none. */
   readonly denial: Denial | null
@@ -33,16 +33,16 @@ export type ProposalFields = {
   /** Counts the changes: a change is made only by the one who has seen the last (compare-and-swap). */
   readonly revision: number
   readonly approvals: readonly Approval[]
-  /** Who acted alone, and why; null where the ordinary approvals were given. */
+  /** Person who acted alone, and why; null when the ordinary approvals were given. */
   readonly brokeGlass: { readonly userId: string; readonly reason: string } | null
-  /** Who ended it, and how, once it is not open any more. */
+  /** Person who ended it, and how; null while it is open. */
   readonly decidedBy: string | null
   readonly decision: string | null
   readonly outcome: Outcome | null
-  /** How long after the signal its application began the same again (see retry.ts); null where it did not. */
+  /** Time from the signal until its application began the same again (see retry.ts); null when it did not. */
   readonly retriedAfterMs: number | null
   readonly createdAt: number
-  /** When the last approval came, right before the signal; null while it has not. */
+  /** Time of the last approval, right before the signal; null before that. */
   readonly claimedAt: number | null
   readonly expiresAt: number
 }
@@ -53,7 +53,7 @@ export type ProposalFields = {
  */
 export type ProposalState = 'open' | 'claimed' | 'done' | 'denied' | 'expired' | 'withdrawn'
 
-/** Who denied it, and why (empty where nobody said). */
+/** Person who denied it, and why (empty when no reason was given). */
 export type Denial = { readonly userId: string; readonly reason: string }
 
 export type Approval = { readonly userId: string; readonly at: number }
@@ -93,7 +93,7 @@ export const victimsAmong = (pids: readonly number[], sessions: readonly Session
     .map(({ pid, backendStart, queryStart }) => ({ pid, backendStart, queryStart }))
 }
 
-/** Whether there may be something left to do that nobody is asked for any more: then a fresh look can be asked for. */
+/** Decides whether a fresh look may be offered: there may be something left to do, and no open proposal asks for it. */
 export const mayBeOfferedAgain = ({ state, outcome }: Proposal): boolean =>
   state === 'expired' ||
   state === 'denied' ||

@@ -4,13 +4,13 @@ import { formatDuration } from '../text/duration.ts'
 import { maskQuery } from '../text/mask.ts'
 import type { Proposal, ProposalIn } from './proposal.ts'
 
-/** How an application took it that its statements were ended. */
+/** Reaction of an application to the end of its statements. */
 export type Retries = {
-  /** How often one was ended here. */
+  /** Number of times that one was ended here. */
   readonly ended: number
-  /** How often it ran the same one again at once. */
+  /** Number of times that it ran the same one again at once. */
   readonly again: number
-  /** How soon, at the quickest. */
+  /** Shortest time until it did so. */
   readonly withinSeconds: number
 }
 
@@ -23,8 +23,9 @@ const isSameClient = (a: Session, b: Session): boolean =>
   a.usename === b.usename && a.datname === b.datname && a.applicationName === b.applicationName
 
 /**
- * Whether two sessions of one application run the same statement. By the server's own id of a statement where it computes one (compute_query_id), else by the text without its constants.
- * Two statements whose texts nobody may see are not the same.
+ * Decides whether two sessions of one application run the same statement. It compares the server's own statement ids
+ * when they are computed (compute_query_id), else the texts without constants. Two statements with hidden texts are not
+ * the same.
  */
 export function isSameWork(a: Session, b: Session): boolean {
   if (!isSameClient(a, b)) return false
@@ -67,7 +68,7 @@ export function retryCandidates(
   })
 }
 
-/** What earlier actions tell of this session's application; null when there were none that ended anything. */
+/** Returns how this session's application reacted to earlier actions; null when none of them ended anything. */
 export function retriesIn(done: readonly Proposal[]): (session: Session) => Retries | null {
   const ended = done.filter(({ outcome }) => outcome?.kind === 'effective')
   return (session) => {

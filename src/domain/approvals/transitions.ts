@@ -9,10 +9,10 @@ import type { Approval, OpenProposal, Proposal, ProposalIn } from './proposal.ts
  * not allow does not compile; what a person may not do is a refusal.
  */
 
-/** What a proposal becomes, and what the journal says of it; the store counts the revision. */
+/** Next state of a proposal, with the events for the journal. The store counts the revision. */
 export type Step<P extends Proposal> = { readonly next: P; readonly events: readonly JournalEvent[] }
 
-/** What came of an action, with the statement that was sent and what it returned. */
+/** Outcome of an action, with the statement that was sent and what it returned. */
 export type Execution = {
   readonly outcome: Outcome
   readonly sql: string | null
@@ -77,7 +77,7 @@ export function breakGlass(
   return claim(open, { approvals, brokeGlass: { userId, reason } }, event, now)
 }
 
-/** Who makes this change carries it out: of any number of presses, one. */
+/** Claims the proposal: of any number of presses, one makes this change and carries it out. */
 const claim = (
   open: OpenProposal,
   by: Pick<Proposal, 'approvals' | 'brokeGlass'>,

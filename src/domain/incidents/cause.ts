@@ -3,7 +3,7 @@ import type { Session } from '../session/session.ts'
 import { subjectOf } from './finding.ts'
 import { type Incident, isMovingOn } from './incident.ts'
 
-/** Whether a proposal is about the session of an incident, or about the one whose end was to help: on whichever card. */
+/** Decides whether a proposal concerns the session of an incident, or the session whose end was to help; on any card. */
 export function concerns({ key }: Proposal, { cluster, finding, recommendation }: Incident): boolean {
   const sessions = [subjectOf(finding), recommendation?.target?.session]
   return (
@@ -16,7 +16,8 @@ export function concerns({ key }: Proposal, { cluster, finding, recommendation }
 const justBeforeMs = 60_000
 
 /**
- * What ended an incident, one sentence: an approved action of ours, or not, as far as anybody can tell.
+ * Says what ended an incident, in one sentence: an approved action of ours or something else, as far as anybody can
+ * know.
  * @param done the proposals of that time that were carried out, oldest first
  * @param sessions those that are there now
  * @param now milliseconds since the epoch
@@ -52,7 +53,10 @@ export function causeOf(
   return last ? `An approved ${last.action}${ofWhom(last)} came before.` : 'It was not ended from here.'
 }
 
-/** That the queue behind the one whom it ended was seen while it drained: who stood at its head then ended nothing. */
+/**
+ * Returns true when the queue behind the ended session was seen to drain. The next head of that queue then ended
+ * nothing.
+ */
 const endedTheOneBefore = ({ cardId, claimedAt }: Proposal, incident: Incident, now: number): boolean =>
   cardId === incident.cardId && now - (claimedAt ?? 0) <= justBeforeMs && isMovingOn(incident, now)
 
@@ -71,7 +75,10 @@ function isEndedByCancel(
   return subject.state === session.state && subject.queryStart === session.queryStart
 }
 
-/** That one of those who waited is gone, or that somebody is where nobody in particular was the trouble, may have been enough. */
+/**
+ * Decides whether an action may have helped: a waiter is gone, or the session is part of a finding that is not about
+ * one session.
+ */
 const mayHaveHelped = ({ key }: Proposal, { cluster, finding }: Incident): boolean =>
   key.cluster === cluster &&
   (finding.kind === 'blocking' ? finding.root.victims.includes(key.pid) : subjectOf(finding) === null)

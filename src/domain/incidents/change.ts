@@ -5,7 +5,7 @@ import { healthEnding } from './healthFinding.ts'
 import type { Recommendation } from './recommend.ts'
 import { severityOf, victimsOf } from './severity.ts'
 
-/** What changed that a person cares about; null when it is the same picture, a little older. */
+/** Describes a change that a person cares about; null when the picture is the same, a little older. */
 export function describeChange(
   { finding: before, mostVictims }: { readonly finding: Finding; readonly mostVictims: number },
   after: Finding,
@@ -32,14 +32,17 @@ type Subject = ReturnType<typeof subjectOf>
 const isElsewhere = (was: Subject, is: Subject): boolean =>
   was?.state !== is?.state || (is?.state === 'active' && was?.queryStart !== is.queryStart)
 
-/** Whether a session left in its transaction what it had begun a moment before: one that does so all the time is no news. */
+/**
+ * Decides whether a session left in its transaction what it had begun a moment before. If it does so all the time, it
+ * is no news.
+ */
 function wasBrief(was: Subject, is: Subject): boolean {
   if (!was || !is || was.xactStart === null || was.xactStart !== is.xactStart) return false
   const began = ({ xactSeconds, stateSeconds }: Session) => (xactSeconds ?? 0) - (stateSeconds ?? 0)
   return began(is) - began(was) < briefSeconds
 }
 
-/** Whether somebody else is to be ended now, or in another way; null when it is the same. */
+/** Describes a new target or another action on the same one; null when both are the same. */
 export function describeNewTarget(
   before: Recommendation | null,
   after: Recommendation | null,
@@ -50,7 +53,7 @@ export function describeNewTarget(
   return is ? `Another way out fits now: ${is.action} ${is.session.pid}.` : 'No action fits any more.'
 }
 
-/** Whether it lasts so much longer, or is so much worse, that its card misleads. */
+/** Decides whether the finding lasts so much longer, or is so much worse, that its card misleads. */
 export const needsRedraw = (before: Finding, after: Finding): boolean =>
   isElsewhere(subjectOf(before), subjectOf(after)) ||
   step(victimsOf(before)) !== step(victimsOf(after)) ||
@@ -60,7 +63,7 @@ export const needsRedraw = (before: Finding, after: Finding): boolean =>
 /** 0, 1, 2, 3, 4, 6, 8, 11, 16, …: two steps for each doubling, so that a growing number is told while it matters. */
 const step = (count: number): number => (count < 4 ? Math.floor(count) : Math.round(2 * Math.log2(count)))
 
-/** Why it is over; null when it cannot be told from this snapshot. */
+/** Says why the finding is over; null when this snapshot does not show it. */
 export function ending(finding: Finding, snapshot: Snapshot, found: readonly Finding[]): string | null {
   const blindToLocks = snapshot.locks.kind === 'jammed'
   const before = subjectOf(finding)
@@ -104,7 +107,7 @@ export function ending(finding: Finding, snapshot: Snapshot, found: readonly Fin
 /** Its rule holds at other hours, or another threshold was configured. */
 const withinLimit = 'It is within its limit now (see /pg rules).'
 
-/** That a session which goes on as it was is told of for something else; null when it is not. */
+/** Names the other finding that now covers an unchanged session; null when none does. */
 const elsewhere = ({ pid, backendStart }: Session, found: readonly Finding[]): string | null =>
   found.some((finding) => {
     const subject = subjectOf(finding)

@@ -33,14 +33,14 @@ export type Finding =
       readonly kind: 'connections'
       readonly used: number
       readonly max: number
-      /** How many of `max` are kept back for superusers and other reserved roles. */
+      /** Number of the `max` connections that are kept back for superusers and other reserved roles. */
       readonly reserved: number
       readonly holders: readonly Holder[]
     }
   | {
       readonly kind: 'lockStorm'
       readonly waiting: number
-      /** Why the locks cannot be read, one sentence: the lock manager is busy, or we have no connection for them. */
+      /** Reason why the locks cannot be read, one sentence: the lock manager is busy, or we have no connection for them. */
       readonly why: string
       /** Sessions idle in a transaction: nobody else sits on a lock without doing anything. Oldest first. */
       readonly suspects: readonly Session[]
@@ -50,7 +50,7 @@ export type Finding =
 
 export type FindingKind = Finding['kind']
 
-/** Who holds the connections, most first. */
+/** Group that holds connections; a list has the largest first. */
 export type Holder = {
   readonly usename: string
   readonly applicationName: string
@@ -90,7 +90,7 @@ export function findingKey(finding: Finding): string {
 const sessionKey = (kind: FindingKind, { pid, backendStart }: Session): string =>
   `${kind}:${pid}:${backendStart}`
 
-/** How long it has been so; null where nobody can tell. */
+/** Returns how long the finding has lasted; null when nobody knows. */
 export const findingSeconds = (finding: Finding): number | null =>
   finding.kind === 'blocking' ? finding.root.oldestWaitSeconds : 'seconds' in finding ? finding.seconds : null
 
@@ -246,7 +246,7 @@ export const stormSuspects = (sessions: readonly Session[]): Session[] =>
     .sort((a, b) => (b.xactSeconds ?? 0) - (a.xactSeconds ?? 0))
     .slice(0, 5)
 
-/** How many connections ordinary roles may still make; the rest is kept back for superusers and the like. */
+/** Counts the connections that ordinary roles may still make. The rest is kept back for superusers and the like. */
 export const connectionsLeft = (snapshot: Snapshot): number =>
   snapshot.server.maxConnections - snapshot.server.reservedConnections - connectionsUsed(snapshot)
 
@@ -274,8 +274,8 @@ export function totals(snapshot: Snapshot): Totals {
 }
 
 /**
- * How long each session has waited that waits for a lock now. In a lock storm that is told from the last table that was
- * read, for those who still wait; null while nobody can tell.
+ * Lists how long each session has waited that waits for a lock now. In a lock storm this comes from the last table that
+ * was read, for sessions that still wait. Null while nobody knows.
  */
 export function waitSeconds({ snapshot, forest, forestTakenAt }: Picture): Map<number, number> | null {
   const waiting = snapshot.sessions.filter(waitsForLock)

@@ -9,14 +9,14 @@ import { fold, type Incident, type Transition } from './incident.ts'
 import type { Recommendation } from './recommend.ts'
 import { type Silence, silenceOf } from './silence.ts'
 
-/** What a look at a cluster shows: what is wrong, and what helps. */
+/** Result of one look at a cluster: what is wrong, and what helps. */
 export type Look = {
   readonly snapshot: Snapshot
   readonly found: readonly Finding[]
   readonly recommendationOf: (finding: Finding) => Recommendation | null
 }
 
-/** What a look is held against. */
+/** Facts from before, with which a look is compared. */
 export type Known = {
   /** The open incidents of the cluster, and those that are over and may still come back. */
   readonly incidents: readonly Incident[]
@@ -25,7 +25,7 @@ export type Known = {
   /** Proposals that were carried out since the incidents opened, oldest first. */
   readonly done: readonly Proposal[]
   readonly silences: readonly Silence[]
-  /** When the cluster was last looked at, milliseconds since the epoch; null before the first look since the start. */
+  /** Time of the last look at the cluster, milliseconds since the epoch; null before the first look since the start. */
   readonly lookedAt: number | null
 }
 

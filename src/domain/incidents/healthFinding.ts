@@ -12,14 +12,14 @@ import type { PreparedTransaction, Session } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
 import { nameWords } from '../text/literal.ts'
 
-/** What a slow look finds, see health.ts. */
+/** Finding of a health check, see health.ts. */
 export type HealthFinding =
   | ({ readonly kind: 'deadlocks' } & DeadlockRise)
   | {
       readonly kind: 'preparedTransaction'
       readonly prepared: PreparedTransaction
       readonly seconds: number
-      /** Who may commit it or roll it back. */
+      /** Role that may commit it or roll it back. */
       readonly finisher: string
     }
   | {
@@ -31,19 +31,19 @@ export type HealthFinding =
   | {
       readonly kind: 'wraparound'
       readonly database: string
-      /** Of transaction ids or multixacts, whichever is nearer: `ratio` from 0 to 1, and the age in transactions. */
+      /** Use of transaction ids or multixacts, whichever is worse: `ratio` from 0 to 1, and the age in transactions. */
       readonly ratio: number
       readonly age: number
       readonly counts: 'transactions' | 'multixacts'
       readonly freezeMaxAge: number
-      /** Who holds it up, where somebody does by as much as half of that. */
+      /** Holder that accounts for at least half of that age, when there is one. */
       readonly holder: VacuumHolder | null
-      /** How many more databases are past the threshold. */
+      /** Number of further databases past the threshold. */
       readonly others: number
     }
   | { readonly kind: 'replicationSlot'; readonly slot: ReplicationSlot }
 
-/** Whether this session, or this prepared transaction, stands in a finding already. */
+/** Returns true when this session, or this prepared transaction, has a finding already. */
 export type IsFound = (one: { readonly pid: number } | { readonly gid: string }) => boolean
 
 /**

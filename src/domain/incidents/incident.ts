@@ -19,17 +19,17 @@ export type Incident = {
   /** As it was last seen. */
   readonly finding: Finding
   readonly openedAt: number
-  /** When the trouble began, as the server tells it: before we opened the incident. */
+  /** Begin of the trouble as the server reports it: before we opened the incident. */
   readonly beganAt: number
   /** Since when it is about the same session. */
   readonly headSince: number
   readonly changedAt: number
   readonly resolvedAt: number | null
-  /** Why it is over, one sentence; null while it is not. */
+  /** Reason why it is over, one sentence; null while it is not. */
   readonly resolution: string | null
-  /** What could be done about it, as last seen; null where it is not about one session or transaction. */
+  /** Recommendation as last seen; null when the finding is not about one session or transaction. */
   readonly recommendation: Recommendation | null
-  /** Who said that they look after it; null while nobody did. */
+  /** Person who said that they look after it; null while nobody did. */
   readonly acknowledgedBy: string | null
   /** The most sessions that it ever kept waiting. */
   readonly mostVictims: number
@@ -38,7 +38,7 @@ export type Incident = {
 export type Transition = {
   readonly kind: 'opened' | 'changed' | 'reopened' | 'resolved'
   readonly incident: Incident
-  /** What a person would want to know of it, one sentence; null when it only went on. */
+  /** News that a person wants to know, one sentence; null when the incident only went on. */
   readonly reason: string | null
 }
 
@@ -140,20 +140,23 @@ export const resolve = (incident: Incident, now: number, resolution: string): In
   return { ...incident, changedAt: at, resolvedAt: at, resolution }
 }
 
-/** Whether who stood at the head had only just come there, from the queue. */
+/** Decides whether the head of the jam had only just come there from the queue. */
 export const isMovingOn = ({ headSince, openedAt }: Incident, now: number): boolean =>
   headSince > openedAt && now - headSince < briefSeconds * 1000
 
-/** Whether it is the same trouble still: open, or back within `reopenWithinMs`; for a jam by when its waits began. */
+/**
+ * Decides whether it is still the same trouble: open, or back within `reopenWithinMs`. A jam is dated by the begin of
+ * its waits.
+ */
 function isBackInTime({ resolvedAt }: Incident, finding: Finding, now: number): boolean {
   const waitedMs = finding.kind === 'blocking' ? (finding.root.oldestWaitSeconds ?? 0) * 1000 : 0
   return resolvedAt === null || now - waitedMs - resolvedAt <= reopenWithinMs
 }
 
 /**
- * Which known incident each finding goes on with: the one with the same key; else, for a jam, an open one whose root is
- * gone and whose sessions are in this jam too, or one that is over and had the root in its queue. So a jam keeps its card
- * when its root is ended and the next one in the queue takes its place.
+ * Matches each finding with the known incident that it continues: the one with the same key. A jam may also continue an
+ * open incident whose root is gone and whose sessions are in this jam too, or one that is over and had the root in its
+ * queue. So a jam keeps its card when its root is ended and the next one in the queue takes its place.
  */
 function matchIncidents(known: readonly Incident[], found: readonly Finding[]): Map<Finding, Incident> {
   const byKey = new Map(known.map((incident) => [incident.key, incident]))
@@ -188,7 +191,7 @@ function matchIncidents(known: readonly Incident[], found: readonly Finding[]): 
   return followed
 }
 
-/** Who waits in the jams among these, as they were last seen. */
+/** Lists who waits in the jams among these incidents, as last seen. */
 export const waitersOf = (incidents: readonly Incident[]): ReadonlySet<number> =>
   new Set(incidents.flatMap(({ finding }) => (finding.kind === 'blocking' ? finding.root.victims : [])))
 

@@ -10,41 +10,41 @@ import { isChatty, type Session, sessionsByPid, waitsForClient } from '../sessio
 import { type Finding, subjectOf } from './finding.ts'
 
 /**
- * What to do about a finding. Plain data: an incident keeps its last. Names in the sentences come from the database: not
- * trusted.
+ * Recommendation for a finding. Plain data, since an incident keeps its last one. Names in the sentences come from the
+ * database: do not trust them.
  */
 export type Recommendation = {
-  /** Whom to end, as it is now: not always whom the finding is about. Null: nothing that may be done from here helps. */
+  /** Session to end, as it is now; not always the one that the finding is about. Null: no action that is allowed helps. */
   readonly target: {
     readonly action: Action
     readonly session: Session
     readonly workLost: WorkLost
     /**
-     * Whether its statement was found waiting for its client, now or before: it will again, from one look to the next, and reacts to
-     * no cancel then. So it is terminated, and keeps one button.
+     * True when its statement was found waiting for its client, now or before. It will wait again from one look to the
+     * next, and does not react to a cancel then. So it is terminated, and keeps one button.
      */
     readonly waited: boolean
-    /** Whom it frees; not there where it is about one session, and with what was stored by an older version. */
+    /** Sessions that it frees; absent when it is about one session, or was stored by an older version. */
     readonly expected?: Expected
   } | null
-  /** What to do and what follows, or why no action helps. */
+  /** Sentences: what to do and what follows, or why no action helps. */
   readonly text: string
   /** Other ways out, gentlest first. */
   readonly others: readonly string[]
-  /** How its application took it when its statements were ended before; null where it did nothing about it, or nobody knows. */
+  /** Reaction of its application when its statements were ended before; null when there was none, or nobody knows. */
   readonly retries: Retries | null
-  /** Whom the sentences tell of: with their statements they would say more. */
+  /** Sessions that the sentences mention: with their statements the sentences would say more. */
   readonly named: readonly number[]
 }
 
-/** What is known beside the picture. */
+/** Facts known beside the picture. */
 export type RecommendInput = {
   readonly protectedSessions: readonly Protected[]
   /** The picture's sessions, with their statements where they were fetched. */
   readonly sessions?: readonly Session[]
-  /** How the application of a session took it before. */
+  /** Returns how the application of a session reacted before. */
   readonly retriesOf?: (session: Session) => Retries | null
-  /** What was recommended for a finding before: it is not given up for what is only as good. */
+  /** Returns the earlier recommendation for a finding. It is not replaced by one that is only as good. */
   readonly standingFor?: (finding: Finding) => Recommendation['target']
 }
 
@@ -101,7 +101,7 @@ export function recommendationsFor(
     )
   }
 
-  /** Why it is not the gentler action. */
+  /** Says why the gentler action is not recommended. */
   function notCancel(session: Session, standing: Recommendation['target']): string {
     const fit = fittingAction(session, server, protectedSessions)
     if (fit.action === 'terminate') return fit.otherwise

@@ -16,11 +16,11 @@ export const kindNames: Record<FindingKind, string> = {
   replicationSlot: 'Replication slot holds WAL back',
 }
 
-/** What it is, and of which session: `Long-running query 4312`. */
+/** Names the finding and its session: `Long-running query 4312`. */
 export const findingName = (finding: Finding): string =>
   [kindNames[finding.kind], subjectOf(finding)?.pid].filter(Boolean).join(' ')
 
-/** How many sessions suffer from it. */
+/** Counts the sessions that suffer from it. */
 export const victimsOf = (finding: Finding): number =>
   finding.kind === 'blocking'
     ? finding.root.victims.length
@@ -42,7 +42,7 @@ type Lasting = { readonly finding: Finding; readonly openedAt: number }
 export const worstFirst = (a: Lasting, b: Lasting): number =>
   severityRank(a) - severityRank(b) || victimsOf(b.finding) - victimsOf(a.finding) || a.openedAt - b.openedAt
 
-/** How bad it is, from who is hurt and for how long. */
+/** Decides how bad the finding is, by who is hurt and for how long. */
 export function severityOf(finding: Finding): Severity {
   switch (finding.kind) {
     case 'lockStorm':

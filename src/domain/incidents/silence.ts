@@ -21,7 +21,7 @@ export type Silence = {
 export const silenceOf = (incident: Subject, silences: readonly Silence[]): Silence | null =>
   silences.find(({ scope }) => covers(scope, incident)) ?? null
 
-/** What the watcher tells by itself in the thread of a card, and a silence keeps back. */
+/** Returns true for an event that the watcher reports by itself in the thread of a card. A silence keeps these back. */
 export const isNews = (event: JournalEvent): event is News =>
   event.kind === 'incidentChanged' || event.kind === 'incidentReopened' || event.kind === 'incidentResolved'
 

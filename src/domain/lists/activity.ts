@@ -2,10 +2,10 @@ import { isClient, type Session } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
 import { type Filters, matchesFilters } from './filters.ts'
 
-/** How many there are of one kind. */
+/** Number of sessions of one kind. */
 export type Counted = { readonly name: string; readonly count: number }
 
-/** What the sessions of a server do, in numbers; each list most first, then by name. */
+/** Numbers of what the sessions of a server do. Each list has the largest first, then goes by name. */
 export type Activity = {
   /** Client sessions, and those of them that match the filters: the lists below count the latter. */
   readonly clients: number

@@ -2,7 +2,7 @@ import type { Root } from '../locks/blocking.ts'
 import type { PreparedTransaction } from '../session/session.ts'
 import { isIdleInTransaction, type Session, waitsForLock } from '../session/session.ts'
 
-/** What `--state` may ask for: PostgreSQL's own states, and `waiting` (for a lock). */
+/** Values of `--state`: PostgreSQL's own states, and `waiting` (for a lock). */
 export const stateFilters = [
   'active',
   'idle',
@@ -17,8 +17,8 @@ export const stateFilters = [
 export type StateFilter = (typeof stateFilters)[number]
 
 /**
- * Which sessions are asked for; all that are given must hold. Names are found in any part, upper and lower case alike:
- * `web` finds `web-2` and `Checkout Web`.
+ * Filters of sessions; all that are given must match. Names match in any part, upper and lower case alike: `web` finds
+ * `web-2` and `Checkout Web`.
  */
 export type Filters = {
   readonly db?: string | undefined
@@ -40,7 +40,7 @@ export function ageOf(session: Session): number {
   return Math.max(now ?? 0, session.xactSeconds ?? 0)
 }
 
-/** What has a database and a user, and nothing else that is filtered by. */
+/** Matches something that has only a database and a user; other filters do not match it. */
 export const namesMatch = (
   of: Pick<Session, 'datname' | 'usename'>,
   filters: Pick<Filters, 'db' | 'user'>,

@@ -31,13 +31,13 @@ export type Limit = number | 'configured'
 
 export type Limits = Readonly<Record<'critical' | 'warning', Readonly<Partial<Record<LimitName, Limit>>>>>
 
-/** What hurts people now is critical, what may come to hurt them warns. */
+/** Default limits. What hurts people now is critical; what may come to hurt them is a warning. */
 const defaultLimits: Limits = {
   critical: { 'blocked-for': 'configured', 'connections-above': 'configured' },
   warning: { 'query-longer-than': 'configured', 'idle-in-transaction': 'configured' },
 }
 
-/** What is past a limit. `locks`: sessions wait, and who blocks whom cannot be read. */
+/** Value past a limit. `locks`: sessions wait, and who blocks whom cannot be read. */
 export type Trouble = {
   readonly what: LimitName | 'locks'
   readonly status: 'WARNING' | 'CRITICAL'
@@ -68,8 +68,8 @@ export type ProbeResult = {
 const never = Number.POSITIVE_INFINITY
 
 /**
- * How a cluster is doing, from one look at it that saw what its sessions do. Configured limits come with their rules,
- * given ones hold for every session.
+ * Judges a cluster from one look that saw its sessions. Configured limits have their rules; given limits hold for every
+ * session.
  */
 export function judge(picture: Picture, given: Limits, thresholds: Thresholds): ProbeResult {
   const { snapshot } = picture
@@ -124,7 +124,7 @@ export function judge(picture: Picture, given: Limits, thresholds: Thresholds): 
   }
 }
 
-/** What each limit is held against. Who waits for a lock is not slow by itself. */
+/** Lists the values that each limit is compared with. A session that waits for a lock is not slow by itself. */
 function itemsOf(picture: Picture): Record<LimitName, readonly Item[]> {
   const { snapshot } = picture
   const sessions = sessionsByPid(snapshot.sessions)

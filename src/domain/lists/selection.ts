@@ -13,7 +13,7 @@ import {
 } from '../session/session.ts'
 import { ageOf, type Filters, hasFilters, jamMatches, matchesFilters } from './filters.ts'
 
-/** How many rows a list has at most: what a phone shows without getting lost. */
+/** Largest number of rows in a list: as many as a phone shows without losing the reader. */
 const mostShown = 20
 
 /** One line at the top of the list: who keeps others waiting. */
@@ -39,7 +39,7 @@ export type Group = {
   readonly kind: GroupKind
   /** Worst first. */
   readonly sessions: readonly Session[]
-  /** How many there are besides. */
+  /** Number of sessions beyond these. */
   readonly more: number
 }
 
@@ -50,9 +50,9 @@ export type Selection = {
   readonly otherJams: number
   /** In the order in which they are to be read; empty groups are left out. */
   readonly groups: readonly Group[]
-  /** How many different sessions wait behind the jams, shown or not. */
+  /** Number of different sessions that wait behind the jams, shown or not. */
   readonly waiting: number
-  /** How many client sessions match the filters, and how many there are. */
+  /** Number of client sessions that match the filters, and of all. */
   readonly matching: number
   readonly clients: number
   /** Connections past their threshold. */
@@ -60,8 +60,9 @@ export type Selection = {
 }
 
 /**
- * What `/pg sessions` shows: who blocks whom (however short the wait), then what is past its threshold, at most
- * `maxRows` rows. Without trouble the oldest few that do something; with filters whatever else matches.
+ * Chooses the rows of `/pg sessions`: who blocks whom (however short the wait), then what is past its threshold, at
+ * most `maxRows` rows. Without trouble it takes the oldest few that do something. With filters it adds everything else
+ * that matches.
  */
 export function chooseSessions(picture: Picture, thresholds: Thresholds, filters: Filters): Selection {
   const { snapshot, forest } = picture
@@ -147,12 +148,12 @@ function share(lengths: readonly number[]): number[] {
 
 const oldestFirst = (a: Session, b: Session): number => ageOf(b) - ageOf(a) || a.pid - b.pid
 
-/** What `/pg long` and `/pg idle` show. */
+/** Content of `/pg long` and `/pg idle`. */
 export type List = {
   readonly sessions: readonly Session[]
   /** Those past their limit that are not shown. */
   readonly hidden: readonly Session[]
-  /** How many are past it; when none is, `sessions` are the oldest few. */
+  /** Number of sessions past the threshold; when it is 0, `sessions` are the oldest few. */
   readonly past: number
 }
 
@@ -170,7 +171,7 @@ export function chooseLong({ snapshot }: Picture, thresholds: Thresholds, filter
   return listOf(active, (session) => ageOf(session) >= limitOf(session), filters)
 }
 
-/** What runs at the moment, longest first: client sessions with a running statement. */
+/** Lists client sessions with a running statement, longest first. */
 export const runningIn = ({ snapshot }: Picture, filters: Filters): Session[] =>
   snapshot.sessions
     .filter((session) => isClient(session) && session.state === 'active' && matchesFilters(session, filters))

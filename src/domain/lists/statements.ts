@@ -1,5 +1,5 @@
 /**
- * What statements have cost, as pg_stat_statements counts it, and what they cost between two looks.
+ * Costs of statements, as pg_stat_statements counts them, and between two looks.
  * https://www.postgresql.org/docs/current/pgstatstatements.html
  */
 
@@ -22,14 +22,17 @@ export type StatementReading = {
   readonly readAt: number
   /** Since when everything is counted. */
   readonly resetAt: number
-  /** How often the least used were thrown out since then, because there were more than `pg_stat_statements.max`. */
+  /**
+   * Number of times that the least used were thrown out since then, because there were more than
+   * `pg_stat_statements.max`.
+   */
   readonly evictions: number
   readonly statements: readonly StatementStats[]
 }
 
-/** What one statement cost in the period that is shown. */
+/** Cost of one statement in the period that is shown. */
 export type StatementCost = StatementStats & {
-  /** Of the time of all statements of the server in that period; 0 to 1. */
+  /** Share of the time of all statements of the server in that period; 0 to 1. */
   readonly share: number
 }
 
@@ -39,10 +42,10 @@ export type Top = {
   readonly seconds: number
   /** Most time first. */
   readonly statements: readonly StatementCost[]
-  /** How many statements ran in the period, shown or not, and how many of them match. */
+  /** Number of statements that ran in the period, shown or not, and of those that match. */
   readonly ran: number
   readonly matching: number
-  /** Of all top-level statements in the period, and of those that match. */
+  /** Time of all top-level statements in the period, and of those that match. */
   readonly totalMs: number
   readonly matchingMs: number
   /** In the period. */
@@ -88,9 +91,9 @@ export const looksToKeep = (
 }
 
 /**
- * What ran most: since the reset, or since the baseline. A statement that counts less than in the baseline was thrown
- * out or reset by itself meanwhile, and one that is not in it is new: both count in full, which may be a little less
- * than what really ran, never more.
+ * Chooses the statements that ran most, since the reset or since the baseline. A statement with a lower count than in
+ * the baseline was thrown out or reset meanwhile, and one that is not in the baseline is new. Both count in full. That
+ * may be a little less than what really ran, never more.
  * @param isMeant which statements are asked for; shares are of all
  */
 export function topOf(
@@ -126,7 +129,7 @@ export function topOf(
   }
 }
 
-/** What one may not tell apart (no query id) counts as one. */
+/** Merges statements that cannot be told apart (no query id) into one. */
 function merged(statements: readonly StatementStats[]): Map<string, StatementStats> {
   const byKey = new Map<string, StatementStats>()
   for (const statement of statements) {

@@ -33,7 +33,7 @@ export type Root = {
   /** Everyone who waits behind it, directly or not, longest wait first. */
   readonly victims: readonly number[]
   readonly oldestWaitSeconds: number | null
-  /** What its longest-waiting direct victim waits for. */
+  /** Wait of its longest-waiting direct victim. */
   readonly wait: Wait
 }
 
@@ -58,14 +58,17 @@ export const noForest: Forest = {
 }
 
 /**
- * Who blocks whom, as lock.c has it: a waiter is blocked by every other party that holds a conflicting mode on its
- * target, and by every party ahead of it in the queue that asks for one. pg_blocking_pids is the oracle in the tests.
+ * Builds who blocks whom, as lock.c has it. A waiter is blocked by every other party that holds a conflicting mode on
+ * its target, and by every party ahead of it in the queue that asks for one. pg_blocking_pids is the oracle in the
+ * tests.
  *
- * `table.asked` (what pg_blocking_pids said) goes before what the table tells. It is to be filled for the members of
- * `cycles`: such a cycle is a deadlock about to be broken, or a queue that the deadlock detector has re-ordered, which
- * no column shows. It also carries pg_safe_snapshot_blocking_pids for sessions that wait for a safe snapshot.
+ * `table.confirmedBlockers` (what pg_blocking_pids said) goes before what the table shows. It must be filled for the
+ * members of `cycles`: such a cycle is a deadlock about to be broken, or a queue that the deadlock detector has
+ * re-ordered, which no column shows. It also carries pg_safe_snapshot_blocking_pids for sessions that wait for a safe
+ * snapshot.
  *
- * Linear in the table: the many edges of a long queue are not built (see `connect`); `blockedBy` tells them on request.
+ * Linear in the table: the many edges of a long queue are not built (see `connect`); `blockedBy` returns them on
+ * request.
  */
 export function blockingForest(table: LockTable, sessions: readonly Session[]): Forest {
   const partyOf = partiesOf(sessions)
@@ -99,7 +102,7 @@ export function blockingForest(table: LockTable, sessions: readonly Session[]): 
   }
 }
 
-/** What was asked of the server about this waiter; null if it was not. */
+/** Returns what the server said about this waiter; null when it was not asked. */
 function askedBlockers(table: LockTable, waiter: Waiter, partyOf: (pid: number) => Party): Party[] | null {
   const asked = table.confirmedBlockers.get(waiter.pid) ?? table.confirmedBlockers.get(waiter.party)
   if (asked === undefined) return null

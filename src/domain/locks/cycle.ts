@@ -10,11 +10,11 @@ export type LockCycle = {
   readonly session: Session | null
   /** Ascending. */
   readonly pids: readonly number[]
-  /** Of the first one. */
+  /** Backend start of the first session. */
   readonly backendStart: string
-  /** How many wait, with those behind them. */
+  /** Number of sessions that wait, with those behind them. */
   readonly waiting: number
-  /** Of who has waited longest, and of the last who joined: from then on the cycle is there. */
+  /** Longest wait, and the wait of the last session to join: since then the cycle exists. */
   readonly seconds: number
   readonly closedSeconds: number
   /** After which the server looks for deadlocks; null while it is not known. */
@@ -55,7 +55,10 @@ export function lockCycles(
 export const lockCycleKey = ({ kind, pids, backendStart }: LockCycle): string =>
   `${kind}:${pids[0]}:${backendStart}`
 
-/** Who loses least by its end: who has written nothing, then who has worked for the shortest time. */
+/**
+ * Compares two sessions by what is lost with them: first who has written nothing, then who has worked for the shortest
+ * time.
+ */
 const byWork = (a: Session, b: Session): number =>
   Number(a.backendXid !== null) - Number(b.backendXid !== null) ||
   (a.xactSeconds ?? 0) - (b.xactSeconds ?? 0) ||

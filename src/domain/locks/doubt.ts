@@ -5,8 +5,8 @@ import type { Model } from './model.ts'
 import { modes, type Party } from './queue.ts'
 
 /**
- * Why it is not sure that somebody goes on whose wait ends. The lock table shows the one transaction that a row's waiter
- * waits for now; who else holds the row (a multixact) stands in no view, but who may can be told from locks on its table.
+ * Reason why a session may not go on when its wait ends. The lock table shows the one transaction that a row's waiter
+ * waits for now. Other holders of the row (a multixact) stand in no view, but locks on its table show who may be one.
  */
 export type Doubt =
   /** They may hold the same row as well: pids, 0 for a prepared transaction. */
@@ -17,9 +17,9 @@ export type Doubt =
   | { readonly kind: 'next'; readonly by: readonly number[] }
 
 export type Doubts = {
-  /** Of those who go on at once: who may have to wait again. */
+  /** Doubts about those who go on at once: they may have to wait again. */
   readonly ofFreed: (atOnce: readonly Party[], ended: ReadonlySet<Party>) => Map<Party, Doubt>
-  /** Of those who follow: whom somebody else may keep waiting when their turn comes. */
+  /** Doubts about those who follow: somebody else may keep them waiting when their turn comes. */
   readonly ofFollowers: (followers: readonly Party[], ended: ReadonlySet<Party>) => Map<Party, Doubt>
 }
 
@@ -41,7 +41,7 @@ type Want = {
 /** So many rivals are named of a crowd. */
 const mostRivals = 20
 
-/** What a party holds on relations, by `database relation`. */
+/** Locks of a party on relations, by `database relation`. */
 type Held = ReadonlyMap<string, ReadonlySet<string>>
 
 export function readDoubts(table: LockTable, sessions: readonly Session[], model: Model): Doubts {
@@ -71,7 +71,7 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
     return [...new Set(parties)].sort((a, b) => age(b) - age(a) || a - b).map((party) => Math.max(party, 0))
   }
 
-  /** Who holds locks on relations in a transaction that may have locked rows, and does not wait itself. */
+  /** Parties with locks on relations that may have locked rows and do not wait themselves. */
   const holders = [...heldBy.keys()].filter((party) => hasId(party) && !waits(party))
 
   const everybody = [
@@ -103,9 +103,9 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
     new Set(rows.length > 0 ? rows.map(({ relation }) => relation) : lockedRows(holds(party)))
 
   /**
-   * Who may hold the row beside the one who is ended, and stand in the way of this waiter: whether row locks get along is in
-   * "Row-Level Locks" of the manual, and what each leaves on the table was seen on 14 and 18: UPDATE and DELETE
-   * RowExclusiveLock, SELECT FOR … and the checks of foreign keys RowShareLock.
+   * Decides whether this party may hold the row beside the one that is ended, and stand in the way of this waiter.
+   * Conflicts of row locks are in "Row-Level Locks" of the manual. The table locks that each leaves were seen on 14 and
+   * 18: UPDATE and DELETE leave RowExclusiveLock, SELECT FOR … and the checks of foreign keys RowShareLock.
    * @param mayShare who is ended may have shared the row
    */
   const mayHold = (party: Party, want: Want, ended: ReadonlySet<Party>, mayShare: boolean): Party[] => {
@@ -211,10 +211,10 @@ const lockedRows = (held: Held): string[] =>
   )
 
 /**
- * Whether it waits for one transaction after the other, and shows only the one that it waits for now: a command
- * CONCURRENTLY (WaitForLockersMultiple in lmgr.c) for virtual transactions, or for prepared ones; the creation of a logical
- * slot (SnapBuildWaitSnapshot in snapbuild.c) for ids. The latter has no id itself; of those who want a row only an INSERT …
- * ON CONFLICT waits without an id and without the row's own lock.
+ * Decides whether a session waits for one transaction after the other and shows only the current one. A command
+ * CONCURRENTLY (WaitForLockersMultiple in lmgr.c) waits so for virtual or prepared transactions. The creation of a
+ * logical slot (SnapBuildWaitSnapshot in snapbuild.c) waits so for ids, and has no id itself. Of those who want a row,
+ * only an INSERT … ON CONFLICT waits without an id and without the row's own lock.
  */
 const isOneByOne = ({ target, rows, session, next }: Want): boolean =>
   target.locktype === 'virtualxid' ||

@@ -3,7 +3,7 @@ import type { LockGroup, LockTable, LockTarget } from '../session/snapshot.ts'
 import type { Forest } from './blocking.ts'
 import { modes } from './queue.ts'
 
-/** What one party holds of a target, or waits for there. */
+/** Lock that one party holds on a target, or waits for there. */
 export type LockEntry = {
   /** 0 for a prepared transaction. */
   readonly pid: number
@@ -12,14 +12,14 @@ export type LockEntry = {
   readonly prepared: PreparedTransaction | null
   /** Strongest first. */
   readonly modes: readonly string[]
-  /** How old its transaction is when it holds, how long it has waited when it waits. Null where that is not known. */
+  /** Age of its transaction when it holds, length of its wait when it waits. Null when not known. */
   readonly seconds: number | null
 }
 
 /** A target with everybody who has to do with it. */
 export type LockedTarget = {
   readonly target: LockTarget
-  /** Of a row too, where the lock is on a transaction. */
+  /** Name of the relation; also for a row, when the lock is on a transaction. */
   readonly relationName: string | null
   /** Longest wait first. */
   readonly waiters: readonly LockEntry[]
@@ -99,7 +99,7 @@ export type OwnLock = {
   readonly relationName: string | null
   readonly granted: boolean
   readonly modes: readonly string[]
-  /** How long it has waited; null for what it holds. */
+  /** Length of its wait; null for what it holds. */
   readonly seconds: number | null
   /** For what it holds: who waits for it. For what it waits for: who is in its way. Sorted. */
   readonly others: readonly number[]

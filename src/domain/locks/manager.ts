@@ -24,9 +24,9 @@ type Live = {
 export type State = {
   readonly model: Model
   readonly live: Map<Contended, Live>
-  /** Who waits no more: served, or withdrawn. */
+  /** Waiters that wait no more: served, or withdrawn. */
   readonly gone: Set<Waiter>
-  /** What a simulation adds to the model. */
+  /** Waiters that a simulation adds to the model. */
   readonly moreWaiters: Map<Party, Waiter[]>
   readonly moreHeld: Map<Party, Set<Contended>>
   readonly ownTransactions: Map<Party, Contended>
@@ -235,7 +235,7 @@ function ownTransaction(state: State, party: Party): Contended {
   return made
 }
 
-/** Whom a waiter stands behind directly, in this state; 0 is a prepared transaction. */
+/** Lists whom a waiter stands behind directly, in this state; 0 is a prepared transaction. */
 export function blockersOf(state: State, waiter: Waiter): number[] {
   const live = liveOf(state, waiter.at)
   const wanted = conflictsOf(waiter.mode)

@@ -15,11 +15,11 @@ import {
 export const shareLock = modes.indexOf('ShareLock')
 const exclusiveLock = modes.indexOf('ExclusiveLock')
 
-/** What was read. It is never changed: a simulation copies the targets that it touches. */
+/** Locks as they were read. A model never changes: a simulation copies the targets that it touches. */
 export type Model = {
   readonly contended: readonly Contended[]
   readonly waiters: ReadonlyMap<Party, readonly Waiter[]>
-  /** What a party holds of the targets that somebody waits for. */
+  /** Targets that somebody waits for and this party holds. */
   readonly held: ReadonlyMap<Party, readonly Contended[]>
   readonly partyOf: (pid: number) => Party
 }
@@ -49,8 +49,9 @@ export function readModel(table: LockTable, sessions: readonly Session[]): Model
 }
 
 /**
- * Where the deadlock detector has re-ordered a queue, `waitstart` does not tell the order, but the server was asked
- * about those in question: each stands behind the last one that it says it waits for.
+ * Orders a queue as the server reported it. After the deadlock detector has re-ordered a queue, `waitstart` does not
+ * show the order. The server was asked about the sessions in question: each stands behind the last one that it waits
+ * for.
  */
 function asTheServerSaid(
   at: Contended,
@@ -114,8 +115,8 @@ export function reachedFrom({ waiters, held }: Model, parties: ReadonlySet<Party
 }
 
 /**
- * How many stand directly in the way of each party's holdings and requests. Whoever leaves the queue for a row frees
- * nobody, since the next one waits for the same transaction: so rows do not count.
+ * Counts who stands directly behind each party's holdings and requests. Rows do not count: whoever leaves the queue for
+ * a row frees nobody, since the next one waits for the same transaction.
  */
 export function blockedDirectly({ contended }: Model): Map<Party, number> {
   const blocked = new Map<Party, number>()

@@ -2,7 +2,10 @@ import type { Action } from '../session/action.ts'
 import type { Ending } from './simulation.ts'
 import type { WorkLost } from './workLost.ts'
 
-/** Whom a way out frees, by pid, longest wait first. Each waiter of the jam that is not ended stands in exactly one list. */
+/**
+ * Sessions that an option frees, by pid, longest wait first. Each waiter of the jam that is not ended stands in exactly
+ * one list.
+ */
 export type Expected = {
   /** Go on with their statements as soon as the signal takes effect. */
   readonly atOnce: readonly number[]
@@ -18,16 +21,16 @@ export type Option = {
   readonly pid: number
   readonly backendStart: string
   readonly workLost: WorkLost
-  /** Of its transaction, or of its idleness; null where nobody can tell. */
+  /** Age of its transaction or of its idleness; null when nobody knows. */
   readonly ageSeconds: number | null
   readonly expected: Expected
-  /** How many stand in `expected.atOnce`. */
+  /** Number of sessions in `expected.atOnce`. */
   readonly atOnce: number
-  /** How many stand in `expected.follow`. */
+  /** Number of sessions in `expected.follow`. */
   readonly inTurn: number
-  /** Of those in `expected.unsure`: how many go on, unless somebody else holds the row as well. */
+  /** Number of those in `expected.unsure` that go on, unless somebody else holds the row as well. */
   readonly maybe: number
-  /** Of those in `expected.unsure`: how many surely wait on, behind somebody else. */
+  /** Number of those in `expected.unsure` that surely wait on, behind somebody else. */
   readonly stuck: number
   /** Others that must end too for this to be true: all of them block the same ones. */
   readonly together: readonly Ending[]

@@ -5,7 +5,10 @@ import { blockingForest, type Forest, noForest } from './blocking.ts'
 export type Picture = {
   readonly snapshot: Snapshot
   readonly forest: Forest
-  /** When the locks were read (milliseconds since the epoch); older than the snapshot in a lock storm, null when never. */
+  /**
+   * Time when the locks were read (milliseconds since the epoch); older than the snapshot in a lock storm, null when
+   * never.
+   */
   readonly forestTakenAt: number | null
 }
 

@@ -28,7 +28,7 @@ export type JamRecommendation = {
   readonly others: readonly Option[]
   /** A statement for a person to run, where the root is a prepared transaction. */
   readonly byHand: string | null
-  /** Whom the sentences tell of: with their statements they would say more. */
+  /** Sessions that the sentences mention: with their statements the sentences would say more. */
   readonly named: readonly number[]
 }
 
@@ -37,17 +37,17 @@ export type JamRecommendation = {
  * cures the cheapest is recommended. A request that is cancelled counts: it waits no more.
  */
 const enough = 0.8
-/** How many who stand in between are looked at, those first who block most. */
+/** Largest number of sessions in between that are examined, those first who block most. */
 const mostBetween = 6
-/** How many roots may have to end together before that is no advice any more. */
+/** Largest number of roots to end together; more is no useful advice. */
 const mostTogether = 4
 
-/** What was recommended before, and whether a cancel of that one may have no effect by the time that it is approved. */
+/** Earlier recommendation, and whether its cancel may have no effect by the time that it is approved. */
 type Standing = Ending & { readonly cancelIsVain?: boolean }
 
 /**
- * What would end each jam of a picture at the least cost: for roots, and for those in between who keep others waiting, as
- * a queued ALTER TABLE does. Nothing is recommended that allowedAction.ts would refuse.
+ * Finds the least costly way to end each jam of a picture: for roots, and for those in between who keep others waiting,
+ * as a queued ALTER TABLE does. It recommends nothing that allowedAction.ts would refuse.
  * @param sessions the picture's, given with their statements where they are known
  * @returns what is to be said of a jam; null when the lock table was never read. `standing` is what was recommended before:
  *   another way must be better, not only as good.
@@ -143,11 +143,11 @@ export function jamRecommendations(
 
 const freed = ({ atOnce, inTurn, maybe }: Option): number => atOnce + inTurn + maybe
 
-/** Whether a way that may not be gone from here would cost less than the one that is recommended, or there is none. */
+/** Decides whether an option that is not allowed from here would cost less than the recommended one, or there is no other. */
 const isGentler = (ideal: Option, best: Option | null): boolean =>
   best === null || worksLost.indexOf(ideal.workLost) < worksLost.indexOf(best.workLost)
 
-/** Who waits on, for the next transaction, after this ending. */
+/** Lists who waits on, for the next transaction, after this ending. */
 const waitsOn = ({ doubts }: WhatIf): number[] =>
   [...doubts].flatMap(([pid, { kind }]) => (kind === 'next' ? [pid] : []))
 

@@ -19,7 +19,7 @@ import type { WorkLost, Writers } from './workLost.ts'
 
 /** The sentences of recommendation.ts. Names in them come from the database: not trusted, but short and on one line. */
 
-/** What stands around a way out: the jam, everybody who keeps its waiters waiting, and how they wait. */
+/** Facts around an option: the jam, everybody who keeps its waiters waiting, and how they wait. */
 export type JamContext = {
   readonly root: Root | null
   /** The jam's own root, and the others that share its victims. */
@@ -47,15 +47,15 @@ export function optionText(
   return `${doing}: ${effect(way, outlook, around)}${rest(way, around)}.${savepoint(all, costs, around)}${nextText(outlook, around)}${replay(around)}`
 }
 
-/** What is known of those who wait, beside the numbers of a way out. */
+/** Facts about those who wait, beside the numbers of an option. */
 export type Outlook = {
-  /** How many of those who follow need a client to end its transaction first: it may take its time. */
+  /** Number of followers that need a client to end its transaction first: that may take its time. */
   readonly later: number
   /** Surely wait on, and not because they wait for one transaction after the other. */
   readonly stuck: readonly number[]
   readonly doubts: ReadonlyMap<number, Doubt>
   readonly afterDoubt: number
-  /** Whom one waits for directly after the ending. */
+  /** Returns whom one waits for directly after the ending. */
   readonly behind: (pid: number) => readonly number[]
 }
 
@@ -70,7 +70,7 @@ function stepText({ pid, action }: Ending, cost: WorkLost, around: JamContext): 
 export const notFromHereText = (ideal: Option, objection: string, around: JamContext): string =>
   ` Gentler, but not from here: ${stepText(ideal, ideal.workLost, around)}. ${objection}`
 
-/** Who falls behind with it is nobody's session, but all who read there. */
+/** Says who suffers when the startup process waits: nobody's session, but all who read there. */
 const replay = ({ startup, jam }: JamContext): string =>
   startup !== null && jam.has(startup) ? ' Replay of this standby is among the waiters: it falls behind.' : ''
 
@@ -89,7 +89,7 @@ function savepoint(ended: readonly Ending[], costs: readonly WorkLost[], { byPid
     : ` Inside a savepoint a cancel ends that alone; then terminate ${doubtful.map(({ pid }) => pid).join(' and ')}.`
 }
 
-/** Who waits for one transaction after the other, and which may come next. */
+/** Describes those who wait for one transaction after the other, and which may come next. */
 function nextText({ doubts }: Outlook, around: JamContext): string {
   const waiting = [...doubts].filter(([, { kind }]) => kind === 'next')
   return waiting
@@ -112,7 +112,7 @@ function pidsText(pids: readonly number[], around: JamContext): string {
   return list(all, 'or')
 }
 
-/** What rewrites a table, or reads all of it: who waits behind that does not follow soon. */
+/** Commands that rewrite a table or read all of it: sessions that wait behind them do not follow soon. */
 const rewrites = /^(?:VACUUM FULL|CLUSTER|REPACK|CREATE (?:UNIQUE )?INDEX|REINDEX|REFRESH MATERIALIZED VIEW)/
 
 function effect(way: Omit<Option, 'text'>, outlook: Outlook, around: JamContext): string {
@@ -180,7 +180,7 @@ export function heldUpText(around: JamContext): string {
   return rootWaitText(session, rootWait(session, around), (one) => about(one, around))
 }
 
-/** Who can be behind that: with their statements more could be said of them. */
+/** Lists who can be behind that. With their statements the sentences could say more. */
 export const heldUpBy = (around: JamContext): readonly number[] => {
   const session = around.byPid.get(around.root?.pid ?? 0)
   return session ? (rootWait(session, around)?.suspects ?? []).slice(0, 3).map(({ pid }) => pid) : []
@@ -189,7 +189,7 @@ export const heldUpBy = (around: JamContext): readonly number[] => {
 const rootWait = (session: Session, { byPid, table }: JamContext): RootWait | null =>
   rootWaitOf(session, [...byPid.values()], table)
 
-/** What becomes of the roots where somebody else is ended. */
+/** Says what becomes of the roots when somebody else is ended. */
 function rest(way: Omit<Option, 'text'>, around: JamContext): string {
   const isEnded = around.roots.some(({ pid }) => pid === way.pid)
   if (isEnded || way.stuck > 0 || around.roots.length === 0) return ''
@@ -268,7 +268,7 @@ export const handText = (prepared: PreparedTransaction): string => finishing('RO
 export const cycleText = (pids: readonly number[]): string =>
   `${pids.slice(0, 5).join(', ')}${pids.length > 5 ? ', …' : ''} wait for each other: the server ends such a deadlock by itself, after deadlock_timeout.`
 
-/** Why no action helps. */
+/** Says why no action helps. */
 export function deadEndText(
   around: JamContext,
   server: Server,

@@ -9,14 +9,14 @@ import type { Picture } from './picture.ts'
  * look at a page that is to be cleaned up. `tablespace`: they have temporary files in one that was dropped.
  */
 export type ReplayWait = {
-  /** Of the startup process, which replays. */
+  /** Pid of the startup process, which replays. */
   readonly pid: number
   readonly kind: 'lock' | 'snapshot' | 'pin' | 'tablespace'
-  /** Who holds it back, as far as anybody can tell. */
+  /** Sessions that hold it back, as far as anybody can know. */
   readonly holders: readonly Session[]
   /**
-   * Whether it surely is them. The conflict of a snapshot is with one database, and which one the catalogs do not tell: the
-   * oldest snapshot of each is suspected.
+   * True when these sessions surely hold it back. A snapshot conflict is with one database, and the catalogs do not
+   * show which one: the oldest snapshot of each is suspected.
    */
   readonly sure: boolean
 }
@@ -57,7 +57,10 @@ function oldestSnapshots(sessions: readonly Session[]): Session[] {
 const isOlder = (one: Session, other: Session): boolean =>
   ((Number(one.backendXmin) - Number(other.backendXmin)) | 0) < 0
 
-/** What the server will do about it: https://www.postgresql.org/docs/current/runtime-config-replication.html#GUC-MAX-STANDBY-STREAMING-DELAY */
+/**
+ * Says what the server will do about it:
+ * https://www.postgresql.org/docs/current/runtime-config-replication.html#GUC-MAX-STANDBY-STREAMING-DELAY
+ */
 export const replayPatience = ({ standbyDelaySeconds: delay }: Server): string =>
   delay === null
     ? 'The server waits for them for ever (max_standby_streaming_delay is -1).'

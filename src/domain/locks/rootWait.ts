@@ -7,9 +7,9 @@ import { formatDuration } from '../text/duration.ts'
 /** For what somebody waits who waits for no lock, and who can be behind it. */
 export type RootWait = {
   readonly meaning: WaitMeaning
-  /** Who can be behind it by what the server shows, the likeliest first; empty: nobody can be named. */
+  /** Sessions that can be behind it by what the server shows, the likeliest first; empty: nobody can be named. */
   readonly suspects: readonly Session[]
-  /** Whether it goes on without anybody's help: as its meaning says, unless one of its own group is held up. */
+  /** True when it goes on without help: as its meaning says, unless a member of its own group is held up. */
   readonly endsByItself: boolean
 }
 
@@ -27,7 +27,7 @@ export function rootWaitOf(
   return { meaning, suspects, endsByItself: meaning.endsByItself && !inGroup.some(isHeldUp) }
 }
 
-/** How many are named. */
+/** Largest number of names. */
 const mostNamed = 3
 
 /**
@@ -116,7 +116,7 @@ function deaf(root: Session, sessions: readonly Session[]): Session[] {
   return [...known, ...found.filter((session) => !known.includes(session) && isPossible(session))]
 }
 
-/** Whether its statement ran already when the other one was first seen to wait. */
+/** Decides whether its statement ran already when the other one was first seen to wait. */
 const isBefore = ({ querySeconds }: Session, { sameWaitSeconds }: Session): boolean =>
   (querySeconds ?? Number.POSITIVE_INFINITY) >= (sameWaitSeconds ?? 0)
 

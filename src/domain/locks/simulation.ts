@@ -10,7 +10,7 @@ import type { Contended, Party } from './queue.ts'
 /** Somebody's statement (cancel) or session (terminate) ends. */
 export type Ending = { readonly pid: number; readonly action: Action }
 
-/** What would follow. The four lists are disjoint, by pids (a lock group by its leader's). */
+/** Forecast of an ending. The four lists are disjoint, by pids (a lock group by its leader's). */
 export type WhatIf = {
   /** Get what they wait for, and go on with their statements. */
   readonly atOnce: readonly number[]
@@ -20,18 +20,18 @@ export type WhatIf = {
   readonly later: readonly number[]
   /** Wait behind the ended one too, and stay: somebody else blocks them. */
   readonly stuck: readonly number[]
-  /** Who of them may have to wait again, or longer, and why. */
+  /** Those who may have to wait again, or longer, and why. */
   readonly doubts: ReadonlyMap<number, Doubt>
-  /** Of those in `inTurn` and `later`: who follows only if those in doubt go on. */
+  /** Those in `inTurn` and `later` who follow only if those in doubt go on. */
   readonly afterDoubt: ReadonlySet<number>
-  /** Whom one of them waits for directly, right after the ending; empty: it does not wait. 0: a prepared transaction. */
+  /** Returns whom one of them waits for directly after the ending; empty: it does not wait. 0: a prepared transaction. */
   readonly behind: (pid: number) => readonly number[]
 }
 
 export type Rehearsal = {
-  /** What would follow if all of these ended at the same moment. Costs what it touches. */
+  /** Simulates that all of these end at the same moment. Costs what it touches. */
   readonly whatIf: (...endings: readonly Ending[]) => WhatIf
-  /** How many wait directly for something that it holds or asked for before them; queues for a row do not count. */
+  /** Counts who waits directly for something that it holds or asked for before them; queues for a row do not count. */
   readonly blocks: (pid: number) => number
 }
 
@@ -88,7 +88,7 @@ function whatIf(
   }
 }
 
-/** Who follows those that go on now; `state` stays as it is. */
+/** Lists who follows those that go on now; `state` stays as it is. */
 function follow(
   state: State,
   goingOn: readonly Party[],
@@ -165,10 +165,10 @@ function survivesCancel(at: Contended, party: Party, session: Session, { held }:
 const isAdvisory = ({ target }: Contended): boolean => target.locktype === 'advisory'
 
 /**
- * Whether the transaction ends with the statement that runs, since it began with it: to the microsecond, as the simple
- * protocol has it (StartTransaction in xact.c takes the statement's time). In the extended protocol each message has its
- * own time, and 2 to 400 µs lie between (measured); a client that pipelines its BEGIN, as the JDBC driver does, looks the
- * same. So there nobody can tell, and nothing is promised.
+ * Decides whether the transaction ends with the running statement, because it began with it. Both times are equal to
+ * the microsecond in the simple protocol (StartTransaction in xact.c takes the statement's time). In the extended
+ * protocol each message has its own time, and 2 to 400 µs lie between (measured). A client that pipelines its BEGIN, as
+ * the JDBC driver does, looks the same. So nobody can know there, and nothing is promised.
  */
 function statementIsTransaction(session: Session | undefined): boolean {
   return session?.state === 'active' && session.xactStart !== null && session.xactStart === session.queryStart

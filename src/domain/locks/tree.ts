@@ -32,7 +32,7 @@ export type Jam = {
   readonly victims: readonly number[]
 }
 
-/** How many blockers of one waiter are looked at for the way to the root. A row's queue needs one or two. */
+/** Largest number of blockers of one waiter that are examined for the way to the root. A row's queue needs one or two. */
 const patience = 64
 
 /**
@@ -86,7 +86,7 @@ export function jamsIn(forest: Forest): Jam[] {
   return [...roots, ...stems]
 }
 
-/** How many different sessions wait in these jams. */
+/** Counts the different sessions that wait in these jams. */
 export const waitingIn = (stems: readonly Jam[]): number =>
   new Set(stems.flatMap(({ victims }) => victims)).size
 

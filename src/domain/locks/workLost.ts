@@ -4,11 +4,11 @@ import type { LockTable } from '../session/snapshot.ts'
 import type { Wait } from './blocking.ts'
 
 /**
- * What somebody's end costs, from the least: a request that waits and has done nothing yet; one that has worked before, or in
- * its transaction, and has changed no table; a session without a transaction; a transaction that is idle and has written
- * nothing; a statement that reads; a VACUUM, which cleans up without a transaction id; a transaction that is idle and has
- * written; a command that does many things one after the other, each for good; one that would be left half done; one that
- * works and has written.
+ * Cost of a session's end, from the least: a waiting request that has done nothing yet; one that has worked before, or
+ * in its transaction, and has changed no table; a session without a transaction; an idle transaction that has written
+ * nothing; a statement that reads; a VACUUM, which cleans up without a transaction id; an idle transaction that has
+ * written; a command that does many things one after the other, each for good; one that would be left half done; one
+ * that works and has written.
  */
 export const worksLost = [
   'request',
@@ -24,7 +24,7 @@ export const worksLost = [
 ] as const
 export type WorkLost = (typeof worksLost)[number]
 
-/** What the lock table tells of who has written. */
+/** Sessions that have written, by the lock table. */
 export type Writers = {
   /** Somebody waits for their transactions: they have changed rows, or locked them. */
   readonly certain: ReadonlySet<number>
@@ -42,10 +42,10 @@ export const writersIn = ({ groups, unchanged }: LockTable): Writers => ({
 })
 
 /**
- * What is lost with a session. That a transaction has an id does not mean that it has written: a request for the row of
+ * Estimates what is lost with a session. A transaction with an id has not always written: a request for the row of
  * somebody else (heap_update), and for an AccessExclusiveLock on a table (LogAccessExclusiveLockPrepare in standby.c),
- * take one before they wait. So a statement that began with its transaction and has waited ever since has done nothing,
- * unless somebody waits for its transaction: a quick first statement looks the same.
+ * take one before they wait. So a statement that began with its transaction and has waited ever since has done nothing.
+ * An exception is a transaction that somebody waits for: a quick first statement looks the same.
  */
 export function workLost(session: Session, wait: Wait | undefined, writers?: Writers): WorkLost {
   const { pid, xactStart, querySeconds, backendXid } = session

@@ -1,2 +1,2 @@
-/** What may be done to a session. `cancel` ends its statement, `terminate` ends the session. */
+/** Action on a session. `cancel` ends its statement, `terminate` ends the session. */
 export type Action = 'cancel' | 'terminate'

@@ -7,7 +7,7 @@ import { hasFailed, isClient, isIdleInTransaction, type Session, waitsForClient 
 import type { Server } from './snapshot.ts'
 import { has } from './versions.ts'
 
-/** What may be done to a session, or why nothing. Both sentences are for the card. */
+/** Action that a session allows, or why none. Both sentences are for the card. */
 export type Fit =
   | { readonly action: Action; readonly why: string; readonly otherwise: string }
   | { readonly action: null; readonly why: string }
@@ -63,7 +63,7 @@ export function fittingAction(
   }
 }
 
-/** Why this action, requested by hand, is not possible or has no effect; null when it may be proposed. */
+/** Says why this requested action is not possible or has no effect; null when it may be proposed. */
 export function objection(
   action: Action,
   session: Session,
@@ -75,7 +75,7 @@ export function objection(
   return action === 'cancel' && fit.action === 'terminate' ? fit.otherwise : null
 }
 
-/** What the end of a transaction on the primary waits for on a standby that does not replay, by wait event. */
+/** Waits at the end of a transaction on the primary for a standby that does not replay, by wait event. */
 const replayed: Readonly<Record<string, string>> = {
   RecoveryPause: 'its end is replayed. Replay is paused: SELECT pg_wal_replay_resume(); lets it go on.',
   RecoveryApplyDelay: 'its end is replayed, which is late on purpose here (recovery_min_apply_delay).',

@@ -1,7 +1,7 @@
 import { tokens } from '../text/mask.ts'
 import type { Session } from './session.ts'
 
-/** What a statement is, by its keywords: all that is looked at, and only where the statement is known. */
+/** Kinds of statements by their keywords. Nothing else is looked at, and only when the statement is known. */
 
 /**
  * The statements of a query string, each as its words in capitals with one space between. Comments and constants are left out,

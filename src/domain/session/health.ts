@@ -1,15 +1,18 @@
 import type { PreparedTransaction, Session } from './session.ts'
 
 /**
- * What a slow look at a server shows: what no session of the moment tells, and what grows over hours until it stops the
- * server. Ages of transaction ids are counted in transactions.
+ * Result of a health check: what no current session shows, and what grows over hours until it stops the server. Ages of
+ * transaction ids are counted in transactions.
  */
 export type Health = {
   /** Milliseconds since the epoch, by our clock. */
   readonly takenAt: number
   /** Oldest first. */
   readonly prepared: readonly PreparedTransaction[]
-  /** Who keeps vacuum from removing dead rows: first of tables, then of catalogs alone; the oldest few, oldest first. */
+  /**
+   * Holders that keep vacuum from removing dead rows: first of tables, then of catalogs alone; the oldest few, oldest
+   * first.
+   */
   readonly vacuumHolders: readonly VacuumHolder[]
   /** Every database, the one nearest to wraparound first. */
   readonly databases: readonly DatabaseHealth[]
@@ -24,7 +27,7 @@ export type Health = {
 }
 
 /**
- * Whose transaction id or snapshot is so old that dead rows which came later must stay. A `session` and a `prepared`
+ * Holder of a transaction id or snapshot so old that newer dead rows must stay. A `session` and a `prepared`
  * transaction hold vacuum back in their own database and in shared catalogs, a `standby` and a `slot` in all (see
  * ComputeXidHorizons in procarray.c).
  */
@@ -67,7 +70,7 @@ export type ReplicationSlot = {
   readonly safeBytes: number | null
   /** Seconds since its consumer left; null where it is active, and before 17. */
   readonly inactiveSeconds: number | null
-  /** Why it was given up (17 and newer). */
+  /** Reason why it was given up (17 and newer). */
   readonly invalidationReason: string | null
 }
 
@@ -80,7 +83,7 @@ export type DeadlockRise = {
   readonly lastAt: number
   /** A cycle that was seen in the lock table meanwhile; empty when none was, for most last no longer than a second. */
   readonly participants: readonly Session[]
-  /** What the server's own log says of the last ones. */
+  /** Reports of the last deadlocks in the server's own log. */
   readonly reports: readonly DeadlockReport[]
 }
 
@@ -91,7 +94,7 @@ export type DeadlockReport = {
   readonly database: string
   readonly user: string
   readonly applicationName: string
-  /** Whose statement the server ended. */
+  /** Pid of the session whose statement the server ended. */
   readonly pid: number
   /** All who waited for each other; empty where the entry does not tell. */
   readonly pids: readonly number[]
@@ -100,8 +103,8 @@ export type DeadlockReport = {
 }
 
 /**
- * Whether the server's log can be read. `readable`: as jsonlog or csvlog. `notGranted`: the role may not execute
- * pg_read_binary_file. `noFormat`: it is plain text alone, which cannot be told apart with certainty. `notCollected`:
+ * Access to the server's log. `readable`: as jsonlog or csvlog. `notGranted`: the role may not execute
+ * pg_read_binary_file. `noFormat`: it is plain text alone, which cannot be parsed with certainty. `notCollected`:
  * logging_collector is off, so the server does not know where it goes.
  */
 export type ServerLog = 'readable' | 'notGranted' | 'noFormat' | 'notCollected'
@@ -109,7 +112,7 @@ export type ServerLog = 'readable' | 'notGranted' | 'noFormat' | 'notCollected'
 /** Transaction ids go round at 2^31; the server stops to give them out three million before (varsup.c). */
 const wraparoundAt = 2 ** 31
 
-/** How far a database is on its way to wraparound, from 0 to 1; the worse of transaction ids and multixacts. */
+/** Returns how far a database is on its way to wraparound, from 0 to 1; the worse of transaction ids and multixacts. */
 export const wraparoundRatio = ({ xidAge, multixactAge }: DatabaseHealth): number =>
   Math.max(xidAge, multixactAge) / wraparoundAt
 
@@ -117,8 +120,8 @@ export const wraparoundRatio = ({ xidAge, multixactAge }: DatabaseHealth): numbe
 export const quietAfterMs = 5 * 60_000
 
 /**
- * How many deadlocks came since the look before, added to those that came just before them. The server's counter says
- * nothing of when, so a rise is as old as the two looks that enclose it.
+ * Adds the deadlocks since the last look to those that came just before them. The server's counter has no times, so a
+ * rise is as old as the two looks that enclose it.
  */
 export function risen(
   before: Pick<Health, 'takenAt' | 'databases' | 'deadlocks'> | null,

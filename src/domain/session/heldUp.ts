@@ -2,7 +2,7 @@ import { statementsIn } from './command.ts'
 import { briefSeconds, isIdleInTransaction, type Session } from './session.ts'
 import { type WaitMeaning, waitMeanings } from './waitMeaning.ts'
 
-/** What it means where a session waits now; null where it works, rests between statements, or waits for a lock. */
+/** Returns the meaning of a session's current wait; null when it works, rests between statements, or waits for a lock. */
 export function meaningOf(session: Session): WaitMeaning | null {
   const { waitEventType, waitEvent, state } = session
   if (state === 'idle' || isIdleInTransaction(session) || waitEventType === 'Lock') return null
@@ -23,11 +23,11 @@ const isOutside = (session: Session): boolean =>
   session.state === 'active' &&
   statementsIn(session).some((words) => /^COPY\b.*\bPROGRAM\b|(?:^| )DBLINK(?:_EXEC)? \(/.test(words))
 
-/** Whether it goes on without anybody's help, as far as anybody can tell. */
+/** Decides whether the session goes on without help, as far as anybody can know. */
 export const mayFinish = (session: Session): boolean =>
   session.state !== 'idle' && !isIdleInTransaction(session) && (meaningOf(session)?.endsByItself ?? true)
 
-/** Whether every look has found it in this wait for so long that it is worth a word though it ends by itself. */
+/** Decides whether every look has found it in this wait for long enough to mention it, though it ends by itself. */
 export const waitsForLong = ({ sameWaitSeconds }: Session): boolean => (sameWaitSeconds ?? 0) >= briefSeconds
 
 /** By session: where it waits, and since when every look has found it there. */

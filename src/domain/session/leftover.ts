@@ -4,8 +4,8 @@ import { isClient, type Session } from './session.ts'
 import type { LockTarget } from './snapshot.ts'
 
 /**
- * What a statement leaves behind when it is cancelled, or its session terminated, before it is done: where that is more than
- * its transaction takes back. It follows from the statement, wherever that waits.
+ * Things that a statement leaves behind when it is cancelled, or its session terminated, before it is done. Only what
+ * its transaction does not take back counts. It follows from the statement, wherever that waits.
  */
 export type Leftover = {
   /**
@@ -15,13 +15,13 @@ export type Leftover = {
   readonly kind: 'halfDone' | 'steps' | 'vacuum' | 'outside'
   /** One clause: "an invalid index stays". */
   readonly stays: string
-  /** What to do then, one sentence; empty where nothing is to be done. */
+  /** Next step then, one sentence; empty when nothing is to be done. */
   readonly next: string
 }
 
 type Rule = Leftover & {
   readonly is: RegExp
-  /** Whether it waits for its first lock, and has done nothing that stays. */
+  /** Decides whether it waits for its first lock, and has done nothing that stays. */
   readonly isBefore?: (session: Session, wanted: Wanted | null) => boolean
 }
 
@@ -190,7 +190,7 @@ const committed = {
   next: 'Whether it may simply run again, its author knows.',
 } as const satisfies Leftover
 
-/** Of a command that waits for virtual transactions, and whose text is not known. */
+/** Leftover of a command that waits for virtual transactions and has a hidden text. */
 const unknown = {
   kind: 'halfDone',
   stays: 'what it has committed stays, half done: an invalid index, or a partition half detached',
@@ -212,8 +212,8 @@ export function leavesOf(query: string): Pick<Session, 'leaves'> {
 }
 
 /**
- * What the statement of a session leaves behind once it is under way; null where its transaction takes all of it back, and
- * where no statement runs.
+ * Returns what the running statement of a session leaves behind. Null when its transaction takes all of it back, or no
+ * statement runs.
  */
 export function leftoverOf(session: Session): Leftover | null {
   if (session.state !== 'active') return null
@@ -226,13 +226,13 @@ export function leftoverOf(session: Session): Leftover | null {
   return isBetween && !statements.some((words) => leavesNothing.test(words)) ? unknown : rule
 }
 
-/** Whether it waits for its first lock, and has done nothing yet that stays. */
+/** Decides whether it waits for its first lock, and has done nothing yet that stays. */
 export const isBeforeItsFirstStep = (session: Session, wanted: Wanted | null): boolean =>
   ruleOf(session)?.isBefore?.(session, wanted) ?? false
 
 /**
- * Whether it has committed and goes on: a procedure or a DO block, whose next transaction begins later than the statement
- * (StartTransaction in xact.c), or a COMMIT in the middle of a message with several statements.
+ * Decides whether it has committed and goes on. That is a procedure or a DO block, whose next transaction begins later
+ * than the statement (StartTransaction in xact.c), or a COMMIT in the middle of a message with several statements.
  */
 function hasCommitted(session: Session): boolean {
   const { xactSeconds, querySeconds } = session
@@ -251,7 +251,7 @@ function hasCommitted(session: Session): boolean {
 export const leftoverWords = ({ stays, next }: Leftover): string =>
   `${capital(stays)}.${next === '' ? '' : ` ${next}`}`
 
-/** What becomes of its work where that is not simply rolled back; null where it is. */
+/** Says what becomes of its work when that is not simply rolled back; null when it is. */
 export function undoneWords(session: Session): string | null {
   const left = leftoverOf(session)
   if (left === null || isBeforeItsFirstStep(session, null)) return null

@@ -11,15 +11,15 @@ export const isLoggingIn = (session: Session): boolean => session.state === 'sta
 const briefSeconds = 1
 
 /**
- * Whether this session may keep others from logging in, though nobody is seen to wait. Who holds such a lock has a
- * transaction id (one that others must not see, or a lock that a standby must take too), or waits until each process
- * has closed its files, as DROP DATABASE does.
+ * Decides whether this session may keep others from logging in, though nobody is seen to wait. A holder of such a lock
+ * has a transaction id (one that others must not see, or a lock that a standby must take too), or waits until each
+ * process has closed its files, as DROP DATABASE does.
  */
 export const mayHoldLogins = ({ backendXid, xactSeconds, waitEvent }: Session): boolean =>
   (backendXid !== null && (xactSeconds ?? 0) >= briefSeconds) || waitEvent === 'ProcSignalBarrier'
 
 /**
- * Who waits in the lock table and is not in the activity, though it began to wait before that was read.
+ * Lists who waits in the lock table and is not in the activity, though its wait began before that was read.
  * @param known pids of all that was in the activity, our own too
  * @param gapSeconds how much later the lock table was read, at most
  */

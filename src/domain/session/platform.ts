@@ -1,14 +1,15 @@
 /**
- * Who runs the server. On a managed one nobody of us is a superuser: other people grant, settings are made elsewhere, and
- * some sessions are the provider's own. Only words follow from it: what may be done, the server itself decides.
+ * Provider that runs the server. On a managed one none of us is a superuser: other people grant, settings are made
+ * elsewhere, and some sessions are the provider's own. Only words follow from it: the server itself decides what may be
+ * done.
  */
 export type Platform = 'own' | 'rds' | 'aurora' | 'cloudSql' | 'alloyDb' | 'azure'
 
 type Provider = {
   readonly name: string
-  /** Who may grant pg_monitor and pg_signal_backend. */
+  /** Role that may grant pg_monitor and pg_signal_backend. */
   readonly admin: string
-  /** Where settings are made, since there is no ALTER SYSTEM. */
+  /** Place where settings are made, since there is no ALTER SYSTEM. */
   readonly settings: string
   /** The role by which the platform is known: its customers' administrators are members of it. */
   readonly role: string
@@ -83,13 +84,13 @@ export function platformOf(roles: readonly string[], isAurora: boolean): Platfor
 /** `Amazon RDS`; null for a server of one's own. */
 export const platformName = (platform: Platform): string | null => providerOf(platform)?.name ?? null
 
-/** Who may grant there what the bot needs. */
+/** Names who may grant there what the bot needs. */
 export const grantorOn = (platform: Platform): string => providerOf(platform)?.admin ?? 'a superuser'
 
-/** Where settings are made there; null where ALTER SYSTEM makes them. */
+/** Names the place where settings are made; null when ALTER SYSTEM makes them. */
 export const settingsOf = (platform: Platform): string | null => providerOf(platform)?.settings ?? null
 
-/** How a setting that needs a restart is made there: SQL, or what goes on with a comment. */
+/** Says how a setting that needs a restart is made there: SQL, or a text that continues with a comment. */
 export const settingOn = (platform: Platform, name: string, value: string | number): string => {
   const provider = providerOf(platform)
   return provider
@@ -97,7 +98,7 @@ export const settingOn = (platform: Platform, name: string, value: string | numb
     : ` ALTER SYSTEM SET ${name} = ${value}; -- needs a restart`
 }
 
-/** Why a session is the provider's business; null where it is not, as far as its user tells. */
+/** Says why a session is the provider's business; null when it is not, by its user. */
 export function providersOwn(
   session: { readonly usename: string | null; readonly isSuperuser: boolean },
   platform: Platform,
@@ -112,7 +113,7 @@ export function providersOwn(
 }
 
 /**
- * Who may run COMMIT PREPARED and ROLLBACK PREPARED: the owner, also by SET ROLE, or a superuser (twophase.c).
+ * Names who may run COMMIT PREPARED and ROLLBACK PREPARED: the owner, also by SET ROLE, or a superuser (twophase.c).
  * @param owner empty where the role was dropped meanwhile, which the server lets happen
  */
 export const finisherOn = (platform: Platform, owner: string): string =>

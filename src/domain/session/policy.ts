@@ -4,7 +4,7 @@ import type { Session } from './session.ts'
 /** `everyone` is every full member of the workspace; else Slack user ids (U…, W…) and user-group ids (S…). */
 export type People = 'everyone' | readonly string[]
 
-/** Who may do what. Approvers are always named: an action has somebody's name on it. */
+/** Permissions of people. Approvers are always named: an action has somebody's name on it. */
 export type Access = {
   readonly viewers: People
   readonly requesters: People
@@ -13,7 +13,7 @@ export type Access = {
 }
 
 export type Approvals = {
-  /** How many different people must approve, at least 1. */
+  /** Number of different people who must approve, at least 1. */
   readonly people: { readonly cancel: number; readonly terminate: number }
   readonly requesterMayApprove: boolean
   /** User ids of those who may act alone in an emergency, with a reason; empty: nobody. */
@@ -23,12 +23,12 @@ export type Approvals = {
 
 /** From when on something that a session does is trouble, in seconds but for the last; Infinity: never. */
 export type SessionThresholds = {
-  /** How long it has waited for a lock. Those who wait decide what hurts, not the one they wait for. */
+  /** Time that a session has waited for a lock. Those who wait decide what hurts, not the one they wait for. */
   readonly blockedForSeconds: number
   readonly queryLongerThanSeconds: number
   readonly idleInTransactionLongerThanSeconds: number
   readonly idleLongerThanSeconds: number
-  /** How many transactions have begun since the oldest one that it still may see: vacuum leaves what they removed. */
+  /** Number of transactions that began after the oldest one it can still see: vacuum leaves what they removed. */
   readonly vacuumHeldBackBy: number
 }
 
@@ -57,22 +57,22 @@ export type Rule = {
   readonly match: Match
   /** Only those that are different. */
   readonly thresholds: Partial<SessionThresholds>
-  /** When it holds; null: always. */
+  /** Hours in which it holds; null: always. */
   readonly hours: Hours | null
-  /** Whether it stands with the cluster, or above for all of them. */
+  /** Place of the rule: with the cluster, or above for all of them. */
   readonly from: 'cluster' | 'general'
 }
 
 export type Watch = Thresholds & {
   /** Milliseconds from the start of one look to the start of the next. */
   readonly everyMs: number
-  /** How many new incidents get a card of their own in a minute; what is more goes into one digest. */
+  /** Number of new incidents that get a card of their own in a minute; more go into one digest. */
   readonly cardsPerMinute: number
 }
 
 /**
- * Which sessions are meant. Every key that is there must match; at least one is. A value is the exact name, upper and
- * lower case apart; a `*` at its end stands for any rest.
+ * Sessions that a rule matches. Every key that is there must match; at least one is. A value is the exact name, upper
+ * and lower case alike; a `*` at its end stands for any rest.
  */
 export type Match = {
   readonly applicationName?: string | undefined
@@ -102,7 +102,7 @@ export const matchesNames = (
   matchesRule(match.user, names.usename, unknown) &&
   matchesRule(match.database, names.datname, unknown)
 
-/** Whether every session that the second matches is matched by the first as well. */
+/** Decides whether the first match covers every session that the second matches. */
 export const coversMatch = (wide: Match, narrow: Match): boolean =>
   (['applicationName', 'user', 'database'] as const).every((key) => covers(wide[key], narrow[key]))
 

@@ -2,9 +2,9 @@ import { isClient, type Session } from './session.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /**
- * Why a pooler (or another proxy) is thought to stand between a session and its client. `name`: its application name or
- * user says so. `host`: its application name carries the client's own address, which a pooler adds. `crowd`: too many
- * different applications and users come from its one address for that to be a machine that they run on.
+ * Reason to think that a pooler (or another proxy) stands between a session and its client. `name`: its application
+ * name or user says so. `host`: its application name carries the client's own address, which a pooler adds. `crowd`:
+ * too many different applications and users come from its one address for one machine.
  */
 export type Pooler =
   | { readonly kind: 'name'; readonly pooler: string; readonly told: string }
@@ -17,7 +17,7 @@ export type Pooler =
       readonly users: number
     }
 
-/** What poolers call themselves in application_name, where the client gave no name of its own. */
+/** Names that poolers give themselves in application_name, when the client gave no name of its own. */
 const byApplication: readonly [RegExp, string][] = [
   [/^pgbouncer\b/i, 'PgBouncer'],
   [/^pgcat\b/i, 'PgCat'],
@@ -26,7 +26,10 @@ const byApplication: readonly [RegExp, string][] = [
   [/^pgpool\b/i, 'Pgpool-II'],
 ]
 
-/** What RDS Proxy and the pooling of Cloud SQL log in as beside their clients: from such an address no client comes. */
+/**
+ * Users that RDS Proxy and the pooling of Cloud SQL log in as beside their clients: from such an address no client
+ * comes.
+ */
 const byUser: Readonly<Record<string, string>> = {
   rdsproxyadmin: 'RDS Proxy',
   cloudsqlconnpooladmin: 'the connection pooling of Cloud SQL',

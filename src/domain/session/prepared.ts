@@ -19,7 +19,10 @@ export function finishing(
     : `${verb} PREPARED ${literal};`
 }
 
-/** Where, and by whom: `in database orders as shop or a superuser` (FinishPreparedTransaction in twophase.c). */
+/**
+ * Says where and by whom it is finished: `in database orders as shop or a superuser` (FinishPreparedTransaction in
+ * twophase.c).
+ */
 export const finishingPlace = (
   { database, owner }: Pick<PreparedTransaction, 'database' | 'owner'>,
   platform: Platform,

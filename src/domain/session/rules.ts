@@ -13,7 +13,7 @@ export function rulesAt({ rules }: Thresholds, now: number): (session: Session) 
   return (session) => current.find((rule) => matchesNames(session, rule.match, false)) ?? null
 }
 
-/** What holds for each session at one moment. What its rule does not mention is as it is in general. */
+/** Finds the thresholds of each session at one moment. A rule changes only what it mentions. */
 export function thresholdsAt(thresholds: Thresholds, now: number): (session: Session) => SessionThresholds {
   const ruleOf = rulesAt(thresholds, now)
   const merged = new Map<Rule | null, SessionThresholds>(
@@ -23,7 +23,7 @@ export function thresholdsAt(thresholds: Thresholds, now: number): (session: Ses
 }
 
 /**
- * Which rule above takes every session that this one would hold for, so that it is never reached; null when none does.
+ * Finds the earlier rule that takes every session of this one, so that this one is never reached; null when none does.
  * @param above the rules before it, in their order
  */
 export function shadowOf(
@@ -46,14 +46,14 @@ export type RuleNames = {
 }
 
 /**
- * Why a rule holds for a session with these names, or not. `depends`: on names that were not given. `later`: a rule
- * above holds already.
+ * Verdict of a rule on a session with these names. `depends`: on names that were not given. `later`: a rule above holds
+ * already.
  */
 export type Verdict =
   | { readonly kind: 'holds' | 'otherHours' | 'otherNames' | 'later' }
   | { readonly kind: 'depends'; readonly on: readonly (keyof RuleNames)[] }
 
-/** What each rule says to a session with these names, in their order. */
+/** Lists the verdict of each rule on a session with these names, in the order of the rules. */
 export function explain(names: RuleNames, thresholds: Thresholds, now: number): Verdict[] {
   let decided = false
   return thresholds.rules.map((rule): Verdict => {

@@ -20,7 +20,7 @@ export type Session = {
   readonly backendStart: string
   readonly datname: string | null
   readonly usename: string | null
-  /** Of the session's user: pg_signal_backend cannot touch superusers. */
+  /** True when the session's user is a superuser: pg_signal_backend cannot touch it. */
   readonly isSuperuser: boolean
   readonly applicationName: string
   /** Null for a Unix socket and for processes without a client. */
@@ -44,7 +44,7 @@ export type Session = {
   readonly backendSeconds: number
   /** The statement, already masked as `queryText` says; null where it was not fetched or may not be seen. */
   readonly query: string | null
-  /** What its statement leaves behind (see leftover.ts), where that is known and the text is hidden. */
+  /** Things that its statement leaves behind (see leftover.ts), when they are known and the text is hidden. */
   readonly leaves?: string
 }
 
@@ -52,7 +52,7 @@ export type Session = {
 export type PreparedTransaction = {
   readonly xid: string
   readonly gid: string
-  /** That `gid` cannot be told as it is, for its encoding; left out where it can. */
+  /** True when the encoding keeps `gid` from being shown as it is; left out otherwise. */
   readonly gidInDoubt?: boolean
   readonly owner: string
   readonly database: string
@@ -75,16 +75,16 @@ export const sessionKeyOf = (cluster: string, session: Session): SessionKey => (
 })
 
 /**
- * Whether its transaction began before the statement that runs. Within a millisecond nobody can tell: in the extended
- * protocol each message has its own time, 2 to 400 µs apart (measured).
+ * Decides whether its transaction began before the running statement. Within a millisecond nobody can know: in the
+ * extended protocol each message has its own time, 2 to 400 µs apart (measured).
  */
 export const beganEarlier = ({ xactSeconds, querySeconds }: Session): boolean =>
   (xactSeconds ?? Number.POSITIVE_INFINITY) - (querySeconds ?? 0) > 0.001
 
 /**
- * Whether its statement waits for the client, to take the result (ClientWrite) or to send data, as for COPY FROM STDIN
- * (ClientRead). There a backend reacts to a termination, and ignores a cancel: ProcessClientReadInterrupt and
- * ProcessClientWriteInterrupt in postgres.c.
+ * Decides whether its statement waits for the client, to take the result (ClientWrite) or to send data, as for COPY
+ * FROM STDIN (ClientRead). There a backend reacts to a termination, and ignores a cancel: ProcessClientReadInterrupt
+ * and ProcessClientWriteInterrupt in postgres.c.
  */
 export const waitsForClient = ({ state, waitEventType, waitEvent }: Session): boolean =>
   state === 'active' &&
@@ -92,8 +92,8 @@ export const waitsForClient = ({ state, waitEventType, waitEvent }: Session): bo
   (waitEvent === 'ClientWrite' || waitEvent === 'ClientRead')
 
 /**
- * Whether its transaction has failed, outside of any savepoint: it is over but for the client's ROLLBACK, has let go of all its
- * locks but those of the session, and is not in the way of vacuum (AbortTransaction in xact.c).
+ * Decides whether its transaction has failed, outside of any savepoint. It only needs the client's ROLLBACK then. It
+ * has released all its locks except those of the session, and is not in the way of vacuum (AbortTransaction in xact.c).
  */
 export const hasFailed = ({ state, xactStart }: Session): boolean =>
   state === 'idle in transaction (aborted)' && xactStart === null
@@ -101,14 +101,17 @@ export const hasFailed = ({ state, xactStart }: Session): boolean =>
 /** Seconds. What is over sooner, nobody can read of, think about and press a button on. */
 export const briefSeconds = 10
 
-/** Whether its transaction goes on from one brief statement to the next. */
+/** Decides whether its transaction goes on from one brief statement to the next. */
 export const isChatty = (session: Session): boolean =>
   session.state === 'active' &&
   beganEarlier(session) &&
   (session.xactSeconds ?? 0) >= briefSeconds &&
   (session.querySeconds ?? 0) < briefSeconds
 
-/** That it waits for a lock, or for a safe snapshot, which others keep from it too, or in a lock storm for the lock manager. */
+/**
+ * Decides whether it waits for a lock, for a safe snapshot (others keep that back too), or in a lock storm for the lock
+ * manager.
+ */
 export const waitsForLock = (session: Session): boolean =>
   session.waitEventType === 'Lock' ||
   session.waitEvent === 'SafeSnapshot' ||

@@ -1,10 +1,10 @@
-/** What one look at a server shows: its sessions, its locks, its health. */
+/** Result of one look at a server: its sessions, its locks, its health. */
 
 import type { Health } from './health.ts'
 import type { Platform } from './platform.ts'
 import type { PreparedTransaction, Session } from './session.ts'
 
-/** What is locked. Numbers are oids; `relationName` is known for the database that we are connected to. */
+/** Target of a lock. Numbers are oids; `relationName` is known for the database that we are connected to. */
 export type LockTarget = {
   readonly locktype: string
   readonly database: number | null
@@ -43,19 +43,20 @@ export type LockTable = {
    */
   readonly near: readonly LockGroup[]
   readonly prepared: readonly PreparedTransaction[]
-  /** What pg_blocking_pids says of the members of a cycle, where the queue cannot be told from the table. */
+  /** Answers of pg_blocking_pids about the members of a cycle, when the table does not show the queue. */
   readonly confirmedBlockers: ReadonlyMap<number, readonly number[]>
   /**
-   * Who has a transaction id and has changed no table, as far as locks tell: waiters for a strong lock on a table whose
-   * transactions began earlier, and blockers that are idle in their transactions, as after `SELECT … FOR UPDATE`.
+   * Sessions with a transaction id that have changed no table, by their locks. Known for waiters for a strong lock on a
+   * table whose transactions began earlier, and for blockers that are idle in their transactions, as after `SELECT …
+   * FOR UPDATE`.
    */
   readonly unchanged: ReadonlySet<number>
 }
 
 /**
- * What is known of the locks. `none`: nobody waits, so the table was not read. `read`: just read. `jammed`: sessions
- * pile on one lock and the lock manager is busy with their deadlock checks (reading pg_locks would stall with
- * them), or the read did not come back in time; `last` is the last table that was read, if any.
+ * Knowledge of the locks. `none`: nobody waits, so the table was not read. `read`: just read. `jammed`: sessions pile
+ * on one lock and the lock manager is busy with their deadlock checks (reading pg_locks would stall with them), or the
+ * read did not come back in time. `last` is the last table that was read, if any.
  */
 export type Locks =
   | { readonly kind: 'none' }
@@ -67,7 +68,7 @@ export type Locks =
       readonly lastTakenAt: number | null
     }
 
-/** What the server is and what it lets us see. */
+/** Facts about the server, and what it lets us see. */
 export type Server = {
   /** `server_version_num`, for example 180004. */
   readonly versionNum: number
@@ -75,14 +76,14 @@ export type Server = {
   readonly inRecovery: boolean
   /** max_standby_streaming_delay: how late replay may be before the server cancels what it waits for; null: never. */
   readonly standbyDelaySeconds: number | null
-  /** Who runs the server; told by its roles. */
+  /** Provider that runs the server, by its roles. */
   readonly platform: Platform
   readonly maxConnections: number
-  /** How many of them an ordinary role never gets: superuser_reserved_connections and reserved_connections. */
+  /** Number of them that an ordinary role never gets: superuser_reserved_connections and reserved_connections. */
   readonly reservedConnections: number
   /** False without pg_monitor (or pg_read_all_stats): others' state reads as NULL, so a calm picture means nothing. */
   readonly seesOthers: boolean
-  /** Whether the bot's own role is a superuser: then it may signal superusers' sessions too. */
+  /** True when the bot's own role is a superuser: then it may signal superusers' sessions too. */
   readonly isSuperuser: boolean
 }
 
@@ -93,7 +94,7 @@ export type Snapshot = {
   readonly server: Server
   /** Every process of pg_stat_activity but our own connections. */
   readonly sessions: readonly Session[]
-  /** How many connections we hold ourselves (two at most); they count against max_connections. */
+  /** Number of our own connections (two at most); they count against max_connections. */
   readonly ownConnections: number
   readonly locks: Locks
   /** As of the last slow look, with its own age; null until there was one. */

@@ -34,8 +34,8 @@ export const has = (versionNum: number, feature: Feature): boolean => majorOf(ve
 export const sinceWords = (feature: Feature): string => `${since[feature]} and newer`
 
 /**
- * What is to be said of a version that is newer than those that are tested; null of these. An older one is refused by the
- * first statement, with the sentence for its SQLSTATE (postgres/errors.ts).
+ * Warns of a version that is newer than the tested ones; null for those. An older one is refused by the first
+ * statement, with the sentence for its SQLSTATE (postgres/errors.ts).
  */
 export const newerWords = (versionNum: number): string | null =>
   majorOf(versionNum) > newestMajor

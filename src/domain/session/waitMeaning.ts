@@ -1,10 +1,10 @@
 /**
- * What each wait event means for one who keeps others waiting and waits for no lock itself. Names as since 17; up to 16 some
- * differ in capitals: https://www.postgresql.org/docs/current/monitoring-stats.html#WAIT-EVENT-TABLE
+ * Meaning of each wait event for a session that keeps others waiting and waits for no lock itself. Names as since 17;
+ * up to 16 some differ in capitals: https://www.postgresql.org/docs/current/monitoring-stats.html#WAIT-EVENT-TABLE
  * The same table stands in docs/diagnosis.md.
  */
 export type WaitMeaning = {
-  /** Of pg_stat_activity; empty: it tells of no wait. */
+  /** Wait event type of pg_stat_activity; empty: there is no wait. */
   readonly type: string
   /** Empty: every other one of its type. */
   readonly events: readonly string[]
@@ -12,9 +12,9 @@ export type WaitMeaning = {
   readonly waitsFor: string
   /** "Behind it can be …". */
   readonly behind: string
-  /** Whether it goes on without anybody's help, in a server that is well. */
+  /** True when it goes on without help, in a healthy server. */
   readonly endsByItself: boolean
-  /** Which sessions those are, where that can be told. */
+  /** Sessions that can be behind it, when that is known. */
   readonly suspects: Suspects | null
 }
 

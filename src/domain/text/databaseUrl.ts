@@ -1,4 +1,4 @@
-/** What the address of a server says about encryption and login, in the words of libpq. */
+/** Encryption and login in the address of a server, in the words of libpq. */
 
 export const sslModes = [
   'disable',
@@ -11,7 +11,7 @@ export const sslModes = [
 ] as const
 export type SslMode = (typeof sslModes)[number]
 
-/** How a server may ask for the password: names of libpq's require_auth. */
+/** Ways in which a server may ask for the password: names of libpq's require_auth. */
 export const loginMethods = ['none', 'password', 'md5', 'scram-sha-256'] as const
 export type LoginMethod = (typeof loginMethods)[number]
 
@@ -69,7 +69,7 @@ export function readDatabaseUrl(text: string): DatabaseUrl | { readonly problem:
 const isLocal = (host: string) =>
   host === '' || host.startsWith('/') || /^(localhost|127(\.\d+){3}|\[?::1\]?)$/.test(host)
 
-/** What somebody on the way could read or do, where the url lets them; null where it does not. */
+/** Says what somebody on the way could read or do with this url; null when nothing. */
 export function urlAdvice(url: DatabaseUrl, envMode: string | undefined): string | null {
   const mode = url.sslMode ?? sslModes.find((known) => known === envMode) ?? null
   const hasFiles = Object.keys(url.files).length > 0

@@ -58,7 +58,7 @@ function minutesOf(time: string): number | null {
   return Number(minute) < 60 && minutes <= minutesOfDay ? minutes : null
 }
 
-/** Whether Intl knows the zone; it knows those of the IANA database. */
+/** Returns true when Intl knows the zone; it knows those of the IANA database. */
 export function isTimeZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat('en', { timeZone: name })

@@ -1,6 +1,6 @@
 /**
- * What cannot be seen, what turns the direction of text, and what may be copied as something else: spaces but the plain one, and
- * the second of two.
+ * Characters that are invisible, that turn the direction of text, or that may be copied as something else: all spaces
+ * but the plain one, and the second of two.
  */
 const unsafe = String.raw`\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}`
 const unseen = new RegExp(`[${unsafe}]|(?! )\\p{Zs}|(?<= ) `, 'gu')

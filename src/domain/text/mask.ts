@@ -1,4 +1,4 @@
-/** How statements are shown: with `?` for constants and comments, as they are, or not at all. */
+/** Way to show statements: with `?` for constants and comments, as they are, or not at all. */
 export type QueryText = 'masked' | 'full' | 'hidden'
 
 export type Token = {
@@ -63,7 +63,7 @@ const parameter = /\$\d+/y
 const dollarTag = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y
 const lineComment = /--[^\n\r]*/y
 
-/** Where a match that begins at `start` ends; -1 when there is none. */
+/** Returns where a match that begins at `start` ends; -1 when there is none. */
 function matchEnd(pattern: RegExp, text: string, start: number): number {
   pattern.lastIndex = start
   return pattern.test(text) ? pattern.lastIndex : -1
@@ -106,9 +106,9 @@ function word(text: string, start: number, end: number): Found {
 }
 
 /**
- * Where the string that opens at `open` ends. In E'' a backslash takes the next quote with it. In the others it depends
- * on standard_conforming_strings, and in the further parts of a string over several lines on how the first began:
- * neither is known here, so a quote after a backslash masks everything that follows.
+ * Returns where the string that opens at `open` ends. In E'' a backslash takes the next quote with it. In other strings
+ * it depends on standard_conforming_strings, and in the further parts of a string over several lines on how the first
+ * began. Neither is known here, so a quote after a backslash masks everything that follows.
  */
 function stringEnd(text: string, open: number, escapes: boolean): number {
   let from = open + 1

@@ -278,7 +278,7 @@ export async function startApp(deps: {
         ...(cards.isWritable() || storeAlarm.failure()
           ? []
           : ['Store: the last change could not be written']),
-        ...(ingress.connected() ? [] : ['Slack: no socket is open']),
+        ...(ingress.failure() === null ? [] : [`Slack: ${ingress.failure()}`]),
         ...(token.refused() ? [`Slack: the bot token is refused (${token.refused()})`] : []),
         ...(token.silent() ? [`Slack: it does not answer (${token.silent()})`] : []),
         ...[...outbox.failures()].map(

@@ -4,6 +4,7 @@ import { App, HTTPReceiver, type Receiver, type Logger as SlackLogger, SocketMod
 import { backoff } from '../backoff.ts'
 import type { SlackSettings } from '../config/config.ts'
 import type { Log } from '../log.ts'
+import { SlackError } from '../notify/slackError.ts'
 import { clientOptions, slackErrorOf } from './client.ts'
 import { envelopeIdOf, expectEnvelopes, expectPayloads, takeOnce } from './requests.ts'
 
@@ -17,6 +18,8 @@ export type SlackIngress = {
   stop(): Promise<void>
   /** Whether requests can come in at the moment. */
   connected(): boolean
+  /** Why none can, as a clause; null when they can. */
+  failure(): string | null
 }
 
 /** Who we are, from `auth.test`: asked once, so that no request has to. */
@@ -63,6 +66,7 @@ export function createIngress(deps: {
       start: async () => {},
       stop: async () => {},
       connected: () => true,
+      failure: () => null,
     }
   }
 
@@ -96,17 +100,26 @@ export function createIngress(deps: {
       await Promise.all(sockets.map((socket) => socket.stop()))
     },
     connected: () => sockets.some((socket) => socket.connected()),
+    failure: () =>
+      sockets.some((socket) => socket.connected())
+        ? null
+        : `no socket is open${sockets.map((socket) => socket.failure()).find((why) => why !== null) ?? ''}`,
   }
 }
 
 type Socket = {
   readonly receiver: SocketModeReceiver
-  /** Rejects with SlackError when the first attempt fails. From then on it comes back by itself. */
+  /**
+   * Rejects with SlackError when the first attempt fails, unless that passes by itself. From then on it comes back by
+   * itself.
+   */
   start(): Promise<void>
   /** Tries until it opens. */
   startLater(): void
   stop(): Promise<void>
   connected(): boolean
+  /** Why the last attempt failed; null where it did not. */
+  failure(): string | null
 }
 
 /** Interrupted people wait no longer for the next attempt; and not all bots come at once after an outage. */
@@ -121,8 +134,10 @@ function keepConnected(receiver: SocketModeReceiver, log: Log): Socket {
   expectEnvelopes(receiver, log)
   const stopping = new AbortController()
   let open = false
+  let failure: string | null = null
   client.on('connected', () => {
     open = true
+    failure = null
     // It was on its way when we stopped.
     if (stopping.signal.aborted) void client.disconnect()
   })
@@ -132,17 +147,26 @@ function keepConnected(receiver: SocketModeReceiver, log: Log): Socket {
     if (wasOpen && !stopping.signal.aborted) void reopen()
   })
 
-  async function reopen() {
+  async function reopen(waitMs = 0) {
+    await pause(waitMs, undefined, { signal: stopping.signal }).catch(() => {})
     for (let attempt = 0; !stopping.signal.aborted; attempt++) {
-      const retryInMs = backoff(attempt, retries)
       try {
         await receiver.start()
         return
       } catch (error) {
-        log.warn({ err: error, retryInMs }, 'the socket to Slack did not open')
+        const retryInMs = noted(error, attempt)
+        await pause(retryInMs, undefined, { signal: stopping.signal }).catch(() => {})
       }
-      await pause(retryInMs, undefined, { signal: stopping.signal }).catch(() => {})
     }
+  }
+
+  /** @returns the milliseconds until the next attempt: what Slack asks for, where that is longer than our own pace */
+  function noted(error: unknown, attempt: number): number {
+    const { code, retryAfterMs } = failureOf(error)
+    const retryInMs = Math.max(retryAfterMs, backoff(attempt, retries))
+    failure = ` (${code}; tried again ${retryAfterMs > 0 ? `after the ${retryAfterMs / 1000} s that Slack asks for` : 'soon'})`
+    log.warn({ err: error, retryInMs }, 'the socket to Slack did not open')
+    return retryInMs
   }
 
   return {
@@ -151,7 +175,9 @@ function keepConnected(receiver: SocketModeReceiver, log: Log): Socket {
       try {
         await receiver.start()
       } catch (error) {
-        throw slackErrorOf(error)
+        const why = slackErrorOf(error)
+        if (!why.retryable) throw why
+        void reopen(noted(why, 0))
       }
     },
     startLater: () => void reopen(),
@@ -160,5 +186,16 @@ function keepConnected(receiver: SocketModeReceiver, log: Log): Socket {
       if (open) await client.disconnect()
     },
     connected: () => open,
+    failure: () => failure,
+  }
+}
+
+/** What the SDK throws when a socket does not open need not be an answer of Slack's. */
+function failureOf(error: unknown): Pick<SlackError, 'code' | 'retryAfterMs'> {
+  if (error instanceof SlackError) return error
+  try {
+    return slackErrorOf(error)
+  } catch {
+    return { code: 'it did not open', retryAfterMs: 0 }
   }
 }

@@ -130,3 +130,22 @@ it('a post that was under way when the process was killed is found again, not po
   await room.until(card?.ts ?? '', /^Resolved/)
   expect(cards()).toHaveLength(1)
 })
+
+it('waits as long as Slack asks before it opens a socket again, also at the start, and says so in /readyz', async () => {
+  room = await openRoom(server.marshalUrl)
+  // One for each of the two sockets.
+  room.workspace.fault({
+    method: 'apps.connections.open',
+    kind: 'rateLimited',
+    retryAfter: 2,
+    times: 2,
+  })
+  const { port } = await room.start()
+  const ready = async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).text()
+  expect(await ready()).toContain(
+    'Slack: no socket is open (ratelimited; tried again after the 2 s that Slack asks for)',
+  )
+  const before = performance.now()
+  await waitFor(async () => !(await ready()).includes('no socket'), 'a socket is open')
+  expect(performance.now() - before).toBeGreaterThan(1_500)
+})

@@ -1,21 +1,13 @@
 /** Encryption and login in the address of a server, in the words of libpq. */
 
-export const sslModes = [
-  'disable',
-  'allow',
-  'prefer',
-  'require',
-  'verify-ca',
-  'verify-full',
-  'no-verify',
-] as const
+const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'] as const
 export type SslMode = (typeof sslModes)[number]
 
 /** Ways in which a server may ask for the password: names of libpq's require_auth. */
 export const loginMethods = ['none', 'password', 'md5', 'scram-sha-256'] as const
 export type LoginMethod = (typeof loginMethods)[number]
 
-export const certificateSettings = ['sslrootcert', 'sslcert', 'sslkey'] as const
+const certificateSettings = ['sslrootcert', 'sslcert', 'sslkey'] as const
 export type CertificateSetting = (typeof certificateSettings)[number]
 
 export type DatabaseUrl = {

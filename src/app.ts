@@ -44,13 +44,13 @@ export type RunningApp = {
   stop(): Promise<void>
 }
 
-/** How long a stopping process goes on delivering messages to Slack. */
+/** Time for which a stopping process goes on delivering messages to Slack. */
 const flushMs = 5000
-/** How often the store is asked whether it works. */
+/** Interval of the checks whether the store works. */
 const storeCheckMs = 1000
-/** How often Slack is asked whether it still takes the token. */
+/** Interval of the checks whether Slack still takes the token. */
 const tokenCheckMs = 60_000
-/** How often Slack is asked whether the open cards still stand. */
+/** Interval of the checks whether the open cards still stand. */
 const cardCheckMs = 60_000
 
 /**
@@ -62,7 +62,7 @@ export async function startApp(deps: {
   readonly slack: SlackSettings
   readonly log: Log
   readonly now?: () => number
-  /** How far messages are kept apart; Slack's own limit and what people can follow if absent. */
+  /** Gaps between messages; if absent, Slack's own limit and what people can follow. */
   readonly gaps?: Gaps
   /** Ends a start that waits for Slack or for the store. */
   readonly signal?: AbortSignal

@@ -92,9 +92,9 @@ function scrub(line: string): string {
 }
 
 /**
- * What Bolt and the Slack SDK take as `logger`, written to our log. Their debug messages hold whole payloads (what
- * people typed, the cards) and socket addresses with their tickets, so of a debug message only its fixed beginning is
- * kept, and of the others what stands before the first brace. LOG_LEVEL decides the level, not they.
+ * Creates the `logger` of Bolt and the Slack SDK, which writes to our log. Their debug messages hold whole payloads
+ * (what people typed, the cards) and socket addresses with their tickets. So only the fixed beginning of a debug
+ * message is kept, and of the others what stands before the first brace. LOG_LEVEL decides the level, not they.
  */
 export function createSlackLogger(log: Log): SlackLogger {
   let sdk = 'slack'

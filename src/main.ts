@@ -32,7 +32,7 @@ All settings: docs/setup.md
 /** 0: well. 1: something is wrong that was looked for. 2: it could not be done, and the message says why. `check` has its own. */
 type ExitCode = 0 | 1 | 2 | 3
 
-/** What each command understands: an option that means nothing to it would be missed without a word. */
+/** Options of each command. Any other is refused, because it would be ignored silently. */
 const optionsOf: Readonly<Record<string, readonly string[]>> = {
   serve: [],
   sessions: ['cluster', 'json'],
@@ -161,7 +161,10 @@ async function serve(): Promise<ExitCode> {
   return failed ? 2 : 0
 }
 
-/** What a person can do something about is told in one line; anything else is a fault of ours, with its trace. */
+/**
+ * Explains an error in one line when a person can do something about it. Anything else is a fault of ours, with its
+ * trace.
+ */
 function explainError(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   if (error instanceof SlackError)

@@ -18,7 +18,7 @@ export type ButtonPress = {
   readonly proposalId: string
   readonly decision: Press['decision']
   readonly action: Press['action']
-  /** Why it is denied or why the glass is broken; empty where nobody said. */
+  /** Reason of the denial or of breaking the glass; empty when none was given. */
   readonly reason: string
 }
 

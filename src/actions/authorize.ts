@@ -4,20 +4,20 @@ import type { People } from '../domain/session/policy.ts'
 import type { Log } from '../log.ts'
 import type { Cards } from '../notify/cards.ts'
 
-/** Who pressed or typed, as the signed payload says. Nothing else of it is believed. */
+/** Person who pressed or typed, as the signed payload says. Nothing else in the payload is believed. */
 export type Caller = { readonly userId: string; readonly teamId: string | null }
 
-/** What somebody wants. */
+/** Request of a caller. */
 export type Entry = {
   readonly caller: Caller
-  /** Where: the slash command, a button, a modal. */
+  /** Place of the request: the slash command, a button, a modal. */
   readonly where: string
   /** The card in whose thread a refusal is told; in none if absent. */
   readonly about?: Proposal | null
 }
 
 /**
- * Whether the caller is a full member of our workspace and in the list, asked of Slack now.
+ * Asks Slack now whether the caller is a full member of our workspace and in the list.
  * @param fresh do not use group members from a moment ago
  * @returns the refusal, or null when they may
  */
@@ -41,7 +41,7 @@ export type Authorization = {
 const countForMs = 60_000
 const mostCounts = 1000
 
-/** What has no business here, whatever it tries: all of that is one crowd. */
+/** Refusals of people who have no business here, whatever they try: all of them count as one crowd. */
 const strangers: ReadonlySet<Refusal['code']> = new Set([
   'notMember',
   'notAllowed',
@@ -49,7 +49,7 @@ const strangers: ReadonlySet<Refusal['code']> = new Set([
   'malformed',
 ])
 
-/** What counts as the same refusal. Of those who may ask, each thing that they try is written for itself. */
+/** Names what counts as the same refusal. For people who may ask, each thing that they try is written separately. */
 const countedAs = ({ caller, where, about }: Entry, { code, reason }: Refusal): string =>
   JSON.stringify([caller.userId, code, about?.cardId, ...(strangers.has(code) ? [] : [where, reason])])
 

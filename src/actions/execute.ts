@@ -17,9 +17,9 @@ import type { Cards } from '../notify/cards.ts'
 import { attempt, type Cluster, ClusterError } from '../postgres/cluster.ts'
 import { type FreshSession, readSession } from './freshSession.ts'
 
-/** How long the effect of a signal is watched for. */
+/** Time for which the effect of a signal is watched. */
 const watchForMs = 5000
-/** How long the waiters are watched after their blocker is gone. */
+/** Time for which the waiters are watched after their blocker is gone. */
 const settleForMs = 1000
 
 /**
@@ -54,7 +54,7 @@ export function createExecute(deps: {
     })
   }
 
-  /** What was done must be written down: while the store refuses, again and again, for as long as anybody would wait. */
+  /** Writes down what was done. While the store refuses, it tries again, for as long as anybody would wait. */
   async function finishSurely(claimed: ProposalIn<'claimed'>, execution: Execution): Promise<Proposal> {
     for (let attempt = 0; ; attempt++) {
       try {
@@ -138,9 +138,9 @@ async function carryOut(
 }
 
 /**
- * How long until the transaction of a pooled session is a second old. Behind a pooler in transaction mode another client
- * may have the session within milliseconds of a COMMIT, and the signal is on its way meanwhile; a transaction that is
- * older seldom ends in just these milliseconds. The server has no finer tool.
+ * Returns the time until the transaction of a pooled session is a second old. Behind a pooler in transaction mode
+ * another client may get the session within milliseconds of a COMMIT, while the signal is on its way. A transaction
+ * that is older seldom ends in just these milliseconds. The server has no finer tool.
  */
 function settledInMs(session: Session): number {
   // An aborted transaction shows no beginning.
@@ -172,7 +172,7 @@ async function watch(proposal: Proposal, cluster: Cluster, elapsed: () => number
   }
 }
 
-/** Who of those that wait behind it should move on at once; null where the lock table could not be read. */
+/** Lists which of the waiters should move on at once; null when the lock table could not be read. */
 function expectedOnEnd(
   { session: { pid }, victims, picture }: FreshSession,
   action: Action,
@@ -203,7 +203,7 @@ async function compared(
   return { ...all, heldBy }
 }
 
-/** How the session looks after something went wrong, in one sentence. */
+/** Describes the session after something went wrong, in one sentence. */
 export const describeNow = (cluster: Cluster, proposal: Proposal): Promise<string> =>
   attempt(
     async () => {

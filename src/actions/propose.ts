@@ -109,13 +109,14 @@ export function createPropose(deps: Deps): Propose {
 }
 
 /**
- * Whether somebody else stands behind this action on this session already: the watcher, or who asked for it. Nobody stands
- * behind what was denied, and behind another action than was asked for: who wants it now asks for it.
+ * Decides whether somebody else already supports this action on this session: the watcher, or the person who requested
+ * it. Nobody supports a denied proposal, or another action than the requested one. Whoever wants it now must request
+ * it.
  */
 const hasBacker = ({ state, denial, requestedBy, action }: Proposal, wanted: Action): boolean =>
   state !== 'denied' && (requestedBy === null ? denial === null : action === wanted)
 
-/** When a cancel had no effect, a terminate is proposed in its place; it needs approvals of its own. */
+/** Proposes a terminate after a cancel that had no effect; it needs approvals of its own. */
 export async function proposeInstead(
   deps: Pick<Deps, 'cards' | 'now'>,
   done: Proposal,

@@ -11,10 +11,10 @@ import type { View } from '../views/kit.ts'
 import { silenceWords } from '../views/words.ts'
 import { type Authorization, type Caller, unknownButton } from './authorize.ts'
 
-/** How long the button on a card silences its incident. */
+/** Time for which the button on a card silences its incident. */
 const snoozeMs = 30 * 60_000
 
-/** What the caller is told: a refusal or a sentence in private, or a view for all. */
+/** Reply to the caller: a refusal or a sentence in private, or a view for all. */
 export type SilenceReply =
   | { readonly refusal: Refusal }
   | { readonly privately: string }

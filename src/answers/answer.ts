@@ -28,10 +28,10 @@ import { answerRules } from './rules.ts'
 import { recommendFor, textsOf } from './statements.ts'
 import { createTop } from './top.ts'
 
-/** What can be answered by looking alone. */
+/** Command that can be answered by looking alone. */
 export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' } | SilenceCommand>
 
-/** What a look at a cluster answers. */
+/** Question that a look at a cluster answers. */
 type AboutNow = Exclude<Question, { readonly kind: 'help' | 'clusters' | 'history' | 'rules' }>
 
 /** `failed`: there was nothing to show, only why; to be told to the one who asked alone. */
@@ -43,15 +43,15 @@ export type Answer = { readonly view: View; readonly failed?: boolean }
  */
 export type Answers = (question: Question, channelId: string | null) => Promise<Answer>
 
-/** How many lines a tree has, all in all, and how many roots it begins with. */
+/** Largest number of lines in a tree, and of roots that it begins with. */
 const treeLines = 40
 const maxTrees = 8
-/** How many rows of the journal are shown at once. */
+/** Largest number of journal rows in one answer. */
 const historyRows = 30
 
 export function createAnswers(deps: {
   readonly clusters: ReadonlyMap<string, WatchedCluster>
-  /** What is remembered of the past; null where there is no store, as in the terminal. */
+  /** Memory of the past; null when there is no store, as in the terminal. */
   readonly past: Pick<Tables, 'journal' | 'proposals'> | null
   readonly now: () => number
 }): Answers {
@@ -182,7 +182,7 @@ async function readOwnLocks({ cluster }: WatchedCluster, picture: Picture, pid: 
   return attempt(async () => ({ groups: await cluster.locksOf(pid) }), unreadable)
 }
 
-/** What stands in the way of seeing and acting. */
+/** Lists the privileges that are missing for seeing and acting. */
 const missingOf = ({ cluster }: WatchedCluster): Promise<MissingPrivilege[]> =>
   attempt(
     async () => (await cluster.missingPrivileges()).filter(({ needed }) => needed),

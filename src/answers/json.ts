@@ -18,14 +18,17 @@ export type RootJson = Pick<Root, 'pid' | 'kind' | 'victims' | 'oldestWaitSecond
   /** The gentlest way out; `action` null: why nothing can be done from here. */
   readonly recommendation: {
     readonly action: 'cancel' | 'terminate' | null
-    /** Whom to end: not always the root. */
+    /** Pid of the session to end; not always the root. */
     readonly pid: number
     readonly backendStart: string | null
-    /** What to do, what it costs and who then proceeds; or why no action helps. */
+    /** Sentences: what to do, what it costs and who then proceeds; or why no action helps. */
     readonly reason: string
-    /** Why not the other action. */
+    /** Reason against the other action. */
     readonly otherwise: string | null
-    /** Whom it frees: every victim that is not the target stands in exactly one list; all in `unsure` where `action` is null. */
+    /**
+     * Sessions that it frees. Every victim that is not the target stands in exactly one list; all in `unsure` when
+     * `action` is null.
+     */
     readonly expected: Expected
     /** The other ways out, gentlest first. */
     readonly others: readonly string[]
@@ -36,9 +39,9 @@ type Head = {
   readonly cluster: string
   /** ISO 8601, by our clock. */
   readonly takenAt: string
-  /** When the locks were read; null when they could not be. Older than `takenAt` in a lock storm. */
+  /** Time when the locks were read; null when they could not be. Older than `takenAt` in a lock storm. */
   readonly locksTakenAt: string | null
-  /** Why the locks could not be read just now; null when they could. */
+  /** Reason why the locks could not be read just now; null when they could. */
   readonly locksUnread: string | null
   /** False without pg_monitor: then calm means nothing. */
   readonly seesOthers: boolean
@@ -58,7 +61,7 @@ export type SessionsJson = Head & {
   readonly sessions: readonly SessionJson[]
 }
 
-/** What `blocking --json` prints. `sessions` may be given with their statements. */
+/** Builds the output of `blocking --json`. `sessions` may be given with their statements. */
 export function blockingJson(
   picture: Picture,
   protectedSessions: readonly Protected[],
@@ -75,7 +78,7 @@ export function blockingJson(
   }
 }
 
-/** What `sessions --json` prints. `sessions` may be given with their statements. */
+/** Builds the output of `sessions --json`. `sessions` may be given with their statements. */
 export function sessionsJson(
   picture: Picture,
   sessions: readonly Session[] = picture.snapshot.sessions,

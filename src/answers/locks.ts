@@ -14,7 +14,10 @@ import type { AnswerContext, PictureAnswer } from '../views/answers/page.ts'
 import { noSessionView } from '../views/answers/session.ts'
 import type { View } from '../views/kit.ts'
 
-/** Who holds and who waits. In a lock storm the lock table is left alone: the last picture of it is shown, with its age. */
+/**
+ * Shows who holds and who waits. In a lock storm the lock table is left alone: the last picture of it is shown, with
+ * its age.
+ */
 export async function answerLocks(
   { about }: LocksQuestion,
   cluster: Cluster,
@@ -77,7 +80,7 @@ async function ofRelation(name: RelationName, { cluster, picture, contended, ask
   return relationLocksView({ picture, name, found: { ...found, targets: [...rows, ...targets] }, asked })
 }
 
-/** Whether a name as the pictures write it (`orders`, `sales."Order Items"`) is the one that was asked for. */
+/** Decides whether a name as the pictures write it (`orders`, `sales."Order Items"`) is the one that was asked for. */
 function isNamed(relationName: string, { schema, name }: RelationName): boolean {
   const known = readRelationName(relationName)
   return known?.name === name && (schema === null || schema === (known.schema ?? 'public'))

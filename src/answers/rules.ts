@@ -10,7 +10,7 @@ import { type RulesShown, rulesView } from '../views/answers/rules.ts'
 import type { View } from '../views/kit.ts'
 
 /**
- * Which thresholds hold here, for whom, and why. The rules are told even while the cluster cannot be seen.
+ * Shows which thresholds hold here, for whom, and why. The rules are shown even while the cluster cannot be seen.
  * @param several whether there are other clusters to ask about
  */
 export async function answerRules(

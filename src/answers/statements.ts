@@ -6,7 +6,7 @@ import type { Session } from '../domain/session/session.ts'
 import { attempt, type Cluster } from '../postgres/cluster.ts'
 import { withStatements } from '../postgres/withStatements.ts'
 
-/** How much of each statement a list needs. */
+/** Length of each statement in a list. */
 export const shortStatement = 400
 
 /** Statements by pid: worth showing, but not worth an answer without the rest. */
@@ -22,8 +22,8 @@ export async function textsOf(
 }
 
 /**
- * What would end each of these jams at the least cost, told with the statements of those concerned: "ALTER TABLE" says more
- * than "asks for AccessExclusiveLock".
+ * Finds the least costly way to end each of these jams, and describes it with the statements of the sessions: "ALTER
+ * TABLE" says more than "asks for AccessExclusiveLock".
  */
 export async function recommendFor(
   { cluster, config }: WatchedCluster,

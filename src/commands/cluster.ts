@@ -7,7 +7,7 @@ import { shown } from './grammar.ts'
 export type WatchedCluster = { readonly config: ClusterConfig; readonly cluster: Cluster }
 
 /**
- * Which cluster is meant: the one that is named; the only one; or the only one whose channel this is.
+ * Picks the cluster: the one that is named; the only one; or the only one whose channel this is.
  * @param name as it was typed, upper and lower case alike; null when none was
  * @param channelId where the command came from; null outside of Slack
  * @returns or one sentence that says which there are

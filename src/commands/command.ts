@@ -23,7 +23,7 @@ export type TopQuestion = {
   readonly cluster: string | null
 }
 
-/** What `/pg …` asks for. `cluster` is the name as typed; null when none was. */
+/** Command after `/pg`. `cluster` is the name as typed; null when none was. */
 export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'clusters' }
@@ -34,7 +34,7 @@ export type Command =
   | SilenceCommand
   | { readonly kind: 'health'; readonly cluster: string | null }
   | { readonly kind: 'session'; readonly pid: number; readonly cluster: string | null }
-  /** What was asked, decided and done: about a pid, about a card (the beginning of its id), or lately. */
+  /** Question for what was asked, decided and done: about a pid, about a card (the beginning of its id), or lately. */
   | { readonly kind: 'history'; readonly pid: number | null; readonly card: string | null }
   | ActionCommand
 
@@ -60,7 +60,7 @@ export const kinds = [
   'quiet',
 ] as const
 
-/** What people type who come from elsewhere. */
+/** Words that people type who know other tools. */
 const meant: Readonly<Record<string, string>> = {
   kill: 'terminate',
   stop: 'cancel',

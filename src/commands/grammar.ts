@@ -2,14 +2,17 @@ import { nearest } from '../domain/text/nearest.ts'
 import { clean, truncate } from '../views/kit.ts'
 import { optionOf, type Word } from './words.ts'
 
-/** What could not be understood: one sentence that says what to type instead. Words to type stand in backticks. */
+/**
+ * Answer to a command that could not be understood: one sentence that says what to type instead. Words to type stand in
+ * backticks.
+ */
 export type CommandProblem = { readonly kind: 'problem'; readonly message: string }
 
 export const problem = (message: string): CommandProblem => ({ kind: 'problem', message })
 
 /**
- * What somebody typed, fit to be repeated inside a sentence of ours: one line, short, without backticks, which would
- * end its quote, and without angle brackets, so that it mentions nobody even where the sentence is sent as mrkdwn.
+ * Makes typed text safe to repeat inside a sentence of ours: one line, short, without backticks, which would end its
+ * quote. It has no angle brackets either, so it mentions nobody even when the sentence is sent as mrkdwn.
  */
 export const shown = (typed: string): string =>
   truncate(

@@ -5,7 +5,7 @@ import { capital } from '../domain/text/sentence.ts'
 import { type CommandProblem, problem, shown, takeOptions } from './grammar.ts'
 import type { Word } from './words.ts'
 
-/** What a silence is about: a kind of trouble, or one incident (the beginning of its id). */
+/** Subject of a silence: a kind of trouble, or one incident (the beginning of its id). */
 export type About = { readonly findingKind: FindingKind } | { readonly card: string }
 
 export type SilenceCommand =

@@ -64,7 +64,7 @@ function wordAt(line: string, start: number): Found {
 
 const isSpace = (character: string | undefined): boolean => character !== undefined && /\s/.test(character)
 
-/** What the person typed before Slack marked it up: https://docs.slack.dev/messaging/formatting-message-text */
+/** Returns what the person typed before Slack marked it up: https://docs.slack.dev/messaging/formatting-message-text */
 const plain = (typed: string): string =>
   typed
     .replaceAll(/<([^<>]{1,3000})>/g, (_, inside: string) => {

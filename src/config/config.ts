@@ -115,7 +115,7 @@ export function parseConfig(text: string, env: Env, source = defaultConfigPath):
   throw new ConfigError([...new Set(sentences)], `The configuration (${source}) cannot be used:`)
 }
 
-/** Where `${NAME}` was missing, nothing else is said about the empty place, nor about what stands above it. */
+/** Leaves out problems at and above a place where `${NAME}` was missing: that place is empty for a reason already given. */
 function isNew(known: readonly ConfigProblem[]): (problem: ConfigProblem) => boolean {
   const paths = known.filter(({ path }) => path.length > 0).map(({ path }) => pathText(path))
   return ({ path }) => !paths.includes(pathText(path))

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { parseDuration } from '../domain/text/duration.ts'
 import { parseSize } from '../domain/text/size.ts'
 
-/** What the file is made of. Every error is a sentence for people and never holds what stands in the file. */
+/** Parts of the file. Every error is a sentence for people and never holds what stands in the file. */
 
 export const required = (sentence: string) => ({
   error: (issue: { readonly input?: unknown }) =>
@@ -80,7 +80,7 @@ const pattern = z
     error: 'A * is understood only at the end of a name.',
   })
 
-/** Which sessions are meant: see `Match` in domain/policy.ts. */
+/** Sessions that are meant: see `Match` in domain/policy.ts. */
 export const sessionMatch = configSection({
   applicationName: pattern.optional(),
   user: pattern.optional(),

@@ -1,6 +1,6 @@
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** Where something stands in the file: keys and indexes from the top. */
+/** Place in the file: keys and indexes from the top. */
 export type Path = readonly (string | number)[]
 
 /** One thing to put right. `sentence` never holds a value from the file or the environment. */

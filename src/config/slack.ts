@@ -1,6 +1,6 @@
 import { ConfigError, type Env } from './problem.ts'
 
-/** What Slack needs from the environment. `apiUrl` ends with a slash; undefined is Slack's own. */
+/** Settings of Slack from the environment. `apiUrl` ends with a slash; undefined is Slack's own. */
 export type SlackSettings = { readonly botToken: string; readonly apiUrl: string | undefined } & (
   | { readonly mode: 'socket'; readonly appToken: string }
   | { readonly mode: 'http'; readonly signingSecret: string }

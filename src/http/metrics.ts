@@ -13,7 +13,7 @@ import { type Health, wraparoundRatio } from '../domain/session/health.ts'
 import { isClient, waitsForLock } from '../domain/session/session.ts'
 import { knownSlackCodes, slackCodeClass } from '../notify/slackError.ts'
 
-/** What the service tells Prometheus. The recorders never throw and cost next to nothing. */
+/** Metrics of the service for Prometheus. The recorders never throw and cost next to nothing. */
 export type Metrics = {
   /** A cluster was read. Without pg_monitor it counts as not seen: what is seen then would read as calm. */
   observeSnapshot(picture: Picture, seconds: number): void

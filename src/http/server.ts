@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Exposition } from './metrics.ts'
 
-/** What a probe is told: `problems` is empty when all is well. */
+/** Answer to a probe: `problems` is empty when all is well. */
 export type Readiness = { readonly problems: readonly string[] }
 
 export type HttpServer = { readonly port: number; close(): Promise<void> }
@@ -10,7 +10,7 @@ export type HttpServer = { readonly port: number; close(): Promise<void> }
 /** Slack's timestamps may be this old, and no further ahead: Bolt checks the first only. */
 const clockSkewSeconds = 300
 
-/** How long requests that are under way may go on when the server closes. */
+/** Time for which running requests may go on when the server closes. */
 const closeGraceMs = 1000
 
 /**
@@ -18,7 +18,7 @@ const closeGraceMs = 1000
  * whoever needs longer is not Slack.
  */
 const usualLimits = {
-  /** Of connections at the same time; one more, and the oldest is closed. */
+  /** Largest number of connections at the same time; one more, and the oldest is closed. */
   connections: 128,
   /** For the headers of a request, from the opening of the connection. */
   headersMs: 5000,

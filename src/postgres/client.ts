@@ -23,9 +23,9 @@ export function createClient({ url, applicationName }: ClientOptions): pg.Client
 }
 
 /**
- * What the driver is to do about encryption; undefined: what PGSSLMODE says. As with the driver, every mode that encrypts
- * checks the certificate with the name of the host, but for those that are there not to: no-verify, and verify-ca with an
- * authority of one's own. (With the public ones anybody has a certificate.)
+ * Returns the driver's settings for encryption; undefined: what PGSSLMODE says. As with the driver, every mode that
+ * encrypts checks the certificate with the name of the host. Two modes exist to skip that: no-verify, and verify-ca
+ * with an authority of one's own. (With the public ones anybody has a certificate.)
  */
 function tlsOf({ sslMode, files }: DatabaseUrl): pg.ClientConfig['ssl'] {
   if (sslMode === 'disable') return false
@@ -54,7 +54,7 @@ function readCertificate(setting: CertificateSetting, path: string): string {
   }
 }
 
-/** Why the driver gave up. Its own complaints have no code; how it left the socket tells them apart. */
+/** Explains why the driver gave up. The driver's own errors have no code; the state of the socket tells them apart. */
 export function failureOf(error: unknown, client: pg.Client): unknown {
   if (error instanceof Error && 'code' in error && error.code !== undefined) return error
   const { stream } = client.connection

@@ -70,16 +70,16 @@ export type Cluster = {
   locksOf(pid: number): Promise<LockGroup[]>
   /** Everybody who holds or waits for a lock on a relation of `database`, by name. Throws ClusterError. */
   locksOn(name: RelationName): Promise<RelationLocks & { readonly database: string }>
-  /** What pg_stat_statements says. */
+  /** Reader of pg_stat_statements. */
   readonly statementStats: StatementStatsReader
   /**
    * Sends the signal in one guarded statement. Throws ClusterError: 42501 when the server refuses. After any other
    * code (DEADLINE, CONNECTION_LOST, 57P01, …) it is not known whether the signal was sent.
    */
   signal(guard: Guard): Promise<SignalResult>
-  /** Whether this is one of our own connections, which no snapshot shows. */
+  /** Returns true for one of our own connections, which no snapshot shows. */
   isOwn(pid: number): boolean
-  /** What the bot's role lacks here. Throws ClusterError. */
+  /** Lists the privileges that the bot's role lacks here. Throws ClusterError. */
   missingPrivileges(): Promise<MissingPrivilege[]>
   close(): Promise<void>
 }
@@ -96,7 +96,7 @@ export type ClusterOptions = {
   readonly deadlines?: { readonly connect?: number; readonly activity?: number; readonly locks?: number }
 }
 
-/** How long names of databases and roles, and what we are granted, are believed. */
+/** Time for which names of databases and roles, and our own grants, are believed. */
 const factsLastMs = 60_000
 
 /**
@@ -332,7 +332,7 @@ export function createCluster(options: ClusterOptions): Cluster {
   }
 }
 
-/** What runs on the server, as one line that a DBA can read; it is never run from this text. */
+/** Writes the statement that runs on the server as one line that a DBA can read; it is never run from this text. */
 function withValues(text: string, values: readonly (string | number | null)[]): string {
   return text.replaceAll(/\s+/g, ' ').replaceAll(/\$(\d)/g, (_, index) => {
     const value = values[Number(index) - 1]

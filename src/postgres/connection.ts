@@ -10,7 +10,7 @@ import { type Statement, statements } from './statements.ts'
 export type Connection = {
   /** Resolves after the first attempt, whatever came of it. */
   start(): Promise<void>
-  /** Why there is no connection at the moment; null when there is one. */
+  /** Returns why there is no connection now; null when there is one. */
   failure(): ClusterError | null
   /** The backend that serves us; null without a connection. */
   pid(): number | null
@@ -32,13 +32,13 @@ export type ConnectionOptions = {
   /** Milliseconds until a statement is given up with `DEADLINE`. */
   readonly deadlineMs: number
   /**
-   * What a passed deadline means. `drop`: nobody is home, connect again. `wait`: the server is busy in a way that it
+   * Meaning of a passed deadline. `drop`: nobody is home, connect again. `wait`: the server is busy in a way that it
    * cannot interrupt, and another connection would only be one more that hangs; the statement is left to end.
    */
   readonly onDeadline: 'drop' | 'wait'
   /** Server settings, beside the ones below. */
   readonly settings: Readonly<Record<string, string>>
-  /** Why another connection goes first at the moment: then none is opened, and it is tried again later. */
+  /** Returns why another connection goes first now: then none is opened, and it is tried again later. */
   readonly yieldTo?: () => ClusterError | null
   /** An open connection to the same server that may be taken over when the server has no slot left for a new one. */
   readonly takeOver?: (why: ClusterError) => pg.Client | null

@@ -1,6 +1,9 @@
 import { reasonOf } from './reasons.ts'
 
-/** Why a cluster could not be asked. `reason` is one sentence for people, told from the SQLSTATE and who raised it. */
+/**
+ * Error of a cluster that could not be asked. `reason` is one sentence for people, made from the SQLSTATE and who
+ * raised it.
+ */
 export class ClusterError extends Error {
   readonly reason: string
   /** SQLSTATE, or the code of the socket error, or `DEADLINE`. */
@@ -55,7 +58,7 @@ export async function attempt<T, U>(
   }
 }
 
-/** What could not be read, and why. */
+/** Reason why something could not be read. */
 export type Unreadable = { readonly unread: string }
 
 export const unreadable = ({ reason }: ClusterError): Unreadable => ({ unread: reason })

@@ -21,10 +21,10 @@ export type HealthReader = {
   last(): Health | null
 }
 
-/** How much of the server's log is read for the entries of new deadlocks. Bytes. */
+/** Length of the end of the server's log that is read for new deadlocks. Bytes. */
 const tailBytes = 65_536
 const endings = { jsonlog: '.json', csvlog: '.csv' } as const
-/** Of how many deadlocks one rise tells the entries. */
+/** Largest number of deadlocks in one rise that are shown with their entries. */
 const mostReports = 3
 
 /**

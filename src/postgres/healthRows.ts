@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { DatabaseHealth, ReplicationSlot, ServerLog, VacuumHolder } from '../domain/session/health.ts'
 import { checked } from './checked.ts'
 
-/** What the statements of a slow look yield, checked and turned into the words of the domain. */
+/** Rows of the statements of a health check, checked and turned into the words of the domain. */
 
 const textColumn = z.string().nullable()
 
@@ -94,7 +94,7 @@ export const slotsFrom = (rows: unknown): ReplicationSlot[] => checked(slotRows,
 
 const logAccessRow = z.object({ collected: z.boolean(), destination: z.string(), may_read: z.boolean() })
 
-/** Whether the log can be read, and in which format; jsonlog before csvlog. */
+/** Decides whether the log can be read, and in which format; jsonlog before csvlog. */
 export function logAccessFrom(rows: unknown): {
   readonly serverLog: ServerLog
   readonly format: 'jsonlog' | 'csvlog' | null

@@ -28,7 +28,7 @@ export type LockReader = {
   locksOf(pid: number, datid: number): Promise<LockGroup[]>
   /** Everybody who holds or waits for a lock on a relation, by its name. Throws ClusterError. */
   locksOn(name: RelationName, datid: number): Promise<RelationLocks>
-  /** Whether a read has passed its deadline and has not come back. */
+  /** Returns true when a read has passed its deadline and has not come back. */
   isLate(): boolean
   /** The sessions of the last cycle, where it was seen at this time or later: the server ends most within a second. */
   cycleSince(since: number): readonly Session[]
@@ -239,7 +239,10 @@ function partedByContention(all: readonly LockGroup[]): { groups: LockGroup[]; n
   return { groups: all.filter((group) => !isNear(group)), near: all.filter(isNear) }
 }
 
-/** Who asks for one of these may have everybody queue behind it, and has a transaction id even before it does anything. */
+/**
+ * Decides whether a lock mode is strong. A session that asks for a strong one may make everybody queue behind it, and
+ * has a transaction id even before it does anything.
+ */
 const isStrong = (mode: string): boolean => modes.indexOf(mode) >= modes.indexOf('ShareUpdateExclusiveLock')
 
 /** Rows that are not what the statement yields are no jam: the cluster cannot be seen. A fault of ours must be seen, too. */

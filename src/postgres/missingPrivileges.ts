@@ -14,7 +14,7 @@ export type MissingPrivilege = {
 /** Two for the service, and two for a `check` or `doctor` beside it. */
 const reserved = 4
 
-/** What the bot's role missing, worst first. */
+/** Lists the privileges that the bot's role lacks, worst first. */
 export function missingPrivilegesOf(facts: Facts): MissingPrivilege[] {
   const role = sqlIdentifier(facts.role)
   const platform = platformFrom(facts)

@@ -1,6 +1,6 @@
 import { oldestMajor, sinceWords } from '../domain/session/versions.ts'
 
-/** What a failure means, by its code, and by who in the server raised it where one code has several causes. */
+/** Meaning of a failure, by its code, and by who in the server raised it when one code has several causes. */
 export type Reason = {
   readonly retryable: boolean
   readonly reason: string
@@ -12,7 +12,7 @@ export type Reason = {
 const unsayable = {
   retryable: false,
   reason:
-    'Names on the server cannot be told in UTF-8: let the url lead to a database with the encoding UTF8, it tells of all databases.',
+    'Names on the server cannot be read as UTF-8: let the url lead to a database with the encoding UTF8. It shows all databases.',
 }
 
 const badSetting: Reason = {
@@ -27,7 +27,10 @@ const noEncryption: Reason = {
     'No encrypted connection came about: check sslmode in the url, the versions of TLS that the server allows, and whether it asks for a certificate (sslcert, sslkey).',
 }
 
-/** What is wrong and what to do next, by code. Codes: "PostgreSQL Error Codes" in the manual, and Node's for sockets. */
+/**
+ * Sentences by code: what is wrong and what to do next. Codes: "PostgreSQL Error Codes" in the manual, and Node's for
+ * sockets.
+ */
 const reasons: Readonly<Record<string, Reason>> = {
   // The server lives, and refuses us.
   '53300': {
@@ -48,7 +51,7 @@ const reasons: Readonly<Record<string, Reason>> = {
   '57P04': { retryable: false, reason: 'The database in the url was dropped: name another one.' },
   '42501': {
     retryable: false,
-    reason: 'The server refused: the role of the bot lacks the privilege (doctor tells the GRANT).',
+    reason: 'The server refused: the role of the bot lacks the privilege (doctor shows the GRANT).',
   },
   '22023': badSetting,
   '57P01': {
@@ -74,7 +77,7 @@ const reasons: Readonly<Record<string, Reason>> = {
   '53200': {
     retryable: true,
     reason:
-      'The server is out of memory, or its lock table is full (max_locks_per_transaction): its log tells which.',
+      'The server is out of memory, or its lock table is full (max_locks_per_transaction): its log says which.',
   },
   '40001': {
     retryable: true,
@@ -208,7 +211,7 @@ const noConnect: Reason = {
 const othersSession: Reason = {
   retryable: false,
   reason:
-    'The server refused: the session belongs to a superuser, or the role of the bot lacks pg_signal_backend (doctor tells the GRANT).',
+    'The server refused: the session belongs to a superuser, or the role of the bot lacks pg_signal_backend (doctor shows the GRANT).',
 }
 
 /**
@@ -268,11 +271,11 @@ const reasonsByRoutine: Readonly<Record<string, Readonly<Record<string, Reason>>
   },
 }
 
-/** What a whole class of SQLSTATEs means, where the code itself is not listed. */
+/** Meanings of whole classes of SQLSTATEs, for codes that are not listed. */
 const classes: Readonly<Record<string, Reason>> = {
   '08': {
     retryable: true,
-    reason: 'The connection failed: the log of the server, or of a pooler between, tells why.',
+    reason: 'The connection failed: the log of the server, or of a pooler between, says why.',
   },
   '0A': {
     retryable: false,

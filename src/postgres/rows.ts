@@ -5,7 +5,7 @@ import type { PreparedTransaction, Session } from '../domain/session/session.ts'
 import type { LockGroup, LockTarget, Server } from '../domain/session/snapshot.ts'
 import { checked } from './checked.ts'
 
-/** What each statement of sql/ yields, checked and turned into the words of the domain. */
+/** Rows of each statement of sql/, checked and turned into the words of the domain. */
 
 const textColumn = z.string().nullable()
 const number = z.number().nullable()
@@ -71,7 +71,7 @@ export function namesFrom(rows: unknown): CatalogNames {
   return { databases, roles }
 }
 
-/** Whether every database and role of these rows has its name. Oid 0: a process that has none. */
+/** Returns true when every database and role of these rows has its name. Oid 0: a process that has none. */
 export const areNamed = (rows: readonly ActivityRow[], names: CatalogNames): boolean =>
   rows.every(
     ({ datid, usesysid }) =>

@@ -111,9 +111,9 @@ function readCsv(text: string): string[][] | null {
 }
 
 /**
- * Who waited for each other, from the detail of an entry: first a line for each that waits ("Process 1 waits for … of
- * database 5; blocked by process 2."), then a line for each with its statement ("Process 1: UPDATE …"), in the server's
- * language (DeadLockReport in deadlock.c). Only a number that stands in the first part is taken: nothing of a statement.
+ * Finds who waited for each other, in the detail of an entry. It has a line for each that waits ("Process 1 waits for …
+ * of database 5; blocked by process 2."), then a line for each with its statement ("Process 1: UPDATE …"), in the
+ * server's language (DeadLockReport in deadlock.c). Only a number in the first part is taken: nothing of a statement.
  */
 function pidsIn(detail: string): number[] {
   const lines = detail.split('\n')

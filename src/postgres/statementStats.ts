@@ -77,7 +77,7 @@ export function createStatementStats({
   readonly maskText: (text: string) => string | null
   readonly platform: () => Platform
 }): StatementStatsReader {
-  /** Where the extension was at the last reading. */
+  /** Schema of the extension at the last reading. */
   let schema = ''
 
   return {
@@ -167,7 +167,7 @@ function missingIn(facts: StatsFacts, platform: Platform): MissingPrivilege | nu
     )
   if (version === null || schema === null)
     return missing(
-      `pg_stat_statements counts what runs, but its extension is missing in the database of the bot, ${database}. One in another database does not help; one here tells of all databases.`,
+      `pg_stat_statements counts what runs, but its extension is missing in the database of the bot, ${database}. One in another database does not help; one here shows all databases.`,
       make,
     )
   if (isOlder(version))
@@ -204,8 +204,8 @@ const isOlder = (version: string): boolean => {
 }
 
 /**
- * What is loaded already must stay, and each library is a literal of its own: a list in one literal is taken for one
- * name, and the server does not start any more.
+ * Writes how to preload the library. Libraries that are loaded already must stay. Each is a literal of its own: a list
+ * in one literal is taken for one name, and then the server does not start any more.
  * @param place where a managed server's settings are made; null where ALTER SYSTEM makes them
  */
 function preload(libraries: string | null, place: string | null): string {

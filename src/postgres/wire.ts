@@ -81,7 +81,7 @@ export function createMessageReader(look: (type: string, body: Buffer) => void) 
   let held = 0
   let answered = 0
 
-  /** What arrived, with what was held of it; the store doubles, so that many small pieces cost no more than one. */
+  /** Joins what arrived with what was held of it. The buffer doubles, so that many small pieces cost no more than one. */
   const joined = (chunk: Buffer): Buffer => {
     if (held === 0) return chunk
     if (held + chunk.length > store.length) {

@@ -9,7 +9,7 @@ import {
 } from '../views/card/card.ts'
 import { showAllAction } from '../views/card/digest.ts'
 
-/** What a button of ours stands for. */
+/** Meaning of a button of ours. */
 export type ButtonAction =
   | { readonly kind: 'approve' | 'deny'; readonly action: Action; readonly proposalId: string }
   | { readonly kind: 'details' | 'showAll'; readonly cardId: string }

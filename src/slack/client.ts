@@ -2,7 +2,7 @@ import { type Logger as SlackLogger, webApi } from '@slack/bolt'
 import type { Poster } from '../notify/outbox.ts'
 import { SlackError } from '../notify/slackError.ts'
 
-/** How long one call to Slack may take. */
+/** Deadline of one call to Slack. */
 const timeoutMs = 5000
 
 /** The longest that we let Slack hold us back: whoever looks at a card that is older has other means by then. */
@@ -49,7 +49,7 @@ function isAnswer(body: string): boolean {
   }
 }
 
-/** How far our clock may be ahead of the one by which Slack numbers its messages. */
+/** Largest lead of our clock over the one by which Slack numbers its messages. */
 const clockSkewMs = 60_000
 
 /**
@@ -79,7 +79,7 @@ export type Slack = Poster & {
   readonly client: webApi.WebClient
   /** Runs one call; throws SlackError. */
   call<T>(run: (client: webApi.WebClient) => Promise<T>): Promise<T>
-  /** Whether a message still stands where it was posted; throws SlackError. */
+  /** Returns true when the message still stands where it was posted; throws SlackError. */
   stands(channel: string, ts: string): Promise<boolean>
 }
 
@@ -161,7 +161,7 @@ type Metadata = {
   readonly metadata?: { readonly event_payload?: { readonly id?: unknown } }
 }
 
-/** What the Slack SDK threw, told by its code; what is none of Slack's is thrown on. */
+/** Turns an error of the Slack SDK into a SlackError, by its code. Other errors are thrown on. */
 export function slackErrorOf(error: unknown): SlackError {
   if (error instanceof webApi.WebAPIRateLimitedError)
     return new SlackError('ratelimited', error.retryAfter * 1000, error)

@@ -176,7 +176,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
       : `Asked the approvers in <#${picked.config.channel}>: ${action} ${pid}. It happens when one of them approves.`
   }
 
-  /** Who may do it is asked before the modal opens, and again when it is sent. */
+  /** Opens the modal that asks for a reason. The permission is checked before it opens, and again when it is sent. */
   async function askWhy(
     why: ReasonFor,
     caller: Caller,
@@ -245,7 +245,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     if (ts !== null && ts !== pressedTs) await emptyCopy(slack, channel, pressedTs, log)
   }
 
-  /** What names our clusters is for members of the workspace alone. */
+  /** Answers members of the workspace only, because the answer names our clusters. */
   async function toMember(caller: Caller, command: string, sentence: string): Promise<Refusal | string> {
     return (await authorize({ caller, where: `/pg ${command}` }, 'everyone', false)) ?? sentence
   }

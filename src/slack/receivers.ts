@@ -16,13 +16,13 @@ export type SlackIngress = {
   start(): Promise<void>
   /** No new requests from now on. */
   stop(): Promise<void>
-  /** Whether requests can come in at the moment. */
+  /** Returns true when requests can come in now. */
   connected(): boolean
   /** Why none can, as a clause; null when they can. */
   failure(): string | null
 }
 
-/** Who we are, from `auth.test`: asked once, so that no request has to. */
+/** Identity of the bot, from `auth.test`: read once, so that no request has to. */
 export type BotIdentity = {
   readonly teamId: string
   readonly botId: string | undefined

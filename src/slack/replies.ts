@@ -6,7 +6,7 @@ import type { Log } from '../log.ts'
 import type { View } from '../views/kit.ts'
 import type { Slack } from './client.ts'
 
-/** How a listener talks back to the one who typed or pressed. */
+/** Ways for a listener to answer the person who typed or pressed. */
 export type Reply = {
   /** To the caller alone. */
   privately(view: View | string): Promise<void>
@@ -26,7 +26,7 @@ export type Replies = {
   whispering(channel: string, caller: Caller): Reply
 }
 
-/** How long a `response_url` may take; Bolt's respond() would wait for ever. */
+/** Deadline of a call to a `response_url`; Bolt's respond() would wait for ever. */
 const answerWithinMs = 3000
 
 export function createReplies({ slack, log }: { readonly slack: Slack; readonly log: Log }): Replies {

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { type App, HTTPModuleFunctions, type ReceiverEvent, type SocketModeReceiver } from '@slack/bolt'
 import type { Log } from '../log.ts'
 
-/** What Slack may send and Bolt does not expect; it is answered here, so that Bolt never gets it. */
+/** Requests that Slack may send and Bolt does not expect. They are answered here, so that Bolt never gets them. */
 
 /** Slack's largest payloads, a message of ours with all its blocks, are far smaller. */
 const bodyLimit = 1024 * 1024

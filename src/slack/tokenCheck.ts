@@ -12,8 +12,8 @@ export type TokenCheck = {
 }
 
 /**
- * Whether Slack answers, and still takes the bot's token. That it does not would show only when there is something to say,
- * and then it is too late: https://docs.slack.dev/reference/methods/auth.test
+ * Checks that Slack answers, and still takes the bot's token. Otherwise a bad token would show only when there is
+ * something to say, and then it is too late: https://docs.slack.dev/reference/methods/auth.test
  */
 export function createTokenCheck(deps: {
   readonly slack: Pick<Slack, 'call'>

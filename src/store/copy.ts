@@ -6,10 +6,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { StoreError } from './failure.ts'
 import { openStore, type Store, type StoreSettings } from './store.ts'
 
-/** What belongs to a store of SQLite; its index of the WAL is made from that. */
+/** Files of a store of SQLite; its index of the WAL is made from them. */
 const parts = ['', '-wal', '-journal'] as const
 
-/** How often a copy is tried while the bot writes, and how long it waits between. */
+/** Number of attempts to copy while the bot writes, and the pause between them. */
 const mostTurns = 50
 const pauseMs = 100
 

@@ -8,11 +8,11 @@ import { StoreError } from './failure.ts'
 import { blocksShape, eventShape, incidentShape, proposalShape, silenceShape } from './shapes.ts'
 
 /**
- * What the store keeps as JSON, and how it is read again: what an older version wrote is brought up to date, and what has
- * another shape is an error that names its row.
+ * JSON documents of the store, and how they are read again. A document of an older version is brought up to date. One
+ * with another shape is an error that names its row.
  */
 
-/** Of the documents that are written now. Those of 0.1.0 have none. */
+/** Version of documents that are written now. Those of 0.1.0 have none. */
 const version = 1
 
 export const incidentDocument = versioned<Incident>(
@@ -39,7 +39,7 @@ export const readEvent = (seq: number, json: string): JournalEvent =>
 export const readBlocks = (id: string, json: string): readonly KnownBlock[] =>
   fitting('messages', id, blocksShape, parsed(json))
 
-/** How one kind of document is written to the column `data` of its table, and read from it. */
+/** Reader and writer of one kind of document, in the column `data` of its table. */
 type Document<T> = {
   write(value: T): string
   /** @throws StoreError when it has another shape */

@@ -19,7 +19,7 @@ const sqliteReasons: Readonly<Record<number, string>> = {
   26: 'its file is damaged',
 }
 
-/** Why the store cannot be used, as a clause; null for an error that is not the store's. */
+/** Says why the store cannot be used, as a clause; null for an error that is not the store's. */
 export function storeFailureOf(error: unknown): string | null {
   if (error instanceof StoreError) return error.message
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return null

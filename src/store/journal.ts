@@ -12,7 +12,7 @@ import { atomically, type Schema } from './schema.ts'
 export type Journal = {
   /** Appends a row; it is on disk when this resolves. Throws when it cannot be written: then nothing may be done. */
   append(at: number, cardId: string | null, event: JournalEvent): Promise<JournalRow>
-  /** What happened on these cards, oldest first; of much only the last `limit`. */
+  /** Reads what happened on these cards, oldest first; at most the last `limit`. */
   ofCards(cardIds: readonly string[], limit: number): Promise<JournalRow[]>
   /** The last rows, oldest first. */
   latest(limit: number): Promise<JournalRow[]>
@@ -24,7 +24,7 @@ export type Journal = {
   all(): AsyncIterable<StoredRow>
 }
 
-/** How many rows are read at once when all are. */
+/** Number of rows that are read at once when all are. */
 const page = 1000
 
 export function journalIn(db: Kysely<Schema>): Journal {

@@ -9,7 +9,7 @@ export type StoreWait = {
   readonly onWait?: (seconds: number) => void
 }
 
-/** How long a process that starts waits for the one before it to end. */
+/** Time for which a starting process waits for the one before it to end. */
 const waitMs = 15_000
 const turnMs = 200
 

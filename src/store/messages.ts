@@ -23,11 +23,11 @@ export type Message = {
 
 /** A message whose wanted content is not in Slack yet. */
 export type Pending = Pick<Message, 'id' | 'channel' | 'threadOf' | 'priority'> & {
-  /** Where it stands; null while it was never posted. */
+  /** Timestamp of the message in Slack; null while it was never posted. */
   readonly ts: string | null
   /** The ts of the message in whose thread it goes; null when it goes into none. */
   readonly threadTs: string | null
-  /** When its last edit (or its post) reached Slack; 0 before. */
+  /** Time when its last edit (or its post) reached Slack; 0 before. */
   readonly sentAt: number
   readonly urgent: boolean
   readonly attempts: number
@@ -37,7 +37,7 @@ export type Pending = Pick<Message, 'id' | 'channel' | 'threadOf' | 'priority'> 
   readonly lastError: string | null
 }
 
-/** What is not in Slack yet. Times are milliseconds since the epoch; null: nothing of the kind waits. */
+/** Messages that are not in Slack yet. Times are milliseconds since the epoch; null: nothing of the kind waits. */
 export type Backlog = {
   readonly count: number
   /** Since when the oldest message waits that was never posted. */
@@ -50,11 +50,11 @@ export type Messages = {
   /** Says how a message should look, new or known. The same content again changes nothing. */
   put(message: Message, now: number): Promise<void>
   /**
-   * What is not in Slack yet and can go there (a thread needs its first message), without what it says: the most
-   * urgent first, then in the order of its making; of very many in a channel only the first.
+   * Lists messages that are not in Slack yet and can go there (a thread needs its first message), without their
+   * content. The most urgent come first, then in the order of creation; of very many in a channel only the first.
    */
   pending(): Promise<Pending[]>
-  /** What a message is to say now. */
+  /** Reads the current content of a message. */
   content(id: string): Promise<{
     readonly text: string
     readonly blocks: readonly KnownBlock[]
@@ -77,11 +77,11 @@ export type Messages = {
   failed(id: string, notBefore: number, error: string | null): Promise<void>
   /** Somebody deleted it in Slack where it stood: it is to be posted again. */
   lost(id: string, ts: string): Promise<void>
-  /** Which of these stand in Slack, and where. */
+  /** Finds which of these stand in Slack, and where. */
   standing(
     ids: readonly string[],
   ): Promise<{ readonly id: string; readonly channel: string; readonly ts: string }[]>
-  /** Whether it was ever put. */
+  /** Returns true when the message was ever put. */
   isKnown(id: string): Promise<boolean>
 }
 

@@ -13,7 +13,7 @@ export type Proposals = {
   /** The cards on which something was proposed for this pid, whichever session had it. */
   cardsOf(pid: number): Promise<string[]>
   inState<S extends ProposalState>(state: S): Promise<ProposalIn<S>[]>
-  /** What was carried out of that which was proposed after `since`, oldest first. */
+  /** Lists the proposals made after `since` that were carried out, oldest first. */
   doneSince(since: number): Promise<ProposalIn<'done'>[]>
   /** Open proposals whose time is up. */
   dueBy(now: number): Promise<OpenProposal[]>

@@ -10,7 +10,7 @@ import { atomically, migrations, type Schema } from './schema.ts'
 import { type Silences, silencesIn } from './silences.ts'
 import { openSqlite, prepareFile } from './sqlite.ts'
 
-/** Where the store is; the kind decides the dialect. */
+/** Place of the store; the kind decides the dialect. */
 export type StoreSettings = { readonly kind: 'sqlite'; readonly path: string }
 
 export type Tables = {

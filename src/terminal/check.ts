@@ -166,7 +166,7 @@ function readLimit(name: LimitName, text: string): number | string {
   return 'ms' in parsed ? parsed.ms / 1000 : parsed.problem
 }
 
-/** What is wrong, worst first, or that nothing is. */
+/** Lists what is wrong, worst first, or says that nothing is. */
 export function checkWords({ status, troubles }: ProbeResult, picture: Picture): string {
   if (status !== 'OK') return troubles.map((trouble) => troubleWords(trouble, picture)).join('; ')
   const { waiting, used, max, active } = totals(picture.snapshot)
@@ -194,7 +194,7 @@ function troubleWords({ what, count: n, worst }: Trouble, picture: Picture): str
   }
 }
 
-/** Whom the one who waits longest waits for in the end. */
+/** Says which session the longest waiter waits for in the end. */
 function behind(pid: number | undefined, { snapshot, forest }: Picture): string {
   const root = forest.roots.find(({ victims }) => pid !== undefined && victims.includes(pid))
   if (!root) return ''
@@ -218,5 +218,8 @@ function measureOf({ label, value, unit, warning, critical, max }: Measure): str
   return [`${label}=${told}`, number(warning), number(critical), '0', number(max)].join(';').replace(/;$/, '')
 }
 
-/** What `parseArgs` of Node refuses, in one sentence: the first says which option it was, the rest is advice for another case. */
+/**
+ * Explains what `parseArgs` of Node refuses, in one sentence: the first says which option it was, the rest is advice
+ * for another case.
+ */
 export const misuseOf = (error: Error): string => `${error.message.split('. ')[0]?.replace(/\.$/, '')}.`

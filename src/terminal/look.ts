@@ -11,7 +11,7 @@ type Out = { write(text: string): unknown }
 
 type LookInput = {
   readonly what: 'sessions' | 'blocking'
-  /** Of the cluster; null where none was named. */
+  /** Name of the cluster; null when none was given. */
   readonly name: string | null
   readonly json: boolean
   readonly config: Config

@@ -11,7 +11,7 @@ export type Heartbeat = {
   stop(): Promise<void>
 }
 
-/** What is left of the cycle, and when the next request may go. Times in milliseconds of one clock. */
+/** Rest of the cycle, and the time when the next request may go. Times in milliseconds of one clock. */
 export type Pulse = {
   /** Clusters that were not seen since the last cycle was full. */
   readonly missing: ReadonlySet<string>
@@ -19,7 +19,7 @@ export type Pulse = {
   readonly notBefore: number
 }
 
-/** What the other side said: a status of HTTP, or the code of the error that kept us from hearing it. */
+/** Reply of the other side: an HTTP status, or the code of the error that kept us from hearing it. */
 export type HeartbeatReply =
   | { readonly status: number; readonly retryAfterMs: number }
   | { readonly code: string }

@@ -74,7 +74,7 @@ export function createIncidentReport(deps: {
     return all.get(false) ?? []
   }
 
-  /** What is wrong, and what to do about each: with the statements of those of whom the cards tell. */
+  /** Finds what is wrong and what to do about it. It reads the statements of the sessions that the cards show. */
   async function lookAt(picture: Picture, open: readonly Incident[]): Promise<Look> {
     const { snapshot } = picture
     const retriesOf = await followRetries(deps, snapshot)
@@ -134,7 +134,7 @@ export function createIncidentReport(deps: {
   }
 }
 
-/** What people have said of it since this look began is kept. */
+/** Keeps what people have said about the incident since this look began. */
 async function asItIsNow({ incidents }: Tables, incident: Incident): Promise<Incident> {
   const written = await incidents.get(incident.id)
   return { ...incident, acknowledgedBy: written?.acknowledgedBy ?? null }

@@ -1,10 +1,10 @@
 import { formatDuration } from '../domain/text/duration.ts'
 
-/** How far the clock may be set before it is told. */
+/** Largest jump of the clock that is not reported. */
 const jumpMs = 30_000
-/** How long the loop may stand still beyond its interval: longer than the deadlines of a look that fails add up to. */
+/** Longest pause of the loop beyond its interval: longer than the deadlines of a failed look add up to. */
 const stallMs = 20_000
-/** How many looks in a row must be too slow. */
+/** Number of looks in a row that must be too slow. */
 const slowLooks = 3
 
 export type Pace = {

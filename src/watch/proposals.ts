@@ -101,13 +101,13 @@ const overlapMs = 60_000
 const isNewer = ({ createdAt }: Proposal, takenAt: number): boolean =>
   createdAt > takenAt && createdAt <= takenAt + overlapMs
 
-/** What to take back first, and what to offer then. */
+/** Changes of a card's proposals: what to withdraw first, and what to offer then. */
 type Plan = {
   readonly stale: { readonly open: OpenProposal; readonly because: string } | null
   readonly target: Recommendation['target']
 }
 
-/** What is to become of the proposal on a card; null: it is as it should be. */
+/** Decides what becomes of the proposal on a card; null: it is as it should be. */
 function plan(onCard: readonly Proposal[], incident: Incident, seen: Seen, takenAt: number): Plan | null {
   const latest = onCard.at(-1)
   if (!hasOwnCard(incident) || latest?.state === 'claimed') return null

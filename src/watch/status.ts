@@ -4,7 +4,7 @@ import { attempt, type Cluster } from '../postgres/cluster.ts'
 import type { Journal } from '../store/journal.ts'
 import { createVisibility, type Loss } from './visibility.ts'
 
-/** What the channel of a cluster hears of the watching itself. */
+/** Messages to the channel of a cluster about the monitoring itself. */
 export type WatchStatus = {
   /** The cluster was seen. `seesOthers`: with what its sessions do. */
   seen(seesOthers: boolean): Promise<void>
@@ -14,11 +14,11 @@ export type WatchStatus = {
   gap(what: string): Promise<void>
   /** Watching does not keep up, and why, or does again (null): told when it changes. */
   behind(reason: string | null): Promise<void>
-  /** What only a slow look shows cannot be seen, and why, or can again (null): told when it changes. */
+  /** Reports why health checks fail, or that they work again (null); only when that changes. */
   healthUnavailable(reason: string | null): Promise<void>
 }
 
-/** How often is looked whether a privilege was granted or lost. */
+/** Interval of the checks whether a privilege was granted or lost. */
 const privilegesEveryMs = 60_000
 
 export function createWatchStatus(deps: {

@@ -6,7 +6,7 @@ import type { IncidentReport } from './incidents.ts'
 import type { Pace } from './pace.ts'
 import type { WatchStatus } from './status.ts'
 
-/** Who wants to know how the looks go. */
+/** Hooks that hear how the looks go. */
 export type WatchHooks = {
   /** `seconds`: how long it took. */
   saw(picture: Picture, seconds: number): void
@@ -15,15 +15,15 @@ export type WatchHooks = {
   done(well: boolean): void
 }
 
-/** Who says what is seen while the store cannot be used. */
+/** Reporter of what is seen while the store cannot be used. */
 export type WithoutStore = {
-  /** Whether the error is the store's. */
+  /** Returns true when the error is the store's. */
   noted(error: unknown): boolean
-  /** What is seen, or why nothing is. */
+  /** Reports what is seen, or why nothing is. */
   tell(seen: Picture | { readonly blind: string }): Promise<void>
 }
 
-/** How many slow looks in a row must fail until the channel hears of it: one may meet a lock, or a log that is rotated. */
+/** Number of failed health checks in a row before the channel hears of it: one may meet a lock, or a log that is rotated. */
 const failedLooks = 3
 
 /** One look at one cluster, and what follows from it. Its loop runs it every `watch.every`, never two at once. */

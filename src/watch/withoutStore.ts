@@ -3,7 +3,7 @@ import { type Finding, findings } from '../domain/incidents/finding.ts'
 import { findingName, severityOf, victimsOf, worstFirst } from '../domain/incidents/severity.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 
-/** How many of them are named: the rest is counted. */
+/** Largest number of names; the rest is counted. */
 const most = 10
 
 /**

@@ -47,7 +47,8 @@ export type HealthFinding =
 export type IsFound = (one: { readonly pid: number } | { readonly gid: string }) => boolean
 
 /**
- * What the last slow look shows that is past its threshold, worst first. Whoever is found already is not found again.
+ * Lists what the last health check shows past its threshold, worst first. A session that has a finding already gets no
+ * second one.
  * @param open keys of what was found before
  */
 export function healthFindings(
@@ -168,7 +169,10 @@ export function healthAmount(finding: HealthFinding): number {
   }
 }
 
-/** Why it is over; null when it cannot be told from this snapshot. The session of a vacuumHeldBack is still there. */
+/**
+ * Says why the finding is over; null when this snapshot does not show it. The session of a vacuumHeldBack is still
+ * there.
+ */
 export function healthEnding(finding: HealthFinding, { health, sessions }: Snapshot): string | null {
   if (finding.kind === 'vacuumHeldBack' && finding.holder.kind === 'session')
     if (!sessionOf(finding.holder, sessions)) return 'Its transaction ended.'

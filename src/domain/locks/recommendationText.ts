@@ -301,7 +301,7 @@ export function deadEndText(
   const others = roots.filter((other) => other !== root)
   return others.length > 0
     ? `Ending ${who} frees nobody: ${namesOf(others, around)} ${others.length === 1 ? 'blocks' : 'block'} the same ${jam.size === 1 ? 'waiter' : 'waiters'}.`
-    : `Ending ${who} frees nobody, as far as the lock table tells.`
+    : `Ending ${who} frees nobody, as far as the lock table shows.`
 }
 
 /** An autovacuum's statement says what it is for; where that is not shown, how long it has blocked tells as much. */

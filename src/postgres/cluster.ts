@@ -136,7 +136,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       // What a statement looks up at its first use comes from shared catalogs, and in a storm that may take seconds.
       checked(activityRows, await query(statements.activity, [null]))
       await query(statements.text, [[], 0])
-      await query(statements.cancel, [0, null, null, null])
+      await query(statements.cancel, [0, null, null, null, null])
       await query(statements.terminate, [0, null, null, null, null, null])
     },
   })
@@ -312,7 +312,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       const statement = statements[action]
       const state =
         guard.action === 'cancel'
-          ? [guard.queryStart, guard.queryId]
+          ? [guard.queryStart, guard.stateChange, guard.queryId]
           : [guard.xactStart, guard.backendXid, guard.state, guard.stateChange]
       const values = [key.pid, key.backendStart, ...state]
       const sql = withValues(statement.text, values)

@@ -51,6 +51,32 @@ const fail = async (session: TestSession) => {
   await server.until(isAborted, [session.pid])
 }
 
+/** A call of pg_sleep(600) by the fast path, "FunctionCall" in the manual: it has no text and sets no `query_start`. */
+const callSleep = async (session: TestSession, since = '-infinity') => {
+  const argument = Buffer.from('600')
+  const message = Buffer.alloc(19 + argument.length)
+  message.write('F')
+  message.writeInt32BE(message.length - 1, 1)
+  message.writeInt32BE(2626, 5)
+  message.writeInt16BE(0, 9)
+  message.writeInt16BE(1, 11)
+  message.writeInt32BE(argument.length, 13)
+  argument.copy(message, 17)
+  session.client.connection.stream.write(message)
+  await server.until(`${isSleeping} AND state = 'fastpath function call' AND state_change > $2`, [
+    session.pid,
+    since,
+  ])
+}
+const cancelIt = async (session: TestSession) => {
+  await server.admin.query('SELECT pg_cancel_backend($1)', [session.pid])
+  await server.until("SELECT state = 'idle' FROM pg_stat_activity WHERE pid = $1", [session.pid])
+}
+const callSleepAgain = async (session: TestSession) => {
+  await cancelIt(session)
+  await callSleep(session, new Date(0).toISOString())
+}
+
 /** How a session may be when it is approved, and what it may do before the signal. */
 type Case = readonly [
   then: string,
@@ -104,16 +130,10 @@ describe('terminate, requested by hand, is not sent to a session that', () => {
     ['was idle', (s) => s.query('SELECT 1'), 'is in a transaction', begin],
     ['was idle', (s) => s.query('SELECT 1'), 'has aborted one', abort],
     ['was idle', (s) => s.query('SELECT 1'), 'runs a statement', sleep],
-    [
-      'ran a statement',
-      sleep,
-      'runs another one',
-      async (s) => {
-        await server.admin.query('SELECT pg_cancel_backend($1)', [s.pid])
-        await server.until("SELECT state = 'idle' FROM pg_stat_activity WHERE pid = $1", [s.pid])
-        await sleep(s)
-      },
-    ],
+    ['ran a statement', sleep, 'runs another one', (s) => cancelIt(s).then(() => sleep(s))],
+    ['made a fast-path call', callSleep, 'makes another one', callSleepAgain],
+    ['made a fast-path call', callSleep, 'is idle', cancelIt],
+    ['was idle', (s) => s.query('SELECT 1'), 'makes a fast-path call', (s) => callSleep(s)],
   ]
   test.each(cases)('$0, and $2', async (_then, enter, _meanwhile, act) => {
     const cluster = await started()
@@ -122,7 +142,7 @@ describe('terminate, requested by hand, is not sent to a session that', () => {
     const then = await look(cluster, session.pid)
     await Promise.race([
       act(session),
-      server.until(`${isSleeping} AND query_start > $2`, [session.pid, then.queryStart]),
+      server.until(`${isSleeping} AND state_change > $2`, [session.pid, then.stateChange]),
     ])
     const now = await look(cluster, session.pid)
     expect(differences(proposal({ requestedBy: 'U0RIA' }, then), now)).toHaveLength(1)
@@ -145,6 +165,7 @@ describe('terminate, requested by hand, is sent to a session that', () => {
     ['had aborted', abort, 'still is as it was', async () => {}],
     ['had aborted in a savepoint', abortInSavepoint, 'went back to it', (s) => s.query('ROLLBACK TO s')],
     ['was idle', (s) => s.query('SELECT 1'), 'was used and is idle again', (s) => s.query('SELECT 2')],
+    ['made a fast-path call', callSleep, 'still does', async () => {}],
   ]
   test.each(cases)('$0, and $2', async (_then, enter, _meanwhile, act) => {
     const cluster = await started()
@@ -224,6 +245,68 @@ test('a cancel does not hit the next statement, nor one that has ended', async (
   expect(now.waitEvent).toBe('PgSleep')
   expect(await cluster.signal(guardFor('cancel', now))).toMatchObject({ kind: 'sent' })
   expect(await next).toMatchObject({ code: '57014' })
+})
+
+describe('a cancel tells apart fast-path calls, which keep the time of the statement before them:', () => {
+  const cases: readonly Case[] = [
+    ['a statement', sleep, 'a call', callSleepAgain],
+    ['a call', callSleep, 'another one', callSleepAgain],
+  ]
+  test.each(cases)('$0, then $2', async (_then, enter, _meanwhile, act) => {
+    const cluster = await started()
+    const session = await server.open('caller', app())
+    await enter(session)
+    const then = await look(cluster, session.pid)
+    await act(session)
+    const now = await look(cluster, session.pid)
+    expect(now.queryStart).toBe(then.queryStart)
+    expect(differences(proposal({ action: 'cancel' }, then), now)).toHaveLength(1)
+    expect(await cluster.signal(guardFor('cancel', then))).toMatchObject({ kind: 'changed' })
+    expect(differences(proposal({ action: 'cancel' }, now), now)).toEqual([])
+    expect(await cluster.signal(guardFor('cancel', now))).toMatchObject({ kind: 'sent', returned: true })
+  })
+})
+
+describe('nobody is signalled of whom the server does not tell what it does:', () => {
+  const actions: readonly Action[] = ['cancel', 'terminate']
+  test.each(actions)('%s with track_activities = off', async (action) => {
+    await server.admin.query('CREATE ROLE silent LOGIN PASSWORD $$silent$$; GRANT ALL ON orders TO silent')
+    await server.admin.query('ALTER ROLE silent SET track_activities = off')
+    try {
+      const cluster = await started()
+      const session = await server.open('silent', server.urlFor('silent', 'silent'))
+      await write(session)
+      const then = await look(cluster, session.pid)
+      expect(then).toMatchObject({ state: 'disabled', xactStart: null, queryStart: null, stateChange: null })
+      expect(differences(proposal({ action, requestedBy: 'U0RIA' }, then), then)).toHaveLength(1)
+      expect(await cluster.signal(guardFor(action, then))).toMatchObject({ kind: 'changed' })
+    } finally {
+      await server.closeAll()
+      await server.admin.query('DROP OWNED BY silent; DROP ROLE silent')
+    }
+  })
+
+  test.each(actions)('%s where the columns are hidden from the role', async (action) => {
+    await server.admin.query('CREATE ROLE unread LOGIN PASSWORD $$unread$$')
+    await server.admin.query('GRANT pg_signal_backend TO unread')
+    try {
+      const sighted = await started()
+      const blind = await started(server.urlFor('unread', 'unread'))
+      const session = await server.open('victim', app())
+      await session.query('BEGIN; SELECT 1')
+      const seen = await look(sighted, session.pid)
+      const hidden = await look(blind, session.pid)
+      expect(hidden).toMatchObject({ state: null, backendStart: '', xactStart: null, clientAddr: null })
+      for (const then of [hidden, { ...hidden, backendStart: seen.backendStart }]) {
+        expect(differences(proposal({ action, requestedBy: 'U0RIA' }, then), hidden)).not.toEqual([])
+        expect(await blind.signal(guardFor(action, then))).toMatchObject({ kind: 'changed' })
+      }
+      expect(await blind.signal(guardFor(action, seen))).toMatchObject({ kind: 'changed' })
+    } finally {
+      await closeClusters()
+      await server.admin.query('DROP OWNED BY unread; DROP ROLE unread')
+    }
+  })
 })
 
 test('two statements of one message begin at the same time, and are told apart by their ids', async () => {

@@ -1,5 +1,5 @@
 import type { Action } from '../session/action.ts'
-import type { Session, SessionKey } from '../session/session.ts'
+import { isUntold, type Session, type SessionKey } from '../session/session.ts'
 import type { Proposal } from './proposal.ts'
 
 /**
@@ -17,6 +17,8 @@ export type CancelGuard = {
   readonly key: SessionKey
   /** The statement that was approved; else the next one would die. Null matches nothing. */
   readonly queryStart: string | null
+  /** When it was reported as running; null matches nothing. A fast-path call keeps the `query_start` of what ran before it. */
+  readonly stateChange: string | null
   /** Its id, where it had one: statements of one message begin at the same time. */
   readonly queryId: string | null
 }
@@ -36,8 +38,8 @@ export type TerminateGuard = {
 
 export function guardOf(approved: Approved & { readonly key: SessionKey }): Guard {
   const { key, session } = approved
-  const { queryStart, queryId, xactStart, backendXid, state } = session
-  if (approved.action === 'cancel') return { action: 'cancel', key, queryStart, queryId }
+  const { queryStart, queryId, xactStart, backendXid, state, stateChange } = session
+  if (approved.action === 'cancel') return { action: 'cancel', key, queryStart, stateChange, queryId }
   return hasVisibleTransaction(session)
     ? { action: 'terminate', key, xactStart, backendXid, state: null, stateChange: null }
     : { action: 'terminate', key, xactStart, backendXid, state, stateChange: unchangedSince(approved) }
@@ -58,10 +60,11 @@ const hasVisibleTransaction = ({ xactStart }: Session): boolean => xactStart !==
 export function differences(approved: Approved, now: Session): string[] {
   const then = approved.session
   if (then.backendStart !== now.backendStart) return ['the pid belongs to another session']
+  if (isUntold(now)) return ['the server does not tell what it does']
   if (approved.action === 'cancel') {
-    if (then.queryStart !== now.queryStart || isOther(then.queryId, now.queryId))
-      return ['it runs another statement']
-    return now.state === then.state ? [] : [`it is ${now.state} now, its statement ended`]
+    if (now.state !== then.state) return [`it is ${now.state} now, its statement ended`]
+    const isSame = then.queryStart === now.queryStart && then.stateChange === now.stateChange
+    return isSame && !isOther(then.queryId, now.queryId) ? [] : ['it runs another statement']
   }
   if (hasVisibleTransaction(then))
     return now.xactStart === then.xactStart && (then.backendXid ?? now.backendXid) === now.backendXid

@@ -101,6 +101,12 @@ export const hasFailed = ({ state, xactStart }: Session): boolean =>
 /** Seconds. What is over sooner, nobody can read of, think about and press a button on. */
 export const briefSeconds = 10
 
+/**
+ * Decides whether the server does not tell what it does: `track_activities` is off for it, or the columns are hidden. Then nothing
+ * tells one statement or transaction of it from the next.
+ */
+export const isUntold = ({ state }: Session): boolean => state === null || state === 'disabled'
+
 /** Decides whether its transaction goes on from one brief statement to the next. */
 export const isChatty = (session: Session): boolean =>
   session.state === 'active' &&

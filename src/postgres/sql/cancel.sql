@@ -1,6 +1,6 @@
 -- Cancels the statement of session $1, if it still is the session that began at $2 and still runs the very statement
--- that began at $3 and, where both are known, has the id $4. A statement that has ended is not cancelled: the next one
--- would die for it.
+-- that began at $3, is reported as running since $4 and, where both are known, has the id $5. A statement that has ended is
+-- not cancelled: the next one would die for it. A fast-path call keeps the query_start of what ran before it, hence $4.
 -- Our own session cannot match, since its statement begins with this one; the condition says so all the same.
 -- One statement outside a transaction, so that the server looks and signals at the same moment. No rows: not sent.
 SELECT pg_catalog.pg_cancel_backend(a.pid) AS returned
@@ -11,4 +11,5 @@ WHERE a.pid = $1::int
   AND a.backend_start = $2::timestamptz
   AND a.state IN ('active', 'fastpath function call')
   AND a.query_start = $3::timestamptz
-  AND ($4::text IS NULL OR a.query_id IS NULL OR a.query_id::text = $4)
+  AND a.state_change = $4::timestamptz
+  AND ($5::text IS NULL OR a.query_id IS NULL OR a.query_id::text = $5)

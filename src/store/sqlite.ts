@@ -1,4 +1,5 @@
-import { type BigIntStats, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { randomInt } from 'node:crypto'
+import { type BigIntStats, closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { type Dialect, SqliteDialect } from 'kysely'
@@ -25,9 +26,12 @@ const checkpointBytes = 4_096_000n
  * `synchronous = FULL`: what is written is on disk before the next step, which the promise "the intent is journalled
  * before the signal" rests on. SQLite does not notice when its files are removed or replaced: it goes on with those that
  * nobody can find any more. So each statement looks first whether they are the same still. Only we bring the log into
- * the file (no automatic checkpoint), so whatever else changes the file is somebody else.
+ * the file (no automatic checkpoint), so whatever else changes the file is somebody else: then its content is checked. A
+ * `touch`, or a tool that brings the log into the file as it reads, does no harm.
  */
 export function openSqlite(path: string): SqliteFile {
+  // Kept open: to close any descriptor of a file gives up the locks that SQLite has on it.
+  const descriptor = openSync(path, 'r')
   const database = new DatabaseSync(path)
   database.exec(
     'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA wal_autocheckpoint = 0',
@@ -35,16 +39,45 @@ export function openSqlite(path: string): SqliteFile {
   // Makes the files beside it, where they are missing.
   database.exec('BEGIN IMMEDIATE; COMMIT')
   const version = () => Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0)
+  let counted = version()
+  const count = (to: number) => {
+    database.exec(`PRAGMA user_version = ${to}`)
+    counted = to
+  }
+  // A new store begins with a number that another one hardly has; and each copy from before this moment is older.
+  count(counted === 0 ? randomInt(1, 2 ** 30) : counted + 1)
+  database.exec('PRAGMA wal_checkpoint(PASSIVE)')
   let main = stat(path)
+  let inFile = versionIn(descriptor)
   const beside = [`${path}-wal`, `${path}-shm`].map((name) => ({ name, was: stat(name) }))
 
   function checkFiles() {
     const is = stat(path)
-    if (!isSameFile(main, is) || main.size !== is.size || main.mtimeNs !== is.mtimeNs)
-      throw new StoreError('its file was replaced or changed by somebody else, so restart me', null)
+    if (!isSameFile(main, is)) throw new StoreError(replaced, null)
+    if (main.size !== is.size || main.mtimeNs !== is.mtimeNs) checkContent(is)
     for (const { name, was } of beside)
       if (!isSameFile(was, stat(name)))
         throw new StoreError('a file beside it was replaced by somebody else, so restart me', null)
+  }
+
+  /**
+   * Whether what stands in the file is ours. We count in its header: what is older than what we brought into the file
+   * last is a copy from before, and what is newer than all that we wrote is another store. With what lies between, the
+   * log makes up the present state.
+   */
+  function checkContent(is: BigIntStats) {
+    const found = versionIn(descriptor)
+    if (is.size < main.size || found < inFile || found > counted) throw new StoreError(replaced, null)
+    // One of its own, for ours need not read again what it has in memory.
+    const other = new DatabaseSync(path, { readOnly: true })
+    try {
+      if (other.prepare('PRAGMA quick_check(1)').get()?.quick_check !== 'ok')
+        throw new StoreError(replaced, null)
+    } finally {
+      other.close()
+    }
+    main = is
+    inFile = found
   }
 
   function checkpoint() {
@@ -53,6 +86,7 @@ export function openSqlite(path: string): SqliteFile {
       database.exec('PRAGMA wal_checkpoint(PASSIVE)')
     } finally {
       main = stat(path)
+      inFile = versionIn(descriptor)
     }
   }
 
@@ -62,11 +96,14 @@ export function openSqlite(path: string): SqliteFile {
       // It belongs to whoever has one open: that one tells how it ends.
       if (database.isTransaction) return
       checkpoint()
-      database.exec(`PRAGMA user_version = ${(version() + 1) % 1_000_000}`)
+      count(counted + 1)
     },
     dialect: new SqliteDialect({
       database: {
-        close: () => database.close(),
+        close: () => {
+          database.close()
+          closeSync(descriptor)
+        },
         prepare(sql) {
           const isRollback = /^rollback$/i.test(sql)
           // SQLite has rolled back by itself after some failures: that must not hide why.
@@ -84,6 +121,15 @@ export function openSqlite(path: string): SqliteFile {
       },
     }),
   }
+}
+
+const replaced = 'its file was replaced or changed by somebody else, so restart me'
+
+/** The user_version in the file itself, whatever the log has: https://www.sqlite.org/fileformat.html, "The Database Header". */
+function versionIn(descriptor: number): number {
+  const bytes = Buffer.alloc(4)
+  readSync(descriptor, bytes, 0, 4, 60)
+  return bytes.readInt32BE()
 }
 
 const nothingToDo = {

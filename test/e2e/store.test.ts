@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -32,6 +41,14 @@ const started = async () => {
   return bot
 }
 const path = () => join(room.directory, 'store.db')
+/** As a tool does that opens the store: another process brings its log into the file. */
+const checkpoint = (mode = 'PASSIVE') =>
+  execFileSync(process.execPath, [
+    '--no-warnings',
+    '-e',
+    `new (require('node:sqlite').DatabaseSync)(process.argv[1]).exec('PRAGMA wal_checkpoint(${mode})')`,
+    path(),
+  ])
 const texts = () => room.workspace.messages(channel).map(({ text }) => text)
 
 /** A small disk for the room's store; false where this machine lets nobody mount one. */
@@ -112,6 +129,40 @@ describe('while the bot runs', () => {
     expect(JSON.stringify(await ready.json())).toContain(`Store: it cannot be used: ${why}`)
     expect((await root.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
     rmSync(`${room.directory}-away`, { recursive: true, force: true })
+  })
+
+  it('a store that is overwritten by an older copy is told, however valid that is', async () => {
+    room = await openRoom(server.marshalUrl)
+    const app = await room.start()
+    await room.type('U0RESP', 'sessions')
+    await app.stop()
+    const copy = `${path()}.backup`
+    cpSync(path(), copy)
+    await room.start()
+    execFileSync('cp', [copy, path()])
+    await room.line(/^My store cannot be used: its file was replaced or changed/)
+  })
+
+  it.each([
+    ['touched', () => execFileSync('touch', [path()])],
+    ['brought up to date by a tool that reads it', () => checkpoint()],
+    ['cut short in its log by that tool', () => checkpoint('TRUNCATE')],
+    ['moved away and back', () => renameSync(path(), `${path()}.away`)],
+  ])('a store that is %s goes on', async (_, happen) => {
+    room = await openRoom(server.marshalUrl)
+    await jamOne(server, shop)
+    await room.start()
+    const card = await room.card('approve_terminate')
+    happen()
+    if (existsSync(`${path()}.away`)) {
+      await room.line(/My store cannot be used: its file cannot be found/)
+      renameSync(`${path()}.away`, path())
+      await room.line(/^My store can be used again/)
+    }
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /is gone after/)
+    if (happen.toString().includes('away')) return
+    expect(texts().join()).not.toContain('My store')
   })
 
   it('it goes on when another process only reads it, or writes to it', async () => {

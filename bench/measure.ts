@@ -4,7 +4,7 @@ import { connect as connectSocket, createServer, type Socket } from 'node:net'
 import type pg from 'pg'
 import type { Tool } from './tools.ts'
 
-/** What one look costs. Null: it was given up. */
+/** Cost of one look. Null: it was given up. */
 export type Cost = {
   /** CPU of the backends that serve it, milliseconds. */
   readonly serverMs: number
@@ -19,7 +19,7 @@ export type Cost = {
 /** CPU time of a process in nanoseconds: the first number of schedstat; `stat` counts in ticks of 10 ms only. */
 const cpuNs = (pid: number): number => Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0])
 
-/** What the middle one of `times` looks costs, of each kind; fewer looks when one takes long. */
+/** Measures the median cost of `times` looks, of each kind; fewer looks when one takes long. */
 export async function measure(
   pids: readonly number[],
   times: number,
@@ -80,7 +80,7 @@ export async function countingProxy(host: string, port: number) {
   return {
     port: typeof address === 'object' && address ? address.port : 0,
     bytes: () => bytes,
-    /** Of its own connections to the server. */
+    /** Ports of its own connections to the server. */
     ports: () => [...sockets].flatMap((socket) => socket.localPort ?? []),
     close: () => {
       proxy.close()

@@ -22,7 +22,10 @@ export type Results = {
 
 export const ours = 'pg-marshal'
 
-/** What the others cost, as multiples of ours on the same server in the same shape. `>`: it was given up by then. */
+/**
+ * Compares the costs of the others, as multiples of ours on the same server in the same shape. `>`: it was given up by
+ * then.
+ */
 export function table(rows: readonly Row[]): string {
   const lines = [['shape', 'waiting', 'tool', 'server ms', '× ours', 'client ms', 'bytes', '× ours']]
   for (const { shape, waiting, tool, cost } of rows) {
@@ -82,7 +85,7 @@ function columns(lines: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
-/** What the pairs say, and whether they say anything: on a shared machine they scatter more than a snapshot costs. */
+/** Says what the pairs show, and whether they show anything: on a shared machine they scatter more than a snapshot costs. */
 export function loadText(load: NonNullable<Results['load']>, rows: readonly Row[]): string {
   const percent = (ratio: number) => `${(ratio * 100).toFixed(1)} %`
   const cost = rows.find(

@@ -21,7 +21,7 @@ export type Crowd = {
 export const shapes = ['row queue', 'DDL queue', 'chains', 'small trees'] as const
 export type Shape = (typeof shapes)[number]
 
-/** How many sessions a shape needs beside those that wait. */
+/** Returns the number of sessions that a shape needs beside those that wait. */
 export const holdersOf = (shape: Shape, waiting: number): number =>
   shape === 'chains'
     ? Math.ceil(waiting / chainLength)

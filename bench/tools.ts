@@ -1,6 +1,6 @@
 /**
- * What people use to see who blocks whom. The queries have the form of the tool's own (same joins, same columns that
- * matter for the cost), written for this bench.
+ * Tool that people use to see who blocks whom. The queries have the form of the tool's own (same joins, same columns
+ * that matter for the cost), written for this bench.
  */
 export type Tool = { readonly name: string; readonly statements: readonly string[] }
 

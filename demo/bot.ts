@@ -6,7 +6,7 @@ export type WatchedServer = {
   readonly name: string
   /** Connection string of the bot's role. */
   readonly url: string
-  /** Where its cards go; the alerts channel if absent. */
+  /** Channel of its cards; the alerts channel if absent. */
   readonly channel?: string
 }
 

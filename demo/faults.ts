@@ -1,7 +1,7 @@
 import type { Fault, Workspace } from 'slack-workspace'
 import type { TemporaryPostgres } from 'temporary-postgres'
 
-/** What can go wrong around the bot. A switch stays as it is put; a push happens once. */
+/** Faults around the bot. A switch stays as it is put; a push happens once. */
 export type FaultState = {
   readonly id: string
   readonly where: 'Slack' | 'PostgreSQL'

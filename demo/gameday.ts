@@ -10,7 +10,7 @@ export type Report = {
   readonly seenAfter: number | null
   readonly firstMoveAfter: number | null
   readonly endedAfter: number | null
-  /** What was lost, and what the gentlest way would have lost. */
+  /** Work that was lost, and that the gentlest way would have lost. */
   readonly losses: readonly Loss[]
   readonly gentlest: readonly Loss[]
   readonly gentlestWords: string
@@ -38,7 +38,7 @@ type Round = {
   movedAt: number | null
 }
 
-/** How much more work than the gentlest way still counts as the gentlest way. Seconds. */
+/** Extra work, beyond the gentlest way, that still counts as the gentlest way. Seconds. */
 const tolerance = 1
 
 export function createGameDay(options: {

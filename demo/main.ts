@@ -4,7 +4,7 @@ import { fetchPostgres, forgetOwnServers, installedMajor, isHere } from 'tempora
 import { BadOption, help, type Options, parseOptions } from './options.ts'
 import { openPracticeRoom, type PracticeRoom } from './room.ts'
 
-/** Who presses Ctrl-C does not want to wait longer. What is not ended by then is killed by our exit. */
+/** Time to stop after Ctrl-C: nobody wants to wait longer. Our exit kills what has not ended by then. */
 const goodbyeMs = 2_700
 
 const say = (line: string) => process.stdout.write(`${line}\n`)

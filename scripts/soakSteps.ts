@@ -8,7 +8,7 @@ import type { TestServer, TestSession } from '../test/support/postgres.ts'
 import type { Bot } from '../test/support/process.ts'
 import type { Figures } from './figures.ts'
 
-/** How the bot, its store and its channel are at one moment. */
+/** State of the bot, its store and its channel at one moment. */
 export type Sample = Figures & {
   readonly second: number
   /** Its backends on the watched server, and its sockets to Slack. */
@@ -210,7 +210,7 @@ const idOf = ({ metadata }: Message): string =>
 
 export type Check = { readonly what: string; readonly seen: string; readonly holds: boolean }
 
-/** What must hold at the end, when all trouble is over. */
+/** Checks what must hold at the end, when all trouble is over. */
 export function judge(room: Room, samples: readonly Sample[]): Check[] {
   const last = samples.at(-1)
   const first = samples[0]

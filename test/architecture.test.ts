@@ -342,3 +342,24 @@ describe('the table', () => {
     expect(known.filter((part) => !parts.has(part))).toEqual([])
   })
 })
+
+describe('docstrings', () => {
+  /** Words that begin half a sentence: a reader learns only at its end what the thing is or does. */
+  const halves = /^(?:What|How|Whether|That|Of|Who|Whose|Whom|Where|If|When|Which|Why)\b/
+  const root = fileURLToPath(new URL('..', import.meta.url))
+  const files = ['src', 'packages', 'demo', 'scripts', 'bench', 'test/support'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .map((file) => join(folder, file))
+      .filter((file) => /\.(?:ts|js)$/.test(file) && !file.includes('node_modules')),
+  )
+
+  it('begin with a verb (functions) or a noun (types)', () => {
+    const found = files.flatMap((file) =>
+      [...readFileSync(join(root, file), 'utf8').matchAll(/\/\*\*\s+(?:\*\s+)?([^\n]*)/g)]
+        .filter(([, sentence = '']) => halves.test(sentence))
+        .map(([, sentence]) => `${file}: ${sentence}`),
+    )
+    expect(files.length).toBeGreaterThan(300)
+    expect(found).toEqual([])
+  })
+})

@@ -1,4 +1,4 @@
-/** Where the dots of the server's picture stand. Pure: nodes and a width in, places out. */
+/** Places of the dots of the server's picture. Pure: nodes and a width in, places out. */
 
 /** @typedef {{id: string, behind: string | null, alsoBehind: string[], isRoot: boolean}} Node as in ../truth/view.ts */
 /** @typedef {{x: number, y: number, r: number, label: number}} Place `label`: how many pixels a name has; 0 is none */
@@ -32,7 +32,7 @@ export function layOut(nodes, width, room = Infinity) {
   return picture
 }
 
-/** What is to be drawn as a tree: its heads, and who stands behind whom. */
+/** Finds the trees to draw: their heads, and who stands behind whom. */
 function jamsIn(nodes) {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const children = Map.groupBy(
@@ -50,7 +50,7 @@ function jamsIn(nodes) {
 function layOutAt(scale, nodes, { heads, children, byId }, width) {
   const places = new Map()
   const shelf = { x: 0, y: 8, height: 0, ids: /** @type {string[]} */ ([]) }
-  /** What stands on a shelf stands in its middle. */
+  /** Centres everything on its shelf. */
   const close = () => {
     for (const id of shelf.ids) places.get(id).x += Math.max(0, (width - shelf.x + gap) / 2)
     shelf.ids = []

@@ -1,4 +1,4 @@
-/** What an administrator of the workspace would change: groups, channels, people. */
+/** Changes that an administrator of the workspace makes: groups, channels, people. */
 import { control } from '/page/api.js'
 import { h, syncList } from '/page/dom.js'
 

@@ -1,4 +1,4 @@
-/** What the panel says of sessions. */
+/** Words of the panel about sessions. */
 
 export const shortAge = (seconds) => {
   if (seconds < 100) return `${seconds}s`

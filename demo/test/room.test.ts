@@ -276,7 +276,7 @@ const countSteps = `{
   window.steps = () => Math.max(0, ...[...places.values()].map((seen) => seen.size))
 }`
 
-/** What axe calls serious or critical, in words. */
+/** Lists what axe calls serious or critical, in words. */
 async function seriousFaults(page: Page): Promise<string[]> {
   await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'))
   const found = (await page.evaluate('axe.run()')) as {

@@ -39,13 +39,13 @@ afterAll(async () => {
   await server.stop()
 })
 
-/** How many wait, directly, for a session of this name. */
+/** Asks whether this number of sessions wait directly for a session of this name. */
 const waitBehind = (name: string, count: number) => `
   SELECT count(*) = ${count} FROM pg_stat_activity AS waiter
   WHERE EXISTS (SELECT FROM pg_stat_activity AS root
                 WHERE root.application_name = '${name}' AND root.pid = ANY (pg_blocking_pids(waiter.pid)))`
 
-/** What PostgreSQL is asked, and has to affirm, once the trouble is there. */
+/** Questions that PostgreSQL must answer with yes once the trouble is there. */
 const signs: Readonly<Record<string, readonly string[]>> = {
   'row-queue': [
     "SELECT state = 'idle in transaction' FROM pg_stat_activity WHERE application_name = 'checkout'",

@@ -26,7 +26,7 @@ export type Actor = {
 export type Loss = {
   readonly name: string
   readonly how: 'cancelled' | 'terminated'
-  /** Of work, without the time that it waited for locks. */
+  /** Seconds of work, without the time that it waited for locks. */
   readonly seconds: number
 }
 

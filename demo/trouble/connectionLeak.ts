@@ -11,7 +11,7 @@ export const connectionLeak: Scenario = {
   gentlest: null,
   isOver: ({ connected }) => connected.length === 0,
   async start(stage) {
-    /** Whether there was room for one more. */
+    /** Opens one more connection; returns false when there was no room. */
     const leak = async (): Promise<boolean> => {
       try {
         const session = await stage.open('loyalty-app')

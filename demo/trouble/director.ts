@@ -24,7 +24,7 @@ export type Director = {
   /** Takes a look at the server into account. */
   saw(sight: Sight): void
   pidsOf(id: string): readonly number[]
-  /** What others ended of it, and what the gentlest way would cost at this moment. */
+  /** Returns what others ended of it, and what the gentlest way would cost now. */
   damage(id: string): { readonly losses: readonly Loss[]; readonly gentlest: readonly Loss[] }
   onChange(listener: () => void): void
   /** Leaves: the server is about to end anyway. */
@@ -36,7 +36,10 @@ type Play = {
   readonly stage: OpenStage
   phase: Phase
   seen: Seen
-  /** When the trouble was there, in milliseconds since 1970. An earlier look shows that it was not, but not that it is over. */
+  /**
+   * Time when the trouble was there, in milliseconds since 1970. An earlier look shows that it was not there yet, not
+   * that it is over.
+   */
   since: number
 }
 

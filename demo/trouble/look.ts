@@ -10,7 +10,7 @@ export type Look = {
 
 /** One look at the servers. */
 export type Sight = {
-  /** When it began, in milliseconds since 1970: of what came later it tells nothing. */
+  /** Begin of the look, in milliseconds since 1970. It shows nothing that came later. */
   readonly at: number
   readonly sessions: readonly Look[]
 }
@@ -24,7 +24,7 @@ export const sightOf = ({ snapshot, forest, forestTakenAt }: Picture): Sight => 
   })),
 })
 
-/** Of several servers, each looked at in its own time. */
+/** Joins the looks at several servers, each made in its own time. */
 export const together = (sights: readonly Sight[]): Sight => ({
   at: Math.min(...sights.map(({ at }) => at)),
   sessions: sights.flatMap(({ sessions }) => sessions),

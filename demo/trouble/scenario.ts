@@ -6,7 +6,7 @@ import type { Stage } from './stage.ts'
 export type Scenario = {
   readonly id: string
   readonly title: string
-  /** What people hear of it first; it does not tell the cause. */
+  /** First words that people hear of it; they do not give away the cause. */
   readonly story: string
   /** The cause, for those who look behind the scenes. */
   readonly cause: string
@@ -21,13 +21,13 @@ export type Scenario = {
   } | null
   /** Resolves when the trouble is there. Its sessions are ended by the stage. */
   start(stage: Stage): Promise<void>
-  /** Whether the trouble itself is over, though sessions of it may remain. */
+  /** Decides whether the trouble itself is over, though sessions of it may remain. */
   isOver(seen: Seen): boolean
   /** Removes what outlives the sessions. May be called again after a failure. */
   readonly clean?: (admin: Admin, stage: Stage) => Promise<unknown>
 }
 
-/** What the server shows of the sessions of one scenario. */
+/** Sessions of one scenario, as the server shows them. */
 export type Seen = {
   /** Names of those that wait for a lock. */
   readonly waiting: readonly string[]

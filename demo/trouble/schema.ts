@@ -1,6 +1,6 @@
 import pg from 'pg'
 
-/** What the make-believe company keeps. Each scenario has rows or a table of its own, so that all can be combined. */
+/** Tables of the make-believe company. Each scenario has rows or a table of its own, so that all can be combined. */
 const schema = `
   CREATE TABLE IF NOT EXISTS orders (id int PRIMARY KEY, customer text NOT NULL, state text NOT NULL, total numeric NOT NULL);
   CREATE TABLE IF NOT EXISTS invoices (id int PRIMARY KEY, order_id int REFERENCES orders, paid boolean NOT NULL DEFAULT false);

@@ -7,7 +7,7 @@ import type { Seen } from './scenario.ts'
 /** A server to play on: how an ordinary role gets there, and the practice room's own connection. */
 export type Place = { readonly url: string; readonly admin: Admin }
 
-/** Where one scenario plays: it opens the sessions and is sure to end every one of them. */
+/** Stage of one scenario: it opens the sessions and is sure to end every one of them. */
 export type Stage = {
   /**
    * Opens a session under this name, as an ordinary role, on the primary if no place is given. Rejects as the server does,
@@ -31,7 +31,7 @@ export type Stage = {
 
 export type OpenStage = Stage & {
   readonly actors: () => readonly Actor[]
-  /** What others ended, in order. */
+  /** Lists what others ended, in order. */
   readonly losses: () => readonly Loss[]
   /** The part of a look at the server that is about this stage. */
   see(sessions: Iterable<Look>): Seen
@@ -55,7 +55,7 @@ const allWait =
 export function createStage(primary: Place, makeStandby: () => Promise<Place>): OpenStage {
   const closing = new AbortController()
   const { signal } = closing
-  /** Who is connected, and where. */
+  /** Connected actors, and their places. */
   const actors = new Map<Actor, Place>()
   const all: Actor[] = []
   const losses: Loss[] = []

@@ -27,7 +27,7 @@ export type Node = {
 export type ServerView = {
   /** `silent`: it does not answer. */
   readonly state: 'up' | 'silent'
-  /** Why it is silent, or why the lock table could not be read; in words. */
+  /** Reason why it is silent, or why the lock table could not be read; in words. */
   readonly why: string | null
   readonly version: string
   readonly used: number
@@ -46,7 +46,7 @@ export const unseen: ServerView = {
   nodes: [],
 }
 
-/** What the page draws, from what the server said. Who stands behind whom is told as the bot's own cards tell it. */
+/** Builds what the page draws, from what the server said. It shows who stands behind whom as the bot's own cards do. */
 export function viewOf({ snapshot, forest }: Picture, botUser: string): ServerView {
   const { sessions, server, locks } = snapshot
   const clients = sessions.filter((session) => isClient(session) || forest.waits.has(session.pid))

@@ -18,7 +18,7 @@ export type SlackIngress = {
   stop(): Promise<void>
   /** Returns true when requests can come in now. */
   connected(): boolean
-  /** Why none can, as a clause; null when they can. */
+  /** Returns why no request can come in, as a clause; null when they can. */
   failure(): string | null
 }
 
@@ -118,7 +118,7 @@ type Socket = {
   startLater(): void
   stop(): Promise<void>
   connected(): boolean
-  /** Why the last attempt failed; null where it did not. */
+  /** Returns why the last attempt failed; null when it did not. */
   failure(): string | null
 }
 
@@ -190,7 +190,7 @@ function keepConnected(receiver: SocketModeReceiver, log: Log): Socket {
   }
 }
 
-/** What the SDK throws when a socket does not open need not be an answer of Slack's. */
+/** Explains why a socket did not open: the SDK may throw something that is not an answer of Slack's. */
 function failureOf(error: unknown): Pick<SlackError, 'code' | 'retryAfterMs'> {
   if (error instanceof SlackError) return error
   try {

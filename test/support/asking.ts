@@ -76,7 +76,7 @@ export async function ask(
   return answer
 }
 
-/** What one cluster with this picture answers, as a screen reader says it. */
+/** Returns the answer of one cluster with this picture, as a screen reader says it. */
 export const transcript = async (
   typed: string,
   picture: Picture,

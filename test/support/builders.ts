@@ -21,7 +21,7 @@ import type {
   Snapshot,
 } from '../../src/domain/session/snapshot.ts'
 
-/** When every picture is taken, by our clock and by the server's: 2026-03-01 03:00:00 UTC. */
+/** Time of every picture, by our clock and by the server's: 2026-03-01 03:00:00 UTC. */
 export const takenAt = Date.UTC(2026, 2, 1, 3, 0, 0)
 
 /** A time of the server as it tells it: text, with microseconds. */
@@ -135,7 +135,7 @@ export const tuple = (relationName: string | null, number = 1, oid = 16_384): Lo
 export const advisory = (key: number): LockTarget =>
   target({ locktype: 'advisory', classid: 0, objid: key, objsubid: 1 })
 
-/** Who holds it. A negative number is a prepared transaction, by its transaction id. */
+/** Builds locks that these sessions hold. A negative number is a prepared transaction, by its transaction id. */
 export const held = (at: LockTarget, mode: string, ...pids: number[]): LockGroup => ({
   target: at,
   mode,
@@ -144,7 +144,7 @@ export const held = (at: LockTarget, mode: string, ...pids: number[]): LockGroup
   waitStarts: [],
 })
 
-/** Who waits for it, and for how many seconds (null: the server has not said yet). */
+/** Builds waits for it, with their seconds (null: the server has not said yet). */
 export const wanted = (at: LockTarget, mode: string, ...waits: [number, number | null][]): LockGroup => ({
   target: at,
   mode,
@@ -154,8 +154,8 @@ export const wanted = (at: LockTarget, mode: string, ...waits: [number, number |
 })
 
 /**
- * What PostgreSQL shows when sessions queue for one row: the first waits for the transaction that changed it and holds
- * the row's own lock meanwhile, the others wait for that one.
+ * Builds what PostgreSQL shows when sessions queue for one row. The first waits for the transaction that changed it and
+ * holds the row's own lock meanwhile; the others wait for the first.
  */
 export function rowQueue(
   holder: number,

@@ -8,7 +8,7 @@ import { channel, hasButton, openRoom, type Room, wordsOf } from './harness.ts'
 import { type TestServer, waitFor } from './postgres.ts'
 import { type Bot, serve } from './process.ts'
 
-/** How far the approval had come when the process was killed, as the journal and the server tell it afterwards. */
+/** Progress of the approval when the process was killed, as the journal and the server show it afterwards. */
 export type Step =
   | 'before the claim'
   | 'between claim and signal'
@@ -17,7 +17,7 @@ export type Step =
 
 export type Round = { readonly killedAt: Step; readonly outcome: string | null; readonly presses: number }
 
-/** What the server needs for the rounds: a table, a role, and a count of what the bot's statements did. */
+/** Prepares the server for the rounds: a table, a role, and a count of what the bot's statements did. */
 export async function prepare(server: TestServer): Promise<string> {
   const shop = await server.createRole('shop')
   await server.admin.query(`
@@ -110,7 +110,7 @@ const settled = (room: Room): boolean =>
   proposals(room).every(({ state }) => state !== 'claimed') &&
   read<{ n: number }>(room, 'SELECT count(*) AS n FROM messages WHERE sent_revision < revision')[0]?.n === 0
 
-/** How many signals went out: the rows of the guarded statement, counted by the server itself. */
+/** Counts the signals that went out: the rows of the guarded statement, counted by the server itself. */
 async function signals(server: TestServer): Promise<number> {
   const { rows } = await server.admin.query(
     "SELECT coalesce(sum(rows), 0)::int AS n FROM pg_stat_statements WHERE query ~ 'pg_(terminate|cancel)_backend' AND userid = 'marshal'::regrole",

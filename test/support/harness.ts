@@ -36,7 +36,7 @@ export type Room = {
   thread(ts: string, line: RegExp): Promise<readonly Message[]>
   /** A line of the channel, once it matches. */
   line(text: RegExp): Promise<Message>
-  /** What only this user sees, once it matches. */
+  /** Waits for a message that only this user sees. */
   whisper(userId: string, text: RegExp): Promise<string>
   close(): Promise<void>
 }
@@ -137,7 +137,7 @@ export async function openRoom(
   }
 }
 
-/** Whether a message has a button with this id. */
+/** Returns true when a message has a button with this id. */
 export const hasButton = (message: Message, actionId: string): boolean =>
   (message.blocks ?? []).some(
     (block) =>

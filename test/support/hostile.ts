@@ -97,7 +97,7 @@ export function answerStatements(
 
 const [bool, int4, float8, text, texts] = [16, 23, 701, 25, 1009] as const
 
-/** What a calm PostgreSQL 18 with one session answers. */
+/** Rows that a calm PostgreSQL 18 with one session answers. */
 export const goodRows = {
   facts: [
     [

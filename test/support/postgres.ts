@@ -125,7 +125,7 @@ export async function openSession(name: string, url: string): Promise<TestSessio
   }
 }
 
-/** How long a test waits for anything: whoever waits longer waits for what does not come. */
+/** Deadline of every wait in a test: after that it will not come. */
 const patienceMs = 20_000
 
 /**
@@ -168,7 +168,7 @@ async function tooLate(boundMs: number, what: string, seen?: () => unknown): Pro
   return new Error(`not within ${boundMs} ms: ${what}${seen ? `; instead there is:\n${told}` : ''}`)
 }
 
-/** What the sessions of a server do, asked over a connection of its own; for errors. */
+/** Lists what the sessions of a server do, over a connection of its own; for errors. */
 async function activity(url: string): Promise<string> {
   const client = await connect(url, 'test-onlooker')
   try {

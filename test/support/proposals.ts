@@ -9,7 +9,7 @@ import type { Action } from '../../src/domain/session/action.ts'
 import { type Session, sessionKeyOf } from '../../src/domain/session/session.ts'
 import { idleInTransaction } from './builders.ts'
 
-/** When the proposals of tests are made: well after 1970, and easy to count from. */
+/** Time of the tests' proposals: well after 1970, and easy to count from. */
 export const madeAt = 1_000_000
 
 /** An open proposal of the watcher: terminate a session that is idle in its transaction; it expires after a minute. */

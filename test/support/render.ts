@@ -1,4 +1,4 @@
-/** What the blocks say, a line each. */
+/** Returns the text of the blocks, a line each. */
 export function told(value: unknown): string {
   const texts = (part: unknown): string =>
     typeof part !== 'object' || part === null

@@ -1,4 +1,4 @@
-/** Where one types: plain messages and slash commands with completion. */
+/** Field for typing: plain messages and slash commands with completion. */
 import { control } from './api.js'
 import { h } from './dom.js'
 import { icon } from './icons.js'
@@ -19,7 +19,7 @@ export const choicesOf = ({ command, usageHint }) =>
       return { label: `${command} ${part}`, text: `${command} ${words}${words === part ? '' : ' '}` }
     })
 
-/** What is typed means itself: only names of people and channels become mentions. */
+/** Keeps typed text literal: only names of people and channels become mentions. */
 const toMessageText = (text, store) =>
   text
     .replace(/[&<>]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[sign])
@@ -190,7 +190,7 @@ export function createComposer(store, say, { place, onSend }) {
   return {
     node: form,
     focus: () => field.focus(),
-    /** What was begun stays with the one who began it, where it was begun. */
+    /** Keeps an unfinished text with its author, in the place where it was begun. */
     render: (label, where) => {
       if (where !== at) {
         drafts.set(at, field.value)

@@ -9,7 +9,7 @@ const optionsOf = (element) =>
   element.options ?? (element.option_groups ?? []).flatMap((group) => group.options)
 const optionValue = (option) => option?.value ?? ''
 
-/** What the element holds before anybody touched it. */
+/** Returns what the element holds before anybody touched it. */
 const initialOf = (element) =>
   element.initial_options?.map(optionValue) ??
   element.initial_value ??

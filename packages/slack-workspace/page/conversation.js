@@ -21,7 +21,7 @@ export function createConversation(root, store, say) {
   /** @type {{view: any, parts: string} | null} */
   let drawnHome = null
   let drawnHead = ''
-  /** Whose App Home is open. */
+  /** User whose App Home is open. */
   let homeOf = ''
 
   const tabs = (look) =>

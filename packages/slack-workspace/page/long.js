@@ -2,7 +2,7 @@
 import { h } from './dom.js'
 
 const most = { characters: 900, lines: 12 }
-/** What was unfolded stays so when the message is drawn again. */
+/** Unfolded texts: they stay unfolded when the message is drawn again. */
 const unfolded = new Set()
 
 export function longText(text, node, key) {

@@ -30,7 +30,7 @@ const regions = [
 ]
 
 let panel
-/** What the host puts beside the workspace: its own module draws it. */
+/** Draws the host's panel beside the workspace, by the host's own module. */
 const drawPanel = async ({ module, state }) => {
   panel ??= import(module).then(({ createPanel }) => createPanel(at('panel'), at('top'), store, say))
   const { draw } = await panel

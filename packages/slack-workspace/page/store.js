@@ -1,4 +1,4 @@
-/** What the workspace holds, and what this tab looks at. */
+/** State of the workspace, and of what this tab looks at. */
 
 const remembered = (storage, name) => {
   try {
@@ -27,7 +27,7 @@ export function createStore() {
   let people = 0
   let connected = true
   const look = { me: '', channel: '', thread: '', tab: 'messages', highlight: '' }
-  /** What people have typed and chosen where it stands, and not sent yet. */
+  /** Texts and choices that people have not sent yet, by place. */
   const held = new Map()
   const seen = JSON.parse(remembered(localStorage, 'seen') ?? '{}')
   let scheduled = false
@@ -182,8 +182,8 @@ export function createStore() {
     appDm,
     userGroup: (id) => data.userGroups.find((entry) => entry.id === id),
     /**
-     * What the controls of a view or message hold, by `block_id action_id`: an edit keeps it where both stay the same, as
-     * Slack documents for views.
+     * Returns what the controls of a view or message hold, by `block_id action_id`. An edit keeps it where both stay
+     * the same, as Slack documents for views.
      * @returns {Map<string, unknown>}
      */
     held: (where) => {
@@ -195,7 +195,7 @@ export function createStore() {
     home: () => data.homes[look.me],
     complaintsOn: (where) =>
       data.complaints.filter((entry) => entry.user === look.me && (entry.ts ?? entry.view) === where),
-    /** What this user sees in a channel, private words included, oldest first. */
+    /** Lists what this user sees in a channel, private words included, oldest first. */
     timeline: (id, thread = '') => {
       const inPlace = (entry) =>
         thread ? entry.ts === thread || entry.thread_ts === thread : isTopLevel(entry)

@@ -30,7 +30,7 @@ export function createTimeline(store, say, { inThread }) {
     if (atEnd) toEnd()
   }
   const left = () => list.scrollHeight - list.scrollTop - list.clientHeight
-  /** What grew or shrank by itself is followed. Only a person goes further away than that. */
+  /** Follows what grew or shrank by itself. Only a person goes further away than that. */
   const look = () => {
     const grown = Math.abs(list.scrollHeight - known.all) + Math.abs(list.clientHeight - known.shown)
     atEnd = left() < (atEnd ? grown + near : near)

@@ -6,7 +6,7 @@ import type { Manifest } from './manifest.ts'
 import type { State } from './state.ts'
 import type { Change, Json } from './types.ts'
 
-/** What a host puts beside the workspace on its page. */
+/** Panel that a host puts beside the workspace on its page. */
 export type Panel = {
   /**
    * A file: the JavaScript module that draws it. It exports `createPanel(root, top, store, say)`, which gives an object with
@@ -21,7 +21,7 @@ export type Panel = {
 
 type Options = {
   readonly state: State
-  /** What may be called at `POST /control/<name>`; a JSON array is the arguments, anything else the only one. */
+  /** Functions that may be called at `POST /control/<name>`; a JSON array is the arguments, anything else the only one. */
   // biome-ignore lint/suspicious/noExplicitAny: the functions differ; each is called with what the page sent.
   readonly control: Readonly<Record<string, (...args: any[]) => unknown>>
   readonly origin: () => string

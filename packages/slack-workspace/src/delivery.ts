@@ -5,7 +5,7 @@ import type { Json } from './types.ts'
 export type EnvelopeType = 'slash_commands' | 'interactive' | 'events_api'
 
 /**
- * What became of one payload. The errors are those that Slack shows its users:
+ * Result of one payload. The errors are those that Slack shows its users:
  * `operation_timeout` (no ack in 3 s), `dispatch_failed` (nobody there), `dispatch_unknown_error` (not a 2xx).
  */
 export type Delivered =
@@ -17,14 +17,14 @@ export type Delivered =
       readonly body?: Json | string
     }
 
-/** What one interaction led to, as far as Slack itself can see. */
+/** Outcome of one interaction, as far as Slack itself can see. */
 export type Outcome = {
   /** The payload as it was delivered; absent when the client did not send anything. */
   readonly payload?: Json
   readonly delivered?: Delivered
   /** Acknowledged in time. */
   readonly acked: boolean
-  /** What Slack told the user in the app's place. */
+  /** Error that Slack showed the user in the app's place. */
   readonly complaint?: string
   /** Milliseconds until the ack or the complaint. */
   readonly ms: number

@@ -1,7 +1,7 @@
 import type { State } from './state.ts'
 import type { Channel, User, UserGroup } from './types.ts'
 
-/** What an administrator changes: people, groups, channels. */
+/** Makes the changes of an administrator: people, groups, channels. */
 export const createDirectory = (state: State) => {
   const bot = state.seed.app.botUserId
 

@@ -33,7 +33,7 @@ const optionsOf = (element: Json): readonly Json[] => {
   return groups.flatMap((group) => (Array.isArray(group.options) ? (group.options as Json[]) : []))
 }
 
-/** What somebody chose or typed: text, an option's `value`, or several. */
+/** Choice or text of a person: text, an option's `value`, or several. */
 export type Choice = string | readonly string[] | null
 
 /**
@@ -67,7 +67,7 @@ export const chosen = (element: Json, choice: Choice): Json => {
   }
 }
 
-/** What a control holds before anybody touched it. */
+/** Returns what a control holds before anybody touched it. */
 export const initialChoice = (element: Json): Choice => {
   const value = (option: unknown) => (isObject(option) ? String(option.value) : null)
   if (Array.isArray(element.initial_options))
@@ -85,7 +85,7 @@ export const initialChoice = (element: Json): Choice => {
   return value(element.initial_option)
 }
 
-/** What is wrong with a number, an address or a mail address. */
+/** Says what is wrong with a number, an address or a mail address. */
 const typedWrong = (element: Json, text: string): string | undefined => {
   switch (element.type) {
     case 'number_input': {

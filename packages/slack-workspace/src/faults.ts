@@ -6,7 +6,7 @@ import type { Json } from './types.ts'
 /** Trouble on Slack's side, to order. `method` is a Web API method or `response_url`; absent means every call. */
 export type Fault = {
   readonly method?: string
-  /** How many calls it meets; 1 if absent. */
+  /** Number of calls that it meets; 1 if absent. */
   readonly times?: number
 } & (
   | { readonly kind: 'rateLimited' /** Seconds; 1 if absent. */; readonly retryAfter?: number }
@@ -30,7 +30,7 @@ export type Answer = {
 type Call = {
   readonly method: string
   readonly response: ServerResponse
-  /** What every answer to it carries. */
+  /** Headers of every answer to it. */
   readonly headers?: Readonly<Record<string, string>>
 }
 

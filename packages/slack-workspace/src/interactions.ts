@@ -19,7 +19,7 @@ import { type Triggers, type Views, viewPayload } from './views.ts'
 export type SlashCommand = {
   readonly userId: string
   readonly channelId: string
-  /** What follows the command. */
+  /** Text after the command. */
   readonly text?: string
   /** The first of the manifest if absent. */
   readonly command?: string
@@ -36,7 +36,7 @@ export type Press = {
   readonly blockId?: string
   /** For a menu: the chosen option's value. For a button: overrides its value (a hand-made press). */
   readonly value?: string
-  /** What the other controls hold. */
+  /** Values of the other controls. */
   readonly values?: Values
 }
 
@@ -50,7 +50,10 @@ type Dependencies = {
   readonly verificationToken: string
 }
 
-/** What people do with the app, delivered in the payloads of https://docs.slack.dev/reference/interaction-payloads */
+/**
+ * Creates what people do with the app, delivered in the payloads of
+ * https://docs.slack.dev/reference/interaction-payloads
+ */
 export const createInteractions = (deps: Dependencies) => {
   const { state, views, triggers, responseUrls, deliver } = deps
   const { team, app } = state.seed
@@ -160,7 +163,7 @@ export const createInteractions = (deps: Dependencies) => {
     return outcome
   }
 
-  /** What everything holds once this control was used. */
+  /** Returns what everything holds once this control was used. */
   const heldAfter = (blocks: readonly Block[], control: Control, { value, values }: Press): Json =>
     valuesOf(blocks, value === undefined ? values : { ...values, [valueKey(control)]: value })
 

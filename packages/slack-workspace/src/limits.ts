@@ -1,7 +1,7 @@
 /**
- * What Slack refuses. Sources: https://docs.slack.dev/reference/methods/chat.postMessage,
- * https://docs.slack.dev/reference/methods/chat.update, https://docs.slack.dev/reference/methods/views.open; how blocks and
- * views have to look is in `shapes.ts`.
+ * Limits past which Slack refuses. Sources: https://docs.slack.dev/reference/methods/chat.postMessage,
+ * https://docs.slack.dev/reference/methods/chat.update, https://docs.slack.dev/reference/methods/views.open. The shapes
+ * of blocks and views are in `shapes.ts`.
  */
 import { isObject, lengthOf, type Rule } from './rules.ts'
 import { blocksRule, type Surface, viewRule } from './shapes.ts'

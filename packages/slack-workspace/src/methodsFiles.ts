@@ -16,7 +16,7 @@ type File = {
   isShared: boolean
 }
 
-/** How much of a file the page shows. Characters. */
+/** Length of a file's preview on the page. Characters. */
 const previewLength = 4_000
 
 /** Files on their way: an address to send them to, then the word that they are complete. */

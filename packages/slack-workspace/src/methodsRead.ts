@@ -84,7 +84,7 @@ const groupObject = (state: State, group: UserGroup, withUsers: boolean): Json =
   ...(withUsers ? { users: group.users } : {}),
 })
 
-/** Which scope a conversation asks for depends on its kind. */
+/** Picks the scope that a conversation needs, by its kind. */
 const conversationScope =
   (verb: 'read' | 'history') =>
   (state: State, args: Json): string => {

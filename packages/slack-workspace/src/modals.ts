@@ -9,19 +9,19 @@ export type ViewSubmission = {
   readonly userId: string
   /** The topmost view if absent. */
   readonly viewId?: string
-  /** What was typed and chosen; what is absent keeps its initial value. */
+  /** Typed and chosen values; an absent one keeps its initial value. */
   readonly values?: Values
 }
 
-/** What Slack tells who pressed a button or sent a modal when the app does not answer. */
+/** Text that Slack shows the user when the app does not answer a button or a modal. */
 export const trouble = 'We had some trouble connecting. Try again?'
 
-/** What people do with a modal: send it and close it. */
+/** Creates what people do with a modal: send it and close it. */
 export const createModals = (deps: {
   readonly state: State
   readonly views: Views
   readonly userOf: (id: string) => User
-  /** What every payload about this user has. */
+  /** Returns the fields of every payload about this user. */
   readonly common: (user: User) => Json
   /** Delivers a payload. */
   readonly timed: (type: EnvelopeType, payload: Json) => Promise<Outcome & { readonly delivered: Delivered }>

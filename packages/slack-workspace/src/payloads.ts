@@ -1,7 +1,7 @@
 import { type Choice, type Control, chosen, controlsIn, initialChoice } from './elements.ts'
 import type { Block, Channel, Json, User } from './types.ts'
 
-/** What payloads call a channel. */
+/** Returns the name of a channel in payloads. */
 export const nameFor = (channel: Channel) =>
   ({ public: channel.name, private: 'privategroup', im: 'directmessage' })[channel.kind]
 export const userObject = (user: User): Json => ({
@@ -66,7 +66,7 @@ export const actionOf = ({ element, blockId }: Control, value: string | undefine
   }
 }
 
-/** What people typed and chose: by `block_id action_id`, or by the action id alone where it stands in one block only. */
+/** Typed and chosen values: by `block_id action_id`, or by the action id alone when it stands in one block only. */
 export type Values = Readonly<Record<string, Choice>>
 
 export const valueKey = ({ element, blockId }: Control): string => `${blockId} ${element.action_id}`

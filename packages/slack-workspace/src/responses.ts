@@ -3,7 +3,7 @@ import { checkAttachments, checkBlocks, checkMetadata, checkText, textLimit } fr
 import type { State } from './state.ts'
 import { type Block, type Json, SlackRefusal } from './types.ts'
 
-/** Where an answer to an interaction goes. */
+/** Place where an answer to an interaction goes. */
 export type ResponseContext = {
   readonly user: string
   readonly channel: string

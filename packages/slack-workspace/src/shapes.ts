@@ -1,5 +1,5 @@
 /**
- * What Slack takes as a block, an element or a view, as rules. Sources:
+ * Rules for what Slack takes as a block, an element or a view. Sources:
  * https://docs.slack.dev/reference/block-kit/blocks and the pages under it, https://docs.slack.dev/reference/views.
  *
  * Newer AI blocks (card, carousel, plan, task_card, data_table, container) are refused as unsupported: the page cannot
@@ -13,7 +13,7 @@ export type Surface = 'message' | 'modal' | 'home'
 const blockLimit: Record<Surface, number> = { message: 50, modal: 100, home: 100 }
 
 const any: Rule = () => {}
-/** What a client may follow; no `javascript:`, no `data:`. */
+/** Address that a client may follow; no `javascript:`, no `data:`. */
 const url = rule.all(
   rule.text(3000),
   rule.matching(/^(https?:\/\/|mailto:|tel:|slack:\/\/)/i, 'must be a valid URL'),
@@ -35,12 +35,12 @@ const confirm = rule.object(
 )
 const actionId = rule.text(255)
 const optionWith = (text: Rule) => rule.object({ text, value: rule.text(150) }, { description: text, url })
-/** Of a menu. */
+/** Option of a menu. */
 const option = optionWith(plain(75))
-/** Of checkboxes and radio buttons. */
+/** Option of checkboxes and radio buttons. */
 const box = optionWith(anyText(75))
 const options = (max: number) => rule.list(option, max)
-/** What is chosen at first stands among the options, word by word. */
+/** Requires that the initial choice is one of the options, word by word. */
 const initialAmongOptions: Rule = (value, pointer, report) => {
   if (!isObject(value)) return
   const groups = Array.isArray(value.option_groups) ? value.option_groups.filter(isObject) : []

@@ -7,7 +7,7 @@ import type { Json } from './types.ts'
 
 type Options = {
   readonly appId: string
-  /** How long an ack may take, in milliseconds. */
+  /** Deadline of an ack, in milliseconds. */
   readonly ackMs: number
   /** Between two pings of ours, in milliseconds. Clients give up after 30 s without one. */
   readonly pingMs: number

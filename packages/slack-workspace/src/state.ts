@@ -15,7 +15,7 @@ import type {
   View,
 } from './types.ts'
 
-/** What an app or a person says; `channel` is taken as checked. */
+/** Message of an app or a person; `channel` is taken as checked. */
 export type Draft = {
   readonly channel: string
   readonly user: string
@@ -29,7 +29,7 @@ export type Draft = {
 
 export type State = ReturnType<typeof createState>
 
-/** What a workspace that is kept goes on from. */
+/** Past from which a kept workspace goes on. */
 export type History = {
   readonly messages: Readonly<Record<string, readonly Message[]>>
   readonly ephemerals: readonly Ephemeral[]

@@ -1,4 +1,4 @@
-/** What the workspace knows, in Slack's own words and shapes (https://docs.slack.dev/reference/objects). */
+/** Data of the workspace, in Slack's own words and shapes (https://docs.slack.dev/reference/objects). */
 
 export type Json = Readonly<Record<string, unknown>>
 
@@ -68,9 +68,9 @@ export type Message = {
 export type Ephemeral = {
   readonly ts: string
   readonly channel: string
-  /** Who sees it. */
+  /** User who sees it. */
   readonly to: string
-  /** Who wrote it: the app's user, or `USLACKBOT` for Slack's own complaints. */
+  /** Author: the app's user, or `USLACKBOT` for Slack's own errors. */
   readonly from: string
   readonly text: string
   readonly blocks?: readonly Block[]

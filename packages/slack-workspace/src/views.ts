@@ -148,7 +148,7 @@ export const createTriggers = (state: State, ttlMs: number) => {
     known.set(id, { user, until: state.now() + ttlMs, used: false })
     return id
   }
-  /** Whose it is. Throws the errors of https://docs.slack.dev/reference/methods/views.open */
+  /** Returns the user of a trigger. Throws the errors of https://docs.slack.dev/reference/methods/views.open */
   const exchange = (id: unknown): string => {
     const entry = known.get(String(id))
     if (!entry) throw new SlackRefusal('invalid_trigger_id')

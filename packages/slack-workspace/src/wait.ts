@@ -4,7 +4,7 @@ import { transcriptOf } from './transcript.ts'
 export type WaitOptions = {
   /** Milliseconds; 20,000 if absent. */
   readonly timeoutMs?: number
-  /** What one waits for, in words. */
+  /** Name of the thing that is waited for. */
   readonly what?: string
 }
 

@@ -26,7 +26,7 @@ export type MethodContext = {
 }
 
 export type Method = {
-  /** Which kind of token it takes; the bot's if absent. */
+  /** Kind of token that it takes; the bot's if absent. */
   readonly token?: 'bot' | 'app'
   readonly scope?: (state: State, args: Json) => string
   readonly run: (context: MethodContext, args: Json, token: string) => Json

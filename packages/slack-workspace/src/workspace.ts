@@ -50,7 +50,7 @@ export type WorkspaceOptions = {
   readonly port?: number
   readonly tokens?: Partial<Tokens>
   readonly signingSecret?: string
-  /** What the app was granted; the manifest's scopes if absent. */
+  /** Scopes that the app was granted; the manifest's if absent. */
   readonly scopes?: readonly string[]
   /** Given, payloads go to this address by signed HTTP; else over socket mode. */
   readonly requestUrl?: string
@@ -67,11 +67,11 @@ export type WorkspaceOptions = {
   }
   /** Decides the commands the page completes, and scopes and events where they are not given. */
   readonly manifest?: Manifest
-  /** What `history()` of an earlier workspace told. */
+  /** Result of `history()` of an earlier workspace. */
   readonly history?: History
 }
 
-/** What an app subscribes to, and what the event calls the place: https://docs.slack.dev/reference/events/message */
+/** Events that an app subscribes to, and the names of places in them: https://docs.slack.dev/reference/events/message */
 const messageEvents = {
   public: ['message.channels', 'channel'],
   private: ['message.groups', 'group'],
@@ -211,7 +211,7 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     clearFaults: () => faults.clear(),
     /** A fault that stays until `null` is held under its name. */
     holdFault: (name: string, fault: Fault | null) => faults.hold(name, fault),
-    /** Whether more than one message a second in a channel is refused, as Slack does. Off at first. */
+    /** Refuses more than one message a second in a channel, as Slack does. Off at first. */
     setPacing: (on: boolean) => pacing.set(on),
     /** “Dismiss”: takes a private message off the screen. */
     dismiss: (userId: string, channelId: string, ts: string) => {
@@ -273,7 +273,7 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     seed: state.seed,
     tokens,
     signingSecret,
-    /** What the app is started with. */
+    /** Environment for starting the app. */
     env: {
       SLACK_API_URL: `${base}/api/`,
       SLACK_BOT_TOKEN: tokens.bot,
@@ -300,7 +300,7 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     home: (userId: string): View | undefined => state.homes.get(userId),
     dms: (userId: string): readonly Message[] => messages(`D${userId.slice(1)}`),
     sockets: sockets.count,
-    /** What the app called, oldest first; those of one method if named. */
+    /** Lists the app's calls, oldest first; those of one method if named. */
     requests: (method?: string): readonly LoggedRequest[] =>
       state.requests.filter((request) => method === undefined || request.method === method),
     onChange: (listener: (change: Change) => void): (() => void) => {
@@ -317,9 +317,9 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     },
     /** Puts the host's own panel beside the workspace. */
     attach: (panel: Panel) => api.attach(panel),
-    /** What has been said so far, to go on from another time. */
+    /** Returns what has been said so far, to go on from another time. */
     history: () => state.history(),
-    /** What everybody sees, as text: for people and for failed tests. */
+    /** Writes what everybody sees, as text: for people and for failed tests. */
     transcript: () => transcriptOf(state),
     waitFor: createWaitFor(state),
     close: async (): Promise<void> => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createWorkspace, everyScope, type Workspace } from '../src/index.ts'
 
-/** What only a caller without Slack's own client sends: addresses, forms, JSON, and mistakes in them. */
+/** Requests that only a caller without Slack's own client sends: addresses, forms, JSON, and mistakes in them. */
 
 const channel = 'C0INCIDENTS'
 let workspace: Workspace

@@ -50,7 +50,7 @@ export async function claimKept(base: string): Promise<void> {
   }
 }
 
-/** Of a mark that a crash of the machine tore, nobody is the owner. */
+/** Reads the owner from a mark; null for a mark that a crash of the machine tore. */
 async function readOwner(file: string): Promise<{ readonly pid?: number; readonly born?: string }> {
   try {
     return JSON.parse(await readFile(file, 'utf8'))
@@ -76,7 +76,7 @@ export async function removeLeftovers(): Promise<void> {
   }
 }
 
-/** Whether no server runs in the directory any more. */
+/** Ends a server without an owner. Returns true when none runs in the directory any more. */
 async function endOrphan(base: string): Promise<boolean> {
   const pid = orphanIn(base)
   if (pid === null) return true

@@ -26,7 +26,7 @@ export type PostgresOptions = {
   readonly packageDir?: string
   /** A directory to keep the data in, and to go on from; a temporary one if absent. */
   readonly keepIn?: string
-  /** That `keepIn` is marked as ours already. */
+  /** True when `keepIn` is marked as ours already. */
   readonly isClaimed?: boolean
 }
 

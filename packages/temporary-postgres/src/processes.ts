@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 
-/** What the operating system tells of processes: by /proc on Linux, by ps elsewhere. */
+/** Facts about processes from the operating system: by /proc on Linux, by ps elsewhere. */
 
 export function commandLine(pid: number): { owner: number; args: string } | null {
   try {
@@ -16,7 +16,7 @@ export function commandLine(pid: number): { owner: number; args: string } | null
   }
 }
 
-/** When a process began, which tells it from a later one with the same pid; null when there is none. */
+/** Returns when a process began, which distinguishes it from a later one with the same pid; null when there is none. */
 export function bornAt(pid: number): string | null {
   try {
     if (existsSync('/proc/self/stat')) {

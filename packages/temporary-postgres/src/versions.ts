@@ -21,7 +21,7 @@ const homeOf = (version: string) =>
   join(dirname(dirname(installedPackage())), '.cache', 'temporary-postgres', `postgres-${version}`)
 const isComplete = (version: string) => existsSync(join(homeOf(version), 'complete'))
 
-/** Whether this major version is on this machine already. */
+/** Returns true when this major version is on this machine already. */
 export const isHere = (major: string): boolean =>
   major === installedMajor || isComplete(olderVersions[major] ?? '')
 

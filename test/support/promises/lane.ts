@@ -12,7 +12,7 @@ export type Actor = {
   /** The statement that it works on. */
   busy: string | null
   inTransaction: boolean
-  /** What its last statement failed with. */
+  /** Error of its last statement. */
   error: string | null
 }
 

@@ -1,6 +1,6 @@
 import type { Chooser } from '../chooser.ts'
 
-/** What a session does next: statements in order, until one of them waits. */
+/** Next move of a session: statements in order, until one of them waits. */
 export type Move = {
   readonly sql: readonly string[]
   /** Outside of a transaction: one that is open is committed first. */
@@ -41,7 +41,7 @@ export const restore = `
   INSERT INTO t1 VALUES (0);
   INSERT INTO t2 VALUES (0)`
 
-/** What moves of `concurrently` may leave behind. */
+/** Removes what moves of `concurrently` may leave behind. */
 export const tidy = `
   DO $$ DECLARE name text; BEGIN
     FOR name IN SELECT relname FROM pg_class WHERE relkind = 'i' AND relname ~ '^new_|_ccnew|_ccold'
@@ -241,5 +241,5 @@ export const families: readonly Family[] = [
   },
 ]
 
-/** Whether the statement asks for one lock after the other, on different things: no table tells the next. */
+/** Decides whether the statement asks for one lock after the other, on different things: no table shows the next. */
 export const wantsMore = (sql: string): boolean => /k = 3 - k|REFRESH|FROM log$/.test(sql)

@@ -4,7 +4,7 @@ import type { Cluster } from '../../../src/postgres/cluster.ts'
 import type { Lane, Step } from './lane.ts'
 import { wantsMore } from './moves.ts'
 
-/** What became of one who waited. `later`: after those who went on had ended their transactions. */
+/** Fate of one who waited. `later`: after those who went on had ended their transactions. */
 export type Seen = {
   readonly name: string
   readonly kind: string

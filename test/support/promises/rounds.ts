@@ -10,7 +10,7 @@ type At = { readonly lane: Lane; readonly cluster: Cluster }
 
 /** A seed whose sessions happen not to meet proves nothing: another one plays in its place. */
 const nextTry = 1_000_000
-/** How many broken promises are made smaller, each by some dozens of rounds. */
+/** Number of broken promises that are made smaller, each by some dozens of rounds. */
 const mostSmaller = 12
 
 export type Round = Verdict & { readonly seed: number; readonly family: string }

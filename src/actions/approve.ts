@@ -22,7 +22,7 @@ export type ButtonPress = {
   readonly reason: string
 }
 
-/** Resolves when the press is carried out: with what is to be told in private (a refusal, a sentence), or with null. */
+/** Resolves when the press is carried out: with the private reply (a refusal, a sentence), or with null. */
 export type Approve = (press: ButtonPress) => Promise<Refusal | string | null>
 
 /**

@@ -12,7 +12,7 @@ export type Entry = {
   readonly caller: Caller
   /** Place of the request: the slash command, a button, a modal. */
   readonly where: string
-  /** The card in whose thread a refusal is told; in none if absent. */
+  /** The card whose thread gets the refusal; none if absent. */
   readonly about?: Proposal | null
 }
 
@@ -23,7 +23,7 @@ export type Entry = {
  */
 export type CheckAccess = (caller: Caller, allowed: People, fresh: boolean) => Promise<Refusal | null>
 
-/** All return the refusal, to be told to the caller in private. */
+/** All return the refusal, which the caller gets in private. */
 export type Authorization = {
   readonly checkAccess: CheckAccess
   /** Checks access, and writes a refusal down. */

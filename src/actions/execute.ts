@@ -71,7 +71,7 @@ export function createExecute(deps: {
 /** Once a second; after that the next start says that the outcome is unknown. */
 const finishAttempts = 300
 
-/** Writes the outcome of a claimed proposal down and tells it. */
+/** Writes the outcome of a claimed proposal down and reports it. */
 export const writeOutcome = (
   cards: Cards,
   claimed: ProposalIn<'claimed'>,

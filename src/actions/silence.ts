@@ -53,7 +53,7 @@ export function createSilencing(deps: {
     await cards.commit(scope.kind === 'incident' ? scope.incidentId : null, async ({ silences, record }) => {
       const before = (await silences.ofCluster(cluster)).filter((other) => sameScope(other.scope, scope))
       for (const { id } of before) await silences.end(id)
-      // It goes on from where the last one began, so that what happens meanwhile is told in the end.
+      // It goes on from where the last one began, so that what happens meanwhile is reported at its end.
       const since = Math.min(now(), ...before.map((other) => other.since))
       await silences.add({ id: randomUUID(), cluster, scope, since, until, by: userId, reason })
       await record({

@@ -34,7 +34,7 @@ export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' 
 /** Question that a look at a cluster answers. */
 type AboutNow = Exclude<Question, { readonly kind: 'help' | 'clusters' | 'history' | 'rules' }>
 
-/** `failed`: there was nothing to show, only why; to be told to the one who asked alone. */
+/** `failed`: there was nothing to show, only why; a reply for the one who asked alone. */
 export type Answer = { readonly view: View; readonly failed?: boolean }
 
 /**

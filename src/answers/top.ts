@@ -19,7 +19,7 @@ import { shortStatement, textsOf } from './statements.ts'
 const mostStatements = 15
 const mostRunning = 8
 
-/** Remembers the last looks at each cluster, so that a later one tells what ran since. */
+/** Remembers the last looks at each cluster, so that a later one shows what ran since. */
 export function createTop() {
   const looksAt = new Map<string, readonly StatementReading[]>()
 

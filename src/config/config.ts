@@ -149,7 +149,7 @@ const rawClusters = (tree: unknown): readonly unknown[] => {
   return Array.isArray(clusters) ? clusters : []
 }
 
-/** Told from the raw tree, so that it is told together with everything else. */
+/** Found in the raw tree, so that it is reported together with everything else. */
 function duplicateNames(tree: unknown): ConfigProblem[] {
   const names = rawClusters(tree).map((cluster) => at(cluster, 'name'))
   return names.flatMap((name, index) =>

@@ -37,7 +37,7 @@ export function duration(min: number, max: number, range: string) {
 
 const upToAYear = duration(0, 365 * day, 'up to 365d, or never')
 
-/** A threshold: seconds, as ages in pg_stat_activity are told; Infinity for `never`. */
+/** A threshold: seconds, as ages in pg_stat_activity are given; Infinity for `never`. */
 export const threshold = z.unknown().transform((value, context) => {
   if (value === 'never') return Number.POSITIVE_INFINITY
   const parsed = upToAYear.safeParse(value)

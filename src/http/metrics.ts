@@ -17,7 +17,7 @@ import { knownSlackCodes, slackCodeClass } from '../notify/slackError.ts'
 export type Metrics = {
   /** A cluster was read. Without pg_monitor it counts as not seen: what is seen then would read as calm. */
   observeSnapshot(picture: Picture, seconds: number): void
-  /** A cluster could not be read: what was last seen of it is not told any longer. */
+  /** A cluster could not be read: what was last seen of it is not reported any longer. */
   clusterUnseen(cluster: string): void
   /** An approved action has ended. */
   countAction(action: Action, result: Outcome['kind']): void
@@ -65,7 +65,7 @@ const results: readonly Outcome['kind'][] = [
   'unknown',
 ]
 
-/** A slow look comes once a minute; what an older one told is no measurement of now any more. Milliseconds. */
+/** A slow look comes once a minute; what an older one showed is no measurement of now any more. Milliseconds. */
 const slowLookHoldsMs = 5 * 60_000
 
 /** A snapshot takes some milliseconds; the deadlines of a slow one add up to about four seconds. */
@@ -112,7 +112,7 @@ export function createMetrics(deps: {
   const waiting = gauge('sessions_waiting', 'Client sessions that wait for a lock.', 'cluster')
   const oldestWait = gauge(
     'oldest_wait_seconds',
-    'The longest that a session has waited for a lock; absent while nobody can tell.',
+    'The longest that a session has waited for a lock; absent while nobody knows.',
     'cluster',
   )
   const longestTransaction = gauge(

@@ -48,7 +48,7 @@ export type SignalResult =
 
 export type Cluster = {
   readonly name: string
-  /** Opens both connections. Never throws: what is wrong is told by `failure()`, and it keeps trying. */
+  /** Opens both connections. Never throws: `failure()` says what is wrong, and it keeps trying. */
   start(): Promise<void>
   /** The reason why the cluster cannot be seen at the moment; null when it can. */
   failure(): ClusterError | null
@@ -185,7 +185,7 @@ export function createCluster(options: ClusterOptions): Cluster {
   const learnAgain = (isCalm: boolean): Promise<unknown> => {
     learning ??= blindIfOdd(() => learn(isCalm ? activity.query : locks.query))
       .catch((error) => {
-        // Nobody may be waiting for it. A failure of the connection is told by the connection; this is a fault of ours.
+        // Nobody may be waiting for it. A failure of the connection is reported by the connection; this is a fault of ours.
         if (!(error instanceof ClusterError)) log.error({ fault: error?.name }, 'facts could not be read')
       })
       .finally(() => {
@@ -198,7 +198,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     const rows = await blindIfOdd(async () =>
       checked(activityRows, await activity.query(statements.activity, [pids])),
     )
-    // A few rows do not tell how the server is.
+    // A few rows do not show how the server is.
     if (!areNamed(rows, names)) await learnAgain(pids === null && isCalm(rows))
     return rows
   }

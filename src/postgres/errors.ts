@@ -9,7 +9,7 @@ export class ClusterError extends Error {
   /** SQLSTATE, or the code of the socket error, or `DEADLINE`. */
   readonly code: string
   readonly retryable: boolean
-  /** The connection has ended, for which there may be many reasons: the attempt to make another one tells more. */
+  /** The connection has ended, for which there may be many reasons: the attempt to make another one shows more. */
   readonly isInterruption: boolean
   /** No slot of the server is left; a limit of the role or of the database has the same code. */
   readonly isServerFull: boolean

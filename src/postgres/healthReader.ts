@@ -72,7 +72,7 @@ export function createHealthReader(deps: {
   }
 
   const readLog = async (format: 'jsonlog' | 'csvlog'): Promise<DeadlockReport[]> => {
-    // A file may be rotated away this moment: the count is told without it.
+    // A file may be rotated away this moment: the count is shown without it.
     const rows = await attempt(
       () => ask('logTail', endings[format], tailBytes),
       () => [],

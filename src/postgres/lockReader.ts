@@ -47,7 +47,7 @@ export type RelationLocks =
     }
   | { readonly kind: 'unknown'; readonly known: readonly RelationName[] }
 
-/** A table with more partitions than this is told in part. */
+/** A table with more partitions than this is shown in part. */
 const mostRelations = 2000
 
 /**

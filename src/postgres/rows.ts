@@ -14,7 +14,7 @@ const time = z
   .string()
   .regex(/^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d/, 'expected a timestamp')
   .nullable()
-/** Ages are told by the server's clock, which may stand still or step back by a little. */
+/** Ages go by the server's clock, which may stand still or step back by a little. */
 const seconds = z
   .number()
   .nullable()

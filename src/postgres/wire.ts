@@ -144,7 +144,7 @@ const texts =
     return at === body.length
   }
 
-/** A count of two bytes, then each of so many; `next` tells where one ends, or -1. */
+/** A count of two bytes, then each of so many; `next` returns where one ends, or -1. */
 const counted =
   (next: (body: Buffer, at: number) => number): Form =>
   (body) => {

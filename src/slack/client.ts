@@ -74,7 +74,7 @@ export const clientOptions = ({
   rejectRateLimitedCalls: true,
 })
 
-/** The Web API, with errors told by their codes. */
+/** The Web API, with errors by their codes. */
 export type Slack = Poster & {
   readonly client: webApi.WebClient
   /** Runs one call; throws SlackError. */
@@ -83,7 +83,7 @@ export type Slack = Poster & {
   stands(channel: string, ts: string): Promise<boolean>
 }
 
-/** @param failed is told of each call that fails */
+/** @param failed is called for each call that fails */
 export function createSlack({
   token,
   options,

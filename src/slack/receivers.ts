@@ -91,7 +91,7 @@ export function createIngress(deps: {
   return {
     app,
     requestListener: null,
-    // The first must be there, so that a bad token is told at the start; the second may follow.
+    // The first must be there, so that a bad token is reported at the start; the second may follow.
     start: async () => {
       await first.start()
       second.startLater()

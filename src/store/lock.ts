@@ -19,7 +19,7 @@ const turnMs = 200
  * one on a file beside the store, for other containers and other files at this path; one on the store's device and
  * inode, for the same file by another name (a hard link, a bind mount).
  * @param path of a file that is there
- * @param onWait told once, with how long at most, when there is another process to wait for
+ * @param onWait called once, with how long at most, when there is another process to wait for
  * @throws StoreError when another process keeps it
  * @returns lets go of it
  */

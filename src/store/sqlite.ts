@@ -61,9 +61,9 @@ export function openSqlite(path: string): SqliteFile {
   }
 
   /**
-   * Whether what stands in the file is ours. We count in its header: what is older than what we brought into the file
-   * last is a copy from before, and what is newer than all that we wrote is another store. With what lies between, the
-   * log makes up the present state.
+   * Checks that the content of the file is ours, by the counter in its header. Content that is older than our last
+   * write into the file is a copy from before. Content that is newer than all that we wrote is another store. With
+   * anything between, the log makes up the present state.
    */
   function checkContent(is: BigIntStats) {
     const found = versionIn(descriptor)

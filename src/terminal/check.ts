@@ -44,7 +44,7 @@ export type CheckExitCode = (typeof exitCodes)[Status]
 type Out = { write(text: string): unknown }
 
 /**
- * The probe in the terminal. Whatever goes wrong is told as UNKNOWN, in one line, as monitoring expects it.
+ * The probe in the terminal. Whatever goes wrong is reported as UNKNOWN, in one line, as monitoring expects it.
  * @param args what stands after `check`
  * @param load reads the configuration; may throw ConfigError
  */

@@ -7,7 +7,7 @@ import type { Store } from '../store/store.ts'
 
 /**
  * Closes the incidents of clusters that were taken out of the configuration, and takes back what was requested by hand
- * there: nobody follows them any more, and their cards must not go on telling of trouble, or offer to end it.
+ * there: nobody follows them any more, and their cards must not go on showing trouble, or offer to end it.
  * @param clusters the names of those that are configured
  */
 export async function closeAbandoned(deps: {

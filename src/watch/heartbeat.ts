@@ -106,7 +106,7 @@ export function createHeartbeat(deps: {
   }
 }
 
-/** One GET on a connection of its own. Never throws: what went wrong is told by its code, without the address. */
+/** One GET on a connection of its own. Never throws: what went wrong is reported by its code, without the address. */
 async function ask(url: string, stopping: AbortSignal): Promise<HeartbeatReply> {
   const signal = AbortSignal.any([stopping, AbortSignal.timeout(timeoutMs)])
   const get = url.startsWith('https:') ? getHttps : getHttp

@@ -67,7 +67,7 @@ export function createIncidentReport(deps: {
     },
   }
 
-  /** Ends the silences whose time is up, and tells the others. */
+  /** Ends the silences whose time is up, and keeps the others. */
   async function currentSilences(): Promise<Silence[]> {
     const all = Map.groupBy(await store.silences.ofCluster(config.name), ({ until }) => until <= now())
     await endSilences({ cards, store }, all.get(true) ?? [], bot, now())

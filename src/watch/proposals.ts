@@ -97,7 +97,7 @@ export function createProposalSync(deps: {
 /** Looks may overlap by that much; what seems to be made later yet was made before the clock was set back. */
 const overlapMs = 60_000
 
-/** Made of a later look than this one: then this one tells nothing about it. */
+/** Made of a later look than this one: then this one says nothing about it. */
 const isNewer = ({ createdAt }: Proposal, takenAt: number): boolean =>
   createdAt > takenAt && createdAt <= takenAt + overlapMs
 

@@ -10,9 +10,9 @@ export type WatchStatus = {
   seen(seesOthers: boolean): Promise<void>
   /** Nothing could be seen, and why. */
   blind(why: Loss): Promise<void>
-  /** Something happened to the watching itself: told each time. */
+  /** Reports that something happened to the monitoring itself, each time. */
   gap(what: string): Promise<void>
-  /** Watching does not keep up, and why, or does again (null): told when it changes. */
+  /** Reports that monitoring does not keep up, and why, or does again (null); only when that changes. */
   behind(reason: string | null): Promise<void>
   /** Reports why health checks fail, or that they work again (null); only when that changes. */
   healthUnavailable(reason: string | null): Promise<void>
@@ -68,7 +68,7 @@ export function createWatchStatus(deps: {
 
   /** Says once what the role lacks, and again when that has changed. */
   async function reportMissingPrivileges(sees: boolean) {
-    // What was lost is told at once, what is only suspected once a minute.
+    // A lost privilege is reported at once, a suspected one once a minute.
     if (sees && now() < askPrivilegesAt) return
     askPrivilegesAt = now() + privilegesEveryMs
     // The look itself went well; what is wrong with the other connection shows in the snapshots.

@@ -5,11 +5,11 @@ import type { Journal } from '../store/journal.ts'
 
 export type Visibility = {
   /**
-   * Nothing can be seen: told once, with the reason; and again when it becomes one that does not pass by itself. That a
+   * Reports once that nothing can be seen, with the reason; and again when it becomes one that does not pass by itself. That a
    * connection has ended is not the reason yet: the attempt to make another one tells it, or shows that all is well.
    */
   lost(why: Loss): Promise<void>
-  /** The cluster was seen: told when it was not before, also when that was before a restart. */
+  /** Reports that the cluster is seen, when it was not before, also when that was before a restart. */
   back(): Promise<void>
 }
 
@@ -24,7 +24,7 @@ export type Loss = {
 /** For how long an interruption is none that anybody has to hear of: the first attempts to connect come sooner. */
 const interruptionMs = 3000
 
-/** A server that is lost again so soon after it was told to be back flaps, and is told only when it stays away longer. */
+/** A server that is lost again so soon after it was reported to be back flaps. It is reported only when it stays away longer. */
 const flappingMs = 60_000
 const flapMs = 10_000
 

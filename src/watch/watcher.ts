@@ -98,7 +98,7 @@ export function createWatcher(deps: {
       hooks.unseen()
       // That nothing at all is seen says more than that the slow look failed.
       failed = 0
-      // The same again at every look tells nothing new.
+      // The same again at every look is no news.
       log[error.reason === lastReason ? 'debug' : 'warn'](
         { cluster: cluster.name, code: error.code },
         error.reason,

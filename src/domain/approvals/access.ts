@@ -1,6 +1,6 @@
 import type { People } from '../session/policy.ts'
 
-/** A user as Slack's `users.info` tells it now. */
+/** A user as Slack's `users.info` returns it now. */
 export type User = {
   readonly id: string
   /** Null when Slack did not say: then nobody is let in. */

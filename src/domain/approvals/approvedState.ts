@@ -17,7 +17,10 @@ export type CancelGuard = {
   readonly key: SessionKey
   /** The statement that was approved; else the next one would die. Null matches nothing. */
   readonly queryStart: string | null
-  /** When it was reported as running; null matches nothing. A fast-path call keeps the `query_start` of what ran before it. */
+  /**
+   * Time when it was reported as running; null matches nothing. A fast-path call keeps the `query_start` of what ran
+   * before it.
+   */
   readonly stateChange: string | null
   /** Its id, where it had one: statements of one message begin at the same time. */
   readonly queryId: string | null

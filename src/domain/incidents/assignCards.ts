@@ -7,7 +7,7 @@ import { severityOf, severityRank, worstFirst } from './severity.ts'
  * are open that are at least as bad: so people have the worst before them, and rarely more than they can look after.
  * What is critical has its card at once, and so has the worst when no other card is open: calm must not hide it. Cards
  * that are over, or that a silence covers, ask nobody for anything, so they do not count.
- * @param transitions worst first, as `fold` tells them
+ * @param transitions worst first, as `fold` returns them
  * @param isSilent brings no card now: it waits in the digest
  */
 export function assignCards(

@@ -60,7 +60,7 @@ export const needsRedraw = (before: Finding, after: Finding): boolean =>
   step(findingAmount(before)) !== step(findingAmount(after)) ||
   severityOf(before) !== severityOf(after)
 
-/** 0, 1, 2, 3, 4, 6, 8, 11, 16, …: two steps for each doubling, so that a growing number is told while it matters. */
+/** 0, 1, 2, 3, 4, 6, 8, 11, 16, …: two steps for each doubling, so that a growing number is reported while it matters. */
 const step = (count: number): number => (count < 4 ? Math.floor(count) : Math.round(2 * Math.log2(count)))
 
 /** Says why the finding is over; null when this snapshot does not show it. */

@@ -286,7 +286,7 @@ export function waitSeconds({ snapshot, forest, forestTakenAt }: Picture): Map<n
   return new Map(waits.map(({ pid, seconds }) => [pid, (seconds ?? 0) + since]))
 }
 
-/** The longest wait for a lock; 0 when nobody waits, null while nobody can tell. */
+/** The longest wait for a lock; 0 when nobody waits, null while nobody knows. */
 export function oldestWaitSeconds(picture: Picture): number | null {
   const waits = waitSeconds(picture)
   return waits && Math.max(0, ...waits.values())

@@ -42,7 +42,7 @@ export function follow(
 ): Transition[] {
   const isUnderWay = (incident: Incident) =>
     known.claimed.some((proposal) => proposal.cardId === incident.cardId || concerns(proposal, incident))
-  // What ended an incident is known only when an action that is under way has its outcome: the next look tells.
+  // What ended an incident is known only when an action that is under way has its outcome: the next look says so.
   const folded = fold(known.incidents, found, snapshot, { recommendationOf, newId }).filter(
     ({ kind, incident }) => kind !== 'resolved' || !isUnderWay(incident),
   )

@@ -153,7 +153,7 @@ export function healthFindingKey(finding: HealthFinding): string {
   }
 }
 
-/** A number that tells how bad it is, in its own unit: a card is drawn again when it has grown. */
+/** A number for how bad it is, in its own unit: a card is drawn again when it has grown. */
 export function healthAmount(finding: HealthFinding): number {
   switch (finding.kind) {
     case 'deadlocks':

@@ -10,7 +10,7 @@ import { victimsOf } from './severity.ts'
 export type Incident = {
   readonly id: string
   readonly cardId: string
-  /** The digest that it was told in at first; null when it had a card of its own from the start. */
+  /** The digest that showed it at first; null when it had a card of its own from the start. */
   readonly digestId: string | null
   /** Since when it stands where it stands. */
   readonly placedAt: number

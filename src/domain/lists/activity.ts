@@ -13,14 +13,14 @@ export type Activity = {
   readonly states: readonly Counted[]
   /** `Lock/transactionid`; sessions that wait for nothing are counted in `working`. Idle ones wait for their client. */
   readonly waitEvents: readonly Counted[]
-  /** Active, and waiting for nothing that the server tells of. */
+  /** Active, and waiting for nothing that the server shows. */
   readonly working: number
   readonly users: readonly Counted[]
   readonly applications: readonly Counted[]
   readonly databases: readonly Counted[]
   /** Server processes by backend_type, whatever the filters say. */
   readonly processes: readonly Counted[]
-  /** Processes of which the server tells us nothing, for want of pg_monitor. */
+  /** Processes that the server hides from us without pg_monitor. */
   readonly unseen: number
 }
 

@@ -15,7 +15,7 @@ import {
   waitsForLock,
 } from '../session/session.ts'
 
-/** As monitoring plugins tell it: https://www.monitoring-plugins.org/doc/guidelines.html */
+/** Exit status as monitoring plugins define it: https://www.monitoring-plugins.org/doc/guidelines.html */
 export type Status = 'OK' | 'WARNING' | 'CRITICAL' | 'UNKNOWN'
 
 export const limitNames = [

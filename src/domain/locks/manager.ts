@@ -2,7 +2,7 @@ import { conflictsWith, type Model, newTarget, shareLock } from './model.ts'
 import { type Contended, conflictsOf, modes, type Party, type Waiter } from './queue.ts'
 
 /**
- * The server's lock manager as far as it can be told from one lock table: who is served when somebody lets go. It is
+ * The server's lock manager as far as one lock table shows it: who is served when somebody lets go. It is
  * the machine under simulation.ts, and follows proc.c and lock.c; citations are of PostgreSQL 18.
  */
 

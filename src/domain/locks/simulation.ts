@@ -119,7 +119,7 @@ function goOn(state: State, open: ReadonlySet<Party>, endsByItself: (party: Part
   for (const party of queue) {
     if (!endsByItself(party)) continue
     const before = state.proceeded.length
-    // An advisory lock may be the session's, and stay: pg_locks does not tell.
+    // An advisory lock may be the session's, and stay: pg_locks does not show which.
     release(state, party, isAdvisory)
     settle(state)
     queue.push(...state.proceeded.slice(before))

@@ -96,7 +96,7 @@ export type DeadlockReport = {
   readonly applicationName: string
   /** Pid of the session whose statement the server ended. */
   readonly pid: number
-  /** All who waited for each other; empty where the entry does not tell. */
+  /** All who waited for each other; empty when the entry does not say. */
   readonly pids: readonly number[]
   /** The statement that was ended, masked. */
   readonly statement: string | null

@@ -34,7 +34,7 @@ export const waitsForLong = ({ sameWaitSeconds }: Session): boolean => (sameWait
 export type WaitsSeen = ReadonlyMap<string, { readonly at: string; readonly since: number }>
 
 /**
- * Follows who waits where from one look to the next, for the server does not tell since when.
+ * Follows who waits where from one look to the next, because the server does not say since when.
  * @param now milliseconds, when these sessions were looked at
  * @returns the sessions with `sameWaitSeconds`, and what to give to the next look
  */

@@ -68,7 +68,7 @@ const providers: Readonly<Record<Exclude<Platform, 'own'>, Provider>> = {
 
 const providerOf = (platform: Platform): Provider | null => (platform === 'own' ? null : providers[platform])
 
-/** Roles that tell a platform: facts.sql looks which of them are there. */
+/** Roles that show the platform: facts.sql looks which of them are there. */
 export const tellingRoles: readonly string[] = Object.values(providers).map(({ role }) => role)
 
 /**

@@ -29,7 +29,7 @@ export type Session = {
   readonly state: string | null
   readonly waitEventType: string | null
   readonly waitEvent: string | null
-  /** For how long every look has found it in this wait, in the same statement: the server does not tell. See heldUp.ts. */
+  /** For how long every look has found it in this wait, in the same statement: the server does not say. See heldUp.ts. */
   readonly sameWaitSeconds?: number
   readonly xactStart: string | null
   readonly queryStart: string | null

@@ -177,7 +177,7 @@ export const waitMeanings: readonly WaitMeaning[] = [
   }),
   meaning('LWLock', '', {
     waitsFor: 'a short lock inside of the server',
-    behind: 'whoever has it, which no view tells: the disk, or very many sessions at once',
+    behind: 'whoever has it, which no view shows: the disk, or very many sessions at once',
     endsByItself: true,
   }),
   meaning('Timeout', 'PgSleep', {

@@ -132,12 +132,22 @@ const reasons: Readonly<Record<string, Reason>> = {
   EACCES: noSocket('The Unix socket may not be opened'),
   EPROTO: noEncryption,
   // Encryption.
-  SELF_SIGNED_CERT_IN_CHAIN: certificate('is signed by an authority that is not known here'),
-  DEPTH_ZERO_SELF_SIGNED_CERT: certificate('is self-signed'),
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: certificate('is signed by an authority that is not known here'),
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: certificate('is signed by an authority that is not known here'),
-  CERT_HAS_EXPIRED: certificate('has expired'),
-  ERR_TLS_CERT_ALTNAME_INVALID: certificate('is for another host name'),
+  SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority(),
+  DEPTH_ZERO_SELF_SIGNED_CERT: certificate(
+    'is self-signed: name it by sslrootcert in the url, or give the server one of an authority.',
+  ),
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unknownAuthority(),
+  UNABLE_TO_GET_ISSUER_CERT: unknownAuthority(),
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unknownAuthority(),
+  CERT_HAS_EXPIRED: certificate(
+    'or that of its authority has expired: renew it there, and look at the clock of the machine of the bot.',
+  ),
+  CERT_NOT_YET_VALID: certificate(
+    'or that of its authority is not valid yet: look at the clocks of both machines.',
+  ),
+  ERR_TLS_CERT_ALTNAME_INVALID: certificate(
+    'is for another host name: write that name in the url, or sslmode=verify-ca with sslrootcert, which does not compare names.',
+  ),
   NO_TLS: {
     retryable: false,
     reason:
@@ -190,10 +200,13 @@ function noSocket(what: string): Reason {
 }
 
 function certificate(what: string): { retryable: false; reason: string } {
-  return {
-    retryable: false,
-    reason: `The certificate of the server ${what}: set sslrootcert and sslmode in the url.`,
-  }
+  return { retryable: false, reason: `The certificate of the server ${what}` }
+}
+
+function unknownAuthority(): Reason {
+  return certificate(
+    'is signed by an authority that is not known here: name the file with the certificate of that authority by sslrootcert in the url.',
+  )
 }
 
 const full: Reason = {
@@ -294,6 +307,7 @@ const classes: Readonly<Record<string, Reason>> = {
 /** Node's codes for OpenSSL, by how they begin. */
 const families: readonly (readonly [string, Reason])[] = [
   ['ERR_SSL_', noEncryption],
+  ['CERT_', certificate('was not accepted: the log of the bot has the code of OpenSSL.')],
   [
     'ERR_OSSL_',
     {

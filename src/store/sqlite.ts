@@ -93,7 +93,7 @@ export function openSqlite(path: string): SqliteFile {
   return {
     probe() {
       checkFiles()
-      // It belongs to whoever has one open: that one tells how it ends.
+      // It belongs to whoever has one open: that one reports how it ends.
       if (database.isTransaction) return
       checkpoint()
       count(counted + 1)

@@ -91,7 +91,7 @@ describe('/pg rules', () => {
     `)
   })
 
-  it('tells the rules even where nothing can be seen', async () => {
+  it('shows the rules even where nothing can be seen', async () => {
     const unseen = watchedBy(rules, {
       snapshot: async () => {
         throw new ClusterError('Nothing listens there.', 'ECONNREFUSED', true)

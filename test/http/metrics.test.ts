@@ -40,7 +40,7 @@ const jam = of.picture(
 )
 
 describe('a cluster', () => {
-  it('is told as it was seen', async () => {
+  it('is reported as it was seen', async () => {
     const metrics = metricsOf()
     metrics.observeSnapshot(jam, 0.02)
     expect(await told(metrics, 'cluster_up')).toEqual(['{cluster="orders"} 1', '{cluster="shop"} 0'])
@@ -69,7 +69,7 @@ describe('a cluster', () => {
     expect(await told(metrics, 'snapshot_duration_seconds_count')).toEqual(['{cluster="orders"} 1'])
   })
 
-  it('is told as calm when it is', async () => {
+  it('is reported as calm when it is', async () => {
     const metrics = metricsOf()
     metrics.observeSnapshot(of.picture([]), 0.001)
     expect(await told(metrics, 'oldest_wait_seconds')).toEqual(['{cluster="orders"} 0'])
@@ -82,7 +82,7 @@ describe('a cluster', () => {
       expect(await told(metrics, name)).toEqual([])
   }
 
-  it('that cannot be read is down, and what was seen before is not told any longer', async () => {
+  it('that cannot be read is down, and what was seen before is not reported any longer', async () => {
     const metrics = metricsOf({}, ['orders'])
     metrics.observeSnapshot(jam, 0.02)
     metrics.clusterUnseen('orders')

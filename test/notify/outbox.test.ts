@@ -240,7 +240,7 @@ describe('outbox', () => {
     expect(await store.messages.standing(['card'])).toMatchObject([{ ts: 'ts1' }])
   })
 
-  it('tells what stands between it and Slack', async () => {
+  it('reports what stands between it and Slack', async () => {
     slack.fail(new SlackError('not_in_channel'))
     await put('card')
     outbox.start()
@@ -252,7 +252,7 @@ describe('outbox', () => {
     expect(broken).toEqual(['C1 not_in_channel'])
   })
 
-  it('tells once of a message that Slack refuses for itself, also while others go through', async () => {
+  it('reports once of a message that Slack refuses for itself, also while others go through', async () => {
     await put('card')
     outbox.start()
     await outbox.idle()
@@ -274,7 +274,7 @@ describe('outbox', () => {
     expect(broken).toHaveLength(2)
   })
 
-  it('tells no other channel that the token is refused: it could hear of it only when that is over', async () => {
+  it('reports no other channel that the token is refused: it could hear of it only when that is over', async () => {
     slack.fail(new SlackError('token_revoked'))
     await put('card')
     outbox.start()
@@ -300,7 +300,7 @@ describe('outbox', () => {
     expect(slack.calls).toEqual(['post C1: held 0 ✗ ratelimited', 'post C2: elsewhere'])
   })
 
-  it('tells of a channel that was archived while Slack had trouble anyway', async () => {
+  it('reports a channel that was archived while Slack had trouble anyway', async () => {
     slack.fail(new SlackError('service_unavailable'), new SlackError('is_archived'))
     await put('card')
     outbox.start()

@@ -31,7 +31,7 @@ const alarmOf = (...channels: string[]) =>
     steady: () => time,
   })
 
-it('tells each channel once that the store fails, and once that it works', async () => {
+it('reports each channel once that the store fails, and once that it works', async () => {
   const alarm = alarmOf('A', 'B')
   await alarm.check()
   expect(posts).toEqual([])
@@ -49,7 +49,7 @@ it('tells each channel once that the store fails, and once that it works', async
   expect(posts.slice(2)).toEqual(['A My store can be used again', 'B My store can be used again'])
 })
 
-it('tells what is seen once a minute at most, and the same again after ten', async () => {
+it('reports what is seen once a minute at most, and the same again after ten', async () => {
   const alarm = alarmOf('A')
   await alarm.tell('A', 'nothing is told while the store works')
   expect(posts).toEqual([])

@@ -28,7 +28,7 @@ it('advises to look for a newer pg-marshal where the server is newer, and asks f
   ])
 })
 
-it('tells on each platform who grants and where settings are made', () => {
+it('says on each platform who grants and where settings are made', () => {
   const missing = { sees_others: false, may_use_reserved: false, reserved_connections: 0 }
   expect(fixes(missing)).toEqual([
     'GRANT pg_monitor TO "marshal";',

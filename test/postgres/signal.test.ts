@@ -267,7 +267,7 @@ describe('a cancel tells apart fast-path calls, which keep the time of the state
   })
 })
 
-describe('nobody is signalled of whom the server does not tell what it does:', () => {
+describe('no signal goes to a session when the server does not show what it does:', () => {
   const actions: readonly Action[] = ['cancel', 'terminate']
   test.each(actions)('%s with track_activities = off', async (action) => {
     await server.admin.query('CREATE ROLE silent LOGIN PASSWORD $$silent$$; GRANT ALL ON orders TO silent')

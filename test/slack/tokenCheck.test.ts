@@ -4,7 +4,7 @@ import type { Slack } from '../../src/slack/client.ts'
 import { createTokenCheck } from '../../src/slack/tokenCheck.ts'
 import { logTo } from '../support/cluster.ts'
 
-it('tells a token that Slack refuses, once, and that it is taken again; an outage says nothing about it', async () => {
+it('reports a token that Slack refuses, once, and that it is taken again; an outage says nothing about it', async () => {
   const answers: (SlackError | null)[] = []
   const call: Slack['call'] = async () => {
     const failure = answers.shift()
@@ -28,7 +28,7 @@ it('tells a token that Slack refuses, once, and that it is taken again; an outag
   ])
 })
 
-it('tells that Slack does not answer, from the second time on: nothing could be said though nobody has tried yet', async () => {
+it('reports that Slack does not answer, from the second time on: nothing could be said though nobody has tried yet', async () => {
   const answers: (SlackError | null)[] = []
   const call: Slack['call'] = async () => {
     const failure = answers.shift()

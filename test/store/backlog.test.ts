@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { openTestStore } from '../support/store.ts'
 
-it('tells how much is not in Slack yet, and since when the oldest post and the oldest edit wait', async () => {
+it('lists how much is not in Slack yet, and since when the oldest post and the oldest edit wait', async () => {
   const { messages, close } = await openTestStore()
   try {
     const put = (id: string, text: string, now: number) =>

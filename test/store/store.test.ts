@@ -152,7 +152,7 @@ describe('messages', () => {
     expect(await store.messages.isKnown('card')).toBe(false)
   })
 
-  it('tells the most urgent first', async () => {
+  it('lists the most urgent first', async () => {
     for (const [id, priority] of [
       ['a', 1],
       ['b', 3],
@@ -202,7 +202,7 @@ describe('messages', () => {
 })
 
 describe('incidents', () => {
-  it('tells the open ones and the recently resolved', async () => {
+  it('lists the open ones and the recently resolved', async () => {
     const incident = {
       id: 'i1',
       cardId: 'i1',

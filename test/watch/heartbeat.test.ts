@@ -178,7 +178,7 @@ describe('a heartbeat', () => {
     expect(room.lines.join()).not.toContain('secret-uuid')
   })
 
-  it('tells a refused connection by its code', async () => {
+  it('reports a refused connection by its code', async () => {
     const room = await start((response) => response.socket?.destroy())
     room.cycle()
     await waitFor(() => room.lines.length === 1, 'it is said')

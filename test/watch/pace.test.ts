@@ -20,7 +20,7 @@ describe('pace', () => {
     }
   })
 
-  it('tells a clock that was set, either way', () => {
+  it('reports a clock that was set, either way', () => {
     const pace = start()
     pace.begin()
     pass(5_000, 3_600_000)
@@ -33,7 +33,7 @@ describe('pace', () => {
     expect(pace.begin()).toBeNull()
   })
 
-  it('tells that it stood still', () => {
+  it('reports that it stood still', () => {
     const pace = start()
     pace.begin()
     pass(90_000)
@@ -45,7 +45,7 @@ describe('pace', () => {
     expect(pace.begin()).toBeNull()
   })
 
-  it('tells looks that take longer than their interval, when it is not a single one', () => {
+  it('reports looks that take longer than their interval, when it is not a single one', () => {
     const pace = start()
     const look = (ms: number) => {
       pace.begin()

@@ -55,7 +55,7 @@ it('says nothing of privileges that cannot be asked for', async () => {
   expect(await told()).toEqual([])
 })
 
-it('tells each turn of what goes wrong for a while, once', async () => {
+it('reports each turn of what goes wrong for a while, once', async () => {
   const { behind, healthUnavailable } = status()
   for (const reason of [null, 'slow', 'slow', null, null]) await behind(reason)
   expect(await told()).toEqual(['blind', 'seesAgain'])

@@ -35,7 +35,7 @@ const told = async () =>
 const refused: Loss = { reason: 'Nothing listens there.', retryable: true, isInterruption: false }
 const ended: Loss = { reason: 'It was ended.', retryable: true, isInterruption: true }
 
-it('tells a refusal at once, and a connection that ended only when it does not come back', async () => {
+it('reports a refusal at once, and a connection that ended only when it does not come back', async () => {
   const { lost, back } = visibility()
   await lost(ended)
   time += 2_000
@@ -48,7 +48,7 @@ it('tells a refusal at once, and a connection that ended only when it does not c
   expect(await told()).toEqual(['blind', 'seesAgain'])
 })
 
-it('tells of a server that flaps once, and again when it stays away or is lost much later', async () => {
+it('reports a server that flaps once, and again when it stays away or is lost much later', async () => {
   const { lost, back } = visibility()
   await lost(refused)
   await back()

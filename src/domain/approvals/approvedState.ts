@@ -63,7 +63,7 @@ const hasVisibleTransaction = ({ xactStart }: Session): boolean => xactStart !==
 export function differences(approved: Approved, now: Session): string[] {
   const then = approved.session
   if (then.backendStart !== now.backendStart) return ['the pid belongs to another session']
-  if (isUntold(now)) return ['the server does not tell what it does']
+  if (isUntold(now)) return ['the server does not show what it does']
   if (approved.action === 'cancel') {
     if (now.state !== then.state) return [`it is ${now.state} now, its statement ended`]
     const isSame = then.queryStart === now.queryStart && then.stateChange === now.stateChange

@@ -102,8 +102,8 @@ export const hasFailed = ({ state, xactStart }: Session): boolean =>
 export const briefSeconds = 10
 
 /**
- * Decides whether the server does not tell what it does: `track_activities` is off for it, or the columns are hidden. Then
- * nothing tells one statement or transaction of it from the next.
+ * Decides whether the server hides what the session does: `track_activities` is off for it, or the columns are hidden.
+ * Then nothing distinguishes one statement or transaction of it from the next.
  */
 export const isUntold = ({ state }: Session): boolean => state === null || state === 'disabled'
 

@@ -33,7 +33,7 @@ describe('risen', () => {
     expect(rises(look(0, orders(7)), look(minute, orders(7)))).toEqual([])
   })
 
-  it('tells how many came between two looks, in which database', () => {
+  it('reports how many came between two looks, in which database', () => {
     expect(
       rises(look(0, orders(7), of.database('shop')), look(minute, orders(9), of.database('shop'))),
     ).toMatchObject([{ database: 'orders', count: 2, since: 0, lastAt: minute }])

@@ -107,7 +107,7 @@ describe('findings', () => {
     expect(found(many.slice(6), undefined, {}, new Set(['connections']))).toEqual([])
   })
 
-  it('tells a lock storm with the likely suspects', () => {
+  it('reports a lock storm with the likely suspects', () => {
     const sessions = [idleInTransaction(1, 5), waiting(2, 1), waiting(3, 1)]
     const jammed = { kind: 'jammed', why: 'busy', last: null, lastTakenAt: null } as const
     expect(found(sessions, jammed)).toMatchObject([{ kind: 'lockStorm', waiting: 2, suspects: [{ pid: 1 }] }])
@@ -185,7 +185,7 @@ describe('fold', () => {
     expect(next(forgotten, jam, rowQueue(1, [[2, 40]]))).toContainEqual(elsewhere)
   })
 
-  it('tells a growing jam in steps', () => {
+  it('reports a growing jam in steps', () => {
     const jam = (victims: number) => {
       const waits = Array.from({ length: victims }, (_, n): [number, number] => [n + 2, 40])
       return [

@@ -39,7 +39,7 @@ describe('chooseSessions', () => {
     expect(chosen(of.picture(sessions, { kind: 'read', table }))).toEqual({ jams: [1], waiting: 1 })
   })
 
-  it('tells a session once, for the worst thing that it does', () => {
+  it('shows a session once, for the worst thing that it does', () => {
     const sessions = [
       of.session(1, { stateSeconds: 9000 }),
       of.waiting(2, 8000),

@@ -34,7 +34,7 @@ const costs = (top: ReturnType<typeof topOf>) =>
   top.statements.map(({ queryId, calls, totalMs, share }) => [queryId, calls, totalMs, share])
 
 describe('topOf', () => {
-  it('tells everything since the reset where there is nothing to compare with', () => {
+  it('shows everything since the reset where there is nothing to compare with', () => {
     const top = topOf(reading(100, [statement('a', 2, 10), statement('b', 1, 30)]), null, all, 10)
     expect(costs(top)).toEqual([
       ['b', 1, 30, 0.75],
@@ -43,7 +43,7 @@ describe('topOf', () => {
     expect(top).toMatchObject({ since: 'reset', seconds: 100, ran: 2, matching: 2, totalMs: 40 })
   })
 
-  it('tells what ran since the last look, and leaves out what did not run', () => {
+  it('shows what ran since the last look, and leaves out what did not run', () => {
     const before = reading(100, [statement('a', 5, 1000), statement('b', 5, 1000)])
     const now = reading(160, [statement('a', 7, 1030), statement('b', 5, 1000), statement('new', 1, 10)])
     const top = topOf(now, before, all, 10)

@@ -57,7 +57,7 @@ test.each([
   expect(mayFinish(session)).toBe(may)
 })
 
-test('who is idle or waits for a lock is told of by that', () => {
+test('a session that is idle or waits for a lock is described by that', () => {
   for (const session of [of.idle(1, 5), of.idleInTransaction(1, 5), of.waiting(1, 5)])
     expect(meaningOf(session)).toBeNull()
 })

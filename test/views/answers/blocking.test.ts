@@ -230,7 +230,7 @@ describe('blockingView', () => {
     expect(cpu()).toBeLessThan(1500)
   })
 
-  it('tells a way out of two who must end together once', async () => {
+  it('shows a way out of two who must end together once', async () => {
     const at = of.relation('public.orders')
     const readers = [of.idleInTransaction(1, 60), of.idleInTransaction(2, 60)]
     const picture = of.picture(

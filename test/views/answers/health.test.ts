@@ -241,7 +241,7 @@ describe('/pg health', () => {
     `)
   })
 
-  it('tells everything that is past a limit first, with the next step', async () => {
+  it('shows everything that is past a limit first, with the next step', async () => {
     const sessions = [
       of.idleInTransaction(1, 400, { backendXid: '759' }),
       of.waiting(2, 40),

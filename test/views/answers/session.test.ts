@@ -16,7 +16,7 @@ const groups = of.rowQueue(4312, [
 const picture = of.picture([root, of.waiting(4320, 130), of.waiting(4321, 90), of.idle(9, 60)], groups)
 
 describe('sessionView', () => {
-  it('tells everything about a root', async () => {
+  it('shows everything about a root', async () => {
     const own = [
       of.held(of.transaction('704312'), 'ExclusiveLock', 4312),
       of.held(of.target({ locktype: 'virtualxid', virtualxid: '3/17' }), 'ExclusiveLock', 4312),
@@ -48,7 +48,7 @@ describe('sessionView', () => {
     `)
   })
 
-  it('tells what a waiter waits for, behind whom, and who waits behind it', async () => {
+  it('shows what a waiter waits for, behind whom, and who waits behind it', async () => {
     const own = [
       of.wanted(of.transaction('704312'), 'ShareLock', [4320, 130]),
       of.held(of.tuple('public.orders'), 'ExclusiveLock', 4320),
@@ -88,7 +88,7 @@ describe('sessionView', () => {
     )
   })
 
-  it('tells of an idle session, and of a process that is no client', async () => {
+  it('shows an idle session, and of a process that is no client', async () => {
     expect(await transcript('session 9', picture)).toMatchInlineSnapshot(`
       "Session 9 on orders
       Idle for 1 min. 9 (web, user shop, database orders)
@@ -169,7 +169,7 @@ describe('sessionView', () => {
     expect(await lineOf(of.picture([of.session(1), of.session(2)]))).toBeUndefined()
   })
 
-  it('tells on a standby who holds replay back, what the server will do, and that nothing is written', async () => {
+  it('shows on a standby who holds replay back, what the server will do, and that nothing is written', async () => {
     const standby = of.picture(
       [
         of.idleInTransaction(1, 60, { backendXmin: '850' }),

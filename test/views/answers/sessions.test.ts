@@ -163,7 +163,7 @@ describe('sessionsView', () => {
     `)
   })
 
-  it('in a lock storm tells what it sees, the suspects, and the last forest with its age', async () => {
+  it('in a lock storm shows what it sees, the suspects, and the last forest with its age', async () => {
     const picture = of.picture([root, ...victims, of.waiting(4323, 1), of.idleInTransaction(77, 2)], {
       kind: 'jammed',
       why: 'The lock manager is busy sorting out 5 sessions: roots follow.',

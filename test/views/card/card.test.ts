@@ -115,7 +115,7 @@ describe('a card', () => {
     )
   })
 
-  it('tells the cost right behind the way that it is about, before the other ways', () => {
+  it('shows the cost right behind the way that it is about, before the other ways', () => {
     const found = first([idleInTransaction(1, 400)])
     if (!found.recommendation) throw new Error('a session idle in transaction has a recommendation')
     const others = Array.from({ length: 5 }, (_, n) => `Way ${n}.`)

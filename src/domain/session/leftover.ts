@@ -173,6 +173,13 @@ const rules: readonly Rule[] = [
     next: '',
   },
   {
+    is: /(?:^| )(?:PG_SWITCH_WAL|PG_CREATE_RESTORE_POINT|PG_PROMOTE|PG_WAL_REPLAY_(?:PAUSE|RESUME)|PG_RELOAD_CONF|PG_ROTATE_LOGFILE|PG_(?:CANCEL|TERMINATE)_BACKEND|PG_STAT_RESET\w*|PG_STAT_STATEMENTS_RESET) \(/,
+    kind: 'outside',
+    stays:
+      'what it has told the server to do (its WAL, its settings, its statistics, its sessions) stays done',
+    next: '',
+  },
+  {
     is: /(?:^| )(?:NEXTVAL|SETVAL) \(/,
     kind: 'outside',
     stays: 'what it took from sequences, or set there, stays so',

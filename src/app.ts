@@ -155,7 +155,8 @@ export async function startApp(deps: {
       },
     })
 
-    const checkAccess = createAccessCheck({ slack, ourTeamId: botIdentity.teamId, now })
+    const access = createAccessCheck({ slack, ourTeamId: botIdentity.teamId, now })
+    const checkAccess = access.check
     const authorization = createAuthorization({ checkAccess, cards, now, log })
     closing('counts of refusals', () => authorization.settleCounts(true))
     const { proposals } = store
@@ -281,6 +282,9 @@ export async function startApp(deps: {
         ...(ingress.failure() === null ? [] : [`Slack: ${ingress.failure()}`]),
         ...(token.refused() ? [`Slack: the bot token is refused (${token.refused()})`] : []),
         ...(token.silent() ? [`Slack: it does not answer (${token.silent()})`] : []),
+        ...[...access.unreadable()].map(
+          ([group, code]) => `Slack: it does not tell who is in the group ${group} (${code})`,
+        ),
         ...[...outbox.failures()].map(
           ([channel, { code }]) => `Slack: ${channel} takes no messages (${code})`,
         ),

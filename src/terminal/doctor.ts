@@ -1,4 +1,5 @@
 import { type Config, ConfigError, type Env, requireSlack, type SlackSettings } from '../config/config.ts'
+import { groupsIn } from '../domain/approvals/access.ts'
 import { platformName } from '../domain/session/platform.ts'
 import { versionWords } from '../domain/session/versions.ts'
 import { readDatabaseUrl, urlAdvice } from '../domain/text/databaseUrl.ts'
@@ -74,7 +75,12 @@ async function checkSlack(config: Config, env: Env, now: () => number): Promise<
   const options = () => clientOptions({ apiUrl: settings.apiUrl, logger, now })
   const bot = createSlack({ token: settings.botToken, options: options() })
   const checks = [await checkToken(bot)]
-  if (checks[0]?.fix === null) checks.push(...(await checkScopes(bot)), ...(await checkChannels(bot, config)))
+  if (checks[0]?.fix === null)
+    checks.push(
+      ...(await checkScopes(bot)),
+      ...(await checkChannels(bot, config)),
+      ...(await checkGroups(bot, config)),
+    )
   if (settings.mode === 'socket') {
     const app = createSlack({ token: settings.appToken, options: options() })
     checks.push(
@@ -137,6 +143,21 @@ async function checkChannels(slack: Slack, config: Config): Promise<Check[]> {
             }
       }
     }),
+  )
+}
+
+function checkGroups(slack: Slack, config: Config): Promise<Check[]> {
+  const lists = config.clusters.flatMap(({ access }) => [access.viewers, access.requesters, access.approvers])
+  const groups = [...new Set(lists.flatMap(groupsIn))]
+  return Promise.all(
+    groups.map((group) =>
+      attempt(
+        () => slack.call((client) => client.usergroups.users.list({ usergroup: group })),
+        `Slack tells who is in the group ${group}`,
+        `Slack does not tell who is in the group ${group}, so it lets nobody in`,
+        'Correct its id in the configuration (access), or turn the group on in Slack.',
+      ),
+    ),
   )
 }
 

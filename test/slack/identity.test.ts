@@ -15,12 +15,17 @@ const slack = createSlack({
     now: Date.now,
   }),
 })
-const checkAccess = createAccessCheck({ slack, ourTeamId: 'T1', now: () => 0 })
+let time = 0
+const access = createAccessCheck({ slack, ourTeamId: 'T1', now: () => time })
+const checkAccess = access.check
 const press = () => checkAccess({ userId: 'U0DANA', teamId: 'T1' }, ['U0DANA'], true)
 const answer = (user: unknown) => nock(api).post('/api/users.info').reply(200, { ok: true, user })
 const dana = { id: 'U0DANA', team_id: 'T1', name: 'dana' }
 
-beforeEach(() => nock.disableNetConnect())
+beforeEach(() => {
+  time += 60_000
+  nock.disableNetConnect()
+})
 afterEach(() => {
   expect(nock.pendingMocks()).toEqual([])
   nock.enableNetConnect()
@@ -59,5 +64,55 @@ describe('an approver', () => {
       expect(await checkAccess({ userId: 'U0DANA', teamId }, 'everyone', true)).toMatchObject({
         code: 'notMember',
       })
+  })
+})
+
+describe('look-ups', () => {
+  const members = (group: string, users: readonly string[]) =>
+    nock(api).post('/api/usergroups.users.list', new RegExp(group)).reply(200, { ok: true, users })
+  const pressIn = (...groups: string[]) => checkAccess({ userId: 'U0DANA', teamId: 'T1' }, groups, true)
+
+  it('are shared by presses of somebody who is refused, for five seconds', async () => {
+    answer(dana)
+    members('S1', [])
+    for (const refused of await Promise.all([pressIn('S1'), pressIn('S1'), pressIn('S1')]))
+      expect(refused).toMatchObject({ code: 'notAllowed' })
+    time += 4_999
+    expect(await pressIn('S1')).toMatchObject({ code: 'notAllowed' })
+    time += 1
+    answer(dana)
+    members('S1', ['U0DANA'])
+    expect(await pressIn('S1')).toBeNull()
+  })
+
+  it('let somebody in for one press only: who was removed a moment ago is refused', async () => {
+    answer(dana)
+    members('S1', ['U0DANA'])
+    answer(dana)
+    members('S1', [])
+    expect(await Promise.all([pressIn('S1'), pressIn('S1')])).toEqual([
+      null,
+      expect.objectContaining({ code: 'notAllowed' }),
+    ])
+  })
+
+  it('of a group that Slack does not know lock out nobody in another, let nobody in, and are named', async () => {
+    const unknown = () =>
+      nock(api).post('/api/usergroups.users.list', /S2/).reply(200, { ok: false, error: 'no_such_subteam' })
+    answer(dana)
+    unknown()
+    members('S1', ['U0DANA'])
+    expect(await pressIn('S2', 'S1')).toBeNull()
+    expect([...access.unreadable()]).toEqual([['S2', 'no_such_subteam']])
+    answer(dana)
+    unknown()
+    expect(await pressIn('S2')).toMatchObject({
+      code: 'lookUpFailed',
+      reason: expect.stringContaining('S2 (no_such_subteam)'),
+    })
+    answer(dana)
+    members('S2', ['U0DANA'])
+    expect(await pressIn('S2')).toBeNull()
+    expect([...access.unreadable()]).toEqual([])
   })
 })

@@ -236,7 +236,9 @@ test('a cancel does not hit the next statement, nor one that has ended', async (
   await server.admin.query('SELECT pg_cancel_backend($1)', [busy.pid])
   await server.until("SELECT state = 'idle' FROM pg_stat_activity WHERE pid = $1", [busy.pid])
   // Idle, it still has the time of its last statement.
-  expect((await look(cluster, busy.pid)).queryStart).toBe(then.queryStart)
+  const idle = await look(cluster, busy.pid)
+  expect(idle.queryStart).toBe(then.queryStart)
+  expect(await cluster.signal(guardFor('cancel', idle))).toMatchObject({ kind: 'changed' })
   expect(await cluster.signal(guardFor('cancel', then))).toMatchObject({ kind: 'changed' })
   const next = busy.start('SELECT pg_sleep(600)')
   await server.until(`${isSleeping} AND query_start > $2`, [busy.pid, then.queryStart])

@@ -99,7 +99,7 @@ async function takeNight(room: PracticeRoom, browser: Browser): Promise<void> {
   for (const id of ['migration', 'prepared-transaction', 'chain']) await room.director.start(id)
   const page = await openPage(room, browser, { colorScheme: 'dark' })
   await room.workspace.waitFor(
-    () => room.workspace.messages(channel).filter(({ text }) => /keeps \d+ sessions/.test(text)).length >= 3,
+    () => room.workspace.messages(channel).filter(({ text }) => /blocks \d+ sessions/.test(text)).length >= 3,
     { timeoutMs: 30_000, what: 'three cards' },
   )
   await room.workspace.slashCommand({ userId: 'U0DANA', channelId: channel, text: 'sessions' })

@@ -234,7 +234,11 @@ export function judge(room: Room, samples: readonly Sample[]): Check[] {
   const standing = new Map(cardsIn(room).map((message) => [message.ts, message]))
   const wrong = cards.filter(({ id, ts }) => {
     const message = standing.get(String(ts))
-    return !message || idOf(message) !== id || !/^(Resolved: |Nothing more in this list)/.test(message.text)
+    return (
+      !message ||
+      idOf(message) !== id ||
+      !/^(🟢 Resolved: |Resolved: |Nothing more in this list)/.test(message.text)
+    )
   })
   const buttons = cardsIn(room).filter(
     (message) => hasButton(message, 'approve_terminate') || hasButton(message, 'approve_cancel'),

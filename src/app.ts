@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
 import { createApprove } from './actions/approve.ts'
 import { createAuthorization } from './actions/authorize.ts'
+import { createReadDetails } from './actions/details.ts'
 import { createExecute } from './actions/execute.ts'
 import { expireDue } from './actions/expire.ts'
 import { createPropose } from './actions/propose.ts'
@@ -25,6 +26,7 @@ import { createCluster } from './postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from './slack/client.ts'
 import { createAccessCheck } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
+import { createNames } from './slack/names.ts'
 import { type BotIdentity, createIngress } from './slack/receivers.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
 import { openStore } from './store/store.ts'
@@ -50,6 +52,8 @@ const flushMs = 5000
 const storeCheckMs = 1000
 /** Interval of the checks whether Slack still takes the token. */
 const tokenCheckMs = 60_000
+/** Interval between the look-ups of the approvers' names. */
+const nameCheckMs = 600_000
 /** Interval of the checks whether the open cards still stand. */
 const cardCheckMs = 60_000
 
@@ -145,9 +149,15 @@ export async function startApp(deps: {
       await outbox.stop()
     })
     const cardSettings = new Map(watched.map(({ config }) => [config.name, config]))
+    const names = createNames({
+      slack,
+      ids: new Set(watched.flatMap(({ config }) => config.access.approvers)),
+      log,
+    })
     const cards = createCards({
       store,
       cardSettings,
+      nameOf: names.of,
       now,
       changed: outbox.kick,
       recorded: (event) => {
@@ -164,6 +174,7 @@ export async function startApp(deps: {
     const approve = createApprove({ cards, proposals, clusters, authorization, execute, now, log })
     const propose = createPropose({ cards, proposals, clusters, authorization, now })
     const silencing = createSilencing({ cards, store, clusters, authorization, now })
+    const readDetails = createReadDetails({ cards, store, clusters, authorization, now })
     const answers = createAnswers({ clusters, past: store, now })
 
     const ingress = createIngress({ settings, botIdentity, logger: slackLogger, log, now })
@@ -173,6 +184,7 @@ export async function startApp(deps: {
       clusters,
       channels,
       answers,
+      readDetails,
       approve,
       propose,
       silencing,
@@ -221,6 +233,7 @@ export async function startApp(deps: {
       createLoop({ name, everyMs, runOnce, steady, log })
     const loops = [
       loop('store check', storeCheckMs, storeAlarm.check),
+      loop('names', nameCheckMs, names.look),
       loop('token check', tokenCheckMs, token.look),
       loop('card check', cardCheckMs, () =>
         restoreDeleted({ store, stands: slack.stands, outbox, clusters: [...clusters.keys()], log }),

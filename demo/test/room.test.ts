@@ -67,14 +67,14 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
         'a dot goes its way in steps',
       )
 
-      const card = page.locator('.message', { hasText: `Session ${checkout}` }).first()
+      const card = page.locator('.message', { hasText: `terminate checkout (${checkout})` }).first()
       await use(card.getByRole('button', { name: 'Details' }))
-      const details = page.locator('.whisper', { hasText: String(checkout) })
-      await details.waitFor()
-      await use(details.getByRole('button', { name: 'Dismiss' }))
+      const details = page.getByRole('dialog', { name: 'Details' })
+      await details.getByText(`a.pid = ${checkout}`).waitFor()
+      await use(details.getByRole('button', { name: 'Close', exact: true }).last())
       await details.waitFor({ state: 'detached' })
 
-      const approve = card.getByRole('button', { name: `Approve: terminate ${checkout}` })
+      const approve = card.getByRole('button', { name: `Approve: terminate checkout (${checkout})` })
       const confirm = async () => {
         await use(approve)
         await use(page.getByRole('dialog').getByRole('button', { name: 'Terminate' }))

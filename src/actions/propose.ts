@@ -27,6 +27,8 @@ export type Request = {
   readonly action: Action
   readonly pid: number
   readonly reason: string
+  /** Start of the session that somebody saw under the pid; any session if absent. */
+  readonly backendStart?: string
 }
 
 export type Propose = {
@@ -41,7 +43,7 @@ export function createPropose(deps: Deps): Propose {
   const { authorize, refuse } = deps.authorization
 
   return {
-    async byHand({ caller, cluster: name, action, pid, reason }) {
+    async byHand({ caller, cluster: name, action, pid, reason, backendStart }) {
       const entry = { caller, where: `/pg ${action} ${pid}` }
       const refused = async (refusal: Refusal) => ({ refusal: await refuse(entry, refusal) })
       const watched = clusters.get(name)
@@ -50,6 +52,8 @@ export function createPropose(deps: Deps): Propose {
       if (refusal) return { refusal }
       const seen = await readSession(watched.cluster, pid)
       if ('code' in seen) return refused(seen)
+      if (backendStart !== undefined && backendStart !== seen.session.backendStart)
+        return refused(otherSession(pid))
       const objects = objection(action, seen.session, seen.server, watched.config.protected)
       if (objects) return refused({ code: 'untouchable', reason: objects })
       const id = randomUUID()
@@ -87,8 +91,7 @@ export function createPropose(deps: Deps): Propose {
         return refused({ code: 'alreadyDecided', reason: 'the card has moved on; look at its latest state' })
       const seen = await readSession(watched.cluster, before.key.pid)
       if ('code' in seen) return refused(seen)
-      if (seen.session.backendStart !== before.key.backendStart)
-        return refused({ code: 'changed', reason: `${before.key.pid} is another session now` })
+      if (seen.session.backendStart !== before.key.backendStart) return refused(otherSession(before.key.pid))
       const fit = fittingAction(seen.session, seen.server, watched.config.protected)
       if (fit.action === null) return refused({ code: 'untouchable', reason: fit.why })
       const notOffered = await offerOn(deps, before, {
@@ -107,6 +110,11 @@ export function createPropose(deps: Deps): Propose {
     },
   }
 }
+
+const otherSession = (pid: number): Refusal => ({
+  code: 'changed',
+  reason: `${pid} is another session now; /pg session ${pid} shows it`,
+})
 
 /**
  * Decides whether somebody else already supports this action on this session: the watcher, or the person who requested

@@ -140,7 +140,7 @@ function rootJson(
       reason: recommendation?.text ?? 'It is gone since.',
       otherwise: fit && fit.action === target.action ? fit.otherwise : null,
       expected: target?.expected ?? { atOnce: [], follow: [], unsure: victims },
-      others: recommendation?.others ?? [],
+      others: recommendation?.others.map(({ text }) => text) ?? [],
     },
   }
 }

@@ -3,17 +3,22 @@ import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
 import { severityOf, worstFirst } from '../domain/incidents/severity.ts'
 import { isNews, type Silence, silenceOf } from '../domain/incidents/silence.ts'
-import type { Approvals } from '../domain/session/policy.ts'
+import type { Access, Approvals } from '../domain/session/policy.ts'
 import { maskQuery } from '../domain/text/mask.ts'
 import type { Message } from '../store/messages.ts'
 import type { Store, Tables } from '../store/store.ts'
 import { cardView } from '../views/card/card.ts'
+import type { CardState } from '../views/card/cardState.ts'
 import { digestView } from '../views/card/digest.ts'
 import { channelLine, threadLine } from '../views/card/lines.ts'
 import type { View } from '../views/kit.ts'
 
-/** Settings of the cards of a cluster: the channel, and how many people an action needs. */
-export type CardSettings = { readonly channel: string; readonly approvals: Approvals }
+/** Settings of the cards of a cluster: the channel, who may approve, and how many people an action needs. */
+export type CardSettings = {
+  readonly channel: string
+  readonly approvals: Approvals
+  readonly access: Pick<Access, 'approvers'>
+}
 
 /** A transaction about one card (about none): what is remembered, and what happened. */
 export type CardTx = Tables & {
@@ -37,6 +42,8 @@ export type Cards = {
   commitAll<T>(cardIds: readonly string[], run: (tx: CardsTx) => Promise<T>): Promise<T>
   /** Draws the open incidents of a cluster again, and so posts those that were held back. */
   redraw(cluster: string): Promise<void>
+  /** Reads all that a card is drawn from; null where there is no such card. */
+  state(cardId: string): Promise<CardState | null>
   /** Returns true when the last change could be written to the store. */
   isWritable(): boolean
 }
@@ -48,16 +55,22 @@ export type Cards = {
 export function createCards(deps: {
   readonly store: Store
   readonly cardSettings: ReadonlyMap<string, CardSettings>
+  /** The name of a person or a user group; null while it is not known. */
+  readonly nameOf: (id: string) => string | null
   readonly now: () => number
   readonly changed: () => void
   /** Told of each event when it is written down for good. */
   readonly recorded: (event: JournalEvent) => void
 }): Cards {
-  const { store, cardSettings, now, changed, recorded } = deps
+  const { store, cardSettings, nameOf, now, changed, recorded } = deps
   let writable = true
 
   return {
     isWritable: () => writable,
+    state: async (cardId) => {
+      const incident = await store.incidents.get(cardId)
+      return cardState(store, incident, await store.proposals.ofCard(cardId))
+    },
     commit: (cardId, run) => commitAll(cardId ? [cardId] : [], (tx) => run(tx.on(cardId))),
     commitAll,
     redraw: (cluster) =>
@@ -132,29 +145,45 @@ export function createCards(deps: {
     const proposals = await tables.proposals.ofCard(cardId)
     const cluster = incident?.cluster ?? proposals[0]?.key.cluster
     if (!cluster) return
-    const settings = cardSettings.get(cluster)
     const channel = await channelOf(tables, cluster, cardId)
     if (!channel) return
-    // What is not configured any more offers nothing that would take people.
-    const { people, breakGlass } = settings?.approvals ?? {
-      people: { cancel: 1, terminate: 1 },
-      breakGlass: [],
-    }
     const silences = await silencesOf(tables, cluster)
     const open = incidents.filter((one) => one.cardId === cardId && one.resolvedAt === null).sort(worstFirst)
     // Silence holds new cards back; those that stand are kept true.
     const isHeld = incident !== null && open.every((one) => silenceOf(one, silences) !== null)
     if (isHeld && !(await tables.messages.isKnown(cardId))) return
-    const silence = incident && silenceOf(incident, silences)
-    const view = isDigest(cardId, incidents)
-      ? digestView(cluster, cardId, incidents)
-      : cardView({ cluster, incident, proposals, people, breakGlass: breakGlass.length > 0, silence })
+    const state = isDigest(cardId, incidents) ? null : await cardState(tables, incident, proposals)
+    const view = state ? cardView(state) : digestView(cluster, cardId, incidents)
     const worst = open[0] ?? incident
     const priority = worst ? priorities[severityOf(worst.finding)] : priorities.critical
     await put(tables, { id: cardId, channel, threadOf: null, priority, once: false, urgent }, view)
   }
 
-  async function silencesOf({ silences }: Tables, cluster: string): Promise<Silence[]> {
+  async function cardState(
+    tables: Pick<Tables, 'silences'>,
+    incident: Incident | null,
+    proposals: readonly Proposal[],
+  ): Promise<CardState | null> {
+    const cluster = incident?.cluster ?? proposals[0]?.key.cluster
+    if (!cluster) return null
+    const settings = cardSettings.get(cluster)
+    // What is not configured any more offers nothing that would take people.
+    const { people, breakGlass } = settings?.approvals ?? {
+      people: { cancel: 1, terminate: 1 },
+      breakGlass: [],
+    }
+    return {
+      cluster,
+      incident,
+      proposals,
+      people,
+      approvers: settings?.access.approvers.flatMap((id) => nameOf(id) ?? []) ?? [],
+      breakGlass: breakGlass.length > 0,
+      silence: incident && silenceOf(incident, await silencesOf(tables, cluster)),
+    }
+  }
+
+  async function silencesOf({ silences }: Pick<Tables, 'silences'>, cluster: string): Promise<Silence[]> {
     return (await silences.ofCluster(cluster)).filter(({ until }) => until > now())
   }
 

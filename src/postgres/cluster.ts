@@ -1,4 +1,3 @@
-import pg from 'pg'
 import type { Guard } from '../domain/approvals/approvedState.ts'
 import type { Health } from '../domain/session/health.ts'
 import { followWaits, type WaitsSeen } from '../domain/session/heldUp.ts'
@@ -30,6 +29,7 @@ import {
   signalRows,
   textRows,
 } from './rows.ts'
+import { signalStatement } from './signalStatement.ts'
 import { createStatementStats, type StatementStatsReader } from './statementStats.ts'
 import { planOf, type Statement, statements } from './statements.ts'
 
@@ -309,16 +309,10 @@ export function createCluster(options: ClusterOptions): Cluster {
     statementStats,
     signal: async (guard) => {
       const { action, key } = guard
-      const statement = statements[action]
-      const state =
-        guard.action === 'cancel'
-          ? [guard.queryStart, guard.stateChange, guard.queryId]
-          : [guard.xactStart, guard.backendXid, guard.state, guard.stateChange]
-      const values = [key.pid, key.backendStart, ...state]
-      const sql = withValues(statement.text, values)
+      const { values, sql } = signalStatement(guard)
       // Without an identity nothing can match; an empty text would not even be a time.
       if (key.backendStart === '') return { kind: 'changed', sql }
-      const [row] = checked(signalRows, await activity.query(statement, values))
+      const [row] = checked(signalRows, await activity.query(statements[action], values))
       const result: SignalResult = row
         ? { kind: 'sent', returned: row.returned, sql }
         : { kind: 'changed', sql }
@@ -330,12 +324,4 @@ export function createCluster(options: ClusterOptions): Cluster {
       await Promise.all([activity.close(), locks.close()])
     },
   }
-}
-
-/** Writes the statement that runs on the server as one line that a DBA can read; it is never run from this text. */
-function withValues(text: string, values: readonly (string | number | null)[]): string {
-  return text.replaceAll(/\s+/g, ' ').replaceAll(/\$(\d)/g, (_, index) => {
-    const value = values[Number(index) - 1]
-    return typeof value === 'string' ? pg.escapeLiteral(value) : String(value ?? 'NULL')
-  })
 }

@@ -1,33 +1,60 @@
 import { z } from 'zod'
 import type { Action } from '../domain/session/action.ts'
+import type { SessionKey } from '../domain/session/session.ts'
 import {
   acknowledgeAction,
   breakGlassAction,
   detailsAction,
   offerAgainAction,
+  proposeActions,
+  refreshAction,
+  showAllAction,
   snoozeAction,
-} from '../views/card/card.ts'
-import { showAllAction } from '../views/card/digest.ts'
+} from '../views/buttons.ts'
 
 /** Meaning of a button of ours. */
 export type ButtonAction =
   | { readonly kind: 'approve' | 'deny'; readonly action: Action; readonly proposalId: string }
-  | { readonly kind: 'details' | 'showAll'; readonly cardId: string }
+  | { readonly kind: 'details' | 'refresh' | 'showAll'; readonly cardId: string }
   | { readonly kind: 'acknowledge' | 'snooze'; readonly incidentId: string }
   | { readonly kind: 'offerAgain' | 'breakGlass'; readonly proposalId: string }
+  | { readonly kind: 'propose'; readonly action: Action; readonly session: SessionKey }
   /** None of ours, or damaged. */
   | { readonly kind: 'malformed' }
 
 const id = z.uuid()
 
+/** Only what to look for: whether it is there, and may be asked for, is found out at each press. */
+const sessionKey = z.strictObject({
+  cluster: z.string().min(1).max(200),
+  pid: z.int().positive(),
+  backendStart: z.string().min(1).max(100),
+})
+
+function readJson(text: unknown): unknown {
+  try {
+    return JSON.parse(String(text))
+  } catch {
+    return null
+  }
+}
+
 /** Reads the id and the value of a button; of the rest of the payload nothing is believed. */
 export function readButton(actionId: unknown, value: unknown): ButtonAction {
+  const proposed = (['cancel', 'terminate'] as const).find((action) => proposeActions[action] === actionId)
+  if (proposed) {
+    const session = sessionKey.safeParse(readJson(value))
+    return session.success
+      ? { kind: 'propose', action: proposed, session: session.data }
+      : { kind: 'malformed' }
+  }
   const parsed = id.safeParse(value)
   if (!parsed.success || typeof actionId !== 'string') return { kind: 'malformed' }
   const decision = /^(approve|deny)_(cancel|terminate)$/.exec(actionId)
   if (decision)
     return { kind: decision[1] as 'approve' | 'deny', action: decision[2] as Action, proposalId: parsed.data }
   if (actionId === showAllAction) return { kind: 'showAll', cardId: parsed.data }
+  if (actionId === refreshAction) return { kind: 'refresh', cardId: parsed.data }
   if (actionId === detailsAction) return { kind: 'details', cardId: parsed.data }
   if (actionId === offerAgainAction) return { kind: 'offerAgain', proposalId: parsed.data }
   if (actionId === acknowledgeAction) return { kind: 'acknowledge', incidentId: parsed.data }

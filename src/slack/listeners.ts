@@ -1,7 +1,8 @@
 import type { App } from '@slack/bolt'
 import type { Approve } from '../actions/approve.ts'
 import { type Authorization, type Caller, unknownButton } from '../actions/authorize.ts'
-import type { Propose } from '../actions/propose.ts'
+import type { ReadDetails } from '../actions/details.ts'
+import type { Propose, Request } from '../actions/propose.ts'
 import type { Silencing } from '../actions/silence.ts'
 import type { Answers } from '../answers/answer.ts'
 import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
@@ -16,7 +17,7 @@ import { storeFailureOf } from '../store/failure.ts'
 import type { Store } from '../store/store.ts'
 import { wholeDigestView } from '../views/card/digest.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
-import { escapeText } from '../views/kit.ts'
+import { type Block, escapeText } from '../views/kit.ts'
 import { readButton } from './buttons.ts'
 import type { Slack } from './client.ts'
 import { createReplies, type Reply } from './replies.ts'
@@ -28,6 +29,7 @@ export type ListenerDeps = {
   /** The channels that the bot is configured for: answers there are visible to all, elsewhere private. */
   readonly channels: ReadonlySet<string>
   readonly answers: Answers
+  readonly readDetails: ReadDetails
   readonly approve: Approve
   readonly propose: Propose
   readonly silencing: Silencing
@@ -92,10 +94,13 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
   app.action(/.*/, async ({ body, action, ack, respond }) => {
     if (body.type !== 'block_actions') return
     const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
+    const press = readButton(Reflect.get(action, 'action_id'), Reflect.get(action, 'value'))
     const channel = body.channel?.id ?? ''
-    const reply = replies.to(respond, channel, caller, false)
+    // A button in a modal has no channel and no response address.
+    const reply = body.channel
+      ? replies.to(respond, channel, caller, false)
+      : replies.whispering(channelOf(press.kind === 'propose' ? press.session.cluster : undefined), caller)
     await take('button', ack, reply, async () => {
-      const press = readButton(Reflect.get(action, 'action_id'), Reflect.get(action, 'value'))
       switch (press.kind) {
         case 'approve': {
           const told = await approve({ caller, ...press, decision: 'approve', reason: '' })
@@ -107,7 +112,11 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
         case 'breakGlass':
           return askWhy('breakGlass', caller, { ...press, triggerId: body.trigger_id })
         case 'details':
-          return details(caller, press.cardId, reply)
+          return details(caller, press.cardId, body.trigger_id, reply)
+        case 'refresh':
+          return refreshDetails(caller, press.cardId, body.view?.id)
+        case 'propose':
+          return request({ caller, ...press.session, action: press.action, reason: '' })
         case 'acknowledge':
           return deps.silencing.acknowledge(caller, press.incidentId)
         case 'snooze':
@@ -135,8 +144,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
       const proposalId = String(view.private_metadata ?? '')
       // While the store cannot be read, approving says so.
       const proposal = await deps.store.proposals.get(proposalId).catch(() => null)
-      const [anyChannel = ''] = channels
-      const channel = deps.clusters.get(proposal?.key.cluster ?? '')?.config.channel ?? anyChannel
+      const channel = channelOf(proposal?.key.cluster)
       await take('modal', ack, replies.whispering(channel, caller), () =>
         approve({
           caller,
@@ -164,16 +172,14 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     const picked = pickCluster(deps.clusters, command.cluster, channelId)
     if ('problem' in picked) return toMember(caller, command.kind, picked.problem)
     const { kind: action, pid, reason } = command
-    const made = await deps.propose.byHand({
-      caller,
-      cluster: picked.config.name,
-      action,
-      pid,
-      reason: reason ?? '',
-    })
-    return 'refusal' in made
-      ? made.refusal
-      : `Asked the approvers in <#${picked.config.channel}>: ${action} ${pid}. It happens when one of them approves.`
+    return request({ caller, cluster: picked.config.name, action, pid, reason: reason ?? '' })
+  }
+
+  async function request(asked: Request): Promise<Refusal | string> {
+    const made = await deps.propose.byHand(asked)
+    if ('refusal' in made) return made.refusal
+    const channel = deps.clusters.get(asked.cluster)?.config.channel
+    return `Asked the approvers in <#${channel}>: ${asked.action} ${asked.pid}. It happens when one of them approves.`
   }
 
   /** Opens the modal that asks for a reason. The permission is checked before it opens, and again when it is sent. */
@@ -216,21 +222,34 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     }
   }
 
-  async function details(caller: Caller, cardId: string, reply: Reply) {
-    const entry = { caller, where: 'button pg_details' }
-    const incident = await deps.store.incidents.get(cardId)
-    const proposal = (await deps.store.proposals.ofCard(cardId)).at(-1)
-    const finding = incident?.finding
-    const session = finding && 'session' in finding ? finding.session : (proposal?.session ?? null)
-    const watched = deps.clusters.get(incident?.cluster ?? proposal?.key.cluster ?? '')
-    if (!watched || !session) return refuse(entry, unknownButton)
-    const refusal = await authorize(entry, watched.config.access.viewers, false)
-    if (refusal) return refusal
-    const { view } = await deps.answers(
-      { kind: 'session', pid: session.pid, cluster: watched.config.name },
-      watched.config.channel,
-    )
-    await reply.privately(view)
+  /** The channel of a cluster; some channel of ours where it is not known. */
+  function channelOf(cluster: string | undefined): string {
+    const [anyChannel = ''] = channels
+    return deps.clusters.get(cluster ?? '')?.config.channel ?? anyChannel
+  }
+
+  /** Opens the details of a card; where the modal does not open, they are told in private. */
+  async function details(caller: Caller, cardId: string, triggerId: string, reply: Reply) {
+    const read = await deps.readDetails(caller, cardId)
+    if ('refusal' in read) return read.refusal
+    const { modal } = read
+    try {
+      await slack.call((client) => client.views.open({ trigger_id: triggerId, view: modal }))
+    } catch (error) {
+      log.info({ err: error }, 'the details did not open as a modal')
+      await reply.privately({
+        text: 'Details',
+        blocks: modal.blocks.slice(0, mostBlocksOfMessage) as Block[],
+      })
+    }
+    return null
+  }
+
+  /** Reads the details again, in place. */
+  async function refreshDetails(caller: Caller, cardId: string, viewId: string | undefined) {
+    const read = await deps.readDetails(caller, cardId)
+    if ('refusal' in read) return read.refusal
+    if (viewId) await slack.call((client) => client.views.update({ view_id: viewId, view: read.modal }))
     return null
   }
 
@@ -300,6 +319,9 @@ const silences = (command: { readonly kind: string }): command is SilenceCommand
 
 const asksForAction = (command: { readonly kind: string }): command is ActionCommand =>
   command.kind === 'cancel' || command.kind === 'terminate'
+
+/** https://docs.slack.dev/reference/block-kit/blocks */
+const mostBlocksOfMessage = 50
 
 /** A refusal in one kind sentence. */
 const refusalText = ({ reason, by }: Refusal): string =>

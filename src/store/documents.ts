@@ -19,8 +19,8 @@ export const incidentDocument = versioned<Incident>(
   'incidents',
   incidentShape,
   ({ remedy, ...incident }) => ({
-    // Its name in 0.1.0.
-    ...(remedy !== undefined && { recommendation: remedy }),
+    // Its name in 0.1.0, where other ways out were sentences alone: the next look finds them again.
+    ...(remedy !== undefined && { recommendation: remedy && { ...remedy, others: [] } }),
     ...incident,
   }),
 )

@@ -7,7 +7,7 @@ import type { Approval, Denial, Proposal, ProposalFields } from '../domain/appro
 import type { Retries } from '../domain/approvals/retry.ts'
 import type { Finding, FindingKind, Holder } from '../domain/incidents/finding.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
-import type { Recommendation } from '../domain/incidents/recommend.ts'
+import type { OtherOption, Recommendation } from '../domain/incidents/recommend.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
 import type { Root, Wait } from '../domain/locks/blocking.ts'
 import type { Expected } from '../domain/locks/option.ts'
@@ -209,10 +209,11 @@ const recommendation = object<Recommendation>({
       workLost: z.enum(worksLost),
       waited: flag,
       expected: expected.optional(),
+      together: list(number).optional(),
     }),
   ),
   text,
-  others: list(text),
+  others: list(object<OtherOption>({ action, pid: number, backendStart: text, text })),
   retries: orNull(object<Retries>({ ended: number, again: number, withinSeconds: number })),
   named: list(number),
 })

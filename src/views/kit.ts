@@ -45,30 +45,39 @@ export function truncate(text: string, max: number): string {
 export const escapeText = (text: string): string =>
   clean(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
+/** Keeps a number and its unit on one line. */
+export const unbroken = (words: string): string =>
+  words.replace(/(?<=\d) (?=(?:ms|s|min|h|d|%|bytes|[kMGT]B)(?![\p{L}\d]))/gu, '\u00a0')
+
 export const plainText = (text: string, max: number) => ({
   type: 'plain_text' as const,
-  text: truncate(clean(text), max) || ' ',
+  text: truncate(unbroken(clean(text)), max) || ' ',
   emoji: false,
 })
 
 /** Slack refuses an empty leaf. */
 export const text = (value: string, style?: Style): Leaf => ({
   type: 'text',
-  text: clean(value) || ' ',
+  // What is code is to be copied as it is.
+  text: (style?.code ? clean(value) : unbroken(clean(value))) || ' ',
   ...(style && { style }),
 })
 
 export const bold = (value: string): Leaf => text(value, { bold: true })
 export const code = (value: string): Leaf => text(value, { code: true })
+/** A person, who is notified where a message that names them is new. */
 export const user = (userId: string): Leaf => ({ type: 'user', user_id: userId })
 
 /** A moment, shown in the reader's own time zone. */
-export const moment = (milliseconds: number): Leaf => ({
+export const moment = (milliseconds: number, format = '{time_secs}'): Leaf => ({
   type: 'date',
   timestamp: Math.floor(milliseconds / 1000),
-  format: '{time_secs}',
+  format,
   fallback: new Date(milliseconds).toISOString(),
 })
+
+/** The same, and how long it is until then: `14:32 (in 12 minutes)`. */
+export const deadline = (milliseconds: number): Leaf => moment(milliseconds, '{time} ({ago})')
 
 const leaves = (parts: readonly (Leaf | string)[]): Leaf[] =>
   parts.map((part) => (typeof part === 'string' ? text(part) : part))
@@ -132,7 +141,7 @@ export const plainWords = (line: Line): string =>
       if (typeof part === 'string') return escapeText(part)
       if (part.type === 'user') return `<@${part.user_id}>`
       if (part.type === 'date') return timeWords(part.timestamp * 1000)
-      return part.type === 'text' ? escapeText(part.text) : ''
+      return part.type === 'text' ? escapeText(part.text.replaceAll('\u00a0', ' ')) : ''
     })
     .join('')
 

@@ -23,6 +23,22 @@ export function nameOf(session: Session): string {
   return known.length > 0 ? `${session.pid} (${known.join(', ')})` : `${session.pid} (${session.backendType})`
 }
 
+/** Names a session where there is little room, at most three words of it: `checkout`. */
+export const shortNameOf = ({ applicationName, usename, backendType }: NamedSession, max = 24): string =>
+  truncate(
+    onOneLine(clean(applicationName || usename || backendType))
+      .trim()
+      .split(' ', 3)
+      .join(' ') || backendType,
+    max,
+  )
+
+type NamedSession = Pick<Session, 'applicationName' | 'usename' | 'backendType'>
+
+/** The same with its pid: `checkout (13624)`. */
+export const shortNameAndPid = (session: NamedSession & Pick<Session, 'pid'>): string =>
+  `${shortNameOf(session)} (${session.pid})`
+
 /** Says what the session is doing and for how long: `idle in transaction for 5 min`. */
 export function stateOf(session: Session): string {
   if (isLoggingIn(session)) return 'logging in'

@@ -22,8 +22,8 @@ let store: Store
 let cards: Cards
 beforeEach(async () => {
   store = await openTestStore()
-  const cardSettings = new Map([['orders', { channel: 'C0INCIDENTS', approvals }]])
-  cards = createCards({ store, cardSettings, now, changed: () => {}, recorded: () => {} })
+  const cardSettings = new Map([['orders', { channel: 'C0INCIDENTS', access, approvals }]])
+  cards = createCards({ store, cardSettings, nameOf: () => null, now, changed: () => {}, recorded: () => {} })
 })
 afterEach(async () => {
   await store.close()

@@ -40,11 +40,11 @@ describe('a snoozed card', () => {
 
     const more = await Promise.all([1, 2].map((n) => server.open(`web-${n}`, shop)))
     for (const session of more) void session.start("UPDATE orders SET state = 'y' WHERE id = 1")
-    await room.until(card.ts, /keeps 3 sessions waiting/)
+    await room.until(card.ts, /blocks 3 sessions/)
     await first.stop()
     await room.start()
     await root.query('COMMIT')
-    await room.until(card.ts, /^Resolved/)
+    await room.until(card.ts, /^🟢 Resolved/)
     await Promise.all([victim, ...more].map((session) => session.close()))
 
     // The same session again, inside of a minute: the same card, still looked after, still quiet.
@@ -52,7 +52,7 @@ describe('a snoozed card', () => {
     await root.query("UPDATE orders SET state = 'again' WHERE id = 1")
     const waiter = await server.open('web', shop)
     void waiter.start("UPDATE orders SET state = 'x' WHERE id = 1")
-    const back = await room.until(card.ts, /^Blocking on orders/)
+    const back = await room.until(card.ts, /^\S+ .* blocks \d+ sessions? on orders/)
     expect(wordsOf(back)).toMatch(/acknowledged it\. .*Quiet until/s)
     expect(hasButton(back, 'pg_acknowledge')).toBe(false)
     expect(thread(card.ts).filter((line) => !/acknowledged it|silenced/.test(line))).toEqual([])
@@ -61,10 +61,10 @@ describe('a snoozed card', () => {
     await room.type('U0RESP', `unsnooze ${id}`)
     await room.thread(card.ts, /^While it was quiet: 3 changes, the last: It is back\.$/)
     await room.line(/^Quiet period on orders ended: incident [0-9a-f]{8} brings cards again\.$/)
-    await room.until(card.ts, /^Blocking on orders(?![\s\S]*Quiet until)/)
+    await room.until(card.ts, /^\S+ .* blocks \d+ sessions? on orders(?![\s\S]*Quiet until)/)
     await root.query('COMMIT')
     await room.thread(card.ts, /^Nobody waits behind it any more/)
-    expect(inChannel(/Blocking on orders/)).toHaveLength(1)
+    expect(inChannel(/block(?:s|ed) \d+ sessions? on orders/)).toHaveLength(1)
   })
 })
 
@@ -77,7 +77,7 @@ it('a snooze can be ended after its incident is over, and the trouble brings car
   await room.type('U0DANA', `snooze ${id} 7d`)
   await room.until(card.ts, /Quiet until/)
   await root.query('COMMIT')
-  await room.until(card.ts, /^Resolved/)
+  await room.until(card.ts, /^🟢 Resolved/)
   await room.type('U0RESP', `unsnooze ${id}`)
   await room.whisper('U0RESP', /^The snooze has ended\. New cards come again\.$/)
   await room.type('U0RESP', `unsnooze ${id}`)
@@ -103,17 +103,17 @@ it('the next one behind a row takes the card over, though all their waits begin 
   }
   const card = await room.card('pg_snooze')
   // By then each of them has waited for longer than `blockedFor`.
-  await room.until(card.ts, /keeps 2 sessions waiting, the longest for [2-9] s/)
+  await room.until(card.ts, /blocks 2 sessions on orders · [2-9]\ss/)
   await root.query('COMMIT')
   // They race for the new version of the row.
   const next = await Promise.race(updates)
-  await room.until(card.ts, new RegExp(`^Blocking on orders: Session ${next.pid} `))
+  await room.until(card.ts, new RegExp(`blocks \\d+ sessions? on orders[\\s\\S]*\\(${next.pid}\\)`))
   await room.thread(card.ts, /^The same jam goes on behind another session\.$/)
   await next.query('COMMIT')
-  await room.until(card.ts, /^Resolved/)
+  await room.until(card.ts, /^🟢 Resolved/)
   await room.thread(card.ts, /^Nobody waits behind it any more/)
   expect(thread(card.ts).filter((line) => /is back|any more/.test(line))).toHaveLength(1)
-  expect(inChannel(/Blocking on orders/)).toHaveLength(1)
+  expect(inChannel(/block(?:s|ed) \d+ sessions? on orders/)).toHaveLength(1)
 })
 
 describe('quiet for planned work', () => {
@@ -128,7 +128,7 @@ describe('quiet for planned work', () => {
     await root.ended
     await room.line(new RegExp(`^Terminate ${root.pid} .*approved by <@U0DANA>`))
     await room.thread(card.ts, /is gone after/)
-    await room.until(card.ts, /^Resolved/)
+    await room.until(card.ts, /^🟢 Resolved/)
     expect(thread(card.ts).some((line) => /^The session is gone/.test(line))).toBe(false)
     await room.type('U0RESP', 'quiet off')
     await room.thread(card.ts, /^While it was quiet: The session is gone/)
@@ -153,7 +153,7 @@ describe('quiet for planned work', () => {
     await room.type('U0RESP', 'quiet off')
     await room.line(/Meanwhile \d incidents came and \d are open now\.$/)
     const digest = await room.line(/^\d more incidents? on orders/)
-    const cards = () => inChannel(/^Long-idle session on orders/)
+    const cards = () => inChannel(/^\S+ \S+ is idle on orders/)
     await waitFor(() => cards().length === 2, 'two cards')
     await room.until(digest.ts, /^(?:3|4) more incidents on orders/)
     expect(cards()).toHaveLength(2)

@@ -21,7 +21,8 @@ afterAll(() => server.stop())
 
 const jam = async () => (await jamOne(server, shop)).root
 
-const cards = () => room.workspace.messages(channel).filter(({ text }) => /Blocking on orders/.test(text))
+const cards = () =>
+  room.workspace.messages(channel).filter(({ text }) => /block(?:s|ed) \d+ sessions? on orders/.test(text))
 
 describe('a card', () => {
   it.each([
@@ -38,12 +39,12 @@ describe('a card', () => {
     await room.press('U0DANA', card, 'approve_terminate')
     await room.until(card.ts, /is gone/)
     await root.ended
-    await room.until(card.ts, /^Resolved/)
+    await room.until(card.ts, /^🟢 Resolved/)
     expect(cards()).toHaveLength(1)
   })
 
   describe('whose post took no reply, where we may not look for it,', () => {
-    const asked = () => room.workspace.messages(channel).filter(({ text }) => /requested/.test(text))
+    const asked = () => room.workspace.messages(channel).filter(({ text }) => /waits for approval/.test(text))
     const ask = async (...faults: ('replyLost' | 'hang')[]) => {
       room = await openRoom(server.marshalUrl)
       await room.start()
@@ -67,7 +68,7 @@ describe('a card', () => {
 
     it('goes on where it is pressed, though it is just posted for the second time', async () => {
       const root = await ask('replyLost', 'hang')
-      const card = await room.card('approve_terminate', 'requested')
+      const card = await room.card('approve_terminate', 'waits for approval')
       await waitFor(() => room.workspace.faults().length === 0, 'the second post is under way')
       await room.press('U0DANA', card, 'approve_terminate')
       await root.ended
@@ -115,7 +116,7 @@ describe('a card', () => {
       // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
       clusters: [{ name: 'stock', url: '${DATABASE_URL}' }],
     })
-    const closed = await room.until(card.ts, /^Resolved: Blocking on orders/)
+    const closed = await room.until(card.ts, /^🟢 Resolved: .* blocked \d+ sessions? on orders/)
     expect(wordsOf(closed)).toContain('Cluster orders is not configured any more')
     expect(hasButton(closed, 'approve_terminate')).toBe(false)
     await room.thread(card.ts, /^Cluster orders is not configured any more/)
@@ -126,11 +127,11 @@ describe('a card', () => {
     const app = await room.start()
     const root = await jam()
     await room.type('U0RESP', `terminate ${root.pid} forgotten`)
-    const card = await room.card('approve_terminate', 'requested')
+    const card = await room.card('approve_terminate', 'waits for approval')
     await app.stop()
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
     await room.start({ clusters: [{ name: 'stock', url: '${DATABASE_URL}' }] })
-    const closed = await room.until(card.ts, /withdrawn, nobody watches its cluster/)
+    const closed = await room.until(card.ts, /Withdrawn: nobody watches its cluster/)
     expect(hasButton(closed, 'approve_terminate')).toBe(false)
     await room.thread(card.ts, /^The proposal was withdrawn: nobody watches its cluster/)
   })
@@ -143,7 +144,7 @@ describe('a card', () => {
     room.workspace.fault({ method: 'chat.update', kind: 'error500', times: 3 })
     room.workspace.fault({ method: 'chat.postMessage', kind: 'error500', times: 3 })
     await root.query('COMMIT')
-    await room.until(card.ts, /^Resolved/)
+    await room.until(card.ts, /^🟢 Resolved/)
     expect(cards()).toHaveLength(1)
   })
 })
@@ -165,7 +166,10 @@ describe('a channel that takes no messages', () => {
     })
     room.workspace.invite('C0RANDOM')
     await room.workspace.waitFor(
-      () => room.workspace.messages('C0RANDOM').find(({ text }) => /^Blocking on orders/.test(text)),
+      () =>
+        room.workspace
+          .messages('C0RANDOM')
+          .find(({ text }) => /^\S+ .* blocks \d+ sessions? on orders/.test(text)),
       { what: 'the card' },
     )
   })
@@ -196,7 +200,10 @@ describe('a channel that was archived', () => {
       expect(doctor.output()).toContain('channel C0RANDOM is archived')
       room.workspace.archive('C0RANDOM', false)
       await room.workspace.waitFor(
-        () => room.workspace.messages('C0RANDOM').find(({ text }) => /^Blocking on orders/.test(text)),
+        () =>
+          room.workspace
+            .messages('C0RANDOM')
+            .find(({ text }) => /^\S+ .* blocks \d+ sessions? on orders/.test(text)),
         { what: 'the card' },
       )
     } finally {
@@ -243,7 +250,7 @@ describe('a socket', () => {
     await room.until(card.ts, /is gone/)
     await root.ended
     await room.line(/^Terminate /)
-    await room.until(card.ts, /^Resolved/)
+    await room.until(card.ts, /^🟢 Resolved/)
     const lines = room.workspace.messages(channel).filter(({ text }) => /^Terminate \d/.test(text))
     expect(lines).toHaveLength(1)
   })

@@ -56,8 +56,7 @@ describe.each(['socket', 'http'] as const)('over %s', (mode) => {
 
     const card = await room.card('approve_terminate')
     expect(hasButton(card, 'approve_cancel')).toBe(false)
-    expect(card.text).toMatch(/keeps 3 sessions waiting/)
-    expect(wordsOf(card)).toContain('Cancel has no effect on it')
+    expect(card.text).toMatch(/ blocks 3 sessions on orders/)
 
     expect((await room.press('U0GUEST', card, 'approve_terminate')).acked).toBe(true)
     await room.whisper('U0GUEST', /guests may not use this/)
@@ -78,7 +77,7 @@ describe.each(['socket', 'http'] as const)('over %s', (mode) => {
         expect.stringMatching(/<@U0DANA> approved \(1 of 1\)/),
       ]),
     )
-    await room.until(card.ts, /^Resolved: .*It was ended by the approved terminate/)
+    await room.until(card.ts, /^🟢 Resolved: [\s\S]*It was ended by the approved terminate/)
   })
 
   it('cancels a long statement that was requested by hand, but not by the one who asked', async () => {
@@ -119,11 +118,11 @@ describe('alerts', () => {
     await room.until(card.ts, new RegExp(`${root.pid} is gone after \\d+ ms; 1 of 2 waiters moved on`))
     await waits
     // The one that moved on is the next root, on the same card, with a proposal of its own.
-    const next = await room.until(card.ts, new RegExp(`Session ${heir.pid} .*keeps 1 session waiting`))
+    const next = await room.until(card.ts, new RegExp(`blocks 1 session[\\s\\S]*\\(${heir.pid}\\)`))
     expect(next.ts).toBe(card.ts)
-    await room.until(card.ts, new RegExp(`Approve: terminate ${heir.pid}`))
+    await room.until(card.ts, new RegExp(`Approve: terminate \\S+ \\(${heir.pid}\\)`))
     await room.press('U0DEVI', card, 'approve_terminate')
-    await room.until(card.ts, /^Resolved/)
+    await room.until(card.ts, /^🟢 Resolved/)
   })
 
   it('can be acknowledged, and held back while planned work goes on', async () => {
@@ -148,7 +147,7 @@ describe('alerts', () => {
     await room.press('U0DANA', card, 'pg_snooze')
     await room.until(card.ts, /Quiet until/)
     await root.query('COMMIT')
-    await room.until(card.ts, /^Resolved: .*It was not ended from here/)
+    await room.until(card.ts, /^🟢 Resolved: [\s\S]*It was not ended from here/)
   })
 
   it('put what comes all at once into a digest', async () => {
@@ -159,7 +158,9 @@ describe('alerts', () => {
     await room.start()
     const digest = await room.line(/^\d+ more incidents on orders/)
     await room.until(digest.ts, /^1\d more incidents on orders[\s\S]*Show all/)
-    const cards = room.workspace.messages(channel).filter(({ text }) => text.startsWith('Long-idle session'))
+    const cards = room.workspace
+      .messages(channel)
+      .filter(({ text }) => /^\S+ (?:Resolved: )?.* (?:is|was) idle on orders/.test(text))
     expect(cards.length).toBeLessThanOrEqual(3)
     await room.press('U0RESP', digest, 'pg_show_all')
     await room.whisper('U0RESP', /^All 1\d incidents of the digest/)
@@ -201,8 +202,12 @@ describe('answers', () => {
     await room.start()
     const card = await room.card('pg_details')
     await room.press('U0RESP', card, 'pg_details')
-    const details = await room.whisper('U0RESP', new RegExp(`${root.pid}`))
-    expect(details).toContain('Idle in transaction')
+    const details = await room.workspace.waitFor(() => room?.workspace.modal('U0RESP'), {
+      what: 'the details',
+    })
+    expect(JSON.stringify(details.blocks)).toMatch(
+      new RegExp(`Cancel has no effect on it[\\s\\S]*pg_terminate_backend[\\s\\S]*a\\.pid = ${root.pid}`),
+    )
   })
 })
 
@@ -214,7 +219,7 @@ describe('an approval', () => {
     await room.type('U0RESP', `terminate ${root.pid} forgotten`)
     const card = await room.card('approve_terminate')
     await root.query('COMMIT')
-    const gone = await room.until(card.ts, /withdrawn, its transaction ended/)
+    const gone = await room.until(card.ts, /Withdrawn: its transaction ended/)
     expect(hasButton(gone, 'approve_terminate')).toBe(false)
   })
 
@@ -283,7 +288,7 @@ describe('an approval', () => {
     await room.press('U0DANA', card, 'deny_terminate')
     await room.workspace.waitFor(() => room?.workspace.modal('U0DANA'))
     await room.workspace.submitView({ userId: 'U0DANA', values: { reason: 'month end' } as never })
-    const denied = await room.until(card.ts, /denied by/)
+    const denied = await room.until(card.ts, /Denied by/)
     expect(wordsOf(denied)).toContain('month end')
     expect(hasButton(denied, 'approve_terminate')).toBe(false)
     expect((await root.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
@@ -294,7 +299,7 @@ describe('an approval', () => {
     await jam(1)
     await room.start()
     const card = await room.card('approve_terminate')
-    const expired = await room.until(card.ts, /expired/)
+    const expired = await room.until(card.ts, /Expired/)
     expect(hasButton(expired, 'approve_terminate')).toBe(false)
     await room.press('U0RESP', expired, 'pg_offer_again')
     const again = await room.card('approve_terminate')
@@ -307,7 +312,7 @@ describe('an approval', () => {
     await room.start()
     const card = await room.card('approve_terminate')
     await room.press('U0DANA', card, 'approve_terminate')
-    await room.until(card.ts, /1 of 2 approvals/)
+    await room.until(card.ts, /Needs 1 more approval/)
     await room.press('U0DANA', card, 'approve_terminate')
     await room.whisper('U0DANA', /you approved it already/)
     await room.press('U0DEVI', card, 'approve_terminate')

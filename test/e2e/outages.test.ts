@@ -42,10 +42,10 @@ it('stopped and started again: blind is told once, with the reason; what ended m
   expect(wordsOf(card)).not.toMatch(/Resolved/)
   await server.restart()
   await room.line(/^Sees orders again/)
-  await room.until(card.ts, /^Resolved: .*The session is gone/)
+  await room.until(card.ts, /^🟢 Resolved: [\s\S]*The session is gone/)
   expect(sight()).toEqual(['Blind', 'Sees'])
   expect(told(/^Sees/)[0]?.text).toMatch(/^Sees orders again\. It was blind for .*s\.$/)
-  expect(told(/Blocking on orders/)).toHaveLength(1)
+  expect(told(/block(?:s|ed) \d+ sessions? on orders/)).toHaveLength(1)
 })
 
 it('frozen (SIGSTOP): a deadline is told, no card is resolved, and all goes on where it stood', async () => {
@@ -59,11 +59,11 @@ it('frozen (SIGSTOP): a deadline is told, no card is resolved, and all goes on w
   server.resume()
   await room.line(/^Sees orders again/)
   expect(sight()).toEqual(['Blind', 'Sees'])
-  expect(told(/^Blocking on orders/).map(({ ts }) => ts)).toEqual([card.ts])
+  expect(told(/^\S+ .* blocks \d+ sessions? on orders/).map(({ ts }) => ts)).toEqual([card.ts])
   await room.press('U0DANA', card, 'approve_terminate')
   await room.until(card.ts, /is gone after/)
   await root.ended
-  await room.until(card.ts, /^Resolved/)
+  await room.until(card.ts, /^🟢 Resolved/)
 })
 
 it('stopped with the bot, which comes back first: still blind, told once, and what it missed is told in the end', async () => {
@@ -79,7 +79,7 @@ it('stopped with the bot, which comes back first: still blind, told once, and wh
   await waitFor(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 503, 'it is blind')
   await server.restart()
   await room.line(/^Sees orders again/)
-  await room.until(card.ts, /^Resolved/)
+  await room.until(card.ts, /^🟢 Resolved/)
   expect(sight()).toEqual(['Blind', 'Sees'])
 })
 
@@ -102,7 +102,7 @@ it('failed over to another server behind the same address: its incidents are ove
   await room.line(/^Blind on orders: /)
   forwarder.moveTo(heir.port)
   await room.line(/^Sees orders again/)
-  await room.until(card.ts, /^Resolved: .*The session is gone/)
+  await room.until(card.ts, /^🟢 Resolved: [\s\S]*The session is gone/)
   const next = await room.card('approve_terminate', String(after.root.pid))
   expect(next.ts).not.toBe(card.ts)
   expect(sight()).toEqual(['Blind', 'Sees'])
@@ -128,7 +128,7 @@ it('a grant that is lost and given back: missing with the grant that helps, blin
   await room.line(/^Sees orders again/)
   expect(sight()).toEqual(['Blind', 'Sees'])
   expect(told(/^Missing on orders/)).toHaveLength(1)
-  expect(told(/Blocking on orders/).map(({ ts }) => ts)).toEqual([card.ts])
+  expect(told(/block(?:s|ed) \d+ sessions? on orders/).map(({ ts }) => ts)).toEqual([card.ts])
 })
 
 it('every slot taken: a card says who holds them and what is kept back, and that nobody else gets one', async () => {
@@ -144,8 +144,8 @@ it('every slot taken: a card says who holds them and what is kept back, and that
         full = true
       },
     )
-  const card = await room.line(/^Critical: Connections running out on orders/)
-  await room.until(card.ts, /2 are kept back for superusers and reserved roles, so nobody else gets one/)
+  const card = await room.line(/^🔴 \d+ of \d+ connections used on orders/)
+  await room.until(card.ts, /Nobody else gets one: 2 are kept back for superusers/)
   expect(wordsOf(card)).toMatch(/held by leak, user shop, 127\.0\.0\.1/)
 
   // Both connections of the bot are lost, and the crowd has their slots before it is back.
@@ -164,7 +164,7 @@ it('every slot taken: a card says who holds them and what is kept back, and that
   await room.line(/^Blind on orders: Every connection slot is taken/)
   await server.closeAll()
   await room.line(/^Sees orders again/)
-  await room.until(card.ts, /^Resolved: .*Enough connections are free again/)
+  await room.until(card.ts, /^🟢 Resolved: [\s\S]*Enough connections are free again/)
 })
 
 it('a server that answers nonsense is blind with its reason, and the one beside it gets its card', async () => {

@@ -32,8 +32,15 @@ describe('a migration that waits behind a report, with the shop behind it', () =
 
     room = await openRoom(server.marshalUrl)
     await room.start()
-    const card = await room.card('approve_cancel', `Session ${report.pid}`)
-    const words = wordsOf(card)
+    const card = await room.card('approve_cancel', `(${migration.pid})`)
+    expect(wordsOf(card)).toMatch(
+      new RegExp(`Best way out: cancel migrate \\(${migration.pid}\\)\\. Frees all 3 at once\\.`),
+    )
+    await room.press('U0RESP', card, 'pg_details')
+    const details = await room.workspace.waitFor(() => room?.workspace.modal('U0RESP'), {
+      what: 'the details',
+    })
+    const words = JSON.stringify(details.blocks)
     expect(words).toMatch(
       new RegExp(
         `Cancel ${migration.pid} \\(ALTER TABLE, waiting .*, nothing done is lost\\): 3 of 4 waiters proceed at once; ${report.pid} \\(SELECT, running .*\\) may finish\\.`,
@@ -54,9 +61,11 @@ describe('a migration that waits behind a report, with the shop behind it', () =
     for (const answer of answers) expect(await answer).not.toBeInstanceOf(Error)
     await room.until(
       card.ts,
-      new RegExp(`^Resolved: .*It was ended by the approved cancel of ${migration.pid}`),
+      new RegExp(`^🟢 Resolved: [^]*It was ended by the approved cancel of ${migration.pid}`),
     )
-    expect(room.workspace.messages(channel).filter(({ text }) => /Blocking on/.test(text))).toHaveLength(1)
+    expect(
+      room.workspace.messages(channel).filter(({ text }) => /block(?:s|ed) \d+ sessions? on/.test(text)),
+    ).toHaveLength(1)
     const { rows } = await server.admin.query('SELECT state FROM pg_stat_activity WHERE pid = $1', [
       report.pid,
     ])
@@ -82,7 +91,7 @@ describe('an application that does again at once what was cancelled', () => {
 
     room = await openRoom(server.marshalUrl)
     await room.start()
-    const card = await room.card('approve_cancel', `Session ${importer.pid}`)
+    const card = await room.card('approve_cancel', `(${importer.pid})`)
     await room.press('U0DANA', card, 'approve_cancel')
     expect(await first.ended).toMatchObject({ code: '57014' })
     expect(await waits).not.toBeInstanceOf(Error)
@@ -93,9 +102,14 @@ describe('an application that does again at once what was cancelled', () => {
     await server.untilWaiting(desk)
     await room.thread(card.ts, new RegExp(`Tried again: ${importer.pid} began the same statement`))
 
-    const next = await room.card('approve_terminate', `Session ${importer.pid}`)
-    expect(wordsOf(next)).toMatch(/Terminate \d+ rather than cancel its statement, which would not last/)
-    expect(wordsOf(next)).toMatch(/It is likely to be tried again/)
+    const next = await room.card('approve_terminate', `(${importer.pid})`)
+    await room.press('U0RESP', next, 'pg_details')
+    const details = await room.workspace.waitFor(() => room?.workspace.modal('U0RESP'), {
+      what: 'the details',
+    })
+    const words = JSON.stringify(details.blocks)
+    expect(words).toMatch(/Terminate \d+ rather than cancel its statement, which would not last/)
+    expect(words).toMatch(/It is likely to be tried again/)
     expect(hasButton(next, 'approve_cancel')).toBe(false)
     await room.press('U0DANA', next, 'approve_terminate')
     expect(await again.ended).toMatchObject({ code: '57P01' })

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { everyScope } from 'slack-workspace'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import { channel, openRoom, type Room, wordsOf } from '../support/harness.ts'
+import { channel, openRoom, type Room } from '../support/harness.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
 import { type Bot, serve } from '../support/process.ts'
 
@@ -36,8 +36,9 @@ const started = async () => {
   bots.push(bot)
   return bot
 }
-const cards = () => room.workspace.messages(channel).filter(({ text }) => /Blocking on orders/.test(text))
-const cardsOf = (pid: number) => cards().filter((card) => wordsOf(card).includes(`Session ${pid} `))
+const cards = () =>
+  room.workspace.messages(channel).filter(({ text }) => /block(?:s|ed) \d+ sessions? on orders/.test(text))
+const cardsOf = (n: number) => cards().filter(({ text }) => text.includes(`holder-${n} `))
 function store<T>(run: (database: DatabaseSync) => T): T {
   const database = new DatabaseSync(join(room.directory, 'store.db'))
   try {
@@ -52,8 +53,9 @@ const incidents = (state: string) =>
 it('after ten minutes without Slack and a kill in between, each incident has exactly one card, and it is true', async () => {
   room = await openRoom(server.marshalUrl, { workspace: { scopes: [...everyScope] } })
   const bot = await started()
-  const [stays, ends] = [await jam(1), await jam(2)]
-  await waitFor(() => cardsOf(stays.pid).length + cardsOf(ends.pid).length === 2, 'two cards')
+  await jam(1)
+  const ends = await jam(2)
+  await waitFor(() => cardsOf(1).length + cardsOf(2).length === 2, 'two cards')
 
   room.workspace.holdFault('down', { kind: 'error500', times: Number.POSITIVE_INFINITY })
   room.workspace.disconnectSockets()
@@ -90,13 +92,10 @@ it('after ten minutes without Slack and a kill in between, each incident has exa
   await again
 
   await waitFor(() => cards().length === 4, 'four cards')
-  await room.until(cardsOf(ends.pid)[0]?.ts ?? '', /^Resolved/)
-  await room.until(cardsOf(brief.pid)[0]?.ts ?? '', /^Resolved/)
-  await room.until(
-    cardsOf(stays.pid)[0]?.ts ?? '',
-    /^Blocking[\s\S]*keeps 2 sessions waiting[\s\S]*Approve: terminate/,
-  )
-  await room.until(cardsOf(comes.pid)[0]?.ts ?? '', /^Blocking[\s\S]*Approve: terminate/)
+  await room.until(cardsOf(2)[0]?.ts ?? '', /^🟢 Resolved/)
+  await room.until(cardsOf(3)[0]?.ts ?? '', /^🟢 Resolved/)
+  await room.until(cardsOf(1)[0]?.ts ?? '', /^\S+ .* blocks 2 sessions[\s\S]*Approve: terminate/)
+  await room.until(cardsOf(4)[0]?.ts ?? '', /^\S+ .* blocks [\s\S]*Approve: terminate/)
   await waitFor(
     () =>
       store(
@@ -104,13 +103,13 @@ it('after ten minutes without Slack and a kill in between, each incident has exa
       ) === 0,
     'nothing is left',
   )
-  for (const { pid } of [stays, ends, brief, comes]) expect(cardsOf(pid)).toHaveLength(1)
+  for (const n of [1, 2, 3, 4]) expect(cardsOf(n)).toHaveLength(1)
   // The buttons work again too.
-  const [card] = cardsOf(comes.pid)
+  const [card] = cardsOf(4)
   if (!card) throw new Error('no card')
   await room.press('U0DANA', card, 'approve_terminate')
   await comes.ended
-  await room.until(card.ts, /^Resolved/)
+  await room.until(card.ts, /^🟢 Resolved/)
 })
 
 it('a post that was under way when the process was killed is found again, not posted twice', async () => {
@@ -127,7 +126,7 @@ it('a post that was under way when the process was killed is found again, not po
   await started()
   const [card] = cards()
   await root.close()
-  await room.until(card?.ts ?? '', /^Resolved/)
+  await room.until(card?.ts ?? '', /^🟢 Resolved/)
   expect(cards()).toHaveLength(1)
 })
 

@@ -13,6 +13,7 @@ beforeEach(async () => {
   cards = createCards({
     store,
     cardSettings: new Map(),
+    nameOf: () => null,
     now: () => madeAt,
     changed: () => {},
     recorded: () => {},
@@ -54,6 +55,7 @@ it('changes nothing where the journal cannot be written', async () => {
   const failing = createCards({
     store: { ...store, atomically: broken },
     cardSettings: new Map(),
+    nameOf: () => null,
     now: () => madeAt,
     changed: () => {},
     recorded: () => {},

@@ -8,6 +8,7 @@ import { kindNames } from '../../src/domain/incidents/severity.ts'
 import { openStore } from '../../src/store/store.ts'
 import { historyView } from '../../src/views/answers/history.ts'
 import { cardView } from '../../src/views/card/card.ts'
+import { detailsModal } from '../../src/views/card/details.ts'
 import { digestView } from '../../src/views/card/digest.ts'
 import { checkView } from '../support/asking.ts'
 import { proposal } from '../support/proposals.ts'
@@ -51,14 +52,25 @@ describe('a store of 0.1.0', () => {
       for (const { state } of proposals) states.add(state)
       const [silence = null] = await store.silences.ofCluster('orders')
       const people = { cancel: 1, terminate: 2 }
-      const view = cardView({ cluster: 'orders', incident, proposals, people, breakGlass: true, silence })
+      const card = {
+        cluster: 'orders',
+        incident,
+        proposals,
+        people,
+        breakGlass: true,
+        silence,
+        approvers: [],
+      }
+      const view = cardView(card)
       checkView(view)
       const text = told(view.blocks)
-      expect(text).toContain(kindNames[incident.finding.kind])
+      expect(text).toMatch(/^(?:🔴|🟠|🔵|🟢|👀) .* on orders/u)
       expect(`${view.text}\n${text}`).not.toMatch(/undefined|NaN|\[object/)
       // Its name was another one.
       if (incident.recommendation && incident.resolvedAt === null)
-        expect(text).toContain(incident.recommendation.text.slice(0, 40))
+        expect(told(detailsModal({ card, history: [], sql: null, now: 0 }).blocks)).toContain(
+          incident.recommendation.text.slice(0, 40),
+        )
     }
     expect([...states].sort()).toEqual(['claimed', 'denied', 'done', 'expired', 'open', 'withdrawn'])
     expect(incidents.filter(({ recommendation }) => recommendation?.target).length).toBeGreaterThan(3)

@@ -1,5 +1,7 @@
-/** Returns the text of the blocks, a line each. */
-export function told(value: unknown): string {
+/** Returns the text of the blocks, a line each, with plain spaces. */
+export const told = (value: unknown): string => linesOf(value).replaceAll('\u00a0', ' ')
+
+function linesOf(value: unknown): string {
   const texts = (part: unknown): string =>
     typeof part !== 'object' || part === null
       ? ''

@@ -15,7 +15,14 @@ let cards: Cards
 beforeEach(async () => {
   store = await openTestStore()
   const cardSettings = new Map([[config.name, config]])
-  cards = createCards({ store, cardSettings, now: () => of.takenAt, changed: () => {}, recorded: () => {} })
+  cards = createCards({
+    store,
+    cardSettings,
+    nameOf: () => null,
+    now: () => of.takenAt,
+    changed: () => {},
+    recorded: () => {},
+  })
 })
 afterEach(async () => {
   await store.close()

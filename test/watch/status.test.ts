@@ -21,7 +21,7 @@ afterEach(() => store.close())
 function status() {
   const now = () => time
   const cards = createCards({
-    ...{ store, cardSettings: new Map(), now },
+    ...{ store, cardSettings: new Map(), nameOf: () => null, now },
     ...{ changed: () => {}, recorded: () => {} },
   })
   const cluster = { name: 'orders', missingPrivileges: () => missing() }

@@ -22,6 +22,7 @@ const visibility = () =>
     cards: createCards({
       store,
       cardSettings: new Map(),
+      nameOf: () => null,
       now: () => time,
       changed: () => {},
       recorded: () => {},

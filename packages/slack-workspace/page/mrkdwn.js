@@ -41,6 +41,16 @@ const pretty = (form) => (when) => {
     ? new Intl.RelativeTimeFormat('en', { numeric: 'auto' }).format(days, 'day')
     : inForm(form)(when)
 }
+/** The largest unit that fits, as `in 12 minutes` or `3 hours ago`. */
+const ago = (when) => {
+  const seconds = Math.round((when.getTime() - Date.now()) / 1000)
+  const far = Math.abs(seconds)
+  const inUnits = (length, unit) =>
+    new Intl.RelativeTimeFormat('en').format(Math.round(seconds / length), unit)
+  if (far >= 86_400) return inUnits(86_400, 'day')
+  if (far >= 3600) return inUnits(3600, 'hour')
+  return far >= 60 ? inUnits(60, 'minute') : inUnits(1, 'second')
+}
 const two = (number) => String(number).padStart(2, '0')
 /** https://docs.slack.dev/messaging/formatting-message-text/#date-formatting */
 const dateForms = {
@@ -54,6 +64,7 @@ const dateForms = {
   date_long_pretty: pretty({ dateStyle: 'full' }),
   time: inForm({ timeStyle: 'short' }),
   time_secs: inForm({ timeStyle: 'medium' }),
+  ago,
 }
 export function dateNode(seconds, format, fallback) {
   const when = new Date(seconds * 1000)

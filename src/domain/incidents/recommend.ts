@@ -1,5 +1,5 @@
 import { againWords, type Retries } from '../approvals/retry.ts'
-import type { Expected } from '../locks/option.ts'
+import type { Expected, Option } from '../locks/option.ts'
 import type { Picture } from '../locks/picture.ts'
 import { jamBehind, jamRecommendations } from '../locks/recommendation.ts'
 import { type WorkLost, workLost } from '../locks/workLost.ts'
@@ -26,16 +26,21 @@ export type Recommendation = {
     readonly waited: boolean
     /** Sessions that it frees; absent when it is about one session, or was stored by an older version. */
     readonly expected?: Expected
+    /** Sessions that must end as well for that to be so. */
+    readonly together?: readonly number[]
   } | null
   /** Sentences: what to do and what follows, or why no action helps. */
   readonly text: string
   /** Other ways out, gentlest first. */
-  readonly others: readonly string[]
+  readonly others: readonly OtherOption[]
   /** Reaction of its application when its statements were ended before; null when there was none, or nobody knows. */
   readonly retries: Retries | null
   /** Sessions that the sentences mention: with their statements the sentences would say more. */
   readonly named: readonly number[]
 }
+
+/** Another way out, as it is said, and as it can be proposed. */
+export type OtherOption = Pick<Option, 'action' | 'pid' | 'backendStart' | 'text'>
 
 /** Facts known beside the picture. */
 export type RecommendInput = {
@@ -79,7 +84,7 @@ export function recommendationsFor(
     if (!advice) return session && alone(session, hasWaited(session, standing))
     const { best, others, text, named } = advice
     const target = best && byPid.get(best.pid)
-    const about = { others: others.map((way) => way.text), named }
+    const about = { others: others.map(otherOption), named }
     if (!best || !target) return { target: null, text, retries: null, ...about }
     const whole = best.action === 'terminate' ? `${text} ${notCancel(target, standing)}` : text
     // Where terminate frees no more than cancel, it is no option of its own.
@@ -92,6 +97,7 @@ export function recommendationsFor(
           workLost: best.workLost,
           waited: hasWaited(target, standing),
           expected: best.expected,
+          together: best.together.map(({ pid }) => pid),
         },
         text: whole,
         retries: null,
@@ -135,11 +141,21 @@ export function recommendationsFor(
       ...recommendation,
       target: { ...recommendation.target, action: 'terminate', ...(expected && { expected }) },
       text: `Terminate ${session.pid} rather than cancel its statement, which would not last: ${againWords(retries)}.`,
-      others: [recommendation.text, ...recommendation.others],
+      others: [
+        { action, pid: session.pid, backendStart: session.backendStart, text: recommendation.text },
+        ...recommendation.others,
+      ],
       retries,
     }
   }
 }
+
+const otherOption = ({ action, pid, backendStart, text }: Option): OtherOption => ({
+  action,
+  pid,
+  backendStart,
+  text,
+})
 
 const rather = {
   action: 'terminate' as const,

@@ -62,7 +62,7 @@ export type Outlook = {
 /** "cancel 4312 (ALTER TABLE, waiting 40 s, nothing done is lost)". */
 function stepText({ pid, action }: Ending, cost: WorkLost, around: JamContext): string {
   const session = around.byPid.get(pid)
-  const what = session ? [about(session, around), loss(cost, session)].join(', ') : ''
+  const what = session ? [about(session, around), lossText(cost, session)].join(', ') : ''
   return `${action} ${pid} (${what})`
 }
 
@@ -239,7 +239,8 @@ const shortName = ({ applicationName, usename, backendType }: Session): string =
 /** A name on one line that cannot be mistaken for the sentence around it. */
 const plain = (name: string): string => name.replaceAll(/[^\p{L}\p{N} ._:@/"-]/gu, '?').slice(0, 40)
 
-function loss(cost: WorkLost, session: Session): string {
+/** Says what is lost with a session: `what it wrote in 5 min is rolled back`. */
+export function lossText(cost: WorkLost, session: Session): string {
   const done = formatDuration(session.xactSeconds ?? 0)
   const left = leftoverOf(session)
   const outside = left?.kind === 'outside' && cost !== 'request' ? `; ${left.stays}` : ''

@@ -1,10 +1,17 @@
 import { againWords, type Retries } from '../../domain/approvals/retry.ts'
-import type { WorkLost } from '../../domain/locks/workLost.ts'
+import type { Incident } from '../../domain/incidents/incident.ts'
+import { type WorkLost, workLost } from '../../domain/locks/workLost.ts'
 import type { Action } from '../../domain/session/action.ts'
 import { leftoverOf, leftoverWords, undoneWords } from '../../domain/session/leftover.ts'
 import { hasFailed, type Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { count } from '../words.ts'
+
+/** Says what is lost with a session. Whether a waiting session has done work before, the recommendation knows. */
+export function lostWith(session: Session, incident: Incident | null): WorkLost {
+  const target = incident?.recommendation?.target
+  return target?.session.pid === session.pid ? target.workLost : workLost(session, undefined)
+}
 
 /** Describes the work that the session has done so far. */
 export function workOf(session: Session, lost: WorkLost): string {

@@ -3,12 +3,11 @@ import type { Incident } from '../../domain/incidents/incident.ts'
 import { findingName, kindNames, worstFirst } from '../../domain/incidents/severity.ts'
 import { listSome } from '../../domain/text/sentence.ts'
 import { compose, type Line, lines, type Piece } from '../answers/page.ts'
+import { showAllAction } from '../buttons.ts'
 import { bold, button, buttonRow, code, context, type View } from '../kit.ts'
 import { count } from '../words.ts'
 import { resolution, shortId } from './card.ts'
 import { sentenceOf } from './findings.ts'
-
-export const showAllAction = 'pg_show_all'
 
 const shownAtFirst = 8
 const mostShown = 60

@@ -59,4 +59,4 @@ const afterStill = (action: 'cancel' | 'terminate', waitEvent: string | null): s
     ? waitEvent === 'ClientWrite' || waitEvent === 'ClientRead'
       ? 'Cancel cannot help while it waits for its client; terminate can.'
       : 'It has not come to a point where it reacts to a cancel; terminate may help.'
-    : 'It ends when it next checks for interrupts. Look at the host for what holds it up (disk, network file system, an extension). Never kill -9: that restarts the whole server.'
+    : 'Never kill -9: that restarts the whole server. It ends when it next checks for interrupts; look at the host for what holds it up (disk, network file system, an extension).'

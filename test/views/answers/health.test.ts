@@ -5,6 +5,7 @@ import { recommendationsFor } from '../../../src/domain/incidents/recommend.ts'
 import type { Health } from '../../../src/domain/session/health.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
 import { cardView } from '../../../src/views/card/card.ts'
+import { detailsModal } from '../../../src/views/card/details.ts'
 import { checkView, transcript } from '../../support/asking.ts'
 import * as of from '../../support/builders.ts'
 import { told } from '../../support/render.ts'
@@ -40,16 +41,19 @@ function cardOf(
     acknowledgedBy: null,
     mostVictims: 0,
   }
-  const view = cardView({
+  const card = {
     cluster: 'orders',
     incident,
     proposals: [],
     people: { cancel: 1, terminate: 2 },
+    approvers: [],
     breakGlass: false,
     silence: null,
-  })
+  }
+  const view = cardView(card)
   checkView(view)
-  return told(view.blocks)
+  const details = detailsModal({ card, history: [], sql: null, now: of.takenAt })
+  return `${told(view.blocks)}\n\n${told(details.blocks.slice(1, -3))}`
 }
 
 const participants = [
@@ -77,22 +81,28 @@ const deadlocks = {
 describe('a card', () => {
   it('of deadlocks names who was seen and what the log says', () => {
     expect(cardOf({ deadlocks: [deadlocks] })).toMatchInlineSnapshot(`
-      "Deadlocks on orders
+      "🟠 3 deadlocks in database orders on orders
+      Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01.
+      [Details] [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b
+
       The server broke 3 deadlocks in database orders: each time one statement ended with an error.
       When: after (time), the last before (time).
       Seen waiting for each other: 41 (transfer-a, user shop, database orders) and 42 (transfer-b, user shop, database orders).
       In the log: 2026-03-01 02:58:11.042 UTC: 41 (transfer-a, user shop) lost against 42, which ran UPDATE accounts SET balance = ? WHERE id = ?
       Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01.
-      [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
+      Began (time), seen first (time)."
     `)
     expect(cardOf({ deadlocks: [{ ...deadlocks, participants: [], reports: [] }] })).toMatchInlineSnapshot(`
-      "Deadlocks on orders
+      "🟠 3 deadlocks in database orders on orders
+      Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01. The server’s log shows which ones (/pg health says how it can be read here).
+      [Details] [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b
+
       The server broke 3 deadlocks in database orders: each time one statement ended with an error.
       When: after (time), the last before (time).
       Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01. The server’s log shows which ones (/pg health says how it can be read here).
-      [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
+      Began (time), seen first (time)."
     `)
   })
 
@@ -108,15 +118,20 @@ describe('a card', () => {
       of.waiting(42, 32, { applicationName: 'transfer-b' }),
     ]
     expect(cardOf({ deadlockTimeoutSeconds: 600 }, sessions, locks)).toMatchInlineSnapshot(`
-      "Sessions that wait for each other on orders
+      "🟠 2 sessions wait for each other on orders · 40 s
+      Best way out: cancel transfer-b (42).
+      Cost: it has written nothing, its answer is lost.
+      transfer-b · shop · orders
+      [Details] [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b
+
       Sessions 41 and 42 wait for each other, the longest for 40 s; 2 sessions wait in all.
       How it ends: the server ends one of them by itself after deadlock_timeout (10 min), in about 9 min 28 s.
       Why this one: of them 42 (transfer-b, user shop, database orders) has written nothing, so its end loses least.
       Its work: Its transaction is open for 32 s; it has written nothing.
-      Gentlest way out: Cancel ends its statement with an error and rolls its transaction back; the connection stays. Terminate would close the connection as well.
+      Best way out: Cancel ends its statement with an error and rolls its transaction back; the connection stays. Terminate would close the connection as well.
       What that costs: The rollback takes no time: nothing was written. Its client gets error 57014 (query_canceled) and keeps its connection.
-      [Acknowledge] [Snooze 30 min] [Details]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
+      Began (time), seen first (time)."
     `)
     expect(cardOf({ deadlockTimeoutSeconds: 1 }, sessions, locks)).toContain(
       'it stands for longer than deadlock_timeout (1 s)',
@@ -125,26 +140,34 @@ describe('a card', () => {
 
   it('of a prepared transaction has no button, and the statement to run', () => {
     expect(cardOf({ prepared: [of.prepared(700, { gid: "it's" })] })).toMatchInlineSnapshot(`
-      "Prepared transaction on orders
+      "🟠 Prepared transaction 'it''s' is left open on orders · 3 h
+      Next: ask whoever coordinates it whether it is to be committed, and finish it in database orders as shop or a superuser: COMMIT PREPARED 'it''s'; or ROLLBACK PREPARED 'it''s';
+      [Details] [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b
+
       Prepared transaction 'it''s' (shop, database orders, prepared 3 h ago) was never finished.
       What it does: it keeps its locks and holds vacuum back until somebody finishes it, over a restart too.
       Next: ask whoever coordinates it whether it is to be committed, and finish it in database orders as shop or a superuser: COMMIT PREPARED 'it''s'; or ROLLBACK PREPARED 'it''s';
-      [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
+      Began (time), seen first (time)."
     `)
   })
 
   it('of a session that holds vacuum back offers what fits it', () => {
     const dump = of.session(7, { applicationName: 'pg_dump', querySeconds: 600, xactSeconds: 1200 })
     expect(cardOf({ vacuumHolders: [of.holding(dump, 12.5 * million)] }, [dump])).toMatchInlineSnapshot(`
-      "Vacuum held back on orders
+      "🟠 pg_dump holds vacuum back on orders · 12.5 million transactions
+      Best way out: cancel pg_dump (7).
+      Cost: it has written nothing, its answer is lost.
+      pg_dump · shop · orders
+      [Details] [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b
+
       Session 7 (pg_dump, user shop, database orders) keeps vacuum from cleaning up database orders: 12.5 million transactions have begun since.
       What it does: rows that were removed or changed since stay on disk; tables grow and queries slow down.
       Its work: Its transaction is open for 20 min; it has written nothing.
-      Gentlest way out: Cancel ends its statement with an error and rolls its transaction back; the connection stays. Terminate would close the connection as well.
+      Best way out: Cancel ends its statement with an error and rolls its transaction back; the connection stays. Terminate would close the connection as well.
       What that costs: The rollback takes no time: nothing was written. Its client gets error 57014 (query_canceled) and keeps its connection.
-      [Acknowledge] [Snooze 30 min] [Details]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
+      Began (time), seen first (time)."
     `)
   })
 
@@ -159,12 +182,15 @@ describe('a card', () => {
   it('of wraparound says what holds it up, or what to run', () => {
     const databases = [of.database('orders', { xidAge: 1.2e9 }), of.database('shop', { xidAge: 1.1e9 })]
     expect(cardOf({ databases })).toMatchInlineSnapshot(`
-      "Transaction ids running out on orders
+      "🟠 Database orde… is 55 % of the way to wraparound on orders
+      Next: see in database orders whether autovacuum gets through; by hand, as a superuser or the owner of its tables: VACUUM; (neither FULL nor FREEZE). Autovacuum begins at 200 million.
+      [Details] [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b
+
       Database orders is 55 % of the way to transaction-id wraparound (1.2 billion transactions), and 1 more database is past the threshold.
       What happens: at 100 % the server takes no more writes, until it was vacuumed by hand.
       Next: see in database orders whether autovacuum gets through; by hand, as a superuser or the owner of its tables: VACUUM; (neither FULL nor FREEZE). Autovacuum begins at 200 million.
-      [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
+      Began (time), seen first (time)."
     `)
     expect(cardOf({ databases, vacuumHolders: [of.holder('slot', 1.2e9)] })).toContain(
       "Held up by: Replication slot 'standby_2', 1.2 billion old.\nNext: let go of what holds it up: bring its consumer back.",
@@ -180,22 +206,28 @@ describe('a card', () => {
       inactiveSeconds: 10_800,
     })
     expect(cardOf({ slots: [gone] })).toMatchInlineSnapshot(`
-      "Replication slot holds WAL back on orders
+      "🟠 Slot warehouse keeps 12 GB of WAL on orders
+      Next: bring its consumer back. Only when it is gone for good: SELECT pg_drop_replication_slot('warehouse');
+      [Details] [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b
+
       Replication slot 'warehouse' (logical, database orders) keeps 12 GB of WAL; its consumer has been away for 3 h.
       What happens: it keeps more and more until the disk is full, and then the server stops.
       Next: bring its consumer back. Only when it is gone for good: SELECT pg_drop_replication_slot('warehouse');
-      [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
+      Began (time), seen first (time)."
     `)
     expect(cardOf({ slots: [{ ...gone, active: true, safeBytes: 2 * gigabyte }] })).toMatchInlineSnapshot(`
-      "Replication slot holds WAL back on orders
+      "🟠 Slot warehouse keeps 12 GB of WAL on orders
+      Next: see why its consumer does not keep up.
+      [Details] [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b
+
       Replication slot 'warehouse' (logical, database orders) keeps 12 GB of WAL; its consumer is connected and behind.
       What happens: after 2 GB more the server gives it up, and whoever reads from it has to be set up again.
       Next: see why its consumer does not keep up.
-      [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
+      Began (time), seen first (time)."
     `)
-    expect(cardOf({ slots: [{ ...gone, walStatus: 'unreserved' }] })).toContain('Critical: ')
+    expect(cardOf({ slots: [{ ...gone, walStatus: 'unreserved' }] })).toMatch(/^🔴 /)
   })
 
   it('takes no names for markup', () => {

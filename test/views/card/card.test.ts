@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import type { Outcome } from '../../../src/domain/approvals/outcome.ts'
 import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
@@ -5,8 +6,10 @@ import { type Finding, findings } from '../../../src/domain/incidents/finding.ts
 import type { Incident } from '../../../src/domain/incidents/incident.ts'
 import { type Recommendation, recommendationsFor } from '../../../src/domain/incidents/recommend.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
-import { type CardState, cardView } from '../../../src/views/card/card.ts'
+import { cardView } from '../../../src/views/card/card.ts'
+import type { CardState } from '../../../src/views/card/cardState.ts'
 import { channelLine, threadLine } from '../../../src/views/card/lines.ts'
+import type { View } from '../../../src/views/kit.ts'
 import { checkView } from '../../support/asking.ts'
 import {
   held,
@@ -61,12 +64,25 @@ const card = (over: Partial<CardState>) => {
     incident: null,
     proposals: [],
     people: { cancel: 1, terminate: 2 },
+    approvers: ['Dana', '@dba-oncall'],
     breakGlass: false,
     silence: null,
     ...over,
   })
   checkView(view)
   return view
+}
+
+const actionIds = ({ blocks }: View): string[] =>
+  blocks.flatMap((block) =>
+    block.type === 'actions'
+      ? block.elements.flatMap((one) => ('action_id' in one ? (one.action_id ?? '') : ''))
+      : [],
+  )
+
+const confirmOf = ({ blocks }: View): object => {
+  const [row] = blocks.filter((block) => block.type === 'actions')
+  return Reflect.get(row?.elements[0] ?? {}, 'confirm')
 }
 
 const victims = [2, 3].map((pid) => ({ pid, backendStart: 'then', queryStart: null }))
@@ -83,54 +99,35 @@ describe('a card', () => {
     )
     const view = card({ incident: incidentOf(finding), proposals: [proposal({ victims }, root)] })
     expect(told(view.blocks)).toMatchInlineSnapshot(`
-      "Blocking on orders
-      Session 1 (web, user shop, database orders), idle in transaction for 6 min 40 s, keeps 2 sessions waiting, the longest for 40 s, for a row of public.orders.
-      Why this one: it waits for no lock itself, and everyone counted here waits behind it (2 and 3).
-      Its work: Its transaction is open for 6 min 40 s; it has written or locked rows (transaction id 759).
-      Gentlest way out: Terminate 1 (web, idle in transaction for 6 min 40 s, what it wrote in 6 min 40 s is rolled back): 1 of 2 waiters proceeds at once, 1 follows. Cancel has no effect on it: no statement is running.
-      What that costs: The rollback takes a moment only, however much was written; vacuum clears the dead rows away later. Its client gets error 57P01 (admin_shutdown) at its next statement and has to connect again and to begin its transaction again. Temporary tables of the session are lost, if it has any.
-      Its last statement:
+      "🟠 web blocks 2 sessions on orders · 40 s · idle in transaction
+      Best way out: terminate web (1). Frees 1 at once, then the other one.
+      Cost: what it wrote in 6 min 40 s is rolled back.
+      Needs 2 approvals of Dana or @dba-oncall until (time).
+      web · shop · orders
       UPDATE orders SET state = ?
-      Terminate 1: 0 of 2 approvals, open until (time)
-      [Approve: terminate 1] [Deny] [Acknowledge] [Snooze 30 min] [Details]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
+      [Approve: terminate web (1)] [Deny] [Details] [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b"
     `)
     expect(view.text).toMatchInlineSnapshot(
-      `"Blocking on orders: Session 1 (web, user shop, database orders), idle in transaction for 6 min 40 s, keeps 2 sessions waiting, the longest for 40 s, for a row of public.orders."`,
+      `
+      "🟠 web blocks 2 sessions on orders · 40 s · idle in transaction
+      Best way out: terminate web (1). Frees 1 at once, then the other one.
+      Cost: what it wrote in 6 min 40 s is rolled back.
+      Needs 2 approvals of Dana or @dba-oncall until 1970-01-01 00:17:40 UTC."
+    `,
     )
-    const actions = view.blocks.find(({ type }) => type === 'actions') as never as {
-      elements: { action_id: string; value: string; confirm?: unknown }[]
-    }
-    expect(actions.elements.map(({ action_id }) => action_id)).toEqual([
+    expect(actionIds(view)).toEqual([
       'approve_terminate',
       'deny_terminate',
+      'pg_details',
       'pg_acknowledge',
       'pg_snooze',
-      'pg_details',
     ])
     expect(
-      told([actions.elements[0]?.confirm].map((confirm) => ({ type: 'section', ...(confirm as object) }))),
+      told([confirmOf(view)].map((confirm) => ({ type: 'section', ...(confirm as object) }))),
     ).toMatchInlineSnapshot(
       `"Its connection is closed and its transaction is rolled back. Its transaction is open for 6 min 40 s; it has written or locked rows (transaction id 759). 2 sessions wait behind it. On orders: 1 (web, user shop, database orders), idle in transaction for 6 min 40 s."`,
     )
-  })
-
-  it('shows the cost right behind the way that it is about, before the other ways', () => {
-    const found = first([idleInTransaction(1, 400)])
-    if (!found.recommendation) throw new Error('a session idle in transaction has a recommendation')
-    const others = Array.from({ length: 5 }, (_, n) => `Way ${n}.`)
-    const shown = told(
-      card({ incident: incidentOf({ ...found, recommendation: { ...found.recommendation, others } }) })
-        .blocks,
-    )
-    expect(shown.match(/^(?:Gentlest way out|What that costs|Other way out: .*|\d more .*)/gm)).toEqual([
-      'Gentlest way out',
-      'What that costs',
-      'Other way out: Way 0.',
-      'Other way out: Way 1.',
-      'Other way out: Way 2.',
-      '2 more ways out: /pg blocking',
-    ])
   })
 
   it('offers nothing for a prepared transaction, but says what to run', () => {
@@ -141,12 +138,10 @@ describe('a card', () => {
     )
     const view = card({ incident: incidentOf(first([waiting(2, 40)], locks)) })
     expect(told(view.blocks)).toMatchInlineSnapshot(`
-      "Blocking on orders
-      Prepared transaction 'it''s' (shop, database orders, prepared 3 h ago) keeps 1 session waiting, the longest for 40 s, for the end of transaction 900.
-      Why this one: it waits for no lock itself, and everyone counted here waits behind it (2).
+      "🟠 Prepared transaction 'it''s' blocks 1 session on orders · 40 s
       No button: No session to end: the prepared transaction 'it''s' (shop, prepared 3 h ago) holds the lock. Ask whoever coordinates it; by hand, in database orders as shop or a superuser: ROLLBACK PREPARED 'it''s';
-      [Acknowledge] [Snooze 30 min]
-      Incident 3f2a9c1b · /pg history 3f2a9c1b shows all of it"
+      [Details] [Acknowledge] [Snooze 30 min]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b"
     `)
   })
 
@@ -156,7 +151,7 @@ describe('a card', () => {
       { prepared: [prepared(900, { gid: 'two\nlines', owner: '' })] },
     )
     const shown = told(card({ incident: incidentOf(first([waiting(2, 40)], locks)) }).blocks)
-    expect(shown).toContain("Prepared transaction E'two\\u000alines' (owner dropped, database orders,")
+    expect(shown).toContain("prepared transaction E'two\\u000alines' (owner dropped, prepared 3 h ago)")
     expect(shown).toContain('in database orders as a superuser: ROLLBACK PREPARED')
   })
 
@@ -188,34 +183,39 @@ describe('a card', () => {
       incident,
       proposals: [proposal({ state: 'withdrawn', decision: 'the incident is over' })],
     })
-    expect(view.text).toContain(
-      'Resolved: Long-idle session on orders: The session is gone. It lasted 1 min 30 s and kept up to 12 sessions waiting.',
-    )
-    // It does not keep anybody waiting any more.
-    expect(told(view.blocks)).toContain('As last seen: Session ')
-    const ran = incidentOf(first([session(1, { querySeconds: 7_200, query: 'SELECT 1' })]), {
-      resolvedAt: takenAt,
-    })
-    expect(told(card({ incident: ran }).blocks)).toMatch(/\nIt ran:\n/)
-    expect(view.blocks.some(({ type }) => type === 'actions')).toBe(false)
+    expect(told(view.blocks)).toMatchInlineSnapshot(`
+      "🟢 Resolved: web was idle on orders · 1 min 30 s
+      The session is gone. It kept up to 12 sessions waiting.
+      [Details]
+      Incident 3f2a9c1b · /pg history 3f2a9c1b"
+    `)
+    expect(actionIds(view)).toEqual(['pg_details'])
   })
 
   const one = { userId: 'U1', at: 0 }
   test.each<[string, Partial<Proposal>, RegExp]>([
-    ['open', {}, /Terminate 4312: 0 of 2 approvals, open until \(time\)/],
-    ['requested', { requestedBy: 'U9', approvals: [one] }, /requested by @U9; 1 of 2 approvals \(@U1\)/],
+    ['open', {}, /Needs 2 approvals of Dana or @dba-oncall until \(time\)\./],
+    [
+      'requested',
+      { requestedBy: 'U9', approvals: [one] },
+      /@U9 asks\.\n[\s\S]*Needs 1 more approval of .* until \(time\); approved by @U1\./,
+    ],
     [
       'claimed',
       { state: 'claimed', approvals: [one, { userId: 'U2', at: 0 }] },
-      /approved by @U1, @U2; sending …/,
+      /Approved by @U1, @U2; sending …/,
     ],
-    ['denied', { state: 'denied', decidedBy: 'U1', decision: 'month end' }, /denied by @U1: month end/],
-    ['expired', { state: 'expired' }, /expired \(time\), nothing was sent[\s\S]*\[Offer again\]/],
-    ['withdrawn', { state: 'withdrawn', decision: 'the session changed' }, /withdrawn, the session changed/],
+    [
+      'denied',
+      { state: 'denied', decidedBy: 'U1', decision: 'month end' },
+      /⛔ Denied: .*\nDenied by @U1: month end/,
+    ],
+    ['expired', { state: 'expired' }, /Expired \(time\): nothing was sent[\s\S]*\[Offer again\]/],
+    ['withdrawn', { state: 'withdrawn', decision: 'the session changed' }, /Withdrawn: the session changed/],
     [
       'broken glass',
       { state: 'claimed', brokeGlass: { userId: 'U1', reason: 'all is down' } },
-      /BREAK GLASS by @U1 alone, because: all is down; sending/,
+      /BREAK GLASS by @U1 alone: all is down; sending/,
     ],
   ])('says where its proposal stands: %s', (_, over, expected) => {
     expect(told(card({ proposals: [proposal(over)] }).blocks)).toMatch(expected)
@@ -264,6 +264,52 @@ describe('a card', () => {
       card({
         proposals: [proposal({ reason: hostile.repeat(20), decision: hostile, state: 'denied' }, root)],
       }),
+    )
+  })
+})
+
+describe('a card that anybody reads in five seconds', () => {
+  const nasty = fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength: 63 }),
+    fc.constant('a b c d e f g h i j k l m n o p q r s t u v w x y z'),
+    fc.constant('\u202egnp.exe 🧨 *bold* <!channel>'.padEnd(63, 'é')),
+  )
+  const root = fc
+    .record({ applicationName: nasty, usename: nasty, datname: nasty, query: nasty, xact: fc.nat(1e6) })
+    .map(({ xact, ...names }) => idleInTransaction(1, xact, { ...names, backendXid: '7' }))
+
+  it('has at most 60 words before its buttons, and the trouble within the first 60 characters', () => {
+    fc.assert(
+      fc.property(root, fc.integer({ min: 1, max: 40 }), nasty, (root, waiters, reason) => {
+        const queue = Array.from({ length: waiters }, (_, n): [number, number] => [n + 2, 40])
+        const found = first([root, ...queue.map(([pid, s]) => waiting(pid, s))], rowQueue(1, queue))
+        const view = card({
+          incident: incidentOf(found),
+          proposals: [
+            proposal(
+              {
+                requestedBy: 'U9',
+                reason: reason.repeat(4),
+                denial: { userId: 'U8', reason: reason.repeat(4) },
+              },
+              root,
+            ),
+          ],
+        })
+        const before = told(
+          view.blocks.slice(
+            0,
+            view.blocks.findIndex(({ type }) => type === 'actions'),
+          ),
+        )
+        expect(before.split(/\s+/).filter((word) => /[\p{L}\p{N}?]/u.test(word)).length).toBeLessThanOrEqual(
+          60,
+        )
+        const seen = view.text.replaceAll('\u00a0', ' ').slice(0, 60)
+        expect(seen).toContain(`blocks ${waiters} session`)
+        expect(seen).toContain('on orders')
+      }),
+      { numRuns: 60 },
     )
   })
 })

@@ -1,0 +1,172 @@
+import type { Proposal } from '../../domain/approvals/proposal.ts'
+import type { Finding } from '../../domain/incidents/finding.ts'
+import type { Incident } from '../../domain/incidents/incident.ts'
+import type { Recommendation } from '../../domain/incidents/recommend.ts'
+import type { Expected } from '../../domain/locks/option.ts'
+import { lossText } from '../../domain/locks/recommendationText.ts'
+import { formatDuration } from '../../domain/text/duration.ts'
+import { list } from '../../domain/text/sentence.ts'
+import { bold, code, type Line, plainWords, truncate, user } from '../kit.ts'
+import { count, holderOf, onOneLine, shortNameAndPid } from '../words.ts'
+import type { CardState } from './cardState.ts'
+import { lostWith } from './cost.ts'
+import { countWords, firstSentences, firstWords, type Room, rooms } from './fit.ts'
+import { nextStep } from './healthFindings.ts'
+import { outcomeSentence } from './outcome.ts'
+import { standing } from './standing.ts'
+
+/** So many words are kept for the names and the statement of the session that a card is about. */
+const roomForTarget = 7
+
+/**
+ * Writes the few lines of a card: what helps, what that costs, and who must approve until when, or what became of it.
+ * @param words how many there may be, with those of the target that follows; reasons and names are cut first
+ */
+export function summaryLines(card: CardState, words: number): Line[] {
+  const drawn = rooms.map((room) => linesIn(card, words, room))
+  const fits = (lines: readonly Line[]) => countWords(...lines.map(plainWords)) <= words - roomForTarget
+  return drawn.find(fits) ?? drawn.at(-1) ?? []
+}
+
+function linesIn(card: CardState, words: number, room: Room): Line[] {
+  const { incident, proposals } = card
+  const latest = proposals.at(-1) ?? null
+  if (incident?.resolvedAt != null)
+    return [[endOf(incident)], ...(latest?.claimedAt != null ? [standing(latest, card, room)] : [])]
+  const where = latest ? [standing(latest, card, room)] : []
+  const whose = latest && askedBy(latest, room)
+  const pending = latest === null || latest.state === 'open'
+  const isDone = latest?.state === 'claimed' || latest?.outcome?.kind === 'effective'
+  return [
+    ...(whose ? [whose] : []),
+    ...inVain(card, room),
+    // What was decided comes before what could be done.
+    ...(pending ? [] : where),
+    ...(isDone ? [] : wayLines(card, words - roomForTarget, room)),
+    ...(pending ? where : []),
+  ]
+}
+
+/** Says what ended the incident and how many it hurt. The headline has how long. */
+const endOf = ({ resolution, mostVictims, finding }: Incident): string =>
+  `${resolution}${mostVictims > 0 && finding.kind !== 'blocking' ? ` It kept up to ${count(mostVictims, 'session')} waiting.` : ''}`
+
+/** Says what came of the cancel in whose place a terminate is proposed. */
+function inVain({ proposals }: CardState, room: Room): Line[] {
+  const latest = proposals.at(-1)
+  const before = latest?.state === 'open' && proposals.find(({ id }) => id === latest.insteadOf)
+  return before ? [[firstSentences(outcomeSentence(before), Math.min(24, room.sentences))]] : []
+}
+
+/** Says who asked for it by hand, and why. */
+function askedBy({ requestedBy, reason, state }: Proposal, room: Room): Line | null {
+  if (requestedBy === null || state !== 'open') return null
+  return [user(requestedBy), ` asks${reason ? `: ${firstWords(onOneLine(reason), room.reason)}` : '.'}`]
+}
+
+/** Names the way out and its cost, or why there is none, or the next step of a person. */
+function wayLines({ incident, proposals }: CardState, words: number, room: Room): Line[] {
+  const recommendation = incident?.recommendation ?? null
+  if (incident && !recommendation) return nextLine(incident.finding)
+  const target = recommendation?.target
+  if (recommendation && !target)
+    return [[bold('No button: '), firstSentences(recommendation.text, words - 4)]]
+  const latest = proposals.at(-1)
+  const open = latest?.state === 'open' ? latest : null
+  // A terminate may stand in the place of a cancel that had no effect.
+  const ended = open && target?.action !== open.action ? open : (target ?? open)
+  if (!ended) return []
+  const cost = lossText(lostWith(ended.session, incident), ended.session)
+  return [
+    ...(target
+      ? [[bold('Best way out: '), wayWords({ ...target, ...(ended === open && { action: open.action }) })]]
+      : []),
+    [bold('Cost: '), `${firstWords(withoutDurationOf(cost, incident?.finding ?? null), room.cost)}.`],
+  ]
+}
+
+/** `terminate checkout (13624). Frees 1 at once, then the other 5.` */
+function wayWords({ action, session, expected, together = [] }: Recommendation['target'] & object): string {
+  const also = together.length > 0 ? ` together with ${list(together.slice(0, 3))}` : ''
+  return `${action} ${shortNameAndPid(session)}${also}.${expected ? freesWords(expected) : ''}`
+}
+
+/** Counts whom it frees: ` Frees 1 at once, then the other 5.` */
+function freesWords({ atOnce, follow, unsure }: Expected): string {
+  const all = atOnce.length + follow.length + unsure.length
+  if (all === 0) return ' It waits no more itself.'
+  const said = [
+    ...(atOnce.length > 0
+      ? [
+          atOnce.length === all
+            ? `${all === 1 ? 'its one waiter' : `all ${all}`} at once`
+            : `${atOnce.length} at once`,
+        ]
+      : []),
+    ...(follow.length > 0
+      ? [
+          unsure.length === 0 && atOnce.length > 0
+            ? `then the other ${follow.length === 1 ? 'one' : follow.length}`
+            : `${follow.length} one after the other`,
+        ]
+      : []),
+  ]
+  const sure = said.length > 0 ? ` Frees ${said.join(', ')}.` : ''
+  return unsure.length > 0 ? `${sure} ${unsure.length} of ${all} may wait on.` : sure
+}
+
+/** A duration that stands in the headline already says nothing new. */
+function withoutDurationOf(cost: string, finding: Finding | null): string {
+  const seconds = finding && 'seconds' in finding ? finding.seconds : null
+  const headline = finding?.kind === 'blocking' ? finding.root.oldestWaitSeconds : seconds
+  return headline === null || headline === undefined
+    ? cost
+    : cost.replace(` in ${formatDuration(headline)}`, '')
+}
+
+/** Names the next step of a person, where no button helps. */
+function nextLine(finding: Finding): Line[] {
+  switch (finding.kind) {
+    case 'connections': {
+      const { used, max, reserved } = finding
+      const left = Math.max(0, max - reserved - used)
+      const kept = reserved > 0 ? `: ${reserved} are kept back for superusers` : ''
+      const room: Line = [left === 0 ? `Nobody else gets one${kept}.` : `${count(left, 'is', 'are')} left.`]
+      const [most] = finding.holders
+      if (!most) return [room]
+      const app = most.applicationName || most.usename
+      const filter = most.applicationName ? `--app ${quoted(app)}` : `--user ${quoted(app)}`
+      return [
+        room,
+        [bold(`${most.count} are held by `), firstWords(holderOf(most), 10), '.'],
+        ...(app ? [[bold('Next: '), code(`/pg idle ${filter}`), ' shows which of them do nothing.']] : []),
+      ]
+    }
+    case 'lockStorm': {
+      const [first] = finding.suspects
+      return [
+        ['Who blocks whom cannot be read now.'],
+        ...(first
+          ? [
+              [
+                bold('Suspect: '),
+                `${shortNameAndPid(first)}, idle in transaction. `,
+                code(`/pg session ${first.pid}`),
+              ],
+            ]
+          : []),
+      ]
+    }
+    case 'deadlocks':
+    case 'preparedTransaction':
+    case 'vacuumHeldBack':
+    case 'wraparound':
+    case 'replicationSlot':
+      return [[bold('Next: '), ...nextStep(finding)]]
+    default:
+      return []
+  }
+}
+
+const quoted = (name: string): string =>
+  /^[\w.-]+$/.test(name) ? name : `"${truncate(onOneLine(name), 40)}"`

@@ -1,0 +1,20 @@
+import type { Proposal } from '../../domain/approvals/proposal.ts'
+import type { Incident } from '../../domain/incidents/incident.ts'
+import type { Silence } from '../../domain/incidents/silence.ts'
+
+/** All that a card is drawn from. */
+export type CardState = {
+  readonly cluster: string
+  /** Null for a card that began with a proposal made by hand. */
+  readonly incident: Incident | null
+  /** Every proposal that was made on this card, oldest first. */
+  readonly proposals: readonly Proposal[]
+  /** Number of people that an action needs here. */
+  readonly people: { readonly cancel: number; readonly terminate: number }
+  /** The names of those who may approve here; empty where they are not known. */
+  readonly approvers: readonly string[]
+  /** True when one person may act alone here. */
+  readonly breakGlass: boolean
+  /** Until when it brings no new cards; null where it does. */
+  readonly silence: Silence | null
+}

@@ -1,0 +1,202 @@
+import type { Proposal } from '../../domain/approvals/proposal.ts'
+import type { Incident } from '../../domain/incidents/incident.ts'
+import { severityOf } from '../../domain/incidents/severity.ts'
+import type { Root } from '../../domain/locks/blocking.ts'
+import type { Session } from '../../domain/session/session.ts'
+import { formatDuration } from '../../domain/text/duration.ts'
+import { sqlLiteral } from '../../domain/text/literal.ts'
+import { formatCount, formatSize } from '../../domain/text/size.ts'
+import { clean, truncate } from '../kit.ts'
+import { count, onOneLine, shortNameAndPid, shortNameOf } from '../words.ts'
+import type { CardState } from './cardState.ts'
+import { percent } from './healthFindings.ts'
+
+/** The status of a card, as its sign shows it. */
+export type CardStatus =
+  | 'critical'
+  | 'warning'
+  | 'notice'
+  | 'acknowledged'
+  | 'sending'
+  | 'done'
+  | 'denied'
+  | 'closed'
+  | 'resolved'
+
+const signs: Record<CardStatus, string> = {
+  critical: '🔴',
+  warning: '🟠',
+  notice: '🔵',
+  acknowledged: '👀',
+  sending: '⏳',
+  done: '✅',
+  denied: '⛔',
+  closed: '⚪',
+  resolved: '🟢',
+}
+
+/** Decides where a card stands: what became of it comes before how bad it is. */
+export function cardStatus({ incident, proposals }: Pick<CardState, 'incident' | 'proposals'>): CardStatus {
+  const latest = proposals.at(-1)
+  if (incident?.resolvedAt != null) return 'resolved'
+  if (latest?.state === 'claimed') return 'sending'
+  if (latest?.outcome?.kind === 'effective') return 'done'
+  if (latest?.state === 'denied') return 'denied'
+  if (incident?.acknowledgedBy) return 'acknowledged'
+  if (incident) return severityOf(incident.finding)
+  return latest?.state === 'open' || hasFailed(latest) ? 'warning' : 'closed'
+}
+
+/** Returns true where somebody should look at it once more. */
+const hasFailed = (proposal: Proposal | undefined): boolean =>
+  proposal?.state === 'done' && ['still', 'unknown'].includes(proposal.outcome?.kind ?? '')
+
+/** So much of a headline a locked telephone shows: what is wrong, where and for how many must stand in it. */
+const seenAtOnce = 60
+
+/**
+ * Writes the headline of a card: its sign, what is wrong or asked for, and where:
+ * `🔴 checkout blocks 6 sessions on orders · 54 s · idle in transaction`.
+ */
+export function headlineOf(card: CardState): string {
+  const { incident, proposals, cluster } = card
+  const status = cardStatus(card)
+  const sign = signs[status]
+  const latest = proposals.at(-1)
+  if (!incident) return latest ? `${sign} ${requestWords(latest, cluster)}` : `${sign} Card on ${cluster}`
+  const over = status === 'resolved'
+  const { subject, says, more } = findingWords(incident, over)
+  const begins = `${sign} ${over ? 'Resolved: ' : ''}`
+  const ends = `${says} on ${truncate(onOneLine(clean(cluster)), 24)}`
+  const room = Math.max(8, seenAtOnce - begins.length - ends.length)
+  return [
+    `${begins}${truncate(subject, room)}${ends}`,
+    ...more,
+    ...(status === 'denied' ? ['denied'] : []),
+  ].join(' · ')
+}
+
+/** Says what a request by hand asks for, or what became of it. */
+function requestWords({ action, session, state, outcome }: Proposal, cluster: string): string {
+  const whom = `${shortNameAndPid(session)} on ${cluster}`
+  const verb = action === 'cancel' ? 'Cancel' : 'Terminate'
+  switch (state) {
+    case 'open':
+      return `${verb} ${whom}: waits for approval`
+    case 'claimed':
+      return `${verb} ${whom}: sending`
+    case 'denied':
+      return `Denied: ${action} ${whom}`
+    case 'expired':
+      return `Expired: ${action} ${whom}`
+    case 'withdrawn':
+      return `Withdrawn: ${action} ${whom}`
+    case 'done':
+      switch (outcome?.kind) {
+        case 'effective':
+          return `${action === 'cancel' ? 'Canceled' : 'Terminated'} ${whom}`
+        case 'still':
+          return `Still there: ${whom}`
+        case 'unknown':
+          return `Outcome unknown: ${action} ${whom}`
+        default:
+          return `Nothing sent: ${action} ${whom}`
+      }
+  }
+}
+
+/** The parts of a headline: its subject, what that does, and what else fits. */
+type Words = { readonly subject: string; readonly says: string; readonly more: readonly string[] }
+
+function findingWords({ finding, mostVictims, beganAt, resolvedAt }: Incident, over: boolean): Words {
+  const lasted = over ? [formatDuration(((resolvedAt ?? beganAt) - beganAt) / 1000)] : null
+  const since = (seconds: number | null) => lasted ?? (seconds === null ? [] : [formatDuration(seconds)])
+  const be = over ? 'was' : 'is'
+  switch (finding.kind) {
+    case 'blocking': {
+      const victims = over ? mostVictims : finding.root.victims.length
+      return {
+        subject: rootName(finding.root, finding.session),
+        says: ` ${over ? 'blocked' : 'blocks'} ${manySessions(victims)}`,
+        more: [...since(finding.root.oldestWaitSeconds), ...(over ? [] : stateWords(finding.session))],
+      }
+    }
+    case 'longQuery':
+      return {
+        subject: shortNameOf(finding.session),
+        says: over ? ' ran a long query' : ' runs a long query',
+        more: since(finding.seconds),
+      }
+    case 'idleInTransaction':
+      return {
+        subject: shortNameOf(finding.session),
+        says: ` ${be} idle in transaction`,
+        more: since(finding.seconds),
+      }
+    case 'idle':
+      return { subject: shortNameOf(finding.session), says: ` ${be} idle`, more: since(finding.seconds) }
+    case 'connections':
+      return {
+        subject: '',
+        says: `${finding.used} of ${finding.max} connections ${over ? 'were ' : ''}used`,
+        more: lasted ?? [],
+      }
+    case 'lockStorm':
+      return {
+        subject: '',
+        says: `Lock storm: ${manySessions(over ? mostVictims : finding.waiting)} ${over ? 'waited' : finding.waiting === 1 ? 'waits' : 'wait'}`,
+        more: lasted ?? [],
+      }
+    case 'lockCycle':
+      return {
+        subject: '',
+        says: `${manySessions(finding.pids.length)} ${over ? 'waited' : 'wait'} for each other`,
+        more: since(finding.seconds),
+      }
+    case 'deadlocks':
+      return {
+        subject: '',
+        says: `${count(finding.count, 'deadlock')} in database ${name(finding.database)}`,
+        more: lasted ?? [],
+      }
+    case 'preparedTransaction':
+      return {
+        subject: `Prepared transaction ${sqlLiteral(finding.prepared.gid)}`,
+        says: ` ${be} left open`,
+        more: since(finding.prepared.preparedSeconds),
+      }
+    case 'vacuumHeldBack': {
+      const { holder, session } = finding
+      return {
+        subject: session ? shortNameOf(session) : onOneLine(clean(holder.name)),
+        says: ` ${over ? 'held' : 'holds'} vacuum back`,
+        more: lasted ?? [`${formatCount(holder.age)} transactions`],
+      }
+    }
+    case 'wraparound':
+      return {
+        subject: `Database ${name(finding.database)}`,
+        says: ` ${be} ${percent(finding.ratio)} of the way to wraparound`,
+        more: lasted ?? [],
+      }
+    case 'replicationSlot':
+      return {
+        subject: `Slot ${name(finding.slot.name)}`,
+        says: ` ${over ? 'kept' : 'keeps'} ${formatSize(finding.slot.retainedBytes)} of WAL`,
+        more: lasted ?? [],
+      }
+  }
+}
+
+const name = (untrusted: string): string => truncate(onOneLine(clean(untrusted)), 24)
+
+const manySessions = (n: number): string => `${formatCount(n)} ${n === 1 ? 'session' : 'sessions'}`
+
+function rootName(root: Root, session: Session | null): string {
+  if (root.prepared) return `Prepared transaction ${sqlLiteral(root.prepared.gid)}`
+  if (session) return shortNameOf(session)
+  return root.pid === 0 ? 'A prepared transaction' : String(root.pid)
+}
+
+/** Names the state without its age: one duration is read, two are compared. */
+const stateWords = (session: Session | null): string[] => (session?.state ? [session.state] : [])

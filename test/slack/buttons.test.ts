@@ -1,0 +1,48 @@
+import { describe, expect, it, test } from 'vitest'
+import { readButton } from '../../src/slack/buttons.ts'
+import { proposeButton } from '../../src/views/buttons.ts'
+
+const id = '3f2a9c1b-0000-4000-8000-000000000001'
+const key = { cluster: 'orders', pid: 4312, backendStart: '2026-03-01 02:00:00.000001+00' }
+
+describe('a button', () => {
+  test.each([
+    ['approve_terminate', { kind: 'approve', action: 'terminate', proposalId: id }],
+    ['deny_cancel', { kind: 'deny', action: 'cancel', proposalId: id }],
+    ['pg_details', { kind: 'details', cardId: id }],
+    ['pg_refresh', { kind: 'refresh', cardId: id }],
+    ['pg_show_all', { kind: 'showAll', cardId: id }],
+    ['pg_offer_again', { kind: 'offerAgain', proposalId: id }],
+    ['pg_acknowledge', { kind: 'acknowledge', incidentId: id }],
+    ['pg_snooze', { kind: 'snooze', incidentId: id }],
+    ['pg_break_glass', { kind: 'breakGlass', proposalId: id }],
+  ])('%s stands for one thing, with an opaque id', (actionId, action) => {
+    expect(readButton(actionId, id)).toEqual(action)
+    expect(readButton(actionId, '4312')).toEqual({ kind: 'malformed' })
+  })
+
+  it('that proposes says for which session', () => {
+    const { action_id, value } = proposeButton('cancel', key, 'web (4312)')
+    expect(readButton(action_id, value)).toEqual({ kind: 'propose', action: 'cancel', session: key })
+  })
+
+  test.each([
+    ['nothing', undefined],
+    ['no JSON', '{'],
+    ['an id', id],
+    ['no pid', JSON.stringify({ ...key, pid: undefined })],
+    ['a pid that is none', JSON.stringify({ ...key, pid: -1 })],
+    ['a part of a pid', JSON.stringify({ ...key, pid: 1.5 })],
+    ['no start', JSON.stringify({ ...key, backendStart: '' })],
+    ['no cluster', JSON.stringify({ ...key, cluster: '' })],
+    ['more than it should', JSON.stringify({ ...key, state: 'approved' })],
+    ['a list', JSON.stringify([key])],
+  ])('that proposes with %s is damaged', (_, value) => {
+    expect(readButton('pg_propose_terminate', value)).toEqual({ kind: 'malformed' })
+  })
+
+  it('of another name is none of ours', () => {
+    for (const actionId of ['approve', 'approve_drop', 'pg_propose_drop', '', null])
+      expect(readButton(actionId, id)).toEqual({ kind: 'malformed' })
+  })
+})

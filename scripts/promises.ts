@@ -1,4 +1,4 @@
-import { describeRound, openRounds, tableOf } from '../test/support/promises/rounds.ts'
+import { describeRound, doubtsOf, familiesOf, openRounds, tableOf } from '../test/support/promises/rounds.ts'
 
 /** `npm run promises [-- ROUNDS [SEED]]`: makes random jams, takes the recommended way out, and compares. */
 const [rounds = 500, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number)
@@ -10,6 +10,8 @@ try {
   const broken = played.filter((round) => round.broken.length > 0)
   for (const round of broken) console.log(describeRound(round))
   console.table(tableOf(played))
+  console.table(doubtsOf(played))
+  console.table(familiesOf(played))
   const seconds = Math.round((performance.now() - started) / 1000)
   const count = (what: 'isJoint' | 'isDeadlock') => played.filter((round) => round[what]).length
   console.log(

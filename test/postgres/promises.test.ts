@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Verdict } from '../support/promises/prove.ts'
 import { describeRound, openRounds, type Rounds, tableOf } from '../support/promises/rounds.ts'
 
 /**
@@ -9,13 +10,16 @@ const seed = Number(process.env.PG_MARSHAL_SEED ?? 1)
 const count = process.env.PG_MARSHAL_SEED ? 1 : 100
 
 /**
- * Where what no view shows may still break a promise, once in some hundred jams: a savepoint around a statement that is
- * cancelled, and a row that an UPDATE has moved, so that two who want it hold different row locks.
+ * What no view shows may still break a promise, once in some hundred jams: a savepoint that has changed nothing, around a
+ * statement that is cancelled; a row that several hold and that an UPDATE has moved. And some waits for a safe snapshot go on
+ * though the server names nobody that they wait for.
  */
-const mayGoOnWaiting = new Set(['a row, at its head'])
-const mostBroken = 0.02
+const isOfSavepoint = ({ way, steps }: Verdict) =>
+  way.startsWith('cancel') && steps.some(({ sql }) => sql.startsWith('SAVEPOINT'))
+const mayGoOnWaiting = new Set(['a row, at its head', 'a safe snapshot'])
+const mostBroken = 0.01
 /** Of those who go on at once. Whether who may hold the row does so, or who of two rivals wins, cannot be known. */
-const mostHedged = 0.3
+const mostHedged = 0.25
 
 const add = 'UPDATE parent SET v = v + 1 WHERE id = 1'
 
@@ -27,8 +31,8 @@ beforeAll(async () => {
 afterAll(() => rounds?.close())
 
 test('who is promised to go on does, and what can be known is not hedged away', async () => {
-  const isNews = ({ broken }: { broken: readonly { kind: string }[] }) =>
-    broken.some(({ kind }) => !mayGoOnWaiting.has(kind))
+  const isNews = (verdict: Verdict) =>
+    !isOfSavepoint(verdict) && verdict.broken.some(({ kind }) => !mayGoOnWaiting.has(kind))
   const played = await rounds.play(count, seed, isNews)
   const table = tableOf(played)
   expect(played.filter(isNews).map(describeRound)).toEqual([])
@@ -43,7 +47,9 @@ test('who is promised to go on does, and what can be known is not hedged away', 
     'a safe snapshot',
   ]
   expect(table.map(({ kind }) => kind)).toEqual(expect.arrayContaining(kinds))
-  expect(played.filter(({ broken }) => broken.length > 0).length).toBeLessThanOrEqual(mostBroken * count)
+  expect(played.filter((one) => one.broken.length > 0 && !isOfSavepoint(one)).length).toBeLessThanOrEqual(
+    mostBroken * count,
+  )
   expect(all?.hedged, JSON.stringify(table)).toBeLessThanOrEqual(mostHedged * (all?.atOnce ?? 0))
   for (const { kind, hedged, atOnce } of table)
     if (['relation', 'advisory'].includes(kind)) expect(hedged, kind).toBeLessThanOrEqual(0.05 * atOnce)
@@ -80,6 +86,61 @@ const doubtful = {
       '3 DELETE FROM parent WHERE id = 1',
     ],
     'atOnce [s3], follow [], unsure []',
+  ],
+  'who would be waited for first, if it held the row': [
+    [
+      '2 BEGIN',
+      '2 INSERT INTO child (parent_id) VALUES (2)',
+      '1 BEGIN',
+      '1 INSERT INTO child (parent_id) VALUES (1)',
+      '3 DELETE FROM parent WHERE id = 1',
+    ],
+    'atOnce [s3], follow [], unsure []',
+  ],
+  'the same, but it locks more while the other one waits': [
+    [
+      '2 BEGIN',
+      '2 INSERT INTO child (parent_id) VALUES (2)',
+      '1 BEGIN',
+      '1 INSERT INTO child (parent_id) VALUES (1)',
+      '3 DELETE FROM parent WHERE id = 1',
+      '2 INSERT INTO child (parent_id) VALUES (1)',
+    ],
+    'atOnce [], follow [], unsure [s3]',
+  ],
+  'the same, but a savepoint has a later id': [
+    [
+      '2 BEGIN',
+      '2 INSERT INTO child (parent_id) VALUES (2)',
+      '1 BEGIN',
+      '1 INSERT INTO child (parent_id) VALUES (1)',
+      '2 SAVEPOINT s',
+      '2 INSERT INTO child (parent_id) VALUES (1)',
+      '3 DELETE FROM parent WHERE id = 1',
+    ],
+    'atOnce [], follow [], unsure [s3]',
+  ],
+  'who holds the row already goes before who has its lock': [
+    [
+      '1 BEGIN',
+      '1 INSERT INTO child (parent_id) VALUES (1)',
+      '2 BEGIN',
+      '2 INSERT INTO child (parent_id) VALUES (1)',
+      '3 DELETE FROM parent WHERE id = 1',
+      '2 UPDATE parent SET id = id + 10 WHERE id = 1',
+    ],
+    'atOnce [s2], follow [], unsure [s3]',
+  ],
+  'a row that its second holder has moved, and deletes': [
+    [
+      '1 BEGIN',
+      '1 SELECT FROM parent WHERE id = 1 FOR KEY SHARE',
+      '3 SELECT FROM parent WHERE id = 1 FOR UPDATE',
+      '2 BEGIN',
+      `2 ${add}`,
+      '2 DELETE FROM parent WHERE id = 1',
+    ],
+    'atOnce [s2], follow [], unsure [s3]',
   ],
   'FOR SHARE behind an UPDATE: nobody else can stand in its way': [
     [

@@ -24,7 +24,7 @@ export type Doubts = {
 }
 
 /** The row's own lock, which one has while it waits for the row's holder: heap_acquire_tuplock in heapam.c. */
-type RowLock = { readonly relation: string; readonly mode: string }
+type RowLock = { readonly relation: string; readonly row: string; readonly mode: string }
 
 /** Modes of a row's own lock: for FOR KEY SHARE and FOR SHARE. */
 const shared = new Set(['AccessShareLock', 'RowShareLock'])
@@ -34,11 +34,13 @@ type Want = {
   readonly target: LockTarget
   readonly rows: readonly RowLock[]
   readonly session: Session | undefined
+  /** Holders of that target. */
+  readonly owners: readonly Party[]
   /** The relation on which it will work, where it waits for the lock on that. */
   readonly next?: string
 }
 
-/** So many rivals are named of a crowd. */
+/** So many are named of a crowd. */
 const mostRivals = 20
 
 /** Locks of a party on relations, by `database relation`. */
@@ -48,20 +50,28 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
   const byPid = sessionsByPid(sessions)
   const relationKey = ({ target }: LockGroup) => `${target.database} ${target.relation}`
   const heldBy = new Map<Party, Map<string, Set<string>>>()
+  /** The last id of each: a savepoint's transaction has one of its own. */
+  const lastId = new Map<Party, number>()
+  const sawId = (party: Party, xid: string | null | undefined) =>
+    lastId.set(party, Math.max(Number(xid ?? 0), lastId.get(party) ?? 0))
   const rowsOf = new Map<Party, RowLock[]>()
   for (const group of [...table.groups, ...table.near]) {
     const { target, mode, granted, pids } = group
+    if (granted && target.locktype === 'transactionid' && mode === 'ExclusiveLock')
+      for (const pid of pids) sawId(model.partyOf(pid), target.transactionid)
     if (!granted || (target.locktype !== 'relation' && target.locktype !== 'tuple')) continue
     for (const party of pids.map(model.partyOf)) {
       const relation = relationKey(group)
       if (target.locktype === 'tuple') {
-        rowsOf.set(party, [...(rowsOf.get(party) ?? []), { relation, mode }])
+        rowsOf.set(party, [...(rowsOf.get(party) ?? []), { relation, row: rowOf(target), mode }])
         continue
       }
       const held = heldBy.get(party) ?? new Map<string, Set<string>>()
       heldBy.set(party, held.set(relation, (held.get(relation) ?? new Set()).add(mode)))
     }
   }
+  for (const { pid, backendXid } of sessions) sawId(model.partyOf(pid), backendXid)
+  for (const { xid } of table.prepared) sawId(-Number(xid), xid)
   const holds = (party: Party): Held => heldBy.get(party) ?? new Map()
   const waits = (party: Party): boolean => (model.waiters.get(party)?.length ?? 0) > 0
   /** A prepared transaction always has an id. */
@@ -71,8 +81,32 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
     return [...new Set(parties)].sort((a, b) => age(b) - age(a) || a - b).map((party) => Math.max(party, 0))
   }
 
-  /** Parties with locks on relations that may have locked rows and do not wait themselves. */
-  const holders = [...heldBy.keys()].filter((party) => hasId(party) && !waits(party))
+  /** For how long it has asked for nothing: what it holds now, it held before that. */
+  const restsFor = (party: Party): number => {
+    if (party <= 0) return table.prepared.find(({ xid }) => Number(xid) === -party)?.preparedSeconds ?? 0
+    const session = byPid.get(party)
+    const start = model.waiters.get(party)?.[0]?.start
+    if (start != null) return table.readAt - start
+    return session?.state === 'active' ? 0 : (session?.stateSeconds ?? 0)
+  }
+  /**
+   * Tells whether this waiter would wait for that one first, if that one held the row: who wants a row that several hold waits for
+   * them in the order of their ids (MultiXactIdWait in heapam.c over mxactMemberComparator in multixact.c), as they were when
+   * it came.
+   */
+  const wouldComeFirst = (other: Party, { target, session }: Want): boolean =>
+    target.locktype === 'transactionid' &&
+    (lastId.get(other) ?? Infinity) < Number(target.transactionid) &&
+    restsFor(other) > (session?.querySeconds ?? Infinity)
+
+  /** Parties with locks on relations whose transaction may have locked rows. */
+  const withLocks = [...heldBy.keys()].filter(hasId)
+  const resting = withLocks.filter((party) => !waits(party))
+  /** Waiters that may have locked a row before, since their transaction is older than their statement. */
+  const waiting = withLocks.filter((party) => {
+    const session = byPid.get(party)
+    return waits(party) && session?.xactStart !== session?.queryStart
+  })
 
   const everybody = [
     ...new Set<Party>([
@@ -88,19 +122,40 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
     const [waiter] = model.waiters.get(party) ?? []
     if (!waiter) return null
     const { target } = waiter.at
+    const owners = [...waiter.at.heldBy.keys()]
     const session = byPid.get(party)
     const rows = rowsOf.get(party) ?? []
     if (target.locktype === 'transactionid' || target.locktype === 'virtualxid')
-      return { target, rows, session }
+      return { target, rows, session, owners }
     const relation = `${target.database} ${target.relation}`
     if (target.locktype === 'tuple')
-      return { target, rows: [...rows, { relation, mode: modes[waiter.mode] ?? '' }], session }
-    return worksConcurrently(session) ? { target, rows, session, next: relation } : null
+      return {
+        target,
+        rows: [...rows, { relation, row: rowOf(target), mode: modes[waiter.mode] ?? '' }],
+        session,
+        owners,
+      }
+    return worksConcurrently(session) ? { target, rows, session, owners, next: relation } : null
   }
 
-  /** Relations of which a waiter may want a row: that of its row lock; else all whose rows it may have locked before. */
-  const relationsOf = (party: Party, { rows }: Want): ReadonlySet<string> =>
-    new Set(rows.length > 0 ? rows.map(({ relation }) => relation) : lockedRows(holds(party)))
+  /**
+   * Relations of which a waiter may want a row: that of its row lock; else all where it and the owner may have locked one.
+   */
+  const relationsOf = (party: Party, { rows, owners }: Want): ReadonlySet<string> => {
+    if (rows.length > 0) return new Set(rows.map(({ relation }) => relation))
+    const owned = new Set(owners.flatMap((owner) => lockedRows(holds(owner))))
+    return new Set(lockedRows(holds(party)).filter((relation) => owned.has(relation)))
+  }
+
+  /**
+   * Tells whether a waiter without a row lock goes before one that has it, should they want the same row: it holds the row already, and
+   * the other one, who lets nobody beside it, waits for it next. Not where it may wait for a key, or for a version of the
+   * row that the owner made: then the owner has changed the relation.
+   */
+  const goesBefore = ({ owners, session }: Want, relation: string, mode: string): boolean =>
+    mode === 'AccessExclusiveLock' &&
+    ((session !== undefined && commandOf(session) === 'DELETE') ||
+      !owners.some((owner) => changes(holds(owner).get(relation))))
 
   /**
    * Decides whether this party may hold the row beside the one that is ended, and stand in the way of this waiter.
@@ -121,9 +176,33 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
     const endedLocks = mayShare || [...ended].some(locks)
     // FOR NO KEY UPDATE gets along with FOR KEY SHARE: it waits for several only where they hold FOR SHARE.
     if (exceptShares && !endedLocks) return []
-    return holders.filter(
-      (other) => !ended.has(other) && (locks(other) || (!exceptShares && endedLocks && writes(other))),
-    )
+    const mayHoldIt = (other: Party) =>
+      other !== party &&
+      !ended.has(other) &&
+      !wouldComeFirst(other, want) &&
+      (locks(other) || (!exceptShares && endedLocks && writes(other)))
+    const others = resting.filter(mayHoldIt)
+    if (mayShare) return others
+    // Of a crowd, some are enough.
+    for (const other of waiting) {
+      if (others.length >= mostRivals) break
+      if (mayHoldIt(other) && !wantsTheSame(other, want)) others.push(other)
+    }
+    return others
+  }
+
+  /**
+   * Tells whether another waiter wants this row, and so does not hold it: who does asks for no lock of the row. (An UPDATE of its own
+   * has made another version of the row, with a lock of its own.)
+   */
+  const wantsTheSame = (other: Party, { target, rows }: Want): boolean => {
+    const want = wantOf(other)
+    if (!want) return false
+    return rows.length === 0 || want.rows.length === 0
+      ? want.target.transactionid === target.transactionid
+      : want.rows.some(({ relation, row }) =>
+          rows.some((one) => one.relation === relation && one.row === row),
+        )
   }
 
   const mayBeNext = (party: Party, { target, session, next }: Want, ended: ReadonlySet<Party>): Party[] => {
@@ -178,37 +257,46 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
       if (doubt.by.length > 0) doubts.set(party, doubt)
     }
     const wantRows = freed.filter(({ want }) => !isOneByOne(want))
-    for (const group of Map.groupBy(wantRows, ({ want }) => want.target.transactionid).values()) {
-      if (group.length < 2) continue
-      const wanting = Map.groupBy(
-        group.flatMap(({ party, want }) =>
-          [...relationsOf(party, want)].map((relation) => ({
-            relation,
-            party,
-            hasRow: want.rows.length > 0,
-          })),
-        ),
-        ({ relation }) => relation,
-      )
-      for (const { party, want } of group) {
-        if (doubts.has(party)) continue
-        // Two that have a row's own lock both are in its queue, or want different rows.
-        const rivals = [...relationsOf(party, want)]
-          .flatMap((relation) => (wanting.get(relation) ?? []).slice(0, mostRivals))
-          .filter((other) => other.party !== party && (want.rows.length === 0 || !other.hasRow))
-        if (rivals.length > 0)
-          doubts.set(party, { kind: 'rivals', by: inOrder(rivals.map((one) => one.party)) })
-      }
+    // Of one transaction, or of several that end together: savepoints have ids of their own, and a row may have many holders.
+    const wanting = Map.groupBy(
+      wantRows.flatMap(({ party, want }) =>
+        [...relationsOf(party, want)].map((relation) => ({
+          relation,
+          party,
+          rowLock: want.rows.find((row) => row.relation === relation),
+        })),
+      ),
+      ({ relation }) => relation,
+    )
+    for (const { party, want } of wantRows) {
+      if (doubts.has(party)) continue
+      // Two that have a row's own lock both are in its queue, or want different rows.
+      const rivals = [...relationsOf(party, want)]
+        .flatMap((relation) => (wanting.get(relation) ?? []).slice(0, mostRivals))
+        .filter(
+          ({ relation, rowLock, ...other }) =>
+            other.party !== party &&
+            (rowLock === undefined || (want.rows.length === 0 && !goesBefore(want, relation, rowLock.mode))),
+        )
+      if (rivals.length > 0)
+        doubts.set(party, { kind: 'rivals', by: inOrder(rivals.map((one) => one.party)) })
     }
     return doubts
   }
 }
+
+/** The place of a row in its table. */
+const rowOf = ({ page, tuple }: LockTarget): string => `${page} ${tuple}`
 
 /** A row lock leaves RowShareLock or more on its table, to the end of the transaction: foreign keys' checks do, too. */
 const lockedRows = (held: Held): string[] =>
   [...held].flatMap(([relation, modes]) =>
     [...modes].some((mode) => mode !== 'AccessShareLock') ? [relation] : [],
   )
+
+/** Tells whether these are locks of who has changed rows, and not only locked them. */
+const changes = (held: ReadonlySet<string> | undefined): boolean =>
+  [...(held ?? [])].some((mode) => modes.indexOf(mode) > modes.indexOf('RowShareLock'))
 
 /**
  * Decides whether a session waits for one transaction after the other and shows only the current one. A command

@@ -1,6 +1,7 @@
 -- Tier 2: the contended part of the lock table, grouped by target and mode, and the row locks that tell the relation of
 -- a wait for a transaction (they are held only while somebody waits). With them come the locks on relations that tell who
 -- else may hold such a row, or may be next in the way of who waits for a transaction: they are mostly fast-path locks.
+-- And the last id of who has several.
 -- Other fast-path locks are never in contention: the server moves them to the main table when a conflicting request comes.
 -- A prepared transaction has no pid. It comes as minus its transaction id, found by the lock that every transaction
 -- holds on its own id; 0 if it was resolved meanwhile. Targets are compared as text, since an xid cannot be sorted.
@@ -29,6 +30,13 @@ WITH everything AS MATERIALIZED (
   SELECT w.database, w.relation, true
   FROM everything AS w
   WHERE NOT w.granted AND w.locktype = 'relation' AND w.mode = 'ShareUpdateExclusiveLock'
+), nested AS (
+  -- A savepoint's transaction has an id of its own: the last one of each is enough, there may be thousands.
+  SELECT s.virtualtransaction, pg_catalog.max(s.transactionid::text::float8)::text AS last
+  FROM everything AS s
+  WHERE s.granted AND s.locktype = 'transactionid' AND s.mode = 'ExclusiveLock'
+  GROUP BY s.virtualtransaction
+  HAVING pg_catalog.count(*) > 1
 ), locks AS MATERIALIZED (
   SELECT (l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid,
           l.classid, l.objid, l.objsubid)::text AS target,
@@ -55,5 +63,8 @@ SELECT l.target,
        extract(epoch FROM pg_catalog.clock_timestamp())::float8 AS read_at
 FROM locks AS l
 LEFT JOIN prepared AS p ON l.pid IS NULL AND p.virtualtransaction = l.virtualtransaction
-WHERE l.locktype = 'tuple' OR l.near OR l.target IN (SELECT w.target FROM locks AS w WHERE NOT w.granted)
+WHERE l.locktype = 'tuple' OR l.near
+   OR (l.granted AND l.locktype = 'transactionid'
+       AND (l.virtualtransaction, l.transactionid::text) IN (SELECT n.virtualtransaction, n.last FROM nested AS n))
+   OR l.target IN (SELECT w.target FROM locks AS w WHERE NOT w.granted)
 GROUP BY l.target, l.mode, l.granted

@@ -107,7 +107,9 @@ export async function openLane(server: TestServer, shopUrl: string, number: numb
         await run(session, sql)
       }
       for (let move = 0, most = 7 + choose.below(10); move < most; move++) {
-        const free = [...actors.keys()].filter((index) => actors[index]?.busy === null)
+        const free = [...actors.keys()]
+          .slice(0, family.sessions)
+          .filter((index) => actors[index]?.busy === null)
         const index = free[choose.below(free.length)]
         const actor = index === undefined ? undefined : actors[index]
         if (index === undefined || !actor) break

@@ -11,10 +11,18 @@ type Make = (choose: Chooser, id: string) => Move
 
 export type Family = {
   readonly name: string
+  /** So many sessions take part; all of the lane's, where it is not there. */
+  readonly sessions?: number
   readonly moves: readonly Make[]
   /** Waits for transactions in the whole server: nothing else may run there. */
   readonly alone?: boolean
 }
+
+/*
+ * Not made here, since no statement holds them for longer than a moment: the lock by which NOTIFY commits one after the other (on
+ * the database as an object, which a commit keeps to its end), and those by which a relation or a page is extended. Whoever waits for
+ * one is promised that this wait ends.
+ */
 
 /** The tables of a lane; `restore` makes their rows what they were. */
 export const schema = `
@@ -210,6 +218,19 @@ export const families: readonly Family[] = [
       ...times(2, prepare),
       sleep,
     ],
+  },
+  {
+    name: 'small',
+    sessions: 3,
+    moves: [
+      ...[rowLock, sharedRow, update, update, update, remove, updateKey, insertChild, insertChild],
+      ...[savepoint, partitioned, tableLock, write, advisory, commit],
+    ],
+  },
+  {
+    name: 'small, of four',
+    sessions: 4,
+    moves: [...times(2, rowLock), ...times(3, update), remove, insertChild, savepoint, partitioned, commit],
   },
   { name: 'relations', moves: [...times(4, tableLock), read, write, sleep] },
   {

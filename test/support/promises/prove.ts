@@ -1,5 +1,6 @@
 import { type Picture, pictureOf } from '../../../src/domain/locks/picture.ts'
 import { jamBehind, jamRecommendations } from '../../../src/domain/locks/recommendation.ts'
+import { lockTableOf, rehearse } from '../../../src/domain/locks/simulation.ts'
 import type { Cluster } from '../../../src/postgres/cluster.ts'
 import type { Lane, Step } from './lane.ts'
 import { wantsMore } from './moves.ts'
@@ -9,6 +10,8 @@ export type Seen = {
   readonly name: string
   readonly kind: string
   readonly promise: 'atOnce' | 'follow' | 'unsure'
+  /** Reason why it is not sure; empty where it is, or where it is known to stay. */
+  readonly why: string
   readonly went: 'at once' | 'after another' | 'later' | 'into its next lock' | 'not'
 }
 
@@ -53,6 +56,8 @@ export async function prove(
   const targets = new Set(endings.map(({ pid }) => pid))
   const victims = root.victims.filter((pid) => !targets.has(pid))
   const { expected } = best
+  const table = lockTableOf(before)
+  const doubts = table ? rehearse(table, sessions).whatIf(...endings).doubts : new Map()
   const way = endings.map(({ pid, action }) => `${action} ${nameOf(pid)}`).join(', ')
   const lists = Object.entries(expected)
     .map(([list, pids]) => `${list} [${pids.map(nameOf).join(' ')}]`)
@@ -127,7 +132,8 @@ export async function prove(
       broken.push({ kind, line: `${nameOf(pid)} was to go on at once: it ${now(after)}` })
     if (promise === 'follow' && went === 'not' && !isDeadlock)
       broken.push({ kind, line: `${nameOf(pid)} was to follow: it ${now(last)}` })
-    return { name: nameOf(pid), kind, promise, went }
+    const why = promise === 'unsure' ? (doubts.get(pid)?.kind ?? '') : ''
+    return { name: nameOf(pid), kind, promise, why, went }
   })
   return {
     steps,

@@ -147,3 +147,23 @@ export function tableOf(rounds: readonly Round[]) {
   const kinds = [...Map.groupBy(all, ({ kind }) => kind)].sort(([, a], [, b]) => b.length - a.length)
   return [...kinds.map(([kind, seen]) => row(kind, seen)), row('all', all)]
 }
+
+/** Counts why somebody was in doubt, and how many of them went on at once all the same. */
+export function doubtsOf(rounds: readonly Round[]) {
+  const unsure = rounds.flatMap(({ seen }) => seen).filter(({ promise }) => promise === 'unsure')
+  return [...Map.groupBy(unsure, ({ kind, why }) => `${kind}: ${why || 'stays'}`)]
+    .map(([why, seen]) => ({
+      why,
+      unsure: seen.length,
+      hedged: seen.filter(({ went }) => went === 'at once').length,
+    }))
+    .sort((a, b) => b.hedged - a.hedged)
+}
+
+/** Counts by family which jams are hard. */
+export function familiesOf(rounds: readonly Round[]) {
+  return [...Map.groupBy(rounds, ({ family }) => family)].map(([family, played]) => {
+    const { waited, atOnce, hedged, untrue } = tableOf(played).at(-1) ?? {}
+    return { family, jams: played.length, waited, atOnce, hedged, untrue }
+  })
+}

@@ -15,7 +15,7 @@ export type RootJson = Pick<Root, 'pid' | 'kind' | 'victims' | 'oldestWaitSecond
   readonly backendStart: string | null
   /** Null for a session. */
   readonly gid: string | null
-  /** The gentlest way out; `action` null: why nothing can be done from here. */
+  /** The best way out; `action` null: why nothing can be done from here. */
   readonly recommendation: {
     readonly action: 'cancel' | 'terminate' | null
     /** Pid of the session to end; not always the root. */
@@ -30,7 +30,7 @@ export type RootJson = Pick<Root, 'pid' | 'kind' | 'victims' | 'oldestWaitSecond
      * `action` is null.
      */
     readonly expected: Expected
-    /** The other ways out, gentlest first. */
+    /** The other ways out, best first. */
     readonly others: readonly string[]
   }
 }

@@ -65,8 +65,8 @@ const results: readonly Outcome['kind'][] = [
   'unknown',
 ]
 
-/** A slow look comes once a minute; what an older one showed is no measurement of now any more. Milliseconds. */
-const slowLookHoldsMs = 5 * 60_000
+/** Milliseconds for which the figures of a health check count as current. One is made each minute. */
+const healthHoldsMs = 5 * 60_000
 
 /** A snapshot takes some milliseconds; the deadlines of a slow one add up to about four seconds. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -209,7 +209,7 @@ export function createMetrics(deps: {
       longestTransaction.set({ cluster }, longestTransactionSeconds(snapshot))
       const wait = oldestWaitSeconds({ snapshot, ...picture })
       if (wait !== null) oldestWait.set({ cluster }, wait)
-      if (snapshot.health && takenAt - snapshot.health.takenAt <= slowLookHoldsMs)
+      if (snapshot.health && takenAt - snapshot.health.takenAt <= healthHoldsMs)
         tellHealth(cluster, snapshot.health)
     },
     clusterUnseen(cluster) {

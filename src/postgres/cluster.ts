@@ -55,7 +55,7 @@ export type Cluster = {
   /** One look at the server in three tiers; callers at the same time share one. Throws ClusterError. */
   snapshot(): Promise<Snapshot>
   /**
-   * A slow look, for about once a minute; snapshots carry the last one. It reads shared catalogs, so not while the lock
+   * Makes a health check, for about once a minute; snapshots carry the last one. It reads shared catalogs, so not while the lock
    * manager is jammed. Throws ClusterError.
    */
   health(): Promise<Health>

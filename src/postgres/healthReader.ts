@@ -15,7 +15,7 @@ import { deadlocksIn } from './serverLog.ts'
 import { statements } from './statements.ts'
 
 export type HealthReader = {
-  /** A slow look; callers at the same time share one. Throws ClusterError. */
+  /** Makes a health check; callers at the same time share one. Throws ClusterError. */
   read(): Promise<Health>
   /** As of the last look; null until there was one. */
   last(): Health | null

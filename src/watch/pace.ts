@@ -5,7 +5,7 @@ const jumpMs = 30_000
 /** Longest pause of the loop beyond its interval: longer than the deadlines of a failed look add up to. */
 const stallMs = 20_000
 /** Number of looks in a row that must be too slow. */
-const slowLooks = 3
+const behindAfter = 3
 
 export type Pace = {
   /**
@@ -56,7 +56,7 @@ export function createPace(deps: {
     end() {
       const took = steady() - began
       slow = took > everyMs ? slow + 1 : 0
-      return slow >= slowLooks
+      return slow >= behindAfter
         ? `one look takes ${formatDuration(took / 1000)}, longer than the ${formatDuration(everyMs / 1000)} between two.`
         : null
     },

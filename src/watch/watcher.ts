@@ -35,7 +35,7 @@ export function createWatcher(deps: {
   readonly withoutStore: WithoutStore
   readonly hooks: WatchHooks
   readonly log: Log
-  /** Milliseconds between two slow looks. */
+  /** Milliseconds between two health checks. */
   readonly healthEveryMs: number
   /** Milliseconds of a clock that nobody sets. */
   readonly steady: () => number
@@ -55,7 +55,7 @@ export function createWatcher(deps: {
       return false
     }
   }
-  /** With a slow look where it is time for one: it waits until the locks can be read, for both take the same way. */
+  /** Adds a health check when one is due. It waits until the locks can be read: both take the same way. */
   const withHealth = async (snapshot: Snapshot): Promise<Snapshot> => {
     if (steady() < lookAgainAt || snapshot.locks.kind === 'jammed') return snapshot
     lookAgainAt = steady() + healthEveryMs
@@ -69,7 +69,7 @@ export function createWatcher(deps: {
       if (!(error instanceof ClusterError)) throw error
       // The look itself went well, and what was seen before still stands, with its age.
       const level = error.code === lastFailure ? 'debug' : 'warn'
-      log[level]({ cluster: cluster.name, code: error.code }, `no slow look: ${error.reason}`)
+      log[level]({ cluster: cluster.name, code: error.code }, `no health check: ${error.reason}`)
       lastFailure = error.code
       if (++failed >= failedLooks) await kept(() => status.healthUnavailable(error.reason))
       return snapshot
@@ -96,7 +96,7 @@ export function createWatcher(deps: {
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error
       hooks.unseen()
-      // That nothing at all is seen says more than that the slow look failed.
+      // That nothing at all is seen says more than that the health check failed.
       failed = 0
       // The same again at every look is no news.
       log[error.reason === lastReason ? 'debug' : 'warn'](

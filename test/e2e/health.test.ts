@@ -23,7 +23,7 @@ const open = async (watch: Record<string, string | number>) => {
     over: { watch: { every: '200ms', blockedFor: '1s', idleInTransactionLongerThan: '1h', ...watch } },
   })
 }
-/** A slow look comes once a minute; who asks gets one at once. Asks until the answer is this. */
+/** Health checks are made once a minute; who asks gets one at once. Asks until the answer is this. */
 async function untilHealth(answer: RegExp): Promise<void> {
   const answers = () => room.workspace.messages(channel).filter(({ text }) => text.startsWith('Health of'))
   for (;;) {
@@ -103,7 +103,7 @@ it('sessions that wait for each other for long: the one whose end loses least is
   await room.until(card.ts, /Resolved: \d+ sessions waited for each other on orders/)
 })
 
-it('what only a slow look shows and cannot be read is told once, and that it is read again', async () => {
+it('when health checks fail, and when they work again, the channel hears of it once', async () => {
   await open({})
   await room.start()
   await untilHealth(/^Health of orders\nAll is well\./)

@@ -122,7 +122,7 @@ describe('a cluster', () => {
   })
 })
 
-describe('a slow look', () => {
+describe('a health check', () => {
   it('is told with every snapshot that carries it, and nothing before there was one', async () => {
     const metrics = metricsOf()
     metrics.observeSnapshot(jam, 0.02)
@@ -150,7 +150,7 @@ describe('a slow look', () => {
     expect(await told(metrics, 'deadlocks_total')).toEqual(['{cluster="orders"} 7'])
     metrics.observeSnapshot(seen(1), 0.02)
     expect(await told(metrics, 'deadlocks_total')).toEqual(['{cluster="orders"} 3'])
-    // The slow looks fail since: what they told is not told as if it were so now.
+    // The health checks fail since then: their old figures are not shown as current.
     metrics.observeSnapshot(seen(1, of.takenAt + 280_000), 0.02)
     expect(await told(metrics, 'wraparound_ratio')).toEqual(['{cluster="orders"} 0.5'])
     metrics.observeSnapshot(seen(1, of.takenAt + 281_000), 0.02)

@@ -255,7 +255,7 @@ export const holding = (
 ): VacuumHolder =>
   holder('session', age, { name: applicationName, database: datname, pid, backendStart, xactStart })
 
-/** A slow look at a healthy server, 20 seconds before the picture. */
+/** Health check of a healthy server, 20 seconds before the picture. */
 export const health = (over: Partial<Health> = {}): Health => ({
   takenAt: takenAt - 20_000,
   prepared: [],

@@ -7,7 +7,7 @@ import { createWatcher } from '../../src/watch/watcher.ts'
 import { pictureCluster } from '../support/asking.ts'
 import * as of from '../support/builders.ts'
 
-/** A watcher of a cluster that shows this, and the slow looks that reached its report. */
+/** A watcher of a cluster that shows this, and the health checks that reached its report. */
 function watching(snapshot: () => Snapshot, health: () => Promise<Health>, healthEveryMs: number) {
   const reported: (Health | null)[] = []
   const unseen: (string | null)[] = []
@@ -40,7 +40,7 @@ function watching(snapshot: () => Snapshot, health: () => Promise<Health>, healt
 
 const long = 3_600_000
 
-it('looks slowly at once, and then not before it is time', async () => {
+it('makes a health check at once, and the next one only when it is due', async () => {
   const [first, last] = [of.health(), of.health()]
   let shown: Health | null = null
   const { watch, reported, asked } = watching(
@@ -74,7 +74,7 @@ it('leaves the catalogs alone while the lock manager is jammed', async () => {
   expect(asked()).toBe(2)
 })
 
-it('a slow look that fails keeps nobody from seeing the sessions; the third in a row is told', async () => {
+it('a health check that fails hides no session; the third failure in a row is reported', async () => {
   const before = of.health()
   let fails = true
   const { watch, reported, unseen } = watching(

@@ -124,7 +124,7 @@ export type FoundBefore = {
 }
 
 /**
- * Everything in the snapshot that is past its threshold, worst first: jams, what the last slow look shows (see
+ * Everything in the snapshot that is past its threshold, worst first: jams, what the last health check shows (see
  * healthFinding.ts), then long queries, sessions idle in a transaction, long-idle ones, connections. A session is found once, for the worst thing that it does; one that waits
  * for a lock is somebody's victim and never found for being slow. Thresholds are each session's own; a jam is found
  * when somebody in it has waited for too long by their own threshold, whatever holds for the root.

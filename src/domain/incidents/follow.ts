@@ -64,18 +64,18 @@ function withCause(
   everyMs: number,
 ): Incident {
   const cause = causeOf(incident, done, sessions, takenAt)
-  const told = [incident.resolution, cause, ...unwatched(takenAt, lookedAt, everyMs)]
-  return { ...incident, resolution: told.join(' ') }
+  const sentences = [incident.resolution, cause, ...unwatched(takenAt, lookedAt, everyMs)]
+  return { ...incident, resolution: sentences.join(' ') }
 }
 
 /** The deadlines of a look add up to about this much. */
-const slowLookMs = 10_000
+const lookDeadlinesMs = 10_000
 
 /** Says that it may have ended earlier, where the last look lies further back than one that is merely slow. */
 function unwatched(takenAt: number, lookedAt: number | null, everyMs: number): string[] {
   if (lookedAt === null) return ['The bot was just started, so it may have ended earlier.']
   const unseenMs = takenAt - lookedAt
-  return unseenMs <= everyMs + slowLookMs
+  return unseenMs <= everyMs + lookDeadlinesMs
     ? []
     : [`Nobody looked for ${formatDuration(unseenMs / 1000)}, so it may have ended earlier.`]
 }

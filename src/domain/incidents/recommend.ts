@@ -31,7 +31,7 @@ export type Recommendation = {
   } | null
   /** Sentences: what to do and what follows, or why no action helps. */
   readonly text: string
-  /** Other ways out, gentlest first. */
+  /** Other ways out, best first. */
   readonly others: readonly OtherOption[]
   /** Reaction of its application when its statements were ended before; null when there was none, or nobody knows. */
   readonly retries: Retries | null
@@ -54,7 +54,7 @@ export type RecommendInput = {
 }
 
 /**
- * Finds the recommendation of each finding of a picture: for a jam the gentlest way out of it, for a single session the action that
+ * Finds the recommendation of each finding of a picture: for a jam the best way out of it, for a single session the action that
  * has an effect. Where an application is known to try again at once what is cancelled, its session is terminated instead.
  * @returns null for a finding that is about no session and no transaction
  */

@@ -196,9 +196,9 @@ function together(
   const endings: Target[] = []
   for (const { pid } of [root, ...roots.filter((other) => other !== root)]) {
     const session = byPid.get(pid)
-    const gentlest: readonly Action[] =
+    const preferred: readonly Action[] =
       session && isTooBrief(session, around) ? ['terminate', 'cancel'] : ['cancel', 'terminate']
-    const action = session && gentlest.find((one) => may(one, session))
+    const action = session && preferred.find((one) => may(one, session))
     if (!session || !action) return []
     endings.push([{ pid, action }, session])
   }

@@ -12,7 +12,7 @@ export type Fit =
   | { readonly action: Action; readonly why: string; readonly otherwise: string }
   | { readonly action: null; readonly why: string }
 
-/** The gentlest action that has an effect on this session. */
+/** Finds the mildest action that has an effect on this session. */
 export function fittingAction(
   session: Session,
   server: Server,

@@ -32,7 +32,7 @@ export type SessionThresholds = {
   readonly vacuumHeldBackBy: number
 }
 
-/** From when on something is trouble that a slow look shows; Infinity: never. */
+/** Thresholds of what a health check shows; Infinity: never a finding. */
 export type HealthThresholds = {
   /** The same as for sessions, for those who are none: prepared transactions, slots and standbys. */
   readonly vacuumHeldBackBy: number

@@ -97,6 +97,6 @@ export type Snapshot = {
   /** Number of our own connections (two at most); they count against max_connections. */
   readonly ownConnections: number
   readonly locks: Locks
-  /** As of the last slow look, with its own age; null until there was one. */
+  /** As of the last health check, with its own age; null until there was one. */
   readonly health: Health | null
 }

@@ -39,7 +39,7 @@ const mostOfKind = 3
 /**
  * `/pg health`: each cause that trouble has, with its numbers and limits. What is past a limit comes first, with what to
  * do next.
- * @param unread why the slow look could not be made now; null where it was
+ * @param unread why the health check could not be made now; null where it was
  */
 export function healthView({
   picture,
@@ -89,7 +89,7 @@ export function healthView({
       ...(unread
         ? [
             [
-              `${health ? 'The slow look could not be repeated' : 'Deadlocks, prepared transactions, vacuum, wraparound and slots cannot be shown'}: ${unread}`,
+              `${health ? 'The health check could not be repeated' : 'Deadlocks, prepared transactions, vacuum, wraparound and slots cannot be shown'}: ${unread}`,
             ],
           ]
         : []),
@@ -98,7 +98,9 @@ export function healthView({
     ...(sees && troubles.length > 0 && well.length > 0 ? [lines([bold('Within its limits:')])] : []),
     ...(sees ? [{ kind: 'bullets', lines: well } as const] : []),
     lines(
-      ...(health ? [...logLine(health.serverLog, snapshot.server.versionNum), slowLook(health, asked)] : []),
+      ...(health
+        ? [...logLine(health.serverLog, snapshot.server.versionNum), healthCheckLine(health, asked)]
+        : []),
     ),
     footer(picture, asked),
   ])
@@ -307,7 +309,7 @@ function logLine(serverLog: ServerLog, versionNum: number): Line[] {
   }
 }
 
-const slowLook = ({ takenAt }: Health, { now }: AnswerContext): Line => [
+const healthCheckLine = ({ takenAt }: Health, { now }: AnswerContext): Line => [
   'Deadlocks, prepared transactions, vacuum, wraparound and slots: ',
   ...asOf(takenAt, now),
 ]

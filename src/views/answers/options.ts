@@ -22,7 +22,7 @@ export function optionLines(
     .slice(0, mostJams)
     .flatMap(({ best, text, others }): Line[] => [
       best
-        ? [bold('Gentlest way out: '), text, ' ', commandTo(asked, `${best.action} ${best.pid} reason`)]
+        ? [bold('Best way out: '), text, ' ', commandTo(asked, `${best.action} ${best.pid} reason`)]
         : [bold('No way out from here: '), text],
       ...others.slice(0, mostOthers).map((other): Line => [bold('Other way out: '), other.text]),
     ])

@@ -140,7 +140,7 @@ function explanation(card: CardState): Block[] {
 const requestSentence = ({ session, victims }: Proposal): string =>
   `Session ${nameOf(session)}, ${stateOf(session)}${victims.length > 0 ? `, keeps ${count(victims.length, 'session')} waiting` : ''}.`
 
-/** Each other way out with a button that asks for it, gentlest first. */
+/** Each other way out with a button that asks for it, best first. */
 function otherWays({ incident, cluster }: CardState): Block[] {
   const others = incident?.recommendation?.others ?? []
   const more = others.length - mostOptions

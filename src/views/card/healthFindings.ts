@@ -9,7 +9,7 @@ import { formatCount, formatSize } from '../../domain/text/size.ts'
 import { bold, code, type Line, moment, truncate } from '../kit.ts'
 import { count, nameOf, onOneLine } from '../words.ts'
 
-/** The sentences of what a slow look finds, see findings.ts. */
+/** Sentences of what a health check finds, see findings.ts. */
 export function healthSentence(finding: HealthFinding): string {
   switch (finding.kind) {
     case 'deadlocks':

@@ -78,7 +78,7 @@ describe('what is said of the end', () => {
   it.each([
     [12_000, ''],
     [12_001, ' Nobody looked for 12 s, so it may have ended earlier.'],
-  ])('says so when nobody looked for longer than a slow look takes: %i ms', (afterMs, more) => {
+  ])('says so when nobody looked for longer than the deadlines of a look: %i ms', (afterMs, more) => {
     expect(resolution({}, afterMs)).toBe(`The session is gone. It was not ended from here.${more}`)
   })
 

@@ -99,7 +99,7 @@ const kinds = (list: readonly Finding[]) => list.map(({ kind }) => kind)
 const million = 1_000_000
 const gigabyte = 2 ** 30
 
-describe('what a slow look finds', () => {
+describe('what a health check finds', () => {
   it('is nothing on a healthy server, and nothing before there was one', () => {
     expect(found({})).toEqual([])
     const { snapshot, forest } = of.picture([])
@@ -355,7 +355,7 @@ describe('its incidents', () => {
     expect(ending(rise(of.takenAt - quietAfterMs), lookAt(of.takenAt))).toBe(
       'There was no deadlock for five minutes.',
     )
-    // The slow looks fail, or there was none since the start.
+    // The health checks fail, or there was none since the start.
     expect(ending(rise(of.takenAt - quietAfterMs), lookAt(of.takenAt - minute))).toBeNull()
     expect(ending(rise(of.takenAt - quietAfterMs), { health: null })).toBeNull()
     const { kind: _, ...one } = rise(of.takenAt - quietAfterMs) as Finding & { kind: 'deadlocks' }

@@ -57,8 +57,8 @@ describe('blockingView', () => {
       5000 · active for 40 s · blocks 2, longest 30 s · web · shop · orders
       └─ 5001 · waits 30 s · AccessExclusiveLock on public.items · migrate · shop · orders · ALTER TABLE items ADD note text
          └─ 5002 · waits 20 s · AccessShareLock on public.items · web · shop · orders · SELECT FROM items
-      - Gentlest way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, it has written nothing): 1 of 2 waiters proceeds at once, 1 follows. /pg terminate 4312 reason
-      - Gentlest way out: Cancel 5001 (ALTER TABLE, waiting 30 s, nothing done is lost): 1 of 2 waiters proceeds at once; 5000 (web, running 40 s) may finish. /pg cancel 5001 reason
+      - Best way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, it has written nothing): 1 of 2 waiters proceeds at once, 1 follows. /pg terminate 4312 reason
+      - Best way out: Cancel 5001 (ALTER TABLE, waiting 30 s, nothing done is lost): 1 of 2 waiters proceeds at once; 5000 (web, running 40 s) may finish. /pg cancel 5001 reason
       - Other way out: Cancel 5000 (web, running 40 s, it has written nothing, its answer is lost): 1 of 2 waiters proceeds at once, 1 follows.
       5 active · 0 idle · 1 idle in transaction · 4 waiting for a lock · 8 of 100 connections used (8 %). As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)
@@ -78,7 +78,7 @@ describe('blockingView', () => {
          └─ 1001 · waits 4 min 59 s · a row of public.orders · web · shop · orders
          └─ 1002 · waits 4 min 58 s · a row of public.orders · web · shop · orders
          … 162 more wait behind 4312
-      - Gentlest way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, it has written nothing): 1 of 200 waiters proceeds at once, 199 follow one after the other. /pg terminate 4312 reason"
+      - Best way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, it has written nothing): 1 of 200 waiters proceeds at once, 199 follow one after the other. /pg terminate 4312 reason"
     `)
   })
 
@@ -103,7 +103,7 @@ describe('blockingView', () => {
       6 · active for 1 s · blocks 2, longest 9 s · web · shop · orders · they stand above
       7 · active for 1 s · blocks 2, longest 9 s · web · shop · orders · they stand above
       8 · active for 1 s · blocks 2, longest 9 s · web · shop · orders · they stand above
-      - Gentlest way out: Cancel 20 (asks for AccessExclusiveLock on public.items, waiting 9 s, nothing done is lost): 1 of 2 waiters proceeds at once; 1 (web, running 1 s), 2 (web, running 1 s) and 8 more may finish. /pg cancel 20 reason
+      - Best way out: Cancel 20 (asks for AccessExclusiveLock on public.items, waiting 9 s, nothing done is lost): 1 of 2 waiters proceeds at once; 1 (web, running 1 s), 2 (web, running 1 s) and 8 more may finish. /pg cancel 20 reason
       2 more roots with no more waiters: narrow it with --db, --user or --app."
     `)
   })
@@ -123,7 +123,7 @@ describe('blockingView', () => {
                      └─ 7 · waits 1 min 33 s · a row of public.t · web · shop · orders
                      └─ 8 · waits 1 min 32 s behind 7 · a row of public.t · web · shop · orders
                      └─ 9 · waits 1 min 31 s behind 8 · a row of public.t · web · shop · orders
-      - Gentlest way out: Cancel 2 (asks for ShareLock on public.t, waiting 1 min 38 s, nothing done is lost): 1 of 8 waiters proceeds at once, 6 follow one after the other; 1 (web, running 1 s) may finish. /pg cancel 2 reason
+      - Best way out: Cancel 2 (asks for ShareLock on public.t, waiting 1 min 38 s, nothing done is lost): 1 of 8 waiters proceeds at once, 6 follow one after the other; 1 (web, running 1 s) may finish. /pg cancel 2 reason
       - Other way out: Cancel 3 (asks for ShareLock on public.t, waiting 1 min 37 s, nothing done is lost): 1 of 8 waiters proceeds at once, 5 follow one after the other, 1 stays blocked by 1 (web, running 1 s).
       - Other way out: Cancel 1 (web, running 1 s, it has written nothing, its answer is lost): 1 of 8 waiters proceeds at once, 7 follow one after the other."
     `)

@@ -328,7 +328,7 @@ describe('/pg health', () => {
     `)
     const jammed = { kind: 'jammed', why: 'busy', last: null, lastTakenAt: null } as const
     const storm = await transcript('health', of.picture([of.waiting(1, 3)], jammed, { health: of.health() }))
-    expect(storm).toContain('The slow look could not be repeated: busy')
+    expect(storm).toContain('The health check could not be repeated: busy')
     expect(storm).not.toContain('All is well')
     const blind = await transcript(
       'health',

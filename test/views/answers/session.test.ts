@@ -66,7 +66,7 @@ describe('sessionView', () => {
       Statement: not to be seen.
       - Waits for ShareLock on transaction 704312.
       - Holds ExclusiveLock on a row of public.orders, others wait for it.
-      Gentlest way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, what it wrote in 7 min is rolled back): 1 of 2 waiters proceeds at once, 1 follows. /pg terminate 4312 reason
+      Best way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, what it wrote in 7 min is rolled back): 1 of 2 waiters proceeds at once, 1 follows. /pg terminate 4312 reason
       What could be done: /pg cancel 4320 reason: Cancel ends its statement with an error and rolls its transaction back; the connection stays. Terminate would close the connection as well.
       As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)

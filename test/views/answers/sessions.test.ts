@@ -48,7 +48,7 @@ describe('sessionsView', () => {
       long statement | 5000 | report · bi · orders | active for 2 h | IO/DataFileRead | SELECT count(*) FROM everything
       idle in transaction | 5001 | batch · shop · orders | idle in transaction for 15 min | SELECT ?
       long idle | 5002 | cron · shop · orders | idle for 1 h 6 min
-      Gentlest way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, what it wrote in 7 min is rolled back): 1 of 3 waiters proceeds at once, 2 follow one after the other. /pg terminate 4312 reason
+      Best way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, what it wrote in 7 min is rolled back): 1 of 3 waiters proceeds at once, 2 follow one after the other. /pg terminate 4312 reason
       6 active · 2 idle · 2 idle in transaction · 4 waiting for a lock · 12 of 100 connections used (12 %). As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)
   })
@@ -109,7 +109,7 @@ describe('sessionsView', () => {
       long idle | 502 | web · shop · orders | idle for 1 h 6 min
       long idle | 503 | web · shop · orders | idle for 1 h 6 min
       long idle | 504 | web · shop · orders | idle for 1 h 6 min
-      Gentlest way out: Cancel 100 (web, running 1 s, it has written nothing, its answer is lost): the one waiter proceeds at once. /pg cancel 100 reason
+      Best way out: Cancel 100 (web, running 1 s, it has written nothing, its answer is lost): the one waiter proceeds at once. /pg cancel 100 reason
       2 more roots: /pg blocking --user shop
       3 more long statements: /pg long --user shop
       25 more idle in transaction: /pg idle --user shop --state idle-in-transaction
@@ -133,7 +133,7 @@ describe('sessionsView', () => {
       1 root with matching sessions: others wait, the longest for 2 min 10 s.
       blocks 3 | 4312 | web · shop · orders | idle in transaction for 5 min 5 s | 3 wait for 2 min 10 s: a row of public.orders | UPDATE public.orders SET state = ? WHERE id = ?
       12 | Checkout 2 · shop · orders | idle for 1 s
-      Gentlest way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, what it wrote in 7 min is rolled back): 1 of 3 waiters proceeds at once, 2 follow one after the other. /pg terminate 4312 reason
+      Best way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, what it wrote in 7 min is rolled back): 1 of 3 waiters proceeds at once, 2 follow one after the other. /pg terminate 4312 reason
       4 active · 1 idle · 2 idle in transaction · 4 waiting for a lock · 9 of 100 connections used (9 %). As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)
   })
@@ -176,7 +176,7 @@ describe('sessionsView', () => {
       2 sessions wait behind 1 root, the longest for 2 min 10 s.
       blocks 2 | 4312 | web · shop · orders | idle in transaction for 5 min 5 s | 2 wait for 2 min 10 s: a row of public.orders | UPDATE public.orders SET state = ? WHERE id = ?
       suspect | 77 | web · shop · orders | idle in transaction for 2 s
-      Gentlest way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, what it wrote in 7 min is rolled back): 1 of 2 waiters proceeds at once, 1 follows. /pg terminate 4312 reason
+      Best way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, what it wrote in 7 min is rolled back): 1 of 2 waiters proceeds at once, 1 follows. /pg terminate 4312 reason
       4 active · 0 idle · 2 idle in transaction · 4 waiting for a lock · 8 of 100 connections used (8 %). As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)
   })

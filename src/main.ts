@@ -6,7 +6,7 @@ import { ConfigError, loadConfig, requireSlack } from './config/config.ts'
 import { createLog } from './log.ts'
 import { SlackError } from './notify/slackError.ts'
 import { StoreError } from './store/failure.ts'
-import { auditExport, auditVerify, parseMoment } from './terminal/audit.ts'
+import { auditExport, auditVerify, parseHead, parseMoment } from './terminal/audit.ts'
 import { check, misuseOf } from './terminal/check.ts'
 import { doctor } from './terminal/doctor.ts'
 import { look } from './terminal/look.ts'
@@ -18,7 +18,7 @@ const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
   node src/main.ts blocking  [--cluster NAME] [--json]   who blocks whom
   node src/main.ts check [--cluster NAME] [--blocked-for 60s] …  a probe for Nagios and the like; check --help
   node src/main.ts doctor               what is missing, in Slack and in each cluster, and how to grant it
-  node src/main.ts audit verify [--head HASH]            whether the journal is as it was written; HASH from the channel
+  node src/main.ts audit verify [--head HASH]            whether the journal is as it was written; HASH, or its first 16 digits, from the channel
   node src/main.ts audit export [--from TIME] [--to TIME]  the journal as JSON Lines; TIME like 2026-03-01 or 2026-03-01T03:00:00Z
   node src/main.ts --version            the versions of pg-marshal and of Node
 
@@ -108,14 +108,12 @@ async function audit(
     return misused('Write "audit verify" or "audit export".')
   const config = loadConfig({ env: process.env })
   if (what === 'verify') {
-    if (head !== undefined && !/^[0-9a-f]{64}$/i.test(head))
-      return misused('--head takes the 64 hexadecimal digits that stand under an action line in the channel.')
-    return auditVerify({
-      config,
-      head: head?.toLowerCase() ?? null,
-      out: process.stdout,
-      err: process.stderr,
-    })
+    const posted = head === undefined ? null : parseHead(head)
+    if (head !== undefined && posted === null)
+      return misused(
+        '--head takes the hexadecimal digits that stand under an action line in the channel: at least the first 16 of a hash.',
+      )
+    return auditVerify({ config, head: posted, out: process.stdout, err: process.stderr })
   }
   const start = from === undefined ? 0 : parseMoment(from)
   const end = to === undefined ? Number.MAX_SAFE_INTEGER : parseMoment(to)

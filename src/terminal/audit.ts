@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
-import { createVerifier, type Fault } from '../domain/approvals/journal.ts'
+import { createVerifier, type Fault, shortestHead } from '../domain/approvals/journal.ts'
 import { openCopy } from '../store/copy.ts'
 import type { Store } from '../store/store.ts'
 
@@ -10,7 +10,8 @@ type Audit = { readonly config: Config; readonly out: Out; readonly err: Out }
 
 /**
  * `audit verify`: follows the chain from the first row to the last and names the first that is not as it was written.
- * @param head a hash that was posted to the channel: the row that has it must still be there, or the end was cut off
+ * @param head the beginning of a hash that was posted to the channel: the row that has it must still be there, or the end was
+ *   cut off
  * @returns 0 when all is as it was written, 1 when not, 2 when there is no journal
  */
 export const auditVerify = ({
@@ -30,7 +31,7 @@ export const auditVerify = ({
       for await (const row of journal.all()) {
         const fault = verifier.check(row)
         if (fault) return wrong(fault)
-        headSeen ||= row.hash === head
+        headSeen ||= head !== null && row.hash.startsWith(head)
       }
     } catch (error) {
       // A number that the bot never wrote, too large to be read.
@@ -88,6 +89,10 @@ async function withStore<T>(config: Config, err: Out, run: (store: Store) => Pro
     await store.close()
   }
 }
+
+/** Reads the beginning of a hash as it stands in the channel; null when it is too short to prove anything, or is none. */
+export const parseHead = (text: string): string | null =>
+  new RegExp(`^[0-9a-f]{${shortestHead},64}$`, 'i').test(text) ? text.toLowerCase() : null
 
 /** Reads a day or a moment (`2026-03-01`, `2026-03-01T03:00:00Z`; days are UTC); null when it is none. */
 export function parseMoment(text: string): number | null {

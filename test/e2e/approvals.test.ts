@@ -550,7 +550,7 @@ describe('history', () => {
       /is gone after/,
     ])
       expect(history.text).toMatch(what)
-    const head = /journal \d+ · ([0-9a-f]{64})/.exec(wordsOf(action))?.[1] ?? 'no head'
+    const head = /journal \d+ · ([0-9a-f]{16})"/.exec(wordsOf(action))?.[1] ?? 'no head'
     const verify = await run(room, ['audit', 'verify', '--head', head])
     expect(await verify.ended).toBe(0)
     expect(verify.output()).toContain('is as it was written')

@@ -74,7 +74,7 @@ describe('killed between press and outcome, and started without that cluster', (
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
     await room.start({ clusters: [{ name: 'stock', url: '${DATABASE_URL}' }] })
     const line = await room.line(/^Terminate .* on orders, approved by <@U0DANA>.* Outcome unknown/)
-    expect(wordsOf(line)).toMatch(/journal \d+ · [0-9a-f]{64}/)
+    expect(wordsOf(line)).toMatch(/journal \d+ · [0-9a-f]{16}"/)
   })
 })
 
@@ -273,6 +273,10 @@ describe('the terminal', () => {
   it.each([
     [['audit', 'verify', '--from', '2026-03-01'], '"audit verify" takes no --from.'],
     [['audit', 'export', '--head', 'a'.repeat(64)], '"audit export" takes no --head.'],
+    [
+      ['audit', 'verify', '--head', 'a'.repeat(15)],
+      '--head takes the hexadecimal digits that stand under an action line in the channel: at least the first 16 of a hash.',
+    ],
     [['doctor', '--json'], '"doctor" takes no --json.'],
     [['--cluster', 'orders'], '"serve" takes no --cluster.'],
     [['sessions', '--colour'], "Unknown option '--colour'."],

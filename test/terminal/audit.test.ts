@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
 import type { Config } from '../../src/config/config.ts'
 import { openStore } from '../../src/store/store.ts'
-import { auditExport, auditVerify, parseMoment } from '../../src/terminal/audit.ts'
+import { auditExport, auditVerify, parseHead, parseMoment } from '../../src/terminal/audit.ts'
 
 const rows = 8
 const day = Date.UTC(2026, 2, 1)
@@ -46,6 +46,8 @@ describe('audit verify', () => {
       said: expect.stringContaining(`8 rows, head ${heads.at(-1)}`),
     })
     expect(await verify(heads[3])).toMatchObject({ code: 0 })
+    expect(await verify(heads[3]?.slice(0, 16))).toMatchObject({ code: 0 })
+    expect(await verify(heads[3]?.slice(1, 17))).toMatchObject({ code: 1 })
   })
 
   test.each([
@@ -110,10 +112,11 @@ describe('audit verify', () => {
   it('finds a cut end by the head that was posted', async () => {
     tamper('DELETE FROM journal WHERE seq > 5')
     expect((await verify()).code).toBe(0)
-    expect(await verify(heads[7])).toMatchObject({
-      code: 1,
-      said: expect.stringContaining('removed or rewritten, after row 5'),
-    })
+    for (const head of [heads[7], heads[7]?.slice(0, 16)])
+      expect(await verify(head)).toMatchObject({
+        code: 1,
+        said: expect.stringContaining('removed or rewritten, after row 5'),
+      })
   })
 
   it('takes a number that cannot be read for a change', async () => {
@@ -205,6 +208,21 @@ describe('audit verify', () => {
   it('says when there is no journal', async () => {
     config = { store: { kind: 'sqlite', path: join(directory, 'nothing.db') } } as Config
     expect(await verify()).toMatchObject({ code: 2, said: expect.stringContaining('There is no store at') })
+  })
+})
+
+describe('a posted head', () => {
+  test.each([
+    ['the whole hash', 'A'.repeat(64), 'a'.repeat(64)],
+    ['its first 16 digits', '0123456789abcdef', '0123456789abcdef'],
+    ['what was cut off in between', 'f'.repeat(40), 'f'.repeat(40)],
+    ['too few digits', 'a'.repeat(15), null],
+    ['too many', 'a'.repeat(65), null],
+    ['another letter', `${'a'.repeat(15)}g`, null],
+    ['white space', `${'a'.repeat(16)} `, null],
+    ['nothing', '', null],
+  ])('is read: %s', (_, text, expected) => {
+    expect(parseHead(text)).toBe(expected)
   })
 })
 

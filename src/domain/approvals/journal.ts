@@ -159,6 +159,9 @@ export type JournalRow = Omit<StoredRow, 'kind' | 'event'> & { readonly event: J
 
 export const firstHash = '0'.repeat(64)
 
+/** So many hexadecimal digits of a hash stand in the channel, and are enough to find its row: 64 bits. */
+export const shortestHead = 16
+
 /** SHA-256 over all that a row says and the hash of the one before. */
 export const chainHash = (row: Omit<StoredRow, 'hash'>): string =>
   createHash('sha256')

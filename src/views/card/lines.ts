@@ -1,4 +1,4 @@
-import { bot, type JournalEvent, type JournalRow } from '../../domain/approvals/journal.ts'
+import { bot, type JournalEvent, type JournalRow, shortestHead } from '../../domain/approvals/journal.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
@@ -71,7 +71,10 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
     ...(proposal.requestedBy ? [', requested by ', user(proposal.requestedBy)] : []),
     `: ${outcomeSentence(proposal)}`,
   ])
-  return { ...said, blocks: [...said.blocks, context(`journal ${row.seq} · ${row.hash}`)] }
+  return {
+    ...said,
+    blocks: [...said.blocks, context(`journal ${row.seq} · ${row.hash.slice(0, shortestHead)}`)],
+  }
 }
 
 /** Writes an event for a thread or a history. `proposal` says who requested it and must be notified. */

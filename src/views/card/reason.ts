@@ -1,4 +1,5 @@
 import type { Action } from '../../domain/session/action.ts'
+import { confirmWords } from '../buttons.ts'
 import { plainText } from '../kit.ts'
 
 /** Callback ids of the modal that asks for a reason, by what the reason is for. */
@@ -13,8 +14,9 @@ export const reasonModal = (why: ReasonFor, proposalId: string, action: Action, 
   callback_id: reasonCallbacks[why],
   private_metadata: proposalId,
   title: plainText(why === 'deny' ? 'Deny' : 'Break glass', 24),
-  submit: plainText(why === 'deny' ? 'Deny' : `${action} ${pid}`, 24),
-  close: plainText('Back', 24),
+  ...(why === 'deny'
+    ? { submit: plainText('Deny', 24), close: plainText('Decide later', 24) }
+    : { submit: confirmWords(action).confirm, close: confirmWords(action).deny }),
   blocks: [
     {
       type: 'input' as const,

@@ -339,7 +339,7 @@ describe('a line', () => {
     expect(view?.text).toBe(
       'Terminate 4312 (web, user shop, database orders) on orders, approved by <@U1>, requested by <@U9>: 4312 is gone after 12 ms.',
     )
-    expect(JSON.stringify(view?.blocks)).toContain(`journal 7 · ${'f'.repeat(64)}`)
+    expect(JSON.stringify(view?.blocks)).toContain(`journal 7 · ${'f'.repeat(16)}"`)
     expect(threadLine(event, done)?.text).toBe('4312 is gone after 12 ms. <@U9>')
   })
 })

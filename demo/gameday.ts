@@ -23,11 +23,11 @@ export type GameDayState =
   | { readonly kind: 'playing'; readonly story: string; readonly since: number; readonly seen: boolean }
 
 export type GameDay = {
-  /** Stops all other trouble and plays one that is not told. Rejects when one plays already. */
+  /** Stops all other trouble and plays one whose name stays hidden. Rejects when one plays already. */
   start(): Promise<void>
   giveUp(): Promise<void>
   state(): GameDayState
-  /** To be called after the director has seen a look at the server. */
+  /** Takes note of a look at the server; called after the director has seen it. */
   tick(): void
 }
 

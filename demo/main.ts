@@ -36,7 +36,7 @@ for (const [signal, code] of [
     if (!leaving) say('\nEnding everything that was started …')
     void leave(leaving ? code : 0)
   })
-// Who listened has gone (`npm run demo | head -1`): there is nobody left to tell the address.
+// Who listened has gone (`npm run demo | head -1`): nobody is left to read the address.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', () => {
     if (!leaving) void leave(0)

@@ -1,4 +1,4 @@
-/** Preloaded into the bot by `npm run soak` (`node --expose-gc --import`): tells what it holds whenever it is asked. */
+/** Preloaded into the bot by `npm run soak` (`node --expose-gc --import`): reports what it holds whenever it is asked. */
 
 export type Figures = {
   /** After a garbage collection. */

@@ -81,7 +81,7 @@ try {
   await all
   await Promise.all(ends)
   room.workspace.clearFaults()
-  await waitFor(() => isSettled(room), 'every incident is over, and Slack has been told', {
+  await waitFor(() => isSettled(room), 'every incident is over, and Slack shows it', {
     boundMs: 300_000,
   })
   await waitFor(() => room.workspace.sockets() === 2, 'both sockets are open', { boundMs: 60_000 })

@@ -22,7 +22,7 @@ export type Sample = Figures & {
   readonly storeKb: number
 }
 
-/** Options of Node with which the bot tells its figures. */
+/** Options of Node with which the bot reports its figures. */
 export const figuresArgs = ['--expose-gc', '--import', resolve(import.meta.dirname, 'figures.ts')]
 
 export async function sample(room: Room, bot: Bot, server: TestServer, second: number): Promise<Sample> {
@@ -244,7 +244,7 @@ export function judge(room: Room, samples: readonly Sample[]): Check[] {
     (message) => hasButton(message, 'approve_terminate') || hasButton(message, 'approve_cancel'),
   )
 
-  // What is compiled and cached at first is not lost: the second half tells.
+  // What is compiled and cached at first is not lost: the second half counts.
   const late = samples.slice(Math.floor(samples.length / 2))
   const slope = slopeOf(late.map(({ second, heapMb }) => [second / 60, heapMb]))
   const handles = (one: Sample) => Object.values(one.resources).reduce((sum, n) => sum + n, 0)

@@ -253,8 +253,8 @@ export async function startApp(deps: {
             pace,
             withoutStore: {
               noted: storeAlarm.noted,
-              tell: (seen) =>
-                storeAlarm.tell(
+              report: (seen) =>
+                storeAlarm.report(
                   config.channel,
                   'blind' in seen
                     ? `I cannot see ${cluster.name}: ${escapeText(seen.blind)}`
@@ -296,7 +296,7 @@ export async function startApp(deps: {
         ...(token.refused() ? [`Slack: the bot token is refused (${token.refused()})`] : []),
         ...(token.silent() ? [`Slack: it does not answer (${token.silent()})`] : []),
         ...[...access.unreadable()].map(
-          ([group, code]) => `Slack: it does not tell who is in the group ${group} (${code})`,
+          ([group, code]) => `Slack: it does not show who is in the group ${group} (${code})`,
         ),
         ...[...outbox.failures()].map(
           ([channel, { code }]) => `Slack: ${channel} takes no messages (${code})`,

@@ -5,8 +5,8 @@ export type Log = PinoLogger
 
 /**
  * JSON lines with the level as a word, to stdout or to `destination`. What is secret or personal does not pass: values
- * under telling keys (tokens, passwords, statements) and, anywhere in a line, tokens, passwords in addresses and
- * Slack's own secret addresses. Errors are told by their name, message, code, reason, stack and cause, and nothing
+ * under keys that name secrets (tokens, passwords, statements) and, anywhere in a line, tokens, passwords in addresses and
+ * Slack's own secret addresses. Errors are written with their name, message, code, reason, stack and cause, and nothing
  * else: those of HTTP clients carry whole requests.
  */
 export function createLog({

@@ -108,11 +108,11 @@ const isOurs = ({ to }: Import): boolean => to.endsWith('.ts')
 /** `kysely/migration` is of the package `kysely`, `@slack/bolt` is one of its own. */
 const packageOf = (name: string): string => /^(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name
 
-const told = (wrong: readonly Import[]) => wrong.map(({ from, to }) => `${from} → ${to}`)
+const arrows = (wrong: readonly Import[]) => wrong.map(({ from, to }) => `${from} → ${to}`)
 
 describe('imports', () => {
   it('are found at all', () => {
-    expect(told(imports)).toEqual(
+    expect(arrows(imports)).toEqual(
       expect.arrayContaining(['main.ts → app.ts', 'store/store.ts → kysely/migration']),
     )
     expect(namesIn("import {\n  a,\n} from './a.ts'\nexport * from './b.ts'\nimport './c.ts'\n")).toEqual([
@@ -136,27 +136,27 @@ describe('imports', () => {
       const [importer, imported] = [partOf(from), partOf(to)]
       return importer !== imported && !mayImport[importer]?.includes(imported)
     })
-    expect(told(wrong)).toEqual([])
+    expect(arrows(wrong)).toEqual([])
   })
 
   it('keep the domain pure', () => {
     const wrong = imports
       .filter((one) => one.from.startsWith('domain/') && !isOurs(one))
       .filter(({ to }) => !domainMayUse.includes(to))
-    expect(told(wrong)).toEqual([])
+    expect(arrows(wrong)).toEqual([])
   })
 
   it('stay in src: nothing of packages, demo or scripts', () => {
     const outside = imports.filter(({ to }) => to.startsWith('../') || packages.includes(packageOf(to)))
     // Its version.
-    expect(told(outside.filter(({ to }) => to !== '../package.json'))).toEqual([])
+    expect(arrows(outside.filter(({ to }) => to !== '../package.json'))).toEqual([])
   })
 
   it('reach the world outside in one place each', () => {
     const wrong = imports
       .filter((one) => !isOurs(one))
       .filter(({ from, to }) => onlyFor[packageOf(to)]?.includes(partOf(from)) === false)
-    expect(told(wrong)).toEqual([])
+    expect(arrows(wrong)).toEqual([])
   })
 })
 
@@ -179,7 +179,7 @@ describe('the packages', () => {
       )
     })
     expect(modules.length).toBeGreaterThan(5)
-    expect(told(wrong)).toEqual([])
+    expect(arrows(wrong)).toEqual([])
   })
 
   it.each(packages)('%s knows nothing of this bot and its demo', (name) => {

@@ -68,7 +68,7 @@ export function createGameDay(say) {
             h(
               'p',
               { class: 'faint' },
-              'One trouble at random. You are told what people complain about, no more.',
+              'One trouble at random. You hear what people complain about, no more.',
             ),
           ),
           button(report ? 'Play again' : 'Play', 'startGameDay', 'primary'),

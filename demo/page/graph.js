@@ -26,7 +26,7 @@ const kindOf = (node) => {
   return node.isRoot ? `root ${state}` : state
 }
 
-/** Inside the dot: colour alone would not tell everybody. */
+/** Inside the dot: not everybody can tell colours apart. */
 function glyphOf(node, r) {
   const kind = kindOf(node)
   const k = r / 15

@@ -126,7 +126,7 @@ export async function createPanel(root, top, store, say) {
     if (room.standby) {
       standby ??= createServer('Its standby', redraw)
       if (!standby.node.isConnected) server.node.after(standby.node)
-      // That there is one at all would tell too much.
+      // Even that there is one would say too much.
       standby.node.hidden = !isSeen
       if (isSeen) standby.draw(room.standby, { kind: 'idle' })
     }

@@ -62,7 +62,7 @@ export function createServer(title, redraw) {
     if (isCovered !== !cover.hidden || (isCovered && cover.childElementCount === 0)) {
       cover.hidden = !isCovered
       cover.replaceChildren(
-        h('p', null, 'Use what Slack tells you.'),
+        h('p', null, 'Use what Slack shows you.'),
         h(
           'button',
           {

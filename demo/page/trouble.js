@@ -52,7 +52,7 @@ export function createTrouble(say) {
   }
 
   const draw = (room) => {
-    // What plays on a game day is not told.
+    // What plays on a game day stays hidden.
     const isSecret = room.gameDay.kind !== 'idle'
     note.textContent = isSecret
       ? 'Covered while the game day is on.'

@@ -29,7 +29,7 @@ describe('options', () => {
     ['--prot 1', "Unknown option '--prot'. Try --help."],
     ['now', "Unexpected argument 'now'. Try --help."],
     ['--port', "Option '--port <value>' argument missing. Try --help."],
-  ])('“%s” is told in one sentence', (line, sentence) => {
+  ])('“%s” is explained in one sentence', (line, sentence) => {
     expect(() => parseOptions(line.split(' '))).toThrow(sentence)
   })
 })

@@ -12,7 +12,7 @@ export type Actor = {
   /** Seconds of work that would be lost if it were ended now: of the open transaction, or of the statement that runs. */
   work(): number
   /**
-   * Tells the actor how long it has been waiting for a lock, in seconds, and null that it does not: to wait is no work.
+   * Takes note of how long the actor has been waiting for a lock, in seconds; null: it does not. To wait is no work.
    * Who was seen waiting is taken to wait until it is seen otherwise.
    */
   sawWaiting(seconds: number | null): void
@@ -97,7 +97,7 @@ export async function createActor(
     } catch (error) {
       const { code = '' } = error as { code?: string }
       if (cancelled.has(code) && !dropped) onLoss({ name, how: 'cancelled', seconds: work() })
-      // What failed rolls its transaction back; but when the session ends, `ended` tells what was lost.
+      // What failed rolls its transaction back; but when the session ends, `ended` says what was lost.
       if (isRefusal(code)) forget()
       else done += running()
       throw error

@@ -37,7 +37,7 @@ export type Authorization = {
   settleCounts(all?: boolean): Promise<void>
 }
 
-/** For how long the same refusal is counted, and of how many at the same time. */
+/** Milliseconds for which the same refusal is only counted, and the number that are counted at a time. */
 const countForMs = 60_000
 const mostCounts = 1000
 

@@ -24,7 +24,7 @@ const settleForMs = 1000
 
 /**
  * Carries out a proposal that was claimed, with the intent written down: the session is read again, one guarded
- * statement sends the signal, the effect is watched, the outcome is written down and told. Never sends twice: a
+ * statement sends the signal, the effect is watched, the outcome is written down and shown. Never sends twice: a
  * proposal is claimed once, and what goes wrong after the signal may have left ends as `unknown`.
  * @returns the proposal with its outcome
  */

@@ -14,11 +14,11 @@ export async function textsOf(
   cluster: Cluster,
   sessions: readonly Session[],
 ): Promise<Map<number, string | null>> {
-  const told = await attempt(
+  const withTexts = await attempt(
     () => cluster.withText(sessions, shortStatement),
     () => [],
   )
-  return new Map(told.map(({ pid, query }) => [pid, query]))
+  return new Map(withTexts.map(({ pid, query }) => [pid, query]))
 }
 
 /**
@@ -33,10 +33,10 @@ export async function recommendFor(
   const { sessions } = picture.snapshot
   const rough = jamRecommendations(picture, config.protected)
   const named = new Set(jams.flatMap((jam) => rough(jam)?.named ?? []))
-  const told = await attempt(
+  const described = await attempt(
     () => withStatements(cluster, sessions, named, shortStatement),
     () => sessions,
   )
-  const recommendation = jamRecommendations(picture, config.protected, told)
+  const recommendation = jamRecommendations(picture, config.protected, described)
   return jams.flatMap((jam) => recommendation(jam) ?? [])
 }

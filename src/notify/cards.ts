@@ -59,7 +59,7 @@ export function createCards(deps: {
   readonly nameOf: (id: string) => string | null
   readonly now: () => number
   readonly changed: () => void
-  /** Told of each event when it is written down for good. */
+  /** Is called with each event once it is written down for good. */
   readonly recorded: (event: JournalEvent) => void
 }): Cards {
   const { store, cardSettings, nameOf, now, changed, recorded } = deps
@@ -221,7 +221,7 @@ const isDigest = (cardId: string, incidents: readonly Incident[]): boolean =>
 /** A request by hand waits for somebody, as a critical incident does; the thread repeats what is known already. */
 const priorities = { critical: 4, warning: 3, line: 2, notice: 1, note: 0 } as const
 
-/** Tells apart what people did, with its outcome, from changes of the picture. Those may follow a little later. */
+/** Separates what people did, with its outcome, from changes of the picture. Those may follow a little later. */
 const isUrgent = (event: JournalEvent): boolean =>
   event.actor !== bot || ['expired', 'intended', 'outcome'].includes(event.kind)
 

@@ -70,7 +70,7 @@ export function createOutbox(deps: {
   /** By channel. That edits go through says nothing about a card that is held back. */
   const failing = { post: new Map<string, SlackError>(), edit: new Map<string, SlackError>() }
   /** Messages that `onBroken` was called for: a message that Slack refuses must not call it at each attempt. */
-  const told = new Set<string>()
+  const reported = new Set<string>()
   /** Messages that stand in Slack and could not be written to the store yet. */
   const unwritten = new Map<string, { readonly revision: number; readonly ts: string }>()
   const flights = new Set<Promise<void>>()
@@ -208,7 +208,7 @@ export function createOutbox(deps: {
       unwritten.delete(message.id)
       if (copy) await emptyCopy(poster, message.channel, copy, log)
       failing[kindOf(message)].delete(message.channel)
-      told.delete(message.id)
+      reported.delete(message.id)
     } catch (error) {
       if (error instanceof SearchError) return postpone(message, error.cause, null)
       if (error instanceof SlackError) return explain(message, error, state)
@@ -249,7 +249,7 @@ export function createOutbox(deps: {
     if (failure.kind === 'gone' && ts) return messages.lost(id, ts)
     const passing = [failing.post, failing.edit].every((map) => map.get(channel)?.retryable ?? true)
     // A bad token is bad in every channel, so no other channel could be informed. Later it would not be true any more.
-    const news = !failure.retryable && passing && !told.has(id) && failure.kind !== 'token'
+    const news = !failure.retryable && passing && !reported.has(id) && failure.kind !== 'token'
     // A limit says nothing about this message: all of its kind wait equally long, so the most urgent goes first again.
     // Limits are each method's own: too many edits are no reason to hold a new card back.
     if (failure.kind === 'limited') {
@@ -259,7 +259,7 @@ export function createOutbox(deps: {
     }
     await postpone(message, failure, failure.code)
     if (!news) return
-    told.add(id)
+    reported.add(id)
     await onBroken?.(channel, failure)
   }
 

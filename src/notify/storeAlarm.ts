@@ -11,13 +11,13 @@ export type StoreAlarm = {
    * @returns whether it is the store's
    */
   noted(error: unknown): boolean
-  /** Asks the store whether it works, and tells each channel when that has changed. */
+  /** Asks the store whether it works, and reports in each channel when that has changed. */
   check(): Promise<void>
-  /** Tells what is seen on a cluster now, escaped already, while the store cannot be used: once a minute at most. */
-  tell(channel: string, seen: string): Promise<void>
+  /** Reports what is seen on a cluster now, escaped already, while the store cannot be used: once a minute at most. */
+  report(channel: string, seen: string): Promise<void>
 }
 
-/** Between two posts in a channel. */
+/** Milliseconds between two posts in a channel. */
 const quietMs = 60_000
 /** Time after which an unchanged report is repeated. */
 const remindMs = 600_000
@@ -38,8 +38,8 @@ export function createStoreAlarm(deps: {
   const { probe, channels, post, recovered, log, steady } = deps
   let failure: string | null = null
   /** Last report to each channel, of the store and of what is seen, with its time. */
-  const told = new Map<string, { readonly at: number; readonly seen: string }>()
-  /** Channels that were told that the store fails, and not yet that it works. */
+  const lastReports = new Map<string, { readonly at: number; readonly seen: string }>()
+  /** Channels with a report that the store fails, and none yet that it works. */
   const waiting = new Set<string>()
 
   return {
@@ -50,7 +50,7 @@ export function createStoreAlarm(deps: {
         await probe()
       } catch (error) {
         if (!noted(error)) throw error
-        await Promise.all([...channels].map((channel) => tell(channel, '')))
+        await Promise.all([...channels].map((channel) => report(channel, '')))
         return
       }
       if (failure !== null) {
@@ -62,7 +62,7 @@ export function createStoreAlarm(deps: {
         if (await say(channel, 'My store can be used again: approvals and the journal go on.'))
           waiting.delete(channel)
     },
-    tell,
+    report,
   }
 
   function noted(error: unknown): boolean {
@@ -73,20 +73,20 @@ export function createStoreAlarm(deps: {
     return true
   }
 
-  async function tell(channel: string, seen: string) {
-    // That the store fails keeps back nothing of what is seen then; and told with that, it needs no line of its own.
+  async function report(channel: string, seen: string) {
+    // Each report of what is seen says that the store fails, so a channel that has one needs no line for the store alone.
     if (seen === '' && waiting.has(channel)) return
     const key = seen === '' ? `store of ${channel}` : channel
-    const last = told.get(key)
+    const last = lastReports.get(key)
     const isNews = !waiting.has(channel) || seen !== last?.seen
     const ago = last ? steady() - last.at : Number.POSITIVE_INFINITY
     if (failure === null || ago < (isNews ? quietMs : remindMs)) return
     const why = `My store cannot be used: ${failure}. Nothing can be approved or logged now, and no card is kept up to date.`
     // Before the answer comes, so that the next look does not post the same.
-    told.set(key, { at: steady(), seen })
+    lastReports.set(key, { at: steady(), seen })
     if (await say(channel, seen === '' ? why : `${seen}\n${why}`)) waiting.add(channel)
-    else if (last) told.set(key, last)
-    else told.delete(key)
+    else if (last) lastReports.set(key, last)
+    else lastReports.delete(key)
   }
 
   async function say(channel: string, text: string): Promise<boolean> {

@@ -112,10 +112,10 @@ export function createCluster(options: ClusterOptions): Cluster {
   let factsAt = 0
   let names: CatalogNames = { databases: new Map(), roles: new Map() }
   const learn = async (query: (statement: Statement, values: readonly unknown[]) => Promise<unknown[]>) => {
-    const told = factsFrom(await query(statements.facts, [tellingRoles]))
-    const newer = newerWords(told.version_num)
-    if (newer !== null && facts?.version_num !== told.version_num) log.warn(newer)
-    facts = told
+    const latest = factsFrom(await query(statements.facts, [tellingRoles]))
+    const newer = newerWords(latest.version_num)
+    if (newer !== null && facts?.version_num !== latest.version_num) log.warn(newer)
+    facts = latest
     names = namesFrom(await query(statements.names, []))
     factsAt = now()
     return facts
@@ -216,7 +216,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     const facts = known()
     freeLocksConnection(rows)
     if (locksPid === locks.pid()) dropStrayLocks(rows)
-    // Who may not see a session is not told even what kind of process it is: a revoked grant shows at once.
+    // Without the privilege even the kind of a process is NULL: so a revoked grant shows at once.
     const seesOthers = facts.sees_others && rows.every((row) => row.backend_type !== null)
     if (!seesOthers || takenAt - factsAt > factsLastMs) void learnAgain(isCalm(rows))
 
@@ -256,7 +256,7 @@ export function createCluster(options: ClusterOptions): Cluster {
 
   /**
    * After a failover the address leads to another server, and this connection may still be to the old one: its locks are
-   * not those of these sessions. Through a pooler our pids are not the server's, and nothing can be told from them.
+   * not those of these sessions. Through a pooler our pids are not the server's, and say nothing about it.
    */
   const dropStrayLocks = (rows: readonly ActivityRow[]) => {
     const backendOf = (pid: number | null) => rows.find((row) => row.pid === pid)

@@ -64,7 +64,7 @@ export function createHealthReader(deps: {
       databases,
       freezeMaxAge,
       slots,
-      deadlocks: rises.map((rise) => (isNew(rise) ? told(rise, seen, reports) : rise)),
+      deadlocks: rises.map((rise) => (isNew(rise) ? withDetails(rise, seen, reports) : rise)),
       deadlockTimeoutSeconds,
       serverLog,
     }
@@ -93,8 +93,8 @@ export function createHealthReader(deps: {
   }
 }
 
-/** A rise with who was seen in it, and what the log says of as many as there were. */
-function told(
+/** Adds who was seen in a rise, and what the log says of as many deadlocks as there were. */
+function withDetails(
   rise: DeadlockRise,
   seen: readonly Session[],
   reports: readonly DeadlockReport[],

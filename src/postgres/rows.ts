@@ -83,7 +83,7 @@ export function sessionFrom(row: ActivityRow, names: CatalogNames): Session {
   return {
     pid: row.pid,
     leaderPid: row.leader_pid,
-    // Without pg_monitor the server tells neither: an empty identity matches no guard, and is no client backend.
+    // Without pg_monitor the server shows neither: an empty identity matches no guard, and is no client backend.
     backendType: row.backend_type ?? '',
     backendStart: row.backend_start ?? '',
     datname: row.datid ? (names.databases.get(row.datid) ?? null) : null,

@@ -3,7 +3,7 @@ import type { DeadlockReport } from '../domain/session/health.ts'
 /**
  * The deadlocks in the end of a server log, oldest first. Found by their SQLSTATE; messages come in the server's
  * language and are not read. Of an entry only these leave: names, pids, and the statement that was ended, masked. The
- * statements of the others stand in its detail, one after the other with nothing that surely tells where one ends, so
+ * statements of the others stand in its detail, one after the other with nothing that surely marks where one ends, so
  * they cannot be masked with certainty and stay behind.
  * @param isWhole whether this is the whole file; else it begins somewhere in an entry
  */

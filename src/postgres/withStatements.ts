@@ -1,17 +1,17 @@
 import { type Session, sessionsByPid } from '../domain/session/session.ts'
 import type { Cluster } from './cluster.ts'
 
-/** All these sessions, those with one of these pids with their statements. Throws ClusterError. */
+/** Adds their statements to the sessions with one of these pids. Throws ClusterError. */
 export async function withStatements(
   cluster: Pick<Cluster, 'withText'>,
   sessions: readonly Session[],
   pids: ReadonlySet<number>,
   maxLength?: number,
 ): Promise<Session[]> {
-  const told = await cluster.withText(
+  const withTexts = await cluster.withText(
     sessions.filter(({ pid }) => pids.has(pid)),
     maxLength,
   )
-  const byPid = sessionsByPid(told)
+  const byPid = sessionsByPid(withTexts)
   return sessions.map((session) => byPid.get(session.pid) ?? session)
 }

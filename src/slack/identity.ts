@@ -13,7 +13,7 @@ const membersStayMs = 5000
 
 export type AccessCheck = {
   readonly check: CheckAccess
-  /** Groups of the configuration that Slack did not tell at the last look-up, and its code, until it tells them. */
+  /** Groups of the configuration whose members Slack did not show at the last look-up, with its error code. */
   unreadable(): ReadonlyMap<string, string>
 }
 

@@ -55,8 +55,10 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     if (draining) return
     const flight = ack()
       .then(run)
-      .then((told) =>
-        told === null ? undefined : reply.privately(typeof told === 'string' ? told : refusalText(told)),
+      .then((answer) =>
+        answer === null
+          ? undefined
+          : reply.privately(typeof answer === 'string' ? answer : refusalText(answer)),
       )
       .catch(async (error: unknown) => {
         log.error({ err: error, entry }, 'a request from Slack failed')
@@ -79,7 +81,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     const reply = replies.to(respond, command.channel_id, caller, mayBeOpen(parsed, command.channel_id))
     await take('/pg', ack, reply, async () => {
       if (asksForAction(parsed)) return ask(caller, command.channel_id, parsed)
-      if (silences(parsed)) return hush(caller, command.channel_id, parsed, reply)
+      if (silences(parsed)) return handleSilence(caller, command.channel_id, parsed, reply)
       for (const viewers of readersOf(parsed, command.channel_id)) {
         const refusal = await authorize({ caller, where: `/pg ${parsed.kind}` }, viewers, false)
         if (refusal) return refusal
@@ -103,9 +105,9 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     await take('button', ack, reply, async () => {
       switch (press.kind) {
         case 'approve': {
-          const told = await approve({ caller, ...press, decision: 'approve', reason: '' })
+          const answer = await approve({ caller, ...press, decision: 'approve', reason: '' })
           await seen(press.proposalId, channel, Reflect.get(body.container, 'message_ts'))
-          return told
+          return answer
         }
         case 'deny':
           return askWhy('deny', caller, { ...press, triggerId: body.trigger_id })
@@ -228,7 +230,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     return deps.clusters.get(cluster ?? '')?.config.channel ?? anyChannel
   }
 
-  /** Opens the details of a card; where the modal does not open, they are told in private. */
+  /** Opens the details of a card; where the modal does not open, they come as a private answer. */
   async function details(caller: Caller, cardId: string, triggerId: string, reply: Reply) {
     const read = await deps.readDetails(caller, cardId)
     if ('refusal' in read) return read.refusal
@@ -269,13 +271,13 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     return (await authorize({ caller, where: `/pg ${command}` }, 'everyone', false)) ?? sentence
   }
 
-  async function hush(caller: Caller, channelId: string, command: SilenceCommand, reply: Reply) {
+  async function handleSilence(caller: Caller, channelId: string, command: SilenceCommand, reply: Reply) {
     const picked = pickCluster(deps.clusters, command.cluster, channelId)
     if ('problem' in picked) return toMember(caller, command.kind, picked.problem)
-    const told = await deps.silencing.run(caller, picked, command)
-    if ('refusal' in told) return told.refusal
-    if ('privately' in told) return told.privately
-    await reply.openly(told.openly)
+    const answer = await deps.silencing.run(caller, picked, command)
+    if ('refusal' in answer) return answer.refusal
+    if ('privately' in answer) return answer.privately
+    await reply.openly(answer.openly)
     return null
   }
 

@@ -52,7 +52,7 @@ export function takeOnce(app: Pick<App, 'processEvent'>, log: Log): void {
 
 const envelopeId = 'envelopeId'
 
-/** For the receiver's `customPropertiesExtractor`: by this `takeOnce` tells envelopes again. */
+/** For the receiver's `customPropertiesExtractor`: by this `takeOnce` recognises an envelope. */
 export const envelopeIdOf = (envelope: Record<string, unknown>) => ({ [envelopeId]: envelope.envelope_id })
 
 /** Keeps from the socket's client what would be a fault in it: what is no envelope. */

@@ -3,7 +3,7 @@ import { SlackError } from '../notify/slackError.ts'
 import type { Slack } from './client.ts'
 
 export type TokenCheck = {
-  /** Asks Slack once. What passes by itself tells nothing about the token. */
+  /** Asks Slack once. An error that passes by itself says nothing about the token. */
   look(): Promise<void>
   /** The code of what keeps Slack from answering, when it has not answered twice in a row; null when it answers. */
   silent(): string | null

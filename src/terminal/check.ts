@@ -95,7 +95,7 @@ export async function check(
         `${first}${more.length > 0 ? ` (and ${count(more.length, 'more problem')})` : ''}`,
       )
     }
-    // A fault of ours. Its message may hold anything, so only its name is told.
+    // A fault of ours. Its message may hold anything, so only its name is printed.
     return say('UNKNOWN', `pg-marshal failed: ${error instanceof Error ? error.name : 'unknown error'}`)
   }
 }
@@ -214,8 +214,10 @@ export function checkLine(status: Status, text: string, measures: readonly Measu
 function measureOf({ label, value, unit, warning, critical, max }: Measure): string {
   const number = (of: number | null) =>
     of === null || !Number.isFinite(of) ? '' : String(Math.round(of * 1000) / 1000)
-  const told = value === null ? 'U' : `${number(value)}${unit}`
-  return [`${label}=${told}`, number(warning), number(critical), '0', number(max)].join(';').replace(/;$/, '')
+  const shown = value === null ? 'U' : `${number(value)}${unit}`
+  return [`${label}=${shown}`, number(warning), number(critical), '0', number(max)]
+    .join(';')
+    .replace(/;$/, '')
 }
 
 /**

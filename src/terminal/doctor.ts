@@ -153,8 +153,8 @@ function checkGroups(slack: Slack, config: Config): Promise<Check[]> {
     groups.map((group) =>
       attempt(
         () => slack.call((client) => client.usergroups.users.list({ usergroup: group })),
-        `Slack tells who is in the group ${group}`,
-        `Slack does not tell who is in the group ${group}, so it lets nobody in`,
+        `Slack shows who is in the group ${group}`,
+        `Slack does not show who is in the group ${group}, so it lets nobody in`,
         'Correct its id in the configuration (access), or turn the group on in Slack.',
       ),
     ),

@@ -53,7 +53,7 @@ export function afterLook(
 export function afterReply(pulse: Pulse, reply: HeartbeatReply, now: number): Pulse {
   if (isTaken(reply)) return { ...pulse, failures: 0, notBefore: now }
   const asked = 'status' in reply ? reply.retryAfterMs : 0
-  // Told to come less often, and heard.
+  // 429 is a request to come less often.
   const least = 'status' in reply && reply.status === 429 ? 15_000 : 0
   const pause = Math.max(asked, least, backoff(pulse.failures, pauses))
   return { ...pulse, failures: pulse.failures + 1, notBefore: now + Math.min(pauses.longestMs, pause) }

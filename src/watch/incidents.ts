@@ -92,9 +92,9 @@ export function createIncidentReport(deps: {
     const sessions = await withStatements(cluster, snapshot.sessions, named)
     const byPid = sessionsByPid(sessions)
     const recommend = recommendationsFor(picture, { ...input, sessions, retriesOf })
-    const told = found.map((finding) => withSession(finding, byPid))
-    const recommendations = new Map(told.map((finding) => [finding, recommend(finding)]))
-    return { snapshot, found: told, recommendationOf: (finding) => recommendations.get(finding) ?? null }
+    const described = found.map((finding) => withSession(finding, byPid))
+    const recommendations = new Map(described.map((finding) => [finding, recommend(finding)]))
+    return { snapshot, found: described, recommendationOf: (finding) => recommendations.get(finding) ?? null }
   }
 
   /** Our actions since these incidents opened. What ends while this is read is still among those that are under way. */

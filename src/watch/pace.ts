@@ -9,12 +9,12 @@ const behindAfter = 3
 
 export type Pace = {
   /**
-   * To be called at the start of each round.
+   * Begins a round: called at the start of each.
    * @returns what happened since the last one that makes what was watched doubtful, one sentence; null when nothing
    */
   begin(): string | null
   /**
-   * To be called at the end of each round.
+   * Ends a round: called at the end of each.
    * @returns why watching is behind, as long as it is; null when it keeps up
    */
   end(): string | null
@@ -45,7 +45,7 @@ export function createPace(deps: {
       const passed = now.steady - before.steady
       const jump = now.wall - before.wall - passed
       const by = formatDuration(Math.abs(jump) / 1000)
-      // The steady clock stands still in a machine that sleeps, so nobody can tell the two apart.
+      // The steady clock stands still in a machine that sleeps, so the two look the same.
       if (jump > jumpMs)
         return `The clock was set forward by ${by}, or the machine slept for so long. Watching goes on now.`
       if (jump < -jumpMs) return `The clock was set back by ${by}. Watching goes on now.`

@@ -29,8 +29,8 @@ export async function followRetries(
   const retried = new Map<string, Proposal>()
   for (const ended of mayBeRetried(done, snapshot.takenAt)) {
     const heirs = retryCandidates(ended, snapshot)
-    const told = await cluster.withText(heirs.map(({ session }) => session))
-    const heir = heirs.find((_, index) => told[index] && isSameWork(ended.session, told[index]))
+    const withTexts = await cluster.withText(heirs.map(({ session }) => session))
+    const heir = heirs.find((_, index) => withTexts[index] && isSameWork(ended.session, withTexts[index]))
     if (!heir) continue
     const { session, afterMs } = heir
     const step = noteRetry(ended, session.pid, afterMs)

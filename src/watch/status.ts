@@ -52,7 +52,7 @@ export function createWatchStatus(deps: {
     ),
   }
 
-  /** Tells each turn of something that goes wrong for a while. */
+  /** Reports when something begins to go wrong, and when it works again. */
   function turning(wrong: string, right: string): (reason: string | null) => Promise<void> {
     let isWrong = false
     return async (reason) => {

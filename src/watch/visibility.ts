@@ -6,7 +6,7 @@ import type { Journal } from '../store/journal.ts'
 export type Visibility = {
   /**
    * Reports once that nothing can be seen, with the reason; and again when it becomes one that does not pass by itself. That a
-   * connection has ended is not the reason yet: the attempt to make another one tells it, or shows that all is well.
+   * connection has ended is not the reason yet: the attempt to make another one shows the reason, or that all is well.
    */
   lost(why: Loss): Promise<void>
   /** Reports that the cluster is seen, when it was not before, also when that was before a restart. */
@@ -21,14 +21,14 @@ export type Loss = {
   readonly isInterruption: boolean
 }
 
-/** For how long an interruption is none that anybody has to hear of: the first attempts to connect come sooner. */
+/** Milliseconds that an interruption may last without a report: the first attempts to connect come sooner. */
 const interruptionMs = 3000
 
 /** A server that is lost again so soon after it was reported to be back flaps. It is reported only when it stays away longer. */
 const flappingMs = 60_000
 const flapMs = 10_000
 
-/** Tells the channel of a cluster when watching is blind and when it sees again. The journal remembers it. */
+/** Reports in the channel of a cluster when watching is blind and when it sees again. The journal remembers it. */
 export function createVisibility(deps: {
   readonly cluster: string
   readonly journal: Journal
@@ -36,7 +36,7 @@ export function createVisibility(deps: {
   readonly now: () => number
 }): Visibility {
   const { cluster, journal, cards, now } = deps
-  let blind: { readonly since: number; readonly told: string } | null | undefined
+  let blind: { readonly since: number; readonly reason: string } | null | undefined
   let lostAt: number | null = null
   let backAt = Number.NEGATIVE_INFINITY
 
@@ -44,7 +44,8 @@ export function createVisibility(deps: {
     if (blind === undefined) {
       const rows = await journal.latestAbout(cluster, ['blind', 'seesAgain'])
       const [last] = rows.flatMap(({ event }) => ('since' in event && event.since !== null ? [event] : []))
-      blind = last?.kind === 'blind' && last.since !== null ? { since: last.since, told: last.reason } : null
+      blind =
+        last?.kind === 'blind' && last.since !== null ? { since: last.since, reason: last.reason } : null
     }
     return blind
   }
@@ -56,11 +57,11 @@ export function createVisibility(deps: {
       const before = await current()
       lostAt ??= now()
       const patience = lostAt - backAt < flappingMs ? flapMs : isInterruption ? interruptionMs : 0
-      if (before ? retryable || before.told === reason : now() - lostAt < patience) return
-      // Remembered when it is written down: while the store takes nothing, it is still to be told.
+      if (before ? retryable || before.reason === reason : now() - lostAt < patience) return
+      // Remembered when it is written down: while the store takes nothing, it is still to be reported.
       const since = before?.since ?? lostAt
       await say('blind', since, reason)
-      blind = { since, told: reason }
+      blind = { since, reason }
     },
     async back() {
       const before = await current()

@@ -20,7 +20,7 @@ export type WithoutStore = {
   /** Returns true when the error is the store's. */
   noted(error: unknown): boolean
   /** Reports what is seen, or why nothing is. */
-  tell(seen: Picture | { readonly blind: string }): Promise<void>
+  report(seen: Picture | { readonly blind: string }): Promise<void>
 }
 
 /** Number of failed health checks in a row before the channel hears of it: one may meet a lock, or a log that is rotated. */
@@ -91,7 +91,7 @@ export function createWatcher(deps: {
         await report.seen(picture)
         await status.behind(pace.end())
       })
-      if (!isKept) return await withoutStore.tell(picture)
+      if (!isKept) return await withoutStore.report(picture)
       well = picture.snapshot.server.seesOthers
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error
@@ -104,7 +104,7 @@ export function createWatcher(deps: {
         error.reason,
       )
       lastReason = error.reason
-      if (!(await kept(() => status.blind(error)))) await withoutStore.tell({ blind: error.reason })
+      if (!(await kept(() => status.blind(error)))) await withoutStore.report({ blind: error.reason })
     } finally {
       hooks.done(well)
     }

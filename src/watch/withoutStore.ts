@@ -16,11 +16,11 @@ export function seenWithoutStore({ name, watch }: ClusterConfig, { snapshot, for
     .sort(worstFirst)
   if (found.length === 0) return ''
   const more = found.length > most ? ` and ${found.length - most} more` : ''
-  const list = found.slice(0, most).map(({ finding }) => told(finding))
+  const list = found.slice(0, most).map(({ finding }) => shortForm(finding))
   return `On ${name}: ${list.join(', ')}${more}.`
 }
 
-function told(finding: Finding): string {
+function shortForm(finding: Finding): string {
   const victims = victimsOf(finding)
   const waits = victims === 0 ? '' : victims === 1 ? ' (1 session waits)' : ` (${victims} sessions wait)`
   return `${severityOf(finding) === 'critical' ? 'critical: ' : ''}${findingName(finding)}${waits}`

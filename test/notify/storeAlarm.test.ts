@@ -51,21 +51,21 @@ it('reports each channel once that the store fails, and once that it works', asy
 
 it('reports what is seen once a minute at most, and the same again after ten', async () => {
   const alarm = alarmOf('A')
-  await alarm.tell('A', 'nothing is told while the store works')
+  await alarm.report('A', 'nothing is reported while the store works')
   expect(posts).toEqual([])
   expect(alarm.noted(full)).toBe(true)
-  await alarm.tell('A', 'one')
-  await alarm.tell('A', 'two')
+  await alarm.report('A', 'one')
+  await alarm.report('A', 'two')
   time = 59_999
-  await alarm.tell('A', 'two')
+  await alarm.report('A', 'two')
   expect(posts).toEqual(['A one'])
   time = 60_000
-  await alarm.tell('A', 'two')
+  await alarm.report('A', 'two')
   time = 659_999
-  await alarm.tell('A', 'two')
+  await alarm.report('A', 'two')
   expect(posts).toEqual(['A one', 'A two'])
   time = 660_000
-  await alarm.tell('A', 'two')
+  await alarm.report('A', 'two')
   expect(posts).toEqual(['A one', 'A two', 'A two'])
 })
 
@@ -73,8 +73,8 @@ it('does not let the line about the store hold back what is seen', async () => {
   const alarm = alarmOf('A')
   broken = full
   await alarm.check()
-  await alarm.tell('A', 'a jam')
-  await alarm.tell('A', '')
+  await alarm.report('A', 'a jam')
+  await alarm.report('A', '')
   expect(posts).toEqual(['A My store cannot be used', 'A a jam'])
 })
 
@@ -83,9 +83,9 @@ it('tries again what Slack did not take', async () => {
   broken = full
   slackWorks = false
   await alarm.check()
-  await alarm.tell('A', 'a jam')
+  await alarm.report('A', 'a jam')
   slackWorks = true
-  await alarm.tell('A', 'a jam')
+  await alarm.report('A', 'a jam')
   expect(posts).toEqual(['A a jam'])
   broken = null
   slackWorks = false

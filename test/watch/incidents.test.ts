@@ -61,9 +61,9 @@ it('names in the history of a digest what each row is about', async () => {
   const listed = (await store.incidents.open('orders')).filter(({ id, cardId }) => id !== cardId)
   await look([])
   const rows = await store.journal.ofCards([listed[0]?.cardId ?? ''], 100)
-  const told = historyView('incident', rows, 100).text
-  expect(told).toContain('Idle in transaction 7: Seen for the first time.')
-  expect(told).toContain('Idle in transaction 8: The session is gone.')
+  const history = historyView('incident', rows, 100).text
+  expect(history).toContain('Idle in transaction 7: Seen for the first time.')
+  expect(history).toContain('Idle in transaction 8: The session is gone.')
   expect(listed).toHaveLength(2)
 })
 

@@ -21,7 +21,7 @@ function watching(snapshot: () => Snapshot, health: () => Promise<Health>, healt
       },
     }),
     steady: () => performance.now(),
-    withoutStore: { noted: () => false, tell: async () => {} },
+    withoutStore: { noted: () => false, report: async () => {} },
     report: { seen: async (picture) => void reported.push(picture.snapshot.health) },
     status: {
       seen: async () => {},

@@ -37,7 +37,7 @@ const optionsOf = (element: Json): readonly Json[] => {
 export type Choice = string | readonly string[] | null
 
 /**
- * The part of an action or of `state.values` that tells the choice, by kind of element:
+ * The part of an action or of `state.values` that holds the choice, by kind of element:
  * https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload
  */
 export const chosen = (element: Json, choice: Choice): Json => {

@@ -37,7 +37,7 @@ export const findControl = (
   throw new Error(`no control ${wanted.actionId} in ${where}; there: ${there || 'none'}`)
 }
 
-/** The entry of `actions` that tells which control was used, and how. `ts` is the moment's `action_ts`. */
+/** The entry of `actions` that says which control was used, and how. `ts` is the moment's `action_ts`. */
 export const actionOf = ({ element, blockId }: Control, value: string | undefined, ts: string): Json => {
   const shared = {
     type: element.type,

@@ -24,7 +24,7 @@ export const createSockets = (options: Options) => {
   const server = new WebSocketServer({ noServer: true })
   const tickets = new Set<string>()
   const open = new Set<WebSocket>()
-  /** Told to go: gets nothing new. */
+  /** Was asked to go: gets nothing new. */
   const retired = new WeakSet<WebSocket>()
   const acks = new Map<string, (result: Delivered) => void>()
   const timers = new Set<NodeJS.Timeout>()

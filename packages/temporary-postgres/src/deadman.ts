@@ -24,7 +24,7 @@ shift
 `
 
 /**
- * @param dataDir of the server; its postmaster.pid tells the process
+ * @param dataDir of the server; its postmaster.pid names the process
  * @param directories that nobody needs afterwards
  */
 export function setDeadman(dataDir: string, directories: readonly string[]): Deadman {

@@ -40,7 +40,7 @@ export type TemporaryPostgres = {
   pid(): number
   /** Connection string for another role, and another database if given. */
   urlFor(user: string, password: string, database?: string): string
-  /** Makes a login role, unless it is there, that is a member of these (`pg_monitor`, …), and tells its connection string. */
+  /** Makes a login role, unless it is there, that is a member of these (`pg_monitor`, …), and returns its connection string. */
   createRole(name: string, memberOf?: readonly string[]): Promise<string>
   /** Freezes the whole server (SIGSTOP), as a hung machine would look. */
   suspend(): void
@@ -297,7 +297,7 @@ function configuration(settings: Readonly<Record<string, string | number | boole
     .join('')
 }
 
-/** As pg_ctl tells it: the server writes its state into the eighth line of postmaster.pid. */
+/** Reads whether it is ready, as pg_ctl does: the server writes its state into the eighth line of postmaster.pid. */
 async function isReady(dataDir: string, pid: number | undefined): Promise<boolean> {
   const lines = (await readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
   return Number(lines[0]) === pid && lines[7]?.trim() === 'ready'

@@ -85,7 +85,7 @@ export function run(
         output += text
       })
     }
-    // What was told to end may still write: then its end is waited for.
+    // What was asked to end may still write: then its end is waited for.
     child.once('error', (error) => {
       if (!signal?.aborted) reject(error)
     })

@@ -12,7 +12,7 @@ export function concerns({ key }: Proposal, { cluster, finding, recommendation }
   )
 }
 
-/** For how long an action may have come before the end of what it was not about. */
+/** Milliseconds before the end of an incident in which an action on something else counts as its cause. */
 const justBeforeMs = 60_000
 
 /**

@@ -169,8 +169,8 @@ export function findings(
 type BlockingFinding = Finding & { readonly kind: 'blocking' }
 
 /**
- * One jam, though several sessions stand at its head, as readers before one ALTER TABLE do: who keeps nobody waiting that does
- * not wait behind another one too is told of there. The one that was told before goes first.
+ * Leaves one jam where several sessions stand at the head of the same victims, as readers before one ALTER TABLE do: a root
+ * whose victims all wait behind another root too belongs to that one's jam. A root with an open incident goes first.
  */
 function distinct(jams: readonly BlockingFinding[], open: ReadonlySet<string>): BlockingFinding[] {
   const isOpen = (jam: BlockingFinding) => Number(open.has(findingKey(jam)))
@@ -205,7 +205,7 @@ function slowness(session: Session, thresholds: SessionThresholds): Slowness | n
   return null
 }
 
-/** Above the threshold; or nobody but those for whom slots are kept back gets one any more. */
+/** Finds too many connections: above the threshold, or only the reserved ones are left. */
 function saturation(snapshot: Snapshot, thresholds: Thresholds, open: ReadonlySet<string>): Finding[] {
   const { maxConnections: max, reservedConnections: reserved } = snapshot.server
   const used = connectionsUsed(snapshot)

@@ -26,7 +26,7 @@ export const limitNames = [
 ] as const
 export type LimitName = (typeof limitNames)[number]
 
-/** From when on a status holds: seconds (connections: percent), Infinity: never; or what the configuration says. */
+/** Value from which a status holds: seconds (connections: percent), Infinity: never; or what the configuration says. */
 export type Limit = number | 'configured'
 
 export type Limits = Readonly<Record<'critical' | 'warning', Readonly<Partial<Record<LimitName, Limit>>>>>
@@ -47,7 +47,7 @@ export type Trouble = {
 
 type Item = { readonly session: Session | null; readonly value: number }
 
-/** One value of the performance data. `value` null: it cannot be told. Limits are Infinity where there is none. */
+/** One value of the performance data. `value` null: it is not known. Limits are Infinity where there is none. */
 export type Measure = {
   readonly label: string
   readonly value: number | null

@@ -90,7 +90,7 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
     return session?.state === 'active' ? 0 : (session?.stateSeconds ?? 0)
   }
   /**
-   * Tells whether this waiter would wait for that one first, if that one held the row: who wants a row that several hold waits for
+   * Says whether this waiter would wait for that one first, if that one held the row: who wants a row that several hold waits for
    * them in the order of their ids (MultiXactIdWait in heapam.c over mxactMemberComparator in multixact.c), as they were when
    * it came.
    */
@@ -148,7 +148,7 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
   }
 
   /**
-   * Tells whether a waiter without a row lock goes before one that has it, should they want the same row: it holds the row already, and
+   * Says whether a waiter without a row lock goes before one that has it, should they want the same row: it holds the row already, and
    * the other one, who lets nobody beside it, waits for it next. Not where it may wait for a key, or for a version of the
    * row that the owner made: then the owner has changed the relation.
    */
@@ -192,7 +192,7 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
   }
 
   /**
-   * Tells whether another waiter wants this row, and so does not hold it: who does asks for no lock of the row. (An UPDATE of its own
+   * Says whether another waiter wants this row, and so does not hold it: who does asks for no lock of the row. (An UPDATE of its own
    * has made another version of the row, with a lock of its own.)
    */
   const wantsTheSame = (other: Party, { target, rows }: Want): boolean => {
@@ -294,7 +294,7 @@ const lockedRows = (held: Held): string[] =>
     [...modes].some((mode) => mode !== 'AccessShareLock') ? [relation] : [],
   )
 
-/** Tells whether these are locks of who has changed rows, and not only locked them. */
+/** Says whether these are locks of who has changed rows, and not only locked them. */
 const changes = (held: ReadonlySet<string> | undefined): boolean =>
   [...(held ?? [])].some((mode) => modes.indexOf(mode) > modes.indexOf('RowShareLock'))
 

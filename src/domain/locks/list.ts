@@ -86,7 +86,7 @@ export function lockedTargets(
     )
 }
 
-/** Only those that somebody waits for. The lock table holds a few more, which show the relation of a row. */
+/** Lists the targets that somebody waits for. The lock table holds a few more, which show the relation of a row. */
 export const contendedTargets = (
   table: LockTable,
   sessions: readonly Session[],

@@ -125,7 +125,7 @@ const targetKeyOf = (t: LockTarget): string =>
 /**
  * By `waitstart` (not set yet: just come), with the exception that the server makes too (JoinWaitQueue in proc.c): who
  * already holds a lock here goes before the first one that would have to wait for it. The server stamps `waitstart` just
- * after it has queued the waiter, so two that come in the same moment may be told the other way round.
+ * after it has queued the waiter, so two that come in the same moment may appear in the other order.
  */
 function inServersOrder(at: Contended): Waiter[] {
   const arrived = at.queue.toSorted((a, b) => (a.start ?? Infinity) - (b.start ?? Infinity) || 0)

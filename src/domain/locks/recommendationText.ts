@@ -75,7 +75,7 @@ const replay = ({ startup, jam }: JamContext): string =>
   startup !== null && jam.has(startup) ? ' Replay of this standby is among the waiters: it falls behind.' : ''
 
 /**
- * A cancel inside a savepoint ends what came since and keeps the locks from before, and no catalog tells of savepoints (but
+ * A cancel inside a savepoint ends what came since and keeps the locks from before, and no catalog shows savepoints (but
  * see survivesCancel in simulation.ts). A request that leaves its queue does so in any case.
  */
 function savepoint(ended: readonly Ending[], costs: readonly WorkLost[], { byPid }: JamContext): string {
@@ -305,7 +305,7 @@ export function deadEndText(
     : `Ending ${who} frees nobody, as far as the lock table shows.`
 }
 
-/** An autovacuum's statement says what it is for; where that is not shown, how long it has blocked tells as much. */
+/** An autovacuum's statement says what it is for; where that is not shown, the time that it has blocked says as much. */
 function purposeOf({ query }: Session, blockedSeconds: number): string {
   if (query === null) return blockedSeconds > 10 ? ', likely one that prevents transaction-id wraparound' : ''
   return /to prevent wraparound/.test(query) ? ' that prevents transaction-id wraparound' : ''

@@ -143,7 +143,7 @@ function end(state: State, { pid, action }: Ending, session: Session | undefined
 
 /**
  * The error aborts the transaction, and its locks end (AbortTransaction), but for two kinds:
- * an advisory lock that the session took (ProcReleaseLocks in proc.c). pg_locks does not tell it from one that the
+ * an advisory lock that the session took (ProcReleaseLocks in proc.c). pg_locks shows it as it shows one that the
  * transaction took, so it is thought to stay.
  * What was locked before a savepoint: the error aborts the innermost subtransaction only (AbortCurrentTransaction in
  * xact.c). That there is one shows when somebody waits for a transaction of this session which is not its main one. But in

@@ -133,7 +133,7 @@ export function risen(
   const known = new Map(before.deadlocks.map((rise) => [rise.database, rise]))
   return databases.flatMap(({ name, deadlocks, commits }) => {
     const was = counted.get(name)
-    // Counters that began again have counted what came since. The time of the reset does not tell: it also moves when
+    // Counters that began again have counted what came since. The time of the reset does not show it: it also moves when
     // those of one table were reset (pgstat_reset in pgstat.c), and these stay.
     const base = was && was.commits <= commits && was.deadlocks <= deadlocks ? was.deadlocks : 0
     const rise = known.get(name)

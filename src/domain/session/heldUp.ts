@@ -18,7 +18,7 @@ export function meaningFor(type: string, event: string): WaitMeaning | null {
   return ofType.find(isNamed) ?? ofType.find(({ events }) => events.length === 0) ?? null
 }
 
-/** Its process reads from a program (copyfromparse.c), or is inside of libpq (dblink.c, up to 16), and tells of no wait. */
+/** Recognises a process that reports no wait: it reads from a program (copyfromparse.c), or is inside of libpq (dblink.c, up to 16). */
 const isOutside = (session: Session): boolean =>
   session.state === 'active' &&
   statementsIn(session).some((words) => /^COPY\b.*\bPROGRAM\b|(?:^| )DBLINK(?:_EXEC)? \(/.test(words))

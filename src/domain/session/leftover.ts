@@ -175,8 +175,7 @@ const rules: readonly Rule[] = [
   {
     is: /(?:^| )(?:PG_SWITCH_WAL|PG_CREATE_RESTORE_POINT|PG_PROMOTE|PG_WAL_REPLAY_(?:PAUSE|RESUME)|PG_RELOAD_CONF|PG_ROTATE_LOGFILE|PG_(?:CANCEL|TERMINATE)_BACKEND|PG_STAT_RESET\w*|PG_STAT_STATEMENTS_RESET) \(/,
     kind: 'outside',
-    stays:
-      'what it has told the server to do (its WAL, its settings, its statistics, its sessions) stays done',
+    stays: 'what it has made the server do (its WAL, its settings, its statistics, its sessions) stays done',
     next: '',
   },
   {

@@ -21,7 +21,7 @@ export type Approvals = {
   readonly expireAfterMs: number
 }
 
-/** From when on something that a session does is trouble, in seconds but for the last; Infinity: never. */
+/** Thresholds of what a session does, in seconds but for the last; Infinity: never a finding. */
 export type SessionThresholds = {
   /** Time that a session has waited for a lock. Those who wait decide what hurts, not the one they wait for. */
   readonly blockedForSeconds: number
@@ -43,19 +43,19 @@ export type HealthThresholds = {
   readonly slotRetainsBytes: number
 }
 
-/** From when on something is trouble. */
+/** Thresholds above which something is a finding. */
 export type Thresholds = SessionThresholds &
   HealthThresholds & {
     /** Percent of max_connections, 1 to 100. */
     readonly connectionsAbovePercent: number
-    /** For which sessions it is different; the first that matches holds, see `thresholdsAt`. */
+    /** Exceptions for some sessions; the first that matches holds, see `thresholdsAt`. */
     readonly rules: readonly Rule[]
   }
 
 /** Other thresholds for some sessions. */
 export type Rule = {
   readonly match: Match
-  /** Only those that are different. */
+  /** Thresholds that differ from the general ones. */
   readonly thresholds: Partial<SessionThresholds>
   /** Hours in which it holds; null: always. */
   readonly hours: Hours | null
@@ -85,10 +85,10 @@ export type Protected = Match
 
 /** The first rule that protects the session; null when none does. */
 export const protectedBy = (session: Session, rules: readonly Protected[]): Protected | null =>
-  // A name that the server has not told (a new role during a lock storm) may be the protected one.
+  // A name that is not known yet (a new role during a lock storm) may be the protected one.
   rules.find((rule) => matchesNames(session, rule, true)) ?? null
 
-/** @param unknown what a name that the server has not told counts as */
+/** @param unknown what a name that is not known yet counts as */
 export const matchesNames = (
   names: {
     readonly datname: string | null

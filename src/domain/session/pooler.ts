@@ -7,7 +7,7 @@ import type { Snapshot } from './snapshot.ts'
  * too many different applications and users come from its one address for one machine.
  */
 export type Pooler =
-  | { readonly kind: 'name'; readonly pooler: string; readonly told: string }
+  | { readonly kind: 'name'; readonly pooler: string; readonly evidence: string }
   | { readonly kind: 'host'; readonly client: string }
   | {
       readonly kind: 'crowd'
@@ -51,12 +51,12 @@ export function poolerBefore(snapshot: Snapshot, session: Session): Pooler | nul
   const client = withHost.exec(applicationName)?.[1]
   if (client) return { kind: 'host', client }
   const named = byApplication.find(([pattern]) => pattern.test(applicationName))
-  if (named) return { kind: 'name', pooler: named[1], told: `application name ${applicationName}` }
+  if (named) return { kind: 'name', pooler: named[1], evidence: `application name ${applicationName}` }
   if (clientAddr === null) return null
   const neighbours = snapshot.sessions.filter((one) => isClient(one) && one.clientAddr === clientAddr)
   for (const { usename } of neighbours) {
     const pooler = usename === null ? undefined : byUser[usename]
-    if (pooler) return { kind: 'name', pooler, told: `${usename} comes from ${clientAddr}, too` }
+    if (pooler) return { kind: 'name', pooler, evidence: `${usename} comes from ${clientAddr}, too` }
   }
   const applications = new Set(neighbours.map((one) => one.applicationName)).size
   const users = new Set(neighbours.map(({ usename }) => usename)).size

@@ -3,8 +3,8 @@ import { coversMatch, matchesNames, type Rule, type SessionThresholds, type Thre
 import type { Session } from './session.ts'
 
 /**
- * The rule that holds for each session at one moment: the first that matches it, within its hours; null where the
- * general thresholds hold. A session whose names the server has not told is matched by no rule: a rule may silence an
+ * Finds the rule that holds for a session at one moment: the first that matches it, within its hours; null where the
+ * general thresholds hold. A session whose names are not known yet is matched by no rule: a rule may silence an
  * alert, and an alert fails open.
  * @param now milliseconds since the epoch
  */

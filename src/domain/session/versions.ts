@@ -1,6 +1,6 @@
 /**
  * The one place that knows in what the major versions of PostgreSQL differ for us: the release notes (appendix E of the
- * manual) tell since when each is there. SQL that must run everywhere does not ask for a version but looks whether a
+ * manual) say since when each is there. SQL that must run everywhere does not ask for a version but looks whether a
  * role, a setting or a column is there (pg_replication_slots has inactive_since and invalidation_reason since 17); what is
  * asked or said by version goes through here. Extensions have versions of their own: see postgres/statementStats.ts.
  */

@@ -27,8 +27,8 @@ export type Suspects = 'pins' | 'deaf' | 'workers' | 'walsender' | 'checkpointer
 const meaning = (
   type: string,
   events: string,
-  told: Omit<WaitMeaning, 'type' | 'events' | 'suspects'> & { readonly suspects?: Suspects },
-): WaitMeaning => ({ type, events: events === '' ? [] : events.split(' '), suspects: null, ...told })
+  rest: Omit<WaitMeaning, 'type' | 'events' | 'suspects'> & { readonly suspects?: Suspects },
+): WaitMeaning => ({ type, events: events === '' ? [] : events.split(' '), suspects: null, ...rest })
 
 export const waitMeanings: readonly WaitMeaning[] = [
   meaning('BufferPin', '', {

@@ -11,7 +11,7 @@ const certificateSettings = ['sslrootcert', 'sslcert', 'sslkey'] as const
 export type CertificateSetting = (typeof certificateSettings)[number]
 
 export type DatabaseUrl = {
-  /** Without what is told below: for the driver, which understands some of it in another way. */
+  /** The address without the settings below: for the driver, which understands some of it in another way. */
   readonly bare: string
   readonly host: string
   /** Null: not said. */

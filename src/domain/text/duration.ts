@@ -19,8 +19,8 @@ export function parseDuration(text: string): { readonly ms: number } | { readonl
 }
 
 /**
- * An age or a wait for people: `40 ms`, `40 s`, `1 min 30 s`, `25 min`, `2 h 5 min`, `3 d 4 h`. At most two units; a
- * small second unit is left out where it tells nothing. What is below zero (two clocks differ) counts as zero.
+ * Writes an age or a wait for people: `40 ms`, `40 s`, `1 min 30 s`, `25 min`, `2 h 5 min`, `3 d 4 h`. At most two units; a
+ * small second unit is left out where it adds nothing. What is below zero (two clocks differ) counts as zero.
  * @param seconds may have a fraction
  */
 export function formatDuration(seconds: number): string {

@@ -1,5 +1,5 @@
 -- Which of these sessions ($1: pids), which wait or are idle, have changed a table before in their transactions: INSERT, UPDATE and DELETE keep at
--- least RowExclusiveLock on it to the end, DDL more. So a migration that waits with nothing done is told from one with work
+-- least RowExclusiveLock on it to the end, DDL more. So a migration that waits with nothing done differs from one with work
 -- to lose. Fast-path locks count. Row locks alone (SELECT … FOR UPDATE) take RowShareLock.
 -- Asked once for each statement that waits or is over, and only where it is not known otherwise.
 -- Cost: one more pass over the lock table, on the connection for locks.

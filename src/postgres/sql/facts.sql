@@ -1,5 +1,5 @@
 -- What the server is, and what our role may do there. What a version lacks is NULL: see domain/versions.ts.
--- $1: the roles that tell a managed platform (domain/platform.ts). Aurora adds the function aurora_version.
+-- $1: the roles by which a managed platform is recognised (domain/platform.ts). Aurora adds the function aurora_version.
 -- Run when a connection is opened, and about once a minute, as names.sql.
 -- Cost: under 1 ms. Locks shared catalogs (AccessShareLock).
 SELECT pg_catalog.current_setting('server_version_num')::int AS version_num,

@@ -1,5 +1,5 @@
 -- Of every database: how old its oldest transaction id and multixact are that vacuum has not frozen, and how many
--- deadlocks the server has broken there; commits tell when the counters began again. With settings that are the same for all.
+-- deadlocks the server has broken there; commits show when the counters began again. With settings that are the same for all.
 -- age() and mxid_age() count from the next id, on a standby too. The functions are those behind pg_stat_database, which
 -- would read much more.
 -- Run once a minute. Cost: 0.6 ms with 13 databases; before 15 the statistics come from a file, and where the collector

@@ -4,7 +4,7 @@
 -- A plain VACUUM holds back no other (PROC_IN_VACUUM in procarray.c), and a parallel worker no more than its leader.
 -- A walsender of a database is no standby's: with a snapshot it copies a table for a subscription.
 -- A slot that was given up still shows its xmin, which counts no more (ReplicationSlotsComputeRequiredXmin in slot.c).
--- Nothing is vacuumed on a standby: what is old there counts only while it is told to the primary.
+-- Nothing is vacuumed on a standby: what is old there counts only while the primary hears of it.
 -- A snapshot is as old as the oldest transaction that ran when it was taken, so who waits behind that one is as old: of those
 -- of the same age the one whose own transaction id it is comes first. It is to blame for the others.
 -- Run once a minute. Cost: 1.7 ms with 500 sessions that all have a snapshot. Locks pg_database and pg_authid

@@ -1,6 +1,6 @@
--- The replication slots that keep WAL, those that keep most first. What later versions tell besides comes by name from
+-- The replication slots that keep WAL, those that keep most first. What later versions add comes by name from
 -- the whole row: inactive_since and invalidation_reason from 17 on.
--- Aurora's readers refuse to tell where their WAL ends, but have no slots: it is asked for each of them alone.
+-- Aurora's readers refuse to say where their WAL ends, but have no slots: it is asked for each of them alone.
 -- On a standby the end of the WAL is what has arrived; pg_current_wal_lsn() fails there, so it stands in a CASE.
 -- Run once a minute. Cost: 0.1 ms without any. Locks pg_database (AccessShareLock, by the view), so on the connection for locks.
 SELECT s.slot_name::text AS name,

@@ -1,5 +1,5 @@
--- Tier 2: the contended part of the lock table, grouped by target and mode, and the row locks that tell the relation of
--- a wait for a transaction (they are held only while somebody waits). With them come the locks on relations that tell who
+-- Tier 2: the contended part of the lock table, grouped by target and mode, and the row locks that show the relation of
+-- a wait for a transaction (they are held only while somebody waits). With them come the locks on relations that show who
 -- else may hold such a row, or may be next in the way of who waits for a transaction: they are mostly fast-path locks.
 -- And the last id of who has several.
 -- Other fast-path locks are never in contention: the server moves them to the main table when a conflicting request comes.

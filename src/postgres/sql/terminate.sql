@@ -1,7 +1,7 @@
 -- Terminates session $1, if it still is the session that began at $2 and still is in the transaction that began at $3
 -- and, where it had one, has the id $4. $3 is NULL where nothing showed a transaction: outside of one, but also in one that
 -- is aborted outside a savepoint. Then the session must be in state $5, and unless $6 is NULL since then.
--- With track_activities = off the state is 'disabled' and all times are NULL: nothing tells its transactions apart.
+-- With track_activities = off the state is 'disabled' and all times are NULL: nothing distinguishes its transactions.
 -- Our own session cannot match, since its transaction begins with this statement; the condition says so all the same.
 -- One statement outside a transaction, so that the server looks and signals at the same moment. No rows: not sent.
 SELECT pg_catalog.pg_terminate_backend(a.pid) AS returned

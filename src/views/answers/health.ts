@@ -107,7 +107,7 @@ export function healthView({
 }
 
 function troubleLines(alike: readonly Finding[], asked: AnswerContext): Line[] {
-  const told = alike.slice(0, mostOfKind).map((finding, index): Line => {
+  const shown = alike.slice(0, mostOfKind).map((finding, index): Line => {
     const isLast = index === Math.min(alike.length, mostOfKind) - 1
     return [
       bold(`${kindNames[finding.kind]}: `),
@@ -118,10 +118,10 @@ function troubleLines(alike: readonly Finding[], asked: AnswerContext): Line[] {
   const logs = alike.flatMap((finding) =>
     finding.kind === 'deadlocks' ? finding.reports.slice(-mostOfKind).map(reported) : [],
   )
-  const more = alike.length - told.length
+  const more = alike.length - shown.length
   const [first] = alike
   return [
-    ...told,
+    ...shown,
     ...(more > 0 && first ? [[bold(`${kindNames[first.kind]}: `), `${more} more.`]] : []),
     ...logs,
   ]

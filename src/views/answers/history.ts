@@ -7,16 +7,17 @@ import { compose, type Line, lines } from './page.ts'
 
 /** Shows the journal, newest last. `about` names what was asked for. */
 export function historyView(about: string, rows: readonly JournalRow[], limit: number): View {
-  const told = rows.flatMap((row): Line[] => {
+  const entries = rows.flatMap((row): Line[] => {
     const line = journalLine(row.event, null)
     return line
       ? [[moment(row.at), ' ', ...(row.cardId ? [code(shortId(row.cardId)), ' '] : []), ...line]]
       : []
   })
   const last = rows.at(-1)
-  if (told.length === 0) return compose(`History of ${about}`, [lines(['Nothing is written down about it.'])])
+  if (entries.length === 0)
+    return compose(`History of ${about}`, [lines(['Nothing is written down about it.'])])
   return compose(`History of ${about}`, [
-    { kind: 'bullets', lines: told },
+    { kind: 'bullets', lines: entries },
     lines(
       ...(rows.length >= limit ? [[`Only the last ${count(limit, 'row')}; all of them: audit export.`]] : []),
       ...(last ? [[`Journal up to row ${last.seq}.`]] : []),

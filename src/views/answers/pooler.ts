@@ -28,7 +28,7 @@ function clientWords(pooler: Pooler, { pid, clientAddr }: Session): string {
     case 'host':
       return `${address} is its address; the client is ${pooler.client}, says the application name.`
     case 'name':
-      return `${pooler.pooler} (${pooler.told}). ${address} is its address. ${pooler.pooler === 'PgBouncer' ? list.replace('; in PgBouncer', ':') : list}`
+      return `${pooler.pooler} (${pooler.evidence}). ${address} is its address. ${pooler.pooler === 'PgBouncer' ? list.replace('; in PgBouncer', ':') : list}`
     case 'crowd':
       return `${pooler.sessions} sessions of ${pooler.applications} applications and ${pooler.users} users come from ${address}: the address of a pooler, or of a gateway. ${list}`
   }

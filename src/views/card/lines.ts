@@ -169,7 +169,7 @@ const brokeGlass = (event: JournalEvent & { kind: 'brokeGlass' }): Line => [
   ` acts alone: ${event.action} ${event.session.pid} on ${event.session.cluster}. Reason: ${event.reason}`,
 ]
 
-/** Tells the one who asked. */
+/** Mentions the person who asked. */
 const mention = (proposal: Proposal | null): Line =>
   proposal?.requestedBy ? [' ', user(proposal.requestedBy)] : []
 

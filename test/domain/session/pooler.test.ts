@@ -27,7 +27,7 @@ describe('poolerBefore', () => {
     expect(poolerOf(of.session(1, { applicationName }))).toEqual({
       kind: 'name',
       pooler,
-      told: `application name ${applicationName}`,
+      evidence: `application name ${applicationName}`,
     })
   })
 
@@ -39,7 +39,7 @@ describe('poolerBefore', () => {
     expect(poolerOf(of.session(1, { applicationName, clientAddr: null }))).toEqual({ kind: 'host', client })
   })
 
-  it('is told of RDS Proxy by its own user at the same address', () => {
+  it('recognises RDS Proxy by its own user at the same address', () => {
     const proxy = of.session(2, { usename: 'rdsproxyadmin', clientAddr: '10.0.9.9' })
     const through = of.session(1, { clientAddr: '10.0.9.9' })
     expect(poolerOf(through, [proxy])).toMatchObject({ kind: 'name', pooler: 'RDS Proxy' })
@@ -72,7 +72,7 @@ describe('poolerBefore', () => {
   })
 
   test.each(['my-pgbouncer-exporter', 'report - 3', 'web - 10:15', ''])(
-    'is not told by %j',
+    'does not take %j for a pooler',
     (applicationName) => {
       expect(poolerOf(of.session(1, { applicationName }))).toBeNull()
     },

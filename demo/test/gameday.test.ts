@@ -67,7 +67,7 @@ function rehearse(damage: { losses: readonly Loss[]; gentlest: readonly Loss[] }
   }
 }
 
-it('tells when it was seen, when it was over, and what was lost against the gentlest way', async () => {
+it('reports when it was seen, when it was over, and what was lost beyond the gentlest way', async () => {
   const room = rehearse({ losses: [lost('monthly-report', 40)], gentlest: [lost('migrate', 0)] })
   await room.gameDay.start()
   expect(room.director.stopAll).toHaveBeenCalled()

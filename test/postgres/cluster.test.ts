@@ -379,7 +379,7 @@ test('a role without pg_monitor: told, with the grants, and seen again once gran
   await waitFor(async () => !(await cluster.snapshot()).server.seesOthers, 'it does not see')
 })
 
-test('a superuser lacks nothing but is told that less is better', async () => {
+test('a superuser has every privilege; doctor recommends a role with fewer', async () => {
   const cluster = await started({ url: server.url })
   const [lack, ...more] = await cluster.missingPrivileges()
   expect(lack?.what).toContain('superuser')

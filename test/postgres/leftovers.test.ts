@@ -163,7 +163,7 @@ test('DROP DATABASE past its lock: cancelled, it leaves an invalid database', as
   await server.admin.query('DROP DATABASE doomed')
 })
 
-test('a procedure that has committed is told from one that has not', async () => {
+test('a procedure that has committed is distinguished from one that has not', async () => {
   await server.admin.query(`
     CREATE PROCEDURE in_batches(has_committed boolean) LANGUAGE plpgsql AS $$ BEGIN
       INSERT INTO orders VALUES (100, 'batch');

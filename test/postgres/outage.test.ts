@@ -99,7 +99,7 @@ test('a server that hangs: a deadline, one sentence, and back as soon as it answ
   await server.until("SELECT count(*) = 2 FROM pg_stat_activity WHERE application_name = 'pg-marshal'")
 })
 
-test('one that takes connections and never answers is told after one deadline, not after two', async () => {
+test('a server that takes connections and never answers is reported after one deadline, not after two', async () => {
   let met = 0
   const silent = createServer(() => {
     met++
@@ -171,7 +171,7 @@ test('the connection for locks is lost: the activity is still seen, and the lock
   await waitFor(async () => (await cluster.snapshot()).locks.kind === 'read', 'the locks are back')
 })
 
-test('every slot is taken: an open connection still reads and signals, a new one is told why not', async () => {
+test('every slot is taken: an open connection still reads and signals, a new one fails with the reason', async () => {
   const server = await testServer({ max_connections: 12, superuser_reserved_connections: 2 })
   const cluster = openCluster({ url: server.marshalUrl })
   await cluster.start()

@@ -32,7 +32,7 @@ const started = async (url = server.marshalUrl) => {
   return cluster
 }
 
-test('on RDS the grants that are told work as the master user, and nobody is sent to ALTER SYSTEM', async () => {
+test('on RDS the shown grants work as the master user, and no fix asks for ALTER SYSTEM', async () => {
   const cluster = await started(await server.createRole('weak'))
   const fixes = (await cluster.missingPrivileges()).map(({ fix }) => fix)
   expect(fixes.slice(0, 2)).toEqual([
@@ -61,7 +61,7 @@ test('sessions of rdsadmin are the provider’s, and the server indeed refuses',
   await expect(cluster.signal(guard)).rejects.toMatchObject({ code: '42501' })
 })
 
-test('who owns a prepared transaction ends it, also by SET ROLE, as is told; another does not', async () => {
+test('the owner of a prepared transaction can end it, also by SET ROLE, as the card says; another role cannot', async () => {
   expect(finisherOn('rds', 'shop')).toBe('shop (by login or SET ROLE; Amazon RDS makes nobody a superuser)')
   const shop = await server.open('shop', server.urlFor('shop', 's'))
   await shop.query("BEGIN; INSERT INTO orders VALUES (1); PREPARE TRANSACTION 'payment-77'")

@@ -184,7 +184,7 @@ test('a command CONCURRENTLY shows only the transaction that it waits for now: t
   }
 })
 
-test('a cancel inside a savepoint frees nobody: that it may be one is said, and terminate does it', async () => {
+test('a cancel inside a savepoint frees nobody: the recommendation warns of it, and terminate frees the waiters', async () => {
   const batch = await server.open('batch', shop)
   await batch.query("BEGIN; UPDATE orders SET state = 'a' WHERE id = 1; SELECT pg_sleep(0.01)")
   await batch.query('SAVEPOINT here')

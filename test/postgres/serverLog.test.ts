@@ -121,17 +121,17 @@ describe('who was in it', () => {
     ],
     ['French', { waits: 'attend ShareLock sur transaction', head: (pid: number) => `Le processus ${pid} ` }],
     ['Japanese', { waits: 'はトランザクションのShareLockを待機', head: (pid: number) => `プロセス ${pid}` }],
-  ])('is told in %s', (_, words) => {
+  ])('finds the pids in %s', (_, words) => {
     expect(read('jsonlog', jsonLine({ detail: detail(words, 'SELECT 1') }))[0]?.pids).toEqual([41, 42])
   })
 
-  it('is left out where the entry does not tell', () => {
+  it('is left out where the entry does not name it', () => {
     for (const bad of ['', 'something else', 'Process 41: SELECT 1', 41, null])
       expect(read('jsonlog', jsonLine({ detail: bad }))[0]?.pids).toEqual([])
   })
 })
 
-it('csv of somebody else is no log', () => {
+it('ignores CSV that is not a server log', () => {
   expect(read('csvlog', `${'a,'.repeat(12)}40P01\n`)).toEqual([])
   expect(read('csvlog', csvRecord().replace('65e1a2b3.29', 'no session'))).toEqual([])
 })

@@ -53,7 +53,7 @@ async function takeOurSlots(): Promise<void> {
 
 const isBack = (cluster: Cluster) => waitFor(() => cluster.failure() === null, 'the cluster is seen again')
 
-test('with every slot taken the bot reads, names the holders, signals, and is told why it gets no other', async () => {
+test('with every slot taken the bot reads, names the holders, signals, and reports why it gets no second connection', async () => {
   const cluster = openCluster({ url: server.marshalUrl })
   await cluster.start()
   await fill()

@@ -64,7 +64,7 @@ async function terminate(cluster: Cluster, { picture }: { picture: Picture }, vi
   await victim.ended
 }
 
-test('replay behind a reader’s lock: a jam like any other, its root is told, and terminate ends it', async () => {
+test('replay behind a reader’s lock: a jam like any other: its root is shown, and terminate ends it', async () => {
   const cluster = await started()
   const reader = await standby.open('report', app)
   await reader.query('BEGIN; SELECT count(*) FROM orders')
@@ -100,7 +100,7 @@ test('replay behind a snapshot: RecoveryConflictSnapshot, likely the oldest read
   await goesOn(cluster)
 })
 
-test('a lock that replay holds: the startup process is the root, and nobody is sent to end it', async () => {
+test('a lock that replay holds: the startup process is the root, and no recommendation ends it', async () => {
   const cluster = await started()
   const holder = await primary.open('migration')
   await holder.query('BEGIN; LOCK TABLE orders')

@@ -68,7 +68,7 @@ describe('a server that loads pg_stat_statements', () => {
     expect((await cluster.statementStats.read()).kind).toBe('read')
   })
 
-  test('a function that was taken away from everybody: the grant is told', async () => {
+  test('a function that nobody may execute any more: the missing grant is shown', async () => {
     await server.admin.query(
       'CREATE EXTENSION pg_stat_statements; REVOKE ALL ON FUNCTION pg_stat_statements(boolean) FROM public',
     )
@@ -124,7 +124,7 @@ describe('a server that loads pg_stat_statements', () => {
     expect(reset.resetAt).toBeGreaterThan(after.resetAt)
   })
 
-  test('a role that may not see the statements of others is told their cost and not which they are', async () => {
+  test('a role that may not see the statements of others sees their cost but not their text', async () => {
     await server.admin.query('CREATE EXTENSION pg_stat_statements')
     const cluster = await started({ url: await server.createRole('weak') })
     const session = await server.open('worker', server.urlFor('app', 'app'))

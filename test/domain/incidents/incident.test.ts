@@ -214,7 +214,7 @@ describe('fold', () => {
     )
   })
 
-  it('does not tell every statement of a transaction that runs one after the other', () => {
+  it('does not report each statement of a transaction that runs one after the other', () => {
     const at = (state: 'active' | 'idle in transaction', xactSeconds: number, stateSeconds: number) => {
       const over = { state, xactSeconds, stateSeconds, querySeconds: stateSeconds }
       const root = session(1, { ...over, backendStart: 'then', xactStart: 'x', backendXid: '9' })

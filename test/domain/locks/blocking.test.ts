@@ -213,7 +213,7 @@ describe('who blocks whom', () => {
     expect(forestOf([holds(1, 'ExclusiveLock', xid), waits(2, 'ExclusiveLock', 1)]).blockedBy(2)).toEqual([])
   })
 
-  test('nobody waits: nothing', () => {
+  test('finds nothing when nobody waits', () => {
     const forest = forestOf([holds([1, 2, 3], 'AccessExclusiveLock')])
     expect([forest.roots, forest.cycles, forest.waits.size, forest.blockedBy(1)]).toEqual([[], [], 0, []])
   })
@@ -278,7 +278,7 @@ describe('cycles and what the server was asked', () => {
     expect(shape(forest)).toEqual([[0, [2]]])
   })
 
-  test('a wait for a safe snapshot is told by the server alone', () => {
+  test('a wait for a safe snapshot is taken only from what the server answers', () => {
     const reader = session(5, { waitEventType: 'IPC', waitEvent: 'SafeSnapshot', querySeconds: 12 })
     const forest = blockingForest(tableOf([], { confirmedBlockers: new Map([[5, [1]]]) }), [
       session(1),

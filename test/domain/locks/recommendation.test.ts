@@ -153,7 +153,7 @@ describe('what is not allowed is not recommended', () => {
     )
   })
 
-  test('a superuser, for a bot that is none', () => {
+  test('no action on a superuser when the bot is not one', () => {
     const superusers = sessions.map((one) => ({ ...one, isSuperuser: one.pid >= 4000 && one.pid < 5000 }))
     expect(advise(superusers, groups).text).toContain('belongs to a superuser')
     expect(advise(superusers, groups, { shot: { server: of.server({ isSuperuser: true }) } }).best?.pid).toBe(
@@ -426,7 +426,7 @@ test('CREATE INDEX CONCURRENTLY that waits for a writer has work to lose, and le
   ])
 })
 
-test('who follows only when a client ends its transaction is told apart from who follows by itself', () => {
+test('who follows only when a client ends its transaction is counted apart from who follows by itself', () => {
   const behind = (begun: number) =>
     advise(
       [

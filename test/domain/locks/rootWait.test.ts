@@ -70,7 +70,7 @@ test('a vacuum that works slowly on purpose is let finish', () => {
   expect(text).toContain('900 waits for its next turn: it works slowly on purpose (Timeout/VacuumDelay')
 })
 
-test('what ends by itself is told when it lasts', () => {
+test('a wait that ends by itself is mentioned only when it lasts', () => {
   expect(said(vacuum('IO', 'DataFileRead', { sameWaitSeconds: 9 })).text).not.toContain('waits for the disk')
   expect(said(vacuum('IO', 'DataFileRead', { sameWaitSeconds: 10 })).text).toContain('waits for the disk')
   expect(said(vacuum('BufferPin', 'BufferPin', { sameWaitSeconds: 0 })).text).toContain(

@@ -105,7 +105,7 @@ test('a statement that was cut, or is hidden, is taken for what it shows', () =>
     expect(leftoverOf(running(query, between))).toBeNull()
 })
 
-test('a hidden statement is told by what it leaves alone', () => {
+test('a hidden statement is described only by what it may leave behind', () => {
   const told = leavesOf("CREATE INDEX CONCURRENTLY i ON t (x) WHERE name = 'secret'")
   expect(told).toEqual({ leaves: 'an invalid index stays' })
   expect(leavesOf("SELECT 'secret'")).toEqual({})

@@ -19,7 +19,7 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
   })
   beforeEach(async () => {
     page = await browser.newPage({ locale: 'en-GB', viewport: { width: 1440, height: 900 } })
-    page.setDefaultTimeout(90_000)
+    page.setDefaultTimeout(20_000)
     listenForProblems(page, problems)
   })
   afterEach(async () => {
@@ -94,7 +94,7 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
       await confirm()
       await sentence().getByText('Nobody waits for a lock.').waitFor()
       await page
-        .locator('.message', { hasText: /is gone after \d+ ms/ })
+        .locator('.message', { hasText: /is gone after \d+\sms/ })
         .first()
         .waitFor()
       await waitFor(async () => (await page.locator('.graph .link').count()) === 0, 'the links are gone')

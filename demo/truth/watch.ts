@@ -1,7 +1,7 @@
 import { type Picture, pictureOf } from '../../src/domain/locks/picture.ts'
+import { loginsUnseenMs } from '../../src/domain/session/loggingIn.ts'
 import { tellingRoles } from '../../src/domain/session/platform.ts'
 import { isClient, type Session } from '../../src/domain/session/session.ts'
-import { has } from '../../src/domain/session/versions.ts'
 import type { Log } from '../../src/log.ts'
 import { createConnection } from '../../src/postgres/connection.ts'
 import { clusterErrorOf } from '../../src/postgres/errors.ts'
@@ -74,13 +74,14 @@ export async function watchTruth(options: {
     if (facts === null) throw activity.failure()
     const sessions = rows.map((row) => sessionFrom(row, names))
     const others = sessions.filter(({ applicationName }) => applicationName !== ownName)
+    const server = serverFrom(facts, true)
     const snapshot = {
       cluster: 'truth',
       takenAt,
-      server: serverFrom(facts, true),
+      server,
       sessions: await withText(others),
       ownConnections: sessions.length - others.length,
-      locks: await lockReader.read(others, facts.datid, has(facts.version_num, 'starting')),
+      locks: await lockReader.read(others, facts.datid, loginsUnseenMs(server)),
       health: null,
     }
     return pictureOf(snapshot)

@@ -2,11 +2,11 @@ import type { Guard } from '../domain/approvals/approvedState.ts'
 import type { Health } from '../domain/session/health.ts'
 import { followWaits, type WaitsSeen } from '../domain/session/heldUp.ts'
 import { leavesOf } from '../domain/session/leftover.ts'
-import { loggingInOf } from '../domain/session/loggingIn.ts'
+import { loggingInOf, loginsUnseenMs } from '../domain/session/loggingIn.ts'
 import { tellingRoles } from '../domain/session/platform.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { LockGroup, Snapshot } from '../domain/session/snapshot.ts'
-import { has, newerWords } from '../domain/session/versions.ts'
+import { newerWords } from '../domain/session/versions.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
 import type { Log } from '../log.ts'
 import { badRows, checked } from './checked.ts'
@@ -155,6 +155,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     prepare: async (query) => {
       await query(planOf(statements.locks), [])
       await query(planOf(statements.prepared), [])
+      await query(statements.preparedBare, [])
     },
   })
   const statementStats = createStatementStats({
@@ -208,6 +209,19 @@ export function createCluster(options: ClusterOptions): Cluster {
     return facts
   }
 
+  /** The fault of the last look at the lock table: the activity connection is sound then, and yet nothing is known. */
+  let oddLocks: ClusterError | null = null
+  const readLocks: typeof lockReader.read = async (...asked) => {
+    try {
+      const read = await lockReader.read(...asked)
+      oddLocks = null
+      return read
+    } catch (error) {
+      if (error instanceof ClusterError) oddLocks = error
+      throw error
+    }
+  }
+
   let waitsSeen: WaitsSeen = new Map()
   const take = async (): Promise<Snapshot> => {
     const locksPid = locks.pid()
@@ -224,17 +238,18 @@ export function createCluster(options: ClusterOptions): Cluster {
     const others = rows.filter((row) => !own.has(row.pid)).map((row) => sessionFrom(row, names))
     const { sessions, seen } = followWaits(waitsSeen, others, takenAt)
     waitsSeen = seen
-    const showsLogins = has(facts.version_num, 'starting')
-    const lockTable = await lockReader.read(sessions, facts.datid, showsLogins)
+    const server = serverFrom(facts, seesOthers)
+    const unseenMs = loginsUnseenMs(server)
+    const lockTable = await readLocks(sessions, facts.datid, unseenMs)
     const inActivity = new Set(rows.map(({ pid }) => pid))
     const unseen =
-      lockTable.kind === 'read' && !showsLogins
+      lockTable.kind === 'read' && unseenMs !== null
         ? loggingInOf(lockTable.table, inActivity, (now() - takenAt) / 1000)
         : []
     return {
       cluster: name,
       takenAt,
-      server: serverFrom(facts, seesOthers),
+      server,
       sessions: [...sessions, ...unseen],
       ownConnections: own.size,
       locks: lockTable,
@@ -273,7 +288,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       await activity.start()
       await locks.start()
     },
-    failure: activity.failure,
+    failure: () => activity.failure() ?? oddLocks,
     snapshot: () => {
       flight ??= take().finally(() => {
         flight = null

@@ -1,7 +1,7 @@
 import { blockingForest } from '../domain/locks/blocking.ts'
 import type { LockPart } from '../domain/locks/list.ts'
 import { modes } from '../domain/locks/queue.ts'
-import { mayHoldLogins } from '../domain/session/loggingIn.ts'
+import { mayHoldLogins, mayHoldLoginsPrepared } from '../domain/session/loggingIn.ts'
 import type { PreparedTransaction } from '../domain/session/session.ts'
 import { beganEarlier, isIdleInTransaction, type Session } from '../domain/session/session.ts'
 import type { LockGroup, Locks, LockTable } from '../domain/session/snapshot.ts'
@@ -22,8 +22,11 @@ import {
 import { statements } from './statements.ts'
 
 export type LockReader = {
-  /** The lock table as far as it matters for these sessions. `showsLogins`: those that log in are among them.  Never throws: what stands in the way makes it `jammed`. */
-  read(sessions: readonly Session[], datid: number, showsLogins: boolean): Promise<Locks>
+  /**
+   * The lock table as far as it matters for these sessions. `unseenMs`: see `loginsUnseenMs`. Throws BAD_ROWS alone: what
+   * else stands in the way makes it `jammed`.
+   */
+  read(sessions: readonly Session[], datid: number, unseenMs: number | null): Promise<Locks>
   /** Every lock of one session. Throws ClusterError. */
   locksOf(pid: number, datid: number): Promise<LockGroup[]>
   /** Everybody who holds or waits for a lock on a relation, by its name. Throws ClusterError. */
@@ -55,8 +58,6 @@ const mostRelations = 2000
  * of pg_locks stands in line with all the others, and nothing interrupts it.
  */
 const busyLockManager = { sessions: 20, share: 0.25, atLeast: 5 }
-/** Before 18: for so long a lock that nobody with a transaction id holds may keep others from logging in, unseen. */
-const unseenLoginsMs = 60_000
 /** pg_blocking_pids is for a few: each call holds the lock table once more. */
 const mostAsked = 50
 
@@ -83,9 +84,8 @@ export function createLockReader({
     const oids = new Set(groups.filter(here).flatMap(({ target }) => target.relation ?? []))
     if (oids.size === 0) return [...groups]
     const rows = await connection.query(statements.relations, [[...oids]]).catch((error) => {
-      const failure = clusterErrorOf(error)
-      if (failure.code === '55P03' || failure.code === '57014') return []
-      throw failure
+      if (isLockedOut(error)) return []
+      throw error
     })
     const names = new Map(checked(relationRows, rows).map(({ oid, name }) => [oid, name]))
     return groups.map((group) => {
@@ -131,8 +131,25 @@ export function createLockReader({
 
   const preparedAmong = async (groups: readonly LockGroup[]): Promise<PreparedTransaction[]> =>
     groups.some((group) => group.pids.some((pid) => pid <= 0))
-      ? preparedFrom(await connection.query(statements.prepared, []))
+      ? preparedFrom(
+          // Without the names where the transaction itself holds the catalogs that they are in.
+          await connection.query(statements.prepared, []).catch((error) => {
+            if (!isLockedOut(error)) throw error
+            return connection.query(statements.preparedBare, [])
+          }),
+        )
       : []
+
+  /** Looks whether one is prepared for long. What stands in the way of it stands in that of the next read of the table, which says so. */
+  const isPreparedForLong = async (): Promise<boolean> => {
+    try {
+      const rows = await within(deadlineMs, connection.query(statements.preparedBare, []))
+      return preparedFrom(rows).some(mayHoldLoginsPrepared)
+    } catch (error) {
+      failureOfRead(error)
+      return false
+    }
+  }
 
   const readTable = async (sessions: readonly Session[], datid: number): Promise<LockTable> => {
     const { readAt, groups: all } = locksFrom(await connection.query(statements.locks, []))
@@ -180,7 +197,7 @@ export function createLockReader({
   return {
     isLate: () => late !== null,
     cycleSince: (since) => (cycle !== null && cycle.at >= since ? cycle.members : []),
-    read: async (sessions, datid, showsLogins) => {
+    read: async (sessions, datid, unseenMs) => {
       const waiting = sessions.filter(
         ({ waitEventType, waitEvent }) => waitEventType === 'Lock' || waitEvent === 'SafeSnapshot',
       ).length
@@ -191,10 +208,14 @@ export function createLockReader({
       if (busy >= many || (busy >= atLeast && busy > share * (waiting + busy))) {
         return jammed(`The lock manager is busy sorting out ${waiting + busy} sessions: roots follow.`)
       }
-      // Who logs in may wait unseen: asked where somebody could be in the way, and else once a minute.
+      // Who logs in may wait unseen: asked where somebody could be in the way, and else now and then.
       const isUnsure =
-        !showsLogins &&
-        (sessions.some(mayHoldLogins) || lastTakenAt === null || now() - lastTakenAt >= unseenLoginsMs)
+        waiting === 0 &&
+        unseenMs !== null &&
+        (sessions.some(mayHoldLogins) ||
+          lastTakenAt === null ||
+          now() - lastTakenAt >= unseenMs ||
+          (!late && (await isPreparedForLong())))
       if (waiting === 0 && !isUnsure) return { kind: 'none' }
       if (late) return jammed('The lock table is busy: the last look at it has not come back yet.')
 
@@ -244,6 +265,12 @@ function partedByContention(all: readonly LockGroup[]): { groups: LockGroup[]; n
  * has a transaction id even before it does anything.
  */
 const isStrong = (mode: string): boolean => modes.indexOf(mode) >= modes.indexOf('ShareUpdateExclusiveLock')
+
+/** Returns true where a catalog is locked by somebody else, and the server gave up waiting for it. */
+function isLockedOut(error: unknown): boolean {
+  const { code } = clusterErrorOf(error)
+  return code === '55P03' || code === '57014'
+}
 
 /** Rows that are not what the statement yields are no jam: the cluster cannot be seen. A fault of ours must be seen, too. */
 function failureOfRead(error: unknown): ClusterError {

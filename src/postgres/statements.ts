@@ -34,6 +34,7 @@ export const statements = {
   relationsKnown: read('relations_known'),
   relations: read('relations'),
   prepared: read('prepared'),
+  preparedBare: read('prepared_bare'),
   blockingPids: read('blocking_pids'),
   changedTables: read('changed_tables'),
   healthDatabases: read('health_databases'),

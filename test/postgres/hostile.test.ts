@@ -226,6 +226,8 @@ describe('rows of another content make the cluster blind, with the reason in wor
       code: 'BAD_ROWS',
       reason: expect.stringContaining('(target: expected a lock)'),
     })
+    // /readyz shows it until a look goes well.
+    expect(cluster.failure()?.code).toBe('BAD_ROWS')
   })
 })
 

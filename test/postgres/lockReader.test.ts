@@ -19,7 +19,7 @@ const read = async (sessions: Session[]) => {
     },
   }
   const reader = createLockReader({ connection, deadlineMs: 1_000, now: () => 0 })
-  return { locks: await reader.read(sessions, 5, true), asked }
+  return { locks: await reader.read(sessions, 5, null), asked }
 }
 
 test.each([
@@ -38,16 +38,26 @@ test.each([
 test('before 18, who logs in may wait unseen: it is read at first, where somebody may be in the way, and once a minute', async () => {
   let time = 1_000_000
   let reads = 0
+  let preparedSeconds: number | null = null
+  const prepared = {
+    xid: '7',
+    gid: Buffer.from('a'),
+    encoding: null,
+    owner: null,
+    database: null,
+    prepared: '',
+  }
   const connection: Pick<Connection, 'query'> = {
-    query: async () => {
-      reads++
-      return []
+    query: async ({ name }) => {
+      if (name === 'pg_marshal_locks') reads++
+      const isAsked = name === 'pg_marshal_prepared_bare' && preparedSeconds !== null
+      return isAsked ? [{ ...prepared, prepared_seconds: preparedSeconds }] : []
     },
   }
   const reader = createLockReader({ connection, deadlineMs: 1_000, now: () => time })
   const readsOf = async (sessions: Session[]) => {
     const before = reads
-    expect(await reader.read(sessions, 5, false)).toEqual({ kind: 'none' })
+    expect(await reader.read(sessions, 5, 60_000)).toEqual({ kind: 'none' })
     return reads - before
   }
   expect(await readsOf(times(5, calm))).toBe(1)
@@ -57,10 +67,14 @@ test('before 18, who logs in may wait unseen: it is read at first, where somebod
   expect(await readsOf(times(5, calm))).toBe(1)
   expect(await readsOf(times(5, { ...calm, backendXid: '7', xactSeconds: 2 }))).toBe(1)
   expect(await readsOf(times(5, { ...calm, backendXid: '7', xactSeconds: 0 }))).toBe(0)
+  preparedSeconds = 0.9
+  expect(await readsOf(times(5, calm))).toBe(0)
+  preparedSeconds = 1
+  expect(await readsOf(times(5, calm))).toBe(1)
   // A storm is never asked, whoever is in the way.
   const storm = [...times(20, busy), ...times(1, { ...calm, backendXid: '7', xactSeconds: 9 })]
-  expect((await reader.read(storm, 5, false)).kind).toBe('jammed')
-  expect(reads).toBe(3)
+  expect((await reader.read(storm, 5, 60_000)).kind).toBe('jammed')
+  expect(reads).toBe(4)
 })
 
 test('a jam says how many wait, and has no table yet', async () => {

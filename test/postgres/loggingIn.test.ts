@@ -63,6 +63,24 @@ describe('sessions that wait while they log in', () => {
     await waitFor(async () => !(await cluster.snapshot()).sessions.some(isLoggingIn), 'all have logged in')
   })
 
+  test('behind a prepared transaction: in the next look, and it is named', async () => {
+    const cluster = openCluster({ url: server.marshalUrl })
+    await cluster.start()
+    await cluster.snapshot()
+    const holder = await server.open('holder')
+    await holder.query("BEGIN; LOCK pg_authid IN ACCESS EXCLUSIVE MODE; PREPARE TRANSACTION 'night-2'")
+    await holder.close()
+    try {
+      await logIn(6, 'postgres')
+      const { picture } = await isSeen(cluster, 6)
+      expect(picture.forest.roots).toMatchObject([{ pid: expect.any(Number), prepared: { gid: 'night-2' } }])
+      expect(picture.forest.roots[0]?.victims).toHaveLength(6)
+    } finally {
+      await server.admin.query("ROLLBACK PREPARED 'night-2'")
+    }
+    await waitFor(async () => !(await cluster.snapshot()).sessions.some(isLoggingIn), 'all have logged in')
+  })
+
   test('behind DROP DATABASE, which COPY FROM PROGRAM holds up', async ({ skip }) => {
     // 14 waits for no barrier there.
     if (server.versionNum < 150_000) skip()

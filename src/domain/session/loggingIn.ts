@@ -1,5 +1,6 @@
-import type { Session } from './session.ts'
-import type { LockTable } from './snapshot.ts'
+import type { PreparedTransaction, Session } from './session.ts'
+import type { LockTable, Server } from './snapshot.ts'
+import { has } from './versions.ts'
 
 /**
  * A session that logs in may wait for a lock, on a catalog or on its database, and takes a slot meanwhile. From 18 on it is
@@ -17,6 +18,21 @@ const briefSeconds = 1
  */
 export const mayHoldLogins = ({ backendXid, xactSeconds, waitEvent }: Session): boolean =>
   (backendXid !== null && (xactSeconds ?? 0) >= briefSeconds) || waitEvent === 'ProcSignalBarrier'
+
+/** Decides the same for a transaction that no session has any more: it keeps its locks until somebody finishes it. */
+export const mayHoldLoginsPrepared = ({
+  preparedSeconds,
+}: Pick<PreparedTransaction, 'preparedSeconds'>): boolean => preparedSeconds >= briefSeconds
+
+/**
+ * Says for how many milliseconds logins may wait unseen where nobody is seen who may hold them; null where the activity shows
+ * them. A standby holds the locks of the primary's transactions, and nothing but its lock table shows that it does.
+ */
+export const loginsUnseenMs = ({
+  versionNum,
+  inRecovery,
+}: Pick<Server, 'versionNum' | 'inRecovery'>): number | null =>
+  has(versionNum, 'starting') ? null : inRecovery ? 10_000 : 60_000
 
 /**
  * Lists who waits in the lock table and is not in the activity, though its wait began before that was read.

@@ -1,0 +1,12 @@
+-- The transactions that are prepared for two-phase commit, without the names of owner and database: they come from shared
+-- catalogs, and one of these may be what the transaction holds. Before 18 it is run with each look that sees nobody wait,
+-- since who waits behind one while logging in is not in the activity.
+-- Cost: 0.1 ms. No locks.
+SELECT p.transaction::text AS xid,
+       pg_catalog.replace(p.gid COLLATE "C", E'\\', E'\\\\')::bytea AS gid,
+       NULL::text AS encoding,
+       NULL::text AS owner,
+       NULL::text AS database,
+       p.prepared::text,
+       extract(epoch FROM pg_catalog.clock_timestamp() - p.prepared)::float8 AS prepared_seconds
+FROM pg_catalog.pg_prepared_xact() AS p

@@ -93,6 +93,24 @@ describe('who is refused, with one row and no signal', () => {
     expect(await alive(root)).toBe(true)
   })
 
+  it('nobody by a group that Slack does not know, which /readyz names', async () => {
+    const approvers = ['S0GONE', 'U0RESP']
+    room = await openRoom(server.marshalUrl, { over: { access: { approvers } } })
+    const root = await jam()
+    const { port } = await room.start()
+    const card = await room.card('approve_terminate')
+    await room.press('U0DEVI', card, 'approve_terminate')
+    await room.whisper('U0DEVI', /S0GONE \(no_such_subteam\)/)
+    expect(await alive(root)).toBe(true)
+    const readiness = await fetch(`http://127.0.0.1:${port}/readyz`)
+    expect(readiness.status).toBe(503)
+    expect(await readiness.json()).toMatchObject({
+      problems: ['Slack: it does not show who is in the group S0GONE (no_such_subteam)'],
+    })
+    await room.press('U0RESP', card, 'approve_terminate')
+    await root.ended
+  })
+
   it('one who left the group after the card was posted', async () => {
     room = await openRoom(server.marshalUrl)
     const root = await jam()

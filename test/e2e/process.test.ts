@@ -232,6 +232,19 @@ describe('the terminal', () => {
     expect(fine.output).toContain('      CREATE EXTENSION pg_stat_statements; -- in the database "postgres"')
   })
 
+  it('names a group that Slack does not know', async () => {
+    room = await openRoom(server.marshalUrl)
+    const access = { approvers: ['S0GONE', 'S0DBAONCALL'] }
+    const yaml = JSON.stringify({ ...JSON.parse(room.yaml), access })
+    const { code, output } = await ends(await run({ ...room, yaml }, ['doctor']))
+    expect(code).toBe(1)
+    expect(output).toContain(
+      'Slack does not show who is in the group S0GONE, so it lets nobody in (no_such_subteam)',
+    )
+    expect(output).toContain('Correct its id in the configuration (access), or turn the group on in Slack.')
+    expect(output).toContain('Slack shows who is in the group S0DBAONCALL')
+  })
+
   it('says what it is not able to know when Slack or the server is away', async () => {
     room = await openRoom('postgres://marshal:marshal@127.0.0.1:1/orders')
     const env = { ...room.env, SLACK_API_URL: 'http://127.0.0.1:1/api/' }

@@ -6,7 +6,7 @@ import type { JournalRow } from '../../src/domain/approvals/journal.ts'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer, type TestSession } from '../support/postgres.ts'
 import { run } from '../support/process.ts'
-import { jamOne, openShop } from '../support/shop.ts'
+import { jamOne, type OpenedCard, openCard, openShop } from '../support/shop.ts'
 
 let server: TestServer
 let room: Room
@@ -21,6 +21,12 @@ afterEach(async () => {
   await server.closeAll()
 })
 afterAll(() => server.stop())
+
+/** Opens a room with a jam in it, and its card. */
+async function openedCard(options: Parameters<typeof openRoom>[1] = {}): Promise<OpenedCard> {
+  room = await openRoom(server.marshalUrl, options)
+  return openCard(room, server, shop)
+}
 
 const jam = async (): Promise<TestSession> => (await jamOne(server, shop)).root
 
@@ -43,10 +49,7 @@ describe('who is refused, with one row and no signal', () => {
     ['a stranger', 'U0STRANGER', /workspace/],
     ['a member who is no approver', 'U0RESP', /not among those/],
   ])('%s', async (_, userId, reason) => {
-    room = await openRoom(server.marshalUrl)
-    const root = await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard()
     await room.press(userId, card, 'approve_terminate')
     await room.whisper(userId, reason)
     const refusals = journal().filter(({ kind }) => kind === 'refused')
@@ -55,10 +58,7 @@ describe('who is refused, with one row and no signal', () => {
   })
 
   it('a crowd of presses, with one row and one that counts the others', async () => {
-    room = await openRoom(server.marshalUrl)
-    const root = await jam()
-    const bot = await room.start()
-    const card = await room.card('approve_terminate')
+    const { root, bot, card } = await openedCard()
     for (let press = 0; press < 50; press++) await room.press('U0GUEST', card, 'approve_terminate')
     const refused = () => journal().filter(({ kind }) => kind === 'refused')
     expect(refused()).toHaveLength(1)
@@ -68,10 +68,7 @@ describe('who is refused, with one row and no signal', () => {
   })
 
   it('one whose team Slack does not tell', async () => {
-    room = await openRoom(server.marshalUrl)
-    const root = await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard()
     const { payload } = await room.press('U0RESP', card, 'approve_terminate')
     const { team_id: _, ...user } = (payload as { user: Record<string, unknown> }).user
     await room.workspace.sendRaw({
@@ -83,10 +80,7 @@ describe('who is refused, with one row and no signal', () => {
   })
 
   test.each(['users.info', 'usergroups.users.list'])('anybody while %s fails', async (method) => {
-    room = await openRoom(server.marshalUrl)
-    const root = await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard()
     room.workspace.fault({ method, kind: 'error500', times: 5 })
     await room.press('U0DEVI', card, 'approve_terminate')
     await room.whisper('U0DEVI', /Slack could not say who you are/)
@@ -112,10 +106,7 @@ describe('who is refused, with one row and no signal', () => {
   })
 
   it('one who left the group after the card was posted', async () => {
-    room = await openRoom(server.marshalUrl)
-    const root = await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard()
     room.workspace.setGroupMembers('S0DBAONCALL', ['U0RESP'])
     await room.press('U0DEVI', card, 'approve_terminate')
     await room.whisper('U0DEVI', /not among those/)
@@ -125,10 +116,7 @@ describe('who is refused, with one row and no signal', () => {
   })
 
   it('an earlier approval of one who left the group since', async () => {
-    room = await openRoom(server.marshalUrl, { over: { approvals: { people: { terminate: 2 } } } })
-    const root = await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard({ over: { approvals: { people: { terminate: 2 } } } })
     await room.press('U0DEVI', card, 'approve_terminate')
     await room.until(card.ts, /Needs 1 more approval/)
     room.workspace.setGroupMembers('S0DBAONCALL', ['U0RESP'])
@@ -164,10 +152,7 @@ describe('over http', () => {
     ['an old timestamp', { timestamp: Math.floor(Date.now() / 1000) - 301 }],
     ['a timestamp in the future', { timestamp: Math.floor(Date.now() / 1000) + 360 }],
   ])('%s is 401', async (_, http) => {
-    room = await openRoom(server.marshalUrl, { mode: 'http' })
-    const root = await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard({ mode: 'http' })
     const { payload } = await room.press('U0RESP', card, 'approve_terminate')
     await room.whisper('U0RESP', /not among/)
     const rows = journal().length
@@ -195,10 +180,7 @@ describe('a hostile or odd request', () => {
 
 describe('an envelope delivered twice', () => {
   it('is one approval', async () => {
-    room = await openRoom(server.marshalUrl)
-    const root = await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard()
     room.workspace.duplicateNext()
     await room.press('U0DANA', card, 'approve_terminate')
     await room.until(card.ts, /is gone/)
@@ -281,10 +263,7 @@ describe("a watcher's cancel that has no effect", () => {
 
 describe('an approval that cannot be counted just now', () => {
   it('waits: nobody loses an approval to a failure of Slack', async () => {
-    room = await openRoom(server.marshalUrl, { over: { approvals: { people: { terminate: 2 } } } })
-    const root = await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard({ over: { approvals: { people: { terminate: 2 } } } })
     await room.press('U0DEVI', card, 'approve_terminate')
     await room.until(card.ts, /Needs 1 more approval/)
     room.workspace.fault({ method: 'usergroups.users.list', kind: 'rateLimited', retryAfter: 1, times: 1 })
@@ -373,10 +352,7 @@ describe('an aborted transaction that has ended since', () => {
 
 describe('what came of it is compared with what was expected', () => {
   it('as expected, where the waiter moves on', async () => {
-    room = await openRoom(server.marshalUrl)
-    await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { card } = await openedCard()
     await room.press('U0DANA', card, 'approve_terminate')
     await room.until(card.ts, /1 of 1 waiter moved on, as expected/)
   })
@@ -401,10 +377,7 @@ describe('a session behind a pooler', () => {
 
 describe('a denial', () => {
   it('is not undone by one person: who brings it back asks for it, and the reason stands on it', async () => {
-    room = await openRoom(server.marshalUrl)
-    const root = await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard()
     await denyWith('U0DANA', card, 'payroll runs in it')
     await room.press('U0DEVI', await room.card('pg_offer_again'), 'pg_offer_again')
     const again = await room.until(card.ts, /Denied before by/)
@@ -456,10 +429,7 @@ describe('a denial', () => {
 
 describe('"Offer again" on an old copy of a card', () => {
   it('brings nothing back when the incident is over', async () => {
-    room = await openRoom(server.marshalUrl)
-    const root = await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard()
     await room.press('U0DANA', card, 'deny_terminate')
     await room.workspace.waitFor(() => room.workspace.modal('U0DANA'))
     await room.workspace.submitView({ userId: 'U0DANA', values: { reason: 'not yet' } as never })
@@ -496,10 +466,7 @@ describe('a stranger who asks which clusters there are', () => {
 
 describe('queryText: full', () => {
   it('shows statements in Slack and keeps their constants out of the journal', async () => {
-    room = await openRoom(server.marshalUrl, { over: { queryText: 'full' } })
-    const root = await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard({ over: { queryText: 'full' } })
     expect(wordsOf(card)).toContain("'paying'")
     await room.press('U0DANA', card, 'approve_terminate')
     await room.until(card.ts, /is gone/)
@@ -540,10 +507,7 @@ describe('break-glass', () => {
   })
 
   it('is off unless configured', async () => {
-    room = await openRoom(server.marshalUrl)
-    await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { card } = await openedCard()
     expect(hasButton(card, 'pg_break_glass')).toBe(false)
   })
 })
@@ -577,10 +541,7 @@ describe('history', () => {
 
 describe('a journal that cannot be written', () => {
   it('keeps every action from happening', async () => {
-    room = await openRoom(server.marshalUrl)
-    const root = await jam()
-    await room.start()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard()
     const database = new DatabaseSync(join(room.directory, 'store.db'))
     database.exec("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk full'); END")
     database.close()

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
 import { run, serve } from '../support/process.ts'
-import { jamOne, openShop } from '../support/shop.ts'
+import { jamOne, type OpenedCard, openCard, openShop } from '../support/shop.ts'
 
 let server: TestServer
 let room: Room
@@ -18,6 +18,12 @@ afterEach(async () => {
   await server.closeAll()
 })
 afterAll(() => server.stop())
+
+/** Opens a room with a jam in it, and its card. */
+async function openedCard(options: Parameters<typeof openRoom>[1] = {}): Promise<OpenedCard> {
+  room = await openRoom(server.marshalUrl, options)
+  return openCard(room, server, shop)
+}
 
 const jam = async () => (await jamOne(server, shop)).root
 
@@ -79,10 +85,7 @@ describe('a card', () => {
   })
 
   it('is posted again when somebody deletes it', async () => {
-    room = await openRoom(server.marshalUrl)
-    await room.start()
-    await jam()
-    const card = await room.card('approve_terminate')
+    const { card } = await openedCard()
     room.workspace.deleteMessage(channel, card.ts)
     await room.press('U0GUEST', card, 'approve_terminate').catch(() => null)
     const again = await room.card('approve_terminate')
@@ -91,10 +94,7 @@ describe('a card', () => {
   })
 
   it('is posted again also when nobody touches it, by the look whether it stands', async () => {
-    room = await openRoom(server.marshalUrl)
-    const app = await room.start()
-    await jam()
-    const card = await room.card('approve_terminate')
+    const { bot: app, card } = await openedCard()
     await app.stop()
     room.workspace.deleteMessage(channel, card.ts)
     // The first look is at the start, and asks nobody to wait for the next one.
@@ -106,10 +106,7 @@ describe('a card', () => {
   })
 
   it('is closed when its cluster is not configured any more, where it stands', async () => {
-    room = await openRoom(server.marshalUrl)
-    const app = await room.start()
-    await jam()
-    const card = await room.card('approve_terminate')
+    const { bot: app, card } = await openedCard()
     await app.stop()
     await room.start({
       slack: { mode: 'socket', channel: 'C0RANDOM' },
@@ -137,10 +134,7 @@ describe('a card', () => {
   })
 
   it('is true again after an outage that outlasts its incident', async () => {
-    room = await openRoom(server.marshalUrl)
-    await room.start()
-    const root = await jam()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard()
     room.workspace.fault({ method: 'chat.update', kind: 'error500', times: 3 })
     room.workspace.fault({ method: 'chat.postMessage', kind: 'error500', times: 3 })
     await root.query('COMMIT')
@@ -231,10 +225,7 @@ describe('a token that was revoked', () => {
 
 describe('a socket', () => {
   it.each(['refreshSockets', 'disconnectSockets'] as const)('%s in the middle of a press', async (how) => {
-    room = await openRoom(server.marshalUrl)
-    await room.start()
-    const root = await jam()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard()
     // A stopped backend takes no notice of its signal: so the approval is under way while the sockets go.
     process.kill(root.pid, 'SIGSTOP')
     try {
@@ -256,10 +247,7 @@ describe('a socket', () => {
   })
 
   it.each(['refreshSockets', 'disconnectSockets'] as const)('comes back by itself after %s', async (how) => {
-    room = await openRoom(server.marshalUrl)
-    await room.start()
-    const root = await jam()
-    const card = await room.card('approve_terminate')
+    const { root, card } = await openedCard()
     const dropped = room.workspace.waitFor(() => room.workspace.sockets() === 0, { what: 'no socket' })
     room.workspace[how]()
     await dropped

@@ -1,3 +1,6 @@
+import type { Message } from 'slack-workspace'
+import type { RunningApp } from '../../src/app.ts'
+import type { Room } from './harness.ts'
 import type { TestServer, TestSession } from './postgres.ts'
 
 /** A table with one row that everybody wants, and an ordinary role to want it: superusers' sessions are out of reach. */
@@ -21,4 +24,19 @@ export async function jamOne(
   void victim.start("UPDATE orders SET state = 'x' WHERE id = 1")
   await server.untilWaiting(victim)
   return { root, victim }
+}
+
+/** A jam of the shop, the bot that watches it, and the card that it posted. */
+export type OpenedCard = {
+  readonly root: TestSession
+  readonly victim: TestSession
+  readonly bot: RunningApp
+  readonly card: Message
+}
+
+/** Makes a jam, starts the bot of a room, and waits for its card with an Approve button. */
+export async function openCard(room: Room, server: TestServer, shop: string): Promise<OpenedCard> {
+  const sessions = await jamOne(server, shop)
+  const bot = await room.start()
+  return { ...sessions, bot, card: await room.card('approve_terminate') }
 }

@@ -1,4 +1,4 @@
-import { bot, type JournalEvent } from '../domain/approvals/journal.ts'
+import { bot, earlierApproval, type JournalEvent } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
 import { severityOf, worstFirst } from '../domain/incidents/severity.ts'
@@ -10,7 +10,7 @@ import type { Store, Tables } from '../store/store.ts'
 import { cardView } from '../views/card/card.ts'
 import type { CardState } from '../views/card/cardState.ts'
 import { digestView } from '../views/card/digest.ts'
-import { channelLine, threadLine } from '../views/card/lines.ts'
+import { channelLine, refusedLine, threadLine } from '../views/card/lines.ts'
 import type { View } from '../views/kit.ts'
 
 /** Settings of the cards of a cluster: the channel, who may approve, and how many people an action needs. */
@@ -124,14 +124,27 @@ export function createCards(deps: {
         { id: `line:${row.seq}`, channel, threadOf: null, priority: priorities.line, once: true },
         line,
       )
-    const thread = cardId && threadLine(event, proposal)
-    const where = thread ? await threadChannel(tables, cardId, isNews(event)) : null
-    if (thread && where)
+    if (!cardId) return
+    const counts = isRefusedPress(event)
+    const thread = counts ? refusedLine(await refusedOn(tables, cardId)) : threadLine(event, proposal)
+    const where = thread && (await threadChannel(tables, cardId, isNews(event)))
+    if (where)
       await put(
         tables,
-        { id: `note:${row.seq}`, channel: where, threadOf: cardId, priority: priorities.note, once: true },
+        {
+          id: counts ? `refused:${cardId}` : `note:${row.seq}`,
+          channel: where,
+          threadOf: cardId,
+          priority: priorities.note,
+          once: !counts,
+        },
         thread,
       )
+  }
+
+  async function refusedOn({ journal }: Tables, cardId: string) {
+    const rows = await journal.ofCards([cardId], mostCounted)
+    return rows.flatMap(({ event }) => (isRefusedPress(event) ? [event] : []))
   }
 
   function put(tables: Tables, about: Omit<Message, 'text' | 'blocks'>, view: View): Promise<void> {
@@ -220,6 +233,13 @@ const isDigest = (cardId: string, incidents: readonly Incident[]): boolean =>
 
 /** A request by hand waits for somebody, as a critical incident does; the thread repeats what is known already. */
 const priorities = { critical: 4, warning: 3, line: 2, notice: 1, note: 0 } as const
+
+/** More rows of one card are not looked through for refused presses. */
+const mostCounted = 500
+
+/** Presses are counted in one note of a thread. That an earlier approval does not count any more has a note of its own. */
+const isRefusedPress = (event: JournalEvent): event is JournalEvent & { kind: 'refused' } =>
+  event.kind === 'refused' && event.entry !== earlierApproval
 
 /** Separates what people did, with its outcome, from changes of the picture. Those may follow a little later. */
 const isUrgent = (event: JournalEvent): boolean =>

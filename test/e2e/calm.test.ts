@@ -36,7 +36,6 @@ describe('a snoozed card', () => {
     await room.press('U0RESP', card, 'pg_acknowledge')
     await room.press('U0DANA', card, 'pg_snooze')
     await room.until(card.ts, /Quiet until/)
-    await room.thread(card.ts, /silenced incident/)
 
     const more = await Promise.all([1, 2].map((n) => server.open(`web-${n}`, shop)))
     for (const session of more) void session.start("UPDATE orders SET state = 'y' WHERE id = 1")
@@ -55,15 +54,15 @@ describe('a snoozed card', () => {
     const back = await room.until(card.ts, /^\S+ .* blocks \d+ sessions? on orders/)
     expect(wordsOf(back)).toMatch(/acknowledged it\. .*Quiet until/s)
     expect(hasButton(back, 'pg_acknowledge')).toBe(false)
-    expect(thread(card.ts).filter((line) => !/acknowledged it|silenced/.test(line))).toEqual([])
+    expect(thread(card.ts)).toEqual([])
 
     const [, id] = /Incident ([0-9a-f]{8})/.exec(wordsOf(back)) ?? []
     await room.type('U0RESP', `unsnooze ${id}`)
-    await room.thread(card.ts, /^While it was quiet: 3 changes, the last: It is back\.$/)
+    await room.thread(card.ts, /^While it was quiet: 2 changes, the last: It is back\.$/)
     await room.line(/^Quiet period on orders ended: incident [0-9a-f]{8} brings cards again\.$/)
     await room.until(card.ts, /^\S+ .* blocks \d+ sessions? on orders(?![\s\S]*Quiet until)/)
     await root.query('COMMIT')
-    await room.thread(card.ts, /^Nobody waits behind it any more/)
+    await room.until(card.ts, /^🟢 Resolved/)
     expect(inChannel(/block(?:s|ed) \d+ sessions? on orders/)).toHaveLength(1)
   })
 })
@@ -111,8 +110,7 @@ it('the next one behind a row takes the card over, though all their waits begin 
   await room.thread(card.ts, /^The same jam goes on behind another session\.$/)
   await next.query('COMMIT')
   await room.until(card.ts, /^🟢 Resolved/)
-  await room.thread(card.ts, /^Nobody waits behind it any more/)
-  expect(thread(card.ts).filter((line) => /is back|any more/.test(line))).toHaveLength(1)
+  expect(thread(card.ts).some((line) => /is back/.test(line))).toBe(false)
   expect(inChannel(/block(?:s|ed) \d+ sessions? on orders/)).toHaveLength(1)
 })
 
@@ -129,9 +127,7 @@ describe('quiet for planned work', () => {
     await room.line(new RegExp(`^Terminate ${root.pid} .*approved by <@U0DANA>`))
     await room.thread(card.ts, /is gone after/)
     await room.until(card.ts, /^🟢 Resolved/)
-    expect(thread(card.ts).some((line) => /^The session is gone/.test(line))).toBe(false)
     await room.type('U0RESP', 'quiet off')
-    await room.thread(card.ts, /^While it was quiet: The session is gone/)
     await room.line(
       /^Quiet period on orders ended: everything brings cards again\. Meanwhile 1 incident ended and none is open now\.$/,
     )

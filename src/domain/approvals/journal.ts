@@ -139,6 +139,9 @@ export type JournalEvent =
 
 export const bot = 'pg-marshal'
 
+/** Entry of the refusal of an approval that counted once. */
+export const earlierApproval = 'earlier approval'
+
 /** A row of the journal as it is stored. */
 export type StoredRow = {
   /** 1, 2, 3, … without a gap. */

@@ -1,6 +1,6 @@
 import type { Approvals } from '../session/policy.ts'
 import { type Refusal, refusalOf } from './access.ts'
-import { bot, type JournalEvent } from './journal.ts'
+import { bot, earlierApproval, type JournalEvent } from './journal.ts'
 import type { Outcome } from './outcome.ts'
 import type { Approval, OpenProposal, Proposal, ProposalIn } from './proposal.ts'
 
@@ -102,7 +102,7 @@ export const takeOff = (open: OpenProposal, userIds: readonly string[]): Step<Op
   events: userIds.map((userId) => ({
     kind: 'refused',
     actor: userId,
-    entry: 'earlier approval',
+    entry: earlierApproval,
     proposalId: open.id,
     code: 'notAllowed',
     reason: 'they may not approve any more, so their earlier approval does not count',

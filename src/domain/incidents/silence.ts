@@ -23,9 +23,9 @@ export const silenceOf = (incident: Subject, silences: readonly Silence[]): Sile
 
 /** Returns true for an event that the watcher reports by itself in the thread of a card. A silence keeps these back. */
 export const isNews = (event: JournalEvent): event is News =>
-  event.kind === 'incidentChanged' || event.kind === 'incidentReopened' || event.kind === 'incidentResolved'
+  event.kind === 'incidentChanged' || event.kind === 'incidentReopened'
 
-type News = JournalEvent & { kind: 'incidentChanged' | 'incidentReopened' | 'incidentResolved' }
+type News = JournalEvent & { kind: 'incidentChanged' | 'incidentReopened' }
 
 type Subject = Pick<Incident, 'id' | 'key' | 'finding'>
 

@@ -9,6 +9,7 @@ import {
   type Line,
   moment,
   plainWords,
+  preformatted,
   richText,
   section,
   truncate,
@@ -18,10 +19,81 @@ import {
 import { count, nameOf } from '../words.ts'
 import { outcomeSentence } from './outcome.ts'
 
-/** Writes an event as a note in the thread of a card; null when the card itself shows it well enough. */
+/**
+ * Writes an event as a note in the thread of a card; null when the card itself shows it, and nobody has to be notified:
+ * a thread says what its card does not. The journal and `/pg history` have all of it.
+ */
 export function threadLine(event: JournalEvent, proposal: Proposal | null): View | null {
-  const line = event.kind === 'incidentOpened' ? null : journalLine(event, proposal)
-  return line && view(line)
+  const line = isOnCard(event, proposal) ? null : journalLine(event, proposal)
+  if (!line) return null
+  const said = view(line)
+  return event.kind === 'outcome' && event.sql
+    ? { ...said, blocks: [...said.blocks, ...proof(event.sql, event.returned)] }
+    : said
+}
+
+/** Decides whether the card shows all that a note would say. Somebody who asked for it is notified by a note. */
+function isOnCard(event: JournalEvent, proposal: Proposal | null): boolean {
+  switch (event.kind) {
+    case 'requested':
+      return proposal?.cardId === event.proposalId
+    // The last one that was needed stands in the line of the channel.
+    case 'approved':
+      return event.have >= event.needed
+    case 'denied':
+    case 'expired':
+      return !proposal?.requestedBy
+    case 'brokeGlass':
+    case 'acknowledged':
+    case 'silenced':
+    case 'silenceEnded':
+    case 'incidentOpened':
+    case 'incidentResolved':
+      return true
+    default:
+      return false
+  }
+}
+
+/** Shows the statement that was run, and what the server said to it. */
+const proof = (sql: string, returned: boolean | null): View['blocks'] => [
+  richText(
+    section('Sent:'),
+    preformatted(truncate(sql, 2000)),
+    section(returned === null ? 'What it returned is not known.' : `It returned ${returned}.`),
+  ),
+]
+
+/** Most people who are named among those who were refused. */
+const mostRefused = 5
+
+/**
+ * Writes all refused presses on a card as one note, which is edited as they become more.
+ * @param refused what the journal has of them, oldest first
+ */
+export function refusedLine(refused: readonly (JournalEvent & { readonly kind: 'refused' })[]): View | null {
+  const last = refused.at(-1)
+  if (!last) return null
+  const presses = refused.reduce((all, { more = 1 }) => all + more, 0)
+  const people = [...new Set(refused.map(({ actor }) => actor))]
+  const others = people.length - mostRefused
+  return view([
+    user(last.actor),
+    ` was refused (${last.entry}): ${last.reason}`,
+    ...(presses > 1
+      ? [
+          `. ${presses} refused so far`,
+          ...(people.length > 1
+            ? [
+                ', of ',
+                ...people.slice(0, mostRefused).flatMap((id, n) => [...(n > 0 ? [', '] : []), user(id)]),
+                ...(others > 0 ? [` and ${count(others, 'other')}`] : []),
+              ]
+            : []),
+          '.',
+        ]
+      : []),
+  ])
 }
 
 /** The line in the channel itself: what was done to a session, and what stops or starts the watching. */
@@ -34,6 +106,8 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
       ...(event.since === null ? [] : [' Nothing is seen since ', moment(event.since), '.']),
     ])
   if (event.kind === 'brokeGlass') return view(brokeGlass(event))
+  // A snoozed incident says so on its card.
+  if ((event.kind === 'silenced' || event.kind === 'silenceEnded') && row.cardId !== null) return null
   if (event.kind === 'silenced')
     return view([
       bold(`Quiet period on ${event.cluster}: `),

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
+import type { JournalEvent } from '../../../src/domain/approvals/journal.ts'
 import type { Outcome } from '../../../src/domain/approvals/outcome.ts'
 import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
 import { type Finding, findings } from '../../../src/domain/incidents/finding.ts'
@@ -8,7 +9,7 @@ import { type Recommendation, recommendationsFor } from '../../../src/domain/inc
 import type { Session } from '../../../src/domain/session/session.ts'
 import { cardView } from '../../../src/views/card/card.ts'
 import type { CardState } from '../../../src/views/card/cardState.ts'
-import { channelLine, threadLine } from '../../../src/views/card/lines.ts'
+import { channelLine, refusedLine, threadLine } from '../../../src/views/card/lines.ts'
 import type { View } from '../../../src/views/kit.ts'
 import { checkView } from '../../support/asking.ts'
 import {
@@ -340,6 +341,55 @@ describe('a line', () => {
       'Terminate 4312 (web, user shop, database orders) on orders, approved by <@U1>, requested by <@U9>: 4312 is gone after 12 ms.',
     )
     expect(JSON.stringify(view?.blocks)).toContain(`journal 7 · ${'f'.repeat(16)}"`)
-    expect(threadLine(event, done)?.text).toBe('4312 is gone after 12 ms. <@U9>')
+    const note = threadLine(event, done)
+    expect(note?.text).toBe('4312 is gone after 12 ms. <@U9>')
+    expect(JSON.stringify(note?.blocks)).toMatch(/SELECT.*It returned true\./)
+    expect(JSON.stringify(threadLine({ ...event, sql: null }, done)?.blocks)).not.toContain('Sent')
+  })
+
+  it('in the thread says what the card does not', () => {
+    const asked = proposal({ requestedBy: 'U9' })
+    const offered = proposal({ requestedBy: null })
+    const { id: proposalId, action, key: session } = asked
+    const bot = { actor: 'pg-marshal', proposalId }
+    const told = (event: JournalEvent, of: Proposal | null = asked) => threadLine(event, of) !== null
+    const approved = { kind: 'approved', actor: 'U1', proposalId } as const
+    expect(told({ ...approved, have: 1, needed: 2 })).toBe(true)
+    expect(told({ ...approved, have: 2, needed: 2 })).toBe(false)
+    const requested = { kind: 'requested', ...bot, action, session, statement: null, reason: 'why' } as const
+    expect(told(requested, { ...asked, cardId: 'card of an incident' })).toBe(true)
+    expect(told(requested, { ...asked, cardId: proposalId })).toBe(false)
+    for (const event of [
+      { kind: 'denied', ...bot, reason: '' },
+      { kind: 'expired', ...bot },
+    ] as const) {
+      expect(told(event)).toBe(true)
+      expect(told(event, offered)).toBe(false)
+    }
+    expect(told({ kind: 'incidentChanged', actor: 'pg-marshal', what: 'x' }, null)).toBe(true)
+    expect(told({ kind: 'incidentResolved', actor: 'pg-marshal', what: 'x' }, null)).toBe(false)
+    expect(told({ kind: 'acknowledged', actor: 'U1' }, null)).toBe(false)
+  })
+
+  it('counts those who were refused, and names the last', () => {
+    const refused = (actor: string, more?: number) =>
+      ({
+        kind: 'refused',
+        actor,
+        entry: 'approve terminate',
+        proposalId: 'p',
+        code: 'notAllowed',
+        reason: 'no',
+        ...(more && { more }),
+      }) as const
+    expect(refusedLine([])).toBeNull()
+    expect(refusedLine([refused('U1')])?.text).toBe('<@U1> was refused (approve terminate): no')
+    expect(refusedLine([refused('U1'), refused('U1', 9)])?.text).toBe(
+      '<@U1> was refused (approve terminate): no. 10 refused so far.',
+    )
+    const crowd = [1, 2, 3, 4, 5, 6, 7].map((n) => refused(`U${n}`))
+    expect(refusedLine(crowd)?.text).toBe(
+      '<@U7> was refused (approve terminate): no. 7 refused so far, of <@U1>, <@U2>, <@U3>, <@U4>, <@U5> and 2 others.',
+    )
   })
 })

@@ -115,4 +115,16 @@ describe('look-ups', () => {
     expect(await pressIn('S2')).toBeNull()
     expect([...access.unreadable()]).toEqual([])
   })
+  it('of a group that Slack does not know any more count for no reader either', async () => {
+    answer(dana)
+    members('S1', ['U0DANA'])
+    expect(await pressIn('S1')).toBeNull()
+    for (const fresh of [true, false]) {
+      answer(dana)
+      nock(api).post('/api/usergroups.users.list').reply(200, { ok: false, error: 'no_such_subteam' })
+      expect(await checkAccess({ userId: 'U0DANA', teamId: 'T1' }, ['S1'], fresh)).toMatchObject({
+        code: 'lookUpFailed',
+      })
+    }
+  })
 })

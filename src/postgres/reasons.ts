@@ -84,7 +84,18 @@ const reasons: Readonly<Record<string, Reason>> = {
     reason: 'The standby cancelled the query, because replay could not wait for it any longer.',
   },
   '25P04': { retryable: true, reason: 'The server ended the connection (transaction_timeout).' },
-  '53100': { retryable: true, reason: 'The disk of the server is full.' },
+  '53100': {
+    retryable: true,
+    reason: 'A disk of the server is full: of its data, its WAL or its temporary files; its log says which.',
+  },
+  '53400': {
+    retryable: true,
+    reason: 'A limit that the server is configured with is reached, as temp_file_limit: its log says which.',
+  },
+  '58P01': {
+    retryable: true,
+    reason: 'A file is missing on the server, of its data or of a library that it loads: its log says which.',
+  },
   '08P01': {
     retryable: false,
     reason:

@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import { channel, openRoom, type Room } from '../support/harness.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { channel, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
 import { jamOne, openShop } from '../support/shop.ts'
 
@@ -48,4 +48,55 @@ it('a crowd of refused presses is one reply that counts', async () => {
     await room.press(person, card, 'approve_terminate')
   const thread = await room.thread(card.ts, /2 refused so far, of /)
   expect(thread).toHaveLength(1)
+})
+
+it('a row of a digest asks for an approval with its own button', async () => {
+  room = await openRoom(server.marshalUrl, {
+    over: { watch: { every: '200ms', idleLongerThan: '1s', cardsPerMinute: 1 } },
+  })
+  for (let n = 0; n < 4; n++) await server.open(`pool-${n}`, shop)
+  await room.start()
+  const { ts } = await room.line(/^\d more incidents? on orders/)
+  const digest = await room.until(ts, /^\d more incidents on orders[\s\S]*pg_propose_terminate/)
+  const [, pid] = /"Propose: terminate pool-\d \((\d+)\)"/.exec(wordsOf(digest)) ?? []
+  await room.press('U0GUEST', digest, 'pg_propose_terminate')
+  await room.whisper('U0GUEST', /guests may not use this/)
+  await room.press('U0RESP', digest, 'pg_propose_terminate')
+  const card = await room.card('approve_terminate', 'waits for approval')
+  expect(card.text).toContain(`(${pid})`)
+  expect(await server.admin.query('SELECT 1 FROM pg_stat_activity WHERE pid = $1', [pid])).toHaveLength(1)
+})
+
+describe('cards a minute', () => {
+  it('hold back nothing critical after many small notices', async () => {
+    room = await openRoom(server.marshalUrl, {
+      over: { watch: { every: '200ms', blockedFor: '1s', idleLongerThan: '1s', cardsPerMinute: 2 } },
+    })
+    for (let n = 0; n < 4; n++) await server.open(`pool-${n}`, shop)
+    await room.start()
+    await room.line(/^\d more incidents? on orders/)
+    await jamOne(server, shop)
+    const waiting = await Promise.all(Array.from({ length: 10 }, (_, n) => server.open(`web-${n}`, shop)))
+    for (const session of waiting) void session.start("UPDATE orders SET state = 'y' WHERE id = 1")
+    const card = await room.card('approve_terminate', 'blocks')
+    expect(card.text).toMatch(/^🔴 checkout blocks \d+ sessions/)
+  })
+
+  it('leave the only open incident its button, after many that are over', async () => {
+    room = await openRoom(server.marshalUrl, {
+      over: {
+        watch: { every: '200ms', blockedFor: '1s', idleInTransactionLongerThan: '1h', cardsPerMinute: 2 },
+      },
+    })
+    await room.start()
+    for (let n = 0; n < 4; n++) {
+      const { root, victim } = await jamOne(server, shop)
+      const card = await room.card('approve_terminate', 'blocks')
+      await room.press('U0DANA', card, 'approve_terminate')
+      await root.ended
+      await room.until(card.ts, /^🟢 Resolved/)
+      await victim.close()
+    }
+    expect(inChannel().filter(({ text }) => /^🟢 Resolved/.test(text))).toHaveLength(4)
+  })
 })

@@ -1,3 +1,4 @@
+import type { Button } from '@slack/types'
 import { totals } from '../../domain/incidents/finding.ts'
 import { type Filters, filterWords, quoted } from '../../domain/lists/filters.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
@@ -11,6 +12,7 @@ import {
   type Block,
   bold,
   bullets,
+  buttonRow,
   code,
   escapeText,
   header,
@@ -55,6 +57,7 @@ export type Piece =
       readonly rows: readonly (readonly string[])[]
     }
   | { readonly kind: 'preformatted'; readonly value: string }
+  | { readonly kind: 'buttons'; readonly buttons: readonly Button[] }
 
 /** `chat.update` takes no longer text: https://docs.slack.dev/reference/methods/chat.update */
 const longestText = 3900
@@ -81,6 +84,7 @@ function flatten(piece: Piece): Piece {
     case 'table':
       return { ...piece, rows: piece.rows.map((row) => row.map(inLine)) }
     case 'preformatted':
+    case 'buttons':
       return piece
   }
 }
@@ -101,6 +105,8 @@ function blocksOf(piece: Piece): Block[] {
       return [table([piece.head, ...piece.rows])]
     case 'preformatted':
       return [richText(preformatted(piece.value))]
+    case 'buttons':
+      return buttonRow(...piece.buttons)
   }
 }
 
@@ -114,6 +120,9 @@ function wordsOf(piece: Piece): string[] {
       return piece.rows.map((row) => row.map(escapeText).filter(Boolean).join(' | '))
     case 'preformatted':
       return piece.value.split('\n').map((line) => escapeText(truncate(line, 600)))
+    // Words are read, not pressed.
+    case 'buttons':
+      return []
   }
 }
 

@@ -1,11 +1,12 @@
 import { type Finding, subjectOf } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import { findingName, kindNames, worstFirst } from '../../domain/incidents/severity.ts'
+import { sessionKeyOf } from '../../domain/session/session.ts'
 import { listSome } from '../../domain/text/sentence.ts'
 import { compose, type Line, lines, type Piece } from '../answers/page.ts'
-import { showAllAction } from '../buttons.ts'
+import { proposeButton, showAllAction } from '../buttons.ts'
 import { bold, button, buttonRow, code, context, type View } from '../kit.ts'
-import { count } from '../words.ts'
+import { count, shortNameAndPid } from '../words.ts'
 import { resolution, shortId } from './card.ts'
 import { sentenceOf } from './findings.ts'
 
@@ -17,7 +18,8 @@ const mostCharacters = 8000
 const mostNamed = 12
 
 /**
- * One card for many incidents that came at once: the worst first, each with the command that shows all about it, then
+ * One card for many incidents that came at once: the worst first, each with the command that shows all about it and the button
+ * that proposes what helps, then
  * those that have a card of their own by now, and those that are over.
  * @param incidents all that it ever listed
  */
@@ -43,14 +45,12 @@ export function digestView(cluster: string, cardId: string, incidents: readonly 
     return { ...view, blocks: [...view.blocks, reference] }
   }
   const view = compose(`${count(open.length, 'more incident')} on ${cluster}`, [
-    ...listed(open.slice(0, shownAtFirst)),
+    ...open.slice(0, shownAtFirst).flatMap((incident) => [...listed([incident]), ...wayOut(incident)]),
     lines(
       ...(open.length > shownAtFirst ? [[`${open.length - shownAtFirst} more: press Show all.`]] : []),
       ...others,
       [
-        'Too many came at once for a card each; the worst of them get one as others end. ',
-        code('/pg terminate PID reason'),
-        ' asks for an approval without waiting for it, ',
+        'Too many came at once for a card each; the worst of them get one as others end. A button asks for an approval now, ',
         code('/pg snooze INCIDENT 30m'),
         ' keeps one of them from getting a card.',
       ],
@@ -100,6 +100,19 @@ const listed = (incidents: readonly Incident[]): Piece[] => [
     ),
   },
 ]
+
+/** Proposes what helps against it, as its own card would. */
+function wayOut({ cluster, recommendation }: Incident): Piece[] {
+  const target = recommendation?.target
+  if (!target) return []
+  const { action, session } = target
+  return [
+    {
+      kind: 'buttons',
+      buttons: [proposeButton(action, sessionKeyOf(cluster, session), shortNameAndPid(session))],
+    },
+  ]
+}
 
 /** Says how each incident ended, as its own card would say it. */
 const ended = (incidents: readonly Incident[]): Piece[] =>

@@ -59,6 +59,39 @@ describe('a digest', () => {
     )
   })
 
+  it('proposes for each row that is shown what helps against it, and nothing where nothing helps', () => {
+    const target = (pid: number) => ({
+      target: {
+        action: 'terminate' as const,
+        session: idle(pid, 4_000),
+        workLost: 'idle' as const,
+        waited: false,
+      },
+      text: '',
+      others: [],
+      retries: null,
+      named: [],
+    })
+    const incidents = [
+      ...Array.from({ length: 12 }, (_, n) => resting(n + 1, { recommendation: target(n + 1) })),
+      resting(13, { recommendation: null, openedAt: 0, beganAt: 0 }),
+    ]
+    const view = digestView('orders', 'digest', incidents)
+    checked(view)
+    const buttons = view.blocks.flatMap((block) => (block.type === 'actions' ? block.elements : []))
+    const proposing = buttons.filter((one) => 'action_id' in one && one.action_id === 'pg_propose_terminate')
+    const rows = /- Long-idle session: Session (\d+)/g
+    const shown = [...view.text.matchAll(rows)].map(([, pid]) => Number(pid))
+    expect(shown).toHaveLength(8)
+    expect(proposing.map((one) => ('value' in one ? JSON.parse(one.value ?? '') : null))).toEqual(
+      shown
+        .filter((pid) => pid !== 13)
+        .map((pid) => ({ cluster: 'orders', pid, backendStart: idle(pid, 4_000).backendStart })),
+    )
+    const row = view.blocks.findIndex((block) => block.type === 'actions')
+    expect(JSON.stringify(view.blocks[row - 1])).toContain(`/pg session ${shown.find((pid) => pid !== 13)}"`)
+  })
+
   it('ends when all are over, or have moved', () => {
     const over = { beganAt: takenAt - 60_000, resolvedAt: takenAt, resolution: 'The session is gone.' }
     const told = digestView('orders', 'digest', [

@@ -27,6 +27,8 @@ import { clientOptions, createSlack, type Slack } from './slack/client.ts'
 import { createAccessCheck } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
 import { createNames } from './slack/names.ts'
+import { createLinkTo } from './slack/permalinks.ts'
+import { createQuestions } from './slack/questions.ts'
 import { type BotIdentity, createIngress } from './slack/receivers.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
 import { openStore } from './store/store.ts'
@@ -175,7 +177,9 @@ export async function startApp(deps: {
     const propose = createPropose({ cards, proposals, clusters, authorization, now })
     const silencing = createSilencing({ cards, store, clusters, authorization, now })
     const readDetails = createReadDetails({ cards, store, clusters, authorization, now })
-    const answers = createAnswers({ clusters, past: store, now })
+    const linkTo = createLinkTo({ slack, messages: store.messages, log })
+    const answers = createAnswers({ clusters, past: { ...store, linkTo }, now })
+    const questions = createQuestions({ answers, clusters, channels, authorization })
 
     const ingress = createIngress({ settings, botIdentity, logger: slackLogger, log, now })
     const listeners = listen(ingress.app, {
@@ -183,7 +187,7 @@ export async function startApp(deps: {
       store: { ...store, seenAt: store.messages.seenAt },
       clusters,
       channels,
-      answers,
+      questions,
       readDetails,
       approve,
       propose,

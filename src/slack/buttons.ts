@@ -8,7 +8,9 @@ import {
   offerAgainAction,
   proposeActions,
   refreshAction,
+  refreshAnswerAction,
   showAllAction,
+  showAnswerAction,
   snoozeAction,
 } from '../views/buttons.ts'
 
@@ -19,6 +21,8 @@ export type ButtonAction =
   | { readonly kind: 'acknowledge' | 'snooze'; readonly incidentId: string }
   | { readonly kind: 'offerAgain' | 'breakGlass'; readonly proposalId: string }
   | { readonly kind: 'propose'; readonly action: Action; readonly session: SessionKey }
+  /** The text after `/pg` of a question. */
+  | { readonly kind: 'refreshAnswer' | 'showAnswer'; readonly command: string }
   /** None of ours, or damaged. */
   | { readonly kind: 'malformed' }
 
@@ -30,6 +34,9 @@ const sessionKey = z.strictObject({
   pid: z.int().positive(),
   backendStart: z.string().min(1).max(100),
 })
+
+/** A question to ask again; what may be asked is found out at each press. */
+const question = z.strictObject({ command: z.string().max(2000) })
 
 function readJson(text: unknown): unknown {
   try {
@@ -47,6 +54,11 @@ export function readButton(actionId: unknown, value: unknown): ButtonAction {
     return session.success
       ? { kind: 'propose', action: proposed, session: session.data }
       : { kind: 'malformed' }
+  }
+  if (actionId === refreshAnswerAction || actionId === showAnswerAction) {
+    const asked = question.safeParse(readJson(value))
+    const kind = actionId === refreshAnswerAction ? 'refreshAnswer' : 'showAnswer'
+    return asked.success ? { kind, ...asked.data } : { kind: 'malformed' }
   }
   const parsed = id.safeParse(value)
   if (!parsed.success || typeof actionId !== 'string') return { kind: 'malformed' }

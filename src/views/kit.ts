@@ -65,6 +65,12 @@ export const text = (value: string, style?: Style): Leaf => ({
 
 export const bold = (value: string): Leaf => text(value, { bold: true })
 export const code = (value: string): Leaf => text(value, { code: true })
+/** The way to a place, under its own words. */
+export const link = (url: string, words: string): Leaf => ({
+  type: 'link',
+  url,
+  text: unbroken(clean(words)) || ' ',
+})
 /** A person, who is notified where a message that names them is new. */
 export const user = (userId: string): Leaf => ({ type: 'user', user_id: userId })
 
@@ -141,6 +147,7 @@ export const plainWords = (line: Line): string =>
       if (typeof part === 'string') return escapeText(part)
       if (part.type === 'user') return `<@${part.user_id}>`
       if (part.type === 'date') return timeWords(part.timestamp * 1000)
+      if (part.type === 'link') return escapeText((part.text ?? '').replaceAll('\u00a0', ' '))
       return part.type === 'text' ? escapeText(part.text.replaceAll('\u00a0', ' ')) : ''
     })
     .join('')

@@ -26,8 +26,6 @@ export type TopQuestion = {
 /** Command after `/pg`. `cluster` is the name as typed; null when none was. */
 export type Command =
   | { readonly kind: 'help' }
-  /** `/pg` alone: all clusters, what is wrong and what waits for somebody. */
-  | { readonly kind: 'overview' }
   | { readonly kind: 'clusters' }
   | ListCommand
   | TopQuestion
@@ -42,7 +40,6 @@ export type Command =
 
 /** The first words after `/pg`. */
 export const kinds = [
-  'overview',
   'help',
   'sessions',
   'blocking',
@@ -84,7 +81,7 @@ const meant: Readonly<Record<string, string>> = {
   journal: 'history',
   log: 'history',
   audit: 'history',
-  status: 'overview',
+  status: 'sessions',
   vacuum: 'health',
   bloat: 'health',
   wraparound: 'health',
@@ -104,14 +101,13 @@ const meant: Readonly<Record<string, string>> = {
 /** Reads the text after `/pg`. Never throws, whatever is typed. */
 export function parseCommand(typed: string): Command | CommandProblem {
   const [first, ...rest] = splitWords(typed)
-  if (first === undefined) return { kind: 'overview' }
+  if (first === undefined) return { kind: 'help' }
   const word = first.text.toLowerCase()
   const kind = kinds.find((known) => known === word)
   switch (kind) {
     case undefined:
       return unknownWord(first)
     case 'help':
-    case 'overview':
       return { kind }
     case 'sessions':
     case 'blocking':

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
 import { createApprove } from './actions/approve.ts'
-import { createAsk } from './actions/ask.ts'
 import { createAuthorization } from './actions/authorize.ts'
 import { createReadDetails } from './actions/details.ts'
 import { createExecute } from './actions/execute.ts'
@@ -24,11 +23,12 @@ import { restoreDeleted } from './notify/repost.ts'
 import { SlackError } from './notify/slackError.ts'
 import { createStoreAlarm } from './notify/storeAlarm.ts'
 import { createCluster } from './postgres/cluster.ts'
-import { createCardLink } from './slack/cardLink.ts'
 import { clientOptions, createSlack, type Slack } from './slack/client.ts'
 import { createAccessCheck } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
 import { createNames } from './slack/names.ts'
+import { createLinkTo } from './slack/permalinks.ts'
+import { createQuestions } from './slack/questions.ts'
 import { type BotIdentity, createIngress } from './slack/receivers.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
 import { openStore } from './store/store.ts'
@@ -175,11 +175,11 @@ export async function startApp(deps: {
     const execute = createExecute({ cards, clusters, steady, log })
     const approve = createApprove({ cards, proposals, clusters, authorization, execute, now, log })
     const propose = createPropose({ cards, proposals, clusters, authorization, now })
-    const linkTo = createCardLink({ slack, messages: store.messages })
-    const ask = createAsk({ cards, proposals, clusters, authorization, linkTo, now })
     const silencing = createSilencing({ cards, store, clusters, authorization, now })
     const readDetails = createReadDetails({ cards, store, clusters, authorization, now })
-    const answers = createAnswers({ clusters, past: store, now })
+    const linkTo = createLinkTo({ slack, messages: store.messages, log })
+    const answers = createAnswers({ clusters, past: { ...store, linkTo }, now })
+    const questions = createQuestions({ answers, clusters, channels, authorization })
 
     const ingress = createIngress({ settings, botIdentity, logger: slackLogger, log, now })
     const listeners = listen(ingress.app, {
@@ -187,12 +187,10 @@ export async function startApp(deps: {
       store: { ...store, seenAt: store.messages.seenAt },
       clusters,
       channels,
-      answers,
+      questions,
       readDetails,
       approve,
       propose,
-      ask,
-      linkTo,
       silencing,
       authorization,
       log,

@@ -109,7 +109,8 @@ type Place = { readonly behind: string | null; readonly alsoBehind: readonly str
 function placesIn(forest: Forest, ids: ReadonlyMap<number, string>): Map<number, Place> {
   const places = new Map<number, Place>()
   const all = Number.MAX_SAFE_INTEGER
-  for (const { root, cycle, branches } of layOut(jamsIn(forest), forest, all, all).trees) {
+  const whole = { lines: all, maxTrees: all, statementOf: () => null }
+  for (const { root, cycle, branches } of layOut(jamsIn(forest), forest, whole).trees) {
     const rootId = root?.prepared?.gid ?? (root ? (ids.get(root.pid) ?? null) : null)
     for (const { pid, behind } of branches)
       places.set(pid, { behind: behind === root?.pid ? rootId : (ids.get(behind) ?? null), alsoBehind: [] })

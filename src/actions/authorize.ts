@@ -118,8 +118,7 @@ export function createAuthorization(deps: {
           entry: where,
           proposalId: about?.id ?? null,
           code: refusal.code,
-          // It is read by others.
-          reason: refusal.inPublic ?? refusal.reason,
+          reason: refusal.reason,
           ...(more > 0 && { more }),
         }),
       )

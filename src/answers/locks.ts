@@ -1,6 +1,8 @@
 import type { LocksQuestion } from '../commands/locksCommand.ts'
+import type { Forest } from '../domain/locks/blocking.ts'
 import { contendedTargets, type LockedTarget, lockedTargets, ownLocks } from '../domain/locks/list.ts'
 import type { Picture } from '../domain/locks/picture.ts'
+import type { Jam } from '../domain/locks/tree.ts'
 import { type RelationName, readRelationName, relationWords } from '../domain/text/identifier.ts'
 import { nearest } from '../domain/text/nearest.ts'
 import { attempt, type Cluster, unreadable } from '../postgres/cluster.ts'
@@ -28,6 +30,20 @@ export async function answerLocks(
   if (about === null) return contendedView({ picture, targets: contended, asked })
   const known = { cluster, picture, contended, asked }
   return 'pid' in about ? ofSession(about.pid, known) : ofRelation(about.relation, known)
+}
+
+/** Decides whether a jam has to do with what was asked about. */
+export function isInQuestion(
+  about: LocksQuestion['about'],
+  { root, cycle, victims }: Jam,
+  forest: Forest,
+): boolean {
+  if (about === null) return true
+  if ('pid' in about) return [root?.pid, ...cycle, ...victims].includes(about.pid)
+  return victims.some((pid) => {
+    const name = forest.waits.get(pid)?.relationName ?? null
+    return name !== null && isNamed(name, about.relation)
+  })
 }
 
 function contendedIn({ snapshot, forest }: Picture): LockedTarget[] {

@@ -1,10 +1,13 @@
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Picture } from '../domain/locks/picture.ts'
-import { type JamRecommendation, jamRecommendations } from '../domain/locks/recommendation.ts'
+import { jamRecommendations } from '../domain/locks/recommendation.ts'
 import type { Jam } from '../domain/locks/tree.ts'
-import type { Session } from '../domain/session/session.ts'
+import { type Session, sessionsByPid } from '../domain/session/session.ts'
 import { attempt, type Cluster } from '../postgres/cluster.ts'
 import { withStatements } from '../postgres/withStatements.ts'
+import type { Advice } from '../views/answers/options.ts'
+import { truncate } from '../views/kit.ts'
+import { shortNameAndPid } from '../views/words.ts'
 
 /** Length of each statement in a list. */
 export const shortStatement = 400
@@ -29,7 +32,7 @@ export async function recommendFor(
   { cluster, config }: WatchedCluster,
   picture: Picture,
   jams: readonly Jam[],
-): Promise<JamRecommendation[]> {
+): Promise<Advice[]> {
   const { sessions } = picture.snapshot
   const rough = jamRecommendations(picture, config.protected)
   const named = new Set(jams.flatMap((jam) => rough(jam)?.named ?? []))
@@ -38,5 +41,13 @@ export async function recommendFor(
     () => sessions,
   )
   const recommendation = jamRecommendations(picture, config.protected, described)
-  return jams.flatMap((jam) => recommendation(jam) ?? [])
+  const byPid = sessionsByPid(sessions)
+  return jams.flatMap((jam) => {
+    const root = jam.root && byPid.get(jam.root.pid)
+    const advice = recommendation(jam)
+    return advice ? [{ ...advice, whose: root ? shortNameAndPid(root) : preparedWords(jam) }] : []
+  })
 }
+
+const preparedWords = ({ root }: Jam): string | null =>
+  root?.prepared ? `prepared transaction ${truncate(root.prepared.gid, 40)}` : null

@@ -26,6 +26,8 @@ export type TopQuestion = {
 /** Command after `/pg`. `cluster` is the name as typed; null when none was. */
 export type Command =
   | { readonly kind: 'help' }
+  /** `/pg` alone: all clusters, what is wrong and what waits for somebody. */
+  | { readonly kind: 'overview' }
   | { readonly kind: 'clusters' }
   | ListCommand
   | TopQuestion
@@ -40,6 +42,7 @@ export type Command =
 
 /** The first words after `/pg`. */
 export const kinds = [
+  'overview',
   'help',
   'sessions',
   'blocking',
@@ -81,7 +84,7 @@ const meant: Readonly<Record<string, string>> = {
   journal: 'history',
   log: 'history',
   audit: 'history',
-  status: 'sessions',
+  status: 'overview',
   vacuum: 'health',
   bloat: 'health',
   wraparound: 'health',
@@ -101,13 +104,14 @@ const meant: Readonly<Record<string, string>> = {
 /** Reads the text after `/pg`. Never throws, whatever is typed. */
 export function parseCommand(typed: string): Command | CommandProblem {
   const [first, ...rest] = splitWords(typed)
-  if (first === undefined) return { kind: 'help' }
+  if (first === undefined) return { kind: 'overview' }
   const word = first.text.toLowerCase()
   const kind = kinds.find((known) => known === word)
   switch (kind) {
     case undefined:
       return unknownWord(first)
     case 'help':
+    case 'overview':
       return { kind }
     case 'sessions':
     case 'blocking':

@@ -3,13 +3,14 @@ import type { Action } from '../domain/session/action.ts'
 import type { SessionKey } from '../domain/session/session.ts'
 import {
   acknowledgeAction,
-  askAction,
   breakGlassAction,
   detailsAction,
   offerAgainAction,
   proposeActions,
   refreshAction,
+  refreshAnswerAction,
   showAllAction,
+  showAnswerAction,
   snoozeAction,
 } from '../views/buttons.ts'
 
@@ -18,8 +19,10 @@ export type ButtonAction =
   | { readonly kind: 'approve' | 'deny'; readonly action: Action; readonly proposalId: string }
   | { readonly kind: 'details' | 'refresh' | 'showAll'; readonly cardId: string }
   | { readonly kind: 'acknowledge' | 'snooze'; readonly incidentId: string }
-  | { readonly kind: 'offerAgain' | 'breakGlass' | 'ask'; readonly proposalId: string }
+  | { readonly kind: 'offerAgain' | 'breakGlass'; readonly proposalId: string }
   | { readonly kind: 'propose'; readonly action: Action; readonly session: SessionKey }
+  /** The text after `/pg` of a question. */
+  | { readonly kind: 'refreshAnswer' | 'showAnswer'; readonly command: string }
   /** None of ours, or damaged. */
   | { readonly kind: 'malformed' }
 
@@ -31,6 +34,9 @@ const sessionKey = z.strictObject({
   pid: z.int().positive(),
   backendStart: z.string().min(1).max(100),
 })
+
+/** A question to ask again; what may be asked is found out at each press. */
+const question = z.strictObject({ command: z.string().max(2000) })
 
 function readJson(text: unknown): unknown {
   try {
@@ -49,6 +55,11 @@ export function readButton(actionId: unknown, value: unknown): ButtonAction {
       ? { kind: 'propose', action: proposed, session: session.data }
       : { kind: 'malformed' }
   }
+  if (actionId === refreshAnswerAction || actionId === showAnswerAction) {
+    const asked = question.safeParse(readJson(value))
+    const kind = actionId === refreshAnswerAction ? 'refreshAnswer' : 'showAnswer'
+    return asked.success ? { kind, ...asked.data } : { kind: 'malformed' }
+  }
   const parsed = id.safeParse(value)
   if (!parsed.success || typeof actionId !== 'string') return { kind: 'malformed' }
   const decision = /^(approve|deny)_(cancel|terminate)$/.exec(actionId)
@@ -58,7 +69,6 @@ export function readButton(actionId: unknown, value: unknown): ButtonAction {
   if (actionId === refreshAction) return { kind: 'refresh', cardId: parsed.data }
   if (actionId === detailsAction) return { kind: 'details', cardId: parsed.data }
   if (actionId === offerAgainAction) return { kind: 'offerAgain', proposalId: parsed.data }
-  if (actionId === askAction) return { kind: 'ask', proposalId: parsed.data }
   if (actionId === acknowledgeAction) return { kind: 'acknowledge', incidentId: parsed.data }
   if (actionId === snoozeAction) return { kind: 'snooze', incidentId: parsed.data }
   if (actionId === breakGlassAction) return { kind: 'breakGlass', proposalId: parsed.data }

@@ -1,12 +1,5 @@
 import type { CheckAccess } from '../actions/authorize.ts'
-import {
-  groupsIn,
-  isListed,
-  membershipRefusal,
-  type Refusal,
-  refusalOf,
-  type User,
-} from '../domain/approvals/access.ts'
+import { groupsIn, isListed, membershipRefusal, type Refusal, type User } from '../domain/approvals/access.ts'
 import { SlackError } from '../notify/slackError.ts'
 import type { Slack } from './client.ts'
 
@@ -78,14 +71,13 @@ export function createAccessCheck(deps: {
   const look: CheckAccess = async ({ userId, teamId }, allowed, fresh) => {
     try {
       if (teamId !== ourTeamId)
-        return refusalOf(
+        return refuse(
           'notMember',
           'Slack did not say that you belong to this workspace, so nothing is allowed',
-          'Slack did not say that they belong to this workspace, so nothing is allowed',
         )
       const user = await userOf(userId)
       if (!user)
-        return refusalOf(
+        return refuse(
           'lookUpFailed',
           'Slack does not know this account, or answered for another id of it; log in with the account that the configuration names',
         )
@@ -98,22 +90,19 @@ export function createAccessCheck(deps: {
       if (isListed(allowed, userId, groups)) return null
       const untold = [...groups.keys()].find((group) => unreadable.has(group))
       return untold
-        ? refusalOf(
+        ? refuse(
             'lookUpFailed',
             `Slack does not say who is in the group ${untold} (${unreadable.get(untold)}), and you are in no other that may do this`,
-            `Slack does not say who is in the group ${untold} (${unreadable.get(untold)}), and they are in no other that may do this`,
           )
-        : refusalOf(
+        : refuse(
             'notAllowed',
             'you are not among those who may do this; the configuration (access) names them',
-            'they are not among those who may do this',
           )
     } catch (error) {
       if (error instanceof SlackError)
-        return refusalOf(
+        return refuse(
           'lookUpFailed',
           `Slack could not say who you are (${error.code}); try again in a moment`,
-          `Slack could not say who they are (${error.code})`,
         )
       throw error
     }
@@ -143,3 +132,5 @@ export function createAccessCheck(deps: {
 
   return { check, unreadable: () => unreadable }
 }
+
+const refuse = (code: Refusal['code'], reason: string): Refusal => ({ code, reason })

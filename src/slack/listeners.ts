@@ -1,29 +1,25 @@
 import type { App } from '@slack/bolt'
 import type { Approve } from '../actions/approve.ts'
-import type { Ask } from '../actions/ask.ts'
 import { type Authorization, type Caller, unknownButton } from '../actions/authorize.ts'
 import type { ReadDetails } from '../actions/details.ts'
 import type { Propose, Request } from '../actions/propose.ts'
 import type { Silencing } from '../actions/silence.ts'
-import type { Answers } from '../answers/answer.ts'
 import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
 import { type Command, parseCommand } from '../commands/command.ts'
 import type { SilenceCommand } from '../commands/silenceCommand.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import type { Action } from '../domain/session/action.ts'
-import type { People } from '../domain/session/policy.ts'
 import type { Log } from '../log.ts'
 import { emptyCopy } from '../notify/outbox.ts'
 import { storeFailureOf } from '../store/failure.ts'
 import type { Store } from '../store/store.ts'
-import { askedView, joinedView } from '../views/answers/asked.ts'
 import { wholeDigestView } from '../views/card/digest.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
-import { type Block, escapeText, type View } from '../views/kit.ts'
-import { refusalView } from '../views/refusal.ts'
+import { type Block, escapeText } from '../views/kit.ts'
 import { readButton } from './buttons.ts'
-import type { CardLink } from './cardLink.ts'
 import type { Slack } from './client.ts'
+import { originOf } from './origin.ts'
+import type { Questions } from './questions.ts'
 import { createReplies, type Reply } from './replies.ts'
 
 export type ListenerDeps = {
@@ -32,13 +28,10 @@ export type ListenerDeps = {
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   /** The channels that the bot is configured for: answers there are visible to all, elsewhere private. */
   readonly channels: ReadonlySet<string>
-  readonly answers: Answers
+  readonly questions: Questions
   readonly readDetails: ReadDetails
   readonly approve: Approve
   readonly propose: Propose
-  readonly ask: Ask
-  /** Finds the address of a card. */
-  readonly linkTo: CardLink
   readonly silencing: Silencing
   readonly authorization: Authorization
   readonly log: Log
@@ -46,7 +39,7 @@ export type ListenerDeps = {
 
 /** Every entry from Slack: acknowledge, parse, check who it is, call. Nothing is decided here. */
 export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> } {
-  const { slack, channels, log, approve } = deps
+  const { slack, channels, log, approve, questions } = deps
   const { checkAccess, authorize, refuse } = deps.authorization
   const replies = createReplies({ slack, log })
   const flights = new Set<Promise<void>>()
@@ -57,18 +50,16 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     entry: string,
     ack: () => Promise<void>,
     reply: Reply,
-    run: () => Promise<Refusal | View | string | null>,
+    run: () => Promise<Refusal | string | null>,
   ) {
     if (draining) return
     const flight = ack()
       .then(run)
-      .then(async (answer) => {
-        if (answer === null) return
-        const isRefusal = typeof answer === 'object' && 'code' in answer
-        await reply.privately(
-          isRefusal ? refusalView(answer, answer.on ? await deps.linkTo(answer.on) : null) : answer,
-        )
-      })
+      .then((answer) =>
+        answer === null
+          ? undefined
+          : reply.privately(typeof answer === 'string' ? answer : refusalText(answer)),
+      )
       .catch(async (error: unknown) => {
         log.error({ err: error, entry }, 'a request from Slack failed')
         const why = storeFailureOf(error)
@@ -87,18 +78,16 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
   app.command('/pg', async ({ command, ack, respond }) => {
     const caller: Caller = { userId: command.user_id, teamId: command.team_id ?? null }
     const parsed = parseCommand(command.text ?? '')
-    const reply = replies.to(respond, command.channel_id, caller, mayBeOpen(parsed, command.channel_id))
+    const reply = replies.to(
+      respond,
+      command.channel_id,
+      caller,
+      questions.mayBeOpen(parsed, command.channel_id),
+    )
     await take('/pg', ack, reply, async () => {
       if (asksForAction(parsed)) return ask(caller, command.channel_id, parsed)
       if (silences(parsed)) return handleSilence(caller, command.channel_id, parsed, reply)
-      for (const viewers of readersOf(parsed, command.channel_id)) {
-        const refusal = await authorize({ caller, where: `/pg ${parsed.kind}` }, viewers, false)
-        if (refusal) return refusal
-      }
-      if (parsed.kind === 'problem') return parsed.message
-      const { view, failed } = await deps.answers(parsed, command.channel_id)
-      await (failed || parsed.kind === 'help' ? reply.privately(view) : reply.openly(view))
-      return null
+      return questions.ask({ caller, channelId: command.channel_id, typed: command.text ?? '' }, reply)
     })
   })
 
@@ -136,10 +125,15 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
           return showAll(caller, press.cardId, reply)
         case 'offerAgain':
           return deps.propose.again(caller, press.proposalId)
-        case 'ask': {
-          const asked = await deps.ask(caller, press.proposalId)
-          if ('refusal' in asked) return asked.refusal
-          return askedView(asked.approvers, asked.askedAt, { link: await deps.linkTo(asked.cardId) })
+        case 'showAnswer':
+          return questions.show({ caller, channelId: channel, typed: press.command }, reply)
+        case 'refreshAnswer': {
+          const origin = originOf(body.container)
+          const message = {
+            isPrivate: origin.isPrivate,
+            edit: replies.editing(respond, channel, caller, origin),
+          }
+          return questions.again({ caller, channelId: channel, typed: press.command, message }, reply)
         }
         case 'malformed':
           return refuse(
@@ -191,13 +185,9 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     return request({ caller, cluster: picked.config.name, action, pid, reason: reason ?? '' })
   }
 
-  async function request(asked: Request): Promise<Refusal | View | string> {
+  async function request(asked: Request): Promise<Refusal | string> {
     const made = await deps.propose.byHand(asked)
     if ('refusal' in made) return made.refusal
-    const { proposal, how } = made
-    const mayApprove = deps.clusters.get(asked.cluster)?.config.approvals.requesterMayApprove ?? false
-    if (how !== 'opened')
-      return joinedView(how, proposal, { link: await deps.linkTo(proposal.cardId), mayApprove })
     const channel = deps.clusters.get(asked.cluster)?.config.channel
     return `Asked the approvers in <#${channel}>: ${asked.action} ${asked.pid}. It happens when one of them approves.`
   }
@@ -309,27 +299,6 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     await reply.privately(wholeDigestView(watched.config.name, cardId, incidents))
     return null
   }
-
-  /**
-   * Answers are for all in a configured channel; but what only some may see of a cluster is for all in its own channel
-   * alone, where everybody who reads along was let in.
-   */
-  function mayBeOpen(command: ReturnType<typeof parseCommand>, channelId: string): boolean {
-    if (!channels.has(channelId)) return false
-    const picked = 'cluster' in command ? pickCluster(deps.clusters, command.cluster, channelId) : null
-    const shown = picked && 'config' in picked ? [picked] : [...deps.clusters.values()]
-    return shown.every(({ config }) => config.access.viewers === 'everyone' || config.channel === channelId)
-  }
-
-  /** The lists that one must be in to read this: of the cluster that is asked, or of all; for help any member may. */
-  function readersOf(command: ReturnType<typeof parseCommand>, channelId: string): readonly People[] {
-    if (command.kind === 'help' || command.kind === 'problem') return ['everyone']
-    const picked = 'cluster' in command ? pickCluster(deps.clusters, command.cluster, channelId) : null
-    if (picked && 'problem' in picked) return ['everyone']
-    return picked
-      ? [picked.config.access.viewers]
-      : [...deps.clusters.values()].map(({ config }) => config.access.viewers)
-  }
 }
 
 type ActionCommand = Extract<Command, { kind: 'cancel' | 'terminate' }>
@@ -342,3 +311,7 @@ const asksForAction = (command: { readonly kind: string }): command is ActionCom
 
 /** https://docs.slack.dev/reference/block-kit/blocks */
 const mostBlocksOfMessage = 50
+
+/** A refusal in one kind sentence. */
+const refusalText = ({ reason, by }: Refusal): string =>
+  `Nothing was done: ${escapeText(reason).replace(/\.$/, '')}${by ? ` by <@${by}>` : ''}.`

@@ -5,6 +5,7 @@ import type { Caller } from '../actions/authorize.ts'
 import type { Log } from '../log.ts'
 import type { View } from '../views/kit.ts'
 import type { Slack } from './client.ts'
+import type { Origin } from './origin.ts'
 
 /** Ways for a listener to answer the person who typed or pressed. */
 export type Reply = {
@@ -16,12 +17,17 @@ export type Reply = {
 
 /** Bolt's `respond`, as far as it is used here. */
 type Respond = (
-  message: { response_type: 'ephemeral' | 'in_channel'; replace_original: false } & ReplyContent,
+  message: { response_type: 'ephemeral' | 'in_channel'; replace_original: boolean } & ReplyContent,
 ) => Promise<unknown>
 
 export type Replies = {
   /** By the `response_url` of a request, and another way where that does not work (five uses in half an hour). */
   to(respond: Respond, channel: string, caller: Caller, isOurs: boolean): Reply
+  /**
+   * Edits the message whose button was pressed. Where that cannot be done (a `response_url` works for half an hour, and
+   * nothing else edits what one person alone sees), the caller gets it in private.
+   */
+  editing(respond: Respond, channel: string, caller: Caller, origin: Origin): (view: View) => Promise<void>
   /** To the caller alone, where there is no `response_url`. */
   whispering(channel: string, caller: Caller): Reply
 }
@@ -40,15 +46,32 @@ export function createReplies({ slack, log }: { readonly slack: Slack; readonly 
     await run()
   }
 
+  const inTime = (answered: Promise<unknown>) =>
+    Promise.race([
+      answered,
+      pause(answerWithinMs, undefined, { ref: false }).then(() =>
+        Promise.reject(new Error('no reply in time')),
+      ),
+    ])
+
   return {
+    editing(respond, channel, caller, { isPrivate, ts }) {
+      return async (view) => {
+        const response_type = isPrivate ? 'ephemeral' : 'in_channel'
+        await inTime(respond({ response_type, replace_original: true, ...content(view) })).catch(
+          (error: unknown) =>
+            otherwise(error, async () => {
+              if (ts === null) return whisper(channel, caller, view)
+              await slack
+                .update(channel, ts, view)
+                .catch((error: unknown) => otherwise(error, () => whisper(channel, caller, view)))
+            }),
+        )
+      }
+    },
     to(respond, channel, caller, isOurs) {
       const answer = (responseType: 'ephemeral' | 'in_channel', view: View | string) =>
-        Promise.race([
-          respond({ response_type: responseType, replace_original: false, ...content(view) }),
-          pause(answerWithinMs, undefined, { ref: false }).then(() =>
-            Promise.reject(new Error('no reply in time')),
-          ),
-        ])
+        inTime(respond({ response_type: responseType, replace_original: false, ...content(view) }))
       const privately = async (view: View | string) => {
         await answer('ephemeral', view).catch((error: unknown) =>
           otherwise(error, () => whisper(channel, caller, view)),

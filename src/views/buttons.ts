@@ -10,8 +10,9 @@ export const breakGlassAction = 'pg_break_glass'
 export const acknowledgeAction = 'pg_acknowledge'
 export const snoozeAction = 'pg_snooze'
 export const showAllAction = 'pg_show_all'
-export const askAction = 'pg_ask'
 export const refreshAction = 'pg_refresh'
+export const refreshAnswerAction = 'pg_refresh_answer'
+export const showAnswerAction = 'pg_show_answer'
 export const proposeActions = { cancel: 'pg_propose_cancel', terminate: 'pg_propose_terminate' } as const
 
 /**
@@ -21,6 +22,33 @@ export const proposeActions = { cancel: 'pg_propose_cancel', terminate: 'pg_prop
  */
 export const proposeButton = (action: Action, key: SessionKey, whom: string = String(key.pid)): Button =>
   button(proposeActions[action], `Propose: ${action} ${whom}`, JSON.stringify(key))
+
+/**
+ * Makes the button that opens the details of a card.
+ * @param what the headline of the card, where there are several
+ */
+export const detailsButton = (cardId: string, what = ''): Button =>
+  button(detailsAction, what === '' ? 'Details' : `Details: ${what}`, cardId)
+
+/** Slack takes no longer value: https://docs.slack.dev/reference/block-kit/block-elements/button-element */
+const longestValue = 2000
+
+/**
+ * Makes a button whose value is a question, as text after `/pg`; null for one that is too long. It is parsed, and access is
+ * checked, at each press.
+ */
+function answerButton(actionId: string, label: string, command: string): Button | null {
+  const value = JSON.stringify({ command })
+  return value.length > longestValue ? null : button(actionId, label, value)
+}
+
+/** Makes the button that reads an answer again, in place. */
+export const refreshAnswerButton = (command: string): Button | null =>
+  answerButton(refreshAnswerAction, 'Refresh', command)
+
+/** Makes a button that shows another answer. */
+export const showAnswerButton = (label: string, command: string): Button | null =>
+  answerButton(showAnswerAction, label, command)
 
 /** Words the two buttons of a confirm dialog, so that nobody has to choose between "Back" and "Cancel". */
 export const confirmWords = (action: Action) => ({

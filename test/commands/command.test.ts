@@ -10,7 +10,11 @@ const message = (typed: string): string => {
 }
 
 describe('parseCommand', () => {
-  it.each(['', '   ', 'help', 'HELP', 'help sessions', '\u00a0'])('%j is help', (typed) => {
+  it.each(['', '   ', '\u00a0', 'overview', 'Overview'])('%j is the overview', (typed) => {
+    expect(parseCommand(typed)).toEqual({ kind: 'overview' })
+  })
+
+  it.each(['help', 'HELP', 'help sessions'])('%j is help', (typed) => {
     expect(parseCommand(typed)).toEqual({ kind: 'help' })
   })
 

@@ -8,6 +8,8 @@ export type Branch = {
   readonly depth: number
   /** The blocker nearest to the root. */
   readonly behind: number
+  /** Others that wait in the same way and keep nobody waiting, longest wait first: they share this line. */
+  readonly same: readonly number[]
 }
 
 /** One jam with the lines that have room. */
@@ -25,6 +27,15 @@ export type Tree = {
 
 export type Trees = { readonly trees: readonly Tree[]; readonly moreTrees: number }
 
+/** Room for the trees, and what is known of who waits. */
+export type Layout = {
+  /** Number of lines that there may be for victims. */
+  readonly lines: number
+  readonly maxTrees: number
+  /** Statement by pid: waiters with the same one, for the same lock behind the same blocker, share a line. Null is like none. */
+  readonly statementOf: (pid: number) => string | null
+}
+
 /** One jam before it is laid out. `victims`: everyone who waits in it, longest wait first; a cycle's members too. */
 export type Jam = {
   readonly root: Root | null
@@ -38,9 +49,12 @@ const patience = 64
 /**
  * Lays the forest out as indented lines. A waiter stands under that blocker which is nearest to the root, so that a
  * queue of 200 is one level deep, not 200. Every session has one line, under the worst jam that it waits behind.
- * @param lines how many there may be for victims
  */
-export function layOut(stems: readonly Jam[], forest: Forest, lines: number, maxTrees: number): Trees {
+export function layOut(
+  stems: readonly Jam[],
+  forest: Forest,
+  { lines, maxTrees, statementOf }: Layout,
+): Trees {
   const placed = new Set<number>()
   const shown = stems.slice(0, maxTrees)
   let left = lines
@@ -48,14 +62,14 @@ export function layOut(stems: readonly Jam[], forest: Forest, lines: number, max
     const mine = stem.victims.filter((pid) => !placed.has(pid) && !stem.cycle.includes(pid))
     // Something is left for each of those that follow.
     const room = Math.max(1, left - 2 * (shown.length - 1 - index))
-    const branches = grow(stem, mine, forest, Math.min(room, left))
+    const branches = grow(stem, mine, forest, { room: Math.min(room, left), statementOf })
     left -= branches.length
     for (const pid of [...mine, ...stem.cycle]) placed.add(pid)
     return {
       root: stem.root,
       cycle: stem.cycle,
       branches,
-      more: mine.length - branches.length,
+      more: mine.length - branches.reduce((sum, { same }) => sum + 1 + same.length, 0),
       above: stem.victims.filter((pid) => !stem.cycle.includes(pid)).length - mine.length,
     }
   })
@@ -90,7 +104,15 @@ export function jamsIn(forest: Forest): Jam[] {
 export const waitingIn = (stems: readonly Jam[]): number =>
   new Set(stems.flatMap(({ victims }) => victims)).size
 
-function grow(stem: Jam, victims: readonly number[], forest: Forest, room: number): Branch[] {
+/** So many and more share a line: of two, each with its pid says more. */
+const fewestFolded = 3
+
+function grow(
+  stem: Jam,
+  victims: readonly number[],
+  forest: Forest,
+  { room, statementOf }: { readonly room: number } & Pick<Layout, 'statementOf'>,
+): Branch[] {
   const tops = new Set(stem.root ? [stem.root.pid] : stem.cycle)
   const order = new Map(stem.victims.map((pid, index) => [pid, index]))
   const known = new Map<number, readonly number[]>()
@@ -125,10 +147,30 @@ function grow(stem: Jam, victims: readonly number[], forest: Forest, room: numbe
     return starts[0] ?? null
   }
 
+  // Who asks for the same lock in the same mode has the same holders before it, and so the same place in the tree.
+  const alike = Map.groupBy(victims, (pid) => {
+    const wait = forest.waits.get(pid)
+    const statement = statementOf(pid)
+    return wait && statement !== null
+      ? JSON.stringify([wait.mode, wait.target, wait.relationName, statement])
+      : String(pid)
+  })
+  const crowds = [...alike.values()].filter(({ length }) => length >= fewestFolded)
+  const hidden = new Set(crowds.flatMap(([, ...others]) => others))
+  // Under whom somebody else stands has a line of its own.
+  const above = new Set(
+    crowds.length === 0 ? [] : victims.filter((pid) => !hidden.has(pid)).map((pid) => parentOf(pid)),
+  )
+  const sameAs = new Map(
+    crowds.map(([first = 0, ...others]) => [first, others.filter((pid) => !above.has(pid))]),
+  )
+  const folded = new Set([...sameAs.values()].flat())
+
   const parents = new Map<number, number>()
   const mine = new Set(victims)
   for (const victim of victims) {
     if (parents.size >= room) break
+    if (folded.has(victim)) continue
     // With everyone between it and the root, so that no line hangs in the air.
     const way: [number, number][] = []
     for (let pid = victim; !parents.has(pid) && mine.has(pid) && !way.some(([seen]) => seen === pid); ) {
@@ -147,7 +189,7 @@ function grow(stem: Jam, victims: readonly number[], forest: Forest, room: numbe
     const below = (children.get(parent) ?? []).sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0))
     for (const pid of below) {
       const wait = forest.waits.get(pid)
-      if (wait) branches.push({ pid, wait, depth, behind: parent })
+      if (wait) branches.push({ pid, wait, depth, behind: parent, same: sameAs.get(pid) ?? [] })
       visit(pid, depth + 1)
     }
   }

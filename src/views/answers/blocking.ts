@@ -1,7 +1,6 @@
 import { stormSuspects } from '../../domain/incidents/finding.ts'
 import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
-import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { type Branch, jamsIn, type Tree, type Trees, waitingIn } from '../../domain/locks/tree.ts'
 import { mayFinish, meaningOf } from '../../domain/session/heldUp.ts'
 import type { Platform } from '../../domain/session/platform.ts'
@@ -9,8 +8,8 @@ import { finishing, finishingPlace } from '../../domain/session/prepared.ts'
 import { type Session, sessionsByPid, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, clean, code, truncate, type View } from '../kit.ts'
-import { count, lockOf, loggingInWords, stateOf, waitEventOf, whoOf } from '../words.ts'
-import { optionLines } from './options.ts'
+import { count, lockOf, loggingInWords, shortNameOf, stateOf, waitEventOf, whoOf } from '../words.ts'
+import { type Advice, optionLines } from './options.ts'
 import {
   type AnswerContext,
   commandTo,
@@ -27,12 +26,6 @@ import {
 const deepest = 6
 const longestLine = 150
 
-/** The sessions whose statements the view shows. */
-export const treeSessions = ({ trees }: Trees, all: ReadonlyMap<number, Session>): Session[] =>
-  trees
-    .flatMap(({ root, cycle, branches }) => [root?.pid ?? 0, ...cycle, ...branches.map(({ pid }) => pid)])
-    .flatMap((pid) => all.get(pid) ?? [])
-
 type BlockingAnswer = PictureAnswer & {
   readonly laidOut: Trees
   /** Number of roots that the filters leave out. */
@@ -40,7 +33,7 @@ type BlockingAnswer = PictureAnswer & {
   /** Statements by pid, where they were fetched. */
   readonly texts: ReadonlyMap<number, string | null>
   /** The least costly way to end each jam. */
-  readonly advice: readonly JamRecommendation[]
+  readonly advice: readonly Advice[]
 }
 
 /** The blocking forest as an indented tree. */
@@ -51,7 +44,7 @@ export function blockingView({ picture, laidOut, otherRoots, texts, advice, aske
   return compose(`Who blocks whom on ${asked.cluster}`, [
     lines(...notices(picture, asked), ...headline(picture, laidOut, asked)),
     ...(drawn.length > 0 ? [{ kind: 'preformatted', value: drawn.join('\n') } as const] : []),
-    { kind: 'bullets', lines: optionLines(bySession(advice), asked, { mostJams: 4, mostOthers: 2 }) },
+    { kind: 'bullets', lines: optionLines(bySession(advice), asked, { mostJams: 5, mostOthers: 2 }) },
     lines(
       ...(moreTrees > 0
         ? [[`${count(moreTrees, 'more root')} with no more waiters: narrow it with --db, --user or --app.`]]
@@ -196,15 +189,29 @@ function cycleLines(
 }
 
 function branchLine(
-  { pid, wait, depth, behind }: Branch,
+  { pid, wait, depth, behind, same }: Branch,
   sessions: ReadonlyMap<number, Session>,
   statement: (pid: number, max: number) => string,
 ): string {
   const session = sessions.get(pid)
+  const start = `${'   '.repeat(Math.min(depth, deepest) - 1)}└─ `
+  const where = depth > deepest ? ` behind ${behind}` : ''
+  const lock = lockOf(wait, session ? { ...session, query: statement(pid, 200) } : null)
+  if (same.length > 0) {
+    const all = [pid, ...same].flatMap((one) => sessions.get(one) ?? [])
+    return [
+      `${start}${same.length + 1} × ${namesOf(all)}`,
+      statement(pid, 60),
+      lock,
+      `${wait.seconds === null ? 'waits' : formatDuration(wait.seconds)}${where}`,
+    ]
+      .filter(Boolean)
+      .join(' · ')
+  }
   return [
-    `${'   '.repeat(Math.min(depth, deepest) - 1)}└─ ${pid}`,
-    `waits${wait.seconds === null ? '' : ` ${formatDuration(wait.seconds)}`}${depth > deepest ? ` behind ${behind}` : ''}`,
-    lockOf(wait, session ? { ...session, query: statement(pid, 200) } : null),
+    `${start}${pid}`,
+    `waits${wait.seconds === null ? '' : ` ${formatDuration(wait.seconds)}`}${where}`,
+    lock,
     session ? whoOf(session) : '',
     statement(pid, 60),
   ]
@@ -213,8 +220,19 @@ function branchLine(
 }
 
 /** Leaves out prepared transactions: they have their own lines, with the statement that ends them. */
-const bySession = (advice: readonly JamRecommendation[]): JamRecommendation[] =>
+const bySession = (advice: readonly Advice[]): Advice[] =>
   advice.filter(({ best, byHand }) => best !== null || byHand === null)
+
+/** Names many sessions in a few words: `shop`, `shop-1 … shop-10`. */
+function namesOf(sessions: readonly Session[]): string {
+  const names = [...new Set(sessions.map((session) => shortNameOf(session)))].sort(inOrder.compare)
+  const [first = '', ...others] = names
+  const last = others.at(-1)
+  return last === undefined ? first : `${first} … ${last}`
+}
+
+/** `shop-2` comes before `shop-10`. */
+const inOrder = new Intl.Collator('en', { numeric: true })
 
 /** A prepared transaction has no session: a person ends it, connected to its database. */
 const byHand = (trees: readonly Tree[], platform: Platform): Line[] =>

@@ -7,6 +7,7 @@ export function helpView(clusters: readonly string[]): View {
   return compose('pg-marshal: what you can type', [
     lines([bold('Look')]),
     helpBullets(
+      '`/pg`, or `/pg overview`: the overview of all that is watched: what is wrong, what waits for an approval, and buttons for it',
       '`/pg sessions`: who blocks whom, then what takes long, then totals',
       '`/pg blocking`: who waits behind whom, as a tree',
       '`/pg long`: long-running statements and transactions',

@@ -1,6 +1,5 @@
 import type { Forest } from '../../domain/locks/blocking.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
-import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { replayWait } from '../../domain/locks/replay.ts'
 import type { Fit } from '../../domain/session/allowedAction.ts'
 import { meaningOf } from '../../domain/session/heldUp.ts'
@@ -10,7 +9,7 @@ import { formatDuration } from '../../domain/text/duration.ts'
 import { capital, list, listSome } from '../../domain/text/sentence.ts'
 import { bold, clean, truncate, type View } from '../kit.ts'
 import { count, lockOf, nameOf, stateOf, targetOf, waitEventOf } from '../words.ts'
-import { optionLines } from './options.ts'
+import { type Advice, optionLines } from './options.ts'
 import {
   type AnswerContext,
   asOf,
@@ -36,7 +35,7 @@ type SessionAnswer = PictureAnswer & {
   /** Action that fits the session itself. */
   readonly fit: Fit
   /** The least costly way to end the session's jam; null when it is in none. */
-  readonly advice: JamRecommendation | null
+  readonly advice: Advice | null
 }
 
 /** Everything about one session; what a person decides by stands first. */
@@ -276,7 +275,7 @@ const isNotOwnId = ({ target, mode }: LockGroup): boolean =>
   !((target.locktype === 'virtualxid' || target.locktype === 'transactionid') && mode === 'ExclusiveLock')
 
 /** Shows the way out of the jam when another session must end, or a prepared transaction that only a person can end. */
-const jamsWayOut = (session: Session, advice: JamRecommendation | null, asked: AnswerContext): Line[] =>
+const jamsWayOut = (session: Session, advice: Advice | null, asked: AnswerContext): Line[] =>
   advice && (advice.best ? advice.best.pid !== session.pid : advice.byHand !== null)
     ? optionLines([advice], asked, { mostJams: 1, mostOthers: 0 })
     : []

@@ -2,7 +2,6 @@ import { filterWords, hasFilters, noFilters } from '../../domain/lists/filters.t
 import type { Group, GroupKind, JamRow, Selection } from '../../domain/lists/selection.ts'
 import type { Forest } from '../../domain/locks/blocking.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
-import type { JamRecommendation } from '../../domain/locks/recommendation.ts'
 import { isClient, type Session, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { capital, list } from '../../domain/text/sentence.ts'
@@ -17,7 +16,7 @@ import {
   waitEventOf,
   whoOf,
 } from '../words.ts'
-import { optionLines } from './options.ts'
+import { type Advice, optionLines } from './options.ts'
 import {
   type AnswerContext,
   commandTo,
@@ -42,8 +41,8 @@ type SessionsAnswer = PictureAnswer & {
   readonly selection: Selection
   /** Statements by pid, where they were fetched. */
   readonly texts: ReadonlyMap<number, string | null>
-  /** The least costly way to end the worst jam; null when there is none. */
-  readonly advice: JamRecommendation | null
+  /** The least costly way to end each of the worst jams. */
+  readonly advice: readonly Advice[]
 }
 
 /** Shows who blocks whom, then what takes long, then totals. */
@@ -60,10 +59,7 @@ export function sessionsView({ picture, selection, texts, advice, asked }: Sessi
     ...(rows.length > 0
       ? [{ kind: 'table', head: ['What', 'PID', 'Who', 'State', 'Why', 'Statement'], rows } as const]
       : []),
-    lines(
-      ...optionLines(advice ? [advice] : [], asked, { mostJams: 1, mostOthers: 0 }),
-      ...more(selection, asked),
-    ),
+    lines(...optionLines(advice, asked, { mostJams: 5, mostOthers: 0 }), ...more(selection, asked)),
     footer(picture, asked),
   ])
 }

@@ -58,7 +58,7 @@ const seenAtOnce = 60
  * Writes the headline of a card: its sign, what is wrong or asked for, and where:
  * `🔴 checkout blocks 6 sessions on orders · 54 s · idle in transaction`.
  */
-export function headlineOf(card: CardState): string {
+export function headlineOf(card: Pick<CardState, 'cluster' | 'incident' | 'proposals'>): string {
   const { incident, proposals, cluster } = card
   const status = cardStatus(card)
   const sign = signs[status]

@@ -39,7 +39,7 @@ describe('layOut', () => {
         expect([...new Set(stems.flatMap(({ victims }) => victims))].sort()).toEqual(
           [...forest.waits.keys()].sort(),
         )
-        const { trees, moreTrees } = layOut(stems, forest, lines, 20)
+        const { trees, moreTrees } = layOut(stems, forest, { lines, maxTrees: 20, statementOf: () => null })
         expect(moreTrees).toBe(0)
         const branches = trees.flatMap((tree) => tree.branches)
         expect(branches.length).toBeLessThanOrEqual(lines)
@@ -59,7 +59,7 @@ describe('layOut', () => {
       [of.session(1), of.waiting(2, 9), of.waiting(3, 8), of.waiting(4, 7)],
       [of.held(at, 'AccessShareLock', 1), of.wanted(at, 'AccessExclusiveLock', [2, 9], [3, 8], [4, 7])],
     )
-    const [tree] = layOut(jamsIn(forest), forest, 10, 5).trees
+    const [tree] = layOut(jamsIn(forest), forest, { lines: 10, maxTrees: 5, statementOf: () => null }).trees
     expect(tree?.branches.map(({ pid, behind, depth }) => [pid, behind, depth])).toEqual([
       [2, 1, 1],
       [3, 1, 1],
@@ -77,7 +77,7 @@ describe('layOut', () => {
       ]),
       [1, 2, 3].flatMap((pid) => of.rowQueue(pid, queue(pid, 30), 'public.t', pid)),
     )
-    const { trees } = layOut(jamsIn(forest), forest, 20, 5)
+    const { trees } = layOut(jamsIn(forest), forest, { lines: 20, maxTrees: 5, statementOf: () => null })
     expect(trees.map(({ branches, more }) => [branches.length, more])).toEqual([
       [16, 14],
       [2, 28],

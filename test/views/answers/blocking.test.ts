@@ -57,8 +57,8 @@ describe('blockingView', () => {
       5000 · active for 40 s · blocks 2, longest 30 s · web · shop · orders
       └─ 5001 · waits 30 s · AccessExclusiveLock on public.items · migrate · shop · orders · ALTER TABLE items ADD note text
          └─ 5002 · waits 20 s · AccessShareLock on public.items · web · shop · orders · SELECT FROM items
-      - Best way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, it has written nothing): 1 of 2 waiters proceeds at once, 1 follows. /pg terminate 4312 reason
-      - Best way out: Cancel 5001 (ALTER TABLE, waiting 30 s, nothing done is lost): 1 of 2 waiters proceeds at once; 5000 (web, running 40 s) may finish. /pg cancel 5001 reason
+      - Best way out for web (4312): Terminate 4312 (web, idle in transaction for 5 min 5 s, it has written nothing): 1 of 2 waiters proceeds at once, 1 follows. /pg terminate 4312 reason
+      - Best way out for web (5000): Cancel 5001 (ALTER TABLE, waiting 30 s, nothing done is lost): 1 of 2 waiters proceeds at once; 5000 (web, running 40 s) may finish. /pg cancel 5001 reason
       - Other way out: Cancel 5000 (web, running 40 s, it has written nothing, its answer is lost): 1 of 2 waiters proceeds at once, 1 follows.
       5 active · 0 idle · 1 idle in transaction · 4 waiting for a lock · 8 of 100 connections used (8 %). As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)

@@ -48,7 +48,8 @@ describe('sessionsView', () => {
       long statement | 5000 | report · bi · orders | active for 2 h | IO/DataFileRead | SELECT count(*) FROM everything
       idle in transaction | 5001 | batch · shop · orders | idle in transaction for 15 min | SELECT ?
       long idle | 5002 | cron · shop · orders | idle for 1 h 6 min
-      Best way out: Terminate 4312 (web, idle in transaction for 5 min 5 s, what it wrote in 7 min is rolled back): 1 of 3 waiters proceeds at once, 2 follow one after the other. /pg terminate 4312 reason
+      Best way out for web (4312): Terminate 4312 (web, idle in transaction for 5 min 5 s, what it wrote in 7 min is rolled back): 1 of 3 waiters proceeds at once, 2 follow one after the other. /pg terminate 4312 reason
+      No way out from here for prepared transaction payment-77: No session to end: the prepared transaction 'payment-77' (shop, prepared 3 h ago) holds the lock. Ask whoever coordinates it; by hand, in database orders as shop or a superuser: ROLLBACK PREPARED 'payment-77';
       6 active · 2 idle · 2 idle in transaction · 4 waiting for a lock · 12 of 100 connections used (12 %). As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)
   })
@@ -109,7 +110,11 @@ describe('sessionsView', () => {
       long idle | 502 | web · shop · orders | idle for 1 h 6 min
       long idle | 503 | web · shop · orders | idle for 1 h 6 min
       long idle | 504 | web · shop · orders | idle for 1 h 6 min
-      Best way out: Cancel 100 (web, running 1 s, it has written nothing, its answer is lost): the one waiter proceeds at once. /pg cancel 100 reason
+      Best way out for web (100): Cancel 100 (web, running 1 s, it has written nothing, its answer is lost): the one waiter proceeds at once. /pg cancel 100 reason
+      Best way out for web (101): Cancel 101 (web, running 1 s, it has written nothing, its answer is lost): the one waiter proceeds at once. /pg cancel 101 reason
+      Best way out for web (102): Cancel 102 (web, running 1 s, it has written nothing, its answer is lost): the one waiter proceeds at once. /pg cancel 102 reason
+      Best way out for web (103): Cancel 103 (web, running 1 s, it has written nothing, its answer is lost): the one waiter proceeds at once. /pg cancel 103 reason
+      Best way out for web (104): Cancel 104 (web, running 1 s, it has written nothing, its answer is lost): the one waiter proceeds at once. /pg cancel 104 reason
       2 more roots: /pg blocking --user shop
       3 more long statements: /pg long --user shop
       25 more idle in transaction: /pg idle --user shop --state idle-in-transaction

@@ -1,0 +1,43 @@
+import type { Log } from '../log.ts'
+import type { Messages } from '../store/messages.ts'
+import type { Slack } from './client.ts'
+
+/** Finds the address of a card in Slack; null while it stands nowhere, or where Slack does not say. */
+export type LinkTo = (cardId: string) => Promise<string | null>
+
+/** So many addresses are remembered. */
+const mostKnown = 1000
+
+export function createLinkTo({
+  slack,
+  messages,
+  log,
+}: {
+  readonly slack: Slack
+  readonly messages: Pick<Messages, 'standing'>
+  readonly log: Log
+}): LinkTo {
+  // An address never changes.
+  const known = new Map<string, string>()
+  return async (cardId) => {
+    const [place] = await messages.standing([cardId])
+    if (!place) return null
+    const { channel, ts } = place
+    const key = `${channel} ${ts}`
+    const before = known.get(key)
+    if (before !== undefined) return before
+    try {
+      const { permalink } = await slack.call((client) =>
+        client.chat.getPermalink({ channel, message_ts: ts }),
+      )
+      if (!permalink) return null
+      if (known.size >= mostKnown) known.clear()
+      known.set(key, permalink)
+      return permalink
+    } catch (error) {
+      // A link is worth less than the answer.
+      log.info({ err: error }, 'the address of a card could not be looked up')
+      return null
+    }
+  }
+}

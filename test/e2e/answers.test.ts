@@ -1,0 +1,99 @@
+import type { Message } from 'slack-workspace'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
+import { startTestServer, type TestServer } from '../support/postgres.ts'
+import { jamOne, openShop } from '../support/shop.ts'
+
+let server: TestServer
+let room: Room | undefined
+let shop: string
+
+beforeAll(async () => {
+  server = await startTestServer()
+  shop = await openShop(server)
+})
+afterEach(async () => {
+  await room?.close()
+  await server.closeAll()
+})
+afterAll(() => server?.stop())
+
+/** Opens a room whose watcher makes no card by itself. */
+const quietRoom = (over: Record<string, unknown> = {}, options: Parameters<typeof openRoom>[1] = {}) =>
+  openRoom(server.marshalUrl, { over: { watch: { every: '200ms', blockedFor: '1h' }, ...over }, ...options })
+
+const labels = (message: Message): string[] =>
+  (message.blocks ?? []).flatMap((block) =>
+    block.type === 'actions'
+      ? (block.elements as { text: { text: string } }[]).map(({ text }) => text.text)
+      : [],
+  )
+
+it.each(['socket', 'http'] as const)('a request is two taps away from the overview (%s)', async (mode) => {
+  room = await openRoom(server.marshalUrl, { mode })
+  const { root } = await jamOne(server, shop)
+  await room.start()
+  await room.card('approve_terminate')
+  await room.type('U0RESP', '')
+  const overview = await room.line(/^pg-marshal: overview/)
+  expect(overview.text).toMatch(/1 open incident/)
+  expect(overview.text).toContain('checkout blocks 1 session on orders')
+  expect(overview.text).toMatch(/Waits for approval: terminate checkout \(\d+\) on orders/)
+  expect(overview.text).toContain('/pg help shows all that can be typed.')
+  expect(wordsOf(overview)).toMatch(/"type":"link","url":"https?:/)
+  expect(hasButton(overview, 'pg_details')).toBe(true)
+
+  await room.type('U0RESP', 'blocking')
+  const answer = await room.line(/^Who blocks whom/)
+  expect(labels(answer)).toEqual([`Propose: terminate checkout (${root.pid})`, 'Details', 'Refresh'])
+  expect(wordsOf(answer)).toContain('Card: ')
+})
+
+it('asks the approvers by one press on an answer, and reads it again in place', async () => {
+  room = await quietRoom()
+  const { root, victim } = await jamOne(server, shop)
+  await room.start()
+  await room.type('U0RESP', 'sessions --app checkout')
+  const answer = await room.line(/^Sessions on orders/)
+  expect(labels(answer)).toEqual([`Propose: terminate checkout (${root.pid})`, 'Refresh'])
+
+  await room.press('U0RESP', answer, 'pg_propose_terminate')
+  const card = await room.card('approve_terminate')
+  expect(card.text).toContain(`checkout (${root.pid})`)
+  await room.press('U0RESP', answer, 'pg_refresh_answer')
+  const again = await room.until(answer.ts, /Card: /)
+  expect(hasButton(again, 'pg_details')).toBe(true)
+
+  await root.query('ROLLBACK')
+  await victim.query('SELECT 1').catch(() => {})
+  await root.close?.()
+  await room.press('U0RESP', answer, 'pg_refresh_answer')
+  await room.until(answer.ts, /(0|1) of \d+ sessions match|Nobody/)
+})
+
+it('shows a stale answer as it is now, and says that the session has gone', async () => {
+  room = await quietRoom()
+  const { root } = await jamOne(server, shop)
+  await room.start()
+  await room.type('U0RESP', `session ${root.pid}`)
+  const answer = await room.line(new RegExp(`^Session ${root.pid}`))
+  await server.closeAll()
+  await room.press('U0RESP', answer, 'pg_refresh_answer')
+  const again = await room.until(answer.ts, /There is no session/)
+  expect(labels(again)).toEqual(['Refresh'])
+})
+
+it('lets nobody refresh who may not see the cluster, and never leaves out its check', async () => {
+  room = await quietRoom({
+    access: { viewers: ['U0DANA'], requesters: ['U0DANA'], approvers: ['U0DANA'] },
+  })
+  await jamOne(server, shop)
+  await room.start()
+  await room.type('U0DANA', 'blocking')
+  const answer = await room.line(/^Who blocks whom/)
+  await room.press('U0RESP', answer, 'pg_refresh_answer')
+  await room.whisper('U0RESP', /Nothing was done/)
+  expect(room.workspace.messages(channel).find(({ ts }) => ts === answer.ts)?.text).toBe(answer.text)
+  await room.type('U0RESP', '')
+  await room.whisper('U0RESP', /Nothing was done/)
+})

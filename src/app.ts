@@ -175,7 +175,15 @@ export async function startApp(deps: {
     const execute = createExecute({ cards, clusters, steady, log })
     const approve = createApprove({ cards, proposals, clusters, authorization, execute, now, log })
     const propose = createPropose({ cards, proposals, clusters, authorization, now })
-    const silencing = createSilencing({ cards, store, clusters, authorization, now })
+    const silencing = createSilencing({
+      cards,
+      store,
+      clusters,
+      authorization,
+      timeZoneOf: async (user) =>
+        (await slack.call((client) => client.users.info({ user }))).user?.tz ?? 'UTC',
+      now,
+    })
     const readDetails = createReadDetails({ cards, store, clusters, authorization, now })
     const linkTo = createLinkTo({ slack, messages: store.messages, log })
     const answers = createAnswers({ clusters, past: { ...store, linkTo }, now })

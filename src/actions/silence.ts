@@ -3,16 +3,21 @@ import type { WatchedCluster } from '../commands/cluster.ts'
 import { type About, kindWords, type SilenceCommand } from '../commands/silenceCommand.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
+import { nextTime } from '../domain/text/hours.ts'
 import type { Cards } from '../notify/cards.ts'
 import { endSilences } from '../notify/endSilences.ts'
 import type { Store } from '../store/store.ts'
 import { silencesView } from '../views/answers/silences.ts'
+import type { SnoozeChoice } from '../views/buttons.ts'
 import type { View } from '../views/kit.ts'
 import { silenceWords } from '../views/words.ts'
 import { type Authorization, type Caller, unknownButton } from './authorize.ts'
 
-/** Time for which the button on a card silences its incident. */
-const snoozeMs = 30 * 60_000
+/** Times for which a card silences its incident; the longest is the longest of `/pg snooze` too. */
+const snoozeMs = { '30m': 30 * 60_000, '2h': 2 * 3_600_000, over: 7 * 86_400_000 } as const
+
+/** Hour at which whoever is on call at night is relieved. */
+const morningHour = 8
 
 /** Reply to the caller: a refusal or a sentence in private, or a view for all. */
 export type SilenceReply =
@@ -20,13 +25,15 @@ export type SilenceReply =
   | { readonly privately: string }
   | { readonly openly: View }
 
+export type LookAfter = 'acknowledge' | 'takeOver' | 'handBack'
+
 export type Silencing = {
   /** `/pg snooze`, `/pg unsnooze` and `/pg quiet`. */
   run(caller: Caller, watched: WatchedCluster, command: SilenceCommand): Promise<SilenceReply>
-  /** "Snooze" on a card. */
-  snooze(caller: Caller, incidentId: string): Promise<Refusal | string>
-  /** "Acknowledge" on a card. */
-  acknowledge(caller: Caller, incidentId: string): Promise<Refusal | null>
+  /** "Snooze 30 min" on a card, and the menu beside it. The card says until when. */
+  snooze(caller: Caller, incidentId: string, choice: '30m' | SnoozeChoice): Promise<Refusal | string | null>
+  /** "Acknowledge", "I take it" and "Hand back" on a card. */
+  lookAfter(caller: Caller, incidentId: string, how: LookAfter): Promise<Refusal | null>
 }
 
 /** Holds new cards back for a while, for those who may read the cards; everything is still watched and written down. */
@@ -35,9 +42,11 @@ export function createSilencing(deps: {
   readonly store: Store
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   readonly authorization: Authorization
+  /** The time zone of a person, as Slack knows it. */
+  readonly timeZoneOf: (userId: string) => Promise<string>
   readonly now: () => number
 }): Silencing {
-  const { cards, store, clusters, now } = deps
+  const { cards, store, clusters, timeZoneOf, now } = deps
   const { authorize, refuse } = deps.authorization
 
   async function silence(
@@ -46,16 +55,25 @@ export function createSilencing(deps: {
       cluster,
       scope,
       reason,
-      forMs,
-    }: Pick<Silence, 'cluster' | 'scope' | 'reason'> & { readonly forMs: number },
+      until,
+      untilOver = false,
+    }: Pick<Silence, 'cluster' | 'scope' | 'reason' | 'until' | 'untilOver'>,
   ) {
-    const until = now() + forMs
     await cards.commit(scope.kind === 'incident' ? scope.incidentId : null, async ({ silences, record }) => {
       const before = (await silences.ofCluster(cluster)).filter((other) => sameScope(other.scope, scope))
       for (const { id } of before) await silences.end(id)
       // It goes on from where the last one began, so that what happens meanwhile is reported at its end.
       const since = Math.min(now(), ...before.map((other) => other.since))
-      await silences.add({ id: randomUUID(), cluster, scope, since, until, by: userId, reason })
+      await silences.add({
+        id: randomUUID(),
+        cluster,
+        scope,
+        since,
+        until,
+        by: userId,
+        reason,
+        ...(untilOver && { untilOver }),
+      })
       await record({
         kind: 'silenced',
         actor: userId,
@@ -111,7 +129,7 @@ export function createSilencing(deps: {
             ? { privately: `Quiet period on ${name} ended.${await left()}` }
             : { privately: `${name} was not quiet.` }
         const { forMs, reason } = command
-        await silence(caller, { cluster: name, scope: { kind: 'cluster' }, forMs, reason })
+        await silence(caller, { cluster: name, scope: { kind: 'cluster' }, until: now() + forMs, reason })
         return { privately: `${name} is quiet; \`/pg quiet off${here}\` ends it early.` }
       }
       const scope = await scopeOf(name, command.about)
@@ -128,13 +146,13 @@ export function createSilencing(deps: {
         }
       if (command.kind === 'unsnooze')
         return { privately: `It was not snoozed; \`/pg quiet${here}\` shows what is silent.` }
-      await silence(caller, { cluster: name, scope, forMs: command.forMs, reason: command.reason })
+      await silence(caller, { cluster: name, scope, until: now() + command.forMs, reason: command.reason })
       return {
         privately: `Snoozed: ${silenceWords(scope)} on ${name}; \`/pg unsnooze ${typed(command.about)}${here}\` ends it early.`,
       }
     },
 
-    async snooze(caller, incidentId) {
+    async snooze(caller, incidentId, choice) {
       const entry = { caller, where: 'button pg_snooze' }
       const incident = await store.incidents.get(incidentId)
       const watched = clusters.get(incident?.cluster ?? '')
@@ -144,12 +162,17 @@ export function createSilencing(deps: {
       if (incident.resolvedAt !== null) return 'It is over already.'
       const { cluster, key } = incident
       const scope = { kind: 'incident', incidentId, key } as const
-      await silence(caller, { cluster, scope, forMs: snoozeMs, reason: '' })
-      return 'Snoozed for 30 minutes: this trouble brings no new card until then.'
+      const untilOver = choice === 'over'
+      const until =
+        choice === 'morning'
+          ? nextTime(now(), morningHour, await timeZoneOf(caller.userId))
+          : now() + snoozeMs[choice]
+      await silence(caller, { cluster, scope, until, untilOver, reason: untilOver ? 'until it is over' : '' })
+      return null
     },
 
-    async acknowledge(caller, incidentId) {
-      const entry = { caller, where: 'button pg_acknowledge' }
+    async lookAfter(caller, incidentId, how) {
+      const entry = { caller, where: `button ${how}` }
       const incident = await store.incidents.get(incidentId)
       const watched = clusters.get(incident?.cluster ?? '')
       if (!incident || !watched) return refuse(entry, unknownButton)
@@ -157,18 +180,28 @@ export function createSilencing(deps: {
       if (refusal) return refusal
       return cards.commit(incident.cardId, async ({ incidents, record }) => {
         const current = await incidents.get(incidentId)
-        if (!current || current.acknowledgedBy !== null)
-          return {
-            code: 'alreadyDecided',
-            reason: 'it was already acknowledged',
-            by: current?.acknowledgedBy ?? null,
-          }
-        await incidents.put({ ...current, acknowledgedBy: caller.userId })
-        await record({ kind: 'acknowledged', actor: caller.userId })
+        const before = current?.acknowledgedBy ?? null
+        const not = current ? whyNot(how, before, caller.userId) : 'it is not there any more'
+        if (!current || not) return { code: 'alreadyDecided', reason: not ?? '', by: before }
+        const { userId: actor } = caller
+        await incidents.put({ ...current, acknowledgedBy: how === 'handBack' ? null : actor })
+        await record(
+          how === 'handBack'
+            ? { kind: 'handedBack', actor }
+            : { kind: 'acknowledged', actor, ...(before && { from: before }) },
+        )
         return null
       })
     },
   }
+}
+
+/** Says why somebody cannot take or give an incident now; null where they can. Each is relieved by the next alone. */
+function whyNot(how: LookAfter, holder: string | null, userId: string): string | null {
+  if (how === 'acknowledge') return holder === null ? null : 'it was already acknowledged'
+  if (holder === null) return 'nobody looks after it; press Acknowledge'
+  if (how === 'takeOver') return holder === userId ? 'it was already acknowledged' : null
+  return holder === userId ? null : 'it is looked after, and you can press "I take it",'
 }
 
 /** As people type it. */

@@ -37,7 +37,10 @@ export async function endSilences(
     const concerned = await incidents.recent(cluster, since)
     for (const silence of ended) {
       const covered = concerned.filter((incident) => silenceOf(incident, [silence]))
-      await tx.on(null).record({
+      const { scope } = silence
+      const over = scope.kind === 'incident' && (await incidents.get(scope.incidentId))?.resolvedAt != null
+      // What ends with its incident is no news: the card says that it is over.
+      await tx.on(over && scope.kind === 'incident' && actor === bot ? scope.incidentId : null).record({
         kind: 'silenceEnded',
         actor,
         cluster,
@@ -52,7 +55,7 @@ export async function endSilences(
     }
     for (const incident of concerned) {
       const silence = silenceOf(incident, ended)
-      if (!silence || silenceOf(incident, left)) continue
+      if (!silence || silenceOf(incident, left) || incident.resolvedAt !== null) continue
       if (!hasOwnCard(incident) || !standing.includes(incident.cardId)) continue
       const rows = await journal.ofCards([incident.cardId], mostCounted)
       const news = rows

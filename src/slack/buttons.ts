@@ -5,20 +5,26 @@ import {
   acknowledgeAction,
   breakGlassAction,
   detailsAction,
+  handBackAction,
   offerAgainAction,
   proposeActions,
   refreshAction,
   refreshAnswerAction,
+  type SnoozeChoice,
   showAllAction,
   showAnswerAction,
   snoozeAction,
+  snoozeChoices,
+  snoozeForAction,
+  takeOverAction,
 } from '../views/buttons.ts'
 
 /** Meaning of a button of ours. */
 export type ButtonAction =
   | { readonly kind: 'approve' | 'deny'; readonly action: Action; readonly proposalId: string }
   | { readonly kind: 'details' | 'refresh' | 'showAll'; readonly cardId: string }
-  | { readonly kind: 'acknowledge' | 'snooze'; readonly incidentId: string }
+  | { readonly kind: 'acknowledge' | 'takeOver' | 'handBack'; readonly incidentId: string }
+  | { readonly kind: 'snooze'; readonly incidentId: string; readonly choice: '30m' | SnoozeChoice }
   | { readonly kind: 'offerAgain' | 'breakGlass'; readonly proposalId: string }
   | { readonly kind: 'propose'; readonly action: Action; readonly session: SessionKey }
   /** The text after `/pg` of a question. */
@@ -37,6 +43,7 @@ const sessionKey = z.strictObject({
 
 /** A question to ask again; what may be asked is found out at each press. */
 const question = z.strictObject({ command: z.string().max(2000) })
+const isSnoozeChoice = (text: string): text is SnoozeChoice => Object.hasOwn(snoozeChoices, text)
 
 function readJson(text: unknown): unknown {
   try {
@@ -60,6 +67,13 @@ export function readButton(actionId: unknown, value: unknown): ButtonAction {
     const kind = actionId === refreshAnswerAction ? 'refreshAnswer' : 'showAnswer'
     return asked.success ? { kind, ...asked.data } : { kind: 'malformed' }
   }
+  if (actionId === snoozeForAction) {
+    const [choice = '', incident] = String(value).split(' ')
+    const chosen = id.safeParse(incident)
+    return chosen.success && isSnoozeChoice(choice)
+      ? { kind: 'snooze', incidentId: chosen.data, choice }
+      : { kind: 'malformed' }
+  }
   const parsed = id.safeParse(value)
   if (!parsed.success || typeof actionId !== 'string') return { kind: 'malformed' }
   const decision = /^(approve|deny)_(cancel|terminate)$/.exec(actionId)
@@ -70,7 +84,9 @@ export function readButton(actionId: unknown, value: unknown): ButtonAction {
   if (actionId === detailsAction) return { kind: 'details', cardId: parsed.data }
   if (actionId === offerAgainAction) return { kind: 'offerAgain', proposalId: parsed.data }
   if (actionId === acknowledgeAction) return { kind: 'acknowledge', incidentId: parsed.data }
-  if (actionId === snoozeAction) return { kind: 'snooze', incidentId: parsed.data }
+  if (actionId === takeOverAction) return { kind: 'takeOver', incidentId: parsed.data }
+  if (actionId === handBackAction) return { kind: 'handBack', incidentId: parsed.data }
+  if (actionId === snoozeAction) return { kind: 'snooze', incidentId: parsed.data, choice: '30m' }
   if (actionId === breakGlassAction) return { kind: 'breakGlass', proposalId: parsed.data }
   return { kind: 'malformed' }
 }

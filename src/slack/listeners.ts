@@ -94,7 +94,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
   app.action(/.*/, async ({ body, action, ack, respond }) => {
     if (body.type !== 'block_actions') return
     const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
-    const press = readButton(Reflect.get(action, 'action_id'), Reflect.get(action, 'value'))
+    const press = readButton(Reflect.get(action, 'action_id'), valueIn(action))
     const channel = body.channel?.id ?? ''
     // A button in a modal has no channel and no response address.
     const reply = body.channel
@@ -118,9 +118,11 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
         case 'propose':
           return request({ caller, ...press.session, action: press.action, reason: '' })
         case 'acknowledge':
-          return deps.silencing.acknowledge(caller, press.incidentId)
+        case 'takeOver':
+        case 'handBack':
+          return deps.silencing.lookAfter(caller, press.incidentId, press.kind)
         case 'snooze':
-          return deps.silencing.snooze(caller, press.incidentId)
+          return deps.silencing.snooze(caller, press.incidentId, press.choice)
         case 'showAll':
           return showAll(caller, press.cardId, reply)
         case 'offerAgain':
@@ -300,6 +302,12 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     return null
   }
 }
+
+/** Reads the value of a button, or of what was chosen in a menu. */
+const valueIn = (action: { readonly type: string }): unknown =>
+  'selected_option' in action && action.selected_option instanceof Object
+    ? Reflect.get(action.selected_option, 'value')
+    : Reflect.get(action, 'value')
 
 type ActionCommand = Extract<Command, { kind: 'cancel' | 'terminate' }>
 

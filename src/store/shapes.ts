@@ -296,6 +296,7 @@ export const silenceShape = object<Silence>({
   }),
   since: number,
   until: number,
+  untilOver: flag.optional(),
   by: text,
   reason: text,
 })
@@ -331,7 +332,8 @@ export const eventShape = union<JournalEvent, 'kind'>('kind', {
   incidentReopened: ofIncident,
   incidentResolved: ofIncident,
   lacking: { actor, cluster: text, what: text, remedy: text },
-  acknowledged: { actor },
+  acknowledged: { actor, from: text.optional() },
+  handedBack: { actor },
   silenced: { actor, cluster: text, what: text, until: number, reason: text },
   silenceEnded: {
     actor,

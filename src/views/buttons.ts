@@ -1,4 +1,4 @@
-import type { Button } from '@slack/types'
+import type { Button, Overflow } from '@slack/types'
 import type { Action } from '../domain/session/action.ts'
 import type { SessionKey } from '../domain/session/session.ts'
 import { button, plainText } from './kit.ts'
@@ -8,7 +8,11 @@ export const detailsAction = 'pg_details'
 export const offerAgainAction = 'pg_offer_again'
 export const breakGlassAction = 'pg_break_glass'
 export const acknowledgeAction = 'pg_acknowledge'
+export const takeOverAction = 'pg_take_over'
+export const handBackAction = 'pg_hand_back'
 export const snoozeAction = 'pg_snooze'
+/** The menu beside it, see `snoozeMenu`. */
+export const snoozeForAction = 'pg_snooze_for'
 export const showAllAction = 'pg_show_all'
 export const refreshAction = 'pg_refresh'
 export const refreshAnswerAction = 'pg_refresh_answer'
@@ -49,6 +53,24 @@ export const refreshAnswerButton = (command: string): Button | null =>
 /** Makes a button that shows another answer. */
 export const showAnswerButton = (label: string, command: string): Button | null =>
   answerButton(showAnswerAction, label, command)
+
+/** For how long the menu beside "Snooze 30 min" silences an incident, as it is labelled. */
+export const snoozeChoices = {
+  '2h': 'Snooze 2 h',
+  morning: 'Snooze until 8:00',
+  over: 'Snooze until it is over',
+} as const
+export type SnoozeChoice = keyof typeof snoozeChoices
+
+/** Makes the menu of longer snoozes. */
+export const snoozeMenu = (incidentId: string): Overflow => ({
+  type: 'overflow',
+  action_id: snoozeForAction,
+  options: Object.entries(snoozeChoices).map(([choice, label]) => ({
+    text: plainText(label, 75),
+    value: `${choice} ${incidentId}`,
+  })),
+})
 
 /** Words the two buttons of a confirm dialog, so that nobody has to choose between "Back" and "Cancel". */
 export const confirmWords = (action: Action) => ({

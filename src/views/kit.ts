@@ -11,6 +11,7 @@ import type {
   ContextBlock,
   HeaderBlock,
   KnownBlock,
+  Overflow,
   RichTextBlock,
   RichTextBlockElement,
   RichTextElement,
@@ -125,7 +126,7 @@ export const button = (actionId: string, label: string, value: string): Button =
 })
 
 /** A row of buttons; none where there is no button, since Slack refuses an empty row. */
-export const buttonRow = (...elements: readonly Button[]): ActionsBlock[] =>
+export const buttonRow = (...elements: readonly (Button | Overflow)[]): ActionsBlock[] =>
   elements.length > 0 ? [{ type: 'actions', elements: [...elements] }] : []
 
 /** One table a message; the first row is its head. At most 100 rows of 20 cells. */

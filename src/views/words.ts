@@ -8,7 +8,7 @@ import { isLoggingIn } from '../domain/session/loggingIn.ts'
 import { isClient, type Session } from '../domain/session/session.ts'
 import type { LockTarget } from '../domain/session/snapshot.ts'
 import { formatDuration } from '../domain/text/duration.ts'
-import { clean, truncate } from './kit.ts'
+import { clean, type Line, moment, truncate } from './kit.ts'
 
 /** Names a session in a sentence: `4312 (web, user shop, database orders)`. */
 export function nameOf(session: Session): string {
@@ -153,6 +153,10 @@ export function saturationWords({ used, max, reserved }: Finding & { kind: 'conn
   if (reserved === 0) return `${said}.`
   return `${said}; ${reserved} ${reserved === 1 ? 'is' : 'are'} kept back for superusers and reserved roles, so ${left === 0 ? 'nobody else gets one' : `${left} ${left === 1 ? 'is' : 'are'} left for everybody else`}.`
 }
+
+/** Says until when somebody wants no new cards. */
+export const quietUntil = ({ until, untilOver }: Pick<Silence, 'until' | 'untilOver'>): Line =>
+  untilOver ? ['it is over'] : [moment(until)]
 
 /** Names what a silence is about. */
 export function silenceWords(scope: Silence['scope']): string {

@@ -13,7 +13,7 @@ import {
 } from '../domain/incidents/incident.ts'
 import { recommendationsFor } from '../domain/incidents/recommend.ts'
 import { findingName } from '../domain/incidents/severity.ts'
-import type { Silence } from '../domain/incidents/silence.ts'
+import { hasEnded, type Silence } from '../domain/incidents/silence.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { sessionsByPid } from '../domain/session/session.ts'
 import type { Cards } from '../notify/cards.ts'
@@ -67,11 +67,18 @@ export function createIncidentReport(deps: {
     },
   }
 
-  /** Ends the silences whose time is up, and keeps the others. */
+  /** Ends the silences whose time is up or whose incident is over, and keeps the others. */
   async function currentSilences(): Promise<Silence[]> {
-    const all = Map.groupBy(await store.silences.ofCluster(config.name), ({ until }) => until <= now())
-    await endSilences({ cards, store }, all.get(true) ?? [], bot, now())
-    return all.get(false) ?? []
+    const ended: Silence[] = []
+    const going: Silence[] = []
+    for (const silence of await store.silences.ofCluster(config.name)) {
+      const { scope } = silence
+      const incident = scope.kind === 'incident' ? await store.incidents.get(scope.incidentId) : null
+      const list = hasEnded(silence, incident, rememberedMs(config.watch), now()) ? ended : going
+      list.push(silence)
+    }
+    await endSilences({ cards, store }, ended, bot, now())
+    return going
   }
 
   /** Finds what is wrong and what to do about it. It reads the statements of the sessions that the cards show. */

@@ -1,5 +1,6 @@
+import type { Overflow } from '@slack/types'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { channel, openRoom, type Room, wordsOf } from '../support/harness.ts'
+import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
 import { jamOne, openShop } from '../support/shop.ts'
 
@@ -99,5 +100,57 @@ describe('cards a minute', () => {
       await victim.close()
     }
     expect(inChannel().filter(({ text }) => /^🟢 Resolved/.test(text))).toHaveLength(4)
+  })
+})
+
+describe('who looks after it', () => {
+  it('is relieved by somebody else, who can give it back', async () => {
+    room = await openRoom(server.marshalUrl)
+    await room.start()
+    await jamOne(server, shop)
+    const card = await room.card('pg_acknowledge')
+    await room.press('U0RESP', card, 'pg_acknowledge')
+    const taken = await room.until(card.ts, /U0RESP> acknowledged it|U0RESP".*acknowledged it/)
+    expect(hasButton(taken, 'pg_acknowledge')).toBe(false)
+    await room.press('U0DANA', taken, 'pg_hand_back')
+    await room.whisper('U0DANA', /I take it/)
+    await room.press('U0RESP', taken, 'pg_take_over')
+    await room.whisper('U0RESP', /already acknowledged/)
+    await room.press('U0DANA', taken, 'pg_take_over')
+    await room.thread(card.ts, /^<@U0DANA> takes it over from <@U0RESP>\.$/)
+    const given = await room.until(card.ts, /U0DANA".*acknowledged it/)
+    await room.press('U0DANA', given, 'pg_hand_back')
+    await room.thread(card.ts, /^<@U0DANA> gave it back/)
+    await room.card('pg_acknowledge')
+  })
+})
+
+describe('a longer snooze', () => {
+  it.each([
+    ['2h', /Quiet until (?!.*it is over)/],
+    ['morning', /Quiet until (?!.*it is over)/],
+    ['over', /Quiet until .*it is over/],
+  ])('for %s is said once, on the card', async (choice, words) => {
+    room = await openRoom(server.marshalUrl)
+    await room.start()
+    await jamOne(server, shop)
+    const card = await room.card('pg_snooze_for')
+    const menu = (card.blocks ?? [])
+      .flatMap((block) => (block.type === 'actions' ? (block.elements as Overflow[]) : []))
+      .find(({ action_id: id }) => id === 'pg_snooze_for')
+    const value = menu?.options.find((option) => option.value?.startsWith(choice))?.value
+    expect(value).toBeDefined()
+    await room.workspace.press({
+      userId: 'U0DANA',
+      channelId: channel,
+      messageTs: card.ts,
+      actionId: 'pg_snooze_for',
+      value: value ?? '',
+    })
+    const quiet = await room.until(card.ts, words)
+    expect(hasButton(quiet, 'pg_snooze') || hasButton(quiet, 'pg_snooze_for')).toBe(false)
+    expect(inChannel()).toHaveLength(1)
+    expect(room.workspace.thread(channel, card.ts)).toHaveLength(1)
+    expect(room.workspace.ephemerals('U0DANA')).toEqual([])
   })
 })

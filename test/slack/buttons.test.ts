@@ -14,7 +14,9 @@ describe('a button', () => {
     ['pg_show_all', { kind: 'showAll', cardId: id }],
     ['pg_offer_again', { kind: 'offerAgain', proposalId: id }],
     ['pg_acknowledge', { kind: 'acknowledge', incidentId: id }],
-    ['pg_snooze', { kind: 'snooze', incidentId: id }],
+    ['pg_snooze', { kind: 'snooze', incidentId: id, choice: '30m' }],
+    ['pg_take_over', { kind: 'takeOver', incidentId: id }],
+    ['pg_hand_back', { kind: 'handBack', incidentId: id }],
     ['pg_break_glass', { kind: 'breakGlass', proposalId: id }],
   ])('%s stands for one thing, with an opaque id', (actionId, action) => {
     expect(readButton(actionId, id)).toEqual(action)
@@ -44,5 +46,20 @@ describe('a button', () => {
   it('of another name is none of ours', () => {
     for (const actionId of ['approve', 'approve_drop', 'pg_propose_drop', '', null])
       expect(readButton(actionId, id)).toEqual({ kind: 'malformed' })
+  })
+})
+
+describe('the menu of snoozes', () => {
+  it.each([
+    [`2h ${id}`, { kind: 'snooze', incidentId: id, choice: '2h' }],
+    [`morning ${id}`, { kind: 'snooze', incidentId: id, choice: 'morning' }],
+    [`over ${id}`, { kind: 'snooze', incidentId: id, choice: 'over' }],
+    [id, { kind: 'malformed' }],
+    ['2h', { kind: 'malformed' }],
+    [`toString ${id}`, { kind: 'malformed' }],
+    [`2h ${id}x`, { kind: 'malformed' }],
+    [undefined, { kind: 'malformed' }],
+  ])('reads %j', (value, expected) => {
+    expect(readButton('pg_snooze_for', value)).toEqual(expected)
   })
 })

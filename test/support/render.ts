@@ -18,7 +18,13 @@ function linesOf(value: unknown): string {
     block.type === 'rich_text' || block.type === 'rich_text_list'
       ? (block.elements as Record<string, unknown>[]).flatMap(lines)
       : block.type === 'actions'
-        ? [(block.elements as unknown[]).map((element) => `[${texts(element)}]`).join(' ')]
+        ? [
+            (block.elements as unknown[])
+              .map(
+                (element) => `[${(element as { type: string }).type === 'overflow' ? '⋯' : texts(element)}]`,
+              )
+              .join(' '),
+          ]
         : [texts(block)]
   return (value as Record<string, unknown>[]).flatMap(lines).join('\n')
 }

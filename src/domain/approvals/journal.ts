@@ -104,7 +104,10 @@ export type JournalEvent =
       readonly what: string
       readonly remedy: string
     }
-  | { readonly kind: 'acknowledged'; readonly actor: string }
+  /** `from`: the person who looked after it until then. */
+  | { readonly kind: 'acknowledged'; readonly actor: string; readonly from?: string }
+  /** Nobody looks after it any more. */
+  | { readonly kind: 'handedBack'; readonly actor: string }
   /** New cards are held back until then (milliseconds since the epoch), or are not any more. */
   | {
       readonly kind: 'silenced'

@@ -13,8 +13,26 @@ export type Silence = {
     | { readonly kind: 'incident'; readonly incidentId: string; readonly key: string }
   readonly since: number
   readonly until: number
+  /** True where somebody wants quiet until the incident is over; `until` is the latest then. */
+  readonly untilOver?: boolean
   readonly by: string
   readonly reason: string
+}
+
+/**
+ * Decides whether a silence has ended: its time is up, or the incident that it is about is over and does not come back.
+ * @param incident that one; null where it is about none, or it is not kept any more
+ * @param returnsWithinMs for how long an incident may come back
+ */
+export function hasEnded(
+  { scope, until }: Silence,
+  incident: Pick<Incident, 'resolvedAt'> | null,
+  returnsWithinMs: number,
+  now: number,
+): boolean {
+  if (until <= now) return true
+  if (scope.kind !== 'incident') return false
+  return incident === null || (incident.resolvedAt !== null && now - incident.resolvedAt > returnsWithinMs)
 }
 
 /** The silence that covers an incident; null when none does. */

@@ -108,3 +108,22 @@ function daysText(days: readonly number[]): string {
   )
   return `${texts.join(',')} `
 }
+
+const quarterMs = 15 * 60_000
+
+/** Finds the next moment at which the clock of a place shows this full hour. A place that is not known has UTC. */
+export function nextTime(now: number, hour: number, timeZone: string): number {
+  const clock = clockIn(timeZone)
+  // Clocks differ by whole quarters of an hour; where an hour is left out, it is that of the next day.
+  for (let at = (Math.floor(now / quarterMs) + 1) * quarterMs; ; at += quarterMs)
+    if (clock.format(at) === `${String(hour).padStart(2, '0')}:00`) return at
+}
+
+function clockIn(timeZone: string): Intl.DateTimeFormat {
+  const style = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const
+  try {
+    return new Intl.DateTimeFormat('en-GB', { ...style, timeZone })
+  } catch {
+    return new Intl.DateTimeFormat('en-GB', { ...style, timeZone: 'UTC' })
+  }
+}

@@ -1,6 +1,6 @@
 import type { Silence } from '../../domain/incidents/silence.ts'
-import { bold, moment, user, type View } from '../kit.ts'
-import { silenceWords } from '../words.ts'
+import { bold, user, type View } from '../kit.ts'
+import { quietUntil, silenceWords } from '../words.ts'
 import { compose, type Line, lines } from './page.ts'
 
 /** Lists what brings no new cards now, and until when. */
@@ -11,13 +11,13 @@ export const silencesView = (cluster: string, silences: readonly Silence[]): Vie
       : {
           kind: 'bullets',
           lines: silences.map(
-            ({ scope, until, by, reason }): Line => [
-              bold(silenceWords(scope)),
+            (silence): Line => [
+              bold(silenceWords(silence.scope)),
               ' until ',
-              moment(until),
+              ...quietUntil(silence),
               ', by ',
-              user(by),
-              ...(reason ? [`: ${reason}`] : []),
+              user(silence.by),
+              ...(silence.reason ? [`: ${silence.reason}`] : []),
             ],
           ),
         },

@@ -9,8 +9,11 @@ import {
   breakGlassAction,
   confirmWords,
   detailsAction,
+  handBackAction,
   offerAgainAction,
   snoozeAction,
+  snoozeMenu,
+  takeOverAction,
 } from '../buttons.ts'
 import {
   type Block,
@@ -20,7 +23,6 @@ import {
   escapeText,
   header,
   type Line,
-  moment,
   plainText,
   plainWords,
   preformatted,
@@ -32,7 +34,7 @@ import {
   user,
   type View,
 } from '../kit.ts'
-import { count, nameOf, onOneLine, shortNameAndPid, stateOf, whoOf } from '../words.ts'
+import { count, nameOf, onOneLine, quietUntil, shortNameAndPid, stateOf, whoOf } from '../words.ts'
 import { summaryLines } from './brief.ts'
 import type { CardState } from './cardState.ts'
 import { consequenceOf, lostWith, workOf } from './cost.ts'
@@ -111,7 +113,7 @@ function target(card: CardState, words: number): Block[] {
 function attention({ silence }: CardState, { acknowledgedBy }: Incident): Block[] {
   const said: Line = [
     ...(acknowledgedBy ? [user(acknowledgedBy), ' acknowledged it. '] : []),
-    ...(silence ? ['Quiet until ', moment(silence.until), ', by ', user(silence.by), '.'] : []),
+    ...(silence ? ['Quiet until ', ...quietUntil(silence), ', by ', user(silence.by), '.'] : []),
   ]
   return said.length > 0 ? [richText(section(...said))] : []
 }
@@ -125,8 +127,12 @@ function buttons(card: CardState): Block[] {
     ...(latest && mayBeOfferedAgain(latest) ? [button(offerAgainAction, 'Offer again', latest.id)] : []),
     details(card),
     ...(incident && !incident.acknowledgedBy ? [button(acknowledgeAction, 'Acknowledge', incident.id)] : []),
+    ...(incident?.acknowledgedBy
+      ? [button(takeOverAction, 'I take it', incident.id), button(handBackAction, 'Hand back', incident.id)]
+      : []),
     ...(incident && !silence ? [button(snoozeAction, 'Snooze 30 min', incident.id)] : []),
     ...(latest?.state === 'open' && breakGlass ? [button(breakGlassAction, 'Break glass …', latest.id)] : []),
+    ...(incident && !silence ? [snoozeMenu(incident.id)] : []),
   )
 }
 

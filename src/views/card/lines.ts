@@ -43,8 +43,10 @@ function isOnCard(event: JournalEvent, proposal: Proposal | null): boolean {
     case 'denied':
     case 'expired':
       return !proposal?.requestedBy
-    case 'brokeGlass':
+    // Who is relieved is notified.
     case 'acknowledged':
+      return event.from === undefined
+    case 'brokeGlass':
     case 'silenced':
     case 'silenceEnded':
     case 'incidentOpened':
@@ -205,7 +207,11 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
     case 'incidentResolved':
       return [event.what]
     case 'acknowledged':
-      return [user(event.actor), ' acknowledged it.']
+      return event.from
+        ? [user(event.actor), ' takes it over from ', user(event.from), '.']
+        : [user(event.actor), ' acknowledged it.']
+    case 'handedBack':
+      return [user(event.actor), ' gave it back: nobody looks after it.']
     case 'silenced':
       return [
         user(event.actor),

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
-import { hoursText, inHours, isTimeZone, parseHours } from '../../../src/domain/text/hours.ts'
+import { describe, expect, it, test } from 'vitest'
+import { hoursText, inHours, isTimeZone, nextTime, parseHours } from '../../../src/domain/text/hours.ts'
 
 const hoursOf = (text: string, timeZone = 'UTC') => {
   const parsed = parseHours(text, timeZone)
@@ -64,5 +64,20 @@ describe('hours', () => {
   it('know the zones', () => {
     expect(['UTC', 'Europe/Berlin', 'Asia/Kolkata'].every(isTimeZone)).toBe(true)
     expect(['Mars/Olympus', '', 'Berlin'].some(isTimeZone)).toBe(false)
+  })
+})
+
+describe('the next morning', () => {
+  test.each([
+    ['2026-03-02T05:00:00Z', 'UTC', '2026-03-02T08:00:00Z'],
+    ['2026-03-02T08:00:00Z', 'UTC', '2026-03-03T08:00:00Z'],
+    ['2026-03-02T07:59:59Z', 'UTC', '2026-03-02T08:00:00Z'],
+    ['2026-03-02T23:30:00Z', 'Europe/Berlin', '2026-03-03T07:00:00Z'],
+    // Clocks go forward in this night.
+    ['2026-03-28T22:00:00Z', 'Europe/Berlin', '2026-03-29T06:00:00Z'],
+    ['2026-03-02T05:00:00Z', 'Asia/Kathmandu', '2026-03-03T02:15:00Z'],
+    ['2026-03-02T05:00:00Z', 'No/Such', '2026-03-02T08:00:00Z'],
+  ])('after %s in %s is %s', (now, place, expected) => {
+    expect(nextTime(Date.parse(now), 8, place)).toBe(Date.parse(expected))
   })
 })

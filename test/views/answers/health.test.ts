@@ -83,7 +83,7 @@ describe('a card', () => {
     expect(cardOf({ deadlocks: [deadlocks] })).toMatchInlineSnapshot(`
       "🟠 3 deadlocks in database orders on orders
       Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01.
-      [Details] [Acknowledge] [Snooze 30 min]
+      [Details] [Acknowledge] [Snooze 30 min] [⋯]
       Incident 3f2a9c1b · /pg history 3f2a9c1b
 
       The server broke 3 deadlocks in database orders: each time one statement ended with an error.
@@ -96,7 +96,7 @@ describe('a card', () => {
     expect(cardOf({ deadlocks: [{ ...deadlocks, participants: [], reports: [] }] })).toMatchInlineSnapshot(`
       "🟠 3 deadlocks in database orders on orders
       Next: let the applications take their rows in one order, and repeat a transaction that fails with 40P01. The server’s log shows which ones (/pg health says how it can be read here).
-      [Details] [Acknowledge] [Snooze 30 min]
+      [Details] [Acknowledge] [Snooze 30 min] [⋯]
       Incident 3f2a9c1b · /pg history 3f2a9c1b
 
       The server broke 3 deadlocks in database orders: each time one statement ended with an error.
@@ -122,7 +122,7 @@ describe('a card', () => {
       Best way out: cancel transfer-b (42).
       Cost: it has written nothing, its answer is lost.
       transfer-b · shop · orders
-      [Details] [Acknowledge] [Snooze 30 min]
+      [Details] [Acknowledge] [Snooze 30 min] [⋯]
       Incident 3f2a9c1b · /pg history 3f2a9c1b
 
       Sessions 41 and 42 wait for each other, the longest for 40 s; 2 sessions wait in all.
@@ -142,7 +142,7 @@ describe('a card', () => {
     expect(cardOf({ prepared: [of.prepared(700, { gid: "it's" })] })).toMatchInlineSnapshot(`
       "🟠 Prepared transaction 'it''s' is left open on orders · 3 h
       Next: ask whoever coordinates it whether it is to be committed, and finish it in database orders as shop or a superuser: COMMIT PREPARED 'it''s'; or ROLLBACK PREPARED 'it''s';
-      [Details] [Acknowledge] [Snooze 30 min]
+      [Details] [Acknowledge] [Snooze 30 min] [⋯]
       Incident 3f2a9c1b · /pg history 3f2a9c1b
 
       Prepared transaction 'it''s' (shop, database orders, prepared 3 h ago) was never finished.
@@ -159,7 +159,7 @@ describe('a card', () => {
       Best way out: cancel pg_dump (7).
       Cost: it has written nothing, its answer is lost.
       pg_dump · shop · orders
-      [Details] [Acknowledge] [Snooze 30 min]
+      [Details] [Acknowledge] [Snooze 30 min] [⋯]
       Incident 3f2a9c1b · /pg history 3f2a9c1b
 
       Session 7 (pg_dump, user shop, database orders) keeps vacuum from cleaning up database orders: 12.5 million transactions have begun since.
@@ -184,7 +184,7 @@ describe('a card', () => {
     expect(cardOf({ databases })).toMatchInlineSnapshot(`
       "🟠 Database orde… is 55 % of the way to wraparound on orders
       Next: see in database orders whether autovacuum gets through; by hand, as a superuser or the owner of its tables: VACUUM; (neither FULL nor FREEZE). Autovacuum begins at 200 million.
-      [Details] [Acknowledge] [Snooze 30 min]
+      [Details] [Acknowledge] [Snooze 30 min] [⋯]
       Incident 3f2a9c1b · /pg history 3f2a9c1b
 
       Database orders is 55 % of the way to transaction-id wraparound (1.2 billion transactions), and 1 more database is past the threshold.
@@ -208,7 +208,7 @@ describe('a card', () => {
     expect(cardOf({ slots: [gone] })).toMatchInlineSnapshot(`
       "🟠 Slot warehouse keeps 12 GB of WAL on orders
       Next: bring its consumer back. Only when it is gone for good: SELECT pg_drop_replication_slot('warehouse');
-      [Details] [Acknowledge] [Snooze 30 min]
+      [Details] [Acknowledge] [Snooze 30 min] [⋯]
       Incident 3f2a9c1b · /pg history 3f2a9c1b
 
       Replication slot 'warehouse' (logical, database orders) keeps 12 GB of WAL; its consumer has been away for 3 h.
@@ -219,7 +219,7 @@ describe('a card', () => {
     expect(cardOf({ slots: [{ ...gone, active: true, safeBytes: 2 * gigabyte }] })).toMatchInlineSnapshot(`
       "🟠 Slot warehouse keeps 12 GB of WAL on orders
       Next: see why its consumer does not keep up.
-      [Details] [Acknowledge] [Snooze 30 min]
+      [Details] [Acknowledge] [Snooze 30 min] [⋯]
       Incident 3f2a9c1b · /pg history 3f2a9c1b
 
       Replication slot 'warehouse' (logical, database orders) keeps 12 GB of WAL; its consumer is connected and behind.

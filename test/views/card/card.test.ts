@@ -106,7 +106,7 @@ describe('a card', () => {
       Needs 2 approvals of Dana or @dba-oncall until (time).
       web · shop · orders
       UPDATE orders SET state = ?
-      [Approve: terminate web (1)] [Deny] [Details] [Acknowledge] [Snooze 30 min]
+      [Approve: terminate web (1)] [Deny] [Details] [Acknowledge] [Snooze 30 min] [⋯]
       Incident 3f2a9c1b · /pg history 3f2a9c1b"
     `)
     expect(view.text).toMatchInlineSnapshot(
@@ -123,6 +123,7 @@ describe('a card', () => {
       'pg_details',
       'pg_acknowledge',
       'pg_snooze',
+      'pg_snooze_for',
     ])
     expect(
       told([confirmOf(view)].map((confirm) => ({ type: 'section', ...(confirm as object) }))),
@@ -141,7 +142,7 @@ describe('a card', () => {
     expect(told(view.blocks)).toMatchInlineSnapshot(`
       "🟠 Prepared transaction 'it''s' blocks 1 session on orders · 40 s
       No button: No session to end: the prepared transaction 'it''s' (shop, prepared 3 h ago) holds the lock. Ask whoever coordinates it; by hand, in database orders as shop or a superuser: ROLLBACK PREPARED 'it''s';
-      [Details] [Acknowledge] [Snooze 30 min]
+      [Details] [Acknowledge] [Snooze 30 min] [⋯]
       Incident 3f2a9c1b · /pg history 3f2a9c1b"
     `)
   })

@@ -12,18 +12,26 @@ export type Token = {
 const cap = 4096
 
 /**
- * A statement without its constants and comments: each becomes `?`, so no personal data leaves the process. Keywords,
- * identifiers, operators and parameters (`$1`) stay; runs of white space become one space. It never fails: what is
+ * Returns a statement without its constants and comments: each becomes `?`, so no personal data leaves the process.
+ * Comments at its end go. Keywords, identifiers, operators and parameters (`$1`) stay; runs of white space become one space. It never fails: what is
  * unterminated, as the server cuts statements (track_activity_query_size), is masked to the end.
  * @param longest characters that are looked at; the rest becomes `…`
  */
 export function maskQuery(text: string, longest: number = cap): string {
   const looked = text.slice(0, longest)
   let masked = ''
-  for (const { kind, start, end } of tokens(looked))
-    masked += kind === 'masked' ? '?' : kind === 'space' ? ' ' : looked.slice(start, end)
-  return masked.replace(/^ | $/g, '') + (text.length > looked.length ? ' …' : '')
+  // A `?` for a comment at the end reads as a part of the statement, so it goes.
+  let end = 0
+  for (const token of tokens(looked)) {
+    const { kind, start } = token
+    masked += kind === 'masked' ? '?' : kind === 'space' ? ' ' : looked.slice(start, token.end)
+    if (kind !== 'space' && !isComment(looked, start)) end = masked.length
+  }
+  return masked.slice(0, end).replace(/^ /, '') + (text.length > looked.length ? ' …' : '')
 }
+
+const isComment = (text: string, start: number): boolean =>
+  text.startsWith('--', start) || text.startsWith('/*', start)
 
 /** Gives statements the form that the configuration asks for; null is not shown at all. */
 export function createMasker(mode: QueryText): (text: string | null) => string | null {

@@ -158,7 +158,12 @@ describe('nothing of a constant or a comment survives', () => {
   it('and everything else stays', () => {
     fc.assert(
       fc.property(statement(secret), (pieces) => {
-        const expected = pieces.map(([piece]) => (piece.secret ? '?' : piece.text)).join(' ')
+        // But comments at its end, which go.
+        const end = pieces.findLastIndex(([{ text }]) => !/^(?:--|\/\*)/.test(text)) + 1
+        const expected = pieces
+          .slice(0, end)
+          .map(([piece]) => (piece.secret ? '?' : piece.text))
+          .join(' ')
         expect(maskQuery(textOf(pieces))).toBe(expected)
       }),
       { numRuns: 3_000 },

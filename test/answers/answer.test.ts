@@ -151,6 +151,7 @@ describe('answers', () => {
     expect((await ask('help', watching(watched('orders', 'C0')))).view.text).toMatchInlineSnapshot(`
       "pg-marshal: what you can type
       Look
+      - /pg, or /pg overview: the overview of all that is watched: what is wrong, what waits for an approval, and buttons for it
       - /pg sessions: who blocks whom, then what takes long, then totals
       - /pg blocking: who waits behind whom, as a tree
       - /pg long: long-running statements and transactions

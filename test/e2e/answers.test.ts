@@ -97,3 +97,63 @@ it('lets nobody refresh who may not see the cluster, and never leaves out its ch
   await room.type('U0RESP', '')
   await room.whisper('U0RESP', /Nothing was done/)
 })
+
+it.each(['socket', 'http'] as const)(
+  'a private answer is edited in place, and comes once more when its address does not work any more (%s)',
+  async (mode) => {
+    room = await quietRoom({}, { mode })
+    const { root, victim } = await jamOne(server, shop)
+    await room.start()
+    const { workspace } = room
+    const mine = () =>
+      workspace.ephemerals('U0RESP').filter(({ text }) => text.startsWith('Sessions on orders'))
+    await room.type('U0RESP', '')
+    const overview = await room.line(/^pg-marshal: overview/)
+    await room.press('U0RESP', overview, 'pg_show_answer')
+    const answer = await workspace.waitFor(() => mine()[0], { what: 'the answer' })
+    expect(JSON.stringify(answer.blocks)).toContain(`Propose: terminate checkout (${root.pid})`)
+    const refresh = () =>
+      workspace.press({
+        userId: 'U0RESP',
+        channelId: channel,
+        messageTs: answer.ts,
+        actionId: 'pg_refresh_answer',
+      })
+
+    await root.query('ROLLBACK')
+    await server.until(
+      "SELECT wait_event_type IS DISTINCT FROM 'Lock' FROM pg_stat_activity WHERE pid = $1",
+      [victim.pid],
+    )
+    await refresh()
+    await workspace.waitFor(() => mine().some(({ text }) => /Nobody waits for a lock/.test(text)), {
+      what: 'the answer as it is now',
+    })
+    expect(mine()).toHaveLength(1)
+
+    workspace.fault({ kind: 'error500', method: 'response_url', times: 1 })
+    await refresh()
+    await workspace.waitFor(() => mine().length === 2, { what: 'a fresh answer' })
+  },
+)
+
+it('proposes the session of the cluster that was asked, in its own channel, where two have the same pid', async () => {
+  const url = ['$', '{DATABASE_URL}'].join('')
+  room = await openRoom(server.marshalUrl, {
+    over: {
+      clusters: [
+        { name: 'orders', url },
+        { name: 'billing', url, channel: 'G0DBA' },
+      ],
+      watch: { every: '200ms', blockedFor: '1h' },
+    },
+  })
+  const { root } = await jamOne(server, shop)
+  await room.start()
+  await room.type('U0RESP', `session ${root.pid} --cluster billing`)
+  const answer = await room.line(new RegExp(`^Session ${root.pid} on billing`))
+  await room.press('U0RESP', answer, 'pg_propose_terminate')
+  await room.whisper('U0RESP', /<#G0DBA>/)
+  const { workspace } = room
+  expect(workspace.messages(channel).some((message) => hasButton(message, 'approve_terminate'))).toBe(false)
+})

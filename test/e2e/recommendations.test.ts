@@ -64,7 +64,7 @@ describe('a migration that waits behind a report, with the shop behind it', () =
       new RegExp(`^🟢 Resolved: [^]*It was ended by the approved cancel of ${migration.pid}`),
     )
     expect(
-      room.workspace.messages(channel).filter(({ text }) => /block(?:s|ed) \d+ sessions? on/.test(text)),
+      room.workspace.messages(channel).filter(({ text }) => /^.*block(?:s|ed) \d+ sessions? on/.test(text)),
     ).toHaveLength(1)
     const { rows } = await server.admin.query('SELECT state FROM pg_stat_activity WHERE pid = $1', [
       report.pid,

@@ -43,6 +43,25 @@ describe('a button', () => {
     expect(readButton('pg_propose_terminate', value)).toEqual({ kind: 'malformed' })
   })
 
+  test.each([
+    ['pg_refresh_answer', 'refreshAnswer'],
+    ['pg_show_answer', 'showAnswer'],
+  ])('%s says what to read', (actionId, kind) => {
+    for (const command of ['', 'blocking --db "two words"'])
+      expect(readButton(actionId, JSON.stringify({ command }))).toEqual({ kind, command })
+    for (const value of [
+      undefined,
+      '{',
+      id,
+      '[]',
+      '{}',
+      JSON.stringify({ command: 1 }),
+      JSON.stringify({ command: 'x'.repeat(2001) }),
+      JSON.stringify({ command: 'long', cluster: 'orders' }),
+    ])
+      expect(readButton(actionId, value)).toEqual({ kind: 'malformed' })
+  })
+
   it('of another name is none of ours', () => {
     for (const actionId of ['approve', 'approve_drop', 'pg_propose_drop', '', null])
       expect(readButton(actionId, id)).toEqual({ kind: 'malformed' })

@@ -67,6 +67,60 @@ describe('layOut', () => {
     ])
   })
 
+  it('folds who waits alike, and nobody under whom others stand; 2,000 take a moment', () => {
+    const pids = Array.from({ length: 2000 }, (_, index): [number, number] => [index + 10, 60])
+    const at = of.relation('public.t', 7)
+    const other = of.relation('public.u', 8)
+    const { forest } = of.picture(
+      [of.session(1), of.waiting(2, 61), ...pids.map(([pid]) => of.waiting(pid, 60)), of.waiting(9000, 5)],
+      [
+        of.held(at, 'AccessShareLock', 1),
+        of.wanted(at, 'AccessExclusiveLock', [2, 61]),
+        of.wanted(at, 'AccessShareLock', ...pids),
+        of.held(other, 'AccessExclusiveLock', 500),
+        of.wanted(other, 'AccessShareLock', [9000, 5]),
+      ],
+    )
+    const statementOf = (pid: number) => (pid < 20 ? 'SELECT 1' : pid === 20 ? null : 'SELECT 2')
+    const begin = performance.now()
+    const [tree] = layOut(jamsIn(forest), forest, { lines: 40, maxTrees: 5, statementOf }).trees
+    expect(performance.now() - begin).toBeLessThan(2000)
+    expect(tree?.branches.map(({ pid, depth, same }) => [pid, depth, same.length])).toEqual([
+      [2, 1, 0],
+      [10, 2, 9],
+      [20, 2, 0],
+      [21, 2, 1987],
+      [500, 2, 0],
+      [9000, 3, 0],
+    ])
+    expect(tree?.more).toBe(0)
+  })
+
+  it('leaves two alike on their own lines, and folds a queue for one row', () => {
+    const queue = (n: number) => Array.from({ length: n }, (_, i): [number, number] => [10 + i, 60 - i])
+    const folded = (n: number) => {
+      const waiters = queue(n)
+      const { forest } = of.picture(
+        [of.session(1), ...waiters.map(([pid]) => of.waiting(pid, 50))],
+        of.rowQueue(1, waiters),
+      )
+      const options = { lines: 40, maxTrees: 5, statementOf: () => 'UPDATE' }
+      return layOut(jamsIn(forest), forest, options).trees[0]?.branches.map(({ pid, same }) => [
+        pid,
+        same.length,
+      ])
+    }
+    expect(folded(3)).toEqual([
+      [10, 0],
+      [11, 0],
+      [12, 0],
+    ])
+    expect(folded(4)).toEqual([
+      [10, 0],
+      [11, 2],
+    ])
+  })
+
   it('leaves lines for the roots that follow', () => {
     const queue = (root: number, n: number) =>
       Array.from({ length: n }, (_, index): [number, number] => [root * 100 + index, 50])

@@ -245,3 +245,45 @@ describe('blockingView', () => {
     ])
   })
 })
+
+describe('waiters that are alike', () => {
+  const at = of.relation('public.customers', 9)
+  const many = (n: number, over: (index: number) => object) =>
+    Array.from({ length: n }, (_, index) => of.waiting(100 + index, 9, over(index)))
+  const shown = (waiters: readonly ReturnType<typeof of.waiting>[]) =>
+    tree(
+      'blocking',
+      of.picture(
+        [root, of.waiting(50, 10, { query: 'ALTER TABLE customers ADD note text' }), ...waiters],
+        [
+          of.held(at, 'AccessShareLock', 4312),
+          of.wanted(at, 'AccessExclusiveLock', [50, 10]),
+          of.wanted(at, 'AccessShareLock', ...waiters.map(({ pid }): [number, number] => [pid, 9])),
+        ],
+      ),
+    )
+
+  it.each([3, 10, 2000])('share a line: %i of them', async (n) => {
+    const query = 'SELECT * FROM customers WHERE id = ?'
+    const told = await shown(many(n, (index) => ({ query, applicationName: `shop-${index + 1}` })))
+    expect(told).toContain(
+      `   └─ ${n} × shop-1 … shop-${n} · ${query} · AccessShareLock on public.customers · 9 s\n`,
+    )
+    expect(told).not.toContain('more wait')
+  })
+
+  it('share it by the id of their statement where its text is hidden', async () => {
+    const hidden = (queryId: string | null) =>
+      shown(many(4, () => ({ query: null, queryId, applicationName: 'shop' })))
+    expect(await hidden('77')).toContain('└─ 4 × shop · AccessShareLock on public.customers · 9 s')
+    expect(await hidden(null)).not.toContain('×')
+  })
+
+  it('are on their own lines where their statements differ, whatever their names', async () => {
+    const told = await shown(
+      many(4, (index) => ({ query: `SELECT ${'?, '.repeat(index)}?`, applicationName: 'a\n└─ b' })),
+    )
+    expect(told).not.toContain('×')
+    expect(told.match(/└─ 10\d · waits/g)).toHaveLength(4)
+  })
+})

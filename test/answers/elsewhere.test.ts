@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest'
+import type { WatchedCluster } from '../../src/commands/cluster.ts'
+import { type Cluster, ClusterError } from '../../src/postgres/cluster.ts'
+import { ask, clusterConfig, pictureCluster, watching } from '../support/asking.ts'
+import * as of from '../support/builders.ts'
+
+const watched = (name: string, pids: readonly number[], over: Partial<Cluster> = {}): WatchedCluster => ({
+  config: clusterConfig(name, { channel: `C0${name.toUpperCase()}` }),
+  cluster: pictureCluster(
+    of.picture(
+      pids.map((pid) => of.session(pid)),
+      { kind: 'none' },
+      { cluster: name },
+    ),
+    [],
+    over,
+  ),
+})
+const gone = {
+  snapshot: async () => {
+    throw new ClusterError('the server refuses connections.', 'ECONNREFUSED', true)
+  },
+}
+
+describe('a pid without a cluster', () => {
+  it.each(['session 7', 'locks 7'])('%s is found where it is', async (typed) => {
+    const both = watching(watched('orders', [1]), watched('billing', [7]))
+    const here = (await ask(typed, both, 'C0ORDERS')).view.text
+    expect(here).toMatch(/^(Session 7|Locks of session 7) on billing\n/)
+    expect(here).toContain('There is no session 7 on orders; this is the one on billing.')
+    expect((await ask(typed, both)).view.text).toMatch(/on billing\n(?!There is no)/)
+  })
+
+  it('that two clusters have asks which one, but in the channel of one of them', async () => {
+    const both = watching(watched('orders', [7]), watched('billing', [7]))
+    const { view } = await ask('session 7', both)
+    expect(view.text).toBe('Session 7\n2 clusters have a session 7: orders and billing. Which one?')
+    expect(JSON.stringify(view.blocks)).toContain('session 7 --cluster billing')
+    expect((await ask('session 7', both, 'C0BILLING')).view.text).toMatch(/^Session 7 on billing/)
+  })
+
+  it('stays where it was asked when that cluster cannot be seen', async () => {
+    const both = watching(watched('orders', [], gone), watched('billing', [7]))
+    expect((await ask('session 7', both, 'C0ORDERS')).view.text).toMatch(/^Cannot see orders/)
+    expect((await ask('session 7', both)).view.text).toContain(
+      'orders cannot be seen: there may be a session 7 as well.',
+    )
+  })
+
+  it('is nowhere, and with a cluster is looked for nowhere else', async () => {
+    const both = watching(watched('orders', [1]), watched('billing', [7]))
+    expect((await ask('session 9', both, 'C0ORDERS')).view.text).toContain('There is no session 9 on orders')
+    expect((await ask('session 9', both)).view.text).toContain('Which cluster?')
+    expect((await ask('session 7 --cluster orders', both, 'C0BILLING')).view.text).toContain(
+      'There is no session 7 on orders',
+    )
+  })
+})

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { createAnswers } from '../../src/answers/answer.ts'
+import type { Past } from '../../src/answers/openCards.ts'
 import type { WatchedCluster } from '../../src/commands/cluster.ts'
+import type { Incident } from '../../src/domain/incidents/incident.ts'
 import { type Cluster, ClusterError } from '../../src/postgres/cluster.ts'
 import { ask, clusterConfig, pictureCluster, watching } from '../support/asking.ts'
 import * as of from '../support/builders.ts'
@@ -54,5 +57,54 @@ describe('a pid without a cluster', () => {
     expect((await ask('session 7 --cluster orders', both, 'C0BILLING')).view.text).toContain(
       'There is no session 7 on orders',
     )
+  })
+})
+
+describe('trouble on another cluster', () => {
+  const trouble: Incident = {
+    id: '3f2a9c1b-0000-4000-8000-000000000001',
+    cardId: '3f2a9c1b-0000-4000-8000-000000000001',
+    digestId: null,
+    placedAt: of.takenAt,
+    cluster: 'billing',
+    key: 'connections',
+    finding: { kind: 'connections', used: 99, max: 100, reserved: 3, holders: [] },
+    openedAt: of.takenAt,
+    beganAt: of.takenAt,
+    headSince: of.takenAt,
+    changedAt: of.takenAt,
+    resolvedAt: null,
+    resolution: null,
+    recommendation: null,
+    acknowledgedBy: null,
+    mostVictims: 0,
+  }
+  const past = {
+    incidents: { open: async (name: string) => (name === 'billing' ? [trouble] : []) },
+    proposals: { inState: async () => [] },
+    linkTo: async () => 'https://slack.test/p1',
+  } as unknown as Past
+  const clusters = watching(watched('orders', [1]), watched('billing', [7]))
+  const answers = createAnswers({ clusters, past, now: () => of.takenAt })
+  const read = async (kind: 'sessions' | 'overview', cluster: string, sees: string[]) => {
+    const question = kind === 'sessions' ? { kind, filters: {}, cluster } : { kind }
+    const { view } = await answers(question, null, { typed: kind, sees: new Set(sees) })
+    return JSON.stringify(view)
+  }
+
+  it('is named by a quiet answer, with the way there', async () => {
+    const calm = await read('sessions', 'orders', ['orders', 'billing'])
+    expect(calm).toContain('Trouble on billing. Card: 🔴 99 of 100 connections used on billing')
+    expect(calm).toContain('Show sessions on billing')
+    expect(calm).toContain('https://slack.test/p1')
+    expect(await read('sessions', 'billing', ['orders', 'billing'])).not.toContain('Trouble on')
+  })
+
+  it('is hidden from who may not see that cluster, in the overview as well', async () => {
+    for (const kind of ['sessions', 'overview'] as const)
+      expect(await read(kind, 'orders', ['orders'])).not.toContain('billing')
+    const all = await read('overview', 'orders', ['orders', 'billing'])
+    expect(all).toContain('1 open incident')
+    expect(all).toContain('🔴 billing')
   })
 })

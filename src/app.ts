@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
 import { createApprove } from './actions/approve.ts'
+import { createAsk } from './actions/ask.ts'
 import { createAuthorization } from './actions/authorize.ts'
 import { createReadDetails } from './actions/details.ts'
 import { createExecute } from './actions/execute.ts'
@@ -27,7 +28,7 @@ import { clientOptions, createSlack, type Slack } from './slack/client.ts'
 import { createAccessCheck } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
 import { createNames } from './slack/names.ts'
-import { createLinkTo } from './slack/permalinks.ts'
+import { createLinkTo, createPatientLinkTo } from './slack/permalinks.ts'
 import { createQuestions } from './slack/questions.ts'
 import { type BotIdentity, createIngress } from './slack/receivers.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
@@ -186,6 +187,7 @@ export async function startApp(deps: {
     })
     const readDetails = createReadDetails({ cards, store, clusters, authorization, now })
     const linkTo = createLinkTo({ slack, messages: store.messages, log })
+    const ask = createAsk({ cards, proposals, clusters, authorization, linkTo, now })
     const answers = createAnswers({ clusters, past: { ...store, linkTo }, now })
     const questions = createQuestions({ answers, clusters, channels, authorization })
 
@@ -199,6 +201,8 @@ export async function startApp(deps: {
       readDetails,
       approve,
       propose,
+      ask,
+      linkTo: createPatientLinkTo({ linkTo, messages: store.messages }),
       silencing,
       authorization,
       log,

@@ -25,6 +25,13 @@ export type ButtonPress = {
 /** Resolves when the press is carried out: with the private reply (a refusal, a sentence), or with null. */
 export type Approve = (press: ButtonPress) => Promise<Refusal | string | null>
 
+/** Refusals of people for whom an approver can do it. */
+const helpedByApprovers: ReadonlySet<Refusal['code']> = new Set([
+  'notAllowed',
+  'requester',
+  'alreadyApproved',
+])
+
 /**
  * One press, from top to bottom: who is it, what does it mean, and if it was the last approval: claim, intent, signal,
  * proof. Of any number of presses at the same time exactly one claims the proposal.
@@ -55,11 +62,16 @@ export function createApprove(deps: {
     const { access, approvals } = watched.config
     const allowed = press.decision === 'breakGlass' ? approvals.breakGlass : access.approvers
     const refusal = await authorize(entry, allowed, true)
-    if (refusal) return refusal
+    // A look-up is shared by all cards: only here it is known whom to ask.
+    const withHelp = (refused: Refusal): Refusal =>
+      press.decision !== 'breakGlass' && helpedByApprovers.has(refused.code) && proposal.state === 'open'
+        ? { ...refused, help: { kind: 'approvers', proposalId, approvers: access.approvers } }
+        : refused
+    if (refusal) return withHelp(refusal)
 
     const settled = await settle(press, proposal, watched)
     if (settled === 'counted') return 'Your approval was counted already; the card says what came of it.'
-    if ('code' in settled) return refuse(entry, settled)
+    if ('code' in settled) return withHelp(await refuse(entry, settled))
     if (settled.state === 'expired') return refuse(entry, refusalOf('expired', 'it has expired'))
     if (settled.state !== 'claimed') return null
     const done = await execute(settled)

@@ -118,7 +118,8 @@ export function createAuthorization(deps: {
           entry: where,
           proposalId: about?.id ?? null,
           code: refusal.code,
-          reason: refusal.reason,
+          // It is read by others.
+          reason: refusal.inPublic ?? refusal.reason,
           ...(more > 0 && { more }),
         }),
       )

@@ -1,17 +1,25 @@
 import { randomUUID } from 'node:crypto'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
+import { differences } from '../domain/approvals/approvedState.ts'
 import { bot } from '../domain/approvals/journal.ts'
-import { lastDenial, mayBeOfferedAgain, openProposal, type Proposal } from '../domain/approvals/proposal.ts'
-import { offer, request } from '../domain/approvals/transitions.ts'
+import {
+  lastDenial,
+  mayBeOfferedAgain,
+  openProposal,
+  type Proposal,
+  requestersOf,
+  standingFor,
+} from '../domain/approvals/proposal.ts'
+import { expire, join, offer, request, type Step, withdraw } from '../domain/approvals/transitions.ts'
 import type { Action } from '../domain/session/action.ts'
 import { fittingAction, objection } from '../domain/session/allowedAction.ts'
 import { sessionKeyOf } from '../domain/session/session.ts'
-import { begin } from '../notify/advance.ts'
-import type { Cards } from '../notify/cards.ts'
+import { advance, begin } from '../notify/advance.ts'
+import type { Cards, CardTx } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { type Authorization, type Caller, unknownButton } from './authorize.ts'
-import { readSession } from './freshSession.ts'
+import { type FreshSession, readSession } from './freshSession.ts'
 
 type Deps = {
   readonly cards: Cards
@@ -31,9 +39,18 @@ export type Request = {
   readonly backendStart?: string
 }
 
+/**
+ * Proposal that a request led to. `opened`: on a card of its own. `joined`: an open one of the same session, which names who
+ * asks as well. `known`: who asks had asked for it or approved it before. `underWay`: it is approved and being carried out.
+ */
+export type Asked = {
+  readonly proposal: Proposal
+  readonly how: 'opened' | 'joined' | 'known' | 'underWay'
+}
+
 export type Propose = {
-  /** `/pg cancel PID reason` and `/pg terminate PID reason`: a card that asks the approvers. */
-  byHand(request: Request): Promise<{ readonly refusal: Refusal } | { readonly proposal: Proposal }>
+  /** `/pg cancel PID reason` and `/pg terminate PID reason`: a card that asks the approvers, one for each session. */
+  byHand(request: Request): Promise<{ readonly refusal: Refusal } | Asked>
   /** "Offer again" on a card whose proposal does not stand any more. */
   again(caller: Caller, proposalId: string): Promise<Refusal | null>
 }
@@ -50,32 +67,27 @@ export function createPropose(deps: Deps): Propose {
       if (!watched) return refused({ code: 'notWatched', reason: `there is no cluster ${name}` })
       const refusal = await authorize(entry, watched.config.access.requesters, true)
       if (refusal) return { refusal }
-      const seen = await readSession(watched.cluster, pid)
-      if ('code' in seen) return refused(seen)
-      if (backendStart !== undefined && backendStart !== seen.session.backendStart)
-        return refused(otherSession(pid))
-      const objects = objection(action, seen.session, seen.server, watched.config.protected)
-      if (objects) return refused({ code: 'untouchable', reason: objects })
-      const id = randomUUID()
-      const key = sessionKeyOf(name, seen.session)
-      const proposal = openProposal(
-        {
-          id,
-          cardId: id,
-          action,
-          key,
-          denial: lastDenial(await proposals.ofPid(pid), key),
-          session: seen.session,
-          victims: seen.victims,
-          pooled: seen.pooled,
-          reason,
-          requestedBy: caller.userId,
-        },
-        now(),
-        watched.config.approvals.expireAfterMs,
-      )
-      await cards.commit(id, (tx) => begin(tx, request(proposal, caller.userId)))
-      return { proposal }
+      const { expireAfterMs } = watched.config.approvals
+      for (;;) {
+        const seen = await readSession(watched.cluster, pid)
+        if ('code' in seen) return refused(seen)
+        if (backendStart !== undefined && backendStart !== seen.session.backendStart)
+          return refused(otherSession(pid))
+        const objects = objectionTo(action, name, seen, watched)
+        if (objects) return refused(objects)
+        const key = sessionKeyOf(name, seen.session)
+        const standing = standingFor(await proposals.ofPid(pid), key)
+        const id = randomUUID()
+        const cardId = standing?.cardId ?? id
+        const made = { id, cardId, action, key, reason, requestedBy: caller.userId }
+        const asked = await cards.commit(cardId, (tx) =>
+          ask(tx, standing?.id ?? null, made, { seen, expireAfterMs, now: now() }),
+        )
+        if (asked === 'otherAction' && standing)
+          return refused({ code: 'otherAction', reason: otherAction(standing), on: standing.cardId })
+        // Somebody was faster: the next look shows what stands now.
+        if (asked !== null && asked !== 'otherAction') return asked
+      }
     },
 
     async again(caller, proposalId) {
@@ -87,13 +99,16 @@ export function createPropose(deps: Deps): Propose {
       const refusal = await authorize(entry, watched.config.access.requesters, true)
       if (refusal) return refusal
       const latest = (await proposals.ofCard(before.cardId)).at(-1)
-      if (latest?.id !== before.id || !mayBeOfferedAgain(before))
+      // Whether its session is as it was is seen below.
+      if (latest?.id !== before.id || !mayBeOfferedAgain({ ...before, isPast: false }))
         return refused({ code: 'alreadyDecided', reason: 'the card has moved on; look at its latest state' })
       const seen = await readSession(watched.cluster, before.key.pid)
       if ('code' in seen) return refused(seen)
       if (seen.session.backendStart !== before.key.backendStart) return refused(otherSession(before.key.pid))
       const fit = fittingAction(seen.session, seen.server, watched.config.protected)
       if (fit.action === null) return refused({ code: 'untouchable', reason: fit.why })
+      const standing = standingFor(await proposals.ofPid(before.key.pid), before.key)
+      if (standing) return refused({ code: 'alreadyDecided', reason: elsewhere, on: standing.cardId })
       const notOffered = await offerOn(deps, before, {
         actor: caller.userId,
         expireAfterMs: watched.config.approvals.expireAfterMs,
@@ -103,13 +118,86 @@ export function createPropose(deps: Deps): Propose {
           victims: seen.victims,
           pooled: seen.pooled,
           insteadOf: null,
-          ...(!hasBacker(before, fit.action) && { requestedBy: caller.userId, reason: '' }),
+          ...(!hasBacker(before, fit.action) && { requestedBy: caller.userId, reason: '', joined: [] }),
         },
       })
       return notOffered ? refused({ code: 'alreadyDecided', reason: notOffered }) : null
     },
   }
 }
+
+type Now = { readonly seen: FreshSession; readonly expireAfterMs: number; readonly now: number }
+
+type Made = Pick<Proposal, 'id' | 'cardId' | 'action' | 'key' | 'reason'> & { readonly requestedBy: string }
+
+/**
+ * Asks for an action: on a card of its own, or on the card where the session is asked for already. What stands there and
+ * does not fit any more gives way.
+ * @param expected the proposal that stood when the session was read
+ * @returns null where another one stands now
+ */
+async function ask(
+  tx: CardTx,
+  expected: string | null,
+  made: Made,
+  { seen, expireAfterMs, now }: Now,
+): Promise<Asked | 'otherAction' | null> {
+  const { key, action, reason, requestedBy } = made
+  const earlier = await tx.proposals.ofPid(key.pid)
+  const standing = standingFor(earlier, key)
+  if ((standing?.id ?? null) !== expected) return null
+  if (standing?.state === 'claimed') return { proposal: standing, how: 'underWay' }
+  if (standing) {
+    const [different] = differences(standing, seen.session)
+    const isDue = now >= standing.expiresAt
+    if (!different && !isDue) {
+      if (standing.action !== action) return 'otherAction'
+      const step = join(standing, requestedBy, reason)
+      if (!step) return { proposal: standing, how: 'known' }
+      const joined = await advance(tx, standing, step)
+      return joined && { proposal: joined, how: 'joined' }
+    }
+    const ended: Step<Proposal> = isDue
+      ? expire(standing)
+      : withdraw(standing, different ?? 'the session changed')
+    if (!(await advance(tx, standing, ended))) return null
+  }
+  const { session, victims, pooled } = seen
+  const proposal = openProposal(
+    { ...made, denial: lastDenial(earlier, key), session, victims, pooled },
+    now,
+    expireAfterMs,
+  )
+  await begin(tx, request(proposal, requestedBy))
+  return { proposal, how: 'opened' }
+}
+
+/** Says why the requested action is not possible, and which one is. */
+function objectionTo(
+  action: Action,
+  cluster: string,
+  { session, server }: FreshSession,
+  { config }: WatchedCluster,
+): Refusal | null {
+  const reason = objection(action, session, server, config.protected)
+  if (reason === null) return null
+  const fit = fittingAction(session, server, config.protected)
+  return fit.action === null
+    ? { code: 'untouchable', reason }
+    : {
+        code: 'untouchable',
+        reason: `${reason} ${fit.why}`,
+        help: { kind: 'propose', action: fit.action, key: sessionKeyOf(cluster, session), session },
+      }
+}
+
+/** One decision stands on a card at a time: the asker says which of the two it is to be, and approvals of the one stay. */
+const otherAction = ({ action, key }: Proposal): string =>
+  action === 'cancel'
+    ? `a card asks to cancel ${key.pid} already. If that has no effect, it offers terminate by itself; to terminate now, let the cancel be denied there and ask again`
+    : `a card asks to terminate ${key.pid} already. To cancel instead, let the terminate be denied there and ask again`
+
+const elsewhere = 'another card asks for this session already'
 
 const otherSession = (pid: number): Refusal => ({
   code: 'changed',
@@ -121,8 +209,10 @@ const otherSession = (pid: number): Refusal => ({
  * it. Nobody supports a denied proposal, or another action than the requested one. Whoever wants it now must request
  * it.
  */
-const hasBacker = ({ state, denial, requestedBy, action }: Proposal, wanted: Action): boolean =>
-  state !== 'denied' && (requestedBy === null ? denial === null : action === wanted)
+const hasBacker = (before: Proposal, wanted: Action): boolean =>
+  before.state !== 'denied' &&
+  ((before.requestedBy === null && before.denial === null) ||
+    (requestersOf(before).length > 0 && before.action === wanted))
 
 /** Proposes a terminate after a cancel that had no effect; it needs approvals of its own. */
 export async function proposeInstead(
@@ -160,7 +250,7 @@ const offerOn = (
     readonly actor: string
     readonly expireAfterMs: number
     readonly made: Pick<Proposal, 'action' | 'session' | 'victims' | 'pooled' | 'insteadOf'> &
-      Partial<Pick<Proposal, 'requestedBy' | 'reason'>>
+      Partial<Pick<Proposal, 'requestedBy' | 'reason' | 'joined'>>
   },
 ): Promise<string | null> =>
   cards.commit(before.cardId, async (tx) => {
@@ -169,10 +259,11 @@ const offerOn = (
     if (latest?.id !== before.id) return 'somebody was faster; look at the card'
     const incident = await incidents.get(before.cardId)
     if (incident && incident.resolvedAt !== null) return 'this incident is over'
-    const { cardId, key, reason, requestedBy } = before
+    if (standingFor(await proposals.ofPid(before.key.pid), before.key)) return elsewhere
+    const { cardId, key, reason, requestedBy, joined } = before
     const id = randomUUID()
     const denial = lastDenial(await proposals.ofPid(key.pid), key)
-    const about = { id, cardId, key, reason, requestedBy, denial, ...made }
+    const about = { id, cardId, key, reason, requestedBy, joined, denial, ...made }
     await begin(tx, offer(openProposal(about, now(), expireAfterMs), actor))
     return null
   })

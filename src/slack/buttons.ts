@@ -3,6 +3,7 @@ import type { Action } from '../domain/session/action.ts'
 import type { SessionKey } from '../domain/session/session.ts'
 import {
   acknowledgeAction,
+  askAction,
   breakGlassAction,
   detailsAction,
   handBackAction,
@@ -25,7 +26,7 @@ export type ButtonAction =
   | { readonly kind: 'details' | 'refresh' | 'showAll'; readonly cardId: string }
   | { readonly kind: 'acknowledge' | 'takeOver' | 'handBack'; readonly incidentId: string }
   | { readonly kind: 'snooze'; readonly incidentId: string; readonly choice: '30m' | SnoozeChoice }
-  | { readonly kind: 'offerAgain' | 'breakGlass'; readonly proposalId: string }
+  | { readonly kind: 'offerAgain' | 'breakGlass' | 'ask'; readonly proposalId: string }
   | { readonly kind: 'propose'; readonly action: Action; readonly session: SessionKey }
   /** The text after `/pg` of a question. */
   | { readonly kind: 'refreshAnswer' | 'showAnswer'; readonly command: string }
@@ -83,6 +84,7 @@ export function readButton(actionId: unknown, value: unknown): ButtonAction {
   if (actionId === refreshAction) return { kind: 'refresh', cardId: parsed.data }
   if (actionId === detailsAction) return { kind: 'details', cardId: parsed.data }
   if (actionId === offerAgainAction) return { kind: 'offerAgain', proposalId: parsed.data }
+  if (actionId === askAction) return { kind: 'ask', proposalId: parsed.data }
   if (actionId === acknowledgeAction) return { kind: 'acknowledge', incidentId: parsed.data }
   if (actionId === takeOverAction) return { kind: 'takeOver', incidentId: parsed.data }
   if (actionId === handBackAction) return { kind: 'handBack', incidentId: parsed.data }

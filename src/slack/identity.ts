@@ -1,5 +1,12 @@
 import type { CheckAccess } from '../actions/authorize.ts'
-import { groupsIn, isListed, membershipRefusal, type Refusal, type User } from '../domain/approvals/access.ts'
+import {
+  groupsIn,
+  isListed,
+  membershipRefusal,
+  type Refusal,
+  refusalOf,
+  type User,
+} from '../domain/approvals/access.ts'
 import { SlackError } from '../notify/slackError.ts'
 import type { Slack } from './client.ts'
 
@@ -71,13 +78,14 @@ export function createAccessCheck(deps: {
   const look: CheckAccess = async ({ userId, teamId }, allowed, fresh) => {
     try {
       if (teamId !== ourTeamId)
-        return refuse(
+        return refusalOf(
           'notMember',
           'Slack did not say that you belong to this workspace, so nothing is allowed',
+          'Slack did not say that they belong to this workspace, so nothing is allowed',
         )
       const user = await userOf(userId)
       if (!user)
-        return refuse(
+        return refusalOf(
           'lookUpFailed',
           'Slack does not know this account, or answered for another id of it; log in with the account that the configuration names',
         )
@@ -90,19 +98,22 @@ export function createAccessCheck(deps: {
       if (isListed(allowed, userId, groups)) return null
       const untold = [...groups.keys()].find((group) => unreadable.has(group))
       return untold
-        ? refuse(
+        ? refusalOf(
             'lookUpFailed',
             `Slack does not say who is in the group ${untold} (${unreadable.get(untold)}), and you are in no other that may do this`,
+            `Slack does not say who is in the group ${untold} (${unreadable.get(untold)}), and they are in no other that may do this`,
           )
-        : refuse(
+        : refusalOf(
             'notAllowed',
             'you are not among those who may do this; the configuration (access) names them',
+            'they are not among those who may do this',
           )
     } catch (error) {
       if (error instanceof SlackError)
-        return refuse(
+        return refusalOf(
           'lookUpFailed',
           `Slack could not say who you are (${error.code}); try again in a moment`,
+          `Slack could not say who they are (${error.code})`,
         )
       throw error
     }
@@ -132,5 +143,3 @@ export function createAccessCheck(deps: {
 
   return { check, unreadable: () => unreadable }
 }
-
-const refuse = (code: Refusal['code'], reason: string): Refusal => ({ code, reason })

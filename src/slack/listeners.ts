@@ -1,5 +1,6 @@
 import type { App } from '@slack/bolt'
 import type { Approve } from '../actions/approve.ts'
+import type { Ask } from '../actions/ask.ts'
 import { type Authorization, type Caller, unknownButton } from '../actions/authorize.ts'
 import type { ReadDetails } from '../actions/details.ts'
 import type { Propose, Request } from '../actions/propose.ts'
@@ -13,12 +14,15 @@ import type { Log } from '../log.ts'
 import { emptyCopy } from '../notify/outbox.ts'
 import { storeFailureOf } from '../store/failure.ts'
 import type { Store } from '../store/store.ts'
+import { askedView, joinedView } from '../views/answers/asked.ts'
 import { wholeDigestView } from '../views/card/digest.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
-import { type Block, escapeText } from '../views/kit.ts'
+import { type Block, escapeText, type View } from '../views/kit.ts'
+import { refusalView } from '../views/refusal.ts'
 import { readButton } from './buttons.ts'
 import type { Slack } from './client.ts'
 import { originOf } from './origin.ts'
+import type { LinkTo } from './permalinks.ts'
 import type { Questions } from './questions.ts'
 import { createReplies, type Reply } from './replies.ts'
 
@@ -32,6 +36,9 @@ export type ListenerDeps = {
   readonly readDetails: ReadDetails
   readonly approve: Approve
   readonly propose: Propose
+  readonly ask: Ask
+  /** Finds the address of a card, also of one that is on its way. */
+  readonly linkTo: LinkTo
   readonly silencing: Silencing
   readonly authorization: Authorization
   readonly log: Log
@@ -50,16 +57,18 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     entry: string,
     ack: () => Promise<void>,
     reply: Reply,
-    run: () => Promise<Refusal | string | null>,
+    run: () => Promise<Refusal | View | string | null>,
   ) {
     if (draining) return
     const flight = ack()
       .then(run)
-      .then((answer) =>
-        answer === null
-          ? undefined
-          : reply.privately(typeof answer === 'string' ? answer : refusalText(answer)),
-      )
+      .then(async (answer) => {
+        if (answer === null) return
+        const isRefusal = typeof answer === 'object' && 'code' in answer
+        await reply.privately(
+          isRefusal ? refusalView(answer, answer.on ? await deps.linkTo(answer.on) : null) : answer,
+        )
+      })
       .catch(async (error: unknown) => {
         log.error({ err: error, entry }, 'a request from Slack failed')
         const why = storeFailureOf(error)
@@ -137,6 +146,11 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
           }
           return questions.again({ caller, channelId: channel, typed: press.command, message }, reply)
         }
+        case 'ask': {
+          const asked = await deps.ask(caller, press.proposalId)
+          if ('refusal' in asked) return asked.refusal
+          return askedView(asked.approvers, asked.askedAt, { link: await deps.linkTo(asked.cardId) })
+        }
         case 'malformed':
           return refuse(
             { caller, where: 'button' },
@@ -187,9 +201,13 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     return request({ caller, cluster: picked.config.name, action, pid, reason: reason ?? '' })
   }
 
-  async function request(asked: Request): Promise<Refusal | string> {
+  async function request(asked: Request): Promise<Refusal | View | string> {
     const made = await deps.propose.byHand(asked)
     if ('refusal' in made) return made.refusal
+    const { proposal, how } = made
+    const mayApprove = deps.clusters.get(asked.cluster)?.config.approvals.requesterMayApprove ?? false
+    if (how !== 'opened')
+      return joinedView(how, proposal, { link: await deps.linkTo(proposal.cardId), mayApprove })
     const channel = deps.clusters.get(asked.cluster)?.config.channel
     return `Asked the approvers in <#${channel}>: ${asked.action} ${asked.pid}. It happens when one of them approves.`
   }
@@ -319,7 +337,3 @@ const asksForAction = (command: { readonly kind: string }): command is ActionCom
 
 /** https://docs.slack.dev/reference/block-kit/blocks */
 const mostBlocksOfMessage = 50
-
-/** A refusal in one kind sentence. */
-const refusalText = ({ reason, by }: Refusal): string =>
-  `Nothing was done: ${escapeText(reason).replace(/\.$/, '')}${by ? ` by <@${by}>` : ''}.`

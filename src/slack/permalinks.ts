@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { backoff } from '../backoff.ts'
 import type { Log } from '../log.ts'
 import type { Messages } from '../store/messages.ts'
 import type { Slack } from './client.ts'
@@ -39,5 +41,23 @@ export function createLinkTo({
       log.info({ err: error }, 'the address of a card could not be looked up')
       return null
     }
+  }
+}
+
+/** So many looks for a card that was made a moment ago and is on its way, in about two seconds. */
+const mostLooks = 10
+
+/** The same, for an answer that comes at the same time as the card. */
+export function createPatientLinkTo({
+  linkTo,
+  messages,
+}: {
+  readonly linkTo: LinkTo
+  readonly messages: Pick<Messages, 'standing'>
+}): LinkTo {
+  return async (cardId) => {
+    for (let looks = 0; looks < mostLooks && (await messages.standing([cardId])).length === 0; looks++)
+      await pause(backoff(looks, { firstMs: 25, longestMs: 400 }))
+    return linkTo(cardId)
   }
 }

@@ -15,6 +15,8 @@ export type Proposals = {
   inState<S extends ProposalState>(state: S): Promise<ProposalIn<S>[]>
   /** Lists the proposals made after `since` that were carried out, oldest first. */
   doneSince(since: number): Promise<ProposalIn<'done'>[]>
+  /** Lists the proposals made after `since` that are not open any more, oldest first. */
+  decidedSince(since: number): Promise<Proposal[]>
   /** Open proposals whose time is up. */
   dueBy(now: number): Promise<OpenProposal[]>
   /**
@@ -79,6 +81,10 @@ export function proposalsIn(db: Kysely<Schema>): Proposals {
     },
     inState: (state) => inState(state, select),
     doneSince: (since) => inState('done', select.where('created_at', '>', since)),
+    async decidedSince(since) {
+      const rows = select.where('created_at', '>', since).where('state', 'not in', ['open', 'claimed'])
+      return (await rows.orderBy('created_at').execute()).map(read)
+    },
     dueBy: (now) => inState('open', select.where('expires_at', '<=', now)),
     async swap(before, next) {
       const changed = { ...next, revision: before.revision + 1 }

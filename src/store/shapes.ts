@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { RefusalCode } from '../domain/approvals/access.ts'
 import type { JournalEvent } from '../domain/approvals/journal.ts'
 import type { Outcome, Victim } from '../domain/approvals/outcome.ts'
-import type { Approval, Denial, Proposal, ProposalFields } from '../domain/approvals/proposal.ts'
+import type { Approval, Denial, Joined, Proposal, ProposalFields } from '../domain/approvals/proposal.ts'
 import type { Retries } from '../domain/approvals/retry.ts'
 import type { Finding, FindingKind, Holder } from '../domain/incidents/finding.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
@@ -266,6 +266,9 @@ const proposalFields: Fields<ProposalFields> = {
   pooled: flag,
   denial: orNull(denial),
   requestedBy: orNull(text),
+  joined: list(object<Joined>({ userId: text, reason: text })).optional(),
+  askedAt: number.optional(),
+  isPast: flag.optional(),
   revision: number,
   approvals: list(object<Approval>({ userId: text, at: number })),
   brokeGlass: orNull(denial),
@@ -308,7 +311,7 @@ const ofIncident = { actor, what: text }
 const ofSight = { actor, cluster: text, since: orNull(number), reason: text }
 
 export const eventShape = union<JournalEvent, 'kind'>('kind', {
-  requested: { ...onSession, statement: orNull(text), reason: text },
+  requested: { ...onSession, statement: orNull(text), reason: text, asked: list(text).optional() },
   offered: { ...onSession, statement: orNull(text) },
   approved: { ...ofProposal, have: number, needed: number },
   refused: {

@@ -14,6 +14,7 @@ export const snoozeAction = 'pg_snooze'
 /** The menu beside it, see `snoozeMenu`. */
 export const snoozeForAction = 'pg_snooze_for'
 export const showAllAction = 'pg_show_all'
+export const askAction = 'pg_ask'
 export const refreshAction = 'pg_refresh'
 export const refreshAnswerAction = 'pg_refresh_answer'
 export const showAnswerAction = 'pg_show_answer'

@@ -74,6 +74,8 @@ export const link = (url: string, words: string): Leaf => ({
 })
 /** A person, who is notified where a message that names them is new. */
 export const user = (userId: string): Leaf => ({ type: 'user', user_id: userId })
+/** A user group, whose members are notified where a message that names it is new. */
+export const userGroup = (groupId: string): Leaf => ({ type: 'usergroup', usergroup_id: groupId })
 
 /** A moment, shown in the reader's own time zone. */
 export const moment = (milliseconds: number, format = '{time_secs}'): Leaf => ({
@@ -147,8 +149,11 @@ export const plainWords = (line: Line): string =>
     .map((part) => {
       if (typeof part === 'string') return escapeText(part)
       if (part.type === 'user') return `<@${part.user_id}>`
+      if (part.type === 'usergroup') return `<!subteam^${part.usergroup_id}>`
+      // Only addresses that Slack returned become links.
+      if (part.type === 'link')
+        return `<${part.url}|${escapeText((part.text ?? part.url).replaceAll('\u00a0', ' '))}>`
       if (part.type === 'date') return timeWords(part.timestamp * 1000)
-      if (part.type === 'link') return escapeText((part.text ?? '').replaceAll('\u00a0', ' '))
       return part.type === 'text' ? escapeText(part.text.replaceAll('\u00a0', ' ')) : ''
     })
     .join('')

@@ -21,6 +21,7 @@ import { endSilences } from '../notify/endSilences.ts'
 import type { Cluster } from '../postgres/cluster.ts'
 import { withStatements } from '../postgres/withStatements.ts'
 import type { Store, Tables } from '../store/store.ts'
+import { createDecidedSync } from './decided.ts'
 import { createProposalSync, type Seen } from './proposals.ts'
 import { followRetries } from './retries.ts'
 
@@ -42,6 +43,7 @@ export function createIncidentReport(deps: {
   let silent: string | null = null
   let lookedAt: number | null = null
   const proposalSync = createProposalSync(deps)
+  const syncDecided = createDecidedSync(deps)
 
   return {
     async seen(picture) {
@@ -63,6 +65,7 @@ export function createIncidentReport(deps: {
       for (const incident of await store.incidents.recent(config.name, snapshot.takenAt - reopenWithinMs))
         if (!changed.has(incident.id)) await proposalSync.syncIfNeeded(incident, seenOf(incident), picture)
       await proposalSync.withdrawStale(snapshot)
+      await syncDecided(picture)
       lookedAt = snapshot.takenAt
     },
   }

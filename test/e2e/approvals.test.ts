@@ -221,21 +221,6 @@ describe('a cancel that has no effect', () => {
   })
 })
 
-describe('a terminate that was requested by hand', () => {
-  it('is what ended the incident of its session, though it stands on another card', async () => {
-    room = await openRoom(server.marshalUrl)
-    const root = await jam()
-    await room.start()
-    const incident = await room.card('pg_acknowledge')
-    await room.type('U0RESP', `terminate ${root.pid} it is mine`)
-    const request = await room.card('approve_terminate', 'waits for approval')
-    expect(request.ts).not.toBe(incident.ts)
-    await room.press('U0DANA', request, 'approve_terminate')
-    const over = await room.until(incident.ts, /^🟢 Resolved/)
-    expect(over.text).toContain('It was ended by the approved terminate.')
-  })
-})
-
 describe("a watcher's cancel that has no effect", () => {
   it('leaves terminate on the card until somebody decides', async () => {
     room = await openRoom(server.marshalUrl, { over: { watch: { every: '200ms', queryLongerThan: '1s' } } })
@@ -517,8 +502,9 @@ describe('history', () => {
     room = await openRoom(server.marshalUrl)
     const root = await jam()
     await room.start()
+    await room.card('approve_terminate')
     await room.type('U0RESP', `terminate ${root.pid} holds the row`)
-    const card = await room.card('approve_terminate', 'waits for approval')
+    const card = await room.card('approve_terminate', 'holds the row')
     await room.press('U0GUEST', card, 'approve_terminate')
     await room.press('U0DANA', card, 'approve_terminate')
     await room.until(card.ts, /is gone/)

@@ -1,4 +1,6 @@
+import type { Action } from '../session/action.ts'
 import type { People } from '../session/policy.ts'
+import type { Session, SessionKey } from '../session/session.ts'
 
 /** A user as Slack's `users.info` returns it now. */
 export type User = {
@@ -15,9 +17,34 @@ export type User = {
 }
 
 /** Reason why something is not done. `reason` is a clause that may follow a colon; `by` is the user who was faster. */
-export type Refusal = { readonly code: RefusalCode; readonly reason: string; readonly by?: string | null }
+export type Refusal = {
+  readonly code: RefusalCode
+  readonly reason: string
+  /** The same in the third person, where others read along; the reason itself if absent. */
+  readonly inPublic?: string | undefined
+  readonly by?: string | null
+  /** The card that it is about, where it is not the one of the button. */
+  readonly on?: string
+  readonly help?: Help | undefined
+}
 
-export const refusalOf = (code: RefusalCode, reason: string): Refusal => ({ code, reason })
+/** Way on from a refusal, with one press. */
+export type Help =
+  /** Ask those who may approve: user ids and user-group ids. */
+  | { readonly kind: 'approvers'; readonly proposalId: string; readonly approvers: readonly string[] }
+  /** Ask for the action that would work. */
+  | {
+      readonly kind: 'propose'
+      readonly action: Action
+      readonly key: SessionKey
+      readonly session: Session
+    }
+
+export const refusalOf = (code: RefusalCode, reason: string, inPublic?: string): Refusal => ({
+  code,
+  reason,
+  ...(inPublic !== undefined && { inPublic }),
+})
 
 export type RefusalCode =
   | 'notMember'
@@ -29,6 +56,7 @@ export type RefusalCode =
   | 'alreadyApproved'
   | 'noReason'
   | 'alreadyDecided'
+  | 'otherAction'
   | 'expired'
   | 'changed'
   | 'untouchable'

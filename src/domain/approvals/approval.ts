@@ -43,7 +43,7 @@ const hasApproved = ({ state, approvals }: Proposal, userId: string): boolean =>
   (state === 'claimed' || state === 'done') && approvals.some((one) => one.userId === userId)
 
 /** Answers a press that comes too late. */
-function alreadyDecided(proposal: Proposal): string {
+export function alreadyDecided(proposal: Proposal): string {
   switch (proposal.state) {
     case 'expired':
       return 'it has expired'

@@ -17,6 +17,8 @@ export type JournalEvent =
       readonly session: SessionKey
       readonly statement: string | null
       readonly reason: string
+      /** Those who were asked in the thread to approve it; absent where it was requested. */
+      readonly asked?: readonly string[] | undefined
     }
   /** Proposed without a request for this action: by the watcher, after a cancel without effect, or on "Offer again". */
   | {

@@ -22,7 +22,10 @@ export type ProposalFields = {
   /** Sessions that waited behind it then. */
   readonly victims: readonly Victim[]
   readonly reason: string
-  /** The cancel without effect in whose place this terminate was proposed; null for all others. */
+  /**
+   * The one in whose place it was proposed by itself: the cancel without effect for a terminate, or an action of unknown
+   * outcome; null for all others.
+   */
   readonly insteadOf: string | null
   /** True when a pooler was seen in front of the session: then its next transaction may be another client's. */
   readonly pooled: boolean
@@ -30,6 +33,12 @@ export type ProposalFields = {
   readonly denial: Denial | null
   /** The user who asked for it by hand, or brought it back after a denial; null when the watcher proposed it. */
   readonly requestedBy: string | null
+  /** People who asked for the same while it was open, each once, with why. */
+  readonly joined?: readonly Joined[] | undefined
+  /** Time when somebody asked the approvers in the thread for it, for the last time. */
+  readonly askedAt?: number | undefined
+  /** True since it was decided and its session was seen gone or changed: then there is nothing to offer again. */
+  readonly isPast?: boolean | undefined
   /** Counts the changes: a change is made only by the one who has seen the last (compare-and-swap). */
   readonly revision: number
   readonly approvals: readonly Approval[]
@@ -58,13 +67,16 @@ export type Denial = { readonly userId: string; readonly reason: string }
 
 export type Approval = { readonly userId: string; readonly at: number }
 
+/** Person who asked for it as well, and why (empty when no reason was given). */
+export type Joined = { readonly userId: string; readonly reason: string }
+
 /** A new proposal, open for `expireAfterMs`. */
 export const openProposal = (
   made: Pick<
     Proposal,
     'id' | 'cardId' | 'action' | 'key' | 'session' | 'victims' | 'reason' | 'requestedBy'
   > &
-    Partial<Pick<Proposal, 'insteadOf' | 'pooled' | 'denial'>>,
+    Partial<Pick<Proposal, 'insteadOf' | 'pooled' | 'denial' | 'joined'>>,
   now: number,
   expireAfterMs: number,
 ): OpenProposal => ({
@@ -93,14 +105,39 @@ export const victimsAmong = (pids: readonly number[], sessions: readonly Session
     .map(({ pid, backendStart, queryStart }) => ({ pid, backendStart, queryStart }))
 }
 
-/** Decides whether a fresh look may be offered: there may be something left to do, and no open proposal asks for it. */
-export const mayBeOfferedAgain = ({ state, outcome }: Proposal): boolean =>
-  state === 'expired' ||
-  state === 'denied' ||
-  state === 'withdrawn' ||
-  (state === 'done' &&
-    outcome !== null &&
-    ['changed', 'refused', 'unreachable', 'unknown'].includes(outcome.kind))
+/** Lists everybody who asked for it by hand. */
+export const requestersOf = ({ requestedBy, joined = [] }: Proposal): string[] => [
+  ...(requestedBy === null ? [] : [requestedBy]),
+  ...joined.map(({ userId }) => userId),
+]
+
+/**
+ * Decides whether a fresh look may be offered: there may be something left to do, no open proposal asks for it, and its
+ * session was not seen gone or changed since.
+ */
+export const mayBeOfferedAgain = ({ state, outcome, isPast }: Proposal): boolean =>
+  !isPast &&
+  (state === 'expired' ||
+    state === 'denied' ||
+    state === 'withdrawn' ||
+    (state === 'done' &&
+      outcome !== null &&
+      ['changed', 'refused', 'unreachable', 'unknown'].includes(outcome.kind)))
+
+/**
+ * Finds the proposal that may still end this session, among those for its pid, oldest first: it waits for approvals, or is
+ * carried out.
+ */
+export const standingFor = (
+  proposals: readonly Proposal[],
+  { cluster, backendStart }: SessionKey,
+): OpenProposal | ProposalIn<'claimed'> | null =>
+  proposals.findLast(
+    (one): one is OpenProposal | ProposalIn<'claimed'> =>
+      (one.state === 'open' || one.state === 'claimed') &&
+      one.key.cluster === cluster &&
+      one.key.backendStart === backendStart,
+  ) ?? null
 
 /**
  * Finds the last denial of an action on a session, among the proposals for its pid, oldest first. Another session under the

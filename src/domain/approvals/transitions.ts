@@ -2,7 +2,7 @@ import type { Approvals } from '../session/policy.ts'
 import { type Refusal, refusalOf } from './access.ts'
 import { bot, earlierApproval, type JournalEvent } from './journal.ts'
 import type { Outcome } from './outcome.ts'
-import type { Approval, OpenProposal, Proposal, ProposalIn } from './proposal.ts'
+import { type Approval, type OpenProposal, type Proposal, type ProposalIn, requestersOf } from './proposal.ts'
 
 /**
  * Every way in which a proposal changes, and nothing else changes one (docs/architecture.md draws them). What a state does
@@ -25,6 +25,38 @@ export const request = (open: OpenProposal, actor: string): Step<OpenProposal> =
   events: [{ kind: 'requested', actor, ...aboutSession(open), reason: open.reason }],
 })
 
+/** Adds somebody who asks for the same; null for who asked for it or approved it already. */
+export const join = (open: OpenProposal, userId: string, reason: string): Step<OpenProposal> | null =>
+  requestersOf(open).includes(userId) || isAmong(open.approvals, userId)
+    ? null
+    : {
+        next: { ...open, joined: [...(open.joined ?? []), { userId, reason }] },
+        events: [{ kind: 'requested', actor: userId, ...aboutSession(open), reason }],
+      }
+
+/** Time for which the approvers are not asked a second time in the thread of one card. */
+const askAgainAfterMs = 5 * 60_000
+
+/**
+ * Notes that somebody asks the approvers for it, once in five minutes for each card.
+ * @param onCard every proposal of the card
+ * @returns the time of the last time that somebody asked, where that is not long ago
+ */
+export function askApprovers(
+  open: OpenProposal,
+  onCard: readonly Proposal[],
+  { userId, approvers }: { readonly userId: string; readonly approvers: readonly string[] },
+  now: number,
+): Step<OpenProposal> | { readonly askedAt: number } {
+  const askedAt = Math.max(...onCard.map((one) => one.askedAt ?? Number.NEGATIVE_INFINITY))
+  // What seems to be asked later was asked before the clock was set back.
+  if (askedAt <= now && now - askedAt < askAgainAfterMs) return { askedAt }
+  return {
+    next: { ...open, askedAt: now },
+    events: [{ kind: 'requested', actor: userId, ...aboutSession(open), reason: '', asked: approvers }],
+  }
+}
+
 /** Opens it without a request for this action. */
 export const offer = (open: OpenProposal, actor: string): Step<OpenProposal> => ({
   next: open,
@@ -45,12 +77,21 @@ export function approve(
   policy: Approvals,
   now: number,
 ): Step<OpenProposal> | Step<ProposalIn<'claimed'>> | Refusal {
-  if (userId === open.requestedBy && !policy.requesterMayApprove)
-    return refusalOf('requester', 'you asked for it, so somebody else has to approve it')
+  const requesters = requestersOf(open)
+  if (requesters.includes(userId) && !policy.requesterMayApprove)
+    return refusalOf(
+      'requester',
+      'you asked for it, so somebody else has to approve it',
+      'who asks for it does not approve it',
+    )
   if (isAmong(open.approvals, userId))
-    return refusalOf('alreadyApproved', 'you approved it already; somebody else has to as well')
+    return refusalOf(
+      'alreadyApproved',
+      'you approved it already; somebody else has to as well',
+      'one person approves once, and somebody else has to as well',
+    )
   const counting = open.approvals.filter(
-    (approval) => policy.requesterMayApprove || approval.userId !== open.requestedBy,
+    (approval) => policy.requesterMayApprove || !requesters.includes(approval.userId),
   )
   const approvals = [...counting, { userId, at: now }]
   const have = approvals.length
@@ -150,6 +191,12 @@ export const noteRetry = (
 ): Step<ProposalIn<'done'>> => ({
   next: { ...done, retriedAfterMs: afterMs },
   events: [{ kind: 'retried', actor: bot, proposalId: done.id, pid, afterMs }],
+})
+
+/** Notes whether its session was seen gone or changed since it was decided. */
+export const notePast = <P extends Proposal>(decided: P, isPast: boolean): Step<P> => ({
+  next: { ...decided, isPast },
+  events: [],
 })
 
 const isAmong = (approvals: readonly Approval[], userId: string): boolean =>

@@ -59,9 +59,18 @@ function inVain({ proposals }: CardState, room: Room): Line[] {
 }
 
 /** Says who asked for it by hand, and why. */
-function askedBy({ requestedBy, reason, state }: Proposal, room: Room): Line | null {
-  if (requestedBy === null || state !== 'open') return null
-  return [user(requestedBy), ` asks${reason ? `: ${firstWords(onOneLine(reason), room.reason)}` : '.'}`]
+function askedBy({ requestedBy, reason, joined = [], state }: Proposal, room: Room): Line | null {
+  if (state !== 'open') return null
+  const all = [...(requestedBy === null ? [] : [{ userId: requestedBy, reason }]), ...joined]
+  const [first, second, ...more] = all
+  if (!first) return null
+  const why = (given: string) => (given ? `: ${firstWords(onOneLine(given), room.reason)}` : '.')
+  return [
+    user(first.userId),
+    ` asks${why(first.reason)}`,
+    ...(second ? [' · ', user(second.userId), ` as well${why(second.reason)}`] : []),
+    ...(more.length > 0 ? [` · ${more.length} more.`] : []),
+  ]
 }
 
 /** Names the way out and its cost, or why there is none, or the next step of a person. */

@@ -1,5 +1,5 @@
 import { bot, type JournalEvent, type JournalRow, shortestHead } from '../../domain/approvals/journal.ts'
-import type { Proposal } from '../../domain/approvals/proposal.ts'
+import { type Proposal, requestersOf } from '../../domain/approvals/proposal.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
 import {
@@ -36,13 +36,18 @@ export function threadLine(event: JournalEvent, proposal: Proposal | null): View
 function isOnCard(event: JournalEvent, proposal: Proposal | null): boolean {
   switch (event.kind) {
     case 'requested':
-      return proposal?.cardId === event.proposalId
+      // Who asks the approvers does it in a note of its own, which mentions them; who joins is news to the others.
+      return (
+        event.asked !== undefined ||
+        (proposal?.cardId === event.proposalId &&
+          !proposal.joined?.some(({ userId }) => userId === event.actor))
+      )
     // The last one that was needed stands in the line of the channel.
     case 'approved':
       return event.have >= event.needed
     case 'denied':
     case 'expired':
-      return !proposal?.requestedBy
+      return proposal === null || requestersOf(proposal).length === 0
     // Who is relieved is notified.
     case 'acknowledged':
       return event.from === undefined
@@ -144,7 +149,10 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
     ),
     proposal.brokeGlass ? ', BREAK GLASS by ' : ', approved by ',
     ...proposal.approvals.flatMap(({ userId }, index) => [...(index > 0 ? [', '] : []), user(userId)]),
-    ...(proposal.requestedBy ? [', requested by ', user(proposal.requestedBy)] : []),
+    ...requestersOf(proposal).flatMap((userId, index) => [
+      index > 0 ? ', ' : ', requested by ',
+      user(userId),
+    ]),
     `: ${outcomeSentence(proposal)}`,
   ])
   return {
@@ -157,6 +165,7 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
 export function journalLine(event: JournalEvent, proposal: Proposal | null): Line | null {
   switch (event.kind) {
     case 'requested':
+      if (event.asked) return [user(event.actor), ' asked the approvers to decide.']
       return [
         user(event.actor),
         ` asks to ${event.action} ${event.session.pid}: ${event.reason || 'no reason given'}`,
@@ -186,7 +195,7 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
         ? null
         : [user(event.actor), ` asks to ${event.action} ${event.session.pid} after all.`]
     case 'withdrawn':
-      return proposal?.requestedBy || proposal?.approvals.length
+      return proposal && (requestersOf(proposal).length > 0 || proposal.approvals.length > 0)
         ? [`The proposal was withdrawn: ${event.reason}.`, ...mention(proposal)]
         : null
     case 'outcome':
@@ -251,7 +260,7 @@ const brokeGlass = (event: JournalEvent & { kind: 'brokeGlass' }): Line => [
 
 /** Mentions the person who asked. */
 const mention = (proposal: Proposal | null): Line =>
-  proposal?.requestedBy ? [' ', user(proposal.requestedBy)] : []
+  proposal ? requestersOf(proposal).flatMap((userId) => [' ', user(userId)]) : []
 
 const view = (line: Line): View => ({
   text: truncate(plainWords(line), 3000),

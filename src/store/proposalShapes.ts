@@ -1,0 +1,112 @@
+import { z } from 'zod'
+import type { RefusalCode } from '../domain/approvals/access.ts'
+import type { JournalEvent } from '../domain/approvals/journal.ts'
+import type { Outcome, Victim } from '../domain/approvals/outcome.ts'
+import type { Approval, Denial, Joined, Proposal, ProposalFields } from '../domain/approvals/proposal.ts'
+import { actionShape, sessionKeyShape, sessionShape } from './sessionShapes.ts'
+import { anyText, type Fields, flag, listOf, number, object, orNull, union } from './shapes.ts'
+
+const outcome = union<Outcome, 'kind'>('kind', {
+  effective: {
+    afterMs: number,
+    victims: number,
+    movedOn: number,
+    expected: number.optional(),
+    heldBy: z.array(number).optional(),
+  },
+  still: {
+    afterMs: number,
+    state: orNull(anyText),
+    waitEventType: orNull(anyText),
+    waitEvent: orNull(anyText),
+  },
+  changed: { what: anyText },
+  refused: { why: anyText },
+  unreachable: { why: anyText },
+  unknown: { now: anyText },
+})
+
+const denial = object<Denial>({ userId: anyText, reason: anyText })
+
+const proposalFields: Fields<ProposalFields> = {
+  id: anyText,
+  cardId: anyText,
+  action: actionShape,
+  key: sessionKeyShape,
+  session: sessionShape,
+  victims: listOf(object<Victim>({ pid: number, backendStart: anyText, queryStart: orNull(anyText) })),
+  reason: anyText,
+  insteadOf: orNull(anyText),
+  pooled: flag,
+  denial: orNull(denial),
+  requestedBy: orNull(anyText),
+  joined: listOf(object<Joined>({ userId: anyText, reason: anyText })).optional(),
+  askedAt: number.optional(),
+  isPast: flag.optional(),
+  revision: number,
+  approvals: listOf(object<Approval>({ userId: anyText, at: number })),
+  brokeGlass: orNull(denial),
+  decidedBy: orNull(anyText),
+  decision: orNull(anyText),
+  outcome: orNull(outcome),
+  retriedAfterMs: orNull(number),
+  createdAt: number,
+  claimedAt: orNull(number),
+  expiresAt: number,
+}
+export const proposalShape = union<Proposal, 'state'>('state', {
+  open: proposalFields,
+  claimed: proposalFields,
+  done: proposalFields,
+  denied: proposalFields,
+  expired: proposalFields,
+  withdrawn: proposalFields,
+})
+
+const actor = anyText
+const ofProposal = { actor, proposalId: anyText }
+const onSession = { ...ofProposal, action: actionShape, session: sessionKeyShape }
+const ofIncident = { actor, what: anyText }
+const ofSight = { actor, cluster: anyText, since: orNull(number), reason: anyText }
+
+export const eventShape = union<JournalEvent, 'kind'>('kind', {
+  requested: { ...onSession, statement: orNull(anyText), reason: anyText, asked: listOf(anyText).optional() },
+  offered: { ...onSession, statement: orNull(anyText) },
+  approved: { ...ofProposal, have: number, needed: number },
+  refused: {
+    actor,
+    entry: anyText,
+    proposalId: orNull(anyText),
+    // Only counted and shown: one that is not given any more may stand.
+    code: z.custom<RefusalCode>((code) => typeof code === 'string'),
+    reason: anyText,
+    more: number.optional(),
+  },
+  brokeGlass: { ...onSession, reason: anyText },
+  denied: { ...ofProposal, reason: anyText },
+  expired: ofProposal,
+  withdrawn: { ...ofProposal, reason: anyText },
+  intended: { ...onSession, statement: orNull(anyText), approvedBy: listOf(anyText) },
+  outcome: { ...onSession, sql: orNull(anyText), returned: orNull(flag), outcome },
+  retried: { ...ofProposal, pid: number, afterMs: number },
+  incidentOpened: ofIncident,
+  incidentChanged: ofIncident,
+  incidentReopened: ofIncident,
+  incidentResolved: ofIncident,
+  lacking: { actor, cluster: anyText, what: anyText, remedy: anyText },
+  acknowledged: { actor, from: anyText.optional() },
+  handedBack: { actor },
+  silenced: { actor, cluster: anyText, what: anyText, until: number, reason: anyText },
+  silenceEnded: {
+    actor,
+    cluster: anyText,
+    what: anyText,
+    opened: number,
+    resolved: number,
+    open: number,
+    left: listOf(object<{ readonly what: string; readonly until: number }>({ what: anyText, until: number })),
+  },
+  caughtUp: { actor, changes: number, last: anyText },
+  blind: ofSight,
+  seesAgain: ofSight,
+})

@@ -66,7 +66,6 @@ export function createAccessCheck(deps: {
     return {
       id,
       teamId: user.team_id ?? null,
-      name: user.profile?.display_name || user.real_name || user.name || id,
       deleted: user.deleted ?? false,
       isBot: user.is_bot ?? false,
       isRestricted: user.is_restricted ?? false,

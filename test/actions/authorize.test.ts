@@ -2,13 +2,14 @@ import { expect, it } from 'vitest'
 import { createAuthorization } from '../../src/actions/authorize.ts'
 import type { Refusal } from '../../src/domain/approvals/access.ts'
 import type { JournalEvent } from '../../src/domain/approvals/journal.ts'
-import { createLog } from '../../src/log.ts'
 import type { Cards } from '../../src/notify/cards.ts'
+import { logTo } from '../support/cluster.ts'
 
 /** The counting of refusals; what they look like in the journal is in test/e2e/approvals.test.ts. */
 
 function open() {
   const written: JournalEvent[] = []
+  const logged: string[] = []
   let now = 0
   let isBroken = false
   const tx = {
@@ -24,13 +25,15 @@ function open() {
     checkAccess: async () => null,
     cards,
     now: () => now,
-    log: createLog({ level: 'silent' }),
+    log: logTo(logged),
   })
   const refuse = (where: string, code: Refusal['code'], userId = 'U1', reason = 'no') =>
     authorization.refuse({ caller: { userId, teamId: 'T1' }, where }, { code, reason })
   return {
     written: () =>
       written.map((event) => event.kind === 'refused' && [event.actor, event.entry, event.more ?? 0]),
+    rows: written,
+    logged,
     refuse,
     settle: authorization.settleCounts,
     breakStore: (broken: boolean) => {
@@ -43,10 +46,11 @@ function open() {
 }
 
 it('writes a stranger once, whatever they try, and then how often', async () => {
-  const { refuse, settle, pass, written } = open()
+  const { refuse, settle, pass, written, rows } = open()
   for (const where of ['/pg sessions', '/pg terminate 1', 'button']) await refuse(where, 'notAllowed')
   await settle()
   expect(written()).toEqual([['U1', '/pg sessions', 0]])
+  expect(rows[0]).not.toHaveProperty('more')
   pass(60_000)
   await settle()
   expect(written()).toEqual([
@@ -117,6 +121,33 @@ it('writes a count that is settled twice at the same time once', async () => {
     ['U1', 'button', 0],
     ['U1', 'button', 1],
   ])
+})
+
+it('loses no count that fails while it is settled twice at the same time, and logs that it failed', async () => {
+  const { refuse, settle, breakStore, written, logged } = open()
+  await refuse('button', 'notMember')
+  await refuse('button', 'notMember')
+  expect(logged).toEqual([])
+  breakStore(true)
+  await Promise.all([settle(true), settle(true)])
+  expect(logged).toHaveLength(1)
+  breakStore(false)
+  await settle(true)
+  expect(written()).toEqual([
+    ['U1', 'button', 0],
+    ['U1', 'button', 1],
+  ])
+})
+
+it('writes the oldest count early when there are more than a thousand', async () => {
+  const { refuse, settle, written } = open()
+  for (let id = 0; id < 1_000; id++)
+    for (let press = 0; press < 2; press++) await refuse('button', 'notMember', `U${id}`)
+  await settle()
+  expect(written()).toHaveLength(1_000)
+  await refuse('button', 'notMember', 'U1000')
+  await settle()
+  expect(written().slice(1_001)).toEqual([['U0', 'button', 1]])
 })
 
 it('forgets what cannot be written when there is too much of it', async () => {

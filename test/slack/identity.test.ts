@@ -59,6 +59,16 @@ describe('an approver', () => {
     expect(await press()).toMatchObject({ code })
   })
 
+  it('is refused while Slack answers with an error, by its code, and looked up at the next press', async () => {
+    nock(api).post('/api/users.info').reply(200, { ok: false, error: 'user_not_found' })
+    expect(await press()).toMatchObject({
+      code: 'lookUpFailed',
+      reason: expect.stringContaining('(user_not_found)'),
+    })
+    answer(dana)
+    expect(await press()).toBeNull()
+  })
+
   it('is refused unlooked-up where the payload names another workspace', async () => {
     for (const teamId of ['T2', null])
       expect(await checkAccess({ userId: 'U0DANA', teamId }, 'everyone', true)).toMatchObject({
@@ -115,6 +125,34 @@ describe('look-ups', () => {
     expect(await pressIn('S2')).toBeNull()
     expect([...access.unreadable()]).toEqual([])
   })
+
+  it('of members hold for five seconds for who only reads, never for who decides', async () => {
+    const read = (userId: string) => {
+      answer({ ...dana, id: userId })
+      return checkAccess({ userId, teamId: 'T1' }, ['S1'], false)
+    }
+    members('S1', ['U0DANA', 'U0KIM'])
+    expect(await read('U0DANA')).toBeNull()
+    time += 4_999
+    expect(await read('U0KIM')).toBeNull()
+    answer(dana)
+    members('S1', ['U0KIM'])
+    expect(await pressIn('S1')).toMatchObject({ code: 'notAllowed' })
+    time += 5_000
+    members('S1', ['U0DANA'])
+    expect(await read('U0KIM')).toMatchObject({ code: 'notAllowed' })
+  })
+
+  it('of a group that fail for the moment refuse, and do not call the group unreadable', async () => {
+    answer(dana)
+    nock(api).post('/api/usergroups.users.list').reply(200, { ok: false, error: 'internal_error' })
+    expect(await pressIn('S1')).toMatchObject({
+      code: 'lookUpFailed',
+      reason: expect.stringContaining('(internal_error); try again'),
+    })
+    expect([...access.unreadable()]).toEqual([])
+  })
+
   it('of a group that Slack does not know any more count for no reader either', async () => {
     answer(dana)
     members('S1', ['U0DANA'])

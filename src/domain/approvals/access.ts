@@ -7,7 +7,6 @@ export type User = {
   readonly id: string
   /** Null when Slack did not say: then nobody is let in. */
   readonly teamId: string | null
-  readonly name: string
   readonly deleted: boolean
   readonly isBot: boolean
   readonly isRestricted: boolean

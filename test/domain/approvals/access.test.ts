@@ -5,7 +5,6 @@ describe('a full member of our workspace', () => {
   const member: User = {
     id: 'U0DANA',
     teamId: 'T0',
-    name: 'Dana',
     deleted: false,
     isBot: false,
     isRestricted: false,

@@ -140,10 +140,13 @@ it('loses no count that fails while it is settled twice at the same time, and lo
 })
 
 it('writes the oldest count early when there are more than a thousand', async () => {
-  const { refuse, settle, written } = open()
+  const { refuse, settle, breakStore, written } = open()
   for (let id = 0; id < 1_000; id++)
     for (let press = 0; press < 2; press++) await refuse('button', 'notMember', `U${id}`)
   await settle()
+  breakStore(true)
+  await settle(true)
+  breakStore(false)
   expect(written()).toHaveLength(1_000)
   await refuse('button', 'notMember', 'U1000')
   await settle()

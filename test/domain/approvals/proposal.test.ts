@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest'
-import { differences, stillThere } from '../../../src/domain/approvals/approvedState.ts'
+import { differences, stands, stillThere } from '../../../src/domain/approvals/approvedState.ts'
 import { movedOn } from '../../../src/domain/approvals/outcome.ts'
 import { victimsAmong } from '../../../src/domain/approvals/proposal.ts'
 import { fittingAction, objection } from '../../../src/domain/session/allowedAction.ts'
@@ -12,6 +12,7 @@ import {
   session,
   waiting,
 } from '../../support/builders.ts'
+import { proposal } from '../../support/proposals.ts'
 
 describe('fittingAction', () => {
   const protectedSessions = [{ applicationName: 'pg_dump' }]
@@ -162,6 +163,21 @@ describe('differences', () => {
     expect(
       stillThere({ action: 'terminate', session: resting, victims: [], requestedBy: null }, undefined),
     ).toBe(false)
+  })
+})
+
+describe('stands', () => {
+  const latest = proposal()
+  const { action, session: then } = latest
+  const other = action === 'cancel' ? 'terminate' : 'cancel'
+  test.each([
+    ['the same action on the same session', latest, action, then, true],
+    ['another action', latest, other, then, false],
+    ['one that was offered instead of another', { ...latest, insteadOf: 'before' }, other, then, true],
+    ['a session that began at the same time', latest, action, { ...then, pid: then.pid + 1 }, false],
+    ['a later owner of the pid', latest, action, { ...then, backendStart: serverTime(1) }, false],
+  ] as const)('%s', (_, before, wanted, now, expected) => {
+    expect(stands(before, wanted, now)).toBe(expected)
   })
 })
 

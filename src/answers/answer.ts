@@ -16,7 +16,6 @@ import { activityView } from '../views/answers/activity.ts'
 import { blockingView } from '../views/answers/blocking.ts'
 import { type ClusterStatus, clustersView } from '../views/answers/clusters.ts'
 import { helpView } from '../views/answers/help.ts'
-import { historyView } from '../views/answers/history.ts'
 import { listView } from '../views/answers/list.ts'
 import { type AnswerContext, failureView, problemView } from '../views/answers/page.ts'
 import { longestStatement, noSessionView, type OwnLocks, sessionView } from '../views/answers/session.ts'
@@ -24,6 +23,7 @@ import { sessionsShown, sessionsView } from '../views/answers/sessions.ts'
 import type { Line, View } from '../views/kit.ts'
 import { findElsewhere, trouble } from './elsewhere.ts'
 import { answerHealth } from './health.ts'
+import { answerHistory } from './history.ts'
 import { answerLocks, isInQuestion } from './locks.ts'
 import { cardOf, openOn, type Past, sessionsIn } from './openCards.ts'
 import { answerOverview } from './overview.ts'
@@ -58,8 +58,6 @@ export type Asker = {
 /** Largest number of lines in a tree, and of roots that it begins with. */
 const treeLines = 40
 const maxTrees = 8
-/** Largest number of journal rows in one answer. */
-const historyRows = 30
 
 export function createAnswers(deps: {
   readonly clusters: ReadonlyMap<string, WatchedCluster>
@@ -79,7 +77,14 @@ export function createAnswers(deps: {
     if (question.kind === 'help') return { view: helpView([...clusters.keys()]) }
     if (question.kind === 'clusters')
       return { view: clustersView(await Promise.all([...clusters.values()].map(statusOf)), now()) }
-    if (question.kind === 'history') return { view: await history(question, past) }
+    if (question.kind === 'history')
+      return {
+        view: await answerHistory(question, {
+          past,
+          clusters: seen.map(({ config }) => config.name),
+          now: now(),
+        }),
+      }
     const picked = pickCluster(clusters, question.cluster, channelId)
     const found = await findElsewhere(question, picked, seen)
     if ('view' in found) return found
@@ -190,15 +195,6 @@ function pinned(typed: string, clusters: ReadonlyMap<string, WatchedCluster>, na
   const longer = `${typed} --cluster ${quoted(name)}`
   const parsed = parseCommand(longer)
   return 'cluster' in parsed && parsed.cluster === name ? longer : typed
-}
-
-async function history({ pid, card }: Question & { kind: 'history' }, past: Past | null): Promise<View> {
-  if (!past) return problemView('There is no journal here.')
-  if (pid === null && card === null)
-    return historyView('everything', await past.journal.latest(historyRows), historyRows)
-  const cards = pid === null ? await past.journal.cardsLike(card ?? '') : await past.proposals.cardsOf(pid)
-  const rows = await past.journal.ofCards(cards, historyRows)
-  return historyView(pid === null ? `incident ${card}` : `PID ${pid}`, rows, historyRows)
 }
 
 async function answerList(

@@ -1,4 +1,5 @@
 import type { Filters } from '../domain/lists/filters.ts'
+import { parseDuration } from '../domain/text/duration.ts'
 import { nearest } from '../domain/text/nearest.ts'
 import { type ActionCommand, parseAction } from './actionCommand.ts'
 import { type CommandProblem, isPid, optional, problem, readPid, shown, takeOptions } from './grammar.ts'
@@ -23,6 +24,17 @@ export type TopQuestion = {
   readonly cluster: string | null
 }
 
+/** `/pg history`: what was asked, decided and done: about a pid, about a card (the beginning of its id), or lately. */
+export type HistoryQuestion = {
+  readonly kind: 'history'
+  readonly pid: number | null
+  readonly card: string | null
+  /** Reach back, in milliseconds, where it is about no card and no pid. */
+  readonly sinceMs: number
+  /** The name as typed; absent for all clusters. */
+  readonly cluster?: string
+}
+
 /** Command after `/pg`. `cluster` is the name as typed; null when none was. */
 export type Command =
   | { readonly kind: 'help' }
@@ -36,8 +48,7 @@ export type Command =
   | SilenceCommand
   | { readonly kind: 'health'; readonly cluster: string | null }
   | { readonly kind: 'session'; readonly pid: number; readonly cluster: string | null }
-  /** Question for what was asked, decided and done: about a pid, about a card (the beginning of its id), or lately. */
-  | { readonly kind: 'history'; readonly pid: number | null; readonly card: string | null }
+  | HistoryQuestion
   | ActionCommand
 
 /** The first words after `/pg`. */
@@ -203,16 +214,27 @@ function parseSession(words: readonly Word[]): Command | CommandProblem {
   return { kind: 'session', pid, cluster: given.values.get('cluster') ?? null }
 }
 
-function parseHistory([about, ...more]: readonly Word[]): Command | CommandProblem {
-  if (about === undefined) return { kind: 'history', pid: null, card: null }
+/** A night and the day before it. */
+const usualHistoryMs = 24 * 3_600_000
+
+function parseHistory(words: readonly Word[]): Command | CommandProblem {
+  const given = takeOptions('history', words, ['since', 'cluster'])
+  if ('kind' in given) return given
+  const { values, others } = given
+  const since = values.get('since')
+  const age = since === undefined ? { ms: usualHistoryMs } : parseDuration(since)
+  if ('problem' in age) return problem(`\`--since\`: ${age.problem}`)
+  const asked = { kind: 'history', sinceMs: age.ms, ...optional('cluster', values.get('cluster')) } as const
+  const [about, ...more] = others
+  if (about === undefined) return { ...asked, pid: null, card: null }
   const example =
     'type `/pg history`, `/pg history 4312`, or `/pg history 3f2a9c1b` with the id at the foot of a card'
   if (more.length > 0) return problem(`\`history\` takes one PID or one incident: ${example}.`)
   const word = about.text.toLowerCase()
   // Eight digits may be the beginning of an id; a PID is shorter almost everywhere.
-  if (isPid(word) && word.length < 8) return { kind: 'history', pid: Number(word), card: null }
-  if (/^[0-9a-f]{8}[0-9a-f-]{0,28}$/.test(word)) return { kind: 'history', pid: null, card: word }
-  if (isPid(word)) return { kind: 'history', pid: Number(word), card: null }
+  if (isPid(word) && word.length < 8) return { ...asked, pid: Number(word), card: null }
+  if (/^[0-9a-f]{8}[0-9a-f-]{0,28}$/.test(word)) return { ...asked, pid: null, card: word }
+  if (isPid(word)) return { ...asked, pid: Number(word), card: null }
   return problem(`\`${shown(about.text)}\` is neither a PID nor an incident: ${example}.`)
 }
 

@@ -36,7 +36,9 @@ export function readPid(command: string, word: Word | undefined): number | Comma
   return problem(`\`${shown(word.text)}\` is not a PID (a whole number from 1 to ${largestPid}): ${example}.`)
 }
 
-export const options = ['db', 'user', 'app', 'state', 'older', 'cluster'] as const
+/** The options of lists. */
+export const listOptions = ['db', 'user', 'app', 'state', 'older', 'cluster'] as const
+const options = [...listOptions, 'since'] as const
 export type CommandOption = (typeof options)[number]
 
 const meantOptions: Readonly<Record<string, CommandOption>> = {
@@ -49,7 +51,6 @@ const meantOptions: Readonly<Record<string, CommandOption>> = {
   application_name: 'app',
   applicationname: 'app',
   age: 'older',
-  since: 'older',
   'older-than': 'older',
   server: 'cluster',
 }
@@ -118,6 +119,7 @@ const examples: Record<CommandOption, string> = {
   state: '`--state idle-in-transaction`',
   older: '`--older 5m`',
   cluster: '`--cluster NAME`',
+  since: '`--since 12h`',
 }
 
 function unknownOption(command: string, name: string, known: readonly CommandOption[]): CommandProblem {

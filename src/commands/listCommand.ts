@@ -1,7 +1,7 @@
 import { type Filters, type StateFilter, stateFilters, stateWord } from '../domain/lists/filters.ts'
 import { parseDuration } from '../domain/text/duration.ts'
 import { nearest } from '../domain/text/nearest.ts'
-import { type CommandProblem, isPid, optional, options, problem, shown, takeOptions } from './grammar.ts'
+import { type CommandProblem, isPid, listOptions, optional, problem, shown, takeOptions } from './grammar.ts'
 import type { Word } from './words.ts'
 
 /** `/pg sessions`, `blocking`, `long`, `idle`, `activity`: the sessions that the filters leave. */
@@ -12,7 +12,7 @@ export type ListCommand = {
 }
 
 export function parseList(kind: ListCommand['kind'], words: readonly Word[]): ListCommand | CommandProblem {
-  const given = takeOptions(kind, words, options)
+  const given = takeOptions(kind, words, listOptions)
   if ('kind' in given) return given
   const { values, others } = given
   const [extra] = others

@@ -163,7 +163,7 @@ describe('answers', () => {
       - /pg health: everything that makes trouble at once, with its limits: locks, connections, deadlocks, prepared transactions, vacuum, wraparound, replication slots
       - /pg rules, /pg rules --app pg_dump: from when on something is trouble here, and for whom it is different
       - /pg clusters: the servers that are watched
-      - /pg history, /pg history 4312, /pg history 3f2a9c1b: what was asked, decided and done: lately, to a PID, on a card
+      - /pg history --since 12h, /pg history 4312, /pg history 3f2a9c1b: what happened and what was decided: lately, to a PID, on a card
       Act (asks the approvers; nothing is sent before one of them presses the button)
       - /pg cancel 4312 reason: ends the running statement; the connection stays
       - /pg terminate 4312 reason: closes the connection and rolls its transaction back

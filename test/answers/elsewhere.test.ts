@@ -94,7 +94,9 @@ describe('trouble on another cluster', () => {
 
   it('is named by a quiet answer, with the way there', async () => {
     const calm = await read('sessions', 'orders', ['orders', 'billing'])
-    expect(calm).toContain('Trouble on billing. Card: 🔴 99 of 100 connections used on billing')
+    expect(calm).toContain(
+      'Trouble on billing. Card: <https://slack.test/p1|🔴 99 of 100 connections used on billing>',
+    )
     expect(calm).toContain('Show sessions on billing')
     expect(calm).toContain('https://slack.test/p1')
     expect(await read('sessions', 'billing', ['orders', 'billing'])).not.toContain('Trouble on')

@@ -63,13 +63,18 @@ describe('parseCommand', () => {
     ['quiet', { kind: 'quiet', forMs: null, reason: '', cluster: null }],
     ['quiet off', { kind: 'quiet', forMs: 0, reason: '', cluster: null }],
     ['quiet 2h new index', { kind: 'quiet', forMs: 7_200_000, reason: 'new index', cluster: null }],
-    ['history', { kind: 'history', pid: null, card: null }],
-    ['history 4312', { kind: 'history', pid: 4312, card: null }],
-    ['history 3F2A9C1B', { kind: 'history', pid: null, card: '3f2a9c1b' }],
-    ['history 12345678', { kind: 'history', pid: null, card: '12345678' }],
+    ['history', { kind: 'history', pid: null, card: null, sinceMs: 86_400_000 }],
+    ['history --since 12h', { kind: 'history', pid: null, card: null, sinceMs: 43_200_000 }],
+    [
+      'history 4312 --cluster orders',
+      { kind: 'history', pid: 4312, card: null, sinceMs: 86_400_000, cluster: 'orders' },
+    ],
+    ['history 4312', { kind: 'history', pid: 4312, card: null, sinceMs: 86_400_000 }],
+    ['history 3F2A9C1B', { kind: 'history', pid: null, card: '3f2a9c1b', sinceMs: 86_400_000 }],
+    ['history 12345678', { kind: 'history', pid: null, card: '12345678', sinceMs: 86_400_000 }],
     [
       'history 3f2a9c1b-0000-4000-8000-000000000001',
-      { kind: 'history', pid: null, card: '3f2a9c1b-0000-4000-8000-000000000001' },
+      { kind: 'history', pid: null, card: '3f2a9c1b-0000-4000-8000-000000000001', sinceMs: 86_400_000 },
     ],
     ['health', { kind: 'health', cluster: null }],
     ['health --cluster eu', { kind: 'health', cluster: 'eu' }],
@@ -170,6 +175,10 @@ describe('parseCommand', () => {
     [
       'history yesterday',
       '`yesterday` is neither a PID nor an incident: type `/pg history`, `/pg history 4312`, or `/pg history 3f2a9c1b` with the id at the foot of a card.',
+    ],
+    [
+      'history --since yesterday',
+      '`--since`: This is not a duration: write 250ms, 30s, 5m, 1h, 2d or 1h30m.',
     ],
     [
       'history 1 2',

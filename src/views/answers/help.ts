@@ -19,7 +19,7 @@ export function helpView(clusters: readonly string[]): View {
       '`/pg health`: everything that makes trouble at once, with its limits: locks, connections, deadlocks, prepared transactions, vacuum, wraparound, replication slots',
       '`/pg rules`, `/pg rules --app pg_dump`: from when on something is trouble here, and for whom it is different',
       '`/pg clusters`: the servers that are watched',
-      '`/pg history`, `/pg history 4312`, `/pg history 3f2a9c1b`: what was asked, decided and done: lately, to a PID, on a card',
+      '`/pg history --since 12h`, `/pg history 4312`, `/pg history 3f2a9c1b`: what happened and what was decided: lately, to a PID, on a card',
     ),
     lines([bold('Act'), ' (asks the approvers; nothing is sent before one of them presses the button)']),
     helpBullets(

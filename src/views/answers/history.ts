@@ -1,7 +1,12 @@
 import type { JournalRow } from '../../domain/approvals/journal.ts'
+import type { Proposal } from '../../domain/approvals/proposal.ts'
+import type { Incident } from '../../domain/incidents/incident.ts'
+import { formatDuration } from '../../domain/text/duration.ts'
 import { shortId } from '../card/card.ts'
+import { headlineOf } from '../card/headline.ts'
 import { journalLine } from '../card/lines.ts'
-import { code, moment, type View } from '../kit.ts'
+import { standing } from '../card/standing.ts'
+import { code, link, moment, type View } from '../kit.ts'
 import { count } from '../words.ts'
 import { compose, type Line, lines } from './page.ts'
 
@@ -23,4 +28,63 @@ export function historyView(about: string, rows: readonly JournalRow[], limit: n
       ...(last ? [[`Journal up to row ${last.seq}.`]] : []),
     ),
   ])
+}
+
+/** An incident, or a request by hand, with what was decided about it. */
+export type HistoryEntry = {
+  readonly cluster: string
+  readonly incident: Incident | null
+  /** Oldest first. */
+  readonly proposals: readonly Proposal[]
+  /** Time of the first look, or of the request, milliseconds since the epoch. */
+  readonly at: number
+  /** Address of its card in Slack; null where it is not known. */
+  readonly link: string | null
+}
+
+/** Shows one entry for each incident and request, newest first, for whoever takes over. */
+export function historyListView({
+  entries,
+  more,
+  sinceMs,
+}: {
+  readonly entries: readonly HistoryEntry[]
+  readonly more: number
+  readonly sinceMs: number
+}): View {
+  const title = `History of the last ${formatDuration(sinceMs / 1000)}`
+  if (entries.length === 0)
+    return compose(title, [
+      lines(['Nothing happened. ', code('/pg history --since 7d'), ' looks further back.']),
+    ])
+  return compose(title, [
+    { kind: 'bullets', lines: entries.map(entryLine) },
+    lines(
+      ...(more > 0
+        ? [
+            [
+              `${count(more, 'more entry', 'more entries')}: ask for a shorter time, as `,
+              code('/pg history --since 2h'),
+              '.',
+            ],
+          ]
+        : []),
+      [code('/pg history ID'), ' shows the whole story of one.'],
+    ),
+  ])
+}
+
+function entryLine({ cluster, incident, proposals, at, link: url }: HistoryEntry): Line {
+  const headline = headlineOf({ cluster, incident, proposals })
+  const decided = proposals.findLast(({ state }) => state !== 'open' && state !== 'withdrawn')
+  const id = shortId(incident?.id ?? proposals[0]?.cardId ?? '')
+  return [
+    moment(at, '{date_short_pretty} {time}'),
+    ' ',
+    url === null ? headline : link(url, headline),
+    ...(incident?.resolution ? [`. ${incident.resolution}`] : []),
+    ...(decided ? [' ', ...standing(decided, { people: { cancel: 1, terminate: 1 }, approvers: [] })] : []),
+    ' ',
+    code(id),
+  ]
 }

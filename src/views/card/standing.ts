@@ -9,7 +9,7 @@ import { outcomeSentence } from './outcome.ts'
 /** Says where a proposal stands: who must approve until when, or who decided what. */
 export function standing(
   proposal: Proposal,
-  { people, approvers: names }: CardState,
+  { people, approvers: names }: Pick<CardState, 'people' | 'approvers'>,
   room: Room = unlimited,
 ): Line {
   const approvers = proposal.approvals.flatMap(({ userId }, index) => [

@@ -84,7 +84,7 @@ export const createInteractions = (deps: Dependencies) => {
   ): Promise<Outcome & { readonly delivered: Delivered }> => {
     const start = performance.now()
     const { user_id: typedBy, user } = payload as { user_id?: string; user?: { id: string } }
-    if (type !== 'events_api') state.tell({ kind: 'interaction', user: typedBy ?? user?.id ?? '' })
+    if (type !== 'events_api') state.announce({ kind: 'interaction', user: typedBy ?? user?.id ?? '' })
     const delivered = await deliver(type, payload)
     return { payload, delivered, acked: delivered.acked, ms: performance.now() - start }
   }

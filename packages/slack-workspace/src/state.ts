@@ -90,7 +90,7 @@ export const createState = (seed: Seed, now: () => number, history?: History) =>
   const requests: LoggedRequest[] = []
   let lastTs = 0
 
-  const tell = (change: Change) => {
+  const announce = (change: Change) => {
     changes.emit('change', change)
   }
 
@@ -102,16 +102,16 @@ export const createState = (seed: Seed, now: () => number, history?: History) =>
 
   const addUser = (user: User) => {
     users.set(user.id, user)
-    tell({ kind: 'user', user })
+    announce({ kind: 'user', user })
   }
   const setChannel = (channel: Channel) => {
     channels.set(channel.id, channel)
     if (!messages.has(channel.id)) messages.set(channel.id, [])
-    tell({ kind: 'channel', channel })
+    announce({ kind: 'channel', channel })
   }
   const setUserGroup = (userGroup: UserGroup) => {
     userGroups.set(userGroup.id, userGroup)
-    tell({ kind: 'userGroup', userGroup })
+    announce({ kind: 'userGroup', userGroup })
   }
 
   addUser({ id: slackbot, teamId: team.id, name: 'slackbot', realName: 'Slackbot', isBot: true })
@@ -160,7 +160,7 @@ export const createState = (seed: Seed, now: () => number, history?: History) =>
     if (!all || !before) return undefined
     const message = change(before)
     all[index] = message
-    tell({ kind: 'message', channel, message })
+    announce({ kind: 'message', channel, message })
     return message
   }
 
@@ -206,7 +206,7 @@ export const createState = (seed: Seed, now: () => number, history?: History) =>
       ...(draft.files ? { upload: true, files: draft.files } : {}),
     }
     messages.get(draft.channel)?.push(message)
-    tell({ kind: 'message', channel: draft.channel, message })
+    announce({ kind: 'message', channel: draft.channel, message })
     if (draft.threadTs) recountThread(draft.channel, draft.threadTs)
     return message
   }
@@ -235,7 +235,7 @@ export const createState = (seed: Seed, now: () => number, history?: History) =>
     const gone = all?.[index]
     if (!all || !gone) return false
     all.splice(index, 1)
-    tell({ kind: 'messageDeleted', channel, ts })
+    announce({ kind: 'messageDeleted', channel, ts })
     if (gone.thread_ts && gone.thread_ts !== ts) recountThread(channel, gone.thread_ts)
     return true
   }
@@ -247,7 +247,7 @@ export const createState = (seed: Seed, now: () => number, history?: History) =>
       ...(entry.blocks?.length ? { blocks: completeBlocks(entry.blocks) } : {}),
     }
     ephemerals.push(ephemeral)
-    tell({ kind: 'ephemeral', ephemeral })
+    announce({ kind: 'ephemeral', ephemeral })
     return ephemeral
   }
   const findEphemeral = (channel: string, ts: string) =>
@@ -256,11 +256,11 @@ export const createState = (seed: Seed, now: () => number, history?: History) =>
     const { blocks: _old, ...rest } = before
     const ephemeral = { ...rest, text, ...(blocks?.length ? { blocks: completeBlocks(blocks) } : {}) }
     ephemerals[ephemerals.indexOf(before)] = ephemeral
-    tell({ kind: 'ephemeral', ephemeral })
+    announce({ kind: 'ephemeral', ephemeral })
   }
   const removeEphemeral = (ephemeral: Ephemeral) => {
     ephemerals.splice(ephemerals.indexOf(ephemeral), 1)
-    tell({ kind: 'ephemeralDeleted', ephemeral })
+    announce({ kind: 'ephemeralDeleted', ephemeral })
   }
 
   const sameControl = (a: Complaint, b: Complaint) =>
@@ -274,21 +274,21 @@ export const createState = (seed: Seed, now: () => number, history?: History) =>
     if (index >= 0) complaints.splice(index, 1)
     else if (gone) return
     if (!gone) complaints.push(complaint)
-    tell({ kind: 'complaint', complaint, ...(gone ? { gone: true } : {}) })
+    announce({ kind: 'complaint', complaint, ...(gone ? { gone: true } : {}) })
   }
 
   const setModals = (user: string, views: readonly View[]) => {
     modals.set(user, [...views])
-    tell({ kind: 'modals', user, views })
+    announce({ kind: 'modals', user, views })
   }
   const setHome = (view: View) => {
     homes.set(view.user, view)
-    tell({ kind: 'home', user: view.user, view })
+    announce({ kind: 'home', user: view.user, view })
   }
   const log = (request: LoggedRequest) => {
     requests.push(request)
     if (requests.length > requestLimit) requests.shift()
-    tell({ kind: 'request', request })
+    announce({ kind: 'request', request })
   }
 
   return {
@@ -304,7 +304,7 @@ export const createState = (seed: Seed, now: () => number, history?: History) =>
     modals,
     homes,
     requests,
-    tell,
+    announce,
     nextTs,
     addUser,
     setChannel,

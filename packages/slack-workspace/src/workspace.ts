@@ -119,7 +119,7 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     appId: state.seed.app.id,
     ackMs,
     pingMs: options.timing?.pingMs ?? 5000,
-    onChange: (open) => state.tell({ kind: 'sockets', open }),
+    onChange: (open) => state.announce({ kind: 'sockets', open }),
   })
   const http = createHttpDelivery({ ackMs, now })
   const target = (): HttpTarget | undefined => (requestUrl ? { url: requestUrl, signingSecret } : undefined)

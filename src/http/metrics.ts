@@ -241,7 +241,7 @@ export function createMetrics(deps: {
   }
 }
 
-/** One of those that are told apart, and no other: a label must not grow with what Slack invents. */
+/** One of those that are counted one by one, and no other: a label must not grow with what Slack invents. */
 function slackCodeOf(code: string): string {
   const known = slackCodeClass(code)
   return knownSlackCodes.includes(known) ? known : 'other'

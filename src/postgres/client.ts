@@ -54,7 +54,7 @@ function readCertificate(setting: CertificateSetting, path: string): string {
   }
 }
 
-/** Explains why the driver gave up. The driver's own errors have no code; the state of the socket tells them apart. */
+/** Explains why the driver gave up. The driver's own errors have no code; the state of the socket says which it is. */
 export function failureOf(error: unknown, client: pg.Client): unknown {
   if (error instanceof Error && 'code' in error && error.code !== undefined) return error
   const { stream } = client.connection

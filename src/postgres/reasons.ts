@@ -239,7 +239,7 @@ const othersSession: Reason = {
 }
 
 /**
- * One SQLSTATE, several causes: told apart by the function that raised it, as it is from 14 to 18. (Message, detail and
+ * One SQLSTATE, several causes: which one, shows the function that raised it, as it is from 14 to 18. (Message, detail and
  * severity are translated by lc_messages.) For any other function holds what the code says.
  */
 const reasonsByRoutine: Readonly<Record<string, Readonly<Record<string, Reason>>>> = {

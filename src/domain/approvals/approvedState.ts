@@ -33,7 +33,7 @@ export type TerminateGuard = {
   readonly xactStart: string | null
   /** Its id, where it had one: transactions of one message begin at the same time. */
   readonly backendXid: string | null
-  /** The state that it must be in; null: any, since its transaction tells it apart. */
+  /** The state that it must be in; null: any, since its transaction says enough. */
   readonly state: string | null
   /** Since when it must be in that state; null: since any time. */
   readonly stateChange: string | null

@@ -129,7 +129,7 @@ export function topOf(
   }
 }
 
-/** Merges statements that cannot be told apart (no query id) into one. */
+/** Merges statements that nothing distinguishes (no query id) into one. */
 function merged(statements: readonly StatementStats[]): Map<string, StatementStats> {
   const byKey = new Map<string, StatementStats>()
   for (const statement of statements) {

@@ -34,7 +34,7 @@ export type LockGroup = {
 
 /** The contended part of the lock table (and the row locks of waiters, which name their relation). */
 export type LockTable = {
-  /** Epoch seconds by the server's clock, to tell ages from `waitStarts`. */
+  /** Epoch seconds by the server's clock, for ages from `waitStarts`. */
   readonly readAt: number
   readonly groups: readonly LockGroup[]
   /**

@@ -343,7 +343,7 @@ test('statements of databases with other encodings do not take those of the othe
   expect((await cluster.withText(seen.slice(0, 1), 23))[0]?.query).toBe('SELECT $$\\x5c\\$$ AS gr')
 })
 
-test('a database whose encoding lacks letters of a name: told, with another to take', async () => {
+test('a database whose encoding lacks letters of a name is named, with another to take', async () => {
   await server.admin.query(
     "CREATE DATABASE windows ENCODING 'WIN1252' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
   )
@@ -360,7 +360,7 @@ test('a database whose encoding lacks letters of a name: told, with another to t
   await server.admin.query('DROP ROLE "Á"')
 })
 
-test('a role without pg_monitor: told, with the grants, and seen again once granted', async () => {
+test('a role without pg_monitor is reported with the grants, and sees again once granted', async () => {
   const url = await server.createRole('wea"k')
   const session = await server.open('unseen', app())
   const cluster = await started({ url })

@@ -301,7 +301,7 @@ test('a deadlock in the log, where the role may read it: who, and the statement 
   expect(JSON.stringify(deadlocks)).not.toContain('secret')
 })
 
-test('the csv log tells the same', async () => {
+test('the csv log says the same', async () => {
   await setLog('csvlog')
   const cluster = await started(server.url)
   await cluster.health()

@@ -126,7 +126,7 @@ test('closing does not wait for a server that hangs', async () => {
   await expect(cluster.snapshot()).rejects.toMatchObject({ code: 'CLOSED' })
 })
 
-test('the lock table stalls: told from the activity, with the last table; the late read is picked up', async () => {
+test('the lock table stalls: seen in the activity, with the last table; the late read is picked up', async () => {
   const server = await testServer()
   const cluster = openCluster({ url: server.marshalUrl, deadlines: { locks: 200 } })
   await cluster.start()

@@ -90,7 +90,7 @@ test('names as PostgreSQL reads them: in every schema, in one, quoted; and it ne
   expect(names(await locksOn(cluster, 'pg_catalog.pg_class'))).toEqual(['pg_catalog.pg_class'])
 })
 
-test('partitions of partitions are found with the whole, and a part tells what it belongs to', async () => {
+test('partitions of partitions are found with the whole, and a part says what it belongs to', async () => {
   const cluster = await started()
   const writer = await server.open('writer')
   await writer.query('BEGIN; INSERT INTO events VALUES (2)')

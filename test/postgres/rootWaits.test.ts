@@ -123,7 +123,7 @@ test('DROP DATABASE behind a session that takes note of nothing: that one is nam
   }
 })
 
-test('COPY FROM PROGRAM tells of no wait, and yet is not said to finish', async () => {
+test('COPY FROM PROGRAM shows no wait, and yet is not said to finish', async () => {
   const pidFile = join(scratch, 'pid2')
   const loader = await server.open('loader')
   const loaded = loader.start(`COPY lines FROM PROGRAM 'echo $$ > ${pidFile}; exec sleep 120'`)

@@ -193,7 +193,7 @@ test('one that is ended for not being used must not have been used since', async
   await unused.ended
 })
 
-test('two transactions of one message begin at the same time, and are told apart by their ids', async () => {
+test('two transactions of one message begin at the same time, and differ by their ids', async () => {
   const cluster = await started()
   await server.admin.query('SELECT pg_advisory_lock(1), pg_advisory_lock(2)')
   const session = await server.open('batch', app())
@@ -311,7 +311,7 @@ describe('no signal goes to a session when the server does not show what it does
   })
 })
 
-test('two statements of one message begin at the same time, and are told apart by their ids', async () => {
+test('two statements of one message begin at the same time, and differ by their ids', async () => {
   const cluster = await started()
   await server.admin.query('ALTER ROLE app SET compute_query_id = on')
   const batch = await server.open('batch', app())

@@ -92,7 +92,7 @@ test('with every slot taken the bot reads, names the holders, signals, and repor
   await crowd[0]?.ended
 })
 
-test('a lost connection without the grant: told by 53300, advised by doctor, and back when a slot is free', async () => {
+test('a lost connection without the grant: recognised by 53300, advised by doctor, and back when a slot is free', async () => {
   const cluster = openCluster({ url: server.marshalUrl })
   await cluster.start()
   const advice = (await cluster.missingPrivileges()).map(({ fix }) => fix)

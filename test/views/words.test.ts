@@ -11,7 +11,7 @@ test.each([
   expect(targetOf(of.target({ locktype: 'object', database: 0, objsubid: 0, ...over }))).toBe(words)
 })
 
-test('a worker of the server is told by its kind', () => {
+test('a worker of the server is named by its kind', () => {
   const over = { usename: 'postgres', datname: 'shop' }
   expect(whoOf(of.serverProcess(7, 'logical replication apply worker', over))).toBe(
     'logical replication apply… · postgres · shop',

@@ -61,7 +61,7 @@ describe('one call, as each body that Slack takes', () => {
     expect(await call('chat.postMessage', init)).toMatchObject({ ok: false, error })
   })
 
-  test('a token counts in a form and in an address, but not in JSON', async () => {
+  test('a token is read from a form and from the address, but not from JSON', async () => {
     const token = workspace.tokens.bot
     expect(await call('auth.test', form({ token }), '')).toMatchObject({ ok: true })
     expect(await call(`auth.test?token=${token}`, {}, '')).toMatchObject({ ok: true })

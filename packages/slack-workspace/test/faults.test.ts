@@ -16,7 +16,7 @@ const open = async () => {
   })
 }
 
-test('one message a second a channel, when it is switched on', async () => {
+test('pacing lets one message a second into each channel while it is on', async () => {
   const client = await open()
   const post = (text: string, where = channel) => client.chat.postMessage({ channel: where, text })
   await post('a')
@@ -30,7 +30,7 @@ test('one message a second a channel, when it is switched on', async () => {
   expect(workspace.messages(channel).map(({ text }) => text)).toEqual(['a', 'b', 'c', 'e'])
 })
 
-test('a fault that is held meets every call until it is taken away', async () => {
+test('a held fault fails every call until it is removed', async () => {
   const client = await open()
   workspace.holdFault('down', { kind: 'refuse', error: 'fatal_error' })
   for (let n = 0; n < 3; n++) await expect(client.auth.test()).rejects.toThrow('fatal_error')
@@ -38,7 +38,7 @@ test('a fault that is held meets every call until it is taken away', async () =>
   expect(await client.auth.test()).toMatchObject({ ok: true })
 })
 
-test('what hangs by a fault that is held hangs until it is taken away, and no longer', async () => {
+test('a call that hangs by a held fault ends when the fault is removed', async () => {
   const client = await open()
   workspace.holdFault('hang', { kind: 'hang' })
   const hanging = expect(client.auth.test()).rejects.toMatchObject({ code: webApi.ErrorCode.RequestError })
@@ -48,7 +48,7 @@ test('what hangs by a fault that is held hangs until it is taken away, and no lo
   expect(await client.auth.test()).toMatchObject({ ok: true })
 })
 
-test('a private message is dismissed by the one who sees it, and by nobody else', async () => {
+test('only the user who sees a private message can dismiss it', async () => {
   const client = await open()
   await client.chat.postEphemeral({ channel, user: 'U0RESP', text: 'for you' })
   const [whisper] = workspace.ephemerals('U0RESP')

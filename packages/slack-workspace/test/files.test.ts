@@ -35,7 +35,7 @@ test('a file is uploaded as Slack’s own client does it, into a thread', async 
   })
 })
 
-test('the bytes of a file that is no text arrive as they are', async () => {
+test('a binary file arrives byte for byte', async () => {
   const client = await open()
   const picture = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0xff, 0xfe, 0x00])
   const { upload_url = '', file_id: id = '' } = await client.files.getUploadURLExternal({

@@ -157,7 +157,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     return { actions }
   }
 
-  test('text means what it means in Slack, and nothing is HTML', async () => {
+  test('text is formatted as in Slack, and HTML in it stays text', async () => {
     await open()
     await app.client.chat.postMessage({ channel, text: 'card', blocks: card })
     const body = page.locator('.message .body')
@@ -169,7 +169,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     expect(await page.evaluate('window.hit')).toBeUndefined()
   })
 
-  test('by keyboard alone: a command, a refusal of the dialog, an approval, the thread', async () => {
+  test('everything works by keyboard: a command, a dialog, an approval, the thread', async () => {
     await open()
     const composer = page.getByRole('combobox', { name: 'Message #incidents' })
     await composer.press('/')
@@ -200,7 +200,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     await page.locator('#thread').waitFor({ state: 'hidden' })
   })
 
-  test('a modal asks, insists and is sent; a reload forgets nothing', async () => {
+  test('a modal shows errors until it is right, then is sent; a reload keeps everything', async () => {
     await open()
     await page.getByLabel('Act as').selectOption('U0DEVI')
     const composer = page.getByRole('combobox', { name: 'Message #incidents' })
@@ -219,7 +219,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     expect(await dialog.count()).toBe(0)
   })
 
-  test('in a modal each input holds its own, a press that nobody answers is told, the cross ends it all', async () => {
+  test('in a modal each input keeps its value, an unanswered press shows an error, and the cross closes all views', async () => {
     await open()
     const { actions } = await openStack()
     const dialog = page.getByRole('dialog', { name: 'Second' })
@@ -268,7 +268,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     expect(heard).toEqual(['p1', 'p1'])
   })
 
-  test('mrkdwn: a fence is a block of its own, a private channel is a channel', async () => {
+  test('mrkdwn: a fence becomes a block, and a private channel becomes a link', async () => {
     await open()
     const text = 'before <#G0DBA|dba-team> &lt;!here&gt;\n```a\n> b```\nafter <!subteam^S0DBAONCALL> @channel'
     await app.client.chat.postMessage({ channel, text })
@@ -279,7 +279,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     expect(await body.locator('.mention').first().textContent()).toBe('#dba-team')
   })
 
-  test('mrkdwn: marks inside a word of any language mean nothing, a date is told in the form that was asked for', async () => {
+  test('mrkdwn: marks inside a word of any language mean nothing, a date has the form that was asked for', async () => {
     await open()
     const noon = Math.floor(new Date(2024, 1, 3, 12).getTime() / 1000)
     const today = Math.floor(Date.now() / 1000)
@@ -291,7 +291,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     expect(await body.locator('strong').allTextContents()).toEqual(['é'])
   })
 
-  test('what was begun stays where it was begun; App Home opens for each who comes', async () => {
+  test('a draft stays in its channel, and App Home opens for each user', async () => {
     await open()
     const acts = page.getByLabel('Act as')
     const composer = page.getByRole('combobox', { name: 'Message #incidents' })
@@ -321,7 +321,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     await page.getByText('Home of U0DANA').waitFor()
   })
 
-  test('the newest message is in sight: after a reflow, and after one has written something', async () => {
+  test('the newest message is in view after a reflow and after writing one', async () => {
     await open()
     const long = { type: 'section', expand: true, text: { type: 'mrkdwn', text: 'many words '.repeat(200) } }
     for (let n = 0; n < 4; n++) await app.client.chat.postMessage({ channel, text: 'long', blocks: [long] })
@@ -359,7 +359,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     await inSight(answer)
   })
 
-  test('it says why one cannot write, and that nothing was sent', async () => {
+  test('the page says why somebody cannot write here, and that nothing was sent', async () => {
     await open()
     const composer = page.getByRole('combobox', { name: 'Message #incidents' })
     await composer.fill('hello')
@@ -377,7 +377,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     expect(problems.splice(0)).toEqual(['Failed to load resource: net::ERR_FAILED'])
   })
 
-  test('many tabs: one that nobody looks at holds no connection, and knows everything when one comes back', async () => {
+  test('a hidden tab holds no connection, and is up to date when it is shown again', async () => {
     await open()
     const context = await browser.newContext()
     closers.push(() => context.close())
@@ -402,7 +402,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     await first.getByText('said meanwhile').waitFor()
   })
 
-  test('on a narrow screen the channels come over the conversation, and go again', async () => {
+  test('on a narrow screen the list of channels opens over the conversation and closes again', async () => {
     await open()
     await page.setViewportSize({ width: 390, height: 800 })
     const menu = page.getByRole('button', { name: 'Channels' })

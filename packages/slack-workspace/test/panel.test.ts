@@ -10,7 +10,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-test('a host’s panel: its directory, its controls and its state, beside those of the workspace', async () => {
+test('a panel of the host adds its files, controls and state to those of the workspace', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'slack-workspace-'))
   closers.push(() => rm(directory, { recursive: true }))
   await writeFile(join(directory, 'own.js'), 'export const own = true')

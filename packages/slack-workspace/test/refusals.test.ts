@@ -390,7 +390,7 @@ describe('views', () => {
     expect(refused.messages).toContain(`[ERROR] ${problem}`)
   })
 
-  test('a trigger is good once and for three seconds', async () => {
+  test('a trigger works once, within three seconds', async () => {
     const open = (trigger_id: unknown) => call('views.open', { trigger_id, view: modal() })
     const id = await trigger()
     expect(await open(id)).toMatchObject({ error: 'ok' })

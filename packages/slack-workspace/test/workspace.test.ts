@@ -71,7 +71,7 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
     expect(workspace.ephemerals('U0DANA')).toEqual([])
   })
 
-  test('an answer in the ack itself', async () => {
+  test('an answer may be in the ack itself', async () => {
     const workspace = await workspaceWith()
     await boltOn(workspace, mode, (app) => {
       app.command('/ask', async ({ ack, command }) => {
@@ -139,7 +139,7 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
     expect(history.messages?.[0]?.metadata?.event_type).toBe('incident')
   })
 
-  test('of what people say the app hears what is said where it is, and as what kind of place', async () => {
+  test('the app gets messages of the conversations that it is in, each with its kind', async () => {
     const workspace = await workspaceWith({ events: ['message.channels', 'message.groups', 'message.im'] })
     const heard: unknown[] = []
     await boltOn(workspace, mode, (app) => {
@@ -193,7 +193,7 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
     )
   })
 
-  test('one action id in two blocks: each holds its own, and a number is one', async () => {
+  test('the same action id in two blocks keeps two values, and a number arrives as a number', async () => {
     const workspace = await workspaceWith()
     const inputBlock = (block_id: string, element: object) => ({
       type: 'input',
@@ -231,7 +231,7 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
     expect(sent).toEqual(['checkout', '4711'])
   })
 
-  test('Cancel closes one view, the cross the whole stack', async () => {
+  test('Cancel closes one view, the cross closes the whole stack', async () => {
     const workspace = await workspaceWith()
     const closed: unknown[] = []
     await boltOn(workspace, mode, (app) => {
@@ -269,7 +269,7 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
     ])
   })
 
-  test('a press tells what everything holds, and its ack has no voice', async () => {
+  test('a press carries the values of all inputs, and text in its ack is not shown', async () => {
     const workspace = await workspaceWith()
     const { app } = await boltOn(workspace, mode, (app) => {
       // As an app would write it that takes a press for a slash command.
@@ -355,7 +355,7 @@ describe('signed HTTP', () => {
     expect(calls).toBe(2)
   })
 
-  test('nobody at the address', async () => {
+  test('a command fails with dispatch_failed when nobody listens at the address', async () => {
     const workspace = await workspaceWith({ requestUrl: 'http://127.0.0.1:9/slack/events' })
     const outcome = await workspace.slashCommand({ userId: 'U0RESP', channelId: channel })
     expect(outcome.complaint).toBe('/ask failed with the error "dispatch_failed"')
@@ -380,7 +380,7 @@ describe('socket mode', () => {
     expect(Math.min(...seen)).toBeGreaterThan(0)
   })
 
-  test('a refresh makes Bolt leave, and it comes back', async () => {
+  test('Bolt reconnects after a refresh', async () => {
     const workspace = await workspaceWith()
     const { app } = await boltOn(workspace, 'socket', (app) => {
       app.command('/ask', async ({ ack }) => ack('here'))
@@ -501,14 +501,14 @@ describe('control', () => {
     expect(workspace.dms('U0DANA').map((entry) => entry.text)).toEqual(['hello Dana', 'hello again'])
   })
 
-  test('a deadline shows what is on the screen', async () => {
+  test('a wait that times out shows what is on the screen', async () => {
     const workspace = await workspaceWith()
     workspace.say({ userId: 'U0RESP', channelId: channel, text: 'anybody here?' })
     const waiting = workspace.waitFor(() => false, { timeoutMs: 20, what: 'a card' })
     await expect(waiting).rejects.toThrow(/waited 20 ms for a card.*riley: anybody here\?/s)
   })
 
-  test('nobody speaks who is not there, nor where nobody can', async () => {
+  test('say refuses an unknown user, an unknown channel and an archived one', async () => {
     const workspace = await workspaceWith()
     const say = (userId: string, channelId: string) => () => workspace.say({ userId, channelId, text: 'x' })
     expect(say('U0NOBODY', channel)).toThrow('no user U0NOBODY in this workspace')
@@ -518,7 +518,7 @@ describe('control', () => {
     expect(workspace.messages(channel)).toEqual([])
   })
 
-  test('a press on what is not there says what is', async () => {
+  test('a press on a missing control is refused, naming the controls that exist', async () => {
     const workspace = await workspaceWith()
     const { client } = (await boltOn(workspace, 'socket')).app
     const { ts = '' } = await client.chat.postMessage({ channel, text: 'card', blocks: card('p1') })
@@ -538,7 +538,7 @@ describe('control', () => {
 })
 
 describe('faults', () => {
-  test('429, 500, hang, a lost reply and a refusal', async () => {
+  test('a call can meet 429, 500, a hang, a lost reply and a refusal', async () => {
     const workspace = await workspaceWith()
     const { client } = (await boltOn(workspace, 'socket')).app
     const post = (text: string) => client.chat.postMessage({ channel, text })

@@ -33,7 +33,7 @@ const untilGone = (directory: string) =>
 /** A zombie has ended; where nobody collects it, a signal still finds it. */
 const lives = (pid: number): boolean => bornAt(pid) !== null
 
-test('settings, roles, restart, and nothing left after stop', async () => {
+test('a server takes settings and roles, restarts, and leaves nothing after stop', async () => {
   const server = await started({
     settings: { max_connections: 33, log_min_messages: 'panic', application_name: "it's" },
   })
@@ -60,7 +60,7 @@ test('a server that cannot start says why', async () => {
   )
 })
 
-test('what a killed parent leaves behind goes at the next start, and a living parent keeps its own', async () => {
+test('the next start removes what a killed parent left behind, and nothing of a living one', async () => {
   const script = `
     import { startPostgres } from ${JSON.stringify(fileURLToPath(new URL('../src/index.ts', import.meta.url)))}
     const server = await startPostgres()

@@ -54,12 +54,12 @@ describe('topOf', () => {
     expect(top).toMatchObject({ since: 'lastLook', seconds: 60, ran: 2 })
   })
 
-  it('counts a statement in full that was thrown out and came back', () => {
+  it('counts a statement in full when it was evicted and came back', () => {
     const before = reading(100, [statement('a', 500, 1000)])
     expect(costs(topOf(reading(160, [statement('a', 3, 6)]), before, all, 10))).toEqual([['a', 3, 6, 1]])
   })
 
-  it('keeps apart who ran it, where, and inside of what; a nested statement is no part of the sum', () => {
+  it('keeps users, databases and nesting apart, and leaves nested statements out of the sum', () => {
     const now = reading(10, [
       statement('a', 1, 40),
       statement('a', 1, 30, { userid: 11 }),
@@ -71,19 +71,19 @@ describe('topOf', () => {
     expect(top.totalMs).toBe(90)
   })
 
-  it('counts statements as one that may not be told apart', () => {
+  it('counts statements without a query id as one for each user', () => {
     const hidden = [statement(null, 1, 10), statement(null, 2, 20), statement(null, 4, 40, { userid: 11 })]
     expect(costs(topOf(reading(10, hidden), null, all, 10)).map(([, calls]) => calls)).toEqual([4, 3])
   })
 
-  it('takes shares of all where only some are asked for', () => {
+  it('shows shares of everything that ran, also when a filter picks some', () => {
     const now = reading(10, [statement('a', 1, 75), statement('b', 1, 25, { datname: 'billing' })])
     const top = topOf(now, null, ({ datname }) => datname === 'billing', 10)
     expect(costs(top)).toEqual([['b', 1, 25, 0.25]])
     expect(top).toMatchObject({ ran: 2, matching: 1, totalMs: 100, matchingMs: 25 })
   })
 
-  it('never tells more than ran, nor anything negative', () => {
+  it('never shows more than ran, nor anything negative', () => {
     const stats = fc.record({
       queryId: fc.constantFrom('a', 'b', 'c', null),
       userid: fc.constantFrom(1, 2),
@@ -113,7 +113,7 @@ describe('topOf', () => {
 })
 
 describe('the look to compare with', () => {
-  /** Types `/pg top` at these seconds, and tells how old each answer's baseline is. */
+  /** Types `/pg top` at these seconds, and returns how old each answer's baseline is. */
   const agesAt = (...times: (number | Partial<StatementReading>)[]) => {
     let looks: readonly StatementReading[] = []
     return times.map((time) => {
@@ -131,7 +131,7 @@ describe('the look to compare with', () => {
     expect(agesAt(1000, 9000)).toEqual([null, null])
   })
 
-  it('is none after a reset, nor where less was thrown out than before', () => {
+  it('is missing after a reset, and when fewer evictions are counted than before', () => {
     expect(agesAt(1000, { readAt: 1060, resetAt: 1050 }, { readAt: 1090, resetAt: 1050 })).toEqual([
       null,
       null,
@@ -140,7 +140,7 @@ describe('the look to compare with', () => {
     expect(agesAt({ readAt: 1000, evictions: 5 }, { readAt: 1060, evictions: 2 })).toEqual([null, null])
   })
 
-  it('is the first after a reset also when it comes at once', () => {
+  it('is the first look after a reset, even seconds after the one before', () => {
     expect(agesAt(1000, { readAt: 1004, resetAt: 1003 }, { readAt: 1030, resetAt: 1003 })).toEqual([
       null,
       null,

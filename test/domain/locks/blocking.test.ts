@@ -194,7 +194,7 @@ describe('who blocks whom', () => {
     ])
   })
 
-  test('a wait for a row tells the relation by the row lock', () => {
+  test('a wait for a row has its relation from the row lock', () => {
     const xid = target({ locktype: 'transactionid', database: null, transactionid: '77' })
     const row = target({ locktype: 'tuple', relation: 16384, relationName: 'orders', page: 0, tuple: 1 })
     const forest = forestOf([
@@ -258,7 +258,7 @@ describe('cycles and what the server was asked', () => {
     expect(shape(forest)).toEqual([[1, [2]]])
   })
 
-  test('what the server says goes before what the table tells', () => {
+  test('what the server says counts more than the lock table', () => {
     const forest = blockingForest(tableOf(deadlock, { confirmedBlockers: new Map([[1, [9]]]) }), [])
     expect(forest.blockedBy(1)).toEqual([9])
     expect(forest.cycles).toEqual([])

@@ -40,7 +40,7 @@ describe('queues for a table', () => {
     expect([2, 3, 4].map(result.behind)).toEqual([[], [2], [2]])
   })
 
-  test('or when its client commits, if there was a BEGIN', () => {
+  test('the others proceed later, when its client commits, if there was a BEGIN', () => {
     const begun = sessions.map((one) => (one.pid === 2 ? inBlock(2, 60) : one))
     expect(lists(whatIf(queue, begun, terminate(1)))).toEqual({
       atOnce: [2],
@@ -50,24 +50,24 @@ describe('queues for a table', () => {
     })
   })
 
-  test('another holder keeps them', () => {
+  test('everybody stays stuck while another session holds the table too', () => {
     const result = whatIf([...queue, of.held(orders, 'RowShareLock', 9)], sessions, terminate(1))
     expect(lists(result)).toEqual({ atOnce: [], inTurn: [], later: [], stuck: [2, 3, 4, 5] })
     expect(result.behind(2)).toEqual([9])
   })
 
-  test('both holders together', () => {
+  test('ending both holders lets the ALTER TABLE proceed', () => {
     const groups = [...queue, of.held(orders, 'RowShareLock', 9)]
     expect(whatIf(groups, sessions, terminate(1), terminate(9)).atOnce).toEqual([2])
   })
 
-  test('a prepared transaction stays', () => {
+  test('everybody stays stuck behind a prepared transaction, which has no session to end', () => {
     const result = whatIf([...queue, of.held(orders, 'RowExclusiveLock', -77)], sessions, terminate(1))
     expect(result.stuck).toEqual([2, 3, 4, 5])
     expect(result.behind(2)).toEqual([0])
   })
 
-  test('a lock group is one: it proceeds when none of its members waits', () => {
+  test('a parallel query proceeds when none of its processes waits any more', () => {
     const worker = (pid: number) => of.waiting(pid, 9, { leaderPid: 10, backendType: 'parallel worker' })
     const groups = [
       of.held(orders, 'AccessExclusiveLock', 1),
@@ -114,14 +114,14 @@ describe('queues for a row', () => {
     expect(result.behind(2)).toEqual([1])
   })
 
-  test('whoever leaves the queue frees nobody: the next one waits for the same transaction', () => {
+  test('ending a waiter frees nobody: the next one waits for the same transaction', () => {
     const sessions = [root, alone(1, 60), alone(2, 50), alone(3, 40)]
     const result = whatIf(of.rowQueue(9, waits), sessions, cancel(1))
     expect(lists(result)).toEqual({ atOnce: [], inTurn: [], later: [], stuck: [2, 3] })
     expect([2, 3].map(result.behind)).toEqual([[9], [2]])
   })
 
-  test('those who want to share it proceed together, and then the next one waits for all of them', () => {
+  test('sessions that want to share the row proceed together, and the next one waits for all of them', () => {
     const at = of.tuple('orders')
     const xid = of.transaction('700009')
     const groups = [
@@ -135,7 +135,7 @@ describe('queues for a row', () => {
     expect(lists(result)).toEqual({ atOnce: [1, 2], inTurn: [], later: [3], stuck: [] })
   })
 
-  test('a chain: who proceeds holds what others want', () => {
+  test('in a chain a session that proceeds holds what others want, so they follow it', () => {
     const groups = [
       ...of.rowQueue(9, [[1, 60]]),
       ...of.rowQueue(1, [[2, 50]], 'public.items', 7),
@@ -186,7 +186,7 @@ describe('cancel', () => {
     expect(behind(holder, at)).toEqual({ atOnce, inTurn: [], later: [], stuck: atOnce.length > 0 ? [] : [2] })
   })
 
-  test('with a savepoint it leaves what was locked before', () => {
+  test('keeps what was locked before a savepoint', () => {
     const savepoint = [
       of.held(of.transaction('78'), 'ExclusiveLock', 1),
       of.wanted(of.transaction('78'), 'ShareLock', [3, 4]),
@@ -198,7 +198,7 @@ describe('cancel', () => {
     })
   })
 
-  test('ends all of a statement that is a transaction by itself: its subtransactions are those of EXCEPTION blocks', () => {
+  test('releases everything of a single statement, whose only subtransactions are EXCEPTION blocks', () => {
     const block = [
       of.held(of.transaction('78'), 'ExclusiveLock', 1),
       of.wanted(of.transaction('78'), 'ShareLock', [3, 4]),
@@ -222,14 +222,14 @@ describe('cancel', () => {
   })
 })
 
-test('who proceeds keeps an advisory lock even when its statement is over: it may be the session’s', () => {
+test('a session that proceeds keeps its advisory lock after its statement, since it may belong to the session', () => {
   const at = of.advisory(4)
   const groups = [of.held(at, 'ExclusiveLock', 1), of.wanted(at, 'ExclusiveLock', [2, 9], [3, 8])]
   const result = whatIf(groups, [of.idle(1, 99), alone(2, 9), alone(3, 8)], terminate(1))
   expect(lists(result)).toEqual({ atOnce: [2], inTurn: [], later: [3], stuck: [] })
 })
 
-test('what the server says of a queue that it has re-ordered goes before the wait starts', () => {
+test('the order that the server reports for a re-ordered queue counts more than when the waits began', () => {
   const groups = [
     of.held(orders, 'ShareLock', 9),
     of.wanted(orders, 'AccessExclusiveLock', [1, 60]),
@@ -346,7 +346,7 @@ const sorted = (numbers: readonly number[]) => numbers.toSorted((a, b) => a - b)
 const freedBy = ({ atOnce, inTurn, later }: WhatIf) => [...atOnce, ...inTurn, ...later]
 
 describe('any table', () => {
-  test('who proceeds at once is who is served by the definition; touched or not, nobody else could be', () => {
+  test('exactly those proceed at once whom a naive walk over all queues would grant', () => {
     fc.assert(
       fc.property(anyTable, fc.uniqueArray(anyPid, { minLength: 1, maxLength: 3 }), (table, gone) => {
         // To be served out of turn can change who holds what, and with it the places in the queues.
@@ -360,7 +360,7 @@ describe('any table', () => {
     )
   })
 
-  test('the lists are disjoint, name only waiters, and never those who end', () => {
+  test('each waiter is in at most one list, and a session that ends is in none', () => {
     fc.assert(
       fc.property(anyTable, anyPid, (table, pid) => {
         fc.pre(naive(table, []).length === 0)
@@ -373,7 +373,7 @@ describe('any table', () => {
     )
   })
 
-  test('when everybody goes who does not wait, nobody is stuck but in a deadlock; when more go, no fewer are freed', () => {
+  test('ending all roots frees everybody outside a deadlock; ending more never frees fewer, nor a cancel more than a terminate', () => {
     fc.assert(
       fc.property(anyTable, anyPid, anyPid, (table, one, another) => {
         fc.pre(naive(table, []).length === 0)
@@ -394,7 +394,7 @@ describe('any table', () => {
     )
   })
 
-  test('one what-if leaves no trace in the next', () => {
+  test('a rehearsal does not change the result of the next one', () => {
     fc.assert(
       fc.property(anyTable, anyPid, anyPid, (table, one, another) => {
         const rehearsal = rehearse(of.lockTable(table.groups), table.sessions)

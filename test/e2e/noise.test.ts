@@ -18,7 +18,11 @@ afterEach(async () => {
 })
 afterAll(() => server.stop())
 
-const inChannel = () => room.workspace.messages(channel).filter(({ ts, thread_ts: top = ts }) => top === ts)
+/** What stands in the channel itself, but for what a busy machine adds: that watching is behind, and that it keeps up again. */
+const inChannel = () =>
+  room.workspace
+    .messages(channel)
+    .filter(({ ts, thread_ts: top = ts, text }) => top === ts && !/^(?:Blind on|Sees) orders/.test(text))
 
 it.each([1, 2])('a jam that %i approved is a card, a line, and a reply for each step', async (people) => {
   room = await openRoom(server.marshalUrl, { over: { approvals: { people: { terminate: people } } } })

@@ -7,7 +7,7 @@ import { logTo } from '../support/cluster.ts'
 
 /** The counting of refusals; what they look like in the journal is in test/e2e/approvals.test.ts. */
 
-function open() {
+function open(access: Refusal | null = null) {
   const written: JournalEvent[] = []
   const logged: string[] = []
   let now = 0
@@ -22,7 +22,7 @@ function open() {
     commit: async (_: unknown, run: (with_: typeof tx) => unknown) => run(tx),
   } as unknown as Cards
   const authorization = createAuthorization({
-    checkAccess: async () => null,
+    checkAccess: async () => access,
     cards,
     now: () => now,
     log: logTo(logged),
@@ -32,6 +32,8 @@ function open() {
   return {
     written: () =>
       written.map((event) => event.kind === 'refused' && [event.actor, event.entry, event.more ?? 0]),
+    authorize: () =>
+      authorization.authorize({ caller: { userId: 'U1', teamId: 'T1' }, where: 'button' }, ['U2'], true),
     rows: written,
     logged,
     refuse,
@@ -44,6 +46,16 @@ function open() {
     },
   }
 }
+
+it('lets in without a word, and writes down who is not let in', async () => {
+  const allowed = open()
+  expect(await allowed.authorize()).toBeNull()
+  expect(allowed.written()).toEqual([])
+  const refusal: Refusal = { code: 'notAllowed', reason: 'no' }
+  const refused = open(refusal)
+  expect(await refused.authorize()).toEqual(refusal)
+  expect(refused.written()).toEqual([['U1', 'button', 0]])
+})
 
 it('writes a stranger once, whatever they try, and then how often', async () => {
   const { refuse, settle, pass, written, rows } = open()

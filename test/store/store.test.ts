@@ -64,6 +64,25 @@ describe('proposals', () => {
     expect(statSync(join(directory, 'deep', 'store.db')).mode & 0o777).toBe(0o600)
   })
 
+  it('brings its log into its file when it is probed and the log has grown, so that neither grows for ever', async () => {
+    const file = join(directory, 'deep', 'store.db')
+    const size = (name: string) => statSync(name).size
+    const write = (id: string) => store.proposals.add(proposal({ id, reason: 'x'.repeat(1_000_000) }))
+    const before = size(file)
+    await write('small')
+    await store.probe()
+    expect(size(file)).toBe(before)
+    for (let n = 0; n < 4; n++) await write(`many ${n}`)
+    await store.probe()
+    expect(size(file)).toBeGreaterThan(5_000_000)
+    const log = size(`${file}-wal`)
+    for (let n = 4; n < 12; n++) {
+      await write(`many ${n}`)
+      await store.probe()
+    }
+    expect(size(`${file}-wal`)).toBeLessThan(log + 2_000_000)
+  })
+
   it('finds those whose time is up, and only the open ones', async () => {
     await store.proposals.add(proposal({ id: 'early', expiresAt: madeAt + 10 }))
     await store.proposals.add(proposal({ id: 'late', expiresAt: madeAt + 20 }))

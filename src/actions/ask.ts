@@ -58,7 +58,7 @@ export function createAsk(deps: {
         }
       if (now() >= open.expiresAt)
         return { refusal: await refuse(entry, refusalOf('expired', 'it has expired')) }
-      const told = await cards.commit(cardId, async (tx) => {
+      const asked = await cards.commit(cardId, async (tx) => {
         const onCard = await tx.proposals.ofCard(cardId)
         const step = askApprovers(open, onCard, { userId: caller.userId, approvers }, now())
         if ('askedAt' in step) return step
@@ -76,7 +76,7 @@ export function createAsk(deps: {
         )
         return { askedAt: null }
       })
-      if (told) return { cardId, approvers, ...told }
+      if (asked) return { cardId, approvers, ...asked }
     }
   }
 }

@@ -232,7 +232,7 @@ async function answerList(
       // Who waits alike shares a line, and what they run is a part of that.
       const drawn = matching.slice(0, maxTrees).flatMap(({ root, victims }) => [root?.pid ?? 0, ...victims])
       const shown = await texts([...new Set(drawn)].flatMap((pid) => sessions.get(pid) ?? []))
-      // Where the text is hidden, the server's own hash of it tells them apart.
+      // Where the text is hidden, only the server's own hash of it differs.
       const statementOf = (pid: number) => shown.get(pid) ?? sessions.get(pid)?.queryId ?? null
       const trees = layOut(matching, picture.forest, { lines: treeLines - heads, maxTrees, statementOf })
       const advice = await recommendFor(watched, picture, matching.slice(0, trees.trees.length))

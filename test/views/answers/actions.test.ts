@@ -52,8 +52,8 @@ describe('an answer', () => {
       [
         'Sessions on orders',
         'Two jams.',
-        'Card: 🟠 web (2) blocks 1 session on orders',
-        'Card: 🟠 web (3) blocks 1 session on orders',
+        'Card: <https://slack.test/archives/C0/p2|🟠 web (2) blocks 1 session on orders>',
+        'Card: <https://slack.test/archives/C0/p3|🟠 web (3) blocks 1 session on orders>',
         'Card: 🟠 web (4) blocks 1 session on orders',
         'As of now.',
       ].join('\n'),

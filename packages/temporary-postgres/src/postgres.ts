@@ -85,10 +85,12 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Temp
   const children = new Set<ChildProcess>()
   // The last resort, when our process ends without stop(); what is left on disk even so goes at the next start.
   const killAtExit = () => {
-    for (const child of children) child.kill('SIGQUIT')
+    // With the group, since initdb has a child of its own that writes.
+    for (const { pid } of children) if (pid !== undefined) signalIfAlive(-pid, 'SIGQUIT')
     if (options.keepIn) return
     try {
-      rmSync(base, { recursive: true, force: true })
+      // They take a moment to end, longer on a busy machine.
+      rmSync(base, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 })
     } catch {
       // Somebody still writes there.
     }

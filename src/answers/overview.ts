@@ -68,9 +68,7 @@ export async function answerOverview(
       .filter(({ one }) => !isPending(one))
       .slice(0, mostNamed)
       .flatMap(proposedFor),
-    cards: incidents
-      .filter(({ hasDetails }) => hasDetails)
-      .map((card) => ({ ...card, headline: card.headline })),
+    cards: incidents.filter(({ hasDetails }) => hasDetails).map((card) => ({ ...card, isNamed: true })),
     shows: showsFor(
       seen.map(({ name }) => name),
       wrong.map(({ name }) => name),

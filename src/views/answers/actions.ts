@@ -38,8 +38,8 @@ export type AnswerActions = {
   readonly notes: readonly Line[]
   /** Worst first. */
   readonly proposed: readonly Proposed[]
-  /** Cards of the sessions that the answer is about. */
-  readonly cards: readonly OpenCard[]
+  /** Cards of the sessions that the answer is about; what names them itself wants their buttons alone. */
+  readonly cards: readonly (OpenCard & { readonly isNamed?: boolean })[]
   readonly shows: readonly Shown[]
   /** The command that reads the answer again; null for no such button. */
   readonly refresh: string | null
@@ -58,7 +58,7 @@ const mostRows = 10
 /** Adds links and buttons to an answer. Where they do not fit they give way, the last ones first. */
 export function withActions(view: View, { notes, proposed, cards, shows, refresh }: AnswerActions): View {
   const [title, ...rest] = view.blocks
-  const cardLines = cards.map(cardLine)
+  const cardLines = cards.filter(({ isNamed }) => !isNamed).map(cardLine)
   const blocks: Block[] = [
     ...(title ? [title] : []),
     ...(notes.length > 0 ? [richText(bullets(...notes))] : []),

@@ -60,6 +60,12 @@ describe('an answer', () => {
     )
   })
 
+  it('that names a card itself gets its button alone', () => {
+    const view = withActions(answer, { ...noActions, cards: [{ ...card(2), isNamed: true }] })
+    expect(rows(view)).toEqual([['Details']])
+    expect(view.text).toBe('Sessions on orders\nTwo jams.\nAs of now.')
+  })
+
   it('that is full loses buttons first, the last ones before the others, Refresh at the very end', () => {
     const nearly = compose('Long', [lines(['x'.repeat(9945)])])
     const view = withActions(nearly, {

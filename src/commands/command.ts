@@ -229,6 +229,10 @@ function parseHistory(words: readonly Word[]): Command | CommandProblem {
   if (about === undefined) return { ...asked, pid: null, card: null }
   const example =
     'type `/pg history`, `/pg history 4312`, or `/pg history 3f2a9c1b` with the id at the foot of a card'
+  if (since !== undefined)
+    return problem(
+      '`--since` is for the list of all: a PID or an incident has its whole story. Leave one of them out.',
+    )
   if (more.length > 0) return problem(`\`history\` takes one PID or one incident: ${example}.`)
   const word = about.text.toLowerCase()
   // Eight digits may be the beginning of an id; a PID is shorter almost everywhere.

@@ -13,21 +13,31 @@ const cap = 4096
 
 /**
  * Returns a statement without its constants and comments: each becomes `?`, so no personal data leaves the process.
- * Comments at its end go. Keywords, identifiers, operators and parameters (`$1`) stay; runs of white space become one space. It never fails: what is
- * unterminated, as the server cuts statements (track_activity_query_size), is masked to the end.
+ * Comments at its end go. Keywords, identifiers, operators and parameters (`$1`) stay; runs of white space become one
+ * space. It never fails: what is unterminated, as the server cuts statements (track_activity_query_size), is masked to the end.
  * @param longest characters that are looked at; the rest becomes `…`
  */
 export function maskQuery(text: string, longest: number = cap): string {
   const looked = text.slice(0, longest)
   let masked = ''
-  // A `?` for a comment at the end reads as a part of the statement, so it goes.
+  // A `?` for a comment at the end, or before the last `;`, reads as a part of the statement, so it goes.
   let end = 0
+  let closes = ''
+  let comments = false
   for (const token of tokens(looked)) {
     const { kind, start } = token
-    masked += kind === 'masked' ? '?' : kind === 'space' ? ' ' : looked.slice(start, token.end)
-    if (kind !== 'space' && !isComment(looked, start)) end = masked.length
+    const shown = kind === 'masked' ? '?' : kind === 'space' ? ' ' : looked.slice(start, token.end)
+    masked += shown
+    if (isComment(looked, start)) comments = true
+    else if (shown === ';') closes = ';'
+    else if (kind !== 'space') {
+      end = masked.length
+      closes = ''
+      comments = false
+    }
   }
-  return masked.slice(0, end).replace(/^ /, '') + (text.length > looked.length ? ' …' : '')
+  const kept = comments ? masked.slice(0, end) + closes : masked
+  return kept.replace(/^ | $/g, '') + (text.length > looked.length ? ' …' : '')
 }
 
 const isComment = (text: string, start: number): boolean =>

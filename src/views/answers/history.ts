@@ -61,13 +61,7 @@ export function historyListView({
     { kind: 'bullets', lines: entries.map(entryLine) },
     lines(
       ...(more > 0
-        ? [
-            [
-              `${count(more, 'more entry', 'more entries')}: ask for a shorter time, as `,
-              code('/pg history --since 2h'),
-              '.',
-            ],
-          ]
+        ? [[`${count(more, 'older entry is', 'older entries are')} left out; all of them: audit export.`]]
         : []),
       [code('/pg history ID'), ' shows the whole story of one.'],
     ),
@@ -77,7 +71,7 @@ export function historyListView({
 function entryLine({ cluster, incident, proposals, at, link: url }: HistoryEntry): Line {
   const headline = headlineOf({ cluster, incident, proposals })
   const decided = proposals.findLast(({ state }) => state !== 'open' && state !== 'withdrawn')
-  const id = shortId(incident?.id ?? proposals[0]?.cardId ?? '')
+  const id = shortId(incident?.cardId ?? proposals[0]?.cardId ?? '')
   return [
     moment(at, '{date_short_pretty} {time}'),
     ' ',

@@ -10,7 +10,6 @@ import { createPropose } from './actions/propose.ts'
 import { reconcile } from './actions/reconcile.ts'
 import { createSilencing } from './actions/silence.ts'
 import { createAnswers } from './answers/answer.ts'
-import { backoff } from './backoff.ts'
 import type { WatchedCluster } from './commands/cluster.ts'
 import type { Config, SlackSettings } from './config/config.ts'
 import { createMasker } from './domain/text/mask.ts'
@@ -18,20 +17,21 @@ import { createMetrics } from './http/metrics.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
 import { createSlackLogger, type Log } from './log.ts'
 import { createLoop, type Loop } from './loop.ts'
+import { announceBroken } from './notify/brokenChannel.ts'
 import { createCards } from './notify/cards.ts'
 import { createOutbox, type Gaps } from './notify/outbox.ts'
 import { restoreDeleted } from './notify/repost.ts'
-import { SlackError } from './notify/slackError.ts'
 import { createStoreAlarm } from './notify/storeAlarm.ts'
 import { createCluster } from './postgres/cluster.ts'
-import { clientOptions, createSlack, type Slack } from './slack/client.ts'
+import { clientOptions, createSlack } from './slack/client.ts'
 import { createAccessCheck } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
 import { createNames } from './slack/names.ts'
 import { createLinkTo, createPatientLinkTo } from './slack/permalinks.ts'
 import { createQuestions } from './slack/questions.ts'
-import { type BotIdentity, createIngress } from './slack/receivers.ts'
+import { createIngress } from './slack/receivers.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
+import { whoAmI } from './slack/whoAmI.ts'
 import { openStore } from './store/store.ts'
 import { escapeText } from './views/kit.ts'
 import { closeAbandoned } from './watch/abandoned.ts'
@@ -129,21 +129,7 @@ export async function startApp(deps: {
       now,
       ...(gaps && { gaps }),
       onBroken: async (broken, { code }) => {
-        const text = `I cannot post to <#${broken}> (${code}): cards and the action log of that channel are held back until it takes messages again.`
-        for (const channel of channels)
-          if (channel !== broken)
-            await store.messages.put(
-              {
-                id: `broken:${broken}:${channel}:${now()}`,
-                channel,
-                threadOf: null,
-                priority: 4,
-                once: true,
-                text,
-                blocks: [],
-              },
-              now(),
-            )
+        await announceBroken({ messages: store.messages, channels, broken, code, now: now() })
         outbox.kick()
       },
     })
@@ -181,8 +167,7 @@ export async function startApp(deps: {
       store,
       clusters,
       authorization,
-      timeZoneOf: async (user) =>
-        (await slack.call((client) => client.users.info({ user }))).user?.tz ?? 'UTC',
+      timeZoneOf: names.timeZoneOf,
       now,
     })
     const readDetails = createReadDetails({ cards, store, clusters, authorization, now })
@@ -341,25 +326,5 @@ export async function startApp(deps: {
   } catch (error) {
     await stop()
     throw error
-  }
-}
-
-/** Asks Slack who the token is. What passes by itself is waited for; a token that is refused is an error. */
-async function whoAmI(slack: Slack, log: Log, signal?: AbortSignal): Promise<BotIdentity> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const {
-        team_id: teamId,
-        bot_id: botId,
-        user_id: botUserId,
-      } = await slack.call((client) => client.auth.test())
-      if (!teamId) throw new SlackError('no_team')
-      return { teamId, botId, botUserId }
-    } catch (error) {
-      if (!(error instanceof SlackError && error.retryable)) throw error
-      const retryInMs = Math.max(error.retryAfterMs, backoff(attempt, { firstMs: 1000, longestMs: 30_000 }))
-      log.warn({ code: error.code, retryInMs }, 'Slack cannot be reached yet')
-      await pause(retryInMs, undefined, { signal })
-    }
   }
 }

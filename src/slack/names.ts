@@ -4,6 +4,8 @@ import type { Slack } from './client.ts'
 export type Names = {
   /** The name of a person, or the handle of a user group; null while it is not known. */
   of(id: string): string | null
+  /** Asks Slack for the time zone of a person, as `Europe/Berlin`; UTC where it has none. */
+  timeZoneOf(user: string): Promise<string>
   /** Asks Slack for all of them. What cannot be looked up keeps its last name. */
   look(): Promise<void>
 }
@@ -40,6 +42,7 @@ export function createNames({
 
   return {
     of: (id) => names.get(id) ?? null,
+    timeZoneOf: async (user) => (await slack.call((client) => client.users.info({ user }))).user?.tz ?? 'UTC',
     async look() {
       for (const run of [people, groups])
         await run().catch((error: unknown) => log.info({ err: error }, 'names could not be looked up'))

@@ -213,7 +213,8 @@ describe.skipIf(!hasBrowser)('the practice room, in a browser', () => {
     await page.locator('[data-trouble="standby-conflict"]').click()
     const standby = page.getByRole('region', { name: 'Its standby' })
     const told = standby.getByRole('status')
-    await told.getByText(/^5 sessions wait behind yearly-report/).waitFor()
+    // A standby is copied and started first, which takes its time on a busy machine.
+    await told.getByText(/^5 sessions wait behind yearly-report/).waitFor({ timeout: 45_000 })
     await sentence().getByText('Nobody waits for a lock.').waitFor()
     await page.getByRole('button', { name: /orders-standby/ }).click()
     await page.getByRole('button', { name: /^Approve: cancel/ }).click()

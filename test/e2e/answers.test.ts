@@ -1,22 +1,19 @@
 import type { Message } from 'slack-workspace'
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
-import { startTestServer, type TestServer } from '../support/postgres.ts'
-import { jamOne, openShop } from '../support/shop.ts'
+import type { TestServer } from '../support/postgres.ts'
+import { jamOne, useShop } from '../support/shop.ts'
 
 let server: TestServer
 let room: Room | undefined
 let shop: string
 
-beforeAll(async () => {
-  server = await startTestServer()
-  shop = await openShop(server)
-})
-afterEach(async () => {
-  await room?.close()
-  await server.closeAll()
-})
-afterAll(() => server?.stop())
+useShop(
+  (...opened) => {
+    ;[server, shop] = opened
+  },
+  () => room,
+)
 
 /** Opens a room whose watcher makes no card by itself. */
 const quietRoom = (over: Record<string, unknown> = {}, options: Parameters<typeof openRoom>[1] = {}) =>

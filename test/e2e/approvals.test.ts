@@ -1,26 +1,23 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Message } from 'slack-workspace'
-import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import type { JournalRow } from '../../src/domain/approvals/journal.ts'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
-import { startTestServer, type TestServer, type TestSession } from '../support/postgres.ts'
+import type { TestServer, TestSession } from '../support/postgres.ts'
 import { run } from '../support/process.ts'
-import { jamOne, type OpenedCard, openCard, openShop } from '../support/shop.ts'
+import { jamOne, type OpenedCard, openCard, useShop } from '../support/shop.ts'
 
 let server: TestServer
 let room: Room
 let shop: string
 
-beforeAll(async () => {
-  server = await startTestServer()
-  shop = await openShop(server)
-})
-afterEach(async () => {
-  await room.close()
-  await server.closeAll()
-})
-afterAll(() => server.stop())
+useShop(
+  (...opened) => {
+    ;[server, shop] = opened
+  },
+  () => room,
+)
 
 /** Opens a room with a jam in it, and its card. */
 async function openedCard(options: Parameters<typeof openRoom>[1] = {}): Promise<OpenedCard> {

@@ -1,21 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
-import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
-import { jamOne, openShop } from '../support/shop.ts'
+import { type TestServer, waitFor } from '../support/postgres.ts'
+import { jamOne, useShop } from '../support/shop.ts'
 
 let server: TestServer
 let room: Room
 let shop: string
 
-beforeAll(async () => {
-  server = await startTestServer()
-  shop = await openShop(server)
-})
-afterEach(async () => {
-  await room.close()
-  await server.closeAll()
-})
-afterAll(() => server.stop())
+useShop(
+  (...opened) => {
+    ;[server, shop] = opened
+  },
+  () => room,
+)
 
 const thread = (ts: string) =>
   room.workspace

@@ -1,23 +1,20 @@
 import { everyScope } from 'slack-workspace'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
-import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
+import { type TestServer, waitFor } from '../support/postgres.ts'
 import { run, serve } from '../support/process.ts'
-import { jamOne, type OpenedCard, openCard, openShop } from '../support/shop.ts'
+import { jamOne, type OpenedCard, openCard, useShop } from '../support/shop.ts'
 
 let server: TestServer
 let room: Room
 let shop: string
 
-beforeAll(async () => {
-  server = await startTestServer()
-  shop = await openShop(server)
-})
-afterEach(async () => {
-  await room.close()
-  await server.closeAll()
-})
-afterAll(() => server.stop())
+useShop(
+  (...opened) => {
+    ;[server, shop] = opened
+  },
+  () => room,
+)
 
 /** Opens a room with a jam in it, and its card. */
 async function openedCard(options: Parameters<typeof openRoom>[1] = {}): Promise<OpenedCard> {

@@ -1,26 +1,22 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Message } from 'slack-workspace'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { JournalRow } from '../../src/domain/approvals/journal.ts'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
-import { startTestServer, type TestServer, type TestSession } from '../support/postgres.ts'
-import { jamOne, openShop } from '../support/shop.ts'
+import type { TestServer, TestSession } from '../support/postgres.ts'
+import { jamOne, useShop } from '../support/shop.ts'
 
 let server: TestServer
 let room: Room
 let shop: string
 
-beforeAll(async () => {
-  server = await startTestServer()
-  shop = await openShop(server)
-})
-afterEach(async () => {
-  server.resume()
-  await room.close()
-  await server.closeAll()
-})
-afterAll(() => server.stop())
+useShop(
+  (...opened) => {
+    ;[server, shop] = opened
+  },
+  () => room,
+)
 
 const alive = async (session: TestSession) => (await session.query('SELECT true AS alive')).rows[0].alive
 

@@ -1,21 +1,18 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { openRoom, type Room, wordsOf } from '../support/harness.ts'
-import { startTestServer, type TestServer } from '../support/postgres.ts'
-import { jamOne, openShop } from '../support/shop.ts'
+import type { TestServer } from '../support/postgres.ts'
+import { jamOne, useShop } from '../support/shop.ts'
 
 let server: TestServer
 let room: Room | undefined
 let shop: string
 
-beforeAll(async () => {
-  server = await startTestServer()
-  shop = await openShop(server)
-})
-afterEach(async () => {
-  await room?.close()
-  await server.closeAll()
-})
-afterAll(() => server?.stop())
+useShop(
+  (...opened) => {
+    ;[server, shop] = opened
+  },
+  () => room,
+)
 
 it('answers what runs most, who locks what, and what everybody does', async () => {
   room = await openRoom(server.marshalUrl)

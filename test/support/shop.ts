@@ -1,7 +1,8 @@
 import type { Message } from 'slack-workspace'
+import { afterAll, afterEach, beforeAll } from 'vitest'
 import type { RunningApp } from '../../src/app.ts'
 import type { Room } from './harness.ts'
-import type { TestServer, TestSession } from './postgres.ts'
+import { startTestServer, type TestServer, type TestSession } from './postgres.ts'
 
 /** A table with one row that everybody wants, and an ordinary role to want it: superusers' sessions are out of reach. */
 export async function openShop(server: TestServer): Promise<string> {
@@ -10,6 +11,28 @@ export async function openShop(server: TestServer): Promise<string> {
     "CREATE TABLE orders (id int PRIMARY KEY, state text); INSERT INTO orders VALUES (1, 'open'); GRANT ALL ON orders TO shop",
   )
   return shop
+}
+
+/**
+ * Gives the tests of a file a server with a shop, and closes after each test what it opened.
+ * @param opened gets both before the first test
+ * @param room that the test has opened, if any
+ */
+export function useShop(
+  opened: (server: TestServer, shop: string) => void,
+  room: () => Room | undefined,
+): void {
+  let server: TestServer | undefined
+  beforeAll(async () => {
+    server = await startTestServer()
+    opened(server, await openShop(server))
+  })
+  afterEach(async () => {
+    server?.resume()
+    await room()?.close()
+    await server?.closeAll()
+  })
+  afterAll(() => server?.stop())
 }
 
 /** A session that is idle in its transaction, and one that waits for the row that it changed. */

@@ -267,16 +267,16 @@ const modes = [
   'AccessExclusiveLock',
 ]
 const manual = [
-  '.......X',
-  '......XX',
-  '....XXXX',
-  '...XXXXX',
-  '..XX.XXX',
-  '..XXXXXX',
-  '.XXXXXXX',
-  'XXXXXXXX',
+  '.......#',
+  '......##',
+  '....####',
+  '...#####',
+  '..##.###',
+  '..######',
+  '.#######',
+  '########',
 ]
-const conflict = (a: string, b: string) => manual[modes.indexOf(a)]?.[modes.indexOf(b)] === 'X'
+const conflict = (a: string, b: string) => manual[modes.indexOf(a)]?.[modes.indexOf(b)] === '#'
 
 const targets = [orders, items, of.advisory(3)]
 const pids = Array.from({ length: 10 }, (_, index) => index + 1)

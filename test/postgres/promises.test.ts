@@ -206,6 +206,26 @@ const doubtful = {
     ],
     'atOnce [s2], follow [], unsure [s3]',
   ],
+  'a REINDEX behind DDL, and a writer that gets its lock at the same moment': [
+    [
+      '1 BEGIN',
+      '1 ALTER TABLE t1 ALTER v SET DEFAULT 1',
+      '2 BEGIN',
+      '2 INSERT INTO t1 VALUES (1)',
+      '3 REINDEX TABLE CONCURRENTLY t1',
+    ],
+    'atOnce [s2], follow [], unsure [s3]',
+  ],
+  'the same, with the writer behind the REINDEX in the queue': [
+    [
+      '1 BEGIN',
+      '1 ALTER TABLE t1 ALTER v SET DEFAULT 1',
+      '3 CREATE INDEX CONCURRENTLY new_w ON t1 (v)',
+      '2 BEGIN',
+      '2 INSERT INTO t1 VALUES (1)',
+    ],
+    'atOnce [s2], follow [], unsure [s3]',
+  ],
 } satisfies Record<string, [string[], string]>
 
 test.each(Object.entries(doubtful))('%s', async (_, [lines, lists]) => {

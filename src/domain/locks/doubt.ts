@@ -1,7 +1,7 @@
 import { commandOf, statementsIn } from '../session/command.ts'
 import { type Session, sessionsByPid } from '../session/session.ts'
 import type { LockGroup, LockTable, LockTarget } from '../session/snapshot.ts'
-import type { Model } from './model.ts'
+import { type Model, reachedFrom } from './model.ts'
 import { modes, type Party } from './queue.ts'
 
 /**
@@ -48,7 +48,7 @@ type Held = ReadonlyMap<string, ReadonlySet<string>>
 
 export function readDoubts(table: LockTable, sessions: readonly Session[], model: Model): Doubts {
   const byPid = sessionsByPid(sessions)
-  const relationKey = ({ target }: LockGroup) => `${target.database} ${target.relation}`
+  const relationKey = ({ target }: Pick<LockGroup, 'target'>) => `${target.database} ${target.relation}`
   const heldBy = new Map<Party, Map<string, Set<string>>>()
   /** The last id of each: a savepoint's transaction has one of its own. */
   const lastId = new Map<Party, number>()
@@ -214,18 +214,19 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
     if (target.locktype === 'transactionid' && works.length === 0)
       return withId.filter((other) => other !== party && !ended.has(other))
     // Who stands behind it is not in its way, but in a deadlock.
-    const isBehind = (other: Party) =>
-      (model.waiters.get(other) ?? []).some(
-        ({ at }) => at.heldBy.has(party) || at.queue.some((waiter) => waiter.party === party),
-      )
+    const behind = reachedFrom(model, new Set([party]))
+    // Who will have a lock on it at the same time stands in the way of its next step.
+    const willHold = (other: Party) =>
+      (model.waiters.get(other) ?? []).some(({ at }) => works.includes(relationKey(at)))
     const isIn = (other: Party) => other <= 0 || byPid.get(other)?.datname === session?.datname
     const isNext = (other: Party) =>
       withSnapshot.has(other) ||
       works.some((relation) => holds(other).has(relation)) ||
+      willHold(other) ||
       // DETACH PARTITION has let go of its locks while it waits for who has any on the table.
       (works.length === 0 && byPid.get(other)?.xactStart != null)
     return everybody.filter(
-      (other) => other !== party && !ended.has(other) && isIn(other) && isNext(other) && !isBehind(other),
+      (other) => other !== party && !ended.has(other) && isIn(other) && isNext(other) && !behind.has(other),
     )
   }
 
@@ -252,9 +253,12 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
       const want = wantOf(party)
       return want ? [{ party, want }] : []
     })
+    const goOn = new Set(atOnce)
     for (const { party, want } of freed) {
       const doubt = othersFor(party, want, ended, false)
-      if (doubt.by.length > 0) doubts.set(party, doubt)
+      // Who is freed at the same moment is over soon, and no reason to end the command instead.
+      const isAfterFreed = want.next !== undefined && doubt.by.every((other) => goOn.has(other))
+      if (doubt.by.length > 0) doubts.set(party, isAfterFreed ? { ...doubt, kind: 'rivals' } : doubt)
     }
     const wantRows = freed.filter(({ want }) => !isOneByOne(want))
     // Of one transaction, or of several that end together: savepoints have ids of their own, and a row may have many holders.

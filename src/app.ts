@@ -10,6 +10,7 @@ import { createPropose } from './actions/propose.ts'
 import { reconcile } from './actions/reconcile.ts'
 import { createSilencing } from './actions/silence.ts'
 import { createAnswers } from './answers/answer.ts'
+import { createHomeReader } from './answers/home.ts'
 import type { WatchedCluster } from './commands/cluster.ts'
 import type { Config, SlackSettings } from './config/config.ts'
 import { createMasker } from './domain/text/mask.ts'
@@ -24,12 +25,14 @@ import { restoreDeleted } from './notify/repost.ts'
 import { createStoreAlarm } from './notify/storeAlarm.ts'
 import { createCluster } from './postgres/cluster.ts'
 import { clientOptions, createSlack } from './slack/client.ts'
+import { createHomes } from './slack/home.ts'
 import { createAccessCheck } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
 import { createNames } from './slack/names.ts'
 import { createLinkTo, createPatientLinkTo } from './slack/permalinks.ts'
 import { createQuestions } from './slack/questions.ts'
 import { createIngress } from './slack/receivers.ts'
+import { createRights } from './slack/rights.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
 import { whoAmI } from './slack/whoAmI.ts'
 import { openStore } from './store/store.ts'
@@ -59,6 +62,8 @@ const tokenCheckMs = 60_000
 const nameCheckMs = 600_000
 /** Interval of the checks whether the open cards still stand. */
 const cardCheckMs = 60_000
+/** Interval between the looks whether an App Home shows something old. */
+const homeMs = 1000
 
 /**
  * Wires the service together and starts it. Databases that cannot be reached do not keep it from starting.
@@ -148,7 +153,10 @@ export async function startApp(deps: {
       cardSettings,
       nameOf: names.of,
       now,
-      changed: outbox.kick,
+      changed() {
+        outbox.kick()
+        homes.changed()
+      },
       recorded: (event) => {
         if (event.kind === 'outcome') metrics.countAction(event.action, event.outcome.kind)
       },
@@ -174,6 +182,19 @@ export async function startApp(deps: {
     const linkTo = createLinkTo({ slack, messages: store.messages, log })
     const ask = createAsk({ cards, proposals, clusters, authorization, linkTo, now })
     const answers = createAnswers({ clusters, past: { ...store, linkTo }, now })
+    /** Clusters that answer, but not what their sessions do. */
+    const veiled = new Set<string>()
+    const unseen = (name: string) =>
+      clusters.get(name)?.cluster.failure()?.reason ?? (veiled.has(name) ? withoutGrant.reason : null)
+    const homes = createHomes({
+      slack,
+      reader: createHomeReader({ store, clusters, cardState: cards.state, linkTo, unseen, now }),
+      rightsOf: createRights({ clusters, checkAccess }),
+      unseenNow: () => JSON.stringify(config.clusters.map(({ name }) => unseen(name))),
+      now,
+      steady,
+      log,
+    })
     const questions = createQuestions({ answers, clusters, channels, authorization })
 
     const ingress = createIngress({ settings, botIdentity, logger: slackLogger, log, now })
@@ -189,6 +210,7 @@ export async function startApp(deps: {
       ask,
       linkTo: createPatientLinkTo({ linkTo, messages: store.messages }),
       silencing,
+      homes,
       authorization,
       log,
     })
@@ -227,8 +249,6 @@ export async function startApp(deps: {
       steady,
     })
 
-    /** Clusters that answer, but not what their sessions do. */
-    const veiled = new Set<string>()
     const watchers: Loop[] = []
     const loop = (name: string, everyMs: number, runOnce: () => Promise<void>) =>
       createLoop({ name, everyMs, runOnce, steady, log })
@@ -240,6 +260,7 @@ export async function startApp(deps: {
         restoreDeleted({ store, stands: slack.stands, outbox, clusters: [...clusters.keys()], log }),
       ),
       loop('expiry', 1000, () => expireDue({ cards, proposals, now })),
+      loop('homes', homeMs, homes.round),
       loop('counts of refusals', 1000, () => authorization.settleCounts()),
       ...watched.map(({ cluster, config }) => {
         const pace = createPace({ everyMs: config.watch.everyMs, now, steady })

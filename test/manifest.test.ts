@@ -11,7 +11,8 @@ describe('manifest.yml', () => {
     expect(manifest.oauth_config.scopes).toEqual({
       bot: ['commands', 'chat:write', 'users:read', 'usergroups:read'],
     })
-    expect(manifest.settings.event_subscriptions).toBeUndefined()
+    expect(manifest.settings.event_subscriptions).toEqual({ bot_events: ['app_home_opened'] })
+    expect(manifest.features.app_home).toEqual({ home_tab_enabled: true })
   })
 
   it('is for socket mode, with buttons and /pg', () => {

@@ -11,6 +11,7 @@ import {
   proposeActions,
   refreshAction,
   refreshAnswerAction,
+  refreshHomeAction,
   type SnoozeChoice,
   showAllAction,
   showAnswerAction,
@@ -30,6 +31,7 @@ export type ButtonAction =
   | { readonly kind: 'propose'; readonly action: Action; readonly session: SessionKey }
   /** The text after `/pg` of a question. */
   | { readonly kind: 'refreshAnswer' | 'showAnswer'; readonly command: string }
+  | { readonly kind: 'refreshHome' }
   /** None of ours, or damaged. */
   | { readonly kind: 'malformed' }
 
@@ -75,6 +77,7 @@ export function readButton(actionId: unknown, value: unknown): ButtonAction {
       ? { kind: 'snooze', incidentId: chosen.data, choice }
       : { kind: 'malformed' }
   }
+  if (actionId === refreshHomeAction) return { kind: 'refreshHome' }
   const parsed = id.safeParse(value)
   if (!parsed.success || typeof actionId !== 'string') return { kind: 'malformed' }
   const decision = /^(approve|deny)_(cancel|terminate)$/.exec(actionId)

@@ -19,8 +19,9 @@ import { wholeDigestView } from '../views/card/digest.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
 import { type Block, escapeText, type View } from '../views/kit.ts'
 import { refusalView } from '../views/refusal.ts'
-import { readButton } from './buttons.ts'
+import { type ButtonAction, readButton } from './buttons.ts'
 import type { Slack } from './client.ts'
+import type { Homes } from './home.ts'
 import { originOf } from './origin.ts'
 import type { LinkTo } from './permalinks.ts'
 import type { Questions } from './questions.ts'
@@ -40,13 +41,14 @@ export type ListenerDeps = {
   /** Finds the address of a card, also of one that is on its way. */
   readonly linkTo: LinkTo
   readonly silencing: Silencing
+  readonly homes: Homes
   readonly authorization: Authorization
   readonly log: Log
 }
 
 /** Every entry from Slack: acknowledge, parse, check who it is, call. Nothing is decided here. */
 export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> } {
-  const { slack, channels, log, approve, questions } = deps
+  const { slack, channels, homes, log, approve, questions } = deps
   const { checkAccess, authorize, refuse } = deps.authorization
   const replies = createReplies({ slack, log })
   const flights = new Set<Promise<void>>()
@@ -105,10 +107,14 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
     const press = readButton(Reflect.get(action, 'action_id'), valueIn(action))
     const channel = body.channel?.id ?? ''
-    // A button in a modal has no channel and no response address.
+    // A button in a modal or on a Home has no channel and no response address.
+    const whisper = whisperAbout(press, caller)
+    const isOnHome = body.view?.type === 'home'
     const reply = body.channel
       ? replies.to(respond, channel, caller, false)
-      : replies.whispering(channelOf(press.kind === 'propose' ? press.session.cluster : undefined), caller)
+      : isOnHome
+        ? homes.replyOn(caller, whisper)
+        : whisper
     await take('button', ack, reply, async () => {
       switch (press.kind) {
         case 'approve': {
@@ -151,6 +157,8 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
           if ('refusal' in asked) return asked.refusal
           return askedView(asked.approvers, asked.askedAt, { link: await deps.linkTo(asked.cardId) })
         }
+        case 'refreshHome':
+          return null
         case 'malformed':
           return refuse(
             { caller, where: 'button' },
@@ -161,6 +169,17 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
             },
           )
       }
+    })
+    if (isOnHome && !draining) await homes.opened(caller, hashOf(body.view))
+  })
+
+  app.event('app_home_opened', async ({ event, body }) => {
+    if (event.tab !== 'home') return
+    const caller: Caller = { userId: event.user, teamId: body.team_id ?? null }
+    const reply = homes.replyOn(caller, replies.whispering(channelOf(undefined), caller))
+    await take('home', acknowledged, reply, async () => {
+      await homes.opened(caller, hashOf(event.view))
+      return null
     })
   })
 
@@ -252,6 +271,17 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     }
   }
 
+  /** Answers a press in private, in the channel of the cluster that it is about. */
+  function whisperAbout(press: ButtonAction, caller: Caller): Reply {
+    const privately: Reply['privately'] = async (view) => {
+      const proposal =
+        'proposalId' in press ? await deps.store.proposals.get(press.proposalId).catch(() => null) : null
+      const cluster = press.kind === 'propose' ? press.session.cluster : proposal?.key.cluster
+      await replies.whispering(channelOf(cluster), caller).privately(view)
+    }
+    return { privately, openly: privately }
+  }
+
   /** The channel of a cluster; some channel of ours where it is not known. */
   function channelOf(cluster: string | undefined): string {
     const [anyChannel = ''] = channels
@@ -334,6 +364,15 @@ const silences = (command: { readonly kind: string }): command is SilenceCommand
 
 const asksForAction = (command: { readonly kind: string }): command is ActionCommand =>
   command.kind === 'cancel' || command.kind === 'terminate'
+
+/** The state of a view that somebody looks at; null where Slack did not say it. */
+function hashOf(view: object | undefined): string | null {
+  const hash: unknown = view && Reflect.get(view, 'hash')
+  return typeof hash === 'string' ? hash : null
+}
+
+/** Bolt acknowledges an event before it hands it on. */
+const acknowledged = async () => {}
 
 /** https://docs.slack.dev/reference/block-kit/blocks */
 const mostBlocksOfMessage = 50

@@ -10,18 +10,26 @@ const bodyLimit = 1024 * 1024
 /** The payloads that we listen to, beside slash commands: https://docs.slack.dev/reference/interaction-payloads */
 const ours: ReadonlySet<unknown> = new Set(['block_actions', 'view_submission', 'shortcut', 'message_action'])
 
+/** The events that we listen to: https://docs.slack.dev/reference/events */
+const ourEvents: ReadonlySet<unknown> = new Set(['app_home_opened', 'app_mention'])
+
 /** So many envelopes are known again: more than come in the minutes in which Slack sends one again. */
 const mostKnown = 2000
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+const isEvent = (body: unknown): body is Record<string, unknown> =>
+  isObject(body) && body.type === 'event_callback'
+
 const isOurs = (body: unknown): boolean =>
-  isObject(body) && (typeof body.command === 'string' || ours.has(body.type))
+  isEvent(body)
+    ? isObject(body.event) && ourEvents.has(body.event.type)
+    : isObject(body) && (typeof body.command === 'string' || ours.has(body.type))
 
 /**
- * Hands to the app what is for it, and each envelope once: the same one may come over both sockets, and again when an
- * acknowledgement was lost. The second one is acknowledged when the first is. What is not for us is acknowledged and does
+ * Hands to the app what is for it, and each envelope and event once: the same one may come over both sockets, and again when
+ * an acknowledgement was lost, an event also over HTTP and in another envelope. The second one is acknowledged when the first is. What is not for us is acknowledged and does
  * nothing.
  */
 export function takeOnce(app: Pick<App, 'processEvent'>, log: Log): void {
@@ -32,7 +40,7 @@ export function takeOnce(app: Pick<App, 'processEvent'>, log: Log): void {
       log.info('Slack sent what is not for this app')
       return event.ack()
     }
-    const id = event.customProperties?.[envelopeId]
+    const id = isEvent(event.body) ? event.body.event_id : event.customProperties?.[envelopeId]
     if (typeof id !== 'string') return handle(event)
     const before = known.get(id)
     if (before) return before.then(() => event.ack())

@@ -7,6 +7,8 @@ export type Silences = {
   add(silence: Silence): Promise<void>
   /** Those of a cluster that have not been ended, also when their time is up: whoever sees that ends them. */
   ofCluster(cluster: string): Promise<Silence[]>
+  /** Those of all clusters that have not been ended. */
+  all(): Promise<Silence[]>
   /** @returns false when it was ended already */
   end(id: string): Promise<boolean>
 }
@@ -25,6 +27,10 @@ export function silencesIn(db: Kysely<Schema>): Silences {
         .select(['id', 'data'])
         .where('cluster', '=', cluster)
         .execute()
+      return rows.map(silenceDocument.read)
+    },
+    async all() {
+      const rows = await db.selectFrom('silences').select(['id', 'data']).execute()
       return rows.map(silenceDocument.read)
     },
     async end(id) {

@@ -18,6 +18,7 @@ export const askAction = 'pg_ask'
 export const refreshAction = 'pg_refresh'
 export const refreshAnswerAction = 'pg_refresh_answer'
 export const showAnswerAction = 'pg_show_answer'
+export const refreshHomeAction = 'pg_refresh_home'
 export const proposeActions = { cancel: 'pg_propose_cancel', terminate: 'pg_propose_terminate' } as const
 
 /**

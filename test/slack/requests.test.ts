@@ -95,7 +95,7 @@ describe('over HTTP', () => {
     ['a payload that is no JSON', 400, { body: 'payload=x', headers: form }],
     ['more than any payload of Slack', 413, { body: `{"x":"${'x'.repeat(2_000_000)}"}` }],
     ['an object that is nothing', 200, { body: '{}' }],
-    ['an event', 200, { body: '{"type":"event_callback","event":{"type":"message"}}' }],
+    ['an event that is not for us', 200, { body: '{"type":"event_callback","event":{"type":"message"}}' }],
     ['an event that is null', 200, { body: '{"event":null}' }],
     ['a type that is no text', 200, { body: '{"type":{}}' }],
     ['a list of actions that is null', 500, { body: '{"type":"block_actions","actions":null}' }],
@@ -136,6 +136,27 @@ describe('over a socket', () => {
     for (let n = 0; n < 8; n++) expect(await send('one')).toMatchObject({ acked: true })
     expect(await send('two')).toMatchObject({ acked: true })
     expect(commands).toEqual(['one', 'two'])
+  })
+})
+
+describe.each(['http', 'socket'] as const)('an event over %s', (mode) => {
+  const home = (event_id: string, type = 'app_home_opened') => ({
+    type: 'event_callback',
+    team_id: 'T1',
+    event_id,
+    event: { type, user: event_id, tab: 'home', channel: 'D1', event_ts: '1.1' },
+  })
+
+  it('is handled once, whatever envelope brings it, and acknowledged each time', async () => {
+    await open(mode)
+    const heard: string[] = []
+    ingress.app.event('app_home_opened', async ({ event }) => void heard.push(event.user))
+    ingress.app.event('team_join', async () => void heard.push('team_join'))
+    const send = (payload: ReturnType<typeof home>) => workspace.sendRaw({ type: 'events_api', payload })
+    for (const payload of [home('Ev1'), home('Ev1'), home('Ev9', 'team_join'), home('Ev2'), home('Ev1')])
+      expect(await send(payload)).toMatchObject({ acked: true })
+    await waitFor(() => heard.length >= 2, 'both are heard')
+    expect(heard).toEqual(['Ev1', 'Ev2'])
   })
 })
 

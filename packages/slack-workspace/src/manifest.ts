@@ -6,6 +6,7 @@ import { z } from 'zod'
 const shape = z.object({
   features: z
     .object({
+      app_home: z.object({ home_tab_enabled: z.boolean().optional() }).optional(),
       slash_commands: z
         .array(
           z.object({
@@ -31,6 +32,8 @@ export type Manifest = {
   }[]
   readonly scopes: readonly string[]
   readonly events: readonly string[]
+  /** True where the app has a Home tab. */
+  readonly hasHome: boolean
 }
 
 /** Throws when there is no such file, and when it is not a manifest. */
@@ -44,5 +47,6 @@ export const readManifest = async (file: URL | string): Promise<Manifest> => {
     })),
     scopes: manifest.oauth_config?.scopes?.bot ?? [],
     events: manifest.settings?.event_subscriptions?.bot_events ?? [],
+    hasHome: manifest.features?.app_home?.home_tab_enabled ?? false,
   }
 }

@@ -33,7 +33,8 @@ export const viewMethods: Readonly<Record<string, Method>> = {
     },
   },
   'views.publish': {
-    run: ({ state, views }, args) => {
+    run: ({ state, views, hasHome }, args) => {
+      if (!hasHome) throw new SlackRefusal('not_enabled')
       const user = need(args, 'user_id')
       if (!state.users.has(user)) throw new SlackRefusal('user_not_found')
       return { view: viewPayload(state, views.publish(user, viewOf(args), str(args, 'hash'))) }

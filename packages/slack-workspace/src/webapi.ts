@@ -20,6 +20,7 @@ export type MethodContext = {
   readonly triggers: Triggers
   readonly sockets: Sockets
   readonly scopes: ReadonlySet<string>
+  readonly hasHome: boolean
   readonly tokens: Tokens
   readonly files: Files
   readonly baseUrl: () => string

@@ -145,7 +145,17 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
   })
 
   const webApi = createWebApi(
-    () => ({ state, views, triggers, sockets, scopes, tokens, files, baseUrl }),
+    () => ({
+      state,
+      views,
+      triggers,
+      sockets,
+      scopes,
+      hasHome: manifest?.hasHome ?? true,
+      tokens,
+      files,
+      baseUrl,
+    }),
     faults,
     pacing,
   )
@@ -211,7 +221,7 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     clearFaults: () => faults.clear(),
     /** A fault that stays until `null` is held under its name. */
     holdFault: (name: string, fault: Fault | null) => faults.hold(name, fault),
-    /** Refuses more than one message a second in a channel, as Slack does. Off at first. */
+    /** Refuses more than one message a second in a channel and 100 Homes a minute, as Slack does. Off at first. */
     setPacing: (on: boolean) => pacing.set(on),
     /** “Dismiss”: takes a private message off the screen. */
     dismiss: (userId: string, channelId: string, ts: string) => {

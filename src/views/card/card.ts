@@ -90,7 +90,7 @@ export function targetOfCard({ incident, proposals }: CardState): Session | null
 }
 
 /** Shows the target's names and its statement, so that both stand right above the button that ends it. */
-function target(card: CardState, words: number): Block[] {
+export function target(card: CardState, words: number): Block[] {
   const session = targetOfCard(card)
   if (!session) return []
   const { incident } = card
@@ -139,7 +139,8 @@ function buttons(card: CardState): Block[] {
 const details = ({ incident, proposals }: CardState): Button =>
   button(detailsAction, 'Details', incident?.id ?? proposals[0]?.cardId ?? '')
 
-function decisions(proposal: OpenProposal, card: CardState): Button[] {
+/** Makes the two buttons that decide a proposal, wherever they stand: on its card, and on the Home of who may press them. */
+export function decisions(proposal: OpenProposal, card: CardState): Button[] {
   const { incident, cluster } = card
   const { action } = proposal
   const session = targetOfCard(card) ?? proposal.session

@@ -186,10 +186,11 @@ export async function startApp(deps: {
     const veiled = new Set<string>()
     const unseen = (name: string) =>
       clusters.get(name)?.cluster.failure()?.reason ?? (veiled.has(name) ? withoutGrant.reason : null)
+    const rightsOf = createRights({ clusters, checkAccess })
     const homes = createHomes({
       slack,
       reader: createHomeReader({ store, clusters, cardState: cards.state, linkTo, unseen, now }),
-      rightsOf: createRights({ clusters, checkAccess }),
+      rightsOf,
       unseenNow: () => JSON.stringify(config.clusters.map(({ name }) => unseen(name))),
       now,
       steady,
@@ -211,6 +212,7 @@ export async function startApp(deps: {
       linkTo: createPatientLinkTo({ linkTo, messages: store.messages }),
       silencing,
       homes,
+      rightsOf,
       authorization,
       log,
     })

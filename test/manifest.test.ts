@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { kinds } from '../src/commands/command.ts'
+import { shortcuts } from '../src/slack/shortcuts.ts'
 
 const text = readFileSync(new URL('../manifest.yml', import.meta.url), 'utf8')
 const manifest = parse(text)
@@ -12,6 +13,9 @@ describe('manifest.yml', () => {
       bot: ['commands', 'chat:write', 'users:read', 'usergroups:read'],
     })
     expect(manifest.settings.event_subscriptions).toEqual({ bot_events: ['app_home_opened'] })
+    expect(
+      manifest.features.shortcuts.map(({ callback_id }: { callback_id: string }) => callback_id),
+    ).toEqual(Object.values(shortcuts))
     expect(manifest.features.app_home).toEqual({ home_tab_enabled: true })
   })
 
@@ -30,6 +34,10 @@ describe('manifest.yml', () => {
   it("keeps Slack's limits (slackapi/manifest-schema)", () => {
     expect(manifest.display_information.name.length).toBeLessThanOrEqual(35)
     expect(manifest.display_information.description.length).toBeLessThanOrEqual(140)
+    for (const { name, description } of manifest.features.shortcuts) {
+      expect(name.length).toBeLessThanOrEqual(24)
+      expect(description.length).toBeLessThanOrEqual(150)
+    }
     expect(manifest.features.slash_commands[0].usage_hint.length).toBeLessThanOrEqual(1000)
   })
 })

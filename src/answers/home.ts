@@ -2,7 +2,7 @@ import type { WatchedCluster } from '../commands/cluster.ts'
 import { decide } from '../domain/approvals/approval.ts'
 import type { OpenProposal, Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
-import { worstFirst } from '../domain/incidents/severity.ts'
+import { severityRank, worstFirst } from '../domain/incidents/severity.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
 import type { Tables } from '../store/store.ts'
 import type { CardState } from '../views/card/cardState.ts'
@@ -69,10 +69,15 @@ export function createHomeReader(deps: {
       const isSeen = (cluster: string) => owner.sees.has(cluster)
       const incidents = all.incidents.filter(({ cluster }) => isSeen(cluster))
       const waiting = all.waiting.filter(({ key }) => isSeen(key.cluster))
-      const mine = waiting.filter((proposal) => mayApprove(owner, proposal))
+      const incidentOf = new Map(incidents.map((incident) => [incident.id, incident]))
+      // A request by hand waits for somebody, as a critical incident does.
+      const rank = ({ cardId }: OpenProposal) => {
+        const incident = incidentOf.get(cardId)
+        return incident ? severityRank(incident) : 0
+      }
+      const mine = waiting.filter((proposal) => mayApprove(owner, proposal)).sort((a, b) => rank(a) - rank(b))
       const silences = all.silences.filter(({ cluster, until }) => isSeen(cluster) && until > now())
       const decided = all.decided.filter(({ key }) => isSeen(key.cluster))
-      const incidentOf = new Map(incidents.map((incident) => [incident.id, incident]))
       const linkOf = (cardId: string) => linkTo(incidentOf.get(cardId)?.cardId ?? cardId)
       return {
         clusters: [...owner.sees].map((name) => {

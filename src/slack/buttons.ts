@@ -8,6 +8,7 @@ import {
   detailsAction,
   handBackAction,
   offerAgainAction,
+  pickClusterAction,
   proposeActions,
   refreshAction,
   refreshAnswerAction,
@@ -32,6 +33,7 @@ export type ButtonAction =
   /** The text after `/pg` of a question. */
   | { readonly kind: 'refreshAnswer' | 'showAnswer'; readonly command: string }
   | { readonly kind: 'refreshHome' }
+  | { readonly kind: 'pickCluster'; readonly cluster: string }
   /** None of ours, or damaged. */
   | { readonly kind: 'malformed' }
 
@@ -78,6 +80,10 @@ export function readButton(actionId: unknown, value: unknown): ButtonAction {
       : { kind: 'malformed' }
   }
   if (actionId === refreshHomeAction) return { kind: 'refreshHome' }
+  if (actionId === pickClusterAction) {
+    const cluster = sessionKey.shape.cluster.safeParse(value)
+    return cluster.success ? { kind: 'pickCluster', cluster: cluster.data } : { kind: 'malformed' }
+  }
   const parsed = id.safeParse(value)
   if (!parsed.success || typeof actionId !== 'string') return { kind: 'malformed' }
   const decision = /^(approve|deny)_(cancel|terminate)$/.exec(actionId)

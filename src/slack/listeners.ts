@@ -9,11 +9,13 @@ import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
 import { type Command, parseCommand } from '../commands/command.ts'
 import type { SilenceCommand } from '../commands/silenceCommand.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
+import { quoted } from '../domain/lists/filters.ts'
 import type { Action } from '../domain/session/action.ts'
 import type { Log } from '../log.ts'
 import { emptyCopy } from '../notify/outbox.ts'
 import { storeFailureOf } from '../store/failure.ts'
 import type { Store } from '../store/store.ts'
+import { answerCallback } from '../views/answerModal.ts'
 import { askedView, joinedView } from '../views/answers/asked.ts'
 import { wholeDigestView } from '../views/card/digest.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
@@ -26,6 +28,8 @@ import { originOf } from './origin.ts'
 import type { LinkTo } from './permalinks.ts'
 import type { Questions } from './questions.ts'
 import { createReplies, type Reply } from './replies.ts'
+import type { RightsOf } from './rights.ts'
+import { createModalReplies, listenToShortcuts, shortcuts } from './shortcuts.ts'
 
 export type ListenerDeps = {
   readonly slack: Slack
@@ -42,6 +46,7 @@ export type ListenerDeps = {
   readonly linkTo: LinkTo
   readonly silencing: Silencing
   readonly homes: Homes
+  readonly rightsOf: RightsOf
   readonly authorization: Authorization
   readonly log: Log
 }
@@ -51,6 +56,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
   const { slack, channels, homes, log, approve, questions } = deps
   const { checkAccess, authorize, refuse } = deps.authorization
   const replies = createReplies({ slack, log })
+  const modals = createModalReplies({ slack, log })
   const flights = new Set<Promise<void>>()
   let draining = false
 
@@ -110,11 +116,15 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     // A button in a modal or on a Home has no channel and no response address.
     const whisper = whisperAbout(press, caller)
     const isOnHome = body.view?.type === 'home'
+    const inAnswer = body.view?.callback_id === answerCallback ? body.view.id : null
     const reply = body.channel
       ? replies.to(respond, channel, caller, false)
       : isOnHome
         ? homes.replyOn(caller, whisper)
-        : whisper
+        : inAnswer
+          ? modals.over(body.trigger_id, whisper)
+          : whisper
+    const shown = inAnswer ? modals.replacing(inAnswer) : reply
     await take('button', ack, reply, async () => {
       switch (press.kind) {
         case 'approve': {
@@ -127,7 +137,12 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
         case 'breakGlass':
           return askWhy('breakGlass', caller, { ...press, triggerId: body.trigger_id })
         case 'details':
-          return details(caller, press.cardId, body.trigger_id, reply)
+          return details(
+            caller,
+            press.cardId,
+            { id: body.trigger_id, isOver: body.view?.type === 'modal' },
+            reply,
+          )
         case 'refresh':
           return refreshDetails(caller, press.cardId, body.view?.id)
         case 'propose':
@@ -143,12 +158,16 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
         case 'offerAgain':
           return deps.propose.again(caller, press.proposalId)
         case 'showAnswer':
-          return questions.show({ caller, channelId: channel, typed: press.command }, reply)
+          return questions.show({ caller, channelId: channel, typed: press.command }, shown)
+        case 'pickCluster': {
+          const typed = `sessions --cluster ${quoted(press.cluster)}`
+          return questions.show({ caller, channelId: channel, typed }, shown)
+        }
         case 'refreshAnswer': {
           const origin = originOf(body.container)
           const message = {
             isPrivate: origin.isPrivate,
-            edit: replies.editing(respond, channel, caller, origin),
+            edit: inAnswer ? shown.privately : replies.editing(respond, channel, caller, origin),
           }
           return questions.again({ caller, channelId: channel, typed: press.command, message }, reply)
         }
@@ -201,8 +220,11 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
       )
     })
 
+  listenToShortcuts(app, { ...deps, replies, take })
+
   // What is not ours is acknowledged, so that nobody sees Slack's own error, and does nothing.
-  app.shortcut(/.*/, ({ ack }) => ack())
+  const ours = Object.values(shortcuts).join('|')
+  app.shortcut(new RegExp(`^(?!(?:${ours})$)`), ({ ack }) => ack())
   app.view({ callback_id: /^(?!deny_reason$|break_glass_reason$)/ }, ({ ack }) => ack())
 
   return {
@@ -289,12 +311,20 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
   }
 
   /** Opens the details of a card; where the modal does not open, they come as a private answer. */
-  async function details(caller: Caller, cardId: string, triggerId: string, reply: Reply) {
+  async function details(
+    caller: Caller,
+    cardId: string,
+    trigger: { readonly id: string /** Another modal stands there. */; readonly isOver: boolean },
+    reply: Reply,
+  ) {
     const read = await deps.readDetails(caller, cardId)
     if ('refusal' in read) return read.refusal
     const { modal } = read
     try {
-      await slack.call((client) => client.views.open({ trigger_id: triggerId, view: modal }))
+      const { id: trigger_id, isOver } = trigger
+      await slack.call(({ views }) =>
+        isOver ? views.push({ trigger_id, view: modal }) : views.open({ trigger_id, view: modal }),
+      )
     } catch (error) {
       log.info({ err: error }, 'the details did not open as a modal')
       await reply.privately({

@@ -28,8 +28,11 @@ export type Replies = {
    * nothing else edits what one person alone sees), the caller gets it in private.
    */
   editing(respond: Respond, channel: string, caller: Caller, origin: Origin): (view: View) => Promise<void>
-  /** To the caller alone, where there is no `response_url`. */
-  whispering(channel: string, caller: Caller): Reply
+  /**
+   * To the caller alone, where there is no `response_url`.
+   * @param direct as a message of its own: `channel` is the caller
+   */
+  whispering(channel: string, caller: Caller, direct?: boolean): Reply
 }
 
 /** Deadline of a call to a `response_url`; Bolt's respond() would wait for ever. */
@@ -85,8 +88,11 @@ export function createReplies({ slack, log }: { readonly slack: Slack; readonly 
       }
       return { privately, openly }
     },
-    whispering(channel, caller) {
-      const privately = (view: View | string) => whisper(channel, caller, view)
+    whispering(channel, caller, direct = false) {
+      const privately = async (view: View | string) => {
+        if (direct) await slack.post(channel, null, { blocks: [], ...content(view) }, randomUUID())
+        else await whisper(channel, caller, view)
+      }
       return { privately, openly: privately }
     },
   }

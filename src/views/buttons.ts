@@ -19,6 +19,8 @@ export const refreshAction = 'pg_refresh'
 export const refreshAnswerAction = 'pg_refresh_answer'
 export const showAnswerAction = 'pg_show_answer'
 export const refreshHomeAction = 'pg_refresh_home'
+/** The menu of clusters in the modal of a shortcut. */
+export const pickClusterAction = 'pg_pick_cluster'
 export const proposeActions = { cancel: 'pg_propose_cancel', terminate: 'pg_propose_terminate' } as const
 
 /**

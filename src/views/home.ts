@@ -32,7 +32,7 @@ export type HomeState = {
   /** Worst first. */
   readonly incidents: readonly { readonly headline: string; readonly link: string | null }[]
   readonly openIncidents: number
-  /** Proposals that this person may approve now, the first to expire first. */
+  /** Proposals that this person may approve now: the worst first, then the first to expire. */
   readonly pending: readonly {
     readonly proposal: OpenProposal
     readonly card: CardState

@@ -130,13 +130,16 @@ describe('a Home', () => {
     const { words } = await drawn({
       clusters: ['archive', 'billing', 'far', 'orders'],
       incidents: [first.incident, worse.incident],
-      proposals: [first.asked],
+      proposals: [first.asked, worse.asked],
       unseen: { far: 'Nothing listens there.' },
     })
     const lines = words.split('\n')
-    expect(lines[0]).toBe('🔴 2 open incidents · 1 cluster unseen · 1 waits for you')
+    expect(lines[0]).toBe('🔴 2 open incidents · 1 cluster unseen · 2 wait for you')
     expect(lines.indexOf('Waits for your approval')).toBe(1)
-    expect(words).toContain('[Approve: terminate checkout (100)] [Deny] [Details]')
+    expect(lines.filter((line) => line.startsWith('[Approve'))).toEqual([
+      '[Approve: terminate checkout (200)] [Deny] [Details]',
+      '[Approve: terminate checkout (100)] [Deny] [Details]',
+    ])
     expect(lines.slice(lines.indexOf('Open incidents'), lines.indexOf('[Refresh]'))).toEqual([
       'Open incidents',
       expect.stringContaining('🔴 checkout blocks 1 session on billing'),

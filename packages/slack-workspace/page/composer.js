@@ -63,7 +63,47 @@ export function createComposer(store, say, { place, onSend }) {
     spellcheck: 'true',
   })
   const send = h('button', { type: 'submit', class: 'send', 'aria-label': 'Send' }, icon('send'))
-  const form = h('form', { class: 'composer' }, list, field, send)
+  const shortcuts = h('button', {
+    type: 'button',
+    class: 'icon',
+    'aria-label': 'Shortcuts',
+    'aria-expanded': 'false',
+    hidden: true,
+    onclick: () => (menu.hidden ? openMenu() : closeMenu()),
+  })
+  shortcuts.append(icon('bolt'))
+  const menu = h('ul', { class: 'completion', hidden: true, 'aria-label': 'Shortcuts' })
+  const form = h('form', { class: 'composer' }, list, menu, shortcuts, field, send)
+
+  const closeMenu = () => {
+    menu.hidden = true
+    shortcuts.setAttribute('aria-expanded', 'false')
+  }
+  const openMenu = () => {
+    menu.replaceChildren(
+      ...store.shortcuts('global').map(({ name, callbackId }) =>
+        h(
+          'li',
+          null,
+          h(
+            'button',
+            {
+              type: 'button',
+              class: 'plain-link',
+              onclick: () => {
+                closeMenu()
+                control('shortcut', { userId: store.look.me, callbackId }).catch(say)
+              },
+            },
+            name,
+          ),
+        ),
+      ),
+    )
+    menu.hidden = false
+    shortcuts.setAttribute('aria-expanded', 'true')
+    menu.querySelector('button')?.focus()
+  }
 
   const hide = () => {
     shown = []
@@ -165,6 +205,16 @@ export function createComposer(store, say, { place, onSend }) {
     grow()
     suggest()
   })
+  menu.addEventListener('keydown', ({ key }) => {
+    if (key !== 'Escape') return
+    closeMenu()
+    shortcuts.focus()
+  })
+  menu.addEventListener('focusout', ({ relatedTarget }) => {
+    const stays =
+      relatedTarget instanceof Node && (relatedTarget === shortcuts || menu.contains(relatedTarget))
+    if (!stays) closeMenu()
+  })
   field.addEventListener('blur', hide)
   field.addEventListener('keydown', (event) => {
     if (event.isComposing) return
@@ -199,6 +249,7 @@ export function createComposer(store, say, { place, onSend }) {
         hide()
         grow()
       }
+      shortcuts.hidden = place === 'thread' || store.shortcuts('global').length === 0
       field.placeholder = label
       field.setAttribute('aria-label', label)
     },

@@ -165,16 +165,38 @@ export function messageNode({ message, whisper }, { store, channel, compact, inT
     inThread || whisper
       ? null
       : h(
-          'button',
-          {
-            type: 'button',
-            class: 'hover-reply',
-            'data-focus': 'reply',
-            'aria-label': `Reply in thread to ${name}, ${clock(message.ts)}`,
-            onclick: () => store.lookAt({ channel, thread: message.thread_ts ?? message.ts }),
-          },
-          icon('reply'),
-          ' Reply',
+          'div',
+          { class: 'hover-actions' },
+          store.shortcuts('message').map((shortcut) =>
+            h(
+              'button',
+              {
+                type: 'button',
+                'data-focus': shortcut.callbackId,
+                'aria-label': `${shortcut.name}: message of ${name}, ${clock(message.ts)}`,
+                onclick: () =>
+                  control('shortcut', {
+                    userId: store.look.me,
+                    callbackId: shortcut.callbackId,
+                    channelId: channel,
+                    messageTs: message.ts,
+                  }).catch(say),
+              },
+              icon('bolt'),
+              ` ${shortcut.name}`,
+            ),
+          ),
+          h(
+            'button',
+            {
+              type: 'button',
+              'data-focus': 'reply',
+              'aria-label': `Reply in thread to ${name}, ${clock(message.ts)}`,
+              onclick: () => store.lookAt({ channel, thread: message.thread_ts ?? message.ts }),
+            },
+            icon('reply'),
+            ' Reply',
+          ),
         ),
   )
 }

@@ -180,6 +180,8 @@ export function createStore() {
     mayAct,
     myChannels,
     appDm,
+    /** @param {'global' | 'message'} type */
+    shortcuts: (type) => data.shortcuts.filter((entry) => entry.type === type),
     userGroup: (id) => data.userGroups.find((entry) => entry.id === id),
     /**
      * Returns what the controls of a view or message hold, by `block_id action_id`. An edit keeps it where both stay

@@ -8,7 +8,10 @@ export function createThread(root, store, say) {
   const close = () => {
     const { thread } = store.look
     store.lookAt({ thread: '' })
-    find(document, `#conversation [data-ts="${CSS.escape(thread)}"] :is(.replies, .hover-reply)`)?.focus()
+    find(
+      document,
+      `#conversation [data-ts="${CSS.escape(thread)}"] :is(.replies, .hover-actions [data-focus="reply"])`,
+    )?.focus()
   }
   const where = h('span', { class: 'faint' })
   const timeline = createTimeline(store, say, { inThread: true })

@@ -26,6 +26,7 @@ type Options = {
   readonly control: Readonly<Record<string, (...args: any[]) => unknown>>
   readonly origin: () => string
   readonly commands: Manifest['commands']
+  readonly shortcuts: Manifest['shortcuts']
   readonly socketCount: () => number
   readonly viaHttp: () => boolean
 }
@@ -55,6 +56,7 @@ export const createControlApi = (options: Options) => {
     team: state.seed.team,
     app: state.seed.app,
     commands: options.commands,
+    shortcuts: options.shortcuts,
     users: [...state.users.values()],
     channels: [...state.channels.values()],
     userGroups: [...state.userGroups.values()],

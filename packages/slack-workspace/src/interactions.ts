@@ -1,5 +1,6 @@
 import type { Delivered, EnvelopeType, Outcome } from './delivery.ts'
 import type { Control } from './elements.ts'
+import type { Manifest } from './manifest.ts'
 import { createModals, trouble } from './modals.ts'
 import { actionOf, findControl, nameFor, userObject, type Values, valueKey, valuesOf } from './payloads.ts'
 import { applyResponse, type ResponseContext, type ResponseUrls } from './responses.ts'
@@ -40,6 +41,14 @@ export type Press = {
   readonly values?: Values
 }
 
+export type ShortcutUse = {
+  readonly userId: string
+  readonly callbackId: string
+  /** The message, for a shortcut of messages. */
+  readonly channelId?: string
+  readonly messageTs?: string
+}
+
 type Dependencies = {
   readonly state: State
   readonly views: Views
@@ -47,6 +56,8 @@ type Dependencies = {
   readonly responseUrls: ResponseUrls
   readonly deliver: (type: EnvelopeType, payload: Json) => Promise<Delivered>
   readonly defaultCommand: string | undefined
+  /** Those of the manifest; any where there is none. */
+  readonly shortcuts: Manifest['shortcuts'] | undefined
   readonly verificationToken: string
 }
 
@@ -245,6 +256,34 @@ export const createInteractions = (deps: Dependencies) => {
       is_ext_shared_channel: false,
     })
 
+  /** https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload */
+  const shortcut = async (given: ShortcutUse): Promise<Outcome> => {
+    const user = userOf(given.userId)
+    const { callbackId, channelId, messageTs } = given
+    const type = messageTs === undefined ? 'global' : 'message'
+    const known = deps.shortcuts?.some((one) => one.callbackId === callbackId && one.type === type) ?? true
+    if (!known) throw new Error(`the manifest lists no ${type} shortcut ${callbackId}`)
+    const payload = { ...common(user), callback_id: callbackId, action_ts: state.nextTs() }
+    const complain = (outcome: Outcome & { readonly delivered: Delivered }): Outcome => {
+      if (outcome.delivered.acked) return outcome
+      return { ...outcome, complaint: trouble }
+    }
+    if (messageTs === undefined) return complain(await timed('interactive', { type: 'shortcut', ...payload }))
+    const channel = channelOf(channelId ?? '')
+    const message = state.find(channel.id, messageTs)
+    if (!message) throw new Error(`no message ${messageTs} in ${channel.id}`)
+    return complain(
+      await timed('interactive', {
+        type: 'message_action',
+        ...payload,
+        channel: { id: channel.id, name: nameFor(channel) },
+        message,
+        message_ts: messageTs,
+        response_url: responseUrls.issue('actions', { user: user.id, channel: channel.id }),
+      }),
+    )
+  }
+
   const { submitView, closeView } = createModals({ state, views, userOf, common, timed })
-  return { slashCommand, press, submitView, closeView, sendEvent }
+  return { slashCommand, press, shortcut, submitView, closeView, sendEvent }
 }

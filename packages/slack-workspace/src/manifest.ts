@@ -7,6 +7,16 @@ const shape = z.object({
   features: z
     .object({
       app_home: z.object({ home_tab_enabled: z.boolean().optional() }).optional(),
+      shortcuts: z
+        .array(
+          z.object({
+            name: z.string(),
+            type: z.enum(['global', 'message']),
+            callback_id: z.string(),
+            description: z.string().optional(),
+          }),
+        )
+        .optional(),
       slash_commands: z
         .array(
           z.object({
@@ -24,6 +34,12 @@ const shape = z.object({
     .optional(),
 })
 
+export type Shortcut = {
+  readonly name: string
+  readonly type: 'global' | 'message'
+  readonly callbackId: string
+}
+
 export type Manifest = {
   readonly commands: readonly {
     readonly command: string
@@ -32,6 +48,8 @@ export type Manifest = {
   }[]
   readonly scopes: readonly string[]
   readonly events: readonly string[]
+  /** Shortcuts, by which people call the app from anywhere, or from a message. */
+  readonly shortcuts: readonly Shortcut[]
   /** True where the app has a Home tab. */
   readonly hasHome: boolean
 }
@@ -47,6 +65,11 @@ export const readManifest = async (file: URL | string): Promise<Manifest> => {
     })),
     scopes: manifest.oauth_config?.scopes?.bot ?? [],
     events: manifest.settings?.event_subscriptions?.bot_events ?? [],
+    shortcuts: (manifest.features?.shortcuts ?? []).map(({ name, type, callback_id }) => ({
+      name,
+      type,
+      callbackId: callback_id,
+    })),
     hasHome: manifest.features?.app_home?.home_tab_enabled ?? false,
   }
 }

@@ -31,6 +31,7 @@ const host = '127.0.0.1'
 /** Everything this emulator's methods can ask for: granted when there is neither a list nor a manifest. */
 export const everyScope: readonly string[] = [
   'commands',
+  'app_mentions:read',
   'chat:write',
   'users:read',
   'usergroups:read',
@@ -141,6 +142,7 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     responseUrls,
     deliver,
     defaultCommand: commands[0]?.command,
+    shortcuts: manifest?.shortcuts,
     verificationToken: 'local-verification-token',
   })
 
@@ -195,7 +197,17 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     })
     const [event, type] = messageEvents[channel.kind]
     // What is said where the app is not, it does not hear.
-    if (subscriptions.has(event) && channel.members.includes(state.seed.app.botUserId))
+    const isThere = channel.members.includes(state.seed.app.botUserId)
+    // https://docs.slack.dev/reference/events/app_mention: not in a conversation with the app itself.
+    if (
+      subscriptions.has('app_mention') &&
+      scopes.has('app_mentions:read') &&
+      isThere &&
+      channel.kind !== 'im' &&
+      given.text.includes(`<@${state.seed.app.botUserId}>`)
+    )
+      void interactions.sendEvent({ ...message, type: 'app_mention', channel: given.channelId })
+    if (subscriptions.has(event) && isThere)
       void interactions.sendEvent({ ...message, channel: given.channelId, channel_type: type })
     return message
   }
@@ -242,6 +254,7 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     control,
     origin: baseUrl,
     commands,
+    shortcuts: manifest?.shortcuts ?? [],
     socketCount: sockets.count,
     viaHttp: () => requestUrl !== undefined,
   })

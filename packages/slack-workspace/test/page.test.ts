@@ -321,6 +321,27 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     await page.getByText('Home of U0DANA').waitFor()
   })
 
+  test('shortcuts stand beside the composer and on each message', async () => {
+    await open()
+    const used: string[] = []
+    app.shortcut(/.*/, async ({ shortcut, ack }) => {
+      used.push(`${shortcut.callback_id} ${'message' in shortcut ? shortcut.message.text : ''}`)
+      await ack()
+    })
+    const shortcuts = page.getByRole('button', { name: 'Shortcuts' })
+    await shortcuts.click()
+    await page.keyboard.press('Escape')
+    expect(await shortcuts.getAttribute('aria-expanded')).toBe('false')
+    await shortcuts.click()
+    await page.getByRole('button', { name: 'Begin' }).click()
+    await expect.poll(() => used).toEqual(['begin '])
+    await app.client.chat.postMessage({ channel, text: 'process 4312' })
+    const message = page.locator('.message', { hasText: 'process 4312' })
+    await message.hover()
+    await message.getByRole('button', { name: /^Explain/ }).click()
+    await expect.poll(() => used).toEqual(['begin ', 'explain process 4312'])
+  })
+
   test('the newest message is in view after a reflow and after writing one', async () => {
     await open()
     const long = { type: 'section', expand: true, text: { type: 'mrkdwn', text: 'many words '.repeat(200) } }

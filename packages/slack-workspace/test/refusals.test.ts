@@ -440,6 +440,28 @@ describe('views', () => {
   })
 })
 
+describe('App Home', () => {
+  test('an app without the Home tab publishes none, and no app more than 100 a minute', async () => {
+    const publish = async ({ url, tokens }: Workspace) => {
+      const response = await fetch(`${url}/api/views.publish`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${tokens.bot}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ user_id: 'U0RESP', view: { type: 'home', blocks: [] } }),
+      })
+      return [response.status, ((await response.json()) as { error?: string }).error]
+    }
+    workspace.setPacing(true)
+    for (let n = 0; n < 100; n++) expect(await publish(workspace)).toEqual([200, undefined])
+    expect(await publish(workspace)).toEqual([429, 'ratelimited'])
+    workspace.setPacing(false)
+    expect(await publish(workspace)).toEqual([200, undefined])
+
+    const bare = await createWorkspace({ manifest: { ...manifest, hasHome: false } })
+    expect(await publish(bare)).toEqual([200, 'not_enabled'])
+    await bare.close()
+  })
+})
+
 describe('conversations, people and tokens', () => {
   test('messages', async () => {
     const post = (args: object) => call('chat.postMessage', { channel, ...args })

@@ -166,6 +166,69 @@ describe.each<Mode>(['socket', 'http'])('Bolt over %s', (mode) => {
     ])
   })
 
+  test('shortcuts call the app from anywhere and from a message, and only those of the manifest', async () => {
+    const workspace = await workspaceWith()
+    const called: unknown[] = []
+    await boltOn(workspace, mode, (app) => {
+      app.shortcut({ callback_id: 'begin', type: 'shortcut' }, async ({ shortcut, ack, client }) => {
+        await ack()
+        called.push([shortcut.type, shortcut.user.id, shortcut.team?.id, 'channel' in shortcut])
+        await client.views.open({ trigger_id: shortcut.trigger_id, view: modal })
+      })
+      app.shortcut({ callback_id: 'explain', type: 'message_action' }, async ({ shortcut, ack, respond }) => {
+        await ack()
+        const { channel, message, message_ts } = shortcut
+        called.push([shortcut.type, channel, message.text, message.ts === message_ts])
+        await respond('explained')
+      })
+    })
+    expect(await workspace.shortcut({ userId: 'U0RESP', callbackId: 'begin' })).toMatchObject({ acked: true })
+    await workspace.waitFor(() => workspace.modal('U0RESP'))
+    const { ts } = workspace.say({ userId: 'U0DANA', channelId: channel, text: 'what is 4312?' })
+    const at = { userId: 'U0RESP', channelId: channel, messageTs: ts }
+    await workspace.shortcut({ ...at, callbackId: 'explain' })
+    await workspace.waitFor(() => workspace.ephemerals('U0RESP').some(({ text }) => text === 'explained'))
+    expect(called).toEqual([
+      ['shortcut', 'U0RESP', 'T0DEMO', false],
+      ['message_action', { id: channel, name: 'incidents' }, 'what is 4312?', true],
+    ])
+    for (const wrong of [
+      { ...at, callbackId: 'begin' },
+      { userId: 'U0RESP', callbackId: 'explain' },
+    ])
+      await expect(workspace.shortcut(wrong)).rejects.toThrow(/the manifest lists no/)
+  })
+
+  test('the app hears of a mention where it is, with the scope for it', async () => {
+    const events = ['app_mention']
+    const workspace = await workspaceWith({ events })
+    const heard: unknown[] = []
+    await boltOn(workspace, mode, (app) => {
+      app.event('app_mention', async ({ event }) => {
+        heard.push([event.type, event.user, event.channel, event.text, event.thread_ts])
+      })
+    })
+    const say = (channelId: string, text: string, threadTs?: string) =>
+      workspace.say({ userId: 'U0DANA', channelId, text, ...(threadTs && { threadTs }) })
+    say('C0RANDOM', '<@U0APP> you are not here')
+    say('D0DANA', '<@U0APP> between us')
+    say(channel, 'U0APP and <@U0RESP>')
+    const { ts } = say(channel, 'hey <@U0APP> help')
+    await expect.poll(() => heard.length).toBe(1)
+    say(channel, '<@U0APP>', ts)
+    await expect.poll(() => heard.length).toBe(2)
+    workspace.setScopes(['chat:write'])
+    say(channel, '<@U0APP> unheard')
+    workspace.setScopes(['app_mentions:read'])
+    say(channel, '<@U0APP> again')
+    await expect.poll(() => heard.length).toBe(3)
+    expect(heard).toEqual([
+      ['app_mention', 'U0DANA', channel, 'hey <@U0APP> help', undefined],
+      ['app_mention', 'U0DANA', channel, '<@U0APP>', ts],
+      ['app_mention', 'U0DANA', channel, '<@U0APP> again', undefined],
+    ])
+  })
+
   test('a modal opens, refuses, and is submitted', async () => {
     const workspace = await workspaceWith()
     await boltOn(workspace, mode, (app) => {

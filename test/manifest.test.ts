@@ -10,9 +10,11 @@ const manifest = parse(text)
 describe('manifest.yml', () => {
   it('asks for the scopes that are used, and no more', () => {
     expect(manifest.oauth_config.scopes).toEqual({
-      bot: ['commands', 'chat:write', 'users:read', 'usergroups:read'],
+      bot: ['commands', 'app_mentions:read', 'chat:write', 'users:read', 'usergroups:read'],
     })
-    expect(manifest.settings.event_subscriptions).toEqual({ bot_events: ['app_home_opened'] })
+    expect(manifest.settings.event_subscriptions).toEqual({
+      bot_events: ['app_home_opened', 'app_mention'],
+    })
     expect(
       manifest.features.shortcuts.map(({ callback_id }: { callback_id: string }) => callback_id),
     ).toEqual(Object.values(shortcuts))

@@ -24,6 +24,7 @@ import { refusalView } from '../views/refusal.ts'
 import { type ButtonAction, readButton } from './buttons.ts'
 import type { Slack } from './client.ts'
 import type { Homes } from './home.ts'
+import { readMention } from './mentions.ts'
 import { originOf } from './origin.ts'
 import type { LinkTo } from './permalinks.ts'
 import type { Questions } from './questions.ts'
@@ -101,11 +102,15 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
       caller,
       questions.mayBeOpen(parsed, command.channel_id),
     )
-    await take('/pg', ack, reply, async () => {
-      if (asksForAction(parsed)) return ask(caller, command.channel_id, parsed)
-      if (silences(parsed)) return handleSilence(caller, command.channel_id, parsed, reply)
-      return questions.ask({ caller, channelId: command.channel_id, typed: command.text ?? '' }, reply)
-    })
+    await take('/pg', ack, reply, () => run(caller, command.channel_id, command.text ?? '', reply))
+  })
+
+  app.event('app_mention', async ({ event, body, context }) => {
+    const mention = readMention(event, body.team_id, context.botUserId)
+    if (!mention) return
+    const { caller, channel, typed } = mention
+    const reply = replies.inThread(mention, questions.mayBeOpen(parseCommand(typed), channel))
+    await take('mention', acknowledged, reply, () => run(caller, channel, typed, reply))
   })
 
   app.action(/.*/, async ({ body, action, ack, respond }) => {
@@ -232,6 +237,14 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
       draining = true
       await Promise.all(flights)
     },
+  }
+
+  /** Carries out what was typed after `/pg`, or after a mention. */
+  async function run(caller: Caller, channelId: string, typed: string, reply: Reply) {
+    const parsed = parseCommand(typed)
+    if (asksForAction(parsed)) return ask(caller, channelId, parsed)
+    if (silences(parsed)) return handleSilence(caller, channelId, parsed, reply)
+    return questions.ask({ caller, channelId, typed }, reply)
   }
 
   /** `/pg cancel` and `/pg terminate`: the answer is the card itself. */

@@ -5,6 +5,7 @@ import type { Caller } from '../actions/authorize.ts'
 import type { Log } from '../log.ts'
 import type { View } from '../views/kit.ts'
 import type { Slack } from './client.ts'
+import type { Mention } from './mentions.ts'
 import type { Origin } from './origin.ts'
 
 /** Ways for a listener to answer the person who typed or pressed. */
@@ -28,6 +29,8 @@ export type Replies = {
    * nothing else edits what one person alone sees), the caller gets it in private.
    */
   editing(respond: Respond, channel: string, caller: Caller, origin: Origin): (view: View) => Promise<void>
+  /** In the thread of a message that mentions us; what is for the caller alone beside it, unless the thread is there. */
+  inThread(mention: Omit<Mention, 'typed'>, isOurs: boolean): Reply
   /**
    * To the caller alone, where there is no `response_url`.
    * @param direct as a message of its own: `channel` is the caller
@@ -39,9 +42,14 @@ export type Replies = {
 const answerWithinMs = 3000
 
 export function createReplies({ slack, log }: { readonly slack: Slack; readonly log: Log }): Replies {
-  async function whisper(channel: string, caller: Caller, view: View | string) {
+  async function whisper(channel: string, caller: Caller, view: View | string, threadTs?: string) {
     await slack.call((client) =>
-      client.chat.postEphemeral({ channel, user: caller.userId, ...content(view) }),
+      client.chat.postEphemeral({
+        channel,
+        user: caller.userId,
+        ...content(view),
+        ...(threadTs !== undefined && { thread_ts: threadTs }),
+      }),
     )
   }
   const otherwise = async (error: unknown, run: () => Promise<unknown>) => {
@@ -85,6 +93,15 @@ export function createReplies({ slack, log }: { readonly slack: Slack; readonly 
         await answer('in_channel', view).catch((error: unknown) =>
           otherwise(error, () => slack.post(channel, null, view, randomUUID())),
         )
+      }
+      return { privately, openly }
+    },
+    inThread({ channel, caller, threadTs, inThread }, isOurs) {
+      const privately = (view: View | string) =>
+        whisper(channel, caller, view, inThread ? threadTs : undefined)
+      const openly = async (view: View) => {
+        if (isOurs) await slack.post(channel, threadTs, view, randomUUID())
+        else await privately(view)
       }
       return { privately, openly }
     },

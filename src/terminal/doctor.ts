@@ -21,6 +21,7 @@ const fine = (what: string): Check => ({ what, fix: null })
 /** The scopes that manifest.yml asks for, and what each is for. */
 const scopes: Readonly<Record<string, string>> = {
   commands: 'to be called with /pg and by shortcuts',
+  'app_mentions:read': 'to answer a mention',
   'chat:write': 'to post cards and answers',
   'users:read': 'to see who presses a button',
   'usergroups:read': 'to see who is in a user group',

@@ -4,7 +4,7 @@ import { modes } from '../domain/locks/queue.ts'
 import { mayHoldLogins, mayHoldLoginsPrepared } from '../domain/session/loggingIn.ts'
 import type { PreparedTransaction } from '../domain/session/session.ts'
 import { beganEarlier, isIdleInTransaction, type Session } from '../domain/session/session.ts'
-import type { LockGroup, Locks, LockTable } from '../domain/session/snapshot.ts'
+import type { LockGroup, Locks, LockTable, SharedRows } from '../domain/session/snapshot.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
 import { badRows, checked } from './checked.ts'
 import { type Connection, within } from './connection.ts'
@@ -13,11 +13,13 @@ import {
   blockerRows,
   knownRelationRows,
   locksFrom,
+  multixactsFrom,
   type NamedRelation,
   namedRelationsFrom,
   pidRows,
   preparedFrom,
   relationRows,
+  transactionRows,
 } from './rows.ts'
 import { statements } from './statements.ts'
 
@@ -58,6 +60,8 @@ const mostRelations = 2000
  * of pg_locks stands in line with all the others, and nothing interrupts it.
  */
 const busyLockManager = { sessions: 20, share: 0.25, atLeast: 5 }
+/** So many multixacts are looked at; of what was before, nothing is known. */
+const mostMultixacts = 5000
 /** pg_blocking_pids is for a few: each call holds the lock table once more. */
 const mostAsked = 50
 
@@ -140,6 +144,36 @@ export function createLockReader({
         )
       : []
 
+  /** Null where nobody waits for a transaction, or the server does not say it: then more is in doubt. */
+  const sharedRowsAmong = async (
+    groups: readonly LockGroup[],
+    sessions: readonly Session[],
+  ): Promise<SharedRows | null> => {
+    const isXid = ({ target }: LockGroup) => target.locktype === 'transactionid'
+    if (!groups.some((group) => isXid(group) && !group.granted)) return null
+    const rows = await connection.query(statements.multixacts, [mostMultixacts]).catch((error) => {
+      if (isUnknown(error)) return null
+      throw error
+    })
+    const shared = rows && multixactsFrom(rows)
+    if (!shared) return null
+    const owners = new Map(sessions.flatMap(({ pid, backendXid }) => (backendXid ? [[backendXid, pid]] : [])))
+    for (const { target, mode, granted, pids } of groups) {
+      for (const pid of pids) if (pid < 0) owners.set(String(-pid), pid)
+      if (granted && mode === 'ExclusiveLock' && target.transactionid !== null && pids[0])
+        owners.set(target.transactionid, pids[0])
+    }
+    const unknown = new Set(shared.rows.flat().flatMap(({ xid }) => (owners.has(xid) ? [] : [xid])))
+    if (unknown.size > 0) {
+      const found = await connection.query(statements.transactions, [[...unknown]])
+      for (const { xid, pid } of checked(transactionRows, found)) owners.set(xid, pid)
+    }
+    return {
+      ...shared,
+      rows: shared.rows.map((row) => row.map((one) => ({ ...one, pid: owners.get(one.xid) ?? null }))),
+    }
+  }
+
   /** Looks whether one is prepared for long. What stands in the way of it stands in that of the next read of the table, which says so. */
   const isPreparedForLong = async (): Promise<boolean> => {
     try {
@@ -159,6 +193,7 @@ export function createLockReader({
       readAt: readAt ?? now() / 1000,
       groups: await named(groups, datid),
       near,
+      sharedRows: await sharedRowsAmong(all, sessions),
       prepared,
       confirmedBlockers: new Map(),
       unchanged: await unchangedAmong(groups, sessions),
@@ -270,6 +305,14 @@ const isStrong = (mode: string): boolean => modes.indexOf(mode) >= modes.indexOf
 function isLockedOut(error: unknown): boolean {
   const { code } = clusterErrorOf(error)
   return code === '55P03' || code === '57014'
+}
+
+/**
+ * Returns true where a statement found something else than it needs: a multixact that vacuum removed just now, a function that
+ * a provider has taken away.
+ */
+function isUnknown(error: unknown): boolean {
+  return isLockedOut(error) || /^(?:XX|42)/.test(clusterErrorOf(error).code)
 }
 
 /** Rows that are not what the statement yields are no jam: the cluster cannot be seen. A fault of ours must be seen, too. */

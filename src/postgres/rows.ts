@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { platformOf } from '../domain/session/platform.ts'
 import { gidFrom } from '../domain/session/prepared.ts'
 import type { PreparedTransaction, Session } from '../domain/session/session.ts'
-import type { LockGroup, LockTarget, Server } from '../domain/session/snapshot.ts'
+import type { LockGroup, LockTarget, Server, SharedRows } from '../domain/session/snapshot.ts'
 import { checked } from './checked.ts'
 
 /** Rows of each statement of sql/, checked and turned into the words of the domain. */
@@ -215,6 +215,36 @@ export function locksFrom(rows: unknown): LockRead {
 export const relationRows = z.array(z.object({ oid: z.number(), name: z.string() }))
 
 export const pidRows = z.array(z.object({ pid: z.number() }))
+
+const multixactRows = z
+  .array(
+    z.object({
+      since: textColumn,
+      multixact: number,
+      xid: textColumn,
+      mode: textColumn,
+      moved: z.boolean().nullable(),
+    }),
+  )
+  .min(1)
+
+/** Members of multixacts, whose they are still unknown. */
+export function multixactsFrom(rows: unknown): SharedRows | null {
+  const parsed = checked(multixactRows, rows)
+  const since = parsed[0]?.since ?? null
+  if (since === null) return null
+  const members = parsed.flatMap(({ multixact, xid, mode }) =>
+    xid !== null && mode !== null ? [{ multixact, holder: { xid, mode, pid: null } }] : [],
+  )
+  const shared = Map.groupBy(members, ({ multixact }) => multixact).values()
+  return {
+    since: Number(since),
+    rows: [...shared].map((row) => row.map(({ holder }) => holder)),
+    moved: new Set(parsed.flatMap(({ xid, moved }) => (xid !== null && moved ? [xid] : []))),
+  }
+}
+
+export const transactionRows = z.array(z.object({ xid: z.string(), pid: z.number() }))
 
 export const blockerRows = z.array(z.object({ pid: z.number(), blockers: z.array(z.number()) }))
 

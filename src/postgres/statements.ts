@@ -37,6 +37,8 @@ export const statements = {
   preparedBare: read('prepared_bare'),
   blockingPids: read('blocking_pids'),
   changedTables: read('changed_tables'),
+  multixacts: read('multixacts'),
+  transactions: read('transactions'),
   healthDatabases: read('health_databases'),
   healthHorizon: read('health_horizon'),
   healthSlots: read('health_slots'),

@@ -246,6 +246,7 @@ async function lookTwice() {
       prepared: [],
       confirmedBlockers: new Map(),
       near: [],
+      sharedRows: null,
       unchanged: new Set(),
     }
     return { table: locks.kind === 'read' ? locks.table : nothing, sessions, told: after }

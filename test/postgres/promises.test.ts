@@ -226,6 +226,111 @@ const doubtful = {
     ],
     'atOnce [s2], follow [], unsure [s3]',
   ],
+  'an index built CONCURRENTLY, and DDL behind it: both wait for each other then': [
+    [
+      '1 BEGIN',
+      '1 INSERT INTO t1 VALUES (1)',
+      '3 CREATE INDEX CONCURRENTLY new_w ON t1 (v)',
+      '2 TRUNCATE t1',
+    ],
+    'terminate s1: atOnce [], follow [], unsure [s3 s2]',
+  ],
+  'a savepoint that was released has a later id than its transaction': [
+    [
+      '2 BEGIN',
+      '2 INSERT INTO child (parent_id) VALUES (2)',
+      '1 BEGIN',
+      '1 INSERT INTO child (parent_id) VALUES (1)',
+      '2 SAVEPOINT s',
+      '2 INSERT INTO child (parent_id) VALUES (1)',
+      '2 RELEASE s',
+      '3 DELETE FROM parent WHERE id = 1',
+    ],
+    'atOnce [], follow [], unsure [s3]',
+  ],
+  'one that shares another row with the one that is waited for, in a mode that is not in the way': [
+    [
+      '1 BEGIN',
+      '1 INSERT INTO child (parent_id) VALUES (1)',
+      `1 UPDATE parent SET v = v + 1 WHERE id = 2`,
+      '2 BEGIN',
+      `2 ${add}`,
+      '3 BEGIN',
+      '3 UPDATE parent SET v = v + 1 WHERE id = 2',
+    ],
+    'atOnce [s3], follow [], unsure []',
+  ],
+  'one that has locks on the table, and shares no row': [
+    [
+      '1 BEGIN',
+      '1 INSERT INTO child (parent_id) VALUES (1)',
+      '2 BEGIN',
+      '2 INSERT INTO child (parent_id) VALUES (2)',
+      '3 DELETE FROM parent WHERE id = 1',
+    ],
+    'atOnce [s3], follow [], unsure []',
+  ],
+  'a prepared transaction that shares the row': [
+    [
+      '1 BEGIN',
+      '1 INSERT INTO child (parent_id) VALUES (1)',
+      '2 BEGIN',
+      '2 INSERT INTO child (parent_id) VALUES (1)',
+      "2 PREPARE TRANSACTION 'shares'",
+      '3 DELETE FROM parent WHERE id = 1',
+    ],
+    'atOnce [], follow [], unsure [s3]',
+  ],
+  'who stands behind a row that is moved may be overtaken': [
+    [
+      '1 BEGIN',
+      `1 ${add}`,
+      `2 ${add}`,
+      '5 BEGIN',
+      '5 INSERT INTO child (parent_id) VALUES (1)',
+      `3 ${add}`,
+      '4 DELETE FROM parent WHERE id = 1',
+    ],
+    'atOnce [s2], follow [], unsure [s3 s4]',
+  ],
+  'a second holder that waits for another row of the same transaction': [
+    [
+      '1 BEGIN',
+      '1 INSERT INTO child (parent_id) VALUES (2)',
+      '1 INSERT INTO child (parent_id) VALUES (1)',
+      '2 BEGIN',
+      '2 INSERT INTO child (parent_id) VALUES (1)',
+      '2 DELETE FROM parent WHERE id = 2',
+      '3 BEGIN',
+      '3 INSERT INTO child (parent_id) VALUES (1)',
+      '3 UPDATE parent SET id = id + 10 WHERE id = 1',
+    ],
+    'atOnce [], follow [], unsure [s2 s3]',
+  ],
+  'two versions of a row that its holder shares with who made the new one': [
+    [
+      '1 BEGIN',
+      '1 SELECT FROM parent WHERE id = 1 FOR KEY SHARE',
+      '3 BEGIN',
+      '3 SELECT FROM parent WHERE id = 1 FOR UPDATE',
+      `2 ${add}`,
+      '4 SELECT FROM parent WHERE id = 1 FOR UPDATE',
+    ],
+    'atOnce [], follow [], unsure [s3 s4]',
+  ],
+  'two versions of one row': [
+    [
+      '3 BEGIN',
+      `3 ${add}`,
+      '1 BEGIN',
+      '1 SELECT FROM parent WHERE id = 1 FOR SHARE',
+      '5 SELECT FROM parent WHERE id = 1 FOR NO KEY UPDATE',
+      '3 COMMIT',
+      '4 BEGIN',
+      `4 ${add}`,
+    ],
+    'atOnce [], follow [], unsure [s5 s4]',
+  ],
 } satisfies Record<string, [string[], string]>
 
 test.each(Object.entries(doubtful))('%s', async (_, [lines, lists]) => {

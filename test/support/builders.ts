@@ -191,6 +191,7 @@ export const lockTable = (groups: readonly LockGroup[], over: Partial<LockTable>
   prepared: [],
   confirmedBlockers: new Map(),
   near: [],
+  sharedRows: null,
   unchanged: new Set(),
   ...over,
 })

@@ -1,8 +1,9 @@
 import { commandOf, statementsIn } from '../session/command.ts'
 import { type Session, sessionsByPid } from '../session/session.ts'
-import type { LockGroup, LockTable, LockTarget } from '../session/snapshot.ts'
+import type { LockGroup, LockTable, LockTarget, RowHolder } from '../session/snapshot.ts'
 import { type Model, reachedFrom } from './model.ts'
 import { modes, type Party } from './queue.ts'
+import { excludes, readSharedRows } from './sharedRows.ts'
 
 /**
  * Reason why a session may not go on when its wait ends. The lock table shows the one transaction that a row's waiter
@@ -43,6 +44,9 @@ type Want = {
 /** So many are named of a crowd. */
 const mostRivals = 20
 
+/** From its beginning to its first wait a statement is planned, and looks for the row. */
+const firstWaitSeconds = 0.002
+
 /** Locks of a party on relations, by `database relation`. */
 type Held = ReadonlyMap<string, ReadonlySet<string>>
 
@@ -50,15 +54,9 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
   const byPid = sessionsByPid(sessions)
   const relationKey = ({ target }: Pick<LockGroup, 'target'>) => `${target.database} ${target.relation}`
   const heldBy = new Map<Party, Map<string, Set<string>>>()
-  /** The last id of each: a savepoint's transaction has one of its own. */
-  const lastId = new Map<Party, number>()
-  const sawId = (party: Party, xid: string | null | undefined) =>
-    lastId.set(party, Math.max(Number(xid ?? 0), lastId.get(party) ?? 0))
   const rowsOf = new Map<Party, RowLock[]>()
   for (const group of [...table.groups, ...table.near]) {
     const { target, mode, granted, pids } = group
-    if (granted && target.locktype === 'transactionid' && mode === 'ExclusiveLock')
-      for (const pid of pids) sawId(model.partyOf(pid), target.transactionid)
     if (!granted || (target.locktype !== 'relation' && target.locktype !== 'tuple')) continue
     for (const party of pids.map(model.partyOf)) {
       const relation = relationKey(group)
@@ -70,8 +68,7 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
       heldBy.set(party, held.set(relation, (held.get(relation) ?? new Set()).add(mode)))
     }
   }
-  for (const { pid, backendXid } of sessions) sawId(model.partyOf(pid), backendXid)
-  for (const { xid } of table.prepared) sawId(-Number(xid), xid)
+  const sharedWith = readSharedRows(table.sharedRows)
   const holds = (party: Party): Held => heldBy.get(party) ?? new Map()
   const waits = (party: Party): boolean => (model.waiters.get(party)?.length ?? 0) > 0
   /** A prepared transaction always has an id. */
@@ -90,14 +87,27 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
     return session?.state === 'active' ? 0 : (session?.stateSeconds ?? 0)
   }
   /**
-   * Says whether this waiter would wait for that one first, if that one held the row: who wants a row that several hold waits for
-   * them in the order of their ids (MultiXactIdWait in heapam.c over mxactMemberComparator in multixact.c), as they were when
-   * it came.
+   * Says whether this waiter would have waited for that holder first: who wants a row that several hold waits for them in the
+   * order of their ids (MultiXactIdWait in heapam.c over mxactMemberComparator in multixact.c), as they were when it came.
    */
-  const wouldComeFirst = (other: Party, { target, session }: Want): boolean =>
+  const wouldComeFirst = (holder: RowHolder, { target, session }: Want): boolean =>
     target.locktype === 'transactionid' &&
-    (lastId.get(other) ?? Infinity) < Number(target.transactionid) &&
-    restsFor(other) > (session?.querySeconds ?? Infinity)
+    Number(holder.xid) < Number(target.transactionid) &&
+    restsFor(partyOf(holder)) > (session?.querySeconds ?? Infinity)
+  const partyOf = ({ pid }: RowHolder): Party => (pid === null ? 0 : model.partyOf(pid))
+
+  /** Finds who holds rows beside the one that a waiter waits for; null: that is not known. */
+  const besides = ({ target, rows, owners }: Want): readonly RowHolder[] | null => {
+    const wanted = rows.map(({ mode }) => mode)
+    const targets =
+      target.locktype === 'tuple'
+        ? owners.flatMap((owner) => model.waiters.get(owner) ?? []).map(({ at }) => at.target)
+        : [target]
+    const known = targets.map(({ transactionid }) =>
+      transactionid === null ? null : sharedWith(transactionid, wanted),
+    )
+    return known.length === 0 || known.includes(null) ? null : known.flatMap((holders) => holders ?? [])
+  }
 
   /** Parties with locks on relations whose transaction may have locked rows. */
   const withLocks = [...heldBy.keys()].filter(hasId)
@@ -152,10 +162,50 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
    * the other one, who lets nobody beside it, waits for it next. Not where it may wait for a key, or for a version of the
    * row that the owner made: then the owner has changed the relation.
    */
-  const goesBefore = ({ owners, session }: Want, relation: string, mode: string): boolean =>
-    mode === 'AccessExclusiveLock' &&
-    ((session !== undefined && commandOf(session) === 'DELETE') ||
-      !owners.some((owner) => changes(holds(owner).get(relation))))
+  const goesBefore = (party: Party, want: Want, relation: string, mode: string): boolean => {
+    const { owners, session, target } = want
+    const known = target.transactionid === null ? null : sharedWith(target.transactionid, [])
+    const holdsIt = known
+      ? known.some((holder) => partyOf(holder) === party && excludes(holder.mode, [mode]))
+      : mode === 'AccessExclusiveLock'
+    const wantsNoKey = session !== undefined && /^(?:DELETE|SELECT)$/.test(commandOf(session) ?? '')
+    return holdsIt && (wantsNoKey || !owners.some((owner) => changes(holds(owner).get(relation))))
+  }
+
+  /**
+   * Decides whether two that are freed together may want the same row, and not at the same time. Two with row locks want
+   * different rows, or different versions of one: then one of them waited before already, for who made the new version, or the
+   * one that both wait for has shared the row with that.
+   */
+  const mayBeRivals = (
+    { party, want }: { readonly party: Party; readonly want: Want },
+    other: { readonly party: Party; readonly relation: string; readonly rowLock: RowLock | undefined },
+  ): boolean => {
+    const { relation, rowLock } = other
+    if (rowLock === undefined) return true
+    if (want.rows.length === 0) return !goesBefore(party, want, relation, rowLock.mode)
+    return (
+      want.rows.some(({ row, mode }) => row !== rowLock.row && excludes(mode, [rowLock.mode])) &&
+      (mayHaveMoved(want, relation) || mayHaveWaitedBefore(party) || mayHaveWaitedBefore(other.party))
+    )
+  }
+
+  /** Says whether somebody may have made another version of a row that the owner holds: FOR KEY SHARE allows that. */
+  const mayHaveMoved = ({ target, owners }: Want, relation: string): boolean => {
+    const xid = target.transactionid ?? ''
+    return table.sharedRows !== null && sharedWith(xid, []) !== null
+      ? table.sharedRows.moved.has(xid)
+      : owners.some((owner) => holds(owner).get(relation)?.has('RowShareLock'))
+  }
+
+  /** Says whether a statement may have waited for somebody else before: it began some time before this wait. */
+  const mayHaveWaitedBefore = (party: Party): boolean => {
+    const start = model.waiters.get(party)?.[0]?.start ?? null
+    const queryStart = byPid.get(party)?.queryStart ?? null
+    if (start === null || queryStart === null) return true
+    const began = Date.parse(queryStart.replace(/([+-]\d\d)$/, '$1:00')) / 1000
+    return !(start - began < firstWaitSeconds)
+  }
 
   /**
    * Decides whether this party may hold the row beside the one that is ended, and stand in the way of this waiter.
@@ -174,13 +224,17 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
     const locks = (one: Party) => has(one, (modes) => modes.has('RowShareLock'))
     const writes = (one: Party) => has(one, (modes) => lockedRows(new Map([['', modes]])).length > 0)
     const endedLocks = mayShare || [...ended].some(locks)
+    const known = besides(want)
+    if (known) {
+      const later = known.filter((holder) => !wouldComeFirst(holder, want))
+      return [...new Set(later.map(partyOf))].filter(
+        (other) => other !== party && !ended.has(other) && writes(other) && !(mayShare && waits(other)),
+      )
+    }
     // FOR NO KEY UPDATE gets along with FOR KEY SHARE: it waits for several only where they hold FOR SHARE.
     if (exceptShares && !endedLocks) return []
     const mayHoldIt = (other: Party) =>
-      other !== party &&
-      !ended.has(other) &&
-      !wouldComeFirst(other, want) &&
-      (locks(other) || (!exceptShares && endedLocks && writes(other)))
+      other !== party && !ended.has(other) && (locks(other) || (!exceptShares && endedLocks && writes(other)))
     const others = resting.filter(mayHoldIt)
     if (mayShare) return others
     // Of a crowd, some are enough.
@@ -213,21 +267,21 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
     // Creating a logical slot: whoever had an id when it began.
     if (target.locktype === 'transactionid' && works.length === 0)
       return withId.filter((other) => other !== party && !ended.has(other))
-    // Who stands behind it is not in its way, but in a deadlock.
+    // Who stands behind it has no lock yet.
     const behind = reachedFrom(model, new Set([party]))
     // Who will have a lock on it at the same time stands in the way of its next step.
     const willHold = (other: Party) =>
       (model.waiters.get(other) ?? []).some(({ at }) => works.includes(relationKey(at)))
     const isIn = (other: Party) => other <= 0 || byPid.get(other)?.datname === session?.datname
+    // It waits for snapshots too, also of those who wait for its own lock: that is a deadlock.
     const isNext = (other: Party) =>
       withSnapshot.has(other) ||
-      works.some((relation) => holds(other).has(relation)) ||
-      willHold(other) ||
-      // DETACH PARTITION has let go of its locks while it waits for who has any on the table.
-      (works.length === 0 && byPid.get(other)?.xactStart != null)
-    return everybody.filter(
-      (other) => other !== party && !ended.has(other) && isIn(other) && isNext(other) && !behind.has(other),
-    )
+      (!behind.has(other) &&
+        (works.some((relation) => holds(other).has(relation)) ||
+          willHold(other) ||
+          // DETACH PARTITION has let go of its locks while it waits for who has any on the table.
+          (works.length === 0 && byPid.get(other)?.xactStart != null)))
+    return everybody.filter((other) => other !== party && !ended.has(other) && isIn(other) && isNext(other))
   }
 
   const othersFor = (party: Party, want: Want, ended: ReadonlySet<Party>, mayShare: boolean): Doubt =>
@@ -238,13 +292,25 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
   return { ofFreed, ofFollowers }
 
   function ofFollowers(followers: readonly Party[], ended: ReadonlySet<Party>): Map<Party, Doubt> {
-    return new Map(
-      followers.flatMap((party): [Party, Doubt][] => {
-        const want = wantOf(party)
-        const by = want ? othersFor(party, want, ended, true) : null
-        return by && by.by.length > 0 ? [[party, by]] : []
-      }),
-    )
+    const wants = followers.flatMap((party) => {
+      const want = wantOf(party)
+      return want ? [{ party, want }] : []
+    })
+    const doubts = new Map<Party, Doubt>()
+    const inDoubt = new Map<string, Doubt>()
+    for (const { party, want } of wants) {
+      const doubt = othersFor(party, want, ended, true)
+      if (doubt.by.length === 0) continue
+      doubts.set(party, doubt)
+      for (const { relation, row } of want.rows) inDoubt.set(`${relation} ${row}`, doubt)
+    }
+    // Where an UPDATE has moved the row, the others of its queue race for the lock of its new place, and one in doubt may win.
+    for (const { party, want } of wants)
+      for (const { relation, row } of want.rows) {
+        const doubt = inDoubt.get(`${relation} ${row}`)
+        if (doubt && !doubts.has(party)) doubts.set(party, doubt)
+      }
+    return doubts
   }
 
   function ofFreed(atOnce: readonly Party[], ended: ReadonlySet<Party>): Map<Party, Doubt> {
@@ -274,14 +340,9 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
     )
     for (const { party, want } of wantRows) {
       if (doubts.has(party)) continue
-      // Two that have a row's own lock both are in its queue, or want different rows.
       const rivals = [...relationsOf(party, want)]
         .flatMap((relation) => (wanting.get(relation) ?? []).slice(0, mostRivals))
-        .filter(
-          ({ relation, rowLock, ...other }) =>
-            other.party !== party &&
-            (rowLock === undefined || (want.rows.length === 0 && !goesBefore(want, relation, rowLock.mode))),
-        )
+        .filter((other) => other.party !== party && mayBeRivals({ party, want }, other))
       if (rivals.length > 0)
         doubts.set(party, { kind: 'rivals', by: inOrder(rivals.map((one) => one.party)) })
     }

@@ -32,6 +32,24 @@ export type LockGroup = {
   readonly waitStarts: readonly (number | null)[]
 }
 
+/** One of several transactions that hold a row at the same time (a member of a multixact). */
+export type RowHolder = {
+  readonly xid: string
+  /** The server's word for how it holds the row: `keysh`, `sh`, `fornokeyupd`, `forupd`, `nokeyupd`, `upd`. */
+  readonly mode: string
+  /** Minus the transaction id of a prepared transaction; null: a savepoint that was released, nobody shows whose. */
+  readonly pid: number | null
+}
+
+/** Those who hold rows together, by what is known of multixacts. Which rows, nobody may see. */
+export type SharedRows = {
+  /** All that transactions with this id or a later one share is in `rows`. */
+  readonly since: number
+  readonly rows: readonly (readonly RowHolder[])[]
+  /** Transactions that hold a row of which an UPDATE has made another version meanwhile. */
+  readonly moved: ReadonlySet<string>
+}
+
 /** The contended part of the lock table (and the row locks of waiters, which name their relation). */
 export type LockTable = {
   /** Epoch seconds by the server's clock, for ages from `waitStarts`. */
@@ -42,6 +60,8 @@ export type LockTable = {
    * command that waits for one transaction after the other.
    */
   readonly near: readonly LockGroup[]
+  /** Known where somebody waits for a transaction, and the server says it. */
+  readonly sharedRows: SharedRows | null
   readonly prepared: readonly PreparedTransaction[]
   /** Answers of pg_blocking_pids about the members of a cycle, when the table does not show the queue. */
   readonly confirmedBlockers: ReadonlyMap<number, readonly number[]>

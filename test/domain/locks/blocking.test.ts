@@ -65,6 +65,7 @@ const tableOf = (groups: readonly LockGroup[], more: Partial<LockTable> = {}): L
   prepared: [],
   confirmedBlockers: new Map(),
   near: [],
+  sharedRows: null,
   unchanged: new Set(),
   ...more,
 })

@@ -20,6 +20,8 @@ export type Homes = {
   changed(): void
   /** Answers a press on a Home there, and another way where it cannot be published. */
   replyOn(caller: Caller, otherwise: Reply): Reply
+  /** Answers what may have begun on a Home, in a modal that does not say: there as well, if it was used a moment ago. */
+  replyAlsoOn(caller: Caller, reply: Reply): Reply
   /** Publishes the Homes that show something else than they should. To be called about every second. */
   round(): Promise<void>
 }
@@ -27,6 +29,8 @@ export type Homes = {
 /** Time for which a Home is followed after it was opened. */
 const followMs = 15 * 60_000
 const answerStaysMs = 2 * 60_000
+/** Time for which somebody is taken to look on. */
+const aMomentMs = 5 * 60_000
 /** The same Home is not published again by itself within this time. */
 const gapMs = 2000
 /** A Home that is opened again so soon, and shows the same, is left alone. */
@@ -100,14 +104,21 @@ export function createHomes(deps: {
       version++
     },
     replyOn(caller, otherwise) {
-      const privately = async (answer: View | string) => {
-        const home = homeOf(caller)
-        const view = typeof answer === 'string' ? { text: answer, blocks: [] } : answer
-        home.answer = { view, until: steady() + answerStaysMs }
-        // It may be that they may not see it any more.
-        home.rights = null
-        // Somebody who may see nothing is shown nothing else.
-        if (!(await publish(home, 0)) || seesNothing(home)) await otherwise.privately(answer)
+      const privately = async (said: View | string) => {
+        if (!(await answer(homeOf(caller), said))) await otherwise.privately(said)
+      }
+      return { privately, openly: privately }
+    },
+    replyAlsoOn(caller, reply) {
+      const privately = async (said: View | string) => {
+        const home = homes.get(caller.userId)
+        const isSeen =
+          home !== undefined && steady() - home.openedAt < aMomentMs && (await answer(home, said))
+        await reply.privately(said).catch((error: unknown) => {
+          // They need not be in the channel of the cluster.
+          if (!isSeen) throw error
+          log.info({ err: error }, 'an answer stands on a Home alone')
+        })
       }
       return { privately, openly: privately }
     },
@@ -127,6 +138,15 @@ export function createHomes(deps: {
           stale.slice(next, next + mostAtOnce).map((home) => publish(home, budget.keptForOpening)),
         )
     },
+  }
+
+  /** Shows an answer on a Home; false where it does not stand there, as for somebody who may see nothing. */
+  async function answer(home: Home, said: View | string): Promise<boolean> {
+    const view = typeof said === 'string' ? { text: said, blocks: [] } : said
+    home.answer = { view, until: steady() + answerStaysMs }
+    // It may be that they may not see it any more.
+    home.rights = null
+    return (await publish(home, 0)) && !seesNothing(home)
   }
 
   function homeOf(caller: Caller): Home {

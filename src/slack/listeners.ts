@@ -145,7 +145,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
           return details(
             caller,
             press.cardId,
-            { id: body.trigger_id, isOver: body.view?.type === 'modal' },
+            { id: body.trigger_id, from: body.view?.type ?? 'message' },
             reply,
           )
         case 'refresh':
@@ -214,7 +214,8 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
       // While the store cannot be read, approving says so.
       const proposal = await deps.store.proposals.get(proposalId).catch(() => null)
       const channel = channelOf(proposal?.key.cluster)
-      await take('modal', ack, replies.whispering(channel, caller), () =>
+      const reply = homes.replyAlsoOn(caller, replies.whispering(channel, caller))
+      await take('modal', ack, reply, () =>
         approve({
           caller,
           proposalId,
@@ -327,19 +328,20 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
   async function details(
     caller: Caller,
     cardId: string,
-    trigger: { readonly id: string /** Another modal stands there. */; readonly isOver: boolean },
+    { id: trigger_id, from }: { readonly id: string; readonly from: string },
     reply: Reply,
   ) {
     const read = await deps.readDetails(caller, cardId)
     if ('refusal' in read) return read.refusal
     const { modal } = read
     try {
-      const { id: trigger_id, isOver } = trigger
       await slack.call(({ views }) =>
-        isOver ? views.push({ trigger_id, view: modal }) : views.open({ trigger_id, view: modal }),
+        from === 'modal' ? views.push({ trigger_id, view: modal }) : views.open({ trigger_id, view: modal }),
       )
     } catch (error) {
       log.info({ err: error }, 'the details did not open as a modal')
+      // There is no room for them on a Home.
+      if (from === 'home') return 'The details did not open in time: press Details again.'
       await reply.privately({
         text: 'Details',
         blocks: modal.blocks.slice(0, mostBlocksOfMessage) as Block[],

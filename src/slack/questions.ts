@@ -96,10 +96,18 @@ export function createQuestions({
 
   /** Finds the clusters that the caller may see; where all read the answer, only those that all may see. */
   async function seenBy(caller: Caller, channelId: string, isOpen: boolean): Promise<Set<string>> {
+    // Many clusters have few lists, and each costs a look-up.
+    const looked = new Map<string, ReturnType<typeof checkAccess>>()
+    const look = (list: People) => {
+      const key = JSON.stringify(list)
+      const looking = looked.get(key) ?? checkAccess(caller, list, false)
+      looked.set(key, looking)
+      return looking
+    }
     const all = await Promise.all(
       [...clusters.values()].map(async ({ config: { name, access, channel } }) => {
         if (isOpen && access.viewers !== 'everyone' && channel !== channelId) return []
-        return (await checkAccess(caller, access.viewers, false)) === null ? [name] : []
+        return (await look(access.viewers)) === null ? [name] : []
       }),
     )
     return new Set(all.flat())

@@ -117,6 +117,31 @@ it('says on the Home what became of a stale button, and renews it', async () => 
   expect(words).toContain('⛔ Denied: terminate checkout')
 })
 
+it('says on the Home that a modal was too late', async () => {
+  room = await openRoom(server.marshalUrl)
+  const { card } = await openCard(room, server, shop)
+  const { workspace } = room
+  await workspace.openHome('U0DANA')
+  await home(room, 'U0DANA', /Waits for your approval/)
+  await pressHome(room, 'U0DANA', 'deny_terminate')
+  await workspace.waitFor(() => workspace.modal('U0DANA'), { what: 'the modal' })
+  await room.press('U0DEVI', card, 'approve_terminate')
+  await home(room, 'U0DANA', /Done lately/)
+  await workspace.submitView({ userId: 'U0DANA', values: { reason: 'it pays' } })
+  await home(room, 'U0DANA', /Nothing was done: it was already decided: approved/)
+  await room.whisper('U0DANA', /already decided/)
+})
+
+it('says on the Home that the details did not open in time', async () => {
+  room = await openRoom(server.marshalUrl, { workspace: { timing: { triggerMs: -1 } } })
+  await openCard(room, server, shop)
+  await room.workspace.openHome('U0DANA')
+  await home(room, 'U0DANA', /Waits for your approval/)
+  await pressHome(room, 'U0DANA', 'pg_details')
+  const words = await home(room, 'U0DANA', /The details did not open in time: press Details again/)
+  expect(words).toContain('[Approve')
+})
+
 it('tells whoever may see nothing so in one sentence, also when access is taken away while it is open', async () => {
   room = await openRoom(server.marshalUrl, {
     over: { access: { viewers: ['S0DBAONCALL'], requesters: ['S0DBAONCALL'], approvers: ['S0DBAONCALL'] } },
@@ -136,7 +161,7 @@ it('tells whoever may see nothing so in one sentence, also when access is taken 
   expect(workspace.messages(channel).some(({ text }) => /approved by/.test(text))).toBe(false)
 })
 
-it('says that the store cannot be read, and that a cluster cannot be seen', async () => {
+it('says that a cluster cannot be seen', async () => {
   room = await openRoom(server.marshalUrl)
   await jamOne(server, shop)
   await room.start()

@@ -307,6 +307,17 @@ const doubtful = {
     ],
     'atOnce [], follow [], unsure [s2 s3]',
   ],
+  'a cancel in a savepoint that has changed something': [
+    [
+      '1 BEGIN',
+      `1 ${add}`,
+      '3 UPDATE parent SET v = v + 1 WHERE id = 1',
+      '1 SAVEPOINT s',
+      '1 INSERT INTO t1 VALUES (1)',
+      '1 SELECT pg_sleep(1000)',
+    ],
+    'terminate s1: atOnce [s3], follow [], unsure []',
+  ],
   'two versions of a row that its holder shares with who made the new one': [
     [
       '1 BEGIN',

@@ -21,6 +21,8 @@ export type Model = {
   readonly waiters: ReadonlyMap<Party, readonly Waiter[]>
   /** Targets that somebody waits for and this party holds. */
   readonly held: ReadonlyMap<Party, readonly Contended[]>
+  /** Those in a savepoint that has changed something: its transaction has an id of its own. One that was released has no lock on it. */
+  readonly inSavepoint: ReadonlySet<Party>
   readonly partyOf: (pid: number) => Party
 }
 
@@ -45,7 +47,26 @@ export function readModel(table: LockTable, sessions: readonly Session[]): Model
       else held.set(party, [at])
     }
   }
-  return { contended, waiters, held, partyOf }
+  return { contended, waiters, held, inSavepoint: readSavepoints(table, sessions, partyOf), partyOf }
+}
+
+function readSavepoints(
+  { groups }: LockTable,
+  sessions: readonly Session[],
+  partyOf: (pid: number) => Party,
+): Set<Party> {
+  const ids = new Map(sessions.map(({ pid, backendXid }) => [pid, backendXid]))
+  const isItsOwn = (party: Party, xid: string | null) => (ids.get(party) ?? xid) === xid
+  return new Set(
+    groups
+      .filter(
+        ({ target, mode, granted }) =>
+          granted && target.locktype === 'transactionid' && mode === 'ExclusiveLock',
+      )
+      .flatMap(({ target, pids }) =>
+        pids.map(partyOf).filter((party) => !isItsOwn(party, target.transactionid)),
+      ),
+  )
 }
 
 /**

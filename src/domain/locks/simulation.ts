@@ -146,20 +146,21 @@ function end(state: State, { pid, action }: Ending, session: Session | undefined
  * an advisory lock that the session took (ProcReleaseLocks in proc.c). pg_locks shows it as it shows one that the
  * transaction took, so it is thought to stay.
  * What was locked before a savepoint: the error aborts the innermost subtransaction only (AbortCurrentTransaction in
- * xact.c). That there is one shows when somebody waits for a transaction of this session which is not its main one. But in
+ * xact.c). That there is one shows by its transaction, which has an id once it has changed something. But in
  * a statement that began the transaction it is that of an EXCEPTION block in a function: OTHERS does not catch a cancel
  * (exception_matches_conditions in pl_exec.c), so the error ends all of it. (Several statements in one message may have a
  * SAVEPOINT among them.)
  */
-function survivesCancel(at: Contended, party: Party, session: Session, { held }: Model): boolean {
+function survivesCancel(at: Contended, party: Party, session: Session, { inSavepoint }: Model): boolean {
   if (isAdvisory(at)) return true
   const { backendXid } = session
-  const isOfSavepoint = ({ target }: Contended) =>
-    target.locktype === 'transactionid' && backendXid !== null && target.transactionid !== backendXid
-  const inSavepoint =
-    !(statementIsTransaction(session) && !/\bsavepoint\b/i.test(session.query ?? '')) &&
-    (held.get(party) ?? []).some(isOfSavepoint)
-  return inSavepoint && !isOfSavepoint(at)
+  const isOfSavepoint =
+    at.target.locktype === 'transactionid' && backendXid !== null && at.target.transactionid !== backendXid
+  const namesSavepoint = /\bsavepoint\b/i.test(session.query ?? '')
+  const isInside = statementIsTransaction(session)
+    ? namesSavepoint && inSavepoint.has(party)
+    : inSavepoint.has(party)
+  return isInside && !isOfSavepoint
 }
 
 const isAdvisory = ({ target }: Contended): boolean => target.locktype === 'advisory'

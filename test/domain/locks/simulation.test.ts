@@ -198,6 +198,18 @@ describe('cancel', () => {
     })
   })
 
+  test('keeps it also when nobody waits for the savepoint', () => {
+    const holder = of.session(1, { backendXid: '77', xactStart: '2026-01-01 00:00:00+00' })
+    expect(behind(holder, orders, of.held(of.transaction('78'), 'ExclusiveLock', 1)).stuck).toEqual([2])
+    expect(behind(holder, orders, of.held(of.transaction('77'), 'ExclusiveLock', 1)).atOnce).toEqual([2])
+    expect(behind(holder, orders, of.held(of.transaction('78'), 'ExclusiveLock', 5)).atOnce).toEqual([2])
+    expect(behind(holder, orders, of.held(of.transaction('78'), 'ShareLock', 1)).atOnce).toEqual([2])
+    expect(
+      behind({ ...holder, backendXid: null }, orders, of.held(of.transaction('78'), 'ExclusiveLock', 1))
+        .atOnce,
+    ).toEqual([2])
+  })
+
   test('releases everything of a single statement, whose only subtransactions are EXCEPTION blocks', () => {
     const block = [
       of.held(of.transaction('78'), 'ExclusiveLock', 1),

@@ -16,6 +16,7 @@ USER node
 VOLUME /app/data
 EXPOSE 3000
 
+# That the process lives: a restart does not mend what /readyz tells.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:3000/healthz', { signal: AbortSignal.timeout(4000) }).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 

@@ -22,6 +22,7 @@ import { announceBroken } from './notify/brokenChannel.ts'
 import { createCards } from './notify/cards.ts'
 import { createOutbox, type Gaps } from './notify/outbox.ts'
 import { restoreDeleted } from './notify/repost.ts'
+import { isSlackAway } from './notify/slackError.ts'
 import { createStoreAlarm } from './notify/storeAlarm.ts'
 import { createCluster } from './postgres/cluster.ts'
 import { clientOptions, createSlack } from './slack/client.ts'
@@ -310,8 +311,12 @@ export async function startApp(deps: {
       await Promise.all(loops.map((loop) => loop.stop()))
     })
 
+    const untaken = (isAway: boolean) =>
+      [...outbox.failures()].flatMap(([channel, { code, kind }]) =>
+        isSlackAway(kind) === isAway ? [`Slack: ${channel} takes no messages (${code})`] : [],
+      )
     const ready = () => ({
-      problems: [
+      stops: [
         ...(storeAlarm.failure() ? [`Store: it cannot be used: ${storeAlarm.failure()}`] : []),
         ...(cards.isWritable() || storeAlarm.failure()
           ? []
@@ -319,18 +324,20 @@ export async function startApp(deps: {
         ...(ingress.failure() === null ? [] : [`Slack: ${ingress.failure()}`]),
         ...(token.refused() ? [`Slack: the bot token is refused (${token.refused()})`] : []),
         ...(token.silent() ? [`Slack: it does not answer (${token.silent()})`] : []),
+        ...untaken(true),
+      ],
+      degrades: [
         ...[...access.unreadable()].map(
           ([group, code]) => `Slack: it does not show who is in the group ${group} (${code})`,
         ),
-        ...[...outbox.failures()].map(
-          ([channel, { code }]) => `Slack: ${channel} takes no messages (${code})`,
-        ),
+        ...untaken(false),
         ...watched.flatMap(({ cluster }) => {
           const failure = cluster.failure()
           if (failure) return [`${cluster.name}: ${failure.reason}`]
           return veiled.has(cluster.name) ? [`${cluster.name}: ${withoutGrant.reason}`] : []
         }),
       ],
+      watching: watched.map(({ cluster }) => cluster.name),
     })
     const http: HttpServer = await startHttp({
       ...config.http,

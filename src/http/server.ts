@@ -2,8 +2,15 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Exposition } from './metrics.ts'
 
-/** Answer to a probe: `problems` is empty when all is well. */
-export type Readiness = { readonly problems: readonly string[] }
+/** Answer to a probe: all is well where both lists of problems are empty. */
+export type Readiness = {
+  /** Problems that keep this process from its job, and that a restart or another replica may mend. */
+  readonly stops: readonly string[]
+  /** Problems that a restart or another replica would not mend. */
+  readonly degrades: readonly string[]
+  /** Names of the clusters that this process watches. */
+  readonly watching: readonly string[]
+}
 
 export type HttpServer = { readonly port: number; close(): Promise<void> }
 
@@ -57,9 +64,10 @@ export async function startHttp(settings: {
   const pages: Readonly<Record<string, () => HttpReply | Promise<HttpReply>>> = {
     '/healthz': () => json(200, { status: 'ok' }),
     '/readyz': () => {
-      const { problems } = ready()
-      const isReady = problems.length === 0
-      return json(isReady ? 200 : 503, { status: isReady ? 'ok' : 'not ready', problems })
+      const { stops, degrades, watching } = ready()
+      const problems = [...stops, ...degrades]
+      const status = stops.length > 0 ? 'not ready' : degrades.length > 0 ? 'degraded' : 'ok'
+      return json(stops.length > 0 ? 503 : 200, { status, problems, watching })
     },
     ...(metrics && { '/metrics': async () => ({ status: 200, ...(await metrics()) }) }),
   }

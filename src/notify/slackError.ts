@@ -41,6 +41,10 @@ export const slackCodeClass = (code: string): string => code.replace(/^http_([45
 
 export const slackErrorKind = (code: string): SlackErrorKind => kinds.get(slackCodeClass(code)) ?? 'refused'
 
+/** Decides whether Slack is out of reach with this code, or takes nothing of this app: not one channel or message alone. */
+export const isSlackAway = (kind: SlackErrorKind): boolean =>
+  kind === 'token' || kind === 'notTaken' || kind === 'unanswered'
+
 const passing: readonly SlackErrorKind[] = ['limited', 'notTaken', 'unanswered']
 
 /** Error of a call that Slack did not take. */

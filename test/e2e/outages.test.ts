@@ -76,7 +76,13 @@ it('stopped with the bot, which comes back first: still blind, told once, and wh
   await room.line(/^Blind on orders: .* Nothing is seen since /)
   await first.stop()
   const { port } = await room.start()
-  await waitFor(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 503, 'it is blind')
+  const ready = async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/readyz`)
+    return { http: answer.status, ...((await answer.json()) as { status: string; watching: string[] }) }
+  }
+  await waitFor(async () => (await ready()).status === 'degraded', 'it is blind')
+  // A restart would not bring the server back.
+  expect(await ready()).toMatchObject({ http: 200, watching: ['orders'] })
   await server.restart()
   await room.line(/^Sees orders again/)
   await room.until(card.ts, /^🟢 Resolved/)

@@ -13,7 +13,7 @@ async function start(over: Partial<Parameters<typeof startHttp>[0]> = {}) {
     host: '127.0.0.1',
     port: 0,
     slack: null,
-    ready: () => ({ problems: [] }),
+    ready: () => ({ stops: [], degrades: [], watching: [] }),
     now: () => 1_000_000,
     ...over,
   })
@@ -28,14 +28,23 @@ async function start(over: Partial<Parameters<typeof startHttp>[0]> = {}) {
 }
 
 it('says that it lives, and whether it is ready', async () => {
-  const problems: string[] = []
-  const ask = await start({ ready: () => ({ problems }) })
+  const stops: string[] = []
+  const degrades: string[] = []
+  const ask = await start({ ready: () => ({ stops, degrades, watching: ['orders'] }) })
   expect(await ask('/healthz')).toEqual({ status: 200, type: 'application/json', body: '{"status":"ok"}\n' })
-  expect(await ask('/readyz')).toMatchObject({ status: 200, body: '{"status":"ok","problems":[]}\n' })
-  problems.push('Slack: token_revoked')
+  expect(await ask('/readyz')).toMatchObject({
+    status: 200,
+    body: '{"status":"ok","problems":[],"watching":["orders"]}\n',
+  })
+  degrades.push('orders: gone')
+  expect(await ask('/readyz')).toMatchObject({
+    status: 200,
+    body: '{"status":"degraded","problems":["orders: gone"],"watching":["orders"]}\n',
+  })
+  stops.push('Slack: token_revoked')
   expect(await ask('/readyz?verbose')).toMatchObject({
     status: 503,
-    body: '{"status":"not ready","problems":["Slack: token_revoked"]}\n',
+    body: '{"status":"not ready","problems":["Slack: token_revoked","orders: gone"],"watching":["orders"]}\n',
   })
   expect((await ask('/healthz')).status).toBe(200)
   expect(await ask('/healthz', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' })

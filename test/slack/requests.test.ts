@@ -57,7 +57,7 @@ async function open(mode: 'socket' | 'http') {
     host: '127.0.0.1',
     port: 0,
     slack: ingress.requestListener,
-    ready: () => ({ problems: [] }),
+    ready: () => ({ stops: [], degrades: [], watching: [] }),
     now: Date.now,
   })
   workspace.setRequestUrl(`http://127.0.0.1:${server.port}/slack/events`)

@@ -35,7 +35,9 @@ export type Config = {
   /** At least one; names are different. */
   readonly clusters: readonly ClusterConfig[]
   /** A path relative to the working directory, or absolute. */
-  readonly store: { readonly kind: 'sqlite'; readonly path: string }
+  readonly store:
+    | { readonly kind: 'sqlite'; readonly path: string }
+    | { readonly kind: 'postgres'; readonly url: string }
   readonly queryText: QueryText
   /** Asked for after each full cycle of watching; who knows it can keep us quiet: never log it, never show it. */
   readonly heartbeatUrl: string | null
@@ -198,7 +200,7 @@ function resolveConfig(file: File, logLevel: LogLevel): Config {
     slack: { mode: file.slack.mode ?? 'socket', channel: file.slack.channel },
     http: { host: file.http?.host ?? '127.0.0.1', port: file.http?.port ?? 3000 },
     clusters: file.clusters.map((cluster) => resolveCluster(file, cluster)),
-    store: { kind: 'sqlite', path: file.store?.url ?? './data/pg-marshal.db' },
+    store: file.store?.url ?? { kind: 'sqlite', path: './data/pg-marshal.db' },
     queryText: file.queryText ?? 'masked',
     heartbeatUrl: file.watch?.heartbeatUrl ?? null,
     logLevel,

@@ -177,22 +177,23 @@ const cluster = configSection({
     .optional(),
 })
 
-const store = z
-  .string({ error: 'Write sqlite: and a path, like sqlite:./data/pg-marshal.db.' })
-  .transform((text, context) => {
-    const fail = (message: string) => {
-      context.addIssue({ code: 'custom', message })
-      return z.NEVER
-    }
-    if (/^postgres(ql)?:/.test(text))
-      return fail(
-        'This version stores in SQLite only, PostgreSQL comes later. Write sqlite:./data/pg-marshal.db.',
-      )
-    const path = /^sqlite:(?:\/\/(?=\/))?(?!\/\/)(.+)$/.exec(text)?.[1]
-    if (!path) return fail('Write sqlite: and a path, like sqlite:./data/pg-marshal.db.')
-    if (path.includes(':memory:')) return fail('Approvals must outlive a restart, so the store needs a file.')
-    return path
-  })
+const storeHint =
+  'Write sqlite: and a path, like sqlite:./data/pg-marshal.db, or postgres://user@host/database.'
+
+const store = z.string({ error: storeHint }).transform((text, context) => {
+  const fail = (message: string) => {
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
+  if (/^postgres(ql)?:/.test(text)) {
+    const read = readDatabaseUrl(text)
+    return 'problem' in read ? fail(read.problem) : { kind: 'postgres' as const, url: text }
+  }
+  const path = /^sqlite:(?:\/\/(?=\/))?(?!\/\/)(.+)$/.exec(text)?.[1]
+  if (!path) return fail(storeHint)
+  if (path.includes(':memory:')) return fail('Approvals must outlive a restart, so the store needs a file.')
+  return { kind: 'sqlite' as const, path }
+})
 
 const clustersHint = 'Name at least one cluster with its name and url.'
 

@@ -4,10 +4,15 @@ import { type CertificateSetting, type DatabaseUrl, readDatabaseUrl } from '../d
 import { ClusterError, clusterErrorWith } from './errors.ts'
 import { guardClient } from './wire.ts'
 
-type ClientOptions = { readonly url: string; readonly applicationName: string }
+type ClientOptions = {
+  readonly url: string
+  readonly applicationName: string
+  /** Milliseconds to connect, and for the answer to one statement; if absent, whoever asks keeps the time. */
+  readonly deadlines?: { readonly connectMs: number; readonly answerMs: number }
+}
 
 /** A client of the driver that is not connected yet, with its edge guarded. Throws ClusterError. */
-export function createClient({ url, applicationName }: ClientOptions): pg.Client {
+export function createClient({ url, applicationName, deadlines }: ClientOptions): pg.Client {
   const read = readDatabaseUrl(url)
   if ('problem' in read) throw new ClusterError(read.problem, 'ERR_INVALID_URL', false)
   const ssl = tlsOf(read)
@@ -17,6 +22,10 @@ export function createClient({ url, applicationName }: ClientOptions): pg.Client
     keepAliveInitialDelayMillis: 10_000,
     fallback_application_name: applicationName,
     ...(ssl === undefined ? {} : { ssl }),
+    ...(deadlines && {
+      connectionTimeoutMillis: deadlines.connectMs,
+      query_timeout: deadlines.answerMs,
+    }),
   })
   guardClient(client, read.loginMethods)
   return client

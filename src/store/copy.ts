@@ -19,13 +19,16 @@ const pauseMs = 100
  * beside a bot that runs.
  * @throws StoreError when it cannot be read
  */
-export async function openCopy({ kind, path }: StoreSettings): Promise<Store> {
+export async function openCopy(settings: StoreSettings): Promise<Store> {
+  // There nothing is written by a reader.
+  if (settings.kind === 'postgres') return openStore(settings, null)
+  const { path } = settings
   const directory = await mkdtemp(join(tmpdir(), 'pg-marshal-copy-'))
   const remove = () => rm(directory, { recursive: true, force: true })
   const copy = join(directory, 'store.db')
   try {
     await copyStill(path, copy)
-    const store = await openStore({ kind, path: copy })
+    const store = await openStore({ kind: 'sqlite', path: copy })
     return { ...store, close: () => store.close().finally(remove) }
   } catch (error) {
     await remove()

@@ -88,8 +88,10 @@ export function journalIn(db: Kysely<Schema>): Journal {
       return rows.flatMap((row) => row.card_id ?? [])
     },
     async *all() {
-      for (let after = Number.MIN_SAFE_INTEGER; ; ) {
-        const rows = await select.where('seq', '>', after).orderBy('seq').limit(page).execute()
+      for (let after: number | null = null; ; ) {
+        // Also rows with a number below zero, which somebody put in.
+        const rest: typeof select = after === null ? select : select.where('seq', '>', after)
+        const rows: StoredRow[] = await rest.orderBy('seq').limit(page).execute()
         yield* rows
         const last = rows.at(-1)
         if (!last || rows.length < page) return

@@ -261,15 +261,17 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         .where('ts', '=', ts)
         .execute()
     },
-    standing: (ids) =>
-      db
-        .selectFrom('messages')
-        .select(['id', 'channel', 'ts'])
-        .where('id', 'in', ids)
-        .where('ts', 'is not', null)
-        .orderBy('seq')
-        .$narrowType<{ ts: string }>()
-        .execute(),
+    standing: async (ids) =>
+      ids.length === 0
+        ? []
+        : db
+            .selectFrom('messages')
+            .select(['id', 'channel', 'ts'])
+            .where('id', 'in', ids)
+            .where('ts', 'is not', null)
+            .orderBy('seq')
+            .$narrowType<{ ts: string }>()
+            .execute(),
     async isKnown(id) {
       const row = await db.selectFrom('messages').select('id').where('id', '=', id).executeTakeFirst()
       return row !== undefined

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Migration } from 'kysely/migration'
+import { type Migration, Migrator } from 'kysely/migration'
 
 /**
  * The bot's own memory. What is searched for has a column; the rest of a row is plain data of the domain, as JSON.
@@ -40,6 +40,11 @@ export type Schema = {
     previous: string
     hash: string
   }
+  /** One row, which whoever writes to a store of PostgreSQL locks for as long as the transaction lasts. */
+  writer: {
+    id: number
+    probes: number
+  }
   messages: {
     id: string
     seq: number
@@ -62,7 +67,7 @@ export type Schema = {
   }
 }
 
-export const migrations: Record<string, Migration> = {
+const migrations: Record<string, Migration> = {
   '001_start': {
     async up(db) {
       await db.schema
@@ -144,6 +149,28 @@ export const migrations: Record<string, Migration> = {
         .execute()
     },
   },
+  '002_writer': {
+    async up(db) {
+      await db.schema
+        .createTable('writer')
+        .addColumn('id', 'integer', (column) => column.primaryKey())
+        .addColumn('probes', 'bigint', (column) => column.notNull())
+        .execute()
+      await db.insertInto('writer').values({ id: 1, probes: 0 }).execute()
+    },
+  },
+}
+
+/**
+ * Brings the schema up to date. A newer version may have done that already, and works beside us: each migration only adds
+ * (docs/decisions), so there is nothing to do.
+ */
+export async function migrate(db: Kysely<Schema>): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
+  const ours = await migrator.getMigrations()
+  if (ours.every(({ executedAt }) => executedAt !== undefined)) return
+  const { error } = await migrator.migrateToLatest()
+  if (error) throw error
 }
 
 /** Runs all of it or nothing, in the transaction that is open already or in one of its own. */

@@ -1,17 +1,14 @@
-import { Kysely } from 'kysely'
-import { Migrator } from 'kysely/migration'
-import { StoreError } from './failure.ts'
+import type { Kysely } from 'kysely'
+import { openDatabase, type StoreSettings } from './database.ts'
 import { type Incidents, incidentsIn } from './incidents.ts'
 import { type Journal, journalIn } from './journal.ts'
-import { lockStore, type StoreWait } from './lock.ts'
+import type { StoreWait } from './lock.ts'
 import { type Messages, messagesIn } from './messages.ts'
 import { type Proposals, proposalsIn } from './proposals.ts'
-import { atomically, migrations, type Schema } from './schema.ts'
+import { atomically, type Schema } from './schema.ts'
 import { type Silences, silencesIn } from './silences.ts'
-import { openSqlite, prepareFile } from './sqlite.ts'
 
-/** Place of the store; the kind decides the dialect. */
-export type StoreSettings = { readonly kind: 'sqlite'; readonly path: string }
+export type { StoreSettings } from './database.ts'
 
 export type Tables = {
   readonly proposals: Proposals
@@ -32,49 +29,21 @@ export type Store = Tables & {
 
 /**
  * Opens the store and brings its schema up to date.
- * @param settings a path of SQLite; a missing directory is made
- * @param alone keeps other processes from working with it at the same time
+ * @param alone keeps other processes from working with a file of SQLite at the same time; PostgreSQL takes several
  * @throws StoreError when it cannot be opened, or when another process keeps it
  */
 export async function openStore(settings: StoreSettings, alone: StoreWait | null = null): Promise<Store> {
-  const { path } = settings
-  let unlock = () => {}
-  try {
-    prepareFile(path)
-    if (alone) unlock = await lockStore(path, alone)
-    const file = openSqlite(path)
-    const db = new Kysely<Schema>({ dialect: file.dialect })
-    const { error } = await new Migrator({
-      db,
-      provider: { getMigrations: async () => migrations },
-    }).migrateToLatest()
-    if (error) {
-      await db.destroy()
-      throw error
-    }
-    const records = tablesIn(db)
-    return {
-      ...records,
-      atomically: (run) => atomically(db, (db) => run(tablesIn(db))),
-      async probe() {
-        file.probe()
-        await records.incidents.openOutside([])
-        await records.proposals.inState('open')
-      },
-      close: async () => {
-        await db.destroy()
-        unlock()
-      },
-    }
-  } catch (error) {
-    unlock()
-    if (error instanceof StoreError) throw error
-    const why =
-      error instanceof Error && 'code' in error ? String(error.code) : 'it is no store of pg-marshal'
-    throw new StoreError(
-      `The store ${path} cannot be opened (${why}). Check store.url, the directory and its permissions.`,
-      error,
-    )
+  const { db, probe, close } = await openDatabase(settings, alone)
+  const records = tablesIn(db)
+  return {
+    ...records,
+    atomically: (run) => atomically(db, (db) => run(tablesIn(db))),
+    async probe() {
+      await probe()
+      await records.incidents.openOutside([])
+      await records.proposals.inState('open')
+    },
+    close,
   }
 }
 

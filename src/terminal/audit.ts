@@ -78,11 +78,12 @@ export const auditExport = ({
   })
 
 async function withStore<T>(config: Config, err: Out, run: (store: Store) => Promise<T>): Promise<T | 2> {
-  if (!existsSync(config.store.path)) {
-    err.write(`There is no store at ${config.store.path}; store.url in the configuration says where it is.\n`)
+  const settings = config.store
+  if (settings.kind === 'sqlite' && !existsSync(settings.path)) {
+    err.write(`There is no store at ${settings.path}; store.url in the configuration says where it is.\n`)
     return 2
   }
-  const store = await openCopy(config.store)
+  const store = await openCopy(settings)
   try {
     return await run(store)
   } finally {

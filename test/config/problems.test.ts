@@ -36,7 +36,7 @@ clusters:
   - { name: shop, channel: orders }
   - { name: shop, url: "\${SHOP_URL}", watch: { blockedFro: 1s } }
 watch: { every: 1ms, connectionsAbove: 85%, vacuumHeldBackBy: 0, slotRetains: 10, wraparoundAbove: 0.5, preparedLongerThan: 15 }
-store: { url: postgres://u:hunter2@db/x }
+store: { url: mysql://u:hunter2@db/x }
 queryText: no
 http: { port: 70000 }
 `)
@@ -118,7 +118,8 @@ http: { port: 70000 }
   })
 
   it.each([
-    ['postgres://u:p@h/d', 'PostgreSQL comes later'],
+    ['mysql://u:p@h/d', 'or postgres://user@host/database'],
+    ['postgres://u:p@h/d?sslmode=never', 'sslmode in the url is none that is known'],
     ['sqlite::memory:', 'needs a file'],
     ['sqlite://data.db', 'Write sqlite: and a path'],
     ['sqlite:', 'Write sqlite: and a path'],

@@ -1,254 +1,223 @@
-import { existsSync, statSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createVerifier, firstHash, type JournalEvent } from '../../src/domain/approvals/journal.ts'
-import { openStore, type Store } from '../../src/store/store.ts'
+import { openStore, type Store, type StoreSettings } from '../../src/store/store.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
-
-let directory: string
-let store: Store
-const open = () => openStore({ kind: 'sqlite', path: join(directory, 'deep', 'store.db') })
-
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'pg-marshal-store-'))
-  store = await open()
-})
-afterEach(async () => {
-  await store.close()
-  await rm(directory, { recursive: true })
-})
+import { type StorePlace, storePlaces } from '../support/store.ts'
 
 const expired: JournalEvent = { kind: 'expired', actor: 'pg-marshal', proposalId: 'p' }
 
-describe('proposals', () => {
-  it('keeps them as they are, also across a restart', async () => {
-    const made = proposal({ victims: [{ pid: 7, backendStart: 'then', queryStart: null }] })
-    await store.proposals.add(made)
-    await store.close()
-    store = await open()
-    expect(await store.proposals.get(made.id)).toEqual(made)
-    expect(await store.proposals.get('nobody')).toBeNull()
-    expect(await store.proposals.ofCard('card-1')).toEqual([made])
+describe.each(storePlaces)('a store in %s', (_, makePlace) => {
+  let place: StorePlace
+  let settings: StoreSettings
+  let store: Store
+
+  beforeAll(async () => {
+    place = await makePlace()
+  })
+  afterAll(() => place.close())
+  beforeEach(async () => {
+    settings = await place.empty()
+    store = await openStore(settings)
+  })
+  afterEach(() => store.close())
+
+  describe('proposals', () => {
+    it('keeps them as they are, also across a restart', async () => {
+      const made = proposal({ victims: [{ pid: 7, backendStart: 'then', queryStart: null }] })
+      await store.proposals.add(made)
+      await store.close()
+      store = await openStore(settings)
+      expect(await store.proposals.get(made.id)).toEqual(made)
+      expect(await store.proposals.get('nobody')).toBeNull()
+      expect(await store.proposals.ofCard('card-1')).toEqual([made])
+    })
+
+    it('keeps the order in which they were made, also when the clock is set back', async () => {
+      for (const [id, createdAt] of [
+        ['first', madeAt],
+        ['second', madeAt],
+        ['a third', madeAt - 3_600_000],
+      ] as const)
+        await store.proposals.add(proposal({ id, createdAt }))
+      const ids = (await store.proposals.ofCard('card-1')).map(({ id }) => id)
+      expect(ids).toEqual(['first', 'second', 'a third'])
+    })
+
+    it('lets exactly one of many claim', async () => {
+      const made = proposal()
+      await store.proposals.add(made)
+      const claims = await Promise.all(
+        Array.from({ length: 50 }, (_, n) =>
+          store.proposals.swap(made, proposal({ state: 'claimed', decidedBy: `U${n}` })),
+        ),
+      )
+      const won = claims.filter((claim) => claim !== null)
+      expect(won).toHaveLength(1)
+      expect(won[0]?.revision).toBe(made.revision + 1)
+      expect(await store.proposals.get(made.id)).toEqual(won[0])
+      expect(await store.proposals.inState('claimed')).toEqual(won)
+    })
+
+    it('finds those whose time is up, and only the open ones', async () => {
+      await store.proposals.add(proposal({ id: 'early', expiresAt: madeAt + 10 }))
+      await store.proposals.add(proposal({ id: 'late', expiresAt: madeAt + 20 }))
+      await store.proposals.add(proposal({ id: 'denied', state: 'denied', expiresAt: madeAt + 5 }))
+      expect((await store.proposals.dueBy(madeAt + 10)).map(({ id }) => id)).toEqual(['early'])
+    })
   })
 
-  it('keeps the order in which they were made, also when the clock is set back', async () => {
-    for (const [id, createdAt] of [
-      ['first', madeAt],
-      ['second', madeAt],
-      ['a third', madeAt - 3_600_000],
-    ] as const)
-      await store.proposals.add(proposal({ id, createdAt }))
-    const ids = (await store.proposals.ofCard('card-1')).map(({ id }) => id)
-    expect(ids).toEqual(['first', 'second', 'a third'])
+  describe('journal', () => {
+    it('chains its rows, whoever appends at the same time', async () => {
+      await Promise.all(
+        Array.from({ length: 20 }, (_, n) =>
+          store.journal.append(madeAt + n, n % 2 ? 'card' : null, expired),
+        ),
+      )
+      const rows = await store.journal.latest(100)
+      expect(rows.map(({ seq }) => seq)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1))
+      expect(rows[0]?.previous).toBe(firstHash)
+      const verifier = createVerifier()
+      for await (const row of store.journal.all()) expect(verifier.check(row)).toBeNull()
+      expect(verifier.head()?.hash).toBe(rows.at(-1)?.hash)
+      expect(await store.journal.ofCards(['card'], 100)).toHaveLength(10)
+    })
+
+    it('keeps nothing of a change that fails', async () => {
+      await expect(
+        store.atomically(async (records) => {
+          await records.journal.append(madeAt, null, expired)
+          await records.proposals.add(proposal())
+          throw new Error('on purpose')
+        }),
+      ).rejects.toThrow('on purpose')
+      expect(await store.journal.latest(10)).toEqual([])
+      expect(await store.proposals.ofCard('card-1')).toEqual([])
+    })
   })
 
-  it('lets exactly one of many claim', async () => {
-    const made = proposal()
-    await store.proposals.add(made)
-    const claims = await Promise.all(
-      Array.from({ length: 50 }, (_, n) =>
-        store.proposals.swap(made, proposal({ state: 'claimed', decidedBy: `U${n}` })),
-      ),
-    )
-    const won = claims.filter((claim) => claim !== null)
-    expect(won).toHaveLength(1)
-    expect(won[0]?.revision).toBe(made.revision + 1)
-    expect(await store.proposals.get(made.id)).toEqual(won[0])
-    expect(await store.proposals.inState('claimed')).toEqual(won)
+  describe('messages', () => {
+    const message = (over = {}) => ({
+      id: 'card',
+      channel: 'C1',
+      threadOf: null,
+      priority: 1,
+      once: false,
+      text: 'one',
+      blocks: [{ type: 'divider' as const }],
+      ...over,
+    })
+
+    it('holds a thread back until its first message stands', async () => {
+      await store.messages.put(message(), madeAt)
+      await store.messages.put(message({ id: 'note', threadOf: 'card', priority: 0 }), madeAt)
+      expect((await store.messages.pending()).map(({ id }) => id)).toEqual(['card'])
+      await store.messages.delivered('card', 1, '1.1', madeAt)
+      expect(await store.messages.pending()).toMatchObject([{ id: 'note', threadTs: '1.1', ts: null }])
+    })
+
+    it('remembers only the last of several edits, and that it changed during a delivery', async () => {
+      await store.messages.put(message(), madeAt)
+      await store.messages.put(message({ text: 'two' }), madeAt)
+      expect(await store.messages.pending()).toMatchObject([{ id: 'card' }])
+      expect(await store.messages.content('card')).toMatchObject({ text: 'two', revision: 2 })
+      await store.messages.put(message({ text: 'three' }), madeAt)
+      await store.messages.delivered('card', 2, '1.1', madeAt)
+      expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: '1.1' }])
+      expect(await store.messages.content('card')).toMatchObject({ text: 'three', revision: 3 })
+    })
+
+    it('does not deliver the same content again', async () => {
+      await store.messages.put(message(), madeAt)
+      await store.messages.delivered('card', 1, '1.1', madeAt)
+      await store.messages.put(message(), madeAt)
+      expect(await store.messages.pending()).toEqual([])
+    })
+
+    it('keeps nothing of what is never edited, once it stands', async () => {
+      await store.messages.put(message({ once: true }), madeAt)
+      await store.messages.delivered('card', 1, '1.1', madeAt)
+      expect(await store.messages.isKnown('card')).toBe(false)
+    })
+
+    it('lists the most urgent first', async () => {
+      for (const [id, priority] of [
+        ['a', 1],
+        ['b', 3],
+        ['c', 3],
+        ['d', 2],
+      ] as const)
+        await store.messages.put(message({ id, priority }), madeAt)
+      expect((await store.messages.pending()).map(({ id }) => id)).toEqual(['b', 'c', 'd', 'a'])
+    })
+
+    it('posts a lost one again', async () => {
+      await store.messages.put(message(), madeAt)
+      await store.messages.delivered('card', 1, '1.1', madeAt)
+      await store.messages.put(message({ id: 'never posted' }), madeAt)
+      expect(await store.messages.standing([])).toEqual([])
+      expect(await store.messages.standing(['card', 'never posted', 'unknown'])).toEqual([
+        { id: 'card', channel: message().channel, ts: '1.1' },
+      ])
+      // It was posted again since.
+      await store.messages.lost('card', '1.0')
+      expect(await store.messages.standing(['card'])).toMatchObject([{ ts: '1.1' }])
+      await store.messages.lost('card', '1.1')
+      expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: null }, { id: 'never posted' }])
+      expect(await store.messages.standing(['card'])).toEqual([])
+    })
+
+    it('takes the place where a message was seen for its own, where it has none', async () => {
+      await store.messages.put(message(), madeAt)
+      const { channel } = message()
+      expect(await store.messages.seenAt('card', 'C0ELSEWHERE', '1.1')).toBeNull()
+      expect(await store.messages.seenAt('unknown', channel, '1.1')).toBeNull()
+      expect(await store.messages.standing(['card'])).toEqual([])
+      expect(await store.messages.seenAt('card', channel, '1.1')).toBe('1.1')
+      expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: '1.1' }])
+      expect(await store.messages.seenAt('card', channel, '1.2')).toBe('1.1')
+      // The post that was under way meanwhile.
+      expect(await store.messages.delivered('card', 1, '1.3', madeAt)).toBe('1.1')
+      expect(await store.messages.delivered('card', 1, '1.3', madeAt)).toBeNull()
+      expect(await store.messages.seenAt('card', channel, '1.1')).toBe('1.3')
+    })
+
+    it('counts the attempts', async () => {
+      await store.messages.put(message(), madeAt)
+      await store.messages.failed('card', madeAt + 500, 'ratelimited')
+      expect(await store.messages.pending()).toMatchObject([{ attempts: 1, notBefore: madeAt + 500 }])
+    })
   })
 
-  it('keeps its file to our own user', () => {
-    expect(statSync(join(directory, 'deep', 'store.db')).mode & 0o777).toBe(0o600)
-  })
-
-  it('brings its log into its file when it is probed and the log has grown, so that neither grows for ever', async () => {
-    const file = join(directory, 'deep', 'store.db')
-    const size = (name: string) => statSync(name).size
-    const write = (id: string) => store.proposals.add(proposal({ id, reason: 'x'.repeat(1_000_000) }))
-    const before = size(file)
-    await write('small')
-    await store.probe()
-    expect(size(file)).toBe(before)
-    for (let n = 0; n < 4; n++) await write(`many ${n}`)
-    await store.probe()
-    expect(size(file)).toBeGreaterThan(5_000_000)
-    const log = size(`${file}-wal`)
-    for (let n = 4; n < 12; n++) {
-      await write(`many ${n}`)
-      await store.probe()
-    }
-    expect(size(`${file}-wal`)).toBeLessThan(log + 2_000_000)
-  })
-
-  it('finds those whose time is up, and only the open ones', async () => {
-    await store.proposals.add(proposal({ id: 'early', expiresAt: madeAt + 10 }))
-    await store.proposals.add(proposal({ id: 'late', expiresAt: madeAt + 20 }))
-    await store.proposals.add(proposal({ id: 'denied', state: 'denied', expiresAt: madeAt + 5 }))
-    expect((await store.proposals.dueBy(madeAt + 10)).map(({ id }) => id)).toEqual(['early'])
-  })
-})
-
-describe('journal', () => {
-  it('chains its rows, whoever appends at the same time', async () => {
-    await Promise.all(
-      Array.from({ length: 20 }, (_, n) => store.journal.append(madeAt + n, n % 2 ? 'card' : null, expired)),
-    )
-    const rows = await store.journal.latest(100)
-    expect(rows.map(({ seq }) => seq)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1))
-    expect(rows[0]?.previous).toBe(firstHash)
-    const verifier = createVerifier()
-    for await (const row of store.journal.all()) expect(verifier.check(row)).toBeNull()
-    expect(verifier.head()?.hash).toBe(rows.at(-1)?.hash)
-    expect(await store.journal.ofCards(['card'], 100)).toHaveLength(10)
-  })
-
-  it('keeps nothing of a change that fails', async () => {
-    await expect(
-      store.atomically(async (records) => {
-        await records.journal.append(madeAt, null, expired)
-        await records.proposals.add(proposal())
-        throw new Error('on purpose')
-      }),
-    ).rejects.toThrow('on purpose')
-    expect(await store.journal.latest(10)).toEqual([])
-    expect(await store.proposals.ofCard('card-1')).toEqual([])
-  })
-
-  it('is on disk when append resolves: another process reads it at once', async () => {
-    await store.journal.append(madeAt, null, expired)
-    const path = join(directory, 'deep', 'store.db')
-    expect(existsSync(path)).toBe(true)
-    const other = new DatabaseSync(path, { readOnly: true })
-    expect(other.prepare('SELECT count(*) AS n FROM journal').get()).toEqual({ n: 1 })
-    other.close()
-  })
-})
-
-describe('messages', () => {
-  const message = (over = {}) => ({
-    id: 'card',
-    channel: 'C1',
-    threadOf: null,
-    priority: 1,
-    once: false,
-    text: 'one',
-    blocks: [{ type: 'divider' as const }],
-    ...over,
-  })
-
-  it('holds a thread back until its first message stands', async () => {
-    await store.messages.put(message(), madeAt)
-    await store.messages.put(message({ id: 'note', threadOf: 'card', priority: 0 }), madeAt)
-    expect((await store.messages.pending()).map(({ id }) => id)).toEqual(['card'])
-    await store.messages.delivered('card', 1, '1.1', madeAt)
-    expect(await store.messages.pending()).toMatchObject([{ id: 'note', threadTs: '1.1', ts: null }])
-  })
-
-  it('remembers only the last of several edits, and that it changed during a delivery', async () => {
-    await store.messages.put(message(), madeAt)
-    await store.messages.put(message({ text: 'two' }), madeAt)
-    expect(await store.messages.pending()).toMatchObject([{ id: 'card' }])
-    expect(await store.messages.content('card')).toMatchObject({ text: 'two', revision: 2 })
-    await store.messages.put(message({ text: 'three' }), madeAt)
-    await store.messages.delivered('card', 2, '1.1', madeAt)
-    expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: '1.1' }])
-    expect(await store.messages.content('card')).toMatchObject({ text: 'three', revision: 3 })
-  })
-
-  it('does not deliver the same content again', async () => {
-    await store.messages.put(message(), madeAt)
-    await store.messages.delivered('card', 1, '1.1', madeAt)
-    await store.messages.put(message(), madeAt)
-    expect(await store.messages.pending()).toEqual([])
-  })
-
-  it('keeps nothing of what is never edited, once it stands', async () => {
-    await store.messages.put(message({ once: true }), madeAt)
-    await store.messages.delivered('card', 1, '1.1', madeAt)
-    expect(await store.messages.isKnown('card')).toBe(false)
-  })
-
-  it('lists the most urgent first', async () => {
-    for (const [id, priority] of [
-      ['a', 1],
-      ['b', 3],
-      ['c', 3],
-      ['d', 2],
-    ] as const)
-      await store.messages.put(message({ id, priority }), madeAt)
-    expect((await store.messages.pending()).map(({ id }) => id)).toEqual(['b', 'c', 'd', 'a'])
-  })
-
-  it('posts a lost one again', async () => {
-    await store.messages.put(message(), madeAt)
-    await store.messages.delivered('card', 1, '1.1', madeAt)
-    await store.messages.put(message({ id: 'never posted' }), madeAt)
-    expect(await store.messages.standing([])).toEqual([])
-    expect(await store.messages.standing(['card', 'never posted', 'unknown'])).toEqual([
-      { id: 'card', channel: message().channel, ts: '1.1' },
-    ])
-    // It was posted again since.
-    await store.messages.lost('card', '1.0')
-    expect(await store.messages.standing(['card'])).toMatchObject([{ ts: '1.1' }])
-    await store.messages.lost('card', '1.1')
-    expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: null }, { id: 'never posted' }])
-    expect(await store.messages.standing(['card'])).toEqual([])
-  })
-
-  it('takes the place where a message was seen for its own, where it has none', async () => {
-    await store.messages.put(message(), madeAt)
-    const { channel } = message()
-    expect(await store.messages.seenAt('card', 'C0ELSEWHERE', '1.1')).toBeNull()
-    expect(await store.messages.seenAt('unknown', channel, '1.1')).toBeNull()
-    expect(await store.messages.standing(['card'])).toEqual([])
-    expect(await store.messages.seenAt('card', channel, '1.1')).toBe('1.1')
-    expect(await store.messages.pending()).toMatchObject([{ id: 'card', ts: '1.1' }])
-    expect(await store.messages.seenAt('card', channel, '1.2')).toBe('1.1')
-    // The post that was under way meanwhile.
-    expect(await store.messages.delivered('card', 1, '1.3', madeAt)).toBe('1.1')
-    expect(await store.messages.delivered('card', 1, '1.3', madeAt)).toBeNull()
-    expect(await store.messages.seenAt('card', channel, '1.1')).toBe('1.3')
-  })
-
-  it('counts the attempts', async () => {
-    await store.messages.put(message(), madeAt)
-    await store.messages.failed('card', madeAt + 500, 'ratelimited')
-    expect(await store.messages.pending()).toMatchObject([{ attempts: 1, notBefore: madeAt + 500 }])
-  })
-})
-
-describe('incidents', () => {
-  it('lists the open ones and the recently resolved', async () => {
-    const incident = {
-      id: 'i1',
-      cardId: 'i1',
-      cluster: 'orders',
-      key: 'connections',
-      finding: { kind: 'connections', used: 9, max: 10, reserved: 0, holders: [] },
-      recommendation: null,
-      digestId: null,
-      placedAt: madeAt,
-      headSince: madeAt,
-      openedAt: madeAt,
-      beganAt: madeAt,
-      changedAt: madeAt,
-      resolvedAt: null,
-      resolution: null,
-      acknowledgedBy: null,
-      mostVictims: 0,
-    } as const
-    await store.incidents.put(incident)
-    await store.incidents.put({ ...incident, id: 'i2', openedAt: madeAt + 1, resolvedAt: madeAt + 50 })
-    expect(await store.incidents.get('i1')).toEqual(incident)
-    expect((await store.incidents.recent('orders', madeAt + 49)).map(({ id }) => id)).toEqual(['i1', 'i2'])
-    expect((await store.incidents.recent('orders', madeAt + 50)).map(({ id }) => id)).toEqual(['i1'])
-    expect((await store.incidents.open('orders')).map(({ id }) => id)).toEqual(['i1'])
-    expect(await store.incidents.recent('other', 0)).toEqual([])
-    expect(await store.incidents.open('other')).toEqual([])
-    expect((await store.incidents.openOutside(['other'])).map(({ id }) => id)).toEqual(['i1'])
-    expect(await store.incidents.openOutside(['orders', 'other'])).toEqual([])
+  describe('incidents', () => {
+    it('lists the open ones and the recently resolved', async () => {
+      const incident = {
+        id: 'i1',
+        cardId: 'i1',
+        cluster: 'orders',
+        key: 'connections',
+        finding: { kind: 'connections', used: 9, max: 10, reserved: 0, holders: [] },
+        recommendation: null,
+        digestId: null,
+        placedAt: madeAt,
+        headSince: madeAt,
+        openedAt: madeAt,
+        beganAt: madeAt,
+        changedAt: madeAt,
+        resolvedAt: null,
+        resolution: null,
+        acknowledgedBy: null,
+        mostVictims: 0,
+      } as const
+      await store.incidents.put(incident)
+      await store.incidents.put({ ...incident, id: 'i2', openedAt: madeAt + 1, resolvedAt: madeAt + 50 })
+      expect(await store.incidents.get('i1')).toEqual(incident)
+      expect((await store.incidents.recent('orders', madeAt + 49)).map(({ id }) => id)).toEqual(['i1', 'i2'])
+      expect((await store.incidents.recent('orders', madeAt + 50)).map(({ id }) => id)).toEqual(['i1'])
+      expect((await store.incidents.open('orders')).map(({ id }) => id)).toEqual(['i1'])
+      expect(await store.incidents.recent('other', 0)).toEqual([])
+      expect(await store.incidents.open('other')).toEqual([])
+      expect((await store.incidents.openOutside(['other'])).map(({ id }) => id)).toEqual(['i1'])
+      expect(await store.incidents.openOutside(['orders', 'other'])).toEqual([])
+    })
   })
 })

@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openStore, type Store } from '../../src/store/store.ts'
+import { openStore, type Store, type StoreSettings } from '../../src/store/store.ts'
+import { startTestServer, type TestServer } from './postgres.ts'
 
 /** A store on disk, which is gone when it is closed. */
 export async function openTestStore(): Promise<Store> {
@@ -12,4 +13,44 @@ export async function openTestStore(): Promise<Store> {
     await rm(directory, { recursive: true })
   }
   return { ...store, close }
+}
+
+/** A place for stores of one kind, which is gone when it is closed. */
+export type StorePlace = {
+  /** Settings of a new, empty store. */
+  readonly empty: () => Promise<StoreSettings>
+  readonly close: () => Promise<void>
+}
+
+/** One way to make such a place for each kind of store, by its name. */
+export const storePlaces: readonly [StoreSettings['kind'], () => Promise<StorePlace>][] = [
+  [
+    'sqlite',
+    async () => {
+      const directory = await mkdtemp(join(tmpdir(), 'pg-marshal-store-'))
+      let made = 0
+      return {
+        empty: async () => ({ kind: 'sqlite', path: join(directory, String(++made), 'store.db') }),
+        close: () => rm(directory, { recursive: true }),
+      }
+    },
+  ],
+  [
+    'postgres',
+    async () => {
+      const server = await startTestServer()
+      return { empty: () => emptyStoreOn(server), close: server.stop }
+    },
+  ],
+]
+
+let schemas = 0
+
+/** A schema of its own on a server, owned by a role that may do nothing else. */
+export async function emptyStoreOn(server: TestServer): Promise<StoreSettings & { kind: 'postgres' }> {
+  const name = `store_${++schemas}`
+  const url = new URL(await server.createRole(name))
+  await server.admin.query(`CREATE SCHEMA ${name} AUTHORIZATION ${name}`)
+  // The search path begins with the schema that has the name of the role.
+  return { kind: 'postgres', url: url.href }
 }

@@ -10,13 +10,15 @@ import { auditExport, auditVerify, parseHead, parseMoment } from '../../src/term
 
 const rows = 8
 const day = Date.UTC(2026, 2, 1)
+type InSqlite = Config & { readonly store: { readonly kind: 'sqlite'; readonly path: string } }
+
 let directory: string
-let config: Config
+let config: InSqlite
 let heads: string[]
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'pg-marshal-audit-'))
-  config = { store: { kind: 'sqlite', path: join(directory, 'store.db') } } as Config
+  config = { store: { kind: 'sqlite', path: join(directory, 'store.db') } } as InSqlite
   const store = await openStore(config.store)
   heads = []
   for (let n = 0; n < rows; n++) {
@@ -161,7 +163,7 @@ describe('audit verify', () => {
       await store.close()
       for (const name of readdirSync(place)) await chmod(join(place, name), 0o400)
       const before = bytesOf(place)
-      config = { store: { kind: 'sqlite', path: join(place, 'store.db') } } as Config
+      config = { store: { kind: 'sqlite', path: join(place, 'store.db') } } as InSqlite
       expect(await verify(hash)).toMatchObject({ code: 0, said: expect.stringContaining('9 rows') })
       expect(bytesOf(place)).toEqual(before)
     })
@@ -206,7 +208,7 @@ describe('audit verify', () => {
   })
 
   it('says when there is no journal', async () => {
-    config = { store: { kind: 'sqlite', path: join(directory, 'nothing.db') } } as Config
+    config = { store: { kind: 'sqlite', path: join(directory, 'nothing.db') } } as InSqlite
     expect(await verify()).toMatchObject({ code: 2, said: expect.stringContaining('There is no store at') })
   })
 })

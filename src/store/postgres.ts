@@ -1,0 +1,87 @@
+import { type Dialect, PostgresDialect, type PostgresPoolClient } from 'kysely'
+import { ClusterError } from '../postgres/errors.ts'
+import { createPool, type PooledConnection } from '../postgres/pool.ts'
+import { StoreError } from './failure.ts'
+
+export type PostgresStore = {
+  /** A transaction of it is alone among those that write, in this process and in all others. */
+  readonly dialect: Dialect
+  /** The same without that, for the first steps of the schema. */
+  readonly bare: Dialect
+  end(): Promise<void>
+}
+
+/** Connections of one process to the store. */
+const mostConnections = 5
+
+/**
+ * Kysely's dialect for a store in PostgreSQL. What is read in a transaction must still be so when it writes, as in
+ * SQLite, so each transaction begins with a lock on one row: one writer at a time, in all processes together, and a chain
+ * of the journal without gaps. The limits hold for the transaction alone, so that a pooler may stand between. A process
+ * that stops in the middle of one loses it, and the row, after a few seconds.
+ */
+export function openPostgres(url: string): PostgresStore {
+  const pool = createPool({ url, applicationName: 'pg-marshal store', most: mostConnections })
+  const dialectWith = (begin: string) =>
+    new PostgresDialect({
+      pool: {
+        options: {},
+        connect: async () => clientOf(await pool.connect().catch(thrown), begin),
+        end: async () => {},
+      },
+    })
+  return {
+    dialect: dialectWith(`${begin}; SELECT id FROM writer FOR UPDATE`),
+    bare: dialectWith(begin),
+    end: () => pool.end(),
+  }
+}
+
+/** What is written is on disk before the next step, whatever is set for the role or the database. */
+const begin = [
+  'BEGIN',
+  "SET LOCAL lock_timeout = '5s'",
+  "SET LOCAL statement_timeout = '6s'",
+  "SET LOCAL idle_in_transaction_session_timeout = '5s'",
+  'SET LOCAL synchronous_commit = on',
+].join('; ')
+
+function clientOf(connection: PooledConnection, begin: string): PostgresPoolClient {
+  let isLost = false
+  const query = async (sql: string, parameters: readonly unknown[]) => {
+    // The server has rolled back by itself where the connection is lost: that must not hide why.
+    if (isLost && sql === 'rollback') return { command: 'ROLLBACK' as const, rowCount: 0, rows: [] }
+    try {
+      return await connection.query(sql === 'begin' ? begin : sql, parameters)
+    } catch (error) {
+      isLost ||= error instanceof ClusterError && !isSqlState(error.code)
+      return thrown(error)
+    }
+  }
+  // Kysely asks with a cursor only where somebody streams, which nobody does here.
+  return { query: query as unknown as PostgresPoolClient['query'], release: connection.release }
+}
+
+const isSqlState = (code: string): boolean => /^[0-9A-Z]{5}$/.test(code)
+
+/** Classes of SQLSTATE that tell of a fault in the statement, so of ours, and nothing about the server. */
+const ownFaults = /^(?:0A|2[1-367]|34|42)/
+
+function thrown(error: unknown): never {
+  if (!(error instanceof ClusterError)) throw error
+  const { code } = error
+  if (isSqlState(code) && ownFaults.test(code) && !Object.hasOwn(reasons, code)) throw error
+  throw new StoreError(reasons[code] ?? `its server: ${clause(error.reason)}`, error)
+}
+
+/** What means something else for a store than for a server that is watched. */
+const reasons: Readonly<Record<string, string>> = {
+  '25006':
+    'its server takes no writes: it is a standby or set to read only, so let store.url lead to the primary',
+  '42501': 'its role may not write there: let it own its schema (doctor shows how)',
+  '42P01': 'a table of it is missing, so restore it, or restart me with an empty database',
+}
+
+/** A sentence as a part of another one. */
+const clause = (sentence: string): string =>
+  sentence.replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase()).replace(/\.$/, '')

@@ -10,6 +10,7 @@ import { auditExport, auditVerify, parseHead, parseMoment } from './terminal/aud
 import { check, misuseOf } from './terminal/check.ts'
 import { doctor } from './terminal/doctor.ts'
 import { look } from './terminal/look.ts'
+import { storeCopy } from './terminal/storeCopy.ts'
 
 const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
 
@@ -20,6 +21,7 @@ const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
   node src/main.ts doctor               what is missing, in Slack and in each cluster, and how to grant it
   node src/main.ts audit verify [--head HASH]            whether the journal is as it was written; HASH, or its first 16 digits, from the channel
   node src/main.ts audit export [--from TIME] [--to TIME]  the journal as JSON Lines; TIME like 2026-03-01 or 2026-03-01T03:00:00Z
+  node src/main.ts store copy FROM TO   moves a store: addresses like sqlite:./data/pg-marshal.db and postgres://user@host/database
   node src/main.ts --version            the versions of pg-marshal and of Node
 
 Settings come from pg-marshal.yaml (PG_MARSHAL_CONFIG names another) and the environment; secrets may stand in a file:
@@ -40,6 +42,7 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
   doctor: [],
   'audit verify': ['head'],
   'audit export': ['from', 'to'],
+  'store copy': [],
 }
 
 async function main(args: readonly string[]): Promise<ExitCode> {
@@ -68,11 +71,17 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     process.stdout.write(usage)
     return 0
   }
-  const asked = command === 'audit' ? `audit ${rest[0]}` : command
+  const asked = command === 'audit' || command === 'store' ? `${command} ${rest[0]}` : command
   const known = Object.hasOwn(optionsOf, asked) ? optionsOf[asked] : undefined
   const [alien] = Object.keys(values).filter((name) => known && !known.includes(name))
   if (alien) return misused(`"${asked}" takes no --${alien}.`)
   if (command === 'audit') return audit(rest, values)
+  if (command === 'store') {
+    const [what, from, to, ...more] = rest
+    if (what !== 'copy' || from === undefined || to === undefined || more.length > 0)
+      return misused('Write "store copy FROM TO", with two addresses as store.url has them.')
+    return storeCopy({ from, to, out: process.stdout, err: process.stderr })
+  }
   if (rest.length > 0) return misused(`I do not know what to do with "${rest[0]}".`)
   switch (command) {
     case 'serve':

@@ -13,6 +13,7 @@ import {
   transactions,
 } from './parts.ts'
 import { rules } from './rules.ts'
+import { storeUrl } from './storeUrl.ts'
 
 /** The file as people write it: every key optional but what has no default, durations as milliseconds. */
 
@@ -177,24 +178,6 @@ const cluster = configSection({
     .optional(),
 })
 
-const storeHint =
-  'Write sqlite: and a path, like sqlite:./data/pg-marshal.db, or postgres://user@host/database.'
-
-const store = z.string({ error: storeHint }).transform((text, context) => {
-  const fail = (message: string) => {
-    context.addIssue({ code: 'custom', message })
-    return z.NEVER
-  }
-  if (/^postgres(ql)?:/.test(text)) {
-    const read = readDatabaseUrl(text)
-    return 'problem' in read ? fail(read.problem) : { kind: 'postgres' as const, url: text }
-  }
-  const path = /^sqlite:(?:\/\/(?=\/))?(?!\/\/)(.+)$/.exec(text)?.[1]
-  if (!path) return fail(storeHint)
-  if (path.includes(':memory:')) return fail('Approvals must outlive a restart, so the store needs a file.')
-  return { kind: 'sqlite' as const, path }
-})
-
 const clustersHint = 'Name at least one cluster with its name and url.'
 
 export const fileSchema = configSection({
@@ -209,7 +192,7 @@ export const fileSchema = configSection({
   approvals: approvals.optional(),
   clusters: z.array(cluster, required(clustersHint)).min(1, { error: clustersHint }),
   watch: watch.optional(),
-  store: configSection({ url: store.optional() }).optional(),
+  store: configSection({ url: storeUrl.optional() }).optional(),
   queryText: word('masked', 'full', 'hidden').optional(),
 })
 

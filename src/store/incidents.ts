@@ -20,7 +20,8 @@ export type Incidents = {
 export function incidentsIn(db: Kysely<Schema>): Incidents {
   const select = db.selectFrom('incidents').select(['id', 'data'])
   const { read, write } = incidentDocument
-  const oldestFirst = async (found: typeof select) => (await found.orderBy('opened_at').execute()).map(read)
+  const oldestFirst = async (found: typeof select) =>
+    (await found.orderBy('opened_at').orderBy('id').execute()).map(read)
   return {
     async put(incident) {
       const state = {

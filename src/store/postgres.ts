@@ -37,7 +37,7 @@ export function openPostgres(url: string): PostgresStore {
   }
 }
 
-/** What is written is on disk before the next step, whatever is set for the role or the database. */
+/** Settings of a transaction. What is written is on disk before the next step, whatever the role or the database have. */
 const begin = [
   'BEGIN',
   "SET LOCAL lock_timeout = '5s'",
@@ -74,7 +74,7 @@ function thrown(error: unknown): never {
   throw new StoreError(reasons[code] ?? `its server: ${clause(error.reason)}`, error)
 }
 
-/** What means something else for a store than for a server that is watched. */
+/** Clauses for codes that mean something else for a store than for a server that is watched. */
 const reasons: Readonly<Record<string, string>> = {
   '25006':
     'its server takes no writes: it is a standby or set to read only, so let store.url lead to the primary',

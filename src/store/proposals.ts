@@ -30,7 +30,7 @@ export function proposalsIn(db: Kysely<Schema>): Proposals {
   const select = db.selectFrom('proposals').select(['id', 'data'])
   const { read, write } = proposalDocument
   const inState = async <S extends ProposalState>(state: S, found: typeof select): Promise<ProposalIn<S>[]> =>
-    (await found.where('state', '=', state).orderBy('created_at').execute())
+    (await found.where('state', '=', state).orderBy('created_at').orderBy('id').execute())
       .map(read)
       .filter((proposal): proposal is Proposal & ProposalIn<S> => proposal.state === state)
   const columns = (proposal: Proposal) => ({
@@ -83,7 +83,7 @@ export function proposalsIn(db: Kysely<Schema>): Proposals {
     doneSince: (since) => inState('done', select.where('created_at', '>', since)),
     async decidedSince(since) {
       const rows = select.where('created_at', '>', since).where('state', 'not in', ['open', 'claimed'])
-      return (await rows.orderBy('created_at').execute()).map(read)
+      return (await rows.orderBy('created_at').orderBy('id').execute()).map(read)
     },
     dueBy: (now) => inState('open', select.where('expires_at', '<=', now)),
     async swap(before, next) {

@@ -67,6 +67,15 @@ export type Schema = {
   }
 }
 
+/** Tables with what is remembered; the row that writers lock is not. */
+export const tableNames = Object.keys({
+  proposals: 1,
+  incidents: 1,
+  silences: 1,
+  journal: 1,
+  messages: 1,
+} satisfies Record<Exclude<keyof Schema, 'writer'>, 1>) as Exclude<keyof Schema, 'writer'>[]
+
 const migrations: Record<string, Migration> = {
   '001_start': {
     async up(db) {

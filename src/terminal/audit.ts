@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { createVerifier, type Fault, shortestHead } from '../domain/approvals/journal.ts'
 import { openCopy } from '../store/copy.ts'
-import type { Store } from '../store/store.ts'
+import { openStore, type Store } from '../store/store.ts'
 
 type Out = { write(text: string): unknown }
 
@@ -83,7 +83,7 @@ async function withStore<T>(config: Config, err: Out, run: (store: Store) => Pro
     err.write(`There is no store at ${settings.path}; store.url in the configuration says where it is.\n`)
     return 2
   }
-  const store = await openCopy(settings)
+  const store = await openCopy(settings, openStore)
   try {
     return await run(store)
   } finally {

@@ -7,16 +7,8 @@ import { createLog, createSlackLogger } from '../log.ts'
 import { SlackError } from '../notify/slackError.ts'
 import { ClusterError, createCluster } from '../postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
-
-/** One thing that was looked at. A lack comes with what to do about it. */
-type Check = {
-  readonly what: string
-  readonly fix: string | null
-  /** False for advice: the service works without it. */
-  readonly needed?: boolean
-}
-
-const fine = (what: string): Check => ({ what, fix: null })
+import { type Check, fine } from './doctorCheck.ts'
+import { checkStore } from './doctorStore.ts'
 
 /** The scopes that manifest.yml asks for, and what each is for. */
 const scopes: Readonly<Record<string, string>> = {
@@ -39,7 +31,10 @@ type DoctorInput = {
  * @returns 0 when nothing is, 1 when something is
  */
 export async function doctor({ config, env, out, now }: DoctorInput): Promise<0 | 1> {
-  const parts: [string, Check[]][] = [['Slack', await checkSlack(config, env, now)]]
+  const parts: [string, Check[]][] = [
+    ['Slack', await checkSlack(config, env, now)],
+    ['Store', await checkStore(config, env)],
+  ]
   for (const cluster of config.clusters)
     parts.push([
       `Cluster ${cluster.name}`,

@@ -1,0 +1,67 @@
+import { type Kysely, sql } from 'kysely'
+import { openCopy } from './copy.ts'
+import { openDatabase, type StoreSettings } from './database.ts'
+import { StoreError } from './failure.ts'
+import { lockStore } from './lock.ts'
+import { atomically, type Schema, tableNames } from './schema.ts'
+
+/** Rows that are written at once. */
+const page = 500
+
+/**
+ * Copies all that a store has into an empty one, row by row as it is stored, so that the chain of the journal holds. All
+ * of it or nothing. The bot must not run meanwhile: what it writes would be missing.
+ * @param report is called with the number of rows after each table
+ * @returns the number of rows
+ * @throws StoreError when one cannot be used, the first is in use, or the second is not empty
+ */
+export async function transferStore(
+  from: StoreSettings,
+  to: StoreSettings,
+  report: (table: string, rows: number) => void,
+): Promise<number> {
+  const unlock = from.kind === 'sqlite' ? await lockStore(from.path) : () => {}
+  try {
+    const source = await openCopy(from, (copy) => openDatabase(copy, null))
+    const target = await openDatabase(to, {})
+    try {
+      return await atomically(target.db, (db) => copyTables(source.db, db, report))
+    } finally {
+      await Promise.all([source.close(), target.close()])
+    }
+  } finally {
+    unlock()
+  }
+}
+
+async function copyTables(
+  from: Kysely<Schema>,
+  to: Kysely<Schema>,
+  report: (table: string, rows: number) => void,
+): Promise<number> {
+  for (const table of tableNames)
+    if (await to.selectFrom(table).select(sql`1`.as('one')).limit(1).executeTakeFirst())
+      throw new StoreError(
+        `The store to copy into is not empty: its table ${table} has rows. Name another one.`,
+        null,
+      )
+  let sum = 0
+  for (const table of tableNames) {
+    let rows = 0
+    for (;;) {
+      const some = await from
+        .selectFrom(table)
+        .selectAll()
+        .orderBy(sql`1, 2`)
+        .limit(page)
+        .offset(rows)
+        .execute()
+      if (some.length > 0) await to.insertInto(table).values(some).execute()
+      rows += some.length
+      if (some.length < page) break
+    }
+    report(table, rows)
+    sum += rows
+  }
+  return sum
+}

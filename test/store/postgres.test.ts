@@ -1,0 +1,120 @@
+import pg from 'pg'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createVerifier, type JournalEvent } from '../../src/domain/approvals/journal.ts'
+import { storeFailureOf } from '../../src/store/failure.ts'
+import { openStore } from '../../src/store/store.ts'
+import { startTestServer, type TestServer } from '../support/postgres.ts'
+import { emptyStoreOn } from '../support/store.ts'
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startTestServer()
+})
+afterAll(() => server.stop())
+
+const event: JournalEvent = { kind: 'expired', actor: 'pg-marshal', proposalId: 'p' }
+
+it('has one chain without a gap, however many processes write', async () => {
+  const settings = await emptyStoreOn(server)
+  const stores = await Promise.all([1, 2, 3].map(() => openStore(settings)))
+  await Promise.all(
+    stores.flatMap((store) =>
+      Array.from({ length: 30 }, (_, n) =>
+        store.atomically(async ({ journal }) => {
+          await journal.append(n, null, event)
+          await journal.append(n, 'card', event)
+        }),
+      ),
+    ),
+  )
+  const verifier = createVerifier()
+  for await (const row of stores[0]?.journal.all() ?? []) expect(verifier.check(row)).toBeNull()
+  expect(verifier.head()?.seq).toBe(180)
+  await Promise.all(stores.map((store) => store.close()))
+})
+
+it('takes the lock from a process that stops in the middle of a change', async () => {
+  const settings = await emptyStoreOn(server)
+  const store = await openStore(settings)
+  let goOn = () => {}
+  const stuck = store.atomically(async ({ journal }) => {
+    await journal.append(1, null, event)
+    await new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+  })
+  const lost = stuck.catch((error: unknown) => error)
+  await server.until(
+    "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'pg-marshal store' AND state = 'idle in transaction' AND query LIKE 'insert%'",
+  )
+  const other = await openStore(settings)
+  const appended = await other.atomically(({ journal }) => journal.append(2, null, event))
+  expect(appended.seq).toBe(1)
+  goOn()
+  expect(storeFailureOf(await lost)).toContain('its server')
+  // The next change has a connection of its own.
+  expect((await store.atomically(({ journal }) => journal.append(3, null, event))).seq).toBe(2)
+  await Promise.all([store.close(), other.close()])
+})
+
+it('says what is wrong with its server, and goes on when it is well again', async () => {
+  const settings = await emptyStoreOn(server)
+  const store = await openStore(settings)
+  const failure = () => store.probe().then(() => null, storeFailureOf)
+  const role = new URL(settings.url).username
+  const set = async (sql: string) => {
+    await server.admin.query(sql)
+    await server.admin.query(
+      'SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = $1',
+      [role],
+    )
+  }
+  expect(await failure()).toBeNull()
+  await set(`ALTER ROLE ${role} SET default_transaction_read_only = on`)
+  await expect.poll(failure).toContain('takes no writes')
+  await set(`ALTER ROLE ${role} NOLOGIN`)
+  await expect.poll(failure).toContain('the login was refused')
+  await set(`ALTER ROLE ${role} LOGIN`)
+  await set(`ALTER ROLE ${role} RESET default_transaction_read_only`)
+  await expect.poll(failure).toBeNull()
+  await server.admin.query(`ALTER TABLE ${role}.writer OWNER TO CURRENT_USER`)
+  expect(await failure()).toContain('may not write')
+  await server.admin.query(`DROP TABLE ${role}.writer`)
+  expect(await failure()).toContain('a table of it is missing')
+  await store.close()
+})
+
+it('opens beside a newer version that has added to the schema, and with the columns that that one added', async () => {
+  const settings = await emptyStoreOn(server)
+  const first = await openStore(settings)
+  const role = new URL(settings.url).username
+  await server.admin.query(`SET search_path TO ${role}`)
+  await server.admin.query("INSERT INTO kysely_migration VALUES ('999_newer', '2030-01-01')")
+  await server.admin.query('ALTER TABLE journal ADD COLUMN newer text')
+  await server.admin.query('RESET search_path')
+  const older = await openStore(settings)
+  await older.journal.append(1, null, event)
+  expect(await first.journal.latest(5)).toHaveLength(1)
+  await Promise.all([first.close(), older.close()])
+})
+
+it('says in one sentence why it cannot be opened, and never its password', async () => {
+  const { url } = await emptyStoreOn(server)
+  const wrong = new URL(url)
+  wrong.pathname = '/nowhere'
+  wrong.password = 'hunter2'
+  await expect(openStore({ kind: 'postgres', url: wrong.href })).rejects.toThrow(
+    /^The store cannot be opened: its server: .*\. Check store\.url\.$/,
+  )
+  const failed = await openStore({ kind: 'postgres', url: wrong.href }).catch(String)
+  expect(failed).not.toContain('hunter2')
+})
+
+it('leaves no connection behind', async () => {
+  const settings = await emptyStoreOn(server)
+  const store = await openStore(settings)
+  await store.probe()
+  await store.close()
+  await server.until("SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pg-marshal store'")
+  expect(pg.defaults.parseInt8).toBeFalsy()
+})

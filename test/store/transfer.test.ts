@@ -1,0 +1,89 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createVerifier } from '../../src/domain/approvals/journal.ts'
+import { openStore, type Store, type StoreSettings } from '../../src/store/store.ts'
+import { transferStore } from '../../src/store/transfer.ts'
+import { type StorePlace, storePlaces } from '../support/store.ts'
+
+const places = new Map<string, StorePlace>()
+beforeAll(async () => {
+  for (const [kind, make] of storePlaces) places.set(kind, await make())
+})
+afterAll(() => Promise.all([...places.values()].map((place) => place.close())))
+
+const empty = (kind: StoreSettings['kind']): Promise<StoreSettings> => {
+  const place = places.get(kind)
+  if (!place) throw new Error(kind)
+  return place.empty()
+}
+
+/** A store of 0.1.0 with something of everything. */
+async function old(): Promise<StoreSettings> {
+  const settings = await empty('sqlite')
+  if (settings.kind !== 'sqlite') throw new Error('no file')
+  await mkdir(dirname(settings.path), { recursive: true })
+  const database = new DatabaseSync(settings.path)
+  database.exec(await readFile(new URL('fixtures/0.1.0.sql', import.meta.url), 'utf8'))
+  database.close()
+  return settings
+}
+
+async function contentOf(settings: StoreSettings) {
+  const store = await openStore(settings)
+  try {
+    const verifier = createVerifier()
+    for await (const row of store.journal.all()) expect(verifier.check(row)).toBeNull()
+    return { head: verifier.head(), ...(await seen(store)) }
+  } finally {
+    await store.close()
+  }
+}
+
+const seen = async ({ incidents, proposals, silences, messages, journal }: Store) => {
+  const known = await incidents.recent('orders', 0)
+  return {
+    incidents: known,
+    proposals: await Promise.all(known.map(({ cardId }) => proposals.ofCard(cardId))),
+    silences: await silences.ofCluster('orders'),
+    pending: await messages.pending(),
+    standing: await messages.standing(known.map(({ cardId }) => cardId)),
+    latest: await journal.latest(1000),
+  }
+}
+
+const silent = () => {}
+
+it('moves all of it from a file to PostgreSQL and back, with the chain of the journal', async () => {
+  const from = await old()
+  const server = await empty('postgres')
+  const back = await empty('sqlite')
+  const tables: string[] = []
+  const rows = await transferStore(from, server, (table) => tables.push(table))
+  expect(rows).toBeGreaterThan(20)
+  expect(tables).toContain('journal')
+  expect(await transferStore(server, back, silent)).toBe(rows)
+  const was = await contentOf(from)
+  expect(was.head?.seq).toBeGreaterThan(5)
+  expect(await contentOf(server)).toEqual(was)
+  expect(await contentOf(back)).toEqual(was)
+})
+
+it.each(storePlaces)(
+  'refuses a target in %s that has something already, and changes nothing there',
+  async (kind) => {
+    const from = await old()
+    const to = await empty(kind)
+    const store = await openStore(to)
+    await store.messages.put(
+      { id: 'one', channel: 'C1', threadOf: null, priority: 1, once: false, text: 'x', blocks: [] },
+      1,
+    )
+    await store.close()
+    await expect(transferStore(from, to, silent)).rejects.toThrow('not empty: its table messages has rows')
+    const after = await contentOf(to)
+    expect(after).toMatchObject({ head: null, incidents: [] })
+    expect(after.pending).toHaveLength(1)
+  },
+)

@@ -1,5 +1,6 @@
 import { Kysely, sql } from 'kysely'
 import { StoreError } from './failure.ts'
+import { holdStore } from './holding.ts'
 import { lockStore, type StoreWait } from './lock.ts'
 import { openPostgres } from './postgres.ts'
 import { migrate, type Schema } from './schema.ts'
@@ -20,10 +21,10 @@ export type Database = {
 
 /**
  * Opens what a store is in, with its schema up to date.
- * @throws StoreError when it cannot be opened, or when another process keeps a file
+ * @throws StoreError when it cannot be opened, or when another process keeps it
  */
 export const openDatabase = (settings: StoreSettings, alone: StoreWait | null): Promise<Database> =>
-  settings.kind === 'sqlite' ? inSqlite(settings.path, alone) : inPostgres(settings.url)
+  settings.kind === 'sqlite' ? inSqlite(settings.path, alone) : inPostgres(settings.url, alone)
 
 /** @param path a missing directory is made */
 async function inSqlite(path: string, alone: StoreWait | null): Promise<Database> {
@@ -33,7 +34,7 @@ async function inSqlite(path: string, alone: StoreWait | null): Promise<Database
     if (alone) unlock = await lockStore(path, alone)
     const file = openSqlite(path)
     const db = new Kysely<Schema>({ dialect: file.dialect })
-    await migrate(db).catch(async (error) => {
+    await migrate(db, null).catch(async (error) => {
       await db.destroy()
       throw error
     })
@@ -57,24 +58,35 @@ async function inSqlite(path: string, alone: StoreWait | null): Promise<Database
   }
 }
 
-async function inPostgres(url: string): Promise<Database> {
+/** @param alone takes it for this process; without it, it is only read */
+async function inPostgres(url: string, alone: StoreWait | null): Promise<Database> {
   const server = openPostgres(url)
   try {
-    await migrate(new Kysely<Schema>({ dialect: server.bare }))
+    const bare = new Kysely<Schema>({ dialect: server.dialect(null) })
+    await migrate(bare, await schemaOf(bare))
+    const holding = alone && (await holdStore(bare, alone))
+    const db = new Kysely<Schema>({ dialect: server.dialect(holding?.epoch ?? null) })
+    return {
+      db,
+      probe: async () => holding?.renew(),
+      close: async () => {
+        // It is given back by its end as well, only later.
+        await holding?.giveBack().catch(() => {})
+        await db.destroy()
+        await server.end()
+      },
+    }
   } catch (error) {
     await server.end()
-    if (!(error instanceof StoreError)) throw error
+    if (!(error instanceof StoreError) || /^[A-Z]/.test(error.message)) throw error
     throw new StoreError(`The store cannot be opened: ${error.message}. Check store.url.`, error)
   }
-  const db = new Kysely<Schema>({ dialect: server.dialect })
-  return {
-    db,
-    probe: async () => {
-      await db.updateTable('writer').set({ probes: sql<number>`probes + 1` }).execute()
-    },
-    close: async () => {
-      await db.destroy()
-      await server.end()
-    },
-  }
+}
+
+/** Name of the schema in which new tables are made, by search_path and the role's privileges. */
+async function schemaOf(db: Kysely<Schema>): Promise<string> {
+  const { rows } = await sql<{ name: string | null }>`SELECT pg_catalog.current_schema() AS name`.execute(db)
+  const name = rows[0]?.name ?? null
+  if (name === null) throw new StoreError('its role has no schema to make tables in (doctor shows how)', null)
+  return name
 }

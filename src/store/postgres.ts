@@ -2,12 +2,11 @@ import { type Dialect, PostgresDialect, type PostgresPoolClient } from 'kysely'
 import { ClusterError } from '../postgres/errors.ts'
 import { createPool, type PooledConnection } from '../postgres/pool.ts'
 import { StoreError } from './failure.ts'
+import { takenOver } from './holding.ts'
 
 export type PostgresStore = {
-  /** A transaction of it is alone among those that write, in this process and in all others. */
-  readonly dialect: Dialect
-  /** The same without that, for the first steps of the schema. */
-  readonly bare: Dialect
+  /** @param epoch of the process that works with it; null: transactions of any process, which do not exclude each other */
+  dialect(epoch: number | null): Dialect
   end(): Promise<void>
 }
 
@@ -16,23 +15,22 @@ const mostConnections = 5
 
 /**
  * Kysely's dialect for a store in PostgreSQL. What is read in a transaction must still be so when it writes, as in
- * SQLite, so each transaction begins with a lock on one row: one writer at a time, in all processes together, and a chain
- * of the journal without gaps. The limits hold for the transaction alone, so that a pooler may stand between. A process
- * that stops in the middle of one loses it, and the row, after a few seconds.
+ * SQLite, so each transaction begins with a lock on one row: one writer at a time, and a chain of the journal without
+ * gaps. The row has the epoch of the process that works with the store: one that another has taken over from changes
+ * nothing any more, also where it was stopped in between and wakes. The limits hold for the transaction alone, so that a
+ * pooler may stand between. A process that stops in the middle of one loses it, and the row, after a few seconds.
  */
 export function openPostgres(url: string): PostgresStore {
   const pool = createPool({ url, applicationName: 'pg-marshal store', most: mostConnections })
-  const dialectWith = (begin: string) =>
-    new PostgresDialect({
-      pool: {
-        options: {},
-        connect: async () => clientOf(await pool.connect().catch(thrown), begin),
-        end: async () => {},
-      },
-    })
   return {
-    dialect: dialectWith(`${begin}; SELECT id FROM writer FOR UPDATE`),
-    bare: dialectWith(begin),
+    dialect: (epoch) =>
+      new PostgresDialect({
+        pool: {
+          options: {},
+          connect: async () => clientOf(await pool.connect().catch(thrown), epoch),
+          end: async () => {},
+        },
+      }),
     end: () => pool.end(),
   }
 }
@@ -46,13 +44,13 @@ const begin = [
   'SET LOCAL synchronous_commit = on',
 ].join('; ')
 
-function clientOf(connection: PooledConnection, begin: string): PostgresPoolClient {
+function clientOf(connection: PooledConnection, epoch: number | null): PostgresPoolClient {
   let isLost = false
   const query = async (sql: string, parameters: readonly unknown[]) => {
     // The server has rolled back by itself where the connection is lost: that must not hide why.
     if (isLost && sql === 'rollback') return { command: 'ROLLBACK' as const, rowCount: 0, rows: [] }
     try {
-      return await connection.query(sql === 'begin' ? begin : sql, parameters)
+      return await (sql === 'begin' ? beginOn(connection, epoch) : connection.query(sql, parameters))
     } catch (error) {
       isLost ||= error instanceof ClusterError && !isSqlState(error.code)
       return thrown(error)
@@ -60,6 +58,20 @@ function clientOf(connection: PooledConnection, begin: string): PostgresPoolClie
   }
   // Kysely asks with a cursor only where somebody streams, which nobody does here.
   return { query: query as unknown as PostgresPoolClient['query'], release: connection.release }
+}
+
+/** Begins a transaction, wholly or not at all: Kysely gives the connection back without a rollback where this fails. */
+async function beginOn(connection: PooledConnection, epoch: number | null) {
+  try {
+    const begun = await connection.query(begin, [])
+    if (epoch === null) return begun
+    const { rowCount } = await connection.query('SELECT FROM writer WHERE epoch = $1 FOR UPDATE', [epoch])
+    if (rowCount === 0) throw new StoreError(takenOver, null)
+    return begun
+  } catch (error) {
+    await connection.query('ROLLBACK', []).catch(() => {})
+    throw error
+  }
 }
 
 const isSqlState = (code: string): boolean => /^[0-9A-Z]{5}$/.test(code)

@@ -40,10 +40,13 @@ export type Schema = {
     previous: string
     hash: string
   }
-  /** One row, which whoever writes to a store of PostgreSQL locks for as long as the transaction lasts. */
+  /** One row, for a store in PostgreSQL: see `openPostgres`. */
   writer: {
     id: number
-    probes: number
+    /** Grows with each process that begins to work with the store. */
+    epoch: number
+    /** Until when the one of this epoch has it, by the clock of the store's server; 0 when it gave it back. */
+    held_until: number
   }
   messages: {
     id: string
@@ -163,19 +166,26 @@ const migrations: Record<string, Migration> = {
       await db.schema
         .createTable('writer')
         .addColumn('id', 'integer', (column) => column.primaryKey())
-        .addColumn('probes', 'bigint', (column) => column.notNull())
+        .addColumn('epoch', 'bigint', (column) => column.notNull())
+        .addColumn('held_until', 'bigint', (column) => column.notNull())
         .execute()
-      await db.insertInto('writer').values({ id: 1, probes: 0 }).execute()
+      await db.insertInto('writer').values({ id: 1, epoch: 0, held_until: 0 }).execute()
     },
   },
 }
 
 /**
- * Brings the schema up to date. A newer version may have done that already, and works beside us: each migration only adds
+ * Brings the tables up to date. A newer version may have done that already, and works beside us: each migration only adds
  * (docs/decisions), so there is nothing to do.
+ * @param schema the one of PostgreSQL in which they are
  */
-export async function migrate(db: Kysely<Schema>): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
+export async function migrate(db: Kysely<Schema>, schema: string | null): Promise<void> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => migrations },
+    // Without it, those of somebody else in another schema are taken for ours.
+    ...(schema !== null && { migrationTableSchema: schema }),
+  })
   const ours = await migrator.getMigrations()
   if (ours.every(({ executedAt }) => executedAt !== undefined)) return
   const { error } = await migrator.migrateToLatest()

@@ -29,7 +29,7 @@ export type Store = Tables & {
 
 /**
  * Opens the store and brings its schema up to date.
- * @param alone keeps other processes from working with a file of SQLite at the same time; PostgreSQL takes several
+ * @param alone keeps other processes from working with it at the same time
  * @throws StoreError when it cannot be opened, or when another process keeps it
  */
 export async function openStore(settings: StoreSettings, alone: StoreWait | null = null): Promise<Store> {

@@ -22,7 +22,9 @@ export async function transferStore(
 ): Promise<number> {
   const unlock = from.kind === 'sqlite' ? await lockStore(from.path) : () => {}
   try {
-    const source = await openCopy(from, (copy) => openDatabase(copy, null))
+    const source = await (from.kind === 'sqlite'
+      ? openCopy(from, (copy) => openDatabase(copy, null))
+      : openDatabase(from, {}))
     const target = await openDatabase(to, {})
     try {
       return await atomically(target.db, (db) => copyTables(source.db, db, report))

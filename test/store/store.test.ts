@@ -17,7 +17,7 @@ describe.each(storePlaces)('a store in %s', (_, makePlace) => {
   afterAll(() => place.close())
   beforeEach(async () => {
     settings = await place.empty()
-    store = await openStore(settings)
+    store = await openStore(settings, {})
   })
   afterEach(() => store.close())
 
@@ -26,7 +26,7 @@ describe.each(storePlaces)('a store in %s', (_, makePlace) => {
       const made = proposal({ victims: [{ pid: 7, backendStart: 'then', queryStart: null }] })
       await store.proposals.add(made)
       await store.close()
-      store = await openStore(settings)
+      store = await openStore(settings, {})
       expect(await store.proposals.get(made.id)).toEqual(made)
       expect(await store.proposals.get('nobody')).toBeNull()
       expect(await store.proposals.ofCard('card-1')).toEqual([made])

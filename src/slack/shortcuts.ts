@@ -181,7 +181,7 @@ export function createModalReplies({
   }
 }
 
-/** Reads what stands in a message: its text, and where it has blocks the words in them. */
+/** Reads what stands in a message: its text, and where it has blocks the words in them but for buttons. */
 function textOf(message: { readonly text?: string; readonly blocks?: unknown }): string {
   return [message.text ?? '', ...wordsIn(message.blocks, 0)].join('\n')
 }
@@ -192,6 +192,7 @@ const deepest = 12
 function wordsIn(value: unknown, depth: number): string[] {
   if (depth > deepest || typeof value !== 'object' || value === null) return []
   if (Array.isArray(value)) return value.flatMap((one) => wordsIn(one, depth + 1))
+  if (Reflect.get(value, 'type') === 'actions') return []
   const own: unknown = Reflect.get(value, 'text')
   return [
     ...(typeof own === 'string' ? [own] : []),

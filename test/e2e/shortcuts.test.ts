@@ -115,6 +115,22 @@ it.each(['socket', 'http'] as const)('looks up the PIDs of a message on each clu
   expect(words).not.toContain('billing')
   await lookUp('U0DANA')
   expect(await modal(room, 'U0DANA', /PIDs of the message/)).toContain(`${root.pid} on billing`)
+  // A card says what it says in its text and its blocks; its buttons are no part of that.
+  await room.type('U0RESP', `session ${root.pid}`)
+  const answer = await room.line(new RegExp(`^Session ${root.pid}`))
+  await room.press('U0RESP', answer, 'pg_propose_terminate')
+  const card = await room.card('approve_terminate')
+  await room.workspace.shortcut({
+    userId: 'U0DANA',
+    callbackId: 'pg_look_up_pids',
+    channelId: channel,
+    messageTs: card.ts,
+  })
+  await modal(
+    room,
+    'U0DANA',
+    /PIDs of the message\n\d+ on orders · checkout[^\n]*\n\d+ on billing[^\n]*\n\[Show/,
+  )
   await pressModal(room, 'U0RESP', 'pg_show_answer')
   await modal(room, 'U0RESP', new RegExp(`Session ${victim.pid} on orders`))
 })

@@ -32,6 +32,7 @@ function open() {
     rights: all,
     lookUps: 0,
     reads: 0,
+    drawn: 0,
     unseen: '',
     readFails: null as Error | null,
     fails: [] as (SlackError | null)[],
@@ -59,7 +60,10 @@ function open() {
       if (desk.readFails) throw desk.readFails
       return { incidents: [], waiting: [], silences: [], decided: [] }
     },
-    homeOf: async () => ({ ...home, openIncidents: desk.openIncidents }),
+    homeOf: async () => {
+      desk.drawn++
+      return { ...home, openIncidents: desk.openIncidents }
+    },
   }
   const homes = createHomes({
     slack: { call: (run: (given: typeof client) => unknown) => run(client) } as unknown as Slack,
@@ -96,6 +100,7 @@ describe('Homes', () => {
     expect(desk.calls).toMatchObject([{ user: 'U1', hash: 'theirs' }])
     homes.changed()
     await pass(10)
+    expect(desk.drawn).toBe(2)
     await homes.opened(person('U1'), 'theirs')
     expect(desk.calls).toHaveLength(1)
     change(2)

@@ -183,7 +183,7 @@ export function messageNode({ message, whisper }, { store, channel, compact, inT
                   }).catch(say),
               },
               icon('bolt'),
-              ` ${shortcut.name}`,
+              h('span', { class: 'label' }, ` ${shortcut.name}`),
             ),
           ),
           h(

@@ -5,10 +5,11 @@ const mostPids = 30
 const slackMarkup = /<[^<>]*>/g
 
 /**
- * A whole number that stands alone: no part of an address, a time, a date, a version or another word. A process id of
- * Linux has at most seven digits.
+ * A whole number that stands alone: no part of an address, a time, a date, a version or another word, and before no unit. A
+ * process id of Linux has at most seven digits.
  */
-const number = /(?<![\p{L}\p{N}_.,:/$-])\d{2,7}(?![\p{L}\p{N}_/]|[.,:-]\d)/gu
+const number =
+  /(?<![\p{L}\p{N}_.,:/$-])\d{2,7}(?![\p{L}\p{N}_/]|[.,:-]\d|[ \u00a0](?:ms|s|min|h|d|%|bytes|[kMGT]B)(?![\p{L}\d]))/gu
 /** The same behind the word, whatever follows. */
 const named = /\b(?:pid|process|session|backend)s?\b["'\s:=#(]{1,4}(\d{1,7})(?!\d)/giu
 

@@ -1,12 +1,17 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import { guardOf } from '../domain/approvals/approvedState.ts'
-import { sessionKeyOf } from '../domain/session/session.ts'
+import { contendedTargets, ownLocks } from '../domain/locks/list.ts'
+import { pictureOf } from '../domain/locks/picture.ts'
+import { type Session, sessionKeyOf } from '../domain/session/session.ts'
 import type { Cards } from '../notify/cards.ts'
+import { attempt, unreadable } from '../postgres/cluster.ts'
 import { signalStatement } from '../postgres/signalStatement.ts'
 import type { Store } from '../store/store.ts'
+import { targetOfCard } from '../views/card/card.ts'
 import type { CardState } from '../views/card/cardState.ts'
-import { detailsModal } from '../views/card/details.ts'
+import { detailsModal, type LocksNow } from '../views/card/details.ts'
 import { type Authorization, type Caller, unknownButton } from './authorize.ts'
 
 /** Reads all that stands behind the button "Details" of a card, for who may see its cluster. */
@@ -17,6 +22,9 @@ export type ReadDetails = (
 
 /** So many rows of the journal are looked through. */
 const mostRows = 40
+
+/** The look at the server may take so long: a modal opens within three seconds of the press, or not at all. */
+const lookWithinMs = 1500
 
 export function createReadDetails(deps: {
   readonly cards: Pick<Cards, 'state'>
@@ -33,8 +41,10 @@ export function createReadDetails(deps: {
     if (!watched) return { refusal: await authorization.refuse(entry, unknownButton) }
     const refusal = await authorization.authorize(entry, watched.config.access.viewers, false)
     if (refusal) return { refusal }
+    const target = card.incident?.resolvedAt == null ? targetOfCard(card) : null
     const modal = detailsModal({
       card,
+      locks: target && (await inTime(locksOf(watched, target))),
       history: await store.journal.ofCards([cardId], mostRows),
       sql: sqlOf(card),
       now: now(),
@@ -42,6 +52,23 @@ export function createReadDetails(deps: {
     return { modal }
   }
 }
+
+const late: LocksNow = { unread: 'the server did not answer in time' }
+
+const inTime = (read: Promise<LocksNow>): Promise<LocksNow> =>
+  Promise.race([read, pause(lookWithinMs, late, { ref: false })])
+
+/** Reads the locks of a session, where it is still the same one. In a lock storm the lock table is left alone. */
+const locksOf = ({ cluster }: WatchedCluster, { pid, backendStart }: Session): Promise<LocksNow> =>
+  attempt(async (): Promise<LocksNow> => {
+    const { snapshot, forest } = pictureOf(await cluster.snapshot())
+    const session = snapshot.sessions.find((one) => one.pid === pid && one.backendStart === backendStart)
+    if (!session) return { gone: true }
+    if (snapshot.locks.kind !== 'read')
+      return { unread: 'the lock table is left alone while too many wait for it' }
+    const contended = contendedTargets(snapshot.locks.table, snapshot.sessions, forest)
+    return { locks: ownLocks(await cluster.locksOf(pid), session.leaderPid ?? pid, contended, forest) }
+  }, unreadable)
 
 /** Writes the statement that ends the session of a card: what an approval sends, else what one would send. */
 function sqlOf({ cluster, incident, proposals }: CardState): string | null {

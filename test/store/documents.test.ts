@@ -68,7 +68,7 @@ describe('a store of 0.1.0', () => {
       expect(`${view.text}\n${text}`).not.toMatch(/undefined|NaN|\[object/)
       // Its name was another one.
       if (incident.recommendation && incident.resolvedAt === null)
-        expect(told(detailsModal({ card, history: [], sql: null, now: 0 }).blocks)).toContain(
+        expect(told(detailsModal({ locks: null, card, history: [], sql: null, now: 0 }).blocks)).toContain(
           incident.recommendation.text.slice(0, 40),
         )
     }

@@ -3,7 +3,9 @@ import type { JournalRow } from '../../domain/approvals/journal.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import { subjectOf } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
+import type { OwnLock } from '../../domain/locks/list.ts'
 import type { Session, SessionKey } from '../../domain/session/session.ts'
+import { modesOf, wordsOfTarget } from '../answers/lockTable.ts'
 import { proposeButton, refreshAction } from '../buttons.ts'
 import {
   type Block,
@@ -20,8 +22,9 @@ import {
   richText,
   section,
   truncate,
+  user,
 } from '../kit.ts'
-import { count, nameOf, shortNameAndPid, stateOf } from '../words.ts'
+import { count, nameOf, onOneLine, shortNameAndPid, stateOf } from '../words.ts'
 import { resolution, shortId, targetOfCard } from './card.ts'
 import type { CardState } from './cardState.ts'
 import { costOf, lostWith, workOf } from './cost.ts'
@@ -33,9 +36,18 @@ import { standing } from './standing.ts'
 /** The callback id of the modal. */
 export const detailsCallback = 'pg_details'
 
+/** Locks of the target, as they were read for this modal. */
+export type LocksNow =
+  | { readonly locks: readonly OwnLock[] }
+  | { readonly unread: string }
+  /** The session is not there any more, or another has its pid. */
+  | { readonly gone: true }
+
 /** All that stands behind the button "Details" of a card. */
 export type Details = {
   readonly card: CardState
+  /** Null where there is no target, or it is over. */
+  readonly locks: LocksNow | null
   /** Events of the card, oldest first. */
   readonly history: readonly JournalRow[]
   /** The statement that an approval sends, as one types it in psql; null where nothing is proposed. */
@@ -46,6 +58,7 @@ export type Details = {
 
 /** Slack takes 100 blocks in a modal and 3,000 characters in a text: https://docs.slack.dev/reference/views/modal-views */
 const mostOptions = 8
+const mostLocks = 5
 const mostHistory = 12
 const statementLength = 2900
 
@@ -53,7 +66,7 @@ const statementLength = 2900
  * Draws the modal of a card: why this session, what it does and costs, every other way out with a button that proposes it, the whole
  * statement, what happened, and the statement that an approval sends.
  */
-export function detailsModal({ card, history, sql, now }: Details): ModalView {
+export function detailsModal({ card, locks, history, sql, now }: Details): ModalView {
   const { incident, proposals } = card
   const over = incident?.resolvedAt != null
   const cardId = incident?.id ?? proposals[0]?.cardId ?? ''
@@ -67,6 +80,7 @@ export function detailsModal({ card, history, sql, now }: Details): ModalView {
       header(headlineOf(card)),
       ...(over ? [richText(section(bold('It is over. '), resolution(incident)))] : []),
       ...explanation(card),
+      ...(locks ? [lockLines(locks, targetOfCard(card))] : []),
       ...(over ? [] : otherWays(card)),
       ...statement(card, over),
       ...(proposals.length > 0
@@ -75,7 +89,11 @@ export function detailsModal({ card, history, sql, now }: Details): ModalView {
               bullets(
                 ...proposals
                   .slice(-6)
-                  .map((one) => [bold(`${one.action} ${one.key.pid}: `), ...standing(one, card)]),
+                  .map((one) => [
+                    bold(`${one.action} ${one.key.pid}: `),
+                    ...standing(one, card),
+                    ...askedFor(one),
+                  ]),
               ),
             ),
           ]
@@ -135,6 +153,41 @@ function explanation(card: CardState): Block[] {
     richText(section(...(over ? ['As last seen: '] : []), what)),
     ...(lines.length > 0 ? [richText(bullets(...lines))] : []),
   ]
+}
+
+/** Says what the target holds and waits for: what others wait for first, then the strongest. */
+function lockLines(locks: LocksNow, target: Session | null): Block {
+  const whose = bold(`Locks of ${target ? shortNameAndPid(target) : 'it'}: `)
+  if ('gone' in locks)
+    return richText(section(whose, 'the session is not there any more, or is another now.'))
+  if ('unread' in locks) return richText(section(whose, `not read: ${locks.unread}.`))
+  const more = locks.locks.length - mostLocks
+  if (locks.locks.length === 0) return richText(section(whose, 'none.'))
+  return richText(
+    section(whose),
+    bullets(
+      ...locks.locks.slice(0, mostLocks).map(lockLine),
+      ...(more > 0 ? [[`${count(more, 'more lock')}: /pg locks ${target?.pid ?? ''}`]] : []),
+    ),
+  )
+}
+
+function lockLine(lock: OwnLock): Line {
+  const { granted, modes, others } = lock
+  const waiters = granted && others.length > 0 ? `; ${count(others.length, 'waits', 'wait')} for it` : ''
+  return [
+    `${granted ? 'Holds' : 'Waits for'} ${modesOf(modes)} on ${truncate(wordsOfTarget(lock), 90)}${waiters}`,
+  ]
+}
+
+/** Names everybody who asked for it, with why. */
+function askedFor({ requestedBy, reason, joined = [] }: Proposal): Line {
+  const all = [...(requestedBy === null ? [] : [{ userId: requestedBy, reason }]), ...joined]
+  return all.flatMap(({ userId, reason }) => [
+    ' ',
+    user(userId),
+    reason ? ` asks: ${truncate(onOneLine(reason), 300)}.` : ' asks for it.',
+  ])
 }
 
 const requestSentence = ({ session, victims }: Proposal): string =>

@@ -52,7 +52,7 @@ function cardOf(
   }
   const view = cardView(card)
   checkView(view)
-  const details = detailsModal({ card, history: [], sql: null, now: of.takenAt })
+  const details = detailsModal({ locks: null, card, history: [], sql: null, now: of.takenAt })
   return `${told(view.blocks)}\n\n${told(details.blocks.slice(1, -3))}`
 }
 

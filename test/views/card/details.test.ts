@@ -1,10 +1,19 @@
 import { checkBlocks } from 'slack-workspace'
 import { describe, expect, it } from 'vitest'
+import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
 import { findings } from '../../../src/domain/incidents/finding.ts'
 import type { Incident } from '../../../src/domain/incidents/incident.ts'
 import { recommendationsFor } from '../../../src/domain/incidents/recommend.ts'
-import { detailsModal } from '../../../src/views/card/details.ts'
-import { idleInTransaction, picture, rowQueue, takenAt, thresholds, waiting } from '../../support/builders.ts'
+import { detailsModal, type LocksNow } from '../../../src/views/card/details.ts'
+import {
+  idleInTransaction,
+  picture,
+  relation,
+  rowQueue,
+  takenAt,
+  thresholds,
+  waiting,
+} from '../../support/builders.ts'
 import { proposal } from '../../support/proposals.ts'
 import { told } from '../../support/render.ts'
 
@@ -29,12 +38,16 @@ const incident: Incident = {
   recommendation: recommendationsFor(shown, { protectedSessions: [] })(finding),
 }
 const other = { action: 'cancel', pid: 3, backendStart: '2026-03-01 02:00:00+00', text: 'Cancel 3.' } as const
-const details = (over: Partial<Incident> = {}) =>
+const details = (
+  over: Partial<Incident> = {},
+  { asked = {}, locks = null }: { asked?: Partial<Proposal>; locks?: LocksNow | null } = {},
+) =>
   detailsModal({
+    locks,
     card: {
       cluster: 'orders',
       incident: { ...incident, ...over },
-      proposals: [proposal({}, root)],
+      proposals: [proposal(asked, root)],
       people: { cancel: 1, terminate: 2 },
       approvers: [],
       breakGlass: false,
@@ -95,5 +108,31 @@ describe('the details of a card', () => {
     expect(told(modal.blocks)).toContain('It is over. It is gone. It lasted 1 min')
     expect(told(modal.blocks)).not.toContain('pg_terminate_backend')
     expect(actions(modal).map((one) => 'action_id' in one && one.action_id)).toEqual(['pg_refresh'])
+  })
+
+  it('say what the target holds, the first few, and who waits for it', () => {
+    const lock = (over: object) => ({
+      ...{ target: relation('orders'), relationName: 'orders', granted: true, seconds: null },
+      ...{ modes: ['RowExclusiveLock', 'AccessShareLock'], others: [2, 3], ...over },
+    })
+    const locks = [
+      lock({}),
+      lock({ granted: false, others: [9] }),
+      ...Array.from({ length: 6 }, () => lock({})),
+    ]
+    const words = told(details({}, { locks: { locks } }).blocks)
+    expect(words).toContain('Holds RowExclusiveLock and 1 weaker on orders; 2 wait for it')
+    expect(words).toContain('Waits for RowExclusiveLock and 1 weaker on orders')
+    expect(words).toContain('3 more locks: /pg locks 1')
+    expect(told(details({}, { locks: { locks: [] } }).blocks)).toMatch(/Locks of .*: none\./)
+    expect(told(details({}, { locks: { gone: true } }).blocks)).toContain('is not there any more')
+    expect(told(details({}, { locks: { unread: 'it is late' } }).blocks)).toContain('not read: it is late.')
+    expect(told(details().blocks)).not.toContain('Locks of')
+  })
+
+  it('name everybody who asked, with why', () => {
+    const joined = [{ userId: 'U0RESP', reason: 'deploy\nis stuck' }]
+    const words = told(details({}, { asked: { requestedBy: 'U0DEVI', reason: '', joined } }).blocks)
+    expect(words).toMatch(/U0DEVI.* asks for it\..*U0RESP.* asks: deploy is stuck\./)
   })
 })

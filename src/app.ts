@@ -267,7 +267,12 @@ export async function startApp(deps: {
       loop('counts of refusals', 1000, () => authorization.settleCounts()),
       ...watched.map(({ cluster, config }) => {
         const pace = createPace({ everyMs: config.watch.everyMs, now, steady })
-        const report = createIncidentReport({ cluster, config, store, cards, now })
+        const report = createIncidentReport({
+          ...{ cluster, config, store, cards, now },
+          neighbours: watched.flatMap((one) =>
+            one.config.channel === config.channel ? [one.config.name] : [],
+          ),
+        })
         const watcher = loop(
           `watcher ${cluster.name}`,
           config.watch.everyMs,

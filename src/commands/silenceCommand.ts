@@ -27,6 +27,7 @@ export type SilenceCommand =
 
 /** The kinds of trouble as people type them. */
 export const kindWords: Readonly<Record<string, FindingKind>> = {
+  unreachable: 'unreachable',
   blocking: 'blocking',
   long: 'longQuery',
   'idle-in-transaction': 'idleInTransaction',

@@ -38,7 +38,7 @@ export type Cards = {
    * when the journal cannot be written, nothing else is. The card is drawn again from what is remembered then.
    */
   commit<T>(cardId: string | null, run: (tx: CardTx) => Promise<T>): Promise<T>
-  /** Commits a change of several cards at once; `cardIds` are drawn again. */
+  /** Commits a change of several cards at once; `cardIds` are drawn again, also those that `run` adds. */
   commitAll<T>(cardIds: readonly string[], run: (tx: CardsTx) => Promise<T>): Promise<T>
   /** Draws the open incidents of a cluster again, and so posts those that were held back. */
   redraw(cluster: string): Promise<void>
@@ -160,7 +160,8 @@ export function createCards(deps: {
     if (!cluster) return
     const channel = await channelOf(tables, cluster, cardId)
     if (!channel) return
-    const silences = await silencesOf(tables, cluster)
+    const clusters = new Set([cluster, ...incidents.map((one) => one.cluster)])
+    const silences = (await Promise.all([...clusters].map((one) => silencesOf(tables, one)))).flat()
     const open = incidents.filter((one) => one.cardId === cardId && one.resolvedAt === null).sort(worstFirst)
     // Silence holds new cards back; those that stand are kept true.
     const isHeld = incident !== null && open.every((one) => silenceOf(one, silences) !== null)

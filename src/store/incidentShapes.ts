@@ -4,6 +4,7 @@ import type { Finding, FindingKind, Holder } from '../domain/incidents/finding.t
 import type { Incident } from '../domain/incidents/incident.ts'
 import type { OtherOption, Recommendation } from '../domain/incidents/recommend.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
+import type { LastSeen } from '../domain/incidents/unreachable.ts'
 import type { Root, Wait } from '../domain/locks/blocking.ts'
 import type { Expected } from '../domain/locks/option.ts'
 import { worksLost } from '../domain/locks/workLost.ts'
@@ -51,6 +52,21 @@ const findings: Members<Finding, 'kind'> = {
         applicationName: anyText,
         clientAddr: anyText,
         count: number,
+      }),
+    ),
+  },
+  unreachable: {
+    code: anyText,
+    reason: anyText,
+    seconds: number,
+    last: orNull(
+      object<LastSeen>({
+        at: number,
+        sessions: number,
+        waiting: number,
+        used: number,
+        max: number,
+        openIncidents: number,
       }),
     ),
   },

@@ -1,6 +1,7 @@
 import type { Finding, Holder } from '../domain/incidents/finding.ts'
 import { kindNames } from '../domain/incidents/severity.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
+import { type LastSeen, obstacleOf, type Unreachable } from '../domain/incidents/unreachable.ts'
 import type { Wait } from '../domain/locks/blocking.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { statementsIn } from '../domain/session/command.ts'
@@ -205,3 +206,22 @@ export const holderOf = ({ usename, applicationName, clientAddr }: Holder): stri
 /** Names a wait that is not for a lock: `IO/DataFileRead`; empty when the session works. */
 export const waitEventOf = (session: Session): string =>
   session.waitEventType === null ? '' : `${session.waitEventType}/${session.waitEvent ?? '?'}`
+
+/** Says what a cluster that cannot be seen does, after its name. */
+export function obstacleWords(finding: Unreachable, over = false): string {
+  switch (obstacleOf(finding)) {
+    case 'full':
+    case 'refuses':
+      return over ? 'accepted no connections' : 'accepts no connections'
+    case 'login':
+      return over ? 'refused the login' : 'refuses the login'
+    case 'silent':
+      return over ? 'did not answer' : 'does not answer'
+    case 'unusable':
+      return over ? 'could not be seen' : 'cannot be seen'
+  }
+}
+
+/** Counts what was seen at the last look before a cluster went out of sight. */
+export const lastSeenWords = ({ sessions, waiting, used, max, openIncidents }: LastSeen): string =>
+  `${count(sessions, 'session')}, ${waiting} waiting, ${used} of ${max} connections, ${count(openIncidents, 'open incident')}`

@@ -18,42 +18,56 @@ import type { Picture } from '../domain/locks/picture.ts'
 import { sessionsByPid } from '../domain/session/session.ts'
 import type { Cards } from '../notify/cards.ts'
 import { endSilences } from '../notify/endSilences.ts'
-import type { Cluster } from '../postgres/cluster.ts'
+import type { Cluster, ClusterError } from '../postgres/cluster.ts'
 import { withStatements } from '../postgres/withStatements.ts'
 import type { Store, Tables } from '../store/store.ts'
 import { createDecidedSync } from './decided.ts'
 import { createProposalSync, type Seen } from './proposals.ts'
 import { followRetries } from './retries.ts'
+import { createReachability, isUnreachable } from './unreachable.ts'
 
 export type IncidentReport = {
   /** Follows the incidents of a cluster with what was seen now. */
   seen(picture: Picture): Promise<void>
+  /** Follows that nothing could be seen, and why. Incidents of before stay as they are. */
+  unseen(why: ClusterError): Promise<void>
 }
 
 /** Turns what the watcher sees in one cluster into incidents, their cards and the proposals on them. */
 export function createIncidentReport(deps: {
   readonly cluster: Cluster
   readonly config: ClusterConfig
+  /** The clusters whose cards stand in the same channel, this one among them. */
+  readonly neighbours: readonly string[]
   readonly store: Store
   readonly cards: Cards
   readonly now: () => number
 }): IncidentReport {
-  const { cluster, config, store, cards, now } = deps
+  const { cluster, config, neighbours, store, cards, now } = deps
   /** The silences at the last look; null before the first. */
   let silent: string | null = null
   let lookedAt: number | null = null
   const proposalSync = createProposalSync(deps)
   const syncDecided = createDecidedSync(deps)
+  const { cardsPerMinute } = config.watch
+  const reachability = createReachability({
+    cluster: config.name,
+    neighbours,
+    cardsPerMinute,
+    store,
+    cards,
+    now,
+  })
 
   return {
     async seen(picture) {
       const { snapshot } = picture
+      await reachability.back(snapshot)
       const silences = await currentSilences()
       if (!snapshot.server.seesOthers) return
-      const incidents = await store.incidents.recent(
-        config.name,
-        snapshot.takenAt - rememberedMs(config.watch),
-      )
+      const recent = await store.incidents.recent(config.name, snapshot.takenAt - rememberedMs(config.watch))
+      // Whether the server answers is followed apart: no snapshot shows that it does not.
+      const incidents = recent.filter((one) => !isUnreachable(one))
       const open = incidents.filter(({ resolvedAt }) => resolvedAt === null)
       const look = await lookAt(picture, open)
       const known: Known = { incidents, silences, lookedAt, ...(await actionsSince(open)) }
@@ -67,6 +81,12 @@ export function createIncidentReport(deps: {
       await proposalSync.withdrawStale(snapshot)
       await syncDecided(picture)
       lookedAt = snapshot.takenAt
+    },
+
+    async unseen(why) {
+      const silences = await currentSilences()
+      await reachability.lost(why)
+      await showSilences(silences)
     },
   }
 

@@ -1,4 +1,5 @@
 import { bot, type JournalEvent } from '../domain/approvals/journal.ts'
+import { formatDuration } from '../domain/text/duration.ts'
 import type { Cards } from '../notify/cards.ts'
 import { attempt, type Cluster } from '../postgres/cluster.ts'
 import type { Journal } from '../store/journal.ts'
@@ -8,8 +9,6 @@ import { createVisibility, type Loss } from './visibility.ts'
 export type WatchStatus = {
   /** The cluster was seen. `seesOthers`: with what its sessions do. */
   seen(seesOthers: boolean): Promise<void>
-  /** Nothing could be seen, and why. */
-  blind(why: Loss): Promise<void>
   /** Reports that something happened to the monitoring itself, each time. */
   gap(what: string): Promise<void>
   /** Reports that monitoring does not keep up, and why, or does again (null); only when that changes. */
@@ -28,9 +27,31 @@ export function createWatchStatus(deps: {
   readonly now: () => number
 }): WatchStatus {
   const { cluster, journal, cards, now } = deps
-  const { lost, back } = createVisibility({ cluster: cluster.name, journal, cards, now })
   const about = { actor: bot, cluster: cluster.name }
   const say = (event: JournalEvent) => cards.commit(null, (tx) => tx.record(event))
+  /** Since when only the sessions' doings are hidden; undefined until the journal was asked. */
+  let blindSince: number | null | undefined
+  const { lost, back } = createVisibility<Loss, number>({
+    now,
+    current: async () => {
+      if (blindSince === undefined) {
+        const rows = await journal.latestAbout(cluster.name, ['blind', 'seesAgain'])
+        const [last] = rows.flatMap(({ event }) => ('since' in event && event.since !== null ? [event] : []))
+        blindSince = last?.kind === 'blind' ? last.since : null
+      }
+      return blindSince
+    },
+    lost: async (since, { reason }) => {
+      await say({ kind: 'blind', ...about, since, reason })
+      blindSince = since
+    },
+    goesOn: async () => {},
+    back: async (since) => {
+      const reason = `It was blind for ${formatDuration((now() - since) / 1000)}.`
+      await say({ kind: 'seesAgain', ...about, since, reason })
+      blindSince = null
+    },
+  })
   let reported = ''
   let askPrivilegesAt = 0
 
@@ -39,8 +60,6 @@ export function createWatchStatus(deps: {
       await reportMissingPrivileges(seesOthers)
       await (seesOthers ? back() : lost(withoutGrant))
     },
-
-    blind: lost,
 
     gap: (reason) => say({ kind: 'blind', ...about, since: null, reason }),
 

@@ -1,14 +1,9 @@
-import { bot } from '../domain/approvals/journal.ts'
-import { formatDuration } from '../domain/text/duration.ts'
-import type { Cards } from '../notify/cards.ts'
-import type { Journal } from '../store/journal.ts'
-
-export type Visibility = {
+export type Visibility<L extends Loss> = {
   /**
-   * Reports once that nothing can be seen, with the reason; and again when it becomes one that does not pass by itself. That a
-   * connection has ended is not the reason yet: the attempt to make another one shows the reason, or that all is well.
+   * Reports once that nothing can be seen. That a connection has ended is not the reason yet: the attempt to make another one
+   * shows the reason, or that all is well.
    */
-  lost(why: Loss): Promise<void>
+  lost(why: L): Promise<void>
   /** Reports that the cluster is seen, when it was not before, also when that was before a restart. */
   back(): Promise<void>
 }
@@ -28,51 +23,35 @@ const interruptionMs = 3000
 const flappingMs = 60_000
 const flapMs = 10_000
 
-/** Reports in the channel of a cluster when watching is blind and when it sees again. The journal remembers it. */
-export function createVisibility(deps: {
-  readonly cluster: string
-  readonly journal: Journal
-  readonly cards: Cards
+/** Decides when somebody hears that watching is blind, and when that it sees again: a blink is no news. */
+export function createVisibility<L extends Loss, Remembered>(deps: {
   readonly now: () => number
-}): Visibility {
-  const { cluster, journal, cards, now } = deps
-  let blind: { readonly since: number; readonly reason: string } | null | undefined
+  /** Reads what was reported and is not over; null while the cluster is seen. */
+  readonly current: () => Promise<Remembered | null>
+  /** `since`: milliseconds since the epoch. */
+  readonly lost: (since: number, why: L) => Promise<void>
+  readonly goesOn: (before: Remembered, why: L) => Promise<void>
+  readonly back: (before: Remembered) => Promise<void>
+}): Visibility<L> {
+  const { now, current } = deps
   let lostAt: number | null = null
   let backAt = Number.NEGATIVE_INFINITY
 
-  const current = async () => {
-    if (blind === undefined) {
-      const rows = await journal.latestAbout(cluster, ['blind', 'seesAgain'])
-      const [last] = rows.flatMap(({ event }) => ('since' in event && event.since !== null ? [event] : []))
-      blind =
-        last?.kind === 'blind' && last.since !== null ? { since: last.since, reason: last.reason } : null
-    }
-    return blind
-  }
-  const say = (kind: 'blind' | 'seesAgain', since: number, reason: string) =>
-    cards.commit(null, (tx) => tx.record({ kind, actor: bot, cluster, since, reason }))
-
   return {
-    async lost({ reason, retryable, isInterruption }) {
+    async lost(why) {
       const before = await current()
       lostAt ??= now()
-      const patience = lostAt - backAt < flappingMs ? flapMs : isInterruption ? interruptionMs : 0
-      if (before ? retryable || before.reason === reason : now() - lostAt < patience) return
+      if (before) return deps.goesOn(before, why)
+      const patience = lostAt - backAt < flappingMs ? flapMs : why.isInterruption ? interruptionMs : 0
+      if (now() - lostAt < patience) return
       // Remembered when it is written down: while the store takes nothing, it is still to be reported.
-      const since = before?.since ?? lostAt
-      await say('blind', since, reason)
-      blind = { since, reason }
+      await deps.lost(lostAt, why)
     },
     async back() {
       const before = await current()
       lostAt = null
       if (!before) return
-      await say(
-        'seesAgain',
-        before.since,
-        `It was blind for ${formatDuration((now() - before.since) / 1000)}.`,
-      )
-      blind = null
+      await deps.back(before)
       backAt = now()
     },
   }

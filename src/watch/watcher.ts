@@ -104,7 +104,7 @@ export function createWatcher(deps: {
         error.reason,
       )
       lastReason = error.reason
-      if (!(await kept(() => status.blind(error)))) await withoutStore.report({ blind: error.reason })
+      if (!(await kept(() => report.unseen(error)))) await withoutStore.report({ blind: error.reason })
     } finally {
       hooks.done(well)
     }

@@ -90,10 +90,10 @@ it('keeps the dead-man’s switch quiet while it sees, and no longer', async () 
     await room.start()
     await waitFor(() => beats >= 2, 'heartbeats')
     server.suspend()
-    await room.line(/^Blind on orders/)
+    const card = await room.line(/^🔴 orders does not answer/)
     const before = beats
     server.resume()
-    await room.line(/^Sees orders again/)
+    await room.until(card.ts, /^🟢 Resolved/)
     await waitFor(() => beats > before, 'heartbeats again')
   } finally {
     listener.closeAllConnections()

@@ -24,8 +24,14 @@ const testServer = async (settings = {}): Promise<TestServer> => {
 const lines = () =>
   (room?.workspace.messages(channel) ?? []).filter(({ ts, thread_ts: top = ts }) => top === ts)
 const told = (text: RegExp) => lines().filter((message) => text.test(message.text))
-/** Blind and seeing again, in the order in which it was told. */
-const sight = () => told(/^(Blind on|Sees)/).map(({ text }) => text.split(/[ :]/)[0])
+/** The cards that say that a cluster is not seen. */
+const unseen =
+  /(?:accept(?:s|ed) no connections|(?:does|did) not answer|c(?:an|ould) ?not be seen|refuse[sd] the login)/
+const sight = () => told(new RegExp(`^\\S+ (?:Resolved: )?\\w+ ${unseen.source}`))
+const blindCard = (cluster = 'orders') =>
+  room?.line(new RegExp(`^🔴 ${cluster} ${unseen.source}`)) ?? Promise.reject(new Error('no room'))
+const seesAgain = (ts: string) =>
+  room?.until(ts, /^🟢 Resolved: [\s\S]*The server answers again\./) ?? Promise.reject(new Error('no room'))
 
 it('stopped and started again: blind is told once, with the reason; what ended meanwhile is resolved on its card', async () => {
   const server = await testServer()
@@ -34,17 +40,25 @@ it('stopped and started again: blind is told once, with the reason; what ended m
   await jamOne(server, await openShop(server))
   const card = await room.card('approve_terminate')
   await server.halt()
-  const blind = await room.line(/^Blind on orders: /)
+  const blind = await blindCard()
+  expect(blind.text).toMatch(/^🔴 orders accepts no connections/)
+  expect(wordsOf(blind)).toMatch(
+    /Seen last: \d+ sessions, \d+ waiting, \d+ of \d+ connections, 1 open incident/,
+  )
+  expect(wordsOf(blind)).toContain('Next: ')
+  expect(wordsOf(blind)).toMatch(/Acknowledge/)
+  await room.press('U0RESP', blind, 'pg_acknowledge')
+  await room.until(blind.ts, /^👀 orders accepts no connections/)
   expect(blind.text).toMatch(/shutting down|Nothing listens there/)
   await room.type('U0RESP', 'sessions')
   await room.whisper('U0RESP', /Cannot see orders/)
   // What cannot be seen is not over.
   expect(wordsOf(card)).not.toMatch(/Resolved/)
   await server.restart()
-  await room.line(/^Sees orders again/)
+  await seesAgain(blind.ts)
   await room.until(card.ts, /^🟢 Resolved: [\s\S]*The session is gone/)
-  expect(sight()).toEqual(['Blind', 'Sees'])
-  expect(told(/^Sees/)[0]?.text).toMatch(/^Sees orders again\. It was blind for .*s\.$/)
+  expect(sight()).toHaveLength(1)
+  expect(told(/^(?:Blind|Sees)/)).toEqual([])
   expect(told(/block(?:s|ed) \d+ sessions? on orders/)).toHaveLength(1)
 })
 
@@ -55,10 +69,11 @@ it('frozen (SIGSTOP): a deadline is told, no card is resolved, and all goes on w
   const { root } = await jamOne(server, await openShop(server))
   const card = await room.card('approve_terminate')
   server.suspend()
-  expect((await room.line(/^Blind on orders: /)).text).toContain('No answer in time')
+  const blind = await blindCard()
+  expect(blind.text).toMatch(/^🔴 orders does not answer[\s\S]*No answer in time/)
   server.resume()
-  await room.line(/^Sees orders again/)
-  expect(sight()).toEqual(['Blind', 'Sees'])
+  await seesAgain(blind.ts)
+  expect(sight()).toHaveLength(1)
   expect(told(/^\S+ .* blocks \d+ sessions? on orders/).map(({ ts }) => ts)).toEqual([card.ts])
   await room.press('U0DANA', card, 'approve_terminate')
   await room.until(card.ts, /is gone after/)
@@ -73,7 +88,7 @@ it('stopped with the bot, which comes back first: still blind, told once, and wh
   await jamOne(server, await openShop(server))
   const card = await room.card('approve_terminate')
   await server.halt()
-  await room.line(/^Blind on orders: .* Nothing is seen since /)
+  const blind = await blindCard()
   await first.stop()
   const { port } = await room.start()
   const ready = async () => {
@@ -84,9 +99,9 @@ it('stopped with the bot, which comes back first: still blind, told once, and wh
   // A restart would not bring the server back.
   expect(await ready()).toMatchObject({ http: 200, watching: ['orders'] })
   await server.restart()
-  await room.line(/^Sees orders again/)
+  await seesAgain(blind.ts)
   await room.until(card.ts, /^🟢 Resolved/)
-  expect(sight()).toEqual(['Blind', 'Sees'])
+  expect(sight()).toHaveLength(1)
 })
 
 it('failed over to another server behind the same address: its incidents are over, those of the new one are found', async () => {
@@ -105,13 +120,13 @@ it('failed over to another server behind the same address: its incidents are ove
 
   // For a while nobody answers there.
   forwarder.moveTo(1)
-  await room.line(/^Blind on orders: /)
+  const blind = await blindCard()
   forwarder.moveTo(heir.port)
-  await room.line(/^Sees orders again/)
+  await seesAgain(blind.ts)
   await room.until(card.ts, /^🟢 Resolved: [\s\S]*The session is gone/)
   const next = await room.card('approve_terminate', String(after.root.pid))
   expect(next.ts).not.toBe(card.ts)
-  expect(sight()).toEqual(['Blind', 'Sees'])
+  expect(sight()).toHaveLength(1)
   // An approval goes to the new server; the old one is left alone.
   await room.press('U0DANA', next, 'approve_terminate')
   await after.root.ended
@@ -132,7 +147,8 @@ it('a grant that is lost and given back: missing with the grant that helps, blin
   expect(answer.text).not.toMatch(/nobody waits/i)
   await server.admin.query('GRANT pg_monitor TO marshal')
   await room.line(/^Sees orders again/)
-  expect(sight()).toEqual(['Blind', 'Sees'])
+  expect(told(/^(?:Blind on|Sees)/).map(({ text }) => text.split(/[ :]/)[0])).toEqual(['Blind', 'Sees'])
+  expect(sight()).toEqual([])
   expect(told(/^Missing on orders/)).toHaveLength(1)
   expect(told(/block(?:s|ed) \d+ sessions? on orders/).map(({ ts }) => ts)).toEqual([card.ts])
 })
@@ -167,9 +183,10 @@ it('every slot taken: a card says who holds them and what is kept back, and that
     }
     return crowd.length >= wanted
   }, 'the crowd has our slots')
-  await room.line(/^Blind on orders: Every connection slot is taken/)
+  const blind = await blindCard()
+  await room.until(blind.ts, /Every connection slot is taken/)
   await server.closeAll()
-  await room.line(/^Sees orders again/)
+  await seesAgain(blind.ts)
   await room.until(card.ts, /^🟢 Resolved: [\s\S]*Enough connections are free again/)
 })
 
@@ -191,9 +208,47 @@ it('a server that answers nonsense is blind with its reason, and the one beside 
   await jamOne(server, await openShop(server))
   const card = await room.card('approve_terminate')
   expect(card.text).toContain('orders')
-  const blind = await room.line(/^Blind on odd: /)
+  const blind = await blindCard('odd')
   expect(blind.text).toContain('(pid: expected number')
   expect(blind.text).not.toContain('sesame')
   await room.press('U0DANA', card, 'approve_terminate')
   await room.until(card.ts, /is gone after/)
+})
+
+it('a cut of the network: as many cards as a minute allows, the others in one digest, and all of it is over', async () => {
+  const server = await testServer()
+  const forwarder: Forwarder = await startForwarder(server.port)
+  ends.push(forwarder.close)
+  const address = new URL(server.marshalUrl)
+  address.port = String(forwarder.port)
+  const names = ['a', 'b', 'c', 'd', 'e', 'f']
+  room = await openRoom(server.marshalUrl, {
+    over: {
+      clusters: names.map((name) => ({ name, url: address.href })),
+      watch: { every: '200ms', cardsPerMinute: 2 },
+    },
+  })
+  await room.start()
+  await room.type('U0RESP', 'clusters')
+  await room.line(/6 clusters, all of them seen/)
+  forwarder.moveTo(1)
+  const digest = await room.line(/^\d more incidents? on (?:\d clusters|[a-f])/)
+  await room.until(digest.ts, /^4 more incidents on \d clusters/)
+  const cards = () => told(/^(?:🔴|🟢 Resolved:) [a-f] /)
+  expect(cards()).toHaveLength(2)
+  forwarder.moveTo(server.port)
+  await room.until(digest.ts, /^(?:Resolved: 4 incidents|Nothing more in this list) on \d clusters/)
+  for (const { ts } of cards()) await room.until(ts, /^🟢 Resolved/)
+})
+
+it('a quiet cluster that is stopped has its card all the same', async () => {
+  const server = await testServer()
+  room = await openRoom(server.marshalUrl)
+  await room.start()
+  await room.type('U0RESP', 'quiet 2h a restart')
+  await room.line(/quiet/i)
+  await server.halt()
+  const card = await blindCard()
+  await server.restart()
+  await seesAgain(card.ts)
 })

@@ -124,11 +124,11 @@ describe('a cluster that cannot be seen', () => {
       room = await openRoom(await away.createRole('marshal', ['pg_monitor', 'pg_signal_backend']))
       await away.halt()
       await started()
-      await room.line(/^Blind on orders: /)
+      const card = await room.line(/^🔴 orders accepts no connections/)
       await room.type('U0RESP', 'sessions')
       await room.whisper('U0RESP', /Cannot see orders/)
       await away.restart()
-      await room.line(/^Sees orders again/)
+      await room.until(card.ts, /^🟢 Resolved: orders accepted no connections/)
       await room.type('U0RESP', 'sessions')
       await room.line(/nobody waits/i)
     } finally {

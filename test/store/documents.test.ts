@@ -45,7 +45,10 @@ describe('a store of 0.1.0', () => {
   it('opens, and its cards are drawn', async () => {
     const store = await open()
     const incidents = await store.incidents.recent('orders', 0)
-    expect(new Set(incidents.map(({ finding }) => finding.kind))).toEqual(new Set(Object.keys(kindNames)))
+    expect(new Set(incidents.map(({ finding }) => finding.kind))).toEqual(
+      // It had no incidents of clusters that cannot be seen.
+      new Set(Object.keys(kindNames).filter((kind) => kind !== 'unreachable')),
+    )
     const states = new Set<string>()
     for (const incident of incidents) {
       const proposals = await store.proposals.ofCard(incident.cardId)

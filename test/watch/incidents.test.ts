@@ -36,7 +36,14 @@ function start(meanwhile: () => Promise<void> = async () => {}): IncidentReport 
       return [...asked]
     },
   })
-  return createIncidentReport({ cluster, config, store, cards, now: () => of.takenAt })
+  return createIncidentReport({
+    cluster,
+    config,
+    neighbours: [config.name],
+    store,
+    cards,
+    now: () => of.takenAt,
+  })
 }
 
 /** Looks, and runs `meanwhile` in the middle of it: when the statements of those concerned are read. */

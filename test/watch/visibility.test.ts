@@ -1,38 +1,30 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
-import { createCards } from '../../src/notify/cards.ts'
-import type { Store } from '../../src/store/store.ts'
+import { beforeEach, expect, it } from 'vitest'
 import { createVisibility, type Loss } from '../../src/watch/visibility.ts'
-import { openTestStore } from '../support/store.ts'
 
-let store: Store
 let time: number
+let reported: number | null
+let told: string[]
 
-beforeEach(async () => {
-  store = await openTestStore()
+beforeEach(() => {
   time = 1_000_000
-})
-afterEach(async () => {
-  await store.close()
+  reported = null
+  told = []
 })
 
 const visibility = () =>
-  createVisibility({
-    cluster: 'orders',
-    journal: store.journal,
-    cards: createCards({
-      store,
-      cardSettings: new Map(),
-      nameOf: () => null,
-      now: () => time,
-      changed: () => {},
-      recorded: () => {},
-    }),
+  createVisibility<Loss, number>({
     now: () => time,
+    current: async () => reported,
+    lost: async (since) => {
+      reported = since
+      told.push('blind')
+    },
+    goesOn: async () => {},
+    back: async () => {
+      reported = null
+      told.push('seesAgain')
+    },
   })
-const told = async () =>
-  (await store.journal.latestAbout('orders', ['blind', 'seesAgain']))
-    .toReversed()
-    .map(({ event }) => event.kind)
 const refused: Loss = { reason: 'Nothing listens there.', retryable: true, isInterruption: false }
 const ended: Loss = { reason: 'It was ended.', retryable: true, isInterruption: true }
 
@@ -42,11 +34,19 @@ it('reports a refusal at once, and a connection that ended only when it does not
   time += 2_000
   await lost(ended)
   await back()
-  expect(await told()).toEqual([])
+  expect(told).toEqual([])
   await lost(refused)
-  expect(await told()).toEqual(['blind'])
+  expect(told).toEqual(['blind'])
   await back()
-  expect(await told()).toEqual(['blind', 'seesAgain'])
+  expect(told).toEqual(['blind', 'seesAgain'])
+})
+
+it('dates the report from the first look that failed', async () => {
+  const { lost } = visibility()
+  await lost(ended)
+  time += 3_000
+  await lost(ended)
+  expect(reported).toBe(1_000_000)
 })
 
 it('reports a server that flaps once, and again when it stays away or is lost much later', async () => {
@@ -60,13 +60,13 @@ it('reports a server that flaps once, and again when it stays away or is lost mu
     await lost(refused)
     await back()
   }
-  expect(await told()).toEqual(['blind', 'seesAgain'])
+  expect(told).toEqual(['blind', 'seesAgain'])
   await lost(refused)
   time += 10_000
   await lost(refused)
   await back()
-  expect(await told()).toEqual(['blind', 'seesAgain', 'blind', 'seesAgain'])
+  expect(told).toEqual(['blind', 'seesAgain', 'blind', 'seesAgain'])
   time += 60_000
   await lost(refused)
-  expect(await told()).toHaveLength(5)
+  expect(told).toHaveLength(5)
 })

@@ -22,10 +22,12 @@ function watching(snapshot: () => Snapshot, health: () => Promise<Health>, healt
     }),
     steady: () => performance.now(),
     withoutStore: { noted: () => false, report: async () => {} },
-    report: { seen: async (picture) => void reported.push(picture.snapshot.health) },
+    report: {
+      seen: async (picture) => void reported.push(picture.snapshot.health),
+      unseen: async () => expect.fail('it sees'),
+    },
     status: {
       seen: async () => {},
-      blind: async () => expect.fail('it sees'),
       gap: async () => {},
       behind: async () => {},
       healthUnavailable: async (reason) => void unseen.push(reason),

@@ -64,3 +64,23 @@ export type CardLimits = {
   readonly cardsPerMinute: number
   readonly isSilent: (incident: Incident) => boolean
 }
+
+/**
+ * Gives a cluster that cannot be seen its place. A cut of the network blinds many at once: they share a digest as soon as so many
+ * have cards as a minute allows, and move to cards of their own as others end.
+ * @param others the open incidents of this kind of the other clusters in its channel
+ */
+export function placeUnreachable(
+  incident: Incident,
+  others: readonly Incident[],
+  { cardsPerMinute, isNew }: { readonly cardsPerMinute: number; readonly isNew: boolean },
+  { now, newId }: { readonly now: number; readonly newId: () => string },
+): Incident {
+  // Once it has a card, the card stays.
+  if (hasOwnCard(incident) && !isNew) return incident
+  if (others.filter(hasOwnCard).length < cardsPerMinute)
+    return { ...incident, cardId: incident.id, placedAt: now }
+  if (!isNew) return incident
+  const digest = others.find((one) => !hasOwnCard(one))?.cardId ?? newId()
+  return { ...incident, cardId: digest, digestId: digest }
+}

@@ -95,6 +95,8 @@ export function ending(finding: Finding, snapshot: Snapshot, found: readonly Fin
       return session?.stateChange === before?.stateChange ? withinLimit : 'The session is in use again.'
     case 'connections':
       return 'Enough connections are free again.'
+    case 'unreachable':
+      return 'The server answers again.'
     case 'lockStorm':
       return 'The lock manager answers again.'
     case 'lockCycle':

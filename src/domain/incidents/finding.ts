@@ -20,8 +20,9 @@ import {
   healthFindings,
   type IsFound,
 } from './healthFinding.ts'
+import type { Unreachable } from './unreachable.ts'
 
-/** One thing that is wrong in one snapshot. Plain data: an incident keeps its last finding in the store. */
+/** One thing that is wrong in one snapshot, or that there is none. Plain data: an incident keeps its last finding in the store. */
 export type Finding =
   | { readonly kind: 'blocking'; readonly root: Root; readonly session: Session | null }
   | {
@@ -46,6 +47,7 @@ export type Finding =
       readonly suspects: readonly Session[]
     }
   | LockCycle
+  | Unreachable
   | HealthFinding
 
 export type FindingKind = Finding['kind']
@@ -72,6 +74,7 @@ export function findingKey(finding: Finding): string {
   switch (finding.kind) {
     case 'lockStorm':
     case 'connections':
+    case 'unreachable':
       return finding.kind
     case 'lockCycle':
       return lockCycleKey(finding)
@@ -104,6 +107,7 @@ export function findingAmount(finding: Finding): number {
     case 'idleInTransaction':
     case 'idle':
     case 'lockCycle':
+    case 'unreachable':
       return findingSeconds(finding) ?? 0
     default:
       return healthAmount(finding)

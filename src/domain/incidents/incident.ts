@@ -83,7 +83,13 @@ export function fold(
   const ongoing = found.flatMap((finding): Transition[] => {
     const before = followed.get(finding)
     if (!before || !isBackInTime(before, finding, now))
-      return [opened(finding, recommendationOf(finding), snapshot, newId())]
+      return [
+        {
+          kind: 'opened',
+          incident: openedWith(finding, recommendationOf(finding), snapshot, newId()),
+          reason: 'Seen for the first time.',
+        },
+      ]
     const incident: Incident = {
       ...before,
       key: findingKey(finding),
@@ -203,30 +209,27 @@ const sharedWith = (jam: ReadonlySet<number>, other: Finding): number =>
 
 export const hasOwnCard = ({ id, cardId }: Pick<Incident, 'id' | 'cardId'>): boolean => id === cardId
 
-const opened = (
+/** Makes the incident of a finding that is seen for the first time. */
+export const openedWith = (
   finding: Finding,
   recommendation: Recommendation | null,
-  { cluster, takenAt: now }: Snapshot,
+  { cluster, takenAt: now }: Pick<Snapshot, 'cluster' | 'takenAt'>,
   id: string,
-): Transition => ({
-  kind: 'opened',
-  incident: {
-    id,
-    cardId: id,
-    digestId: null,
-    placedAt: now,
-    cluster,
-    key: findingKey(finding),
-    finding,
-    recommendation,
-    openedAt: now,
-    beganAt: now - (findingSeconds(finding) ?? 0) * 1000,
-    headSince: now,
-    changedAt: now,
-    resolvedAt: null,
-    resolution: null,
-    acknowledgedBy: null,
-    mostVictims: victimsOf(finding),
-  },
-  reason: 'Seen for the first time.',
+): Incident => ({
+  id,
+  cardId: id,
+  digestId: null,
+  placedAt: now,
+  cluster,
+  key: findingKey(finding),
+  finding,
+  recommendation,
+  openedAt: now,
+  beganAt: now - (findingSeconds(finding) ?? 0) * 1000,
+  headSince: now,
+  changedAt: now,
+  resolvedAt: null,
+  resolution: null,
+  acknowledgedBy: null,
+  mostVictims: victimsOf(finding),
 })

@@ -2,6 +2,7 @@ import { type Finding, type FindingKind, subjectOf } from './finding.ts'
 
 /** The kinds in the words of a headline. */
 export const kindNames: Record<FindingKind, string> = {
+  unreachable: 'Cluster that cannot be seen',
   blocking: 'Blocking',
   longQuery: 'Long-running query',
   idleInTransaction: 'Idle in transaction',
@@ -45,6 +46,8 @@ export const worstFirst = (a: Lasting, b: Lasting): number =>
 /** Decides how bad the finding is, by who is hurt and for how long. */
 export function severityOf(finding: Finding): Severity {
   switch (finding.kind) {
+    // All that may be wrong there is unseen, and if nobody else gets in either, it is an outage.
+    case 'unreachable':
     case 'lockStorm':
       return 'critical'
     case 'blocking':

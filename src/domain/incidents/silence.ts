@@ -37,7 +37,7 @@ export function hasEnded(
 
 /** The silence that covers an incident; null when none does. */
 export const silenceOf = (incident: Subject, silences: readonly Silence[]): Silence | null =>
-  silences.find(({ scope }) => covers(scope, incident)) ?? null
+  silences.find(({ cluster, scope }) => cluster === incident.cluster && covers(scope, incident)) ?? null
 
 /** Returns true for an event that the watcher reports by itself in the thread of a card. A silence keeps these back. */
 export const isNews = (event: JournalEvent): event is News =>
@@ -45,12 +45,13 @@ export const isNews = (event: JournalEvent): event is News =>
 
 type News = JournalEvent & { kind: 'incidentChanged' | 'incidentReopened' }
 
-type Subject = Pick<Incident, 'id' | 'key' | 'finding'>
+type Subject = Pick<Incident, 'id' | 'cluster' | 'key' | 'finding'>
 
 function covers(scope: Silence['scope'], incident: Subject): boolean {
   switch (scope.kind) {
     case 'cluster':
-      return true
+      // Calm is not claimed where nothing is seen: only who names it holds that back.
+      return incident.finding.kind !== 'unreachable'
     case 'finding':
       return scope.findingKind === incident.finding.kind
     case 'incident':

@@ -147,6 +147,9 @@ function next(finding: Finding, asked: AnswerContext): Line {
       const most = finding.holders.slice(0, 3).map((holder) => `${holder.count} by ${holderOf(holder)}`)
       return [`most are held ${list(most)}; `, commandTo(asked, 'idle'), ' shows those that do nothing.']
     }
+    // It is no part of a picture.
+    case 'unreachable':
+      return [commandTo(asked, 'health'), '.']
     default:
       return nextStep(finding)
   }

@@ -2,12 +2,13 @@ import type { Proposal } from '../../domain/approvals/proposal.ts'
 import type { Finding } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import type { Recommendation } from '../../domain/incidents/recommend.ts'
+import { type Obstacle, obstacleOf } from '../../domain/incidents/unreachable.ts'
 import type { Expected } from '../../domain/locks/option.ts'
 import { lossText } from '../../domain/locks/recommendationText.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
-import { bold, code, type Line, plainWords, truncate, user } from '../kit.ts'
-import { count, holderOf, onOneLine, shortNameAndPid } from '../words.ts'
+import { bold, code, type Line, moment, plainWords, truncate, user } from '../kit.ts'
+import { count, holderOf, lastSeenWords, onOneLine, shortNameAndPid } from '../words.ts'
 import type { CardState } from './cardState.ts'
 import { lostWith } from './cost.ts'
 import { countWords, firstSentences, firstWords, type Room, rooms } from './fit.ts'
@@ -76,7 +77,7 @@ function askedBy({ requestedBy, reason, joined = [], state }: Proposal, room: Ro
 /** Names the way out and its cost, or why there is none, or the next step of a person. */
 function wayLines({ incident, proposals }: CardState, words: number, room: Room): Line[] {
   const recommendation = incident?.recommendation ?? null
-  if (incident && !recommendation) return nextLine(incident.finding)
+  if (incident && !recommendation) return nextLine(incident)
   const target = recommendation?.target
   if (recommendation && !target)
     return [[bold('No button: '), firstSentences(recommendation.text, words - 4)]]
@@ -134,7 +135,7 @@ function withoutDurationOf(cost: string, finding: Finding | null): string {
 }
 
 /** Names the next step of a person, where no button helps. */
-function nextLine(finding: Finding): Line[] {
+function nextLine({ finding, beganAt }: Incident): Line[] {
   switch (finding.kind) {
     case 'connections': {
       const { used, max, reserved } = finding
@@ -151,6 +152,14 @@ function nextLine(finding: Finding): Line[] {
         ...(app ? [[bold('Next: '), code(`/pg idle ${filter}`), ' shows which of them do nothing.']] : []),
       ]
     }
+    case 'unreachable':
+      return [
+        [firstSentences(finding.reason, 24)],
+        finding.last
+          ? [bold('Seen last: '), `${lastSeenWords(finding.last)}, `, moment(finding.last.at), '.']
+          : ['Not seen since ', moment(beganAt), '.'],
+        [bold('Next: '), nextAgainst[obstacleOf(finding)]],
+      ]
     case 'lockStorm': {
       const [first] = finding.suspects
       return [
@@ -175,6 +184,15 @@ function nextLine(finding: Finding): Line[] {
     default:
       return []
   }
+}
+
+/** Next step of a person, by what is in the way. */
+const nextAgainst: Record<Obstacle, string> = {
+  full: 'log in as a superuser, whose slots are kept back, and end what fills them.',
+  refuses: 'see whether the server runs, and what its log says.',
+  login: 'run doctor: it names what to grant or to set.',
+  silent: 'look at the host and the network: does it answer there?',
+  unusable: 'run doctor: it asks the server step by step.',
 }
 
 const quoted = (name: string): string =>

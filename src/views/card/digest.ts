@@ -5,8 +5,8 @@ import { sessionKeyOf } from '../../domain/session/session.ts'
 import { listSome } from '../../domain/text/sentence.ts'
 import { compose, type Line, lines, type Piece } from '../answers/page.ts'
 import { proposeButton, showAllAction } from '../buttons.ts'
-import { bold, button, buttonRow, code, context, type View } from '../kit.ts'
-import { count, shortNameAndPid } from '../words.ts'
+import { bold, button, buttonRow, code, context, truncate, type View } from '../kit.ts'
+import { count, onOneLine, shortNameAndPid } from '../words.ts'
 import { resolution, shortId } from './card.ts'
 import { sentenceOf } from './findings.ts'
 
@@ -23,7 +23,8 @@ const mostNamed = 12
  * those that have a card of their own by now, and those that are over.
  * @param incidents all that it ever listed
  */
-export function digestView(cluster: string, cardId: string, incidents: readonly Incident[]): View {
+export function digestView(ofCluster: string, cardId: string, incidents: readonly Incident[]): View {
+  const cluster = whereOf(ofCluster, incidents)
   const moved = incidents.filter((incident) => incident.cardId !== cardId)
   const open = openOnes(incidents, cardId)
   const over = incidents.filter((incident) => incident.cardId === cardId && incident.resolvedAt !== null)
@@ -66,6 +67,12 @@ export function digestView(cluster: string, cardId: string, incidents: readonly 
   }
 }
 
+/** Names the cluster, or counts them where a digest is about several that cannot be seen. */
+function whereOf(cluster: string, incidents: readonly Incident[]): string {
+  const clusters = new Set(incidents.map((one) => one.cluster))
+  return clusters.size > 1 ? `${clusters.size} clusters` : cluster
+}
+
 /** The whole digest, for one who pressed "Show all". */
 export function wholeDigestView(cluster: string, cardId: string, incidents: readonly Incident[]): View {
   const open = openOnes(incidents, cardId)
@@ -74,7 +81,7 @@ export function wholeDigestView(cluster: string, cardId: string, incidents: read
     left -= sentenceOf(finding).length + 70
     return left >= 0
   })
-  return compose(`All ${count(open.length, 'incident')} of the digest on ${cluster}`, [
+  return compose(`All ${count(open.length, 'incident')} of the digest on ${whereOf(cluster, incidents)}`, [
     ...listed(shown),
     lines(
       ...(open.length > shown.length
@@ -91,8 +98,12 @@ const listed = (incidents: readonly Incident[]): Piece[] => [
   {
     kind: 'bullets',
     lines: incidents.map(
-      ({ id, finding }): Line => [
-        bold(`${kindNames[finding.kind]}: `),
+      ({ id, finding, cluster }): Line => [
+        bold(
+          finding.kind === 'unreachable'
+            ? `${truncate(onOneLine(cluster), 63)}: `
+            : `${kindNames[finding.kind]}: `,
+        ),
         `${sentenceOf(finding)} `,
         code(commandFor(finding)),
         ` · incident ${shortId(id)}`,
@@ -122,7 +133,12 @@ const ended = (incidents: readonly Incident[]): Piece[] =>
         {
           kind: 'bullets',
           lines: incidents.map(
-            (incident): Line => [bold(`${findingName(incident.finding)}: `), resolution(incident)],
+            (incident): Line => [
+              bold(
+                `${incident.finding.kind === 'unreachable' ? incident.cluster : findingName(incident.finding)}: `,
+              ),
+              resolution(incident),
+            ],
           ),
         },
       ]
@@ -135,6 +151,8 @@ function commandFor(finding: Finding): string {
     case 'blocking':
     case 'lockCycle':
       return '/pg blocking'
+    case 'unreachable':
+      return '/pg clusters'
     case 'connections':
     case 'lockStorm':
       return '/pg sessions'
@@ -145,7 +163,9 @@ function commandFor(finding: Finding): string {
 
 function named(incidents: readonly Incident[]): string {
   const names = incidents.map(
-    ({ finding }) => subjectOf(finding)?.pid ?? kindNames[finding.kind].toLowerCase(),
+    ({ finding, cluster }) =>
+      subjectOf(finding)?.pid ??
+      (finding.kind === 'unreachable' ? cluster : kindNames[finding.kind].toLowerCase()),
   )
   return listSome(names, mostNamed)
 }

@@ -2,8 +2,17 @@ import type { Finding } from '../../domain/incidents/finding.ts'
 import { hasFailed, type Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { listSome } from '../../domain/text/sentence.ts'
-import { bold, type Line } from '../kit.ts'
-import { count, holderOf, lockOf, nameOf, saturationWords, stateOf } from '../words.ts'
+import { bold, type Line, moment } from '../kit.ts'
+import {
+  count,
+  holderOf,
+  lastSeenWords,
+  lockOf,
+  nameOf,
+  obstacleWords,
+  saturationWords,
+  stateOf,
+} from '../words.ts'
 import { healthSentence, healthWhy, preparedName } from './healthFindings.ts'
 
 /** Says what is wrong, since when, and whom it hurts, in one sentence. */
@@ -30,6 +39,8 @@ export function sentenceOf(finding: Finding): string {
       return saturationWords(finding)
     case 'lockStorm':
       return `${count(finding.waiting, 'session waits', 'sessions wait')} for a lock, and who blocks them cannot be read. ${finding.why}`
+    case 'unreachable':
+      return `The cluster ${obstacleWords(finding)}, so nobody watches it. ${finding.reason}`
     case 'lockCycle':
       return `Sessions ${listSome(finding.pids, 5)} wait for each other, the longest for ${formatDuration(finding.seconds)}; ${count(finding.waiting, 'session waits', 'sessions wait')} in all.`
     default:
@@ -58,6 +69,13 @@ export function whyOfFinding(finding: Finding): Line[] {
       return finding.holders.map((holder) => [bold(`${holder.count} `), `held by ${holderOf(holder)}`])
     case 'lockStorm':
       return finding.suspects.map((suspect) => [bold('Suspect: '), `${nameOf(suspect)}, ${stateOf(suspect)}`])
+    case 'unreachable':
+      return [
+        [bold('Its open incidents: '), 'they stay as they were last seen until it answers again.'],
+        ...(finding.last
+          ? [[bold('Seen last: '), moment(finding.last.at), `: ${lastSeenWords(finding.last)}.`]]
+          : []),
+      ]
     case 'lockCycle':
       return [
         [bold('How it ends: '), howItEnds(finding)],

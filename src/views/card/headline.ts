@@ -7,7 +7,7 @@ import { formatDuration } from '../../domain/text/duration.ts'
 import { sqlLiteral } from '../../domain/text/literal.ts'
 import { formatCount, formatSize } from '../../domain/text/size.ts'
 import { clean, truncate } from '../kit.ts'
-import { count, onOneLine, shortNameAndPid, shortNameOf } from '../words.ts'
+import { count, obstacleWords, onOneLine, shortNameAndPid, shortNameOf } from '../words.ts'
 import type { CardState } from './cardState.ts'
 import { percent } from './healthFindings.ts'
 
@@ -67,7 +67,9 @@ export function headlineOf(card: Pick<CardState, 'cluster' | 'incident' | 'propo
   const over = status === 'resolved'
   const { subject, says, more } = findingWords(incident, over)
   const begins = `${sign} ${over ? 'Resolved: ' : ''}`
-  const ends = `${says} on ${truncate(onOneLine(clean(cluster)), 24)}`
+  const where = truncate(onOneLine(clean(cluster)), 24)
+  // Where nothing is seen, the cluster itself is what it is about.
+  const ends = incident.finding.kind === 'unreachable' ? `${where}${says}` : `${says} on ${where}`
   const room = Math.max(8, seenAtOnce - begins.length - ends.length)
   return [
     `${begins}${truncate(subject, room)}${ends}`,
@@ -146,6 +148,12 @@ function findingWords({ finding, mostVictims, beganAt, resolvedAt }: Incident, o
         subject: '',
         says: `Lock storm: ${manySessions(over ? mostVictims : finding.waiting)} ${over ? 'waited' : finding.waiting === 1 ? 'waits' : 'wait'}`,
         more: lasted ?? [],
+      }
+    case 'unreachable':
+      return {
+        subject: '',
+        says: ` ${obstacleWords(finding, over)}`,
+        more: since(finding.seconds),
       }
     case 'lockCycle':
       return {

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { assignCards as placeWith } from '../../../src/domain/incidents/assignCards.ts'
+import { placeUnreachable, assignCards as placeWith } from '../../../src/domain/incidents/assignCards.ts'
 import type { Finding } from '../../../src/domain/incidents/finding.ts'
 import {
   hasOwnCard,
   type Incident,
+  openedWith,
   reopenWithinMs,
   type Transition,
 } from '../../../src/domain/incidents/incident.ts'
@@ -218,5 +219,45 @@ describe('place', () => {
       }),
       { numRuns: 300 },
     )
+  })
+})
+
+describe('a cluster that cannot be seen', () => {
+  const blind = (id: string, over: Partial<Incident> = {}): Incident => ({
+    ...openedWith(
+      { kind: 'unreachable', code: 'ECONNREFUSED', reason: 'Nothing listens there.', seconds: 0, last: null },
+      null,
+      { cluster: id, takenAt: 1_000 },
+      id,
+    ),
+    ...over,
+  })
+  const listed = { cardId: 'digest', digestId: 'digest' }
+  const place = (one: Incident, others: Incident[], isNew: boolean) => {
+    const { cardId, digestId, placedAt } = placeUnreachable(
+      one,
+      others,
+      { cardsPerMinute: 2, isNew },
+      { now: 2_000, newId: () => 'new' },
+    )
+    return [cardId, digestId, placedAt]
+  }
+
+  it('has a card while fewer have one than a minute allows', () => {
+    expect(place(blind('a'), [], true)).toEqual(['a', null, 2_000])
+    expect(place(blind('a'), [blind('b')], true)).toEqual(['a', null, 2_000])
+    expect(place(blind('a'), [blind('b'), blind('c', listed)], true)).toEqual(['a', null, 2_000])
+  })
+
+  it('shares a digest when more are blind', () => {
+    const cards = [blind('b'), blind('c')]
+    expect(place(blind('a'), cards, true)).toEqual(['new', 'new', 1_000])
+    expect(place(blind('a'), [...cards, blind('d', listed)], true)).toEqual(['digest', 'digest', 1_000])
+  })
+
+  it('keeps its place, and moves to a card of its own as others end', () => {
+    expect(place(blind('a'), [blind('b'), blind('c')], false)).toEqual(['a', null, 1_000])
+    expect(place(blind('a', listed), [blind('b'), blind('c')], false)).toEqual(['digest', 'digest', 1_000])
+    expect(place(blind('a', listed), [blind('b')], false)).toEqual(['a', 'digest', 2_000])
   })
 })

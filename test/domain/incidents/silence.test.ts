@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest'
-import { hasEnded, type Silence } from '../../../src/domain/incidents/silence.ts'
+import { describe, expect, it, test } from 'vitest'
+import { hasEnded, type Silence, silenceOf } from '../../../src/domain/incidents/silence.ts'
+import { idle } from '../../support/builders.ts'
 
 const silence = (scope: Silence['scope'], until = 1_000): Silence => ({
   id: 's',
@@ -24,5 +25,32 @@ describe('a silence has ended', () => {
     ['for a cluster when its time is up', silence({ kind: 'cluster' }), null, 1_000, true],
   ])('%s', (_, one, incident, now, expected) => {
     expect(hasEnded(one, incident, 60, now)).toBe(expected)
+  })
+})
+
+describe('a silence covers', () => {
+  const subject = (kind: 'idle' | 'unreachable', cluster = 'orders') => ({
+    id: 'i',
+    cluster,
+    key: kind,
+    finding:
+      kind === 'idle'
+        ? ({ kind, session: idle(1, 1), seconds: 1 } as const)
+        : ({ kind, code: 'DEADLINE', reason: '', seconds: 1, last: null } as const),
+  })
+  const covers = (scope: Silence['scope'], kind: 'idle' | 'unreachable', cluster?: string) =>
+    silenceOf(subject(kind, cluster), [silence(scope)]) !== null
+
+  it('what is on its own cluster', () => {
+    expect(covers({ kind: 'cluster' }, 'idle')).toBe(true)
+    expect(covers({ kind: 'cluster' }, 'idle', 'billing')).toBe(false)
+    expect(covers({ kind: 'finding', findingKind: 'idle' }, 'idle', 'billing')).toBe(false)
+  })
+
+  it('a cluster that cannot be seen only where that is named', () => {
+    expect(covers({ kind: 'cluster' }, 'unreachable')).toBe(false)
+    expect(covers({ kind: 'finding', findingKind: 'unreachable' }, 'unreachable')).toBe(true)
+    expect(covers({ kind: 'incident', incidentId: 'i', key: 'k' }, 'unreachable')).toBe(true)
+    expect(covers({ kind: 'incident', incidentId: 'j', key: 'unreachable' }, 'unreachable')).toBe(true)
   })
 })

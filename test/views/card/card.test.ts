@@ -4,11 +4,13 @@ import type { JournalEvent } from '../../../src/domain/approvals/journal.ts'
 import type { Outcome } from '../../../src/domain/approvals/outcome.ts'
 import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
 import { type Finding, findings } from '../../../src/domain/incidents/finding.ts'
-import type { Incident } from '../../../src/domain/incidents/incident.ts'
+import { type Incident, openedWith, resolve } from '../../../src/domain/incidents/incident.ts'
 import { type Recommendation, recommendationsFor } from '../../../src/domain/incidents/recommend.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
+import { clusterErrorWith } from '../../../src/postgres/errors.ts'
 import { cardView } from '../../../src/views/card/card.ts'
 import type { CardState } from '../../../src/views/card/cardState.ts'
+import { countWords } from '../../../src/views/card/fit.ts'
 import { channelLine, refusedLine, threadLine } from '../../../src/views/card/lines.ts'
 import type { View } from '../../../src/views/kit.ts'
 import { checkView } from '../../support/asking.ts'
@@ -172,6 +174,26 @@ describe('a card', () => {
     ],
   ])('names the trouble: %s', (_, finding) => {
     expect(told(card({ incident: incidentOf(finding) }).blocks)).toMatchSnapshot()
+  })
+
+  test.each<[string, string, number | null]>([
+    ['full', '53300', 98],
+    ['down', 'ECONNREFUSED', 12],
+    ['locked out', '28P01', null],
+    ['frozen', 'DEADLINE', 12],
+    ['no PostgreSQL', 'BAD_ANSWER', null],
+  ])('says that a cluster cannot be seen: %s', (_, code, used) => {
+    const { reason } = clusterErrorWith(code)
+    const last =
+      used === null ? null : { at: takenAt, sessions: used - 2, waiting: 3, used, max: 100, openIncidents: 2 }
+    const finding = { kind: 'unreachable', code, reason, seconds: 54, last } as const
+    const incident = openedWith(finding, null, { cluster: 'orders', takenAt }, '3f2a9c1b-0000')
+    const view = card({ incident })
+    expect(told(view.blocks)).toMatchSnapshot()
+    const [before = ''] = told(view.blocks).split('[Details]')
+    expect(countWords(before)).toBeLessThanOrEqual(60)
+    const over = card({ incident: resolve(incident, takenAt + 6_000, 'The server answers again.') })
+    expect(over.text).toMatch(/^🟢 Resolved: orders (?:\w+) .* · 1\smin\nThe server answers again\.$/)
   })
 
   it('of a resolved incident says how it ended and has no buttons', () => {

@@ -106,6 +106,18 @@ export async function openLane(server: TestServer, shopUrl: string, number: numb
         steps.push({ session, sql })
         await run(session, sql)
       }
+      if (family.orders) {
+        const left = family.orders.map((order) => [...order])
+        for (;;) {
+          const free = left.flatMap((order, index) =>
+            order.length > 0 && actors[index]?.busy === null ? [index] : [],
+          )
+          // Once somebody waits, the jam may be looked at any time.
+          if (free.length === 0 || (busyPids().length > 0 && choose.below(2) === 0)) return steps
+          const index = choose.one(free)
+          await step(index, left[index]?.shift() ?? '')
+        }
+      }
       for (let move = 0, most = 7 + choose.below(10); move < most; move++) {
         const free = [...actors.keys()]
           .slice(0, family.sessions)

@@ -14,6 +14,8 @@ export type Family = {
   /** So many sessions take part; all of the lane's, where it is not there. */
   readonly sessions?: number
   readonly moves: readonly Make[]
+  /** Steps of each session, instead of moves: in order, and mixed with those of the others. */
+  readonly orders?: readonly (readonly string[])[]
   /** Waits for transactions in the whole server: nothing else may run there. */
   readonly alone?: boolean
 }

@@ -3,13 +3,14 @@ import { chooser } from '../chooser.ts'
 import { closeClusters, openCluster } from '../cluster.ts'
 import { startTestServer } from '../postgres.ts'
 import { type Lane, openLane, type Step } from './lane.ts'
-import { families } from './moves.ts'
+import { type Family, families } from './moves.ts'
 import { prove, type Verdict } from './prove.ts'
 
 type At = { readonly lane: Lane; readonly cluster: Cluster }
 
 /** A seed whose sessions happen not to meet proves nothing: another one plays in its place. */
 const nextTry = 1_000_000
+const mostTries = 1000
 /** Number of broken promises that are made smaller, each by some dozens of rounds. */
 const mostSmaller = 12
 
@@ -17,7 +18,12 @@ export type Round = Verdict & { readonly seed: number; readonly family: string }
 
 export type Rounds = {
   /** Makes the jams of so many seeds, and takes their ways out. Those that are `news` are made smaller first. */
-  play(rounds: number, first: number, isNews?: (round: Verdict) => boolean): Promise<Round[]>
+  play(
+    rounds: number,
+    first: number,
+    isNews?: (round: Verdict) => boolean,
+    from?: readonly Family[],
+  ): Promise<Round[]>
   /** Makes one jam again from its steps. */
   replay(steps: readonly Step[], root?: number): Promise<Verdict | null>
   close(): Promise<void>
@@ -45,10 +51,10 @@ export async function openRounds(laneCount: number): Promise<Rounds> {
     lanes.push({ lane, cluster })
   }
 
-  async function round(at: At, seed: number): Promise<Round> {
-    const family = families[seed % families.length]
+  async function round(at: At, seed: number, among: readonly Family[]): Promise<Round> {
+    const family = among[seed % among.length]
     if (!family) throw new Error('no family')
-    for (let again = seed; ; again += nextTry) {
+    for (let again = seed; again < seed + mostTries * nextTry; again += nextTry) {
       const choose = chooser(again)
       try {
         const steps = await at.lane.invent(family, choose, `${again}`)
@@ -60,6 +66,7 @@ export async function openRounds(laneCount: number): Promise<Rounds> {
         await at.lane.reset()
       }
     }
+    throw new Error(`seed ${seed} (${family.name}): its sessions never meet`)
   }
 
   async function replayIn({ lane, cluster }: At, steps: readonly Step[], root?: number) {
@@ -85,23 +92,30 @@ export async function openRounds(laneCount: number): Promise<Rounds> {
   }
 
   let left = mostSmaller
-  async function work(at: At, seeds: number[], isNews: (round: Verdict) => boolean): Promise<Round[]> {
+  async function work(
+    at: At,
+    seeds: number[],
+    isNews: (round: Verdict) => boolean,
+    among: readonly Family[],
+  ): Promise<Round[]> {
     const done: Round[] = []
     for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
-      const found = await round(at, seed)
+      const found = await round(at, seed, among)
       done.push(isNews(found) && left-- > 0 ? await smaller(at, found, isNews) : found)
     }
     return done
   }
 
   return {
-    play: async (rounds, first, isNews = ({ broken }) => broken.length > 0) => {
+    play: async (rounds, first, isNews = ({ broken }) => broken.length > 0, from = families) => {
+      const isMerge = (sql: string) => sql.startsWith('MERGE')
+      const among = from.filter(({ orders }) => server.versionNum >= 150_000 || !orders?.flat().some(isMerge))
       const seeds = Array.from({ length: rounds }, (_, index) => first + index)
-      const isAlone = (seed: number) => families[seed % families.length]?.alone === true
+      const isAlone = (seed: number) => among[seed % among.length]?.alone === true
       const together = seeds.filter((seed) => !isAlone(seed))
-      const results = (await Promise.all(lanes.map((at) => work(at, together, isNews)))).flat()
+      const results = (await Promise.all(lanes.map((at) => work(at, together, isNews, among)))).flat()
       const [at] = lanes
-      if (at) results.push(...(await work(at, seeds.filter(isAlone), isNews)))
+      if (at) results.push(...(await work(at, seeds.filter(isAlone), isNews, among)))
       return results.sort((a, b) => (a.seed % nextTry) - (b.seed % nextTry))
     },
     replay: async (steps, root) => {

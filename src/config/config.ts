@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { Notify } from '../domain/incidents/ladder.ts'
 import type {
   Access,
   Approvals,
@@ -25,6 +26,7 @@ export type ClusterConfig = {
   readonly approvals: Approvals
   readonly watch: Watch
   readonly protected: readonly Protected[]
+  readonly notify: Notify
 }
 
 export type LogLevel = (typeof logLevels)[number]
@@ -209,7 +211,7 @@ function resolveConfig(file: File, logLevel: LogLevel): Config {
 
 /** Key by key: the cluster's own, else the general one, else the default. */
 function resolveCluster(file: File, cluster: File['clusters'][number]): ClusterConfig {
-  const { access, approvals, watch } = file
+  const { access, approvals, watch, notify } = file
   const people = (action: 'cancel' | 'terminate') =>
     cluster.approvals?.people?.[action] ?? approvals?.people?.[action] ?? 1
   const limit = (key: keyof typeof watchDefaults) =>
@@ -244,6 +246,14 @@ function resolveCluster(file: File, cluster: File['clusters'][number]): ClusterC
       rules: [...rulesOf(cluster.watch, 'cluster'), ...rulesOf(watch, 'general')],
     },
     protected: cluster.protected ?? [],
+    notify: {
+      mention: cluster.notify?.mention ?? notify?.mention ?? [],
+      from: cluster.notify?.from ?? notify?.from ?? 'critical',
+      remindAfterMs: cluster.notify?.remindAfter ?? notify?.remindAfter ?? Number.POSITIVE_INFINITY,
+      escalate: (cluster.notify?.escalate ?? notify?.escalate ?? [])
+        .map(({ after, mention }) => ({ afterMs: after, mention }))
+        .sort((a, b) => a.afterMs - b.afterMs),
+    },
   }
 }
 

@@ -108,6 +108,24 @@ const approvals = configSection({
   expireAfter: duration(second, 7 * day, 'from 1s to 7d').optional(),
 })
 
+/** People who are called; nobody, where a cluster takes back what holds for all. */
+const called = z
+  .array(person, required('Name whom to call: a list of user and user-group ids like [U0DANA, S0DBAONCALL].'))
+  .transform((ids): readonly string[] => [...new Set(ids)])
+
+const callDelay = duration(100, 7 * day, 'from 100ms to 7d')
+
+const notify = configSection({
+  mention: called.optional(),
+  from: word('critical', 'warning').optional(),
+  remindAfter: callDelay.optional(),
+  escalate: z
+    .array(configSection({ after: callDelay, mention: called }), {
+      error: 'Write a list of steps like - { after: 10m, mention: [U0LEAD] }.',
+    })
+    .optional(),
+})
+
 const percentage = number(1, 100, 'Write a percentage as a whole number from 1 to 100, without a sign.')
 
 const limits = {
@@ -173,6 +191,7 @@ const cluster = configSection({
   access: access.optional(),
   approvals: approvals.optional(),
   watch: clusterWatch.optional(),
+  notify: notify.optional(),
   protected: z
     .array(sessionMatch, { error: 'Write a list of rules like - applicationName: pg_dump.' })
     .optional(),
@@ -192,6 +211,7 @@ export const fileSchema = configSection({
   approvals: approvals.optional(),
   clusters: z.array(cluster, required(clustersHint)).min(1, { error: clustersHint }),
   watch: watch.optional(),
+  notify: notify.optional(),
   store: configSection({ url: storeUrl.optional() }).optional(),
   queryText: word('masked', 'full', 'hidden').optional(),
 })

@@ -57,6 +57,7 @@ describe('a valid file', () => {
             rules: [],
           },
           protected: [],
+          notify: { mention: [], from: 'critical', remindAfterMs: Number.POSITIVE_INFINITY, escalate: [] },
         },
       ],
       store: { kind: 'sqlite', path: './data/pg-marshal.db' },
@@ -280,5 +281,50 @@ describe('loadConfig', () => {
     )
     expect(() => loadConfig({ env: {}, readFile: failing('EACCES') })).toThrow('cannot be read (EACCES)')
     expect(() => loadConfig({ env: { PG_MARSHAL_CONFIG: '/nowhere/x.yaml' } })).toThrow(ConfigError)
+  })
+})
+
+describe('notify', () => {
+  const general = `
+notify:
+  mention: [S0DBAONCALL, U0DANA, U0DANA]
+  from: warning
+  remindAfter: 5m
+  escalate: [{ after: 20m, mention: [U0BOSS] }, { after: 10m, mention: [U0LEAD] }]
+`
+  const notifyOf = (text: string) => parseConfig(text, {}).clusters[0]?.notify
+
+  it('names each once, and has its steps in the order of time', () => {
+    expect(notifyOf(minimal + general)).toEqual({
+      mention: ['S0DBAONCALL', 'U0DANA'],
+      from: 'warning',
+      remindAfterMs: 300_000,
+      escalate: [
+        { afterMs: 600_000, mention: ['U0LEAD'] },
+        { afterMs: 1_200_000, mention: ['U0BOSS'] },
+      ],
+    })
+  })
+
+  it.each([
+    ['mention: []', { mention: [] }],
+    ['from: critical', { from: 'critical' }],
+    ['remindAfter: 1m', { remindAfterMs: 60_000 }],
+    ['escalate: []', { escalate: [] }],
+  ])('is overridden by a cluster key by key: %s', (own, expected) => {
+    const text = `${minimal}    notify: { ${own} }\n${general}`
+    expect(notifyOf(text)).toEqual({ ...notifyOf(minimal + general), ...expected })
+  })
+
+  it.each([
+    ['mention: everyone', 'notify.mention'],
+    ['mention: [dana]', 'notify.mention[0]'],
+    ['from: notice', 'notify.from: Write critical or warning.'],
+    ['remindAfter: 5', 'notify.remindAfter'],
+    ['escalate: [{ mention: [U0LEAD] }]', 'notify.escalate[0].after'],
+    ['escalate: [{ after: 5m }]', 'notify.escalate[0].mention: Missing.'],
+    ['wake: [U0LEAD]', 'notify.wake: Unknown key.'],
+  ])('takes no %s', (part, expected) => {
+    expect(withPart(`notify: { ${part} }`)).toEqual([expect.stringContaining(expected)])
   })
 })

@@ -31,8 +31,8 @@ export const victimsOf = (finding: Finding): number =>
 
 export type Severity = 'critical' | 'warning' | 'notice'
 
-/** The worst is 0. */
-const severities: Record<Severity, number> = { critical: 0, warning: 1, notice: 2 }
+/** Ranks of the severities; the worst is 0. */
+export const severities: Record<Severity, number> = { critical: 0, warning: 1, notice: 2 }
 
 export const severityRank = ({ finding }: { readonly finding: Finding }): number =>
   severities[severityOf(finding)]

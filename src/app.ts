@@ -11,6 +11,7 @@ import { reconcile } from './actions/reconcile.ts'
 import { createSilencing } from './actions/silence.ts'
 import { createAnswers } from './answers/answer.ts'
 import { createHomeReader } from './answers/home.ts'
+import { createFiguresReader } from './answers/stats.ts'
 import type { WatchedCluster } from './commands/cluster.ts'
 import type { Config, SlackSettings } from './config/config.ts'
 import { createMasker } from './domain/text/mask.ts'
@@ -100,6 +101,7 @@ export async function startApp(deps: {
           return open.flat().map(({ cluster, finding: { kind } }) => ({ cluster, kind }))
         },
         backlog: () => store.messages.backlog(),
+        figures: () => figures(),
       },
       now,
     })
@@ -116,6 +118,11 @@ export async function startApp(deps: {
         log.info(`another pg-marshal works with the store; waiting up to ${seconds} s for it to end`),
     })
     closing('store', store.close)
+    const figures = createFiguresReader({
+      past: store,
+      clusters: config.clusters.map(({ name }) => name),
+      now,
+    })
 
     const maskText = createMasker(config.queryText)
     const clusters = new Map<string, WatchedCluster>()

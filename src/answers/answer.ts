@@ -30,13 +30,17 @@ import { answerOverview } from './overview.ts'
 import { mostProposed, proposedEach, proposedFor } from './proposed.ts'
 import { answerRules } from './rules.ts'
 import { recommendFor, textsOf } from './statements.ts'
+import { answerStats } from './stats.ts'
 import { createTop } from './top.ts'
 
 /** Command that can be answered by looking alone. */
 export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' } | SilenceCommand>
 
 /** Question that a look at a cluster answers. */
-type AboutNow = Exclude<Question, { readonly kind: 'help' | 'overview' | 'clusters' | 'history' | 'rules' }>
+type AboutNow = Exclude<
+  Question,
+  { readonly kind: 'help' | 'overview' | 'clusters' | 'history' | 'stats' | 'rules' }
+>
 
 /** `failed`: there was nothing to show, only why; a reply for the one who asked alone. */
 export type Answer = { readonly view: View; readonly failed?: boolean }
@@ -80,6 +84,14 @@ export function createAnswers(deps: {
     if (question.kind === 'history')
       return {
         view: await answerHistory(question, {
+          past,
+          clusters: seen.map(({ config }) => config.name),
+          now: now(),
+        }),
+      }
+    if (question.kind === 'stats')
+      return {
+        view: await answerStats(question, {
           past,
           clusters: seen.map(({ config }) => config.name),
           now: now(),

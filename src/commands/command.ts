@@ -35,6 +35,14 @@ export type HistoryQuestion = {
   readonly cluster?: string
 }
 
+/** `/pg stats [--since 30d]`: how quickly trouble was seen, answered and ended. */
+export type StatsQuestion = {
+  readonly kind: 'stats'
+  readonly sinceMs: number
+  /** The name as typed; absent for all clusters. */
+  readonly cluster?: string
+}
+
 /** Command after `/pg`. `cluster` is the name as typed; null when none was. */
 export type Command =
   | { readonly kind: 'help' }
@@ -49,6 +57,7 @@ export type Command =
   | { readonly kind: 'health'; readonly cluster: string | null }
   | { readonly kind: 'session'; readonly pid: number; readonly cluster: string | null }
   | HistoryQuestion
+  | StatsQuestion
   | ActionCommand
 
 /** The first words after `/pg`. */
@@ -69,6 +78,7 @@ export const kinds = [
   'health',
   'rules',
   'history',
+  'stats',
   'snooze',
   'unsnooze',
   'quiet',
@@ -85,7 +95,8 @@ const meant: Readonly<Record<string, string>> = {
   queries: 'top',
   ps: 'sessions',
   list: 'sessions',
-  stats: 'activity',
+  mttr: 'stats',
+  figures: 'stats',
   waits: 'activity',
   states: 'activity',
   mute: 'snooze',
@@ -146,6 +157,8 @@ export function parseCommand(typed: string): Command | CommandProblem {
       return parseSession(rest)
     case 'history':
       return parseHistory(rest)
+    case 'stats':
+      return parseStats(rest)
     case 'snooze':
       return parseSnooze(rest)
     case 'unsnooze':
@@ -240,6 +253,19 @@ function parseHistory(words: readonly Word[]): Command | CommandProblem {
   if (/^[0-9a-f]{8}[0-9a-f-]{0,28}$/.test(word)) return { ...asked, pid: null, card: word }
   if (isPid(word)) return { ...asked, pid: Number(word), card: null }
   return problem(`\`${shown(about.text)}\` is neither a PID nor an incident: ${example}.`)
+}
+
+const usualStatsMs = 30 * 86_400_000
+
+function parseStats(words: readonly Word[]): Command | CommandProblem {
+  const given = takeOptions('stats', words, ['since', 'cluster'])
+  if ('kind' in given) return given
+  if (given.others.length > 0)
+    return problem('`stats` takes `--since` and `--cluster`: type `/pg stats --since 30d`.')
+  const since = given.values.get('since')
+  const age = since === undefined ? { ms: usualStatsMs } : parseDuration(since)
+  if ('problem' in age) return problem(`\`--since\`: ${age.problem}`)
+  return { kind: 'stats', sinceMs: age.ms, ...optional('cluster', given.values.get('cluster')) }
 }
 
 export type { CommandProblem as Problem } from './grammar.ts'

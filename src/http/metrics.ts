@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Outcome } from '../domain/approvals/outcome.ts'
+import { type Figures, responseResults, responseSteps } from '../domain/incidents/figures.ts'
 import {
   connectionsUsed,
   type FindingKind,
@@ -42,6 +43,8 @@ export type Remembered = {
     /** Since when a message that stands in Slack is not as it should be. */
     readonly oldestEditAt: number | null
   }>
+  /** Figures of the last 30 days. */
+  readonly figures: () => Promise<Figures>
 }
 
 /** PostgreSQL's own: https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW */
@@ -165,6 +168,14 @@ export function createMetrics(deps: {
   const actionsTotal = counter('actions_total', 'Approved actions by what came of them.', 'action', 'result')
   const slackErrors = counter('slack_errors_total', 'Failed calls to Slack by error code.', 'code')
 
+  const response = gauge(
+    'response_seconds',
+    'How long the steps from trouble to its end took in the last 30 days; absent for one that was not taken.',
+    'step',
+    'quantile',
+  )
+  const responses = gauge('responses', 'What was seen, asked and decided in the last 30 days.', 'result')
+
   // What has not happened yet is 0, so that a rate sees the first time.
   for (const cluster of clusters) up.set({ cluster }, 0)
   for (const action of actions) for (const result of results) actionsTotal.inc({ action, result }, 0)
@@ -224,9 +235,10 @@ export function createMetrics(deps: {
       slackErrors.inc({ code: slackCodeOf(code) })
     },
     async expose() {
-      const [open, { count, oldestAt, oldestEditAt }] = await Promise.all([
+      const [open, { count, oldestAt, oldestEditAt }, figures] = await Promise.all([
         remembered.openIncidents(),
         remembered.backlog(),
+        remembered.figures(),
       ])
       const counts = Map.groupBy(open, ({ cluster, kind }) => `${cluster} ${kind}`)
       for (const cluster of clusters)
@@ -235,6 +247,14 @@ export function createMetrics(deps: {
       outboxMessages.set(count)
       outboxAge.set(age(oldestAt))
       outboxEditAge.set(age(oldestEditAt))
+      response.reset()
+      for (const step of responseSteps) {
+        const spread = figures.steps[step]
+        if (spread === null) continue
+        response.set({ step, quantile: '0.5' }, spread.p50 / 1000)
+        response.set({ step, quantile: '0.95' }, spread.p95 / 1000)
+      }
+      for (const result of responseResults) responses.set({ result }, figures.counts[result])
       return { contentType: registry.contentType, body: await registry.metrics() }
     },
     names: () => registry.getMetricsAsArray().map(({ name }) => name),

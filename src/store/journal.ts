@@ -18,6 +18,8 @@ export type Journal = {
   latest(limit: number): Promise<JournalRow[]>
   /** The last few rows of these kinds about a cluster, newest first. */
   latestAbout(cluster: string, kinds: readonly JournalEvent['kind'][]): Promise<JournalRow[]>
+  /** The rows of these kinds since then, oldest first. */
+  since(at: number, kinds: readonly JournalEvent['kind'][]): Promise<JournalRow[]>
   /** The cards whose id begins so. */
   cardsLike(beginning: string): Promise<string[]>
   /** Every row as it is stored, in the order of `seq`. */
@@ -76,6 +78,10 @@ export function journalIn(db: Kysely<Schema>): Journal {
         .limit(20)
         .execute()
       return rows.map(read).filter(({ event }) => 'cluster' in event && event.cluster === cluster)
+    },
+    async since(at, kinds) {
+      const rows = await select.where('kind', 'in', kinds).where('at', '>=', at).orderBy('seq').execute()
+      return rows.map(read)
     },
     async cardsLike(beginning) {
       const rows = await db

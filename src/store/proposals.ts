@@ -17,6 +17,8 @@ export type Proposals = {
   doneSince(since: number): Promise<ProposalIn<'done'>[]>
   /** Lists the proposals made after `since` that are not open any more, oldest first. */
   decidedSince(since: number): Promise<Proposal[]>
+  /** Lists the proposals made after `since`, whatever became of them, oldest first. */
+  madeSince(since: number): Promise<Proposal[]>
   /** Open proposals whose time is up. */
   dueBy(now: number): Promise<OpenProposal[]>
   /**
@@ -85,6 +87,8 @@ export function proposalsIn(db: Kysely<Schema>): Proposals {
       const rows = select.where('created_at', '>', since).where('state', 'not in', ['open', 'claimed'])
       return (await rows.orderBy('created_at').orderBy('id').execute()).map(read)
     },
+    madeSince: async (since) =>
+      (await select.where('created_at', '>', since).orderBy('created_at').orderBy('id').execute()).map(read),
     dueBy: (now) => inState('open', select.where('expires_at', '<=', now)),
     async swap(before, next) {
       const changed = { ...next, revision: before.revision + 1 }

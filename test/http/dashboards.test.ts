@@ -1,15 +1,21 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { figuresOf } from '../../src/domain/incidents/figures.ts'
 import { createMetrics } from '../../src/http/metrics.ts'
 import * as of from '../support/builders.ts'
 
+const noSteps = figuresOf({ incidents: [], proposals: [], rows: [] }).steps
 const metrics = createMetrics({
   version: '0',
   clusters: ['orders'],
   remembered: {
     openIncidents: async () => [],
     backlog: async () => ({ count: 0, oldestAt: null, oldestEditAt: null }),
+    figures: async () => ({
+      ...figuresOf({ incidents: [], proposals: [], rows: [] }),
+      steps: { ...noSteps, cardToApproved: { n: 3, p50: 40_000, p95: 90_000 } },
+    }),
   },
   now: () => of.takenAt,
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { figuresOf } from '../../src/domain/incidents/figures.ts'
 import { kindNames } from '../../src/domain/incidents/severity.ts'
 import { createMetrics, type Remembered } from '../../src/http/metrics.ts'
 import * as of from '../support/builders.ts'
@@ -6,6 +7,7 @@ import * as of from '../support/builders.ts'
 const nothing: Remembered = {
   openIncidents: async () => [],
   backlog: async () => ({ count: 0, oldestAt: null, oldestEditAt: null }),
+  figures: async () => figuresOf({ incidents: [], proposals: [], rows: [] }),
 }
 const metricsOf = (remembered: Partial<Remembered> = {}, clusters = ['orders', 'shop']) =>
   createMetrics({
@@ -164,6 +166,20 @@ describe('a health check', () => {
 })
 
 describe('the bot', () => {
+  it('shows how quickly trouble was answered, and no step that was not taken', async () => {
+    const { counts, steps } = figuresOf({ incidents: [], proposals: [], rows: [] })
+    const figures = async () => ({
+      counts: { ...counts, denied: 2 },
+      steps: { ...steps, cardToApproved: { n: 3, p50: 40_000, p95: 90_500 } },
+    })
+    const metrics = metricsOf({ figures })
+    expect(await told(metrics, 'response_seconds')).toEqual([
+      '{step="cardToApproved",quantile="0.5"} 40',
+      '{step="cardToApproved",quantile="0.95"} 90.5',
+    ])
+    expect(await told(metrics, 'responses')).toContain('{result="denied"} 2')
+  })
+
   it('tells open incidents and the outbox as they are remembered at that moment', async () => {
     const open = [
       { cluster: 'orders', kind: 'blocking' as const },

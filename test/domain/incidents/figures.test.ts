@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest'
+import type { JournalEvent } from '../../../src/domain/approvals/journal.ts'
+import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
+import { figuresOf } from '../../../src/domain/incidents/figures.ts'
+import type { Incident } from '../../../src/domain/incidents/incident.ts'
+import { madeAt, proposal } from '../../support/proposals.ts'
+
+const incident = (id: string, over: Partial<Incident> = {}): Incident => ({
+  id,
+  cardId: id,
+  cluster: 'orders',
+  key: 'connections',
+  finding: { kind: 'connections', used: 9, max: 10, reserved: 0, holders: [] },
+  recommendation: null,
+  digestId: null,
+  placedAt: madeAt,
+  headSince: madeAt,
+  openedAt: madeAt,
+  beganAt: madeAt - 30_000,
+  changedAt: madeAt,
+  resolvedAt: null,
+  resolution: null,
+  acknowledgedBy: null,
+  mostVictims: 0,
+  ...over,
+})
+
+let seq = 0
+const row = (at: number, cardId: string | null, event: JournalEvent) => ({
+  seq: ++seq,
+  at,
+  cardId,
+  event,
+  previous: '',
+  hash: '',
+})
+
+const of = (over: Partial<Parameters<typeof figuresOf>[0]> = {}) =>
+  figuresOf({ incidents: [], proposals: [], rows: [], ...over })
+
+describe('figures', () => {
+  it('are nothing where nothing happened', () => {
+    const { steps, counts } = of()
+    expect(new Set(Object.values(steps))).toEqual(new Set([null]))
+    expect(new Set(Object.values(counts))).toEqual(new Set([0]))
+  })
+
+  it('measure from the trouble to its card, by the nearest rank', () => {
+    const incidents = [10, 20, 30, 40].map((s) => incident(`i${s}`, { beganAt: madeAt - s * 1000 }))
+    expect(of({ incidents }).steps.troubleToCard).toEqual({ n: 4, p50: 20_000, p95: 40_000 })
+  })
+
+  it("measure to the first acknowledgement alone, on the incident's own card", () => {
+    const acknowledged: JournalEvent = { kind: 'acknowledged', actor: 'U1' }
+    const rows = [
+      row(madeAt + 5000, 'other', acknowledged),
+      row(madeAt + 7000, 'i', acknowledged),
+      row(madeAt + 9000, 'i', acknowledged),
+    ]
+    expect(of({ incidents: [incident('i')], rows }).steps.cardToAcknowledged).toEqual({
+      n: 1,
+      p50: 7000,
+      p95: 7000,
+    })
+  })
+
+  it('measure from the card to the approval; without a card, from the request', () => {
+    const proposals: Proposal[] = [
+      proposal({ id: 'a', cardId: 'i', createdAt: madeAt + 3000, claimedAt: madeAt + 9000, state: 'done' }),
+      proposal({ id: 'b', cardId: 'b', createdAt: madeAt + 3000, claimedAt: madeAt + 4000, state: 'done' }),
+      proposal({ id: 'c', cardId: 'i', createdAt: madeAt, claimedAt: null, state: 'denied' }),
+    ]
+    const { steps, counts } = of({ incidents: [incident('i')], proposals })
+    expect(steps.cardToApproved).toEqual({ n: 2, p50: 1000, p95: 9000 })
+    expect(counts).toMatchObject({ proposals: 3, approved: 2, denied: 1, expired: 0 })
+  })
+
+  it('measure from the press to seen gone, where it went', () => {
+    const about = { proposalId: 'a', action: 'cancel', session: proposal({}).key } as const
+    const outcome = (proposalId: string, kind: 'effective' | 'unknown'): JournalEvent => ({
+      kind: 'outcome',
+      actor: 'pg-marshal',
+      ...about,
+      proposalId,
+      sql: null,
+      returned: null,
+      outcome: kind === 'unknown' ? { kind, now: '' } : { kind, afterMs: 20, victims: 0, movedOn: 0 },
+    })
+    const intended = (proposalId: string): JournalEvent => ({
+      kind: 'intended',
+      actor: 'pg-marshal',
+      ...about,
+      proposalId,
+      statement: null,
+      approvedBy: [],
+    })
+    const rows = [
+      row(madeAt, 'i', intended('a')),
+      row(madeAt, 'i', intended('b')),
+      row(madeAt, 'i', intended('elsewhere')),
+      row(madeAt + 250, 'i', outcome('a', 'effective')),
+      row(madeAt + 900, 'i', outcome('b', 'unknown')),
+      row(madeAt + 900, 'i', outcome('elsewhere', 'effective')),
+      row(madeAt + 900, 'i', outcome('pressed long before', 'effective')),
+    ]
+    const proposals = [
+      proposal({ id: 'a' }),
+      proposal({ id: 'b', outcome: { kind: 'changed', what: 'x' } }),
+      proposal({ id: 'pressed long before' }),
+    ]
+    const { steps, counts } = of({ proposals, rows })
+    expect(steps.pressToGone).toEqual({ n: 1, p50: 250, p95: 250 })
+    expect(counts.changedAtPress).toBe(1)
+  })
+
+  it('count as no time what a clock that was set back would make negative', () => {
+    expect(of({ incidents: [incident('i', { beganAt: madeAt + 60_000 })] }).steps.troubleToCard).toEqual({
+      n: 1,
+      p50: 0,
+      p95: 0,
+    })
+  })
+})

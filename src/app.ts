@@ -2,18 +2,20 @@ import { setTimeout as pause } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
 import { createApprove } from './actions/approve.ts'
 import { createAsk } from './actions/ask.ts'
+import { createAuthenticator } from './actions/authenticator.ts'
 import { createAuthorization } from './actions/authorize.ts'
 import { createReadDetails } from './actions/details.ts'
 import { createExecute } from './actions/execute.ts'
 import { expireDue } from './actions/expire.ts'
 import { createPropose } from './actions/propose.ts'
 import { reconcile } from './actions/reconcile.ts'
+import { createSecondFactor } from './actions/secondFactor.ts'
 import { createSilencing } from './actions/silence.ts'
 import { createAnswers } from './answers/answer.ts'
 import { createHomeReader } from './answers/home.ts'
 import { createFiguresReader } from './answers/stats.ts'
 import type { WatchedCluster } from './commands/cluster.ts'
-import type { Config, SlackSettings } from './config/config.ts'
+import { asksForCodes, type Config, requireSecret, type SlackSettings } from './config/config.ts'
 import { createMasker } from './domain/text/mask.ts'
 import { createMetrics } from './http/metrics.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
@@ -27,6 +29,7 @@ import { isSlackAway } from './notify/slackError.ts'
 import { createStoreAlarm } from './notify/storeAlarm.ts'
 import { createCluster } from './postgres/cluster.ts'
 import { clientOptions, createSlack } from './slack/client.ts'
+import { createCodes } from './slack/codes.ts'
 import { createHomes } from './slack/home.ts'
 import { createAccessCheck } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
@@ -69,7 +72,7 @@ const homeMs = 1000
 
 /**
  * Wires the service together and starts it. Databases that cannot be reached do not keep it from starting.
- * @throws SlackError when Slack refuses the token; what fails to open (store, port)
+ * @throws ConfigError when codes are asked for and there is no key to their secrets; SlackError when Slack refuses the token; what fails to open (store, port)
  */
 export async function startApp(deps: {
   readonly config: Config
@@ -83,6 +86,8 @@ export async function startApp(deps: {
 }): Promise<RunningApp> {
   const { config, slack: settings, log, now = Date.now, gaps, signal } = deps
   const steady = () => performance.now()
+  // Where no approval takes a code, no secret is ever opened.
+  const authenticator = createAuthenticator(asksForCodes(config) ? requireSecret(config) : '')
   const closers: { readonly name: string; readonly close: () => Promise<void> }[] = []
   const closing = (name: string, close: () => Promise<void>) => closers.push({ name, close })
   const stop = async () => {
@@ -176,7 +181,24 @@ export async function startApp(deps: {
     closing('counts of refusals', () => authorization.settleCounts(true))
     const { proposals } = store
     const execute = createExecute({ cards, clusters, steady, log })
-    const approve = createApprove({ cards, proposals, clusters, authorization, execute, now, log })
+    const secondFactor = createSecondFactor({
+      factors: store.secondFactors,
+      authenticator,
+      cards,
+      authorization,
+      now,
+    })
+    const approve = createApprove({
+      cards,
+      proposals,
+      clusters,
+      authorization,
+      secondFactor,
+      execute,
+      now,
+      log,
+    })
+    const codes = createCodes({ slack, cards, proposals, clusters, approve, secondFactor, log })
     const propose = createPropose({ cards, proposals, clusters, authorization, now })
     const silencing = createSilencing({
       cards,
@@ -215,6 +237,7 @@ export async function startApp(deps: {
       questions,
       readDetails,
       approve,
+      codes,
       propose,
       ask,
       linkTo: createPatientLinkTo({ linkTo, messages: store.messages }),

@@ -9,6 +9,7 @@ import { StoreError } from './store/failure.ts'
 import { auditExport, auditVerify, parseHead, parseMoment } from './terminal/audit.ts'
 import { check, misuseOf } from './terminal/check.ts'
 import { doctor } from './terminal/doctor.ts'
+import { enroll } from './terminal/enroll.ts'
 import { look } from './terminal/look.ts'
 import { storeCopy } from './terminal/storeCopy.ts'
 
@@ -22,6 +23,8 @@ const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
   node src/main.ts audit verify [--head HASH]            whether the journal is as it was written; HASH, or its first 16 digits, from the channel
   node src/main.ts audit export [--from TIME] [--to TIME]  the journal as JSON Lines; TIME like 2026-03-01 or 2026-03-01T03:00:00Z
   node src/main.ts store copy FROM TO   moves a store: addresses like sqlite:./data/pg-marshal.db and postgres://user@host/database
+  node src/main.ts enroll U0DANA        a QR code for the authenticator app of this person, where approvals take a code
+  node src/main.ts enroll --list        who is enrolled; --remove U0DANA takes somebody off
   node src/main.ts --version            the versions of pg-marshal and of Node
 
 Settings come from pg-marshal.yaml (PG_MARSHAL_CONFIG names another) and the environment; secrets may stand in a file:
@@ -40,6 +43,7 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
   sessions: ['cluster', 'json'],
   blocking: ['cluster', 'json'],
   doctor: [],
+  enroll: ['list', 'remove'],
   'audit verify': ['head'],
   'audit export': ['from', 'to'],
   'store copy': [],
@@ -58,6 +62,8 @@ async function main(args: readonly string[]): Promise<ExitCode> {
       head: { type: 'string' },
       from: { type: 'string' },
       to: { type: 'string' },
+      list: { type: 'boolean' },
+      remove: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean' },
     },
@@ -81,6 +87,20 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     if (what !== 'copy' || from === undefined || to === undefined || more.length > 0)
       return misused('Write "store copy FROM TO", with two addresses as store.url has them.')
     return storeCopy({ from, to, out: process.stdout, err: process.stderr })
+  }
+  if (command === 'enroll') {
+    const { list = false, remove = null } = values
+    const asked = [...rest, ...(remove === null ? [] : [remove])]
+    if (asked.length !== (list ? 0 : 1) || (remove !== null && list))
+      return misused('Write "enroll U0DANA", "enroll --list" or "enroll --remove U0DANA".')
+    return enroll({
+      what: list ? 'list' : remove === null ? 'add' : 'remove',
+      userId: asked[0] ?? '',
+      config: loadConfig({ env: process.env }),
+      out: process.stdout,
+      err: process.stderr,
+      now: Date.now,
+    })
   }
   if (rest.length > 0) return misused(`I do not know what to do with "${rest[0]}".`)
   switch (command) {

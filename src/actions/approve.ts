@@ -11,6 +11,7 @@ import { storeFailureOf } from '../store/failure.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { type Authorization, type Caller, unknownButton } from './authorize.ts'
 import { proposeInstead } from './propose.ts'
+import type { AcceptedCode, SecondFactor } from './secondFactor.ts'
 
 /** A press of an approve or deny button, as far as it is believed: which proposal, and who. */
 export type ButtonPress = {
@@ -20,9 +21,14 @@ export type ButtonPress = {
   readonly action: Press['action']
   /** Reason of the denial or of breaking the glass; empty when none was given. */
   readonly reason: string
+  /** Proof of a code that was used up for it; absent where none was given. */
+  readonly code?: AcceptedCode | undefined
 }
 
-/** Resolves when the press is carried out: with the private reply (a refusal, a sentence), or with null. */
+/**
+ * Resolves when the press is carried out: with the private reply (a refusal, a sentence), or with null. With the refusal
+ * `noCode` nothing is missing but a code.
+ */
 export type Approve = (press: ButtonPress) => Promise<Refusal | string | null>
 
 /** Refusals of people for whom an approver can do it. */
@@ -30,6 +36,8 @@ const helpedByApprovers: ReadonlySet<Refusal['code']> = new Set([
   'notAllowed',
   'requester',
   'alreadyApproved',
+  'notEnrolled',
+  'locked',
 ])
 
 /**
@@ -41,6 +49,7 @@ export function createApprove(deps: {
   readonly proposals: Proposals
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   readonly authorization: Authorization
+  readonly secondFactor: Pick<SecondFactor, 'hindrance'>
   readonly execute: (claimed: ProposalIn<'claimed'>) => Promise<Proposal>
   readonly now: () => number
   readonly log: Log
@@ -71,7 +80,11 @@ export function createApprove(deps: {
 
     const settled = await settle(press, proposal, watched)
     if (settled === 'counted') return 'Your approval was counted already; the card says what came of it.'
-    if ('code' in settled) return withHelp(await refuse(entry, settled))
+    if ('code' in settled) {
+      if (settled.code !== 'noCode') return withHelp(await refuse(entry, settled))
+      const hindrance = await deps.secondFactor.hindrance(caller.userId)
+      return hindrance ? withHelp(await refuse(entry, hindrance)) : settled
+    }
     if (settled.state === 'expired') return refuse(entry, refusalOf('expired', 'it has expired'))
     if (settled.state !== 'claimed') return null
     const done = await execute(settled)
@@ -90,12 +103,13 @@ export function createApprove(deps: {
   ): Promise<Proposal | Refusal | 'counted'> {
     const { access, approvals } = watched.config
     const { userId } = press.caller
+    const hasCode = press.code?.userId === userId && press.code.proposalId === seen.id
     const gone = press.decision === 'approve' ? await approversGone(seen, press.caller, access.approvers) : []
     if ('code' in gone) return gone
     const step =
       seen.state === 'open' && gone.length > 0
         ? takeOff(seen, gone)
-        : decide(seen, { ...press, userId }, approvals, now())
+        : decide(seen, { ...press, userId, hasCode }, approvals, now())
     if (step === 'counted' || 'code' in step) return step
     const written = await write(seen, step)
     if (written && ('code' in written || gone.length === 0)) return written

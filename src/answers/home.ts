@@ -127,7 +127,8 @@ export function createHomeReader(deps: {
   function mayApprove({ userId, approves }: HomeOwner, proposal: OpenProposal): boolean {
     const watched = clusters.get(proposal.key.cluster)
     if (!watched || !approves.has(proposal.key.cluster)) return false
-    const press = { userId, decision: 'approve', action: proposal.action, reason: '' } as const
+    // Where a code is asked for, the press opens the modal that takes it.
+    const press = { userId, decision: 'approve', action: proposal.action, reason: '', hasCode: true } as const
     const step = decide(proposal, press, watched.config.approvals, now())
     return step !== 'counted' && !('code' in step) && step.next.state !== 'expired'
   }

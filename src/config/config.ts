@@ -14,6 +14,7 @@ import { ConfigError, type ConfigProblem, type Env, type Path, pathText } from '
 import { type File, fileSchema } from './schema.ts'
 
 export { ConfigError, type Env } from './problem.ts'
+export { asksForCodes, requireSecret, secretProblem } from './secret.ts'
 export { requireSlack, type SlackSettings } from './slack.ts'
 
 /** One watched server, with everything that holds for it: its own settings over the general ones over the defaults. */
@@ -44,6 +45,8 @@ export type Config = {
   /** Asked for after each full cycle of watching; who knows it can keep us quiet: never log it, never show it. */
   readonly heartbeatUrl: string | null
   readonly logLevel: LogLevel
+  /** The text of PG_MARSHAL_SECRET, see `requireSecret`: never log it, never show it. */
+  readonly secret: string | null
 }
 
 const defaultConfigPath = 'pg-marshal.yaml'
@@ -108,7 +111,7 @@ export function parseConfig(text: string, env: Env, source = defaultConfigPath):
     if (!parsed.success) problems.push(...parsed.error.issues.flatMap(problemsOf).filter(isNew(problems)))
     problems.push(...duplicateNames(read.tree), ...missingApprovers(read.tree).filter(isNew(problems)))
     if (parsed.success && logLevel && problems.length === 0) {
-      const config = resolveConfig(parsed.data, logLevel)
+      const config = resolveConfig(parsed.data, logLevel, env)
       problems.push(...tooFewApprovers(config, parsed.data))
       if (problems.length === 0) return config
     }
@@ -197,7 +200,7 @@ function tooFewApprovers(config: Config, file: File): ConfigProblem[] {
   })
 }
 
-function resolveConfig(file: File, logLevel: LogLevel): Config {
+function resolveConfig(file: File, logLevel: LogLevel, env: Env): Config {
   return {
     slack: { mode: file.slack.mode ?? 'socket', channel: file.slack.channel },
     http: { host: file.http?.host ?? '127.0.0.1', port: file.http?.port ?? 3000 },
@@ -206,6 +209,7 @@ function resolveConfig(file: File, logLevel: LogLevel): Config {
     queryText: file.queryText ?? 'masked',
     heartbeatUrl: file.watch?.heartbeatUrl ?? null,
     logLevel,
+    secret: env.PG_MARSHAL_SECRET?.trim() || null,
   }
 }
 
@@ -214,6 +218,8 @@ function resolveCluster(file: File, cluster: File['clusters'][number]): ClusterC
   const { access, approvals, watch, notify } = file
   const people = (action: 'cancel' | 'terminate') =>
     cluster.approvals?.people?.[action] ?? approvals?.people?.[action] ?? 1
+  const secondFactor = (action: 'cancel' | 'terminate') =>
+    cluster.approvals?.secondFactor?.[action] ?? approvals?.secondFactor?.[action] ?? false
   const limit = (key: keyof typeof watchDefaults) =>
     cluster.watch?.[key] ?? watch?.[key] ?? watchDefaults[key]
   return {
@@ -228,6 +234,7 @@ function resolveCluster(file: File, cluster: File['clusters'][number]): ClusterC
     approvals: {
       people: { cancel: people('cancel'), terminate: people('terminate') },
       requesterMayApprove: cluster.approvals?.requesterMayApprove ?? approvals?.requesterMayApprove ?? false,
+      secondFactor: { cancel: secondFactor('cancel'), terminate: secondFactor('terminate') },
       breakGlass: cluster.approvals?.breakGlass?.who ?? approvals?.breakGlass?.who ?? [],
       expireAfterMs: cluster.approvals?.expireAfter ?? approvals?.expireAfter ?? 900_000,
     },

@@ -104,6 +104,7 @@ const breakGlassPerson = z
 const approvals = configSection({
   people: configSection({ cancel: atLeastOne.optional(), terminate: atLeastOne.optional() }).optional(),
   requesterMayApprove: flag.optional(),
+  secondFactor: configSection({ cancel: flag.optional(), terminate: flag.optional() }).optional(),
   breakGlass: configSection({ who: nonEmptyList(breakGlassHint).pipe(z.array(breakGlassPerson)) }).optional(),
   expireAfter: duration(second, 7 * day, 'from 1s to 7d').optional(),
 })

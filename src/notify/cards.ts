@@ -182,8 +182,9 @@ export function createCards(deps: {
     if (!cluster) return null
     const settings = cardSettings.get(cluster)
     // What is not configured any more offers nothing that would take people.
-    const { people, breakGlass } = settings?.approvals ?? {
+    const { people, secondFactor, breakGlass } = settings?.approvals ?? {
       people: { cancel: 1, terminate: 1 },
+      secondFactor: { cancel: false, terminate: false },
       breakGlass: [],
     }
     return {
@@ -191,6 +192,7 @@ export function createCards(deps: {
       incident,
       proposals,
       people,
+      secondFactor,
       approvers: settings?.access.approvers.flatMap((id) => nameOf(id) ?? []) ?? [],
       breakGlass: breakGlass.length > 0,
       silence: incident && silenceOf(incident, await silencesOf(tables, cluster)),

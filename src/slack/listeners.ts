@@ -21,8 +21,10 @@ import { wholeDigestView } from '../views/card/digest.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
 import { type Block, escapeText, type View } from '../views/kit.ts'
 import { refusalView } from '../views/refusal.ts'
+import { codeCallback } from '../views/secondFactor.ts'
 import { type ButtonAction, readButton } from './buttons.ts'
 import type { Slack } from './client.ts'
+import { type Codes, proposalIn, type SentCode } from './codes.ts'
 import type { Homes } from './home.ts'
 import { readMention } from './mentions.ts'
 import { originOf } from './origin.ts'
@@ -41,6 +43,7 @@ export type ListenerDeps = {
   readonly questions: Questions
   readonly readDetails: ReadDetails
   readonly approve: Approve
+  readonly codes: Codes
   readonly propose: Propose
   readonly ask: Ask
   /** Finds the address of a card, also of one that is on its way. */
@@ -133,7 +136,8 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     await take('button', ack, reply, async () => {
       switch (press.kind) {
         case 'approve': {
-          const answer = await approve({ caller, ...press, decision: 'approve', reason: '' })
+          const pressed = { caller, ...press, decision: 'approve', reason: '' } as const
+          const answer = await deps.codes.press(pressed, body.trigger_id)
           await seen(press.proposalId, channel, Reflect.get(body.container, 'message_ts'))
           return answer
         }
@@ -226,12 +230,32 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
       )
     })
 
+  app.view(codeCallback, async ({ body, view, ack }) => {
+    const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
+    const metadata = String(view.private_metadata ?? '')
+    let sent: SentCode = { errors: {} }
+    // Errors stand at the fields only in the acknowledgement, so the code is read before it.
+    const readAndAck = async () => {
+      try {
+        sent = await deps.codes.read(caller, metadata, view.state.values)
+      } catch (error) {
+        await ack()
+        throw error
+      }
+      await ('errors' in sent ? ack({ response_action: 'errors', errors: sent.errors }) : ack())
+    }
+    const about = { kind: 'breakGlass', proposalId: proposalIn(metadata) } as const
+    await take('modal', readAndAck, whisperAbout(about, caller), async () =>
+      'press' in sent ? approve(sent.press) : null,
+    )
+  })
+
   listenToShortcuts(app, { ...deps, replies, take })
 
   // What is not ours is acknowledged, so that nobody sees Slack's own error, and does nothing.
   const ours = Object.values(shortcuts).join('|')
   app.shortcut(new RegExp(`^(?!(?:${ours})$)`), ({ ack }) => ack())
-  app.view({ callback_id: /^(?!deny_reason$|break_glass_reason$)/ }, ({ ack }) => ack())
+  app.view({ callback_id: /^(?!deny_reason$|break_glass_reason$|pg_second_factor$)/ }, ({ ack }) => ack())
 
   return {
     async drain() {
@@ -290,6 +314,11 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     if (!proposal || !watched || proposal.state !== 'open' || (action ?? proposal.action) !== proposal.action)
       return decide()
     const { access, approvals } = watched.config
+    if (why === 'breakGlass' && (await deps.codes.isAskedFor(proposalId)))
+      return deps.codes.press(
+        { caller, proposalId, decision: why, action: proposal.action, reason: '' },
+        triggerId,
+      )
     if (await checkAccess(caller, why === 'deny' ? access.approvers : approvals.breakGlass, true))
       return decide()
     try {

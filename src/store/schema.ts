@@ -31,6 +31,15 @@ export type Schema = {
     cluster: string
     data: string
   }
+  second_factors: {
+    user_id: string
+    sealed: string
+    enrolled_at: number
+    last_step: number | null
+    wrong: number
+    locked_until: number | null
+    revision: number
+  }
   journal: {
     seq: number
     at: number
@@ -75,6 +84,7 @@ export const tableNames = Object.keys({
   proposals: 1,
   incidents: 1,
   silences: 1,
+  second_factors: 1,
   journal: 1,
   messages: 1,
 } satisfies Record<Exclude<keyof Schema, 'writer'>, 1>) as Exclude<keyof Schema, 'writer'>[]
@@ -170,6 +180,20 @@ const migrations: Record<string, Migration> = {
         .addColumn('held_until', 'bigint', (column) => column.notNull())
         .execute()
       await db.insertInto('writer').values({ id: 1, epoch: 0, held_until: 0 }).execute()
+    },
+  },
+  '003_second_factors': {
+    async up(db) {
+      await db.schema
+        .createTable('second_factors')
+        .addColumn('user_id', 'text', (column) => column.primaryKey())
+        .addColumn('sealed', 'text', (column) => column.notNull())
+        .addColumn('enrolled_at', 'bigint', (column) => column.notNull())
+        .addColumn('last_step', 'bigint')
+        .addColumn('wrong', 'integer', (column) => column.notNull())
+        .addColumn('locked_until', 'bigint')
+        .addColumn('revision', 'integer', (column) => column.notNull())
+        .execute()
     },
   },
 }

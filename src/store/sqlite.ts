@@ -28,8 +28,9 @@ const checkpointBytes = 4_096_000n
  * nobody can find any more. So each statement looks first whether they are the same still. Only we bring the log into
  * the file (no automatic checkpoint), so whatever else changes the file is somebody else: then its content is checked. A
  * `touch`, or a tool that brings the log into the file as it reads, does no harm.
+ * @param isGuest another process works with it, whose count and file are left alone
  */
-export function openSqlite(path: string): SqliteFile {
+export function openSqlite(path: string, isGuest = false): SqliteFile {
   // Kept open: to close any descriptor of a file gives up the locks that SQLite has on it.
   const descriptor = openSync(path, 'r')
   const database = new DatabaseSync(path)
@@ -45,8 +46,10 @@ export function openSqlite(path: string): SqliteFile {
     counted = to
   }
   // A new store begins with a number that another one hardly has; and each copy from before this moment is older.
-  count(counted === 0 ? randomInt(1, 2 ** 30) : counted + 1)
-  database.exec('PRAGMA wal_checkpoint(PASSIVE)')
+  if (!isGuest) {
+    count(counted === 0 ? randomInt(1, 2 ** 30) : counted + 1)
+    database.exec('PRAGMA wal_checkpoint(PASSIVE)')
+  }
   let main = stat(path)
   let inFile = versionIn(descriptor)
   const beside = [`${path}-wal`, `${path}-shm`].map((name) => ({ name, was: stat(name) }))

@@ -6,6 +6,7 @@ import type { StoreWait } from './lock.ts'
 import { type Messages, messagesIn } from './messages.ts'
 import { type Proposals, proposalsIn } from './proposals.ts'
 import { atomically, type Schema } from './schema.ts'
+import { type SecondFactors, secondFactorsIn } from './secondFactors.ts'
 import { type Silences, silencesIn } from './silences.ts'
 
 export type { StoreSettings } from './database.ts'
@@ -16,6 +17,7 @@ export type Tables = {
   readonly journal: Journal
   readonly messages: Messages
   readonly silences: Silences
+  readonly secondFactors: SecondFactors
 }
 
 /** The bot's own memory: everything that has to survive a crash. */
@@ -47,10 +49,11 @@ export async function openStore(settings: StoreSettings, alone: StoreWait | null
   }
 }
 
-const tablesIn = (db: Kysely<Schema>): Tables => ({
+export const tablesIn = (db: Kysely<Schema>): Tables => ({
   proposals: proposalsIn(db),
   incidents: incidentsIn(db),
   journal: journalIn(db),
   messages: messagesIn(db),
   silences: silencesIn(db),
+  secondFactors: secondFactorsIn(db),
 })

@@ -1,4 +1,11 @@
-import { type Config, ConfigError, type Env, requireSlack, type SlackSettings } from '../config/config.ts'
+import {
+  asksForCodes,
+  type Config,
+  ConfigError,
+  type Env,
+  requireSlack,
+  type SlackSettings,
+} from '../config/config.ts'
 import { groupsIn } from '../domain/approvals/access.ts'
 import { platformName } from '../domain/session/platform.ts'
 import { versionWords } from '../domain/session/versions.ts'
@@ -8,6 +15,7 @@ import { SlackError } from '../notify/slackError.ts'
 import { ClusterError, createCluster } from '../postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
 import { type Check, fine } from './doctorCheck.ts'
+import { checkCodes } from './doctorCodes.ts'
 import { checkStore } from './doctorStore.ts'
 
 /** The scopes that manifest.yml asks for, and what each is for. */
@@ -35,6 +43,7 @@ export async function doctor({ config, env, out, now }: DoctorInput): Promise<0 
     ['Slack', await checkSlack(config, env, now)],
     ['Store', await checkStore(config, env)],
   ]
+  if (asksForCodes(config)) parts.push(['Codes', await checkCodes(config)])
   for (const cluster of config.clusters)
     parts.push([
       `Cluster ${cluster.name}`,

@@ -11,7 +11,13 @@ import { openTestStore } from '../support/store.ts'
 
 const log = createLog({ level: 'silent' })
 const people = { cancel: 3, terminate: 3 }
-const approvals = { people, requesterMayApprove: false, breakGlass: [], expireAfterMs: 60_000 }
+const approvals = {
+  people,
+  requesterMayApprove: false,
+  secondFactor: { cancel: false, terminate: false },
+  breakGlass: [],
+  expireAfterMs: 60_000,
+}
 const access = { viewers: 'everyone', requesters: 'everyone', approvers: ['S0DBAONCALL'] } as const
 const watched = {
   config: { name: 'orders', channel: 'C0INCIDENTS', access, approvals },
@@ -41,6 +47,7 @@ const approving = (checkAccess: CheckAccess, with_: WatchedCluster = watched): A
     proposals: store.proposals,
     clusters: new Map([['orders', with_]]),
     authorization: createAuthorization({ checkAccess, cards, now, log }),
+    secondFactor: { hindrance: async () => null },
     execute: async (claimed) => {
       executed.push(claimed.id)
       return claimed

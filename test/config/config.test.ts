@@ -39,6 +39,7 @@ describe('a valid file', () => {
           approvals: {
             people: { cancel: 1, terminate: 1 },
             requesterMayApprove: false,
+            secondFactor: { cancel: false, terminate: false },
             breakGlass: [],
             expireAfterMs: 900_000,
           },
@@ -64,6 +65,7 @@ describe('a valid file', () => {
       queryText: 'masked',
       heartbeatUrl: null,
       logLevel: 'info',
+      secret: null,
     } satisfies Config)
   })
 
@@ -122,6 +124,7 @@ queryText: hidden
       approvals: {
         people: { cancel: 2, terminate: 1 },
         requesterMayApprove: false,
+        secondFactor: { cancel: false, terminate: false },
         breakGlass: [],
         expireAfterMs: 60_000,
       },
@@ -130,7 +133,12 @@ queryText: hidden
     expect(b).toMatchObject({
       channel: 'G2',
       access: { viewers: ['U1'], requesters: ['W2'], approvers: ['U2', 'U3', 'U4'] },
-      approvals: { people: { cancel: 2, terminate: 3 }, requesterMayApprove: true, expireAfterMs: 60_000 },
+      approvals: {
+        people: { cancel: 2, terminate: 3 },
+        requesterMayApprove: true,
+        secondFactor: { cancel: false, terminate: false },
+        expireAfterMs: 60_000,
+      },
       watch: { everyMs: 1_000, blockedForSeconds: 0.25, connectionsAbovePercent: 70 },
     })
     expect(config).toMatchObject({

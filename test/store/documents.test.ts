@@ -60,6 +60,7 @@ describe('a store of 0.1.0', () => {
         incident,
         proposals,
         people,
+        secondFactor: { cancel: false, terminate: false },
         breakGlass: true,
         silence,
         approvers: [],

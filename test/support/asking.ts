@@ -18,6 +18,7 @@ export const clusterConfig = (name: string, over: Partial<ClusterConfig> = {}): 
   approvals: {
     people: { cancel: 1, terminate: 1 },
     requesterMayApprove: false,
+    secondFactor: { cancel: false, terminate: false },
     breakGlass: [],
     expireAfterMs: 900_000,
   },

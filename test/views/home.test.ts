@@ -80,6 +80,7 @@ async function drawn(given: Given) {
           approvals: {
             people: { cancel: people, terminate: people },
             requesterMayApprove: given.requesterMayApprove ?? false,
+            secondFactor: { cancel: false, terminate: false },
             breakGlass: [],
             expireAfterMs: 900_000,
           },
@@ -92,7 +93,13 @@ async function drawn(given: Given) {
       const own = proposals.filter((one) => one.cardId === cardId)
       return {
         ...{ cluster: own[0]?.key.cluster ?? '', incident, proposals: own },
-        ...{ people: { cancel: people, terminate: people }, approvers: [], breakGlass: false, silence: null },
+        ...{
+          people: { cancel: people, terminate: people },
+          approvers: [],
+          secondFactor: { cancel: false, terminate: false },
+          breakGlass: false,
+          silence: null,
+        },
       }
     },
     linkTo: async (cardId) => `https://example.slack.com/archives/C1/p${cardId.replaceAll('-', '')}`,

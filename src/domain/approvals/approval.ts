@@ -11,6 +11,8 @@ export type Press = {
   readonly action: Action
   /** Reason for a denial, or for acting alone. Only the latter requires one. */
   readonly reason: string
+  /** True when a code of this person's authenticator app was accepted for this press; absent: none was. */
+  readonly hasCode?: boolean | undefined
 }
 
 /**
@@ -31,13 +33,24 @@ export function decide(proposal: Proposal, press: Press, policy: Approvals, now:
   if (now >= proposal.expiresAt) return expire(proposal)
   switch (press.decision) {
     case 'approve':
-      return approve(proposal, userId, policy, now)
+      return onlyWithCode(approve(proposal, userId, policy, now), proposal, press, policy)
     case 'deny':
       return deny(proposal, userId, reason)
     case 'breakGlass':
-      return breakGlass(proposal, userId, reason, now)
+      return onlyWithCode(breakGlass(proposal, userId, reason, now), proposal, press, policy)
   }
 }
+
+/** Takes a press for `noCode` where only a code is missing: with it, the same press counts. A reason is asked for beside it. */
+const onlyWithCode = (
+  decision: Step<Proposal> | Refusal,
+  { action }: Proposal,
+  { hasCode }: Press,
+  { secondFactor }: Approvals,
+): Decision =>
+  hasCode || !secondFactor[action] || ('code' in decision && decision.code !== 'noReason')
+    ? decision
+    : refusalOf('noCode', 'it takes a code of your authenticator app as well')
 
 const hasApproved = ({ state, approvals }: Proposal, userId: string): boolean =>
   (state === 'claimed' || state === 'done') && approvals.some((one) => one.userId === userId)

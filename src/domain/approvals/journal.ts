@@ -47,6 +47,24 @@ export type JournalEvent =
       /** So many more of the same person, for the same reason, within a minute: they are counted, not written each. */
       readonly more?: number
     }
+  /** A code of their authenticator app was accepted, and is used up. No code is ever written down. */
+  | { readonly kind: 'codeAccepted'; readonly actor: string; readonly proposalId: string }
+  /** So many wrong codes: until then (milliseconds since the epoch) none of this person's counts. */
+  | {
+      readonly kind: 'codesLocked'
+      readonly actor: string
+      readonly proposalId: string
+      readonly cluster: string
+      readonly wrong: number
+      readonly until: number
+    }
+  /** On the machine of the bot, by one of its users, somebody was enrolled for codes or is not any more. */
+  | {
+      readonly kind: 'enrolled' | 'unenrolled'
+      readonly actor: string
+      readonly userId: string
+      readonly by: string
+    }
   /** One named person acted alone. */
   | {
       readonly kind: 'brokeGlass'

@@ -105,6 +105,9 @@ export const victimsAmong = (pids: readonly number[], sessions: readonly Session
     .map(({ pid, backendStart, queryStart }) => ({ pid, backendStart, queryStart }))
 }
 
+/** Decides whether anything is said at all. */
+export const isReason = (reason: string): boolean => /[\p{L}\p{N}]/u.test(reason)
+
 /** Lists everybody who asked for it by hand. */
 export const requestersOf = ({ requestedBy, joined = [] }: Proposal): string[] => [
   ...(requestedBy === null ? [] : [requestedBy]),

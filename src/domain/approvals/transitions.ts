@@ -2,7 +2,14 @@ import type { Approvals } from '../session/policy.ts'
 import { type Refusal, refusalOf } from './access.ts'
 import { bot, earlierApproval, type JournalEvent } from './journal.ts'
 import type { Outcome } from './outcome.ts'
-import { type Approval, type OpenProposal, type Proposal, type ProposalIn, requestersOf } from './proposal.ts'
+import {
+  type Approval,
+  isReason,
+  type OpenProposal,
+  type Proposal,
+  type ProposalIn,
+  requestersOf,
+} from './proposal.ts'
 
 /**
  * Every way in which a proposal changes, and nothing else changes one (docs/architecture.md draws them). What a state does
@@ -109,7 +116,7 @@ export function breakGlass(
   reason: string,
   now: number,
 ): Step<ProposalIn<'claimed'>> | Refusal {
-  if (!/[\p{L}\p{N}]/u.test(reason)) return refusalOf('noReason', 'breaking the glass takes a reason')
+  if (!isReason(reason)) return refusalOf('noReason', 'breaking the glass takes a reason')
   const approvals = isAmong(open.approvals, userId)
     ? open.approvals
     : [...open.approvals, { userId, at: now }]

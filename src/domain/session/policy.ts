@@ -16,6 +16,8 @@ export type Approvals = {
   /** Number of different people who must approve, at least 1. */
   readonly people: { readonly cancel: number; readonly terminate: number }
   readonly requesterMayApprove: boolean
+  /** True where a press counts only with a code of the person's authenticator app. */
+  readonly secondFactor: { readonly cancel: boolean; readonly terminate: boolean }
   /** User ids of those who may act alone in an emergency, with a reason; empty: nobody. */
   readonly breakGlass: readonly string[]
   readonly expireAfterMs: number

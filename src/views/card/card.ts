@@ -2,6 +2,7 @@ import type { Button } from '@slack/types'
 import { mayBeOfferedAgain, type OpenProposal } from '../../domain/approvals/proposal.ts'
 import { subjectOf } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
+import type { Action } from '../../domain/session/action.ts'
 import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import {
@@ -141,7 +142,40 @@ const details = ({ incident, proposals }: CardState): Button =>
 
 /** Makes the two buttons that decide a proposal, wherever they stand: on its card, and on the Home of who may press them. */
 export function decisions(proposal: OpenProposal, card: CardState): Button[] {
-  const { incident, cluster } = card
+  const { cluster, secondFactor } = card
+  const { action } = proposal
+  const { session, consequence } = consequenceFor(proposal, card)
+  const confirm = {
+    title: plainText(questionOf(action, session), 100),
+    text: plainText(
+      // What happens first: a long name at the end may be cut.
+      `${consequence} On ${cluster}: ${nameOf(session)}, ${stateOf(session)}.`,
+      300,
+    ),
+    ...confirmWords(action),
+    style: 'danger' as const,
+  }
+  return [
+    {
+      ...button(`approve_${action}`, `Approve: ${action} ${shortNameAndPid(session)}`, proposal.id),
+      style: 'danger' as const,
+      // The modal that asks for the code is the confirmation.
+      ...(!secondFactor[action] && { confirm }),
+    },
+    button(`deny_${action}`, 'Deny', proposal.id),
+  ]
+}
+
+/** Asks whether to end a session. */
+export const questionOf = (action: Action, session: Session): string =>
+  `${verbs[action]} ${shortNameAndPid(session)}?`
+
+/** Says what an approval does, what is lost by it, and who waits: before somebody approves. */
+export function consequenceFor(
+  proposal: OpenProposal,
+  card: CardState,
+): { readonly session: Session; readonly consequence: string } {
+  const { incident } = card
   const { action } = proposal
   const session = targetOfCard(card) ?? proposal.session
   const root = incident?.finding.kind === 'blocking' ? incident.finding.root : null
@@ -152,24 +186,11 @@ export function decisions(proposal: OpenProposal, card: CardState): Button[] {
     proposal.pooled && action === 'terminate'
       ? ' Behind a pooler: if the transaction ends in this moment, another client may lose its own.'
       : ''
-  const confirm = {
-    title: plainText(`${verbs[action]} ${shortNameAndPid(session)}?`, 100),
-    text: plainText(
-      // What happens first: a long name at the end may be cut.
-      `${consequenceOf(action, session, lost)}${pooler} ${workOf(session, lost)}${waiting > 0 ? ` ${count(waiting, 'session waits', 'sessions wait')} behind it.` : ''} On ${cluster}: ${nameOf(session)}, ${stateOf(session)}.`,
-      300,
-    ),
-    ...confirmWords(action),
-    style: 'danger' as const,
+  const behind = waiting > 0 ? ` ${count(waiting, 'session waits', 'sessions wait')} behind it.` : ''
+  return {
+    session,
+    consequence: `${consequenceOf(action, session, lost)}${pooler} ${workOf(session, lost)}${behind}`,
   }
-  return [
-    {
-      ...button(`approve_${action}`, `Approve: ${action} ${shortNameAndPid(session)}`, proposal.id),
-      style: 'danger' as const,
-      confirm,
-    },
-    button(`deny_${action}`, 'Deny', proposal.id),
-  ]
 }
 
 /** Says how to find all of it again. */

@@ -11,6 +11,8 @@ export type CardState = {
   readonly proposals: readonly Proposal[]
   /** Number of people that an action needs here. */
   readonly people: { readonly cancel: number; readonly terminate: number }
+  /** True where an approval takes a code of the person's authenticator app. */
+  readonly secondFactor: { readonly cancel: boolean; readonly terminate: boolean }
   /** The names of those who may approve here; empty where they are not known. */
   readonly approvers: readonly string[]
   /** True when one person may act alone here. */

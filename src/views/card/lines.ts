@@ -52,6 +52,8 @@ function isOnCard(event: JournalEvent, proposal: Proposal | null): boolean {
     case 'acknowledged':
       return event.from === undefined
     case 'brokeGlass':
+    case 'codeAccepted':
+    case 'codesLocked':
     case 'silenced':
     case 'silenceEnded':
     case 'incidentOpened':
@@ -113,6 +115,7 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
       ...(event.since === null ? [] : [' Nothing is seen since ', moment(event.since), '.']),
     ])
   if (event.kind === 'brokeGlass') return view(brokeGlass(event))
+  if (event.kind === 'codesLocked') return view(codesLocked(event))
   // A snoozed incident says so on its card.
   if ((event.kind === 'silenced' || event.kind === 'silenceEnded') && row.cardId !== null) return null
   if (event.kind === 'silenced')
@@ -181,6 +184,14 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
           ? ` was refused ${count(event.more, 'more time')} within a minute: ${event.reason}`
           : ` was refused (${event.entry}): ${event.reason}`,
       ]
+    case 'codeAccepted':
+      return [user(event.actor), ' gave a code of their authenticator app.']
+    case 'codesLocked':
+      return codesLocked(event)
+    case 'enrolled':
+      return [user(event.userId), ` was enrolled for codes on my machine, by ${event.by}.`]
+    case 'unenrolled':
+      return [user(event.userId), ` is not enrolled for codes any more, says ${event.by} on my machine.`]
     case 'denied':
       return [
         user(event.actor),
@@ -256,6 +267,15 @@ const brokeGlass = (event: JournalEvent & { kind: 'brokeGlass' }): Line => [
   bold('BREAK GLASS: '),
   user(event.actor),
   ` acts alone: ${event.action} ${event.session.pid} on ${event.session.cluster}. Reason: ${event.reason}`,
+]
+
+const codesLocked = (event: JournalEvent & { kind: 'codesLocked' }): Line => [
+  bold(`${event.wrong} wrong codes on ${event.cluster}: `),
+  'nobody approves as ',
+  user(event.actor),
+  ' until ',
+  moment(event.until),
+  '. If that was somebody else, sign them out of Slack everywhere and enrol them again.',
 ]
 
 /** Mentions the person who asked. */

@@ -9,6 +9,7 @@ import { madeAt, proposal } from '../../support/proposals.ts'
 const policy = (over: Partial<Approvals> = {}): Approvals => ({
   people: { cancel: 1, terminate: 1 },
   requesterMayApprove: false,
+  secondFactor: { cancel: false, terminate: false },
   breakGlass: [],
   expireAfterMs: 60_000,
   ...over,

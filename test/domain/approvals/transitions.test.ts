@@ -24,6 +24,7 @@ const open = proposal()
 const policy = {
   people: { cancel: 1, terminate: 1 },
   requesterMayApprove: false,
+  secondFactor: { cancel: false, terminate: false },
   breakGlass: [],
   expireAfterMs: 60_000,
 }

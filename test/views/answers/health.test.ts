@@ -47,6 +47,7 @@ function cardOf(
     proposals: [],
     people: { cancel: 1, terminate: 2 },
     approvers: [],
+    secondFactor: { cancel: false, terminate: false },
     breakGlass: false,
     silence: null,
   }

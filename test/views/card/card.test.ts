@@ -68,6 +68,7 @@ const card = (over: Partial<CardState>) => {
     proposals: [],
     people: { cancel: 1, terminate: 2 },
     approvers: ['Dana', '@dba-oncall'],
+    secondFactor: { cancel: false, terminate: false },
     breakGlass: false,
     silence: null,
     ...over,

@@ -50,6 +50,7 @@ const details = (
       proposals: [proposal(asked, root)],
       people: { cancel: 1, terminate: 2 },
       approvers: [],
+      secondFactor: { cancel: false, terminate: false },
       breakGlass: false,
       silence: null,
     },

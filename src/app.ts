@@ -37,6 +37,7 @@ import { createNames } from './slack/names.ts'
 import { createLinkTo, createPatientLinkTo } from './slack/permalinks.ts'
 import { createQuestions } from './slack/questions.ts'
 import { createIngress } from './slack/receivers.ts'
+import { createRefusedBlocks } from './slack/refusedBlocks.ts'
 import { createRights } from './slack/rights.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
 import { whoAmI } from './slack/whoAmI.ts'
@@ -110,9 +111,14 @@ export async function startApp(deps: {
       },
       now,
     })
+    const refusedBlocks = createRefusedBlocks({
+      now,
+      learned: (kind) =>
+        log.warn({ kind }, 'this workspace refuses blocks of a kind; for a day they go as plain text'),
+    })
     const slack = createSlack({
       token: settings.botToken,
-      options: clientOptions({ apiUrl: settings.apiUrl, logger: slackLogger, now }),
+      options: clientOptions({ apiUrl: settings.apiUrl, logger: slackLogger, now, refusedBlocks }),
       onError: ({ code }) => metrics.countSlackError(code),
     })
     const botIdentity = await whoAmI(slack, log, signal)
@@ -228,7 +234,7 @@ export async function startApp(deps: {
     })
     const questions = createQuestions({ answers, clusters, channels, authorization })
 
-    const ingress = createIngress({ settings, botIdentity, logger: slackLogger, log, now })
+    const ingress = createIngress({ settings, botIdentity, logger: slackLogger, log, now, refusedBlocks })
     const listeners = listen(ingress.app, {
       slack,
       store: { ...store, seenAt: store.messages.seenAt },

@@ -1,6 +1,7 @@
 import { type Logger as SlackLogger, webApi } from '@slack/bolt'
 import type { Poster } from '../notify/outbox.ts'
 import { SlackError } from '../notify/slackError.ts'
+import type { Fetch, RefusedBlocks } from './refusedBlocks.ts'
 
 /** Deadline of one call to Slack. */
 const timeoutMs = 5000
@@ -24,7 +25,7 @@ export function retryAfterSeconds(header: string | null, now: number): number {
  * becomes a fault of the SDK, or a code that is a whole page.
  */
 const fetchUsual =
-  (now: () => number): webApi.FetchFunction =>
+  (now: () => number): Fetch =>
   async (url, init) => {
     const response = await fetch(url, init)
     const { status, headers } = response
@@ -61,14 +62,17 @@ export const clientOptions = ({
   apiUrl,
   logger,
   now,
+  refusedBlocks,
 }: {
   readonly apiUrl: string | undefined
   readonly logger: SlackLogger
   readonly now: () => number
+  /** Says in plain sections what the workspace does not know; if absent, that is refused. */
+  readonly refusedBlocks?: RefusedBlocks
 }): webApi.WebClientOptions => ({
   ...(apiUrl && { slackApiUrl: apiUrl }),
   logger,
-  fetch: fetchUsual(now),
+  fetch: refusedBlocks ? refusedBlocks.wrap(fetchUsual(now)) : fetchUsual(now),
   timeout: timeoutMs,
   retryConfig: { retries: 0 },
   rejectRateLimitedCalls: true,

@@ -6,6 +6,7 @@ import type { SlackSettings } from '../config/config.ts'
 import type { Log } from '../log.ts'
 import { SlackError } from '../notify/slackError.ts'
 import { clientOptions, slackErrorOf } from './client.ts'
+import type { RefusedBlocks } from './refusedBlocks.ts'
 import { envelopeIdOf, expectEnvelopes, expectPayloads, takeOnce } from './requests.ts'
 
 /** The way in from Slack. */
@@ -36,8 +37,9 @@ export function createIngress(deps: {
   readonly logger: SlackLogger
   readonly log: Log
   readonly now: () => number
+  readonly refusedBlocks: RefusedBlocks
 }): SlackIngress {
-  const { settings, botIdentity, logger, log, now } = deps
+  const { settings, botIdentity, logger, log, now, refusedBlocks } = deps
   const { botId, botUserId } = botIdentity
   const { apiUrl } = settings
   const makeApp = (receiver: Receiver) =>
@@ -49,7 +51,7 @@ export function createIngress(deps: {
         ...(botId && { botId }),
         ...(botUserId && { botUserId }),
       }),
-      clientOptions: clientOptions({ apiUrl, logger, now }),
+      clientOptions: clientOptions({ apiUrl, logger, now, refusedBlocks }),
     })
 
   if (settings.mode === 'http') {

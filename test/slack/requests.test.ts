@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { type HttpServer, startHttp } from '../../src/http/server.ts'
 import { createLog, createSlackLogger } from '../../src/log.ts'
 import { createIngress, type SlackIngress } from '../../src/slack/receivers.ts'
+import { createRefusedBlocks } from '../../src/slack/refusedBlocks.ts'
 import { takeOnce } from '../../src/slack/requests.ts'
 import { waitFor } from '../support/postgres.ts'
 
@@ -38,6 +39,7 @@ async function open(mode: 'socket' | 'http') {
   } = workspace.env
   const common = { botToken: SLACK_BOT_TOKEN, apiUrl: SLACK_API_URL }
   ingress = createIngress({
+    refusedBlocks: createRefusedBlocks({ now: Date.now, learned: () => {} }),
     settings:
       mode === 'socket'
         ? { mode, appToken: SLACK_APP_TOKEN, ...common }

@@ -52,6 +52,21 @@ export function checkBlocks(value: unknown, surface: Surface = 'message'): asser
   if (visibleText(value) > blockTextLimit) throw new SlackRefusal('msg_blocks_too_long')
 }
 
+/** Kinds of blocks that a workspace does not know yet; `named`: its refusals say which block it is. */
+export type RefusedKinds = { readonly kinds: readonly string[]; readonly named: boolean }
+
+/** Throws as a workspace does that does not know a kind of block. */
+export const checkKinds = (blocks: unknown, { kinds, named }: RefusedKinds, isView = false): void => {
+  if (!Array.isArray(blocks)) return
+  const code = isView ? 'invalid_arguments' : 'invalid_blocks'
+  const problems = blocks.flatMap((block, index) =>
+    isObject(block) && kinds.includes(String(block.type))
+      ? [`unsupported type: ${block.type} [json-pointer:${isView ? '/view' : ''}/blocks/${index}/type]`]
+      : [],
+  )
+  if (problems.length > 0) throw named ? refusal(code, problems) : new SlackRefusal(code)
+}
+
 /** Throws as `views.*` do: `invalid_arguments` with pointers under `/view`. */
 export function checkView(value: unknown, surface: 'modal' | 'home'): asserts value is Json {
   if (!isObject(value) || value.type !== surface) {

@@ -1,14 +1,15 @@
 import { addresseeFor, bool, channelFor, memberOnly, need, str, structure } from './arguments.ts'
-import { checkAttachments, checkBlocks, checkMetadata, checkText, textLimit } from './limits.ts'
+import { checkAttachments, checkBlocks, checkKinds, checkMetadata, checkText, textLimit } from './limits.ts'
 import type { State } from './state.ts'
 import { type Block, type Channel, type Json, type Message, SlackRefusal } from './types.ts'
 import type { Method } from './webapi.ts'
 
-const blocksOf = (args: Json): readonly Block[] | undefined => {
+const blocksOf = (state: State, args: Json): readonly Block[] | undefined => {
   checkAttachments(structure(args, 'attachments', 'invalid_attachments'))
   const blocks = structure(args, 'blocks', 'invalid_blocks_format')
   if (blocks === undefined || blocks === null) return undefined
   checkBlocks(blocks)
+  checkKinds(blocks, state.refusedKinds())
   return blocks
 }
 
@@ -42,7 +43,7 @@ export const chatMethods: Readonly<Record<string, Method>> = {
       const channel = addresseeFor(state, need(args, 'channel'))
       if (!scopes.has('chat:write.public') || channel.kind !== 'public') memberOnly(state, channel)
       if (channel.archived) throw new SlackRefusal('is_archived')
-      const blocks = blocksOf(args)
+      const blocks = blocksOf(state, args)
       checkText(args.text, blocks, textLimit.post)
       const metadata = metadataOf(args)
       const threadTs = threadOf(state, channel, args)
@@ -64,7 +65,7 @@ export const chatMethods: Readonly<Record<string, Method>> = {
       const channel = memberOnly(state, channelFor(state, need(args, 'channel')))
       if (channel.archived) throw new SlackRefusal('is_inactive')
       const message = ownMessage(state, channel, args, 'cant_update_message')
-      const blocks = blocksOf(args)
+      const blocks = blocksOf(state, args)
       const text = str(args, 'text')
       checkText(text, blocks ?? message.blocks, textLimit.update)
       const metadata = metadataOf(args)
@@ -92,7 +93,7 @@ export const chatMethods: Readonly<Record<string, Method>> = {
       if (channel.archived) throw new SlackRefusal('is_archived')
       const user = need(args, 'user')
       if (!channel.members.includes(user)) throw new SlackRefusal('user_not_in_channel')
-      const blocks = blocksOf(args)
+      const blocks = blocksOf(state, args)
       checkText(args.text, blocks, textLimit.ephemeral)
       const threadTs = threadOf(state, channel, args)
       const ephemeral = state.whisper({

@@ -1,5 +1,5 @@
 import { need, str, structure } from './arguments.ts'
-import { checkView } from './limits.ts'
+import { checkKinds, checkView } from './limits.ts'
 import { type Json, SlackRefusal } from './types.ts'
 import { viewPayload } from './views.ts'
 import type { Method } from './webapi.ts'
@@ -12,6 +12,7 @@ export const viewMethods: Readonly<Record<string, Method>> = {
     run: ({ state, views, triggers }, args) => {
       const view = viewOf(args)
       checkView(view, 'modal')
+      checkKinds(view.blocks, state.refusedKinds(), true)
       return { view: viewPayload(state, views.open(triggers.exchange(args.trigger_id), view)) }
     },
   },
@@ -19,6 +20,7 @@ export const viewMethods: Readonly<Record<string, Method>> = {
     run: ({ state, views, triggers }, args) => {
       const view = viewOf(args)
       checkView(view, 'modal')
+      checkKinds(view.blocks, state.refusedKinds(), true)
       return { view: viewPayload(state, views.push(triggers.exchange(args.trigger_id), view)) }
     },
   },

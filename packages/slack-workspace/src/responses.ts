@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { checkAttachments, checkBlocks, checkMetadata, checkText, textLimit } from './limits.ts'
+import { checkAttachments, checkBlocks, checkKinds, checkMetadata, checkText, textLimit } from './limits.ts'
 import type { State } from './state.ts'
 import { type Block, type Json, SlackRefusal } from './types.ts'
 
@@ -32,6 +32,7 @@ export const applyResponse = (state: State, context: ResponseContext, answer: Js
   checkAttachments(answer.attachments)
   checkMetadata(answer.metadata)
   if (blocks !== undefined) checkBlocks(blocks)
+  checkKinds(blocks, state.refusedKinds())
   const text = typeof answer.text === 'string' ? answer.text : ''
   const kept = blocks as readonly Block[] | undefined
 

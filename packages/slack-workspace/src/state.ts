@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { RefusedKinds } from './limits.ts'
 import { slackbot } from './seed.ts'
 import type {
   Block,
@@ -89,6 +90,11 @@ export const createState = (seed: Seed, now: () => number, history?: History) =>
   const homes = new Map<string, View>()
   const requests: LoggedRequest[] = []
   let lastTs = 0
+  let refused: RefusedKinds = { kinds: [], named: true }
+
+  const setRefusedKinds = (kinds: RefusedKinds) => {
+    refused = kinds
+  }
 
   const announce = (change: Change) => {
     changes.emit('change', change)
@@ -292,6 +298,8 @@ export const createState = (seed: Seed, now: () => number, history?: History) =>
   }
 
   return {
+    refusedKinds: () => refused,
+    setRefusedKinds,
     seed,
     now,
     changes,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { checkView } from './limits.ts'
+import { checkKinds, checkView } from './limits.ts'
 import { completeBlocks, type State } from './state.ts'
 import { type Block, type Json, SlackRefusal, type View } from './types.ts'
 
@@ -16,6 +16,7 @@ export const toView = (
   { user, surface, previous }: { user: string; surface: View['type']; previous?: View | undefined },
 ): View => {
   checkView(value, surface)
+  checkKinds(value.blocks, state.refusedKinds(), true)
   const text = (name: string) => (typeof value[name] === 'string' ? (value[name] as string) : '')
   const id = newId('V')
   return {

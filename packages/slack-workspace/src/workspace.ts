@@ -240,6 +240,11 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
       const ephemeral = state.findEphemeral(channelId, ts)
       if (ephemeral?.to === userId) state.removeEphemeral(ephemeral)
     },
+    /**
+     * Plays a workspace that does not know these kinds of blocks.
+     * @param named false: its refusals do not say which block it is
+     */
+    refuseBlocks: (kinds: readonly string[], named = true) => state.setRefusedKinds({ kinds, named }),
     faults: () => faults.list(),
     disconnectSockets: () => sockets.disconnect(),
     refreshSockets: sockets.refresh,

@@ -1,0 +1,165 @@
+import type { webApi } from '@slack/bolt'
+import { type AnyBlock, canBePlain, inPlain, isBlock } from '../views/plainBlocks.ts'
+
+/** Calls over HTTP, as the Slack SDK makes them. */
+export type Fetch = (...args: Parameters<webApi.FetchFunction>) => Promise<Response>
+
+/** Kinds of blocks that the workspace refuses. */
+export type RefusedBlocks = {
+  /** Those that are refused now. */
+  kinds(): ReadonlySet<string>
+  refused(kind: string): void
+  /** Calls Slack as `fetch` does; what a workspace does not know goes again as plain sections with the same buttons. */
+  wrap(fetch: Fetch): Fetch
+}
+
+/** After so long a kind is tried again: a workspace learns new ones. */
+const tryAgainMs = 86_400_000
+
+/**
+ * Slack's codes for blocks that it does not take: https://docs.slack.dev/reference/methods/chat.postMessage#errors. Of a view
+ * it says `invalid_arguments`, and where: https://docs.slack.dev/reference/methods/views.open#errors
+ */
+const blockCodes: readonly unknown[] = ['invalid_blocks', 'invalid_attachments']
+const viewCode = 'invalid_arguments'
+
+/** Place of a fault in the call, as a JSON pointer: https://docs.slack.dev/reference/methods/chat.postMessage#errors */
+const pointerIn = /\[json-pointer:(?:\/view)?\/blocks\/(\d+)(\/type)?/
+
+/**
+ * Remembers kinds of blocks that the workspace refuses for a day. A kind is only remembered where Slack points to its type,
+ * or points to nothing: a block with another fault goes as plain sections this once.
+ * @param learned is called with each kind that is new
+ */
+export function createRefusedBlocks(deps: {
+  readonly now: () => number
+  readonly learned: (kind: string) => void
+}): RefusedBlocks {
+  const { now, learned } = deps
+  const since = new Map<string, number>()
+  /** Ways that were refused for messages of the same kinds: a limit in between must not make us begin again. */
+  const failed = new Map<string, Set<string>>()
+
+  const kinds = () => new Set([...since].flatMap(([kind, at]) => (isOld(at) ? [] : [kind])))
+  const isOld = (at: number) => now() - at >= tryAgainMs || at > now()
+
+  function refused(kind: string) {
+    const isNew = !kinds().has(kind)
+    since.set(kind, now())
+    if (isNew) learned(kind)
+  }
+
+  return {
+    kinds,
+    refused,
+    wrap: (fetch) => async (url, init) => {
+      const call = readCall(init?.body)
+      if (!call) return fetch(url, init)
+      const make = [...new Set(call.blocks.map(({ type }) => type))].sort().join(' ')
+      const tried = failed.get(make) ?? new Set<string>()
+      let suspects: readonly string[] | null = null
+      let isKind = true
+      for (;;) {
+        const known = kinds()
+        const way: readonly string[] | undefined = nextWay(call.blocks, known, tried, suspects)
+        const blocks = way && inPlain(call.blocks, new Set([...known, ...way]))
+        // An alert without its buttons is better than none: its text says what is wrong.
+        const body = blocks ? call.write(blocks) : call.bare()
+        if (body === null) {
+          failed.delete(make)
+          return fetch(url, init)
+        }
+        const response = await fetch(url, { ...init, body })
+        const refusal = await refusalOf(response, call.isView)
+        if (refusal === null) {
+          if (!response.ok) return response
+          failed.delete(make)
+          if (isKind) for (const kind of way ?? []) refused(kind)
+          return response
+        }
+        if (!blocks) {
+          failed.delete(make)
+          return response
+        }
+        tried.add(nameOf(way))
+        failed.set(make, tried)
+        const named = refusal.flatMap(({ index }) => blocks[index]?.type ?? []).filter(canBePlain)
+        suspects = named.length > 0 ? [...new Set(named)] : null
+        isKind = refusal.every(({ isType }) => isType)
+      }
+    },
+  }
+}
+
+const nameOf = (way: readonly string[]): string => [...way].sort().join(' ')
+
+/** Chooses what to write plainly next: nothing, what Slack points to, each kind alone, then all. Undefined: all was tried. */
+function nextWay(
+  blocks: readonly AnyBlock[],
+  known: ReadonlySet<string>,
+  tried: ReadonlySet<string>,
+  suspects: readonly string[] | null,
+): readonly string[] | undefined {
+  const kinds = [...new Set(blocks.map(({ type }) => type))].filter(
+    (kind) => canBePlain(kind) && !known.has(kind),
+  )
+  const ways = [[], ...(suspects ? [suspects] : []), ...kinds.map((kind) => [kind]), kinds]
+  return ways.find((way) => !tried.has(nameOf(way)))
+}
+
+type Call = {
+  readonly isView: boolean
+  readonly blocks: readonly AnyBlock[]
+  write(blocks: readonly AnyBlock[]): string
+  /** The same without blocks; null where there would be nothing left. */
+  bare(): string | null
+}
+
+/** Reads a call with blocks: of the Web API (a form) or of a `response_url` (JSON); null for all others. */
+function readCall(body: unknown): Call | null {
+  if (typeof body !== 'string') return null
+  const json = body.startsWith('{') ? objectIn(body) : null
+  const form = json ? null : new URLSearchParams(body)
+  const view = form ? objectIn(form.get('view')) : null
+  const found: unknown = json ? json.blocks : (view?.blocks ?? valueIn(form?.get('blocks')))
+  if (!Array.isArray(found) || found.length === 0 || !found.every(isBlock)) return null
+  const write = (blocks: readonly AnyBlock[]) => {
+    if (json) return JSON.stringify({ ...json, blocks })
+    const [name, value] = view ? (['view', { ...view, blocks }] as const) : (['blocks', blocks] as const)
+    const changed = new URLSearchParams(body)
+    changed.set(name, JSON.stringify(value))
+    return changed.toString()
+  }
+  const text = json ? json.text : form?.get('text')
+  return { isView: view !== null, blocks: found, write, bare: () => (!view && text ? write([]) : null) }
+}
+
+function valueIn(text: string | null | undefined): unknown {
+  try {
+    return JSON.parse(text ?? 'null')
+  } catch {
+    return null
+  }
+}
+
+function objectIn(text: string | null): Readonly<Record<string, unknown>> | null {
+  const value = valueIn(text)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
+}
+
+type Fault = { readonly index: number; readonly isType: boolean }
+
+/** Reads where Slack finds fault with blocks (nowhere: an empty list); null where it does not. */
+async function refusalOf(response: Response, isView: boolean): Promise<readonly Fault[] | null> {
+  const body = await response.clone().text()
+  // A response_url may answer with the bare code.
+  const answer = objectIn(body) ?? { error: body.trim() }
+  const details = answer.response_metadata
+  const messages = details instanceof Object ? Reflect.get(details, 'messages') : null
+  const faults = (Array.isArray(messages) ? messages : []).flatMap((message): Fault[] => {
+    const found = pointerIn.exec(String(message))
+    return found ? [{ index: Number(found[1]), isType: found[2] !== undefined }] : []
+  })
+  if (blockCodes.includes(answer.error)) return faults
+  return isView && answer.error === viewCode && faults.length > 0 ? faults : null
+}

@@ -52,6 +52,8 @@ const findings: Members<Finding, 'kind'> = {
         applicationName: anyText,
         clientAddr: anyText,
         count: number,
+        datname: anyText.optional(),
+        idle: number.optional(),
       }),
     ),
   },

@@ -58,6 +58,10 @@ export type Holder = {
   readonly applicationName: string
   readonly clientAddr: string
   readonly count: number
+  /** Absent where an older version stored it, as `idle` is. */
+  readonly datname?: string
+  /** Number of them that are idle outside a transaction. */
+  readonly idle?: number
 }
 
 /** The session that a finding is about; null for a prepared transaction and for findings about the whole server. */
@@ -224,15 +228,23 @@ export const connectionsUsed = (snapshot: Snapshot): number =>
   snapshot.sessions.filter(isClient).length + snapshot.ownConnections
 
 function holdersOf(clients: readonly Session[]): Holder[] {
-  const counts = new Map<string, Holder & { count: number }>()
+  const counts = new Map<string, Holder & { readonly idle: number }>()
   for (const session of clients) {
-    const { usename, applicationName, clientAddr } = session
+    const { usename, applicationName, clientAddr, datname } = session
     // From wherever they come: of those that log in more is not known.
     const from = isLoggingIn(session) ? '' : (clientAddr ?? 'local')
-    const holder = { usename: usename ?? '', applicationName, clientAddr: from, count: 0 }
+    const holder = {
+      usename: usename ?? '',
+      applicationName,
+      clientAddr: from,
+      datname: datname ?? '',
+      idle: 0,
+      count: 0,
+    }
     const key = JSON.stringify(holder)
     const known = counts.get(key) ?? holder
-    counts.set(key, { ...known, count: known.count + 1 })
+    const idle = known.idle + (session.state === 'idle' ? 1 : 0)
+    counts.set(key, { ...known, idle, count: known.count + 1 })
   }
   return [...counts.values()].sort((a, b) => b.count - a.count).slice(0, 5)
 }

@@ -1,5 +1,5 @@
 import type { Proposal } from '../../domain/approvals/proposal.ts'
-import type { Finding } from '../../domain/incidents/finding.ts'
+import type { Finding, Holder } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import type { Recommendation } from '../../domain/incidents/recommend.ts'
 import { type Obstacle, obstacleOf } from '../../domain/incidents/unreachable.ts'
@@ -8,7 +8,7 @@ import { lossText } from '../../domain/locks/recommendationText.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
 import { bold, code, type Line, moment, plainWords, truncate, user } from '../kit.ts'
-import { count, holderOf, lastSeenWords, onOneLine, shortNameAndPid } from '../words.ts'
+import { count, lastSeenWords, onOneLine, shortNameAndPid } from '../words.ts'
 import type { CardState } from './cardState.ts'
 import { lostWith } from './cost.ts'
 import { countWords, firstSentences, firstWords, type Room, rooms } from './fit.ts'
@@ -148,7 +148,7 @@ function nextLine({ finding, beganAt }: Incident): Line[] {
       const filter = most.applicationName ? `--app ${quoted(app)}` : `--user ${quoted(app)}`
       return [
         room,
-        [bold(`${most.count} are held by `), firstWords(holderOf(most), 10), '.'],
+        [bold('Held by: '), `${finding.holders.slice(0, 2).map(heldWords).join('; ')}.`],
         ...(app ? [[bold('Next: '), code(`/pg idle ${filter}`), ' shows which of them do nothing.']] : []),
       ]
     }
@@ -194,6 +194,15 @@ const nextAgainst: Record<Obstacle, string> = {
   silent: 'look at the host and the network: does it answer there?',
   unusable: 'run doctor: it asks the server step by step.',
 }
+
+/** Counts what one group holds, and how many of those do nothing. */
+const heldWords = ({ count, idle, applicationName, usename, datname }: Holder): string =>
+  `${count} ${
+    [applicationName, usename, datname]
+      .filter(Boolean)
+      .map((name) => truncate(firstWords(onOneLine(name ?? ''), 3), 24))
+      .join(' · ') || 'logging in'
+  }${idle ? ` (${idle} idle)` : ''}`
 
 const quoted = (name: string): string =>
   /^[\w.-]+$/.test(name) ? name : `"${truncate(onOneLine(name), 40)}"`

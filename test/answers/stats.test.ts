@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { answerStats, createFiguresReader } from '../../src/answers/stats.ts'
 import type { StatsQuestion } from '../../src/commands/command.ts'
 import type { Store } from '../../src/store/store.ts'
-import { madeAt, proposal } from '../support/proposals.ts'
+import { proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
 let store: Store
@@ -12,6 +12,7 @@ beforeEach(async () => {
 afterEach(() => store.close())
 
 const hour = 3_600_000
+const madeAt = 1_000_000_000_000
 const now = madeAt + hour
 const ask = async (over: Partial<StatsQuestion> = {}, clusters = ['orders', 'billing']) =>
   (
@@ -25,9 +26,11 @@ it('counts what was asked on the clusters that the reader may see, since then', 
   const { key } = proposal()
   const on = (cluster: string) => ({ ...key, cluster })
   await store.proposals.add(
-    proposal({ id: 'a', key: on('orders'), claimedAt: madeAt + 90_000, state: 'done' }),
+    proposal({ id: 'a', createdAt: madeAt, key: on('orders'), claimedAt: madeAt + 90_000, state: 'done' }),
   )
-  await store.proposals.add(proposal({ id: 'b', key: on('billing'), state: 'denied' }))
+  await store.proposals.add(
+    proposal({ id: 'b', cardId: 'b', createdAt: madeAt, key: on('billing'), state: 'denied' }),
+  )
   await store.proposals.add(
     proposal({ id: 'old', cardId: 'old', key: on('orders'), state: 'denied', createdAt: madeAt - 24 * hour }),
   )
@@ -47,7 +50,7 @@ it('reads the figures for a scrape at most once a minute', async () => {
   const figures = createFiguresReader({ past: store, clusters: ['orders'], now: () => at })
   const proposals = async () => (await figures()).counts.proposals
   expect(await proposals()).toBe(0)
-  await store.proposals.add(proposal({ key: { ...proposal().key, cluster: 'orders' } }))
+  await store.proposals.add(proposal({ createdAt: madeAt, key: { ...proposal().key, cluster: 'orders' } }))
   at += 59_999
   expect(await proposals()).toBe(0)
   at += 1

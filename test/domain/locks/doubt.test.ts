@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from 'vitest'
 import type { Doubt } from '../../../src/domain/locks/doubt.ts'
+import { readSharedRows } from '../../../src/domain/locks/sharedRows.ts'
 import { lockTableOf, rehearse } from '../../../src/domain/locks/simulation.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
 import type { LockGroup, RowHolder, SharedRows } from '../../../src/domain/session/snapshot.ts'
@@ -196,6 +197,10 @@ describe('where the server says who shares rows', () => {
     expect(known([], 'AccessExclusiveLock', 100)).toBeUndefined()
     expect(known([], 'AccessExclusiveLock', 101)).toMatchObject({ by: [3, 4] })
     expect(known([], 'AccessExclusiveLock', 2 ** 32 - 5)).toBeUndefined()
+  })
+
+  it('everything is known where nothing was left out, whatever the ids are', () => {
+    expect(readSharedRows({ since: 0, rows: [], moved: new Set() })('3000000000', [])).toEqual([])
   })
 
   it('who follows may meet one that shares the row, and then nobody of its queue is sure to', () => {

@@ -1,13 +1,25 @@
-import { commandOf, statementsIn } from '../session/command.ts'
+import { commandOf } from '../session/command.ts'
 import { type Session, sessionsByPid } from '../session/session.ts'
-import type { LockGroup, LockTable, LockTarget, RowHolder } from '../session/snapshot.ts'
-import { type Model, reachedFrom } from './model.ts'
+import type { LockTable, LockTarget, RowHolder } from '../session/snapshot.ts'
+import type { Model } from './model.ts'
+import {
+  type Held,
+  hasIdIn,
+  isInsert,
+  isOneByOne,
+  type RowLock,
+  readNext,
+  relationKey,
+  type Want,
+  worksConcurrently,
+} from './oneByOne.ts'
 import { modes, type Party } from './queue.ts'
 import { excludes, readSharedRows } from './sharedRows.ts'
 
 /**
  * Reason why a session may not go on when its wait ends. The lock table shows the one transaction that a row's waiter
- * waits for now. Other holders of the row (a multixact) stand in no view, but locks on its table show who may be one.
+ * waits for now. Other holders of the row (a multixact) stand in no view. Mostly the server says who shares rows with that
+ * one (sharedRows.ts); where it does not, locks on the row's table show who may.
  */
 export type Doubt =
   /** They may hold the same row as well: pids, 0 for a prepared transaction. */
@@ -24,22 +36,8 @@ export type Doubts = {
   readonly ofFollowers: (followers: readonly Party[], ended: ReadonlySet<Party>) => Map<Party, Doubt>
 }
 
-/** The row's own lock, which one has while it waits for the row's holder: heap_acquire_tuplock in heapam.c. */
-type RowLock = { readonly relation: string; readonly row: string; readonly mode: string }
-
 /** Modes of a row's own lock: for FOR KEY SHARE and FOR SHARE. */
 const shared = new Set(['AccessShareLock', 'RowShareLock'])
-
-/** For what a waiter waits, with its locks on rows. */
-type Want = {
-  readonly target: LockTarget
-  readonly rows: readonly RowLock[]
-  readonly session: Session | undefined
-  /** Holders of that target. */
-  readonly owners: readonly Party[]
-  /** The relation on which it will work, where it waits for the lock on that. */
-  readonly next?: string
-}
 
 /** So many are named of a crowd. */
 const mostRivals = 20
@@ -47,12 +45,8 @@ const mostRivals = 20
 /** From its beginning to its first wait a statement is planned, and looks for the row. */
 const firstWaitSeconds = 0.002
 
-/** Locks of a party on relations, by `database relation`. */
-type Held = ReadonlyMap<string, ReadonlySet<string>>
-
 export function readDoubts(table: LockTable, sessions: readonly Session[], model: Model): Doubts {
   const byPid = sessionsByPid(sessions)
-  const relationKey = ({ target }: Pick<LockGroup, 'target'>) => `${target.database} ${target.relation}`
   const heldBy = new Map<Party, Map<string, Set<string>>>()
   const rowsOf = new Map<Party, RowLock[]>()
   for (const group of [...table.groups, ...table.near]) {
@@ -70,9 +64,9 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
   }
   const sharedWith = readSharedRows(table.sharedRows)
   const holds = (party: Party): Held => heldBy.get(party) ?? new Map()
+  const hasId = hasIdIn(byPid)
+  const mayBeNext = readNext(table, sessions, model, holds)
   const waits = (party: Party): boolean => (model.waiters.get(party)?.length ?? 0) > 0
-  /** A prepared transaction always has an id. */
-  const hasId = (party: Party): boolean => party <= 0 || byPid.get(party)?.backendXid != null
   const inOrder = (parties: Iterable<Party>): number[] => {
     const age = (party: Party) => byPid.get(party)?.xactSeconds ?? Number.POSITIVE_INFINITY
     return [...new Set(parties)].sort((a, b) => age(b) - age(a) || a - b).map((party) => Math.max(party, 0))
@@ -117,15 +111,6 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
     const session = byPid.get(party)
     return waits(party) && session?.xactStart !== session?.queryStart
   })
-
-  const everybody = [
-    ...new Set<Party>([
-      ...sessions.map(({ pid }) => model.partyOf(pid)),
-      ...table.prepared.map(({ xid }) => -Number(xid)),
-    ]),
-  ]
-  const withId = everybody.filter(hasId)
-  const withSnapshot = new Set(everybody.filter((party) => byPid.get(party)?.backendXmin != null))
 
   /** For what a party waits, where that is for a row, or for transactions one after the other, now or next. */
   const wantOf = (party: Party): Want | null => {
@@ -259,31 +244,6 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
         )
   }
 
-  const mayBeNext = (party: Party, { target, session, next }: Want, ended: ReadonlySet<Party>): Party[] => {
-    const works = [...holds(party)].flatMap(([relation, modes]) =>
-      modes.has('ShareUpdateExclusiveLock') ? [relation] : [],
-    )
-    if (next !== undefined) works.push(next)
-    // Creating a logical slot: whoever had an id when it began.
-    if (target.locktype === 'transactionid' && works.length === 0)
-      return withId.filter((other) => other !== party && !ended.has(other))
-    // Who stands behind it has no lock yet.
-    const behind = reachedFrom(model, new Set([party]))
-    // Who will have a lock on it at the same time stands in the way of its next step.
-    const willHold = (other: Party) =>
-      (model.waiters.get(other) ?? []).some(({ at }) => works.includes(relationKey(at)))
-    const isIn = (other: Party) => other <= 0 || byPid.get(other)?.datname === session?.datname
-    // It waits for snapshots too, also of those who wait for its own lock: that is a deadlock.
-    const isNext = (other: Party) =>
-      withSnapshot.has(other) ||
-      (!behind.has(other) &&
-        (works.some((relation) => holds(other).has(relation)) ||
-          willHold(other) ||
-          // DETACH PARTITION has let go of its locks while it waits for who has any on the table.
-          (works.length === 0 && byPid.get(other)?.xactStart != null)))
-    return everybody.filter((other) => other !== party && !ended.has(other) && isIn(other) && isNext(other))
-  }
-
   const othersFor = (party: Party, want: Want, ended: ReadonlySet<Party>, mayShare: boolean): Doubt =>
     isOneByOne(want)
       ? { kind: 'next', by: inOrder(mayBeNext(party, want, ended)) }
@@ -362,27 +322,3 @@ const lockedRows = (held: Held): string[] =>
 /** Says whether these are locks of who has changed rows, and not only locked them. */
 const changes = (held: ReadonlySet<string> | undefined): boolean =>
   [...(held ?? [])].some((mode) => modes.indexOf(mode) > modes.indexOf('RowShareLock'))
-
-/**
- * Decides whether a session waits for one transaction after the other and shows only the current one. A command
- * CONCURRENTLY (WaitForLockersMultiple in lmgr.c) waits so for virtual or prepared transactions. The creation of a
- * logical slot (SnapBuildWaitSnapshot in snapbuild.c) waits so for ids, and has no id itself. Of those who want a row,
- * only an INSERT … ON CONFLICT waits without an id and without the row's own lock.
- */
-const isOneByOne = ({ target, rows, session, next }: Want): boolean =>
-  target.locktype === 'virtualxid' ||
-  next !== undefined ||
-  (target.locktype === 'transactionid' &&
-    rows.length === 0 &&
-    session !== undefined &&
-    ((session.backendXid === null && !isInsert(session)) || worksConcurrently(session)))
-
-/** REFRESH … CONCURRENTLY is one transaction like any other. */
-const worksConcurrently = (session: Session | undefined): boolean =>
-  session !== undefined &&
-  // Most statements are none, and to take them apart costs more.
-  /concurrently/i.test(session.query ?? '') &&
-  statementsIn(session).some((words) => /\bCONCURRENTLY\b/.test(words) && !words.startsWith('REFRESH'))
-
-const isInsert = (session: Session | undefined): boolean =>
-  session !== undefined && commandOf(session) === 'INSERT'

@@ -309,10 +309,10 @@ function isLockedOut(error: unknown): boolean {
 
 /**
  * Returns true where a statement found something else than it needs: a multixact that vacuum removed just now, a function that
- * a provider has taken away.
+ * a provider has taken away or does not support.
  */
 function isUnknown(error: unknown): boolean {
-  return isLockedOut(error) || /^(?:XX|42)/.test(clusterErrorOf(error).code)
+  return isLockedOut(error) || /^(?:0A|22|42|XX)/.test(clusterErrorOf(error).code)
 }
 
 /** Rows that are not what the statement yields are no jam: the cluster cannot be seen. A fault of ours must be seen, too. */

@@ -345,6 +345,8 @@ const doubtful = {
       '1 BEGIN',
       '1 SELECT FROM parent WHERE id = 1 FOR SHARE',
       '5 SELECT FROM parent WHERE id = 1 FOR NO KEY UPDATE',
+      // It takes a while.
+      '3 SELECT count(*) FROM generate_series(1, 500000)',
       '3 COMMIT',
       '4 BEGIN',
       `4 ${add}`,

@@ -43,7 +43,7 @@ const shared = new Set(['AccessShareLock', 'RowShareLock'])
 const mostRivals = 20
 
 /** From its beginning to its first wait a statement is planned, and looks for the row. */
-const firstWaitSeconds = 0.002
+const firstWaitSeconds = 0.01
 
 export function readDoubts(table: LockTable, sessions: readonly Session[], model: Model): Doubts {
   const byPid = sessionsByPid(sessions)
@@ -171,7 +171,9 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
     if (want.rows.length === 0) return !goesBefore(party, want, relation, rowLock.mode)
     return (
       want.rows.some(({ row, mode }) => row !== rowLock.row && excludes(mode, [rowLock.mode])) &&
-      (mayHaveMoved(want, relation) || mayHaveWaitedBefore(party) || mayHaveWaitedBefore(other.party))
+      (mayHaveMoved(want, relation) ||
+        mayHaveWaitedBefore(party, want) ||
+        mayHaveWaitedBefore(other.party, want))
     )
   }
 
@@ -183,13 +185,19 @@ export function readDoubts(table: LockTable, sessions: readonly Session[], model
       : owners.some((owner) => holds(owner).get(relation)?.has('RowShareLock'))
   }
 
-  /** Says whether a statement may have waited for somebody else before: it began some time before this wait. */
-  const mayHaveWaitedBefore = (party: Party): boolean => {
+  /**
+   * Says whether a statement may have waited for somebody else before: it began some time before this wait, and the owner has
+   * done something since. Else the owner had the new version already, and it was found at once.
+   */
+  const mayHaveWaitedBefore = (party: Party, { owners }: Want): boolean => {
     const start = model.waiters.get(party)?.[0]?.start ?? null
-    const queryStart = byPid.get(party)?.queryStart ?? null
+    const { queryStart = null, querySeconds = null } = byPid.get(party) ?? {}
     if (start === null || queryStart === null) return true
     const began = Date.parse(queryStart.replace(/([+-]\d\d)$/, '$1:00')) / 1000
-    return !(start - began < firstWaitSeconds)
+    return (
+      !(start - began < firstWaitSeconds) &&
+      owners.some((owner) => restsFor(owner) <= (querySeconds ?? Infinity))
+    )
   }
 
   /**

@@ -61,11 +61,14 @@ export function readNext(
     const willHold = (other: Party) =>
       (model.waiters.get(other) ?? []).some(({ at }) => works.includes(relationKey(at)))
     const isIn = (other: Party) => other <= 0 || byPid.get(other)?.datname === session?.datname
-    // It waits for snapshots too, also of those who wait for its own lock: that is a deadlock.
+    // Who builds an index waits for snapshots too, also of those who wait for its own lock: that is a deadlock.
+    const builds =
+      session !== undefined && statementsIn(session).some((words) => /^(?:CREATE|REINDEX)\b/.test(words))
     const isNext = (other: Party) =>
-      withSnapshot.has(other) ||
+      (builds && withSnapshot.has(other)) ||
       (!behind.has(other) &&
-        (works.some((relation) => holds(other).has(relation)) ||
+        (withSnapshot.has(other) ||
+          works.some((relation) => holds(other).has(relation)) ||
           willHold(other) ||
           // DETACH PARTITION has let go of its locks while it waits for who has any on the table.
           (works.length === 0 && byPid.get(other)?.xactStart != null)))

@@ -253,10 +253,13 @@ describe('rivals: who is freed at the same moment and may want the same row', ()
   const row2 = [held(tuple('public.orders', 2), 'ExclusiveLock', 3)]
 
   test('two versions of a row may be what they want, where one has waited before', () => {
-    const late = { ...began, queryStart: '2026-03-01 02:00:00+00' }
+    const late = { ...began, queryStart: '2026-03-01 02:00:00+00', querySeconds: 3600 }
     expect(twoWait(late, row2).get(2)).toEqual({ kind: 'rivals', by: [3] })
     expect(twoWait(late, row2).get(3)).toEqual({ kind: 'rivals', by: [2] })
     expect(twoWait({ ...began, queryStart: null }, row2).get(2)).toMatchObject({ kind: 'rivals' })
+    // The one that they wait for has rested for 400 s.
+    expect(twoWait({ ...late, querySeconds: 400 }, row2).get(2)).toMatchObject({ kind: 'rivals' })
+    expect(twoWait({ ...late, querySeconds: 399 }, row2)).toEqual(new Map())
   })
 
   test('also where the one that they wait for holds a row that was moved, or may do so', () => {

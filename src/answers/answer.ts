@@ -86,6 +86,7 @@ export function createAnswers(deps: {
         view: await answerHistory(question, {
           past,
           clusters: seen.map(({ config }) => config.name),
+          typed: asker?.typed ?? null,
           now: now(),
         }),
       }
@@ -177,6 +178,7 @@ export function createAnswers(deps: {
     const others = reader.seen.filter(({ config }) => config.name !== name)
     const elsewhere = isQuiet ? await trouble(past, others) : noActions
     return withActions(view, {
+      ...noActions,
       notes: [...reader.notes, ...elsewhere.notes],
       proposed: reader.typed === null ? [] : proposed,
       cards,

@@ -31,6 +31,8 @@ export type HistoryQuestion = {
   readonly card: string | null
   /** Reach back, in milliseconds, where it is about no card and no pid. */
   readonly sinceMs: number
+  /** Page of the list, the newest is 1. */
+  readonly page: number
   /** The name as typed; absent for all clusters. */
   readonly cluster?: string
 }
@@ -231,20 +233,28 @@ function parseSession(words: readonly Word[]): Command | CommandProblem {
 const usualHistoryMs = 24 * 3_600_000
 
 function parseHistory(words: readonly Word[]): Command | CommandProblem {
-  const given = takeOptions('history', words, ['since', 'cluster'])
+  const given = takeOptions('history', words, ['since', 'page', 'cluster'])
   if ('kind' in given) return given
   const { values, others } = given
   const since = values.get('since')
   const age = since === undefined ? { ms: usualHistoryMs } : parseDuration(since)
   if ('problem' in age) return problem(`\`--since\`: ${age.problem}`)
-  const asked = { kind: 'history', sinceMs: age.ms, ...optional('cluster', values.get('cluster')) } as const
+  const page = values.get('page') ?? '1'
+  if (!/^[1-9]\d{0,3}$/.test(page))
+    return problem('`--page` takes a number: `--page 2` is the page after the newest.')
+  const asked = {
+    kind: 'history',
+    sinceMs: age.ms,
+    page: Number(page),
+    ...optional('cluster', values.get('cluster')),
+  } as const
   const [about, ...more] = others
   if (about === undefined) return { ...asked, pid: null, card: null }
   const example =
     'type `/pg history`, `/pg history 4312`, or `/pg history 3f2a9c1b` with the id at the foot of a card'
-  if (since !== undefined)
+  if (since !== undefined || values.has('page'))
     return problem(
-      '`--since` is for the list of all: a PID or an incident has its whole story. Leave one of them out.',
+      '`--since` and `--page` are for the list of all: a PID or an incident has its whole story. Leave one of them out.',
     )
   if (more.length > 0) return problem(`\`history\` takes one PID or one incident: ${example}.`)
   const word = about.text.toLowerCase()

@@ -38,7 +38,7 @@ export function readPid(command: string, word: Word | undefined): number | Comma
 
 /** The options of lists. */
 export const listOptions = ['db', 'user', 'app', 'state', 'older', 'cluster'] as const
-const options = [...listOptions, 'since'] as const
+const options = [...listOptions, 'since', 'page'] as const
 export type CommandOption = (typeof options)[number]
 
 const meantOptions: Readonly<Record<string, CommandOption>> = {
@@ -120,6 +120,7 @@ const examples: Record<CommandOption, string> = {
   older: '`--older 5m`',
   cluster: '`--cluster NAME`',
   since: '`--since 12h`',
+  page: '`--page 2`',
 }
 
 function unknownOption(command: string, name: string, known: readonly CommandOption[]): CommandProblem {

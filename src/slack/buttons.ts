@@ -8,6 +8,7 @@ import {
   detailsAction,
   handBackAction,
   offerAgainAction,
+  pageActions,
   pickClusterAction,
   proposeActions,
   refreshAction,
@@ -67,9 +68,10 @@ export function readButton(actionId: unknown, value: unknown): ButtonAction {
       ? { kind: 'propose', action: proposed, session: session.data }
       : { kind: 'malformed' }
   }
-  if (actionId === refreshAnswerAction || actionId === showAnswerAction) {
+  const inPlace = [refreshAnswerAction, ...Object.values(pageActions)].some((known) => known === actionId)
+  if (inPlace || actionId === showAnswerAction) {
     const asked = question.safeParse(readJson(value))
-    const kind = actionId === refreshAnswerAction ? 'refreshAnswer' : 'showAnswer'
+    const kind = inPlace ? 'refreshAnswer' : 'showAnswer'
     return asked.success ? { kind, ...asked.data } : { kind: 'malformed' }
   }
   if (actionId === snoozeForAction) {

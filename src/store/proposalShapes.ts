@@ -66,7 +66,7 @@ export const proposalShape = union<Proposal, 'state'>('state', {
 const actor = anyText
 const ofProposal = { actor, proposalId: anyText }
 const onSession = { ...ofProposal, action: actionShape, session: sessionKeyShape }
-const ofIncident = { actor, what: anyText }
+const ofIncident = { actor, what: anyText, incidentId: anyText.optional() }
 const ofSight = { actor, cluster: anyText, since: orNull(number), reason: anyText }
 
 export const eventShape = union<JournalEvent, 'kind'>('kind', {

@@ -17,6 +17,8 @@ export const showAllAction = 'pg_show_all'
 export const askAction = 'pg_ask'
 export const refreshAction = 'pg_refresh'
 export const refreshAnswerAction = 'pg_refresh_answer'
+/** The same with another page of it. */
+export const pageActions = { newer: 'pg_newer', older: 'pg_older' } as const
 export const showAnswerAction = 'pg_show_answer'
 export const refreshHomeAction = 'pg_refresh_home'
 /** The menu of clusters in the modal of a shortcut. */
@@ -53,6 +55,10 @@ function answerButton(actionId: string, label: string, command: string): Button 
 /** Makes the button that reads an answer again, in place. */
 export const refreshAnswerButton = (command: string): Button | null =>
   answerButton(refreshAnswerAction, 'Refresh', command)
+
+/** Makes the button that turns an answer to another page, in place. */
+export const pageButton = (to: keyof typeof pageActions, command: string): Button | null =>
+  answerButton(pageActions[to], to === 'newer' ? 'Newer' : 'Older', command)
 
 /** Makes a button that shows another answer. */
 export const showAnswerButton = (label: string, command: string): Button | null =>

@@ -190,5 +190,7 @@ const eventKinds = {
 const eventOf = ({ kind, reason, incident }: Transition): JournalEvent => ({
   kind: eventKinds[kind],
   actor: bot,
-  what: hasOwnCard(incident) ? (reason ?? '') : `${findingName(incident.finding)}: ${reason ?? ''}`,
+  ...(hasOwnCard(incident)
+    ? { what: reason ?? '' }
+    : { what: `${findingName(incident.finding)}: ${reason ?? ''}`, incidentId: incident.id }),
 })

@@ -121,8 +121,13 @@ export function createReachability(deps: {
       await tx.incidents.put(incident)
       const { kind, what } = event ?? {}
       if (!kind || what === undefined) return
-      const said = hasOwnCard(incident) ? what : `${kindNames.unreachable}: ${what}`
-      await tx.on(incident.cardId).record({ kind, actor: bot, what: said })
+      await tx.on(incident.cardId).record({
+        kind,
+        actor: bot,
+        ...(hasOwnCard(incident)
+          ? { what }
+          : { what: `${kindNames.unreachable}: ${what}`, incidentId: incident.id }),
+      })
     })
   }
 

@@ -115,6 +115,8 @@ export type JournalEvent =
       readonly kind: 'incidentOpened' | 'incidentChanged' | 'incidentReopened' | 'incidentResolved'
       readonly actor: string
       readonly what: string
+      /** Id of the incident, where it stands in a digest with others. */
+      readonly incidentId?: string | undefined
     }
   /** A privilege that the bot needs and does not have. */
   | {

@@ -1,7 +1,13 @@
 import type { Button } from '@slack/types'
 import type { Action } from '../../domain/session/action.ts'
 import type { SessionKey } from '../../domain/session/session.ts'
-import { detailsButton, proposeButton, refreshAnswerButton, showAnswerButton } from '../buttons.ts'
+import {
+  detailsButton,
+  pageButton,
+  proposeButton,
+  refreshAnswerButton,
+  showAnswerButton,
+} from '../buttons.ts'
 import {
   type Block,
   bold,
@@ -43,9 +49,18 @@ export type AnswerActions = {
   readonly shows: readonly Shown[]
   /** The command that reads the answer again; null for no such button. */
   readonly refresh: string | null
+  /** The commands that read the pages beside this one; null where there is none. */
+  readonly pages: { readonly newer: string | null; readonly older: string | null }
 }
 
-export const noActions: AnswerActions = { notes: [], proposed: [], cards: [], shows: [], refresh: null }
+export const noActions: AnswerActions = {
+  notes: [],
+  proposed: [],
+  cards: [],
+  shows: [],
+  refresh: null,
+  pages: { newer: null, older: null },
+}
 
 /** Slack's limits: https://docs.slack.dev/reference/block-kit/blocks */
 const mostBlocks = 50
@@ -56,7 +71,10 @@ const longestText = 3900
 const mostRows = 10
 
 /** Adds links and buttons to an answer. Where they do not fit they give way, the last ones first. */
-export function withActions(view: View, { notes, proposed, cards, shows, refresh }: AnswerActions): View {
+export function withActions(
+  view: View,
+  { notes, proposed, cards, shows, refresh, pages }: AnswerActions,
+): View {
   const [title, ...rest] = view.blocks
   const cardLines = cards.filter(({ isNamed }) => !isNamed).map(cardLine)
   const blocks: Block[] = [
@@ -65,7 +83,7 @@ export function withActions(view: View, { notes, proposed, cards, shows, refresh
     ...rest,
     ...(cardLines.length > 0 ? [richText(bullets(...cardLines))] : []),
   ]
-  const extras = [...buttonRows(proposed, cards, shows), ...buttonRow(...refreshButtons(refresh))]
+  const extras = [...buttonRows(proposed, cards, shows), ...buttonRow(...lastButtons(refresh, pages))]
   const last = extras.at(-1)
   // Refresh goes last: without it an old answer cannot be made true.
   const rows = extras.slice(0, -1).slice(0, mostRows)
@@ -77,10 +95,12 @@ export function withActions(view: View, { notes, proposed, cards, shows, refresh
   }
 }
 
-const refreshButtons = (refresh: string | null): Button[] => {
-  const button = refresh === null ? null : refreshAnswerButton(refresh)
-  return button ? [button] : []
-}
+const lastButtons = (refresh: string | null, { newer, older }: AnswerActions['pages']): Button[] =>
+  [
+    newer === null ? null : pageButton('newer', newer),
+    older === null ? null : pageButton('older', older),
+    refresh === null ? null : refreshAnswerButton(refresh),
+  ].filter((button) => button !== null)
 
 const fits = (blocks: readonly Block[]): boolean =>
   blocks.length <= mostBlocks && charactersIn(blocks) <= mostCharacters

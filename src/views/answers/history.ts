@@ -1,5 +1,6 @@
 import type { JournalRow } from '../../domain/approvals/journal.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
+import type { FindingKind } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { shortId } from '../card/card.ts'
@@ -45,31 +46,50 @@ export type HistoryEntry = {
 /** Shows one entry for each incident and request, newest first, for whoever takes over. */
 export function historyListView({
   entries,
-  more,
+  page,
+  pages,
   sinceMs,
+  now,
 }: {
+  /** Those of this page. */
   readonly entries: readonly HistoryEntry[]
-  readonly more: number
+  readonly page: number
+  readonly pages: number
   readonly sinceMs: number
+  readonly now: number
 }): View {
   const title = `History of the last ${formatDuration(sinceMs / 1000)}`
-  if (entries.length === 0)
+  if (pages === 0)
     return compose(title, [
       lines(['Nothing happened. ', code('/pg history --since 7d'), ' looks further back.']),
     ])
+  if (entries.length === 0)
+    return compose(title, [lines([`There is no page ${page}: the last one is ${pages}.`])])
   return compose(title, [
-    { kind: 'bullets', lines: entries.map(entryLine) },
-    lines(
-      ...(more > 0
-        ? [[`${count(more, 'older entry is', 'older entries are')} left out; all of them: audit export.`]]
-        : []),
-      [code('/pg history ID'), ' shows the whole story of one.'],
-    ),
+    { kind: 'bullets', lines: entries.map((entry) => entryLine(entry, now)) },
+    lines(...(pages > 1 ? [[`Page ${page} of ${pages}.`]] : []), [
+      code('/pg history ID'),
+      ' shows the whole story of one.',
+    ]),
   ])
 }
 
-function entryLine({ cluster, incident, proposals, at, link: url }: HistoryEntry): Line {
-  const headline = headlineOf({ cluster, incident, proposals })
+/** Kinds whose headline says no time while they last. */
+const untimed: ReadonlySet<FindingKind> = new Set([
+  'connections',
+  'lockStorm',
+  'deadlocks',
+  'vacuumHeldBack',
+  'wraparound',
+  'replicationSlot',
+])
+
+function entryLine({ cluster, incident, proposals, at, link: url }: HistoryEntry, now: number): Line {
+  const lasts = incident && incident.resolvedAt === null && untimed.has(incident.finding.kind)
+  const headline = [
+    headlineOf({ cluster, incident, proposals }),
+    ...(lasts ? [formatDuration((now - incident.beganAt) / 1000)] : []),
+  ].join(' · ')
   const decided = proposals.findLast(({ state }) => state !== 'open' && state !== 'withdrawn')
   const id = shortId(incident?.cardId ?? proposals[0]?.cardId ?? '')
   return [

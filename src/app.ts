@@ -14,6 +14,7 @@ import { createSilencing } from './actions/silence.ts'
 import { createAnswers } from './answers/answer.ts'
 import { createHomeReader } from './answers/home.ts'
 import { createFiguresReader } from './answers/stats.ts'
+import { createTop } from './answers/top.ts'
 import type { WatchedCluster } from './commands/cluster.ts'
 import { asksForCodes, type Config, requireSecret, type SlackSettings } from './config/config.ts'
 import { createMasker } from './domain/text/mask.ts'
@@ -217,7 +218,8 @@ export async function startApp(deps: {
     const readDetails = createReadDetails({ cards, store, clusters, authorization, now })
     const linkTo = createLinkTo({ slack, messages: store.messages, log })
     const ask = createAsk({ cards, proposals, clusters, authorization, linkTo, now })
-    const answers = createAnswers({ clusters, past: { ...store, linkTo }, now })
+    const top = createTop()
+    const answers = createAnswers({ clusters, past: { ...store, linkTo }, top, now })
     /** Clusters that answer, but not what their sessions do. */
     const veiled = new Set<string>()
     const unseen = (name: string) =>
@@ -331,6 +333,7 @@ export async function startApp(deps: {
             healthEveryMs: Math.min(60_000, 12 * config.watch.everyMs),
             hooks: {
               saw: (picture, seconds) => {
+                top.saw(picture.snapshot)
                 const { cluster, server } = picture.snapshot
                 if (server.seesOthers) veiled.delete(cluster)
                 else veiled.add(cluster)

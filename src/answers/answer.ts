@@ -31,7 +31,7 @@ import { mostProposed, proposedEach, proposedFor } from './proposed.ts'
 import { answerRules } from './rules.ts'
 import { recommendFor, textsOf } from './statements.ts'
 import { answerStats } from './stats.ts'
-import { createTop } from './top.ts'
+import type { TopAnswers } from './top.ts'
 
 /** Command that can be answered by looking alone. */
 export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' } | SilenceCommand>
@@ -67,10 +67,10 @@ export function createAnswers(deps: {
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   /** Memory of the past; null when there is no store, as in the terminal. */
   readonly past: Past | null
+  readonly top: TopAnswers
   readonly now: () => number
 }): Answers {
-  const { clusters, past, now } = deps
-  const top = createTop()
+  const { clusters, past, top, now } = deps
 
   return async (question, channelId, asker) => {
     const seen = [...clusters.values()].filter(({ config }) => asker?.sees.has(config.name) ?? true)
@@ -151,7 +151,7 @@ export function createAnswers(deps: {
         }
       }
       case 'top':
-        return { view: await top(question, watched.cluster, picture, asked), proposed: [], about: [] }
+        return { view: await top.answer(question, watched.cluster, picture, asked), proposed: [], about: [] }
       default:
         return answerList(question.kind, watched, picture, asked)
     }

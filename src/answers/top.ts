@@ -3,12 +3,17 @@ import { type Filters, namesMatch } from '../domain/lists/filters.ts'
 import { runningIn } from '../domain/lists/selection.ts'
 import {
   baselineAmong,
+  foldStatements,
   looksToKeep,
+  type StatementCost,
   type StatementReading,
   type Top,
+  textKeyOf,
   topOf,
 } from '../domain/lists/statements.ts'
+import { noteWaits, noWaits, type StatementWaits, waitedSince } from '../domain/lists/statementWaits.ts'
 import type { Picture } from '../domain/locks/picture.ts'
+import type { Snapshot } from '../domain/session/snapshot.ts'
 import { attempt, type Cluster, unreadable } from '../postgres/cluster.ts'
 import type { AnswerContext } from '../views/answers/page.ts'
 import { type StatementsSeen, topView } from '../views/answers/top.ts'
@@ -17,40 +22,64 @@ import { shortStatement, textsOf } from './statements.ts'
 
 /** Rows of the table: with cells as long as they may be it keeps within what Slack takes. */
 const mostStatements = 15
+/** Statements whose texts are read, because some of them may be left out. */
+const mostRead = 100
 const mostRunning = 8
 
-/** Remembers the last looks at each cluster, so that a later one shows what ran since. */
-export function createTop() {
-  const looksAt = new Map<string, readonly StatementReading[]>()
+export type TopAnswers = {
+  answer(question: TopQuestion, cluster: Cluster, picture: Picture, asked: AnswerContext): Promise<View>
+  /** Notes who waits at a look, so that waiting does not count as work. */
+  saw(snapshot: Snapshot): void
+}
 
-  return async (
-    { sinceReset }: TopQuestion,
-    cluster: Cluster,
-    picture: Picture,
-    asked: AnswerContext,
-  ): Promise<View> => {
-    const running = runningIn(picture, asked.filters)
-    const shown = running.slice(0, mostRunning)
-    const [texts, seen] = await Promise.all([
-      textsOf(cluster, shown),
-      see(cluster, sinceReset, asked.filters),
-    ])
-    return topView({ picture, seen, running: { shown, more: running.length - shown.length, texts }, asked })
+/** Remembers the last looks at each cluster, so that a later one shows what ran since, and for how long statements waited. */
+export function createTop(): TopAnswers {
+  const looksAt = new Map<string, readonly StatementReading[]>()
+  const waitsAt = new Map<string, StatementWaits>()
+
+  return {
+    saw({ cluster, sessions, takenAt }) {
+      waitsAt.set(cluster, noteWaits(waitsAt.get(cluster) ?? noWaits, sessions, takenAt))
+    },
+    async answer(question, cluster, picture, asked) {
+      const running = runningIn(picture, asked.filters)
+      const shown = running.slice(0, mostRunning)
+      const [texts, seen] = await Promise.all([
+        textsOf(cluster, shown),
+        see(cluster, question, asked.filters),
+      ])
+      return topView({ picture, seen, running: { shown, more: running.length - shown.length, texts }, asked })
+    },
   }
 
-  async function see(cluster: Cluster, sinceReset: boolean, filters: Filters): Promise<StatementsSeen> {
+  async function see(
+    cluster: Cluster,
+    { sinceReset, all }: TopQuestion,
+    filters: Filters,
+  ): Promise<StatementsSeen> {
     const read = await attempt(() => cluster.statementStats.read(), unreadable)
     if ('unread' in read) return { kind: 'unread', reason: read.unread }
     if (read.kind === 'missing') return read
-    const { reading, isRecording } = read
+    const { reading, isRecording, role } = read
     const looks = looksAt.get(cluster.name) ?? []
     looksAt.set(cluster.name, looksToKeep(looks, reading))
     const baseline = sinceReset ? null : baselineAmong(looks, reading)
-    const top: Top = topOf(reading, baseline, (statement) => namesMatch(statement, filters), mostStatements)
+    const waits = waitsAt.get(cluster.name) ?? noWaits
+    const waitedMs = waitedSince(waits, 1000 * (baseline?.readAt ?? reading.resetAt))
+    const top: Top = topOf(reading, baseline, (statement) => namesMatch(statement, filters), waitedMs)
     const texts = await attempt(
-      () => cluster.statementStats.texts(top.statements, shortStatement),
+      () => cluster.statementStats.texts(top.statements.slice(0, mostRead), shortStatement),
       () => null,
     )
-    return { kind: 'read', top, texts, isRecording }
+    const isOwn = (one: StatementCost) =>
+      one.usename === role || texts?.get(textKeyOf(one))?.isHousekeeping === true
+    return {
+      kind: 'read',
+      top,
+      folded: foldStatements(top.statements, (one) => !all && isOwn(one), mostStatements),
+      waitsSince: waits.since,
+      texts,
+      isRecording,
+    }
   }
 }

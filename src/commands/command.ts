@@ -15,11 +15,13 @@ export type RulesQuestion = {
   readonly cluster: string | null
 }
 
-/** `/pg top [total] [--db] [--user]`: what runs most, beside what runs now. */
+/** `/pg top [total] [all] [--db] [--user]`: what works most, beside what runs now. */
 export type TopQuestion = {
   readonly kind: 'top'
   /** Everything since the statistics were reset, also where there is an earlier look to compare with. */
   readonly sinceReset: boolean
+  /** Also our own statements, and those of drivers that read catalogs or set up sessions. */
+  readonly all: boolean
   readonly filters: Pick<Filters, 'db' | 'user'>
   readonly cluster: string | null
 }
@@ -197,18 +199,23 @@ function parseRules(words: readonly Word[]): Command | CommandProblem {
 }
 
 /** A statement of pg_stat_statements has a database and a user, and no application, state or age. */
-function parseTop(words: readonly Word[]): Command | CommandProblem {
-  const given = takeOptions('top', words, ['db', 'user', 'cluster'])
+function parseTop(typed: readonly Word[]): Command | CommandProblem {
+  const given = takeOptions('top', typed, ['db', 'user', 'cluster'])
   if ('kind' in given) return given
-  const [first, ...more] = given.others
-  const isTotal = first?.text.toLowerCase() === 'total'
-  if (more.length > 0 || (first !== undefined && !isTotal))
+  const words = new Set(given.others.map(({ text }) => text.toLowerCase()))
+  if (words.size < given.others.length || [...words].some((word) => word !== 'total' && word !== 'all'))
     return problem(
-      '`top` takes `--db`, `--user`, and the word `total` for everything since the last reset: type `/pg top total`.',
+      '`top` takes `--db`, `--user`, and the words `total` (everything since the last reset) and `all` (also what drivers and I run on our own): type `/pg top total`.',
     )
   const { values } = given
   const filters = { ...optional('db', values.get('db')), ...optional('user', values.get('user')) }
-  return { kind: 'top', sinceReset: isTotal, filters, cluster: values.get('cluster') ?? null }
+  return {
+    kind: 'top',
+    sinceReset: words.has('total'),
+    all: words.has('all'),
+    filters,
+    cluster: values.get('cluster') ?? null,
+  }
 }
 
 function parseHealth(words: readonly Word[]): Command | CommandProblem {

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { z } from 'zod'
+import { isHousekeeping } from '../domain/lists/housekeeping.ts'
 import { type StatementReading, type StatementStats, textKeyOf } from '../domain/lists/statements.ts'
 import { grantorOn, type Platform, settingsOf } from '../domain/session/platform.ts'
 import { sqlIdentifier } from '../domain/text/literal.ts'
@@ -15,14 +16,26 @@ import { type Statement, statements } from './statements.ts'
  * (`compute_query_id` or `pg_stat_statements.track` says so).
  */
 export type StatementStatsRead =
-  | { readonly kind: 'read'; readonly reading: StatementReading; readonly isRecording: boolean }
+  | {
+      readonly kind: 'read'
+      readonly reading: StatementReading
+      readonly isRecording: boolean
+      /** The role of the bot. */
+      readonly role: string
+    }
   | { readonly kind: 'missing'; readonly missing: MissingPrivilege }
+
+export type StatementText = {
+  /** Masked; null where it is hidden. */
+  readonly shown: string | null
+  readonly isHousekeeping: boolean
+}
 
 export type StatementStatsReader = {
   /** Every statement that is counted, without texts. Throws ClusterError. */
   read(): Promise<StatementStatsRead>
-  /** The masked texts of a few statements of the last reading, by `textKeyOf`. Throws ClusterError. */
-  texts(of: readonly StatementStats[], maxLength: number): Promise<Map<string, string>>
+  /** The texts of some statements of the last reading, by `textKeyOf`. Throws ClusterError. */
+  texts(of: readonly StatementStats[], maxLength: number): Promise<Map<string, StatementText>>
 }
 
 /**
@@ -58,6 +71,7 @@ const statRows = z.array(
     queryid: z.string().nullable(),
     calls: z.number(),
     total_exec_time: z.number(),
+    max_exec_time: z.number(),
   }),
 )
 const statementTextRows = z.array(
@@ -88,7 +102,7 @@ export function createStatementStats({
       schema = found.schema ?? ''
       try {
         const isRecording = found.compute_query_id !== 'off' && found.track !== 'none'
-        return { kind: 'read', reading: await readAll(connection, schema), isRecording }
+        return { kind: 'read', reading: await readAll(connection, schema), isRecording, role: found.role }
       } catch (error) {
         if (clusterErrorOf(error).code !== '42501') throw error
         return { kind: 'missing', missing: notAllowed(found) }
@@ -107,10 +121,16 @@ export function createStatementStats({
         ]),
       )
       return new Map(
-        rows.flatMap((row): [string, string][] => {
-          const shown = row.query === null ? null : maskText(row.query)
-          return shown === null ? [] : [[textKeyOf({ ...row, queryId: row.queryid }), shown]]
-        }),
+        rows.flatMap((row): [string, StatementText][] =>
+          row.query === null
+            ? []
+            : [
+                [
+                  textKeyOf({ ...row, queryId: row.queryid }),
+                  { shown: maskText(row.query), isHousekeeping: isHousekeeping(row.query) },
+                ],
+              ],
+        ),
       )
     },
   }
@@ -144,6 +164,7 @@ async function readAll(connection: Pick<Connection, 'query'>, schema: string): P
       queryId: row.queryid,
       calls: row.calls,
       totalMs: row.total_exec_time,
+      longestMs: row.max_exec_time,
     })),
   }
 }

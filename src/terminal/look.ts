@@ -1,5 +1,6 @@
 import { createAnswers } from '../answers/answer.ts'
 import { blockingJson, sessionsJson } from '../answers/json.ts'
+import { createTop } from '../answers/top.ts'
 import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
 import type { Config } from '../config/config.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
@@ -44,7 +45,7 @@ export async function look({ what, name, json, config, out, err, now }: LookInpu
     const failure = cluster.failure()
     if (failure) throw failure
     if (!json) {
-      const answers = createAnswers({ clusters, past: null, now })
+      const answers = createAnswers({ clusters, past: null, top: createTop(), now })
       const { view, failed } = await answers({ kind: what, filters: {}, cluster: picked.config.name }, null)
       ;(failed ? err : out).write(`${unescapeText(view.text)}\n`)
       return failed ? 2 : 0

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createAnswers } from '../../src/answers/answer.ts'
 import type { Past } from '../../src/answers/openCards.ts'
+import { createTop } from '../../src/answers/top.ts'
 import type { WatchedCluster } from '../../src/commands/cluster.ts'
 import type { Incident } from '../../src/domain/incidents/incident.ts'
 import { type Cluster, ClusterError } from '../../src/postgres/cluster.ts'
@@ -85,7 +86,7 @@ describe('trouble on another cluster', () => {
     linkTo: async () => 'https://slack.test/p1',
   } as unknown as Past
   const clusters = watching(watched('orders', [1]), watched('billing', [7]))
-  const answers = createAnswers({ clusters, past, now: () => of.takenAt })
+  const answers = createAnswers({ clusters, past, top: createTop(), now: () => of.takenAt })
   const read = async (kind: 'sessions' | 'overview', cluster: string, sees: string[]) => {
     const question = kind === 'sessions' ? { kind, filters: {}, cluster } : { kind }
     const { view } = await answers(question, null, { typed: kind, sees: new Set(sees) })

@@ -25,10 +25,10 @@ describe('parseCommand', () => {
     ['idle --older 1h30m', { kind: 'idle', filters: { olderSeconds: 5400 }, cluster: null }],
     ['clusters', { kind: 'clusters' }],
     ['activity --app web', { kind: 'activity', filters: { app: 'web' }, cluster: null }],
-    ['top', { kind: 'top', sinceReset: false, filters: {}, cluster: null }],
+    ['top', { kind: 'top', sinceReset: false, all: false, filters: {}, cluster: null }],
     [
       'top --db orders TOTAL --user shop --cluster eu',
-      { kind: 'top', sinceReset: true, filters: { db: 'orders', user: 'shop' }, cluster: 'eu' },
+      { kind: 'top', sinceReset: true, all: false, filters: { db: 'orders', user: 'shop' }, cluster: 'eu' },
     ],
     ['locks --cluster=eu', { kind: 'locks', about: null, cluster: 'eu' }],
     ['locks 4312', { kind: 'locks', about: { pid: 4312 }, cluster: null }],
@@ -63,6 +63,7 @@ describe('parseCommand', () => {
     ['quiet', { kind: 'quiet', forMs: null, reason: '', cluster: null }],
     ['quiet off', { kind: 'quiet', forMs: 0, reason: '', cluster: null }],
     ['quiet 2h new index', { kind: 'quiet', forMs: 7_200_000, reason: 'new index', cluster: null }],
+    ['top all total', { kind: 'top', sinceReset: true, all: true, filters: {}, cluster: null }],
     ['stats', { kind: 'stats', sinceMs: 2_592_000_000 }],
     ['STATS --since 12h --cluster orders', { kind: 'stats', sinceMs: 43_200_000, cluster: 'orders' }],
     ['history', { kind: 'history', pid: null, card: null, sinceMs: 86_400_000, page: 1 }],
@@ -149,8 +150,12 @@ describe('parseCommand', () => {
     ['queries', 'I do not know the command `queries`. Did you mean `top`?'],
     ['top --app web', '`top` takes no `--app`, only `--db`, `--user`, `--cluster`.'],
     [
+      'top total total',
+      '`top` takes `--db`, `--user`, and the words `total` (everything since the last reset) and `all` (also what drivers and I run on our own): type `/pg top total`.',
+    ],
+    [
       'top 10',
-      '`top` takes `--db`, `--user`, and the word `total` for everything since the last reset: type `/pg top total`.',
+      '`top` takes `--db`, `--user`, and the words `total` (everything since the last reset) and `all` (also what drivers and I run on our own): type `/pg top total`.',
     ],
     [
       'locks 99999999999',

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { topOf } from '../../src/domain/lists/statements.ts'
+import { textKeyOf, topOf } from '../../src/domain/lists/statements.ts'
+import { noteWaits, noWaits, waitedSince } from '../../src/domain/lists/statementWaits.ts'
 import type { Cluster, StatementStatsRead } from '../../src/postgres/cluster.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
@@ -106,14 +107,16 @@ describe('a server that loads pg_stat_statements', () => {
     for (const id of [1, 2, 3]) await session.query(`SELECT note FROM orders WHERE id = ${id}`)
     await session.query("NOTIFY news, 'a secret'")
     const after = readingOf(await cluster.statementStats.read())
-    const top = topOf(after, before, mine, 10)
+    const top = topOf(after, before, mine, () => 0)
     expect(top.statements).toMatchObject(
       expect.arrayContaining([
         expect.objectContaining({ calls: 3, usename: 'app', datname: 'postgres', toplevel: true }),
         expect.objectContaining({ calls: 1 }),
       ]),
     )
-    const texts = [...(await cluster.statementStats.texts(top.statements, 200)).values()]
+    const texts = [...(await cluster.statementStats.texts(top.statements, 200)).values()].map(
+      ({ shown }) => shown,
+    )
     expect(texts).toContain('SELECT note FROM orders WHERE id = $1')
     // A utility statement keeps its constants.
     expect(texts).toContain('NOTIFY news, ?')
@@ -122,6 +125,49 @@ describe('a server that loads pg_stat_statements', () => {
     await server.admin.query('SELECT pg_stat_statements_reset()')
     const reset = readingOf(await cluster.statementStats.read())
     expect(reset.resetAt).toBeGreaterThan(after.resetAt)
+  })
+
+  test("what worked ranks above what waited longer, and drivers' look-ups are known", async () => {
+    await server.admin.query(
+      "CREATE EXTENSION pg_stat_statements; CREATE TABLE stock (id int PRIMARY KEY, note text); INSERT INTO stock VALUES (1, 'x'); GRANT SELECT, UPDATE ON stock TO app; SELECT pg_stat_statements_reset()",
+    )
+    const cluster = await started({ url: server.marshalUrl })
+    const [holder, waiter, worker] = await Promise.all(
+      ['holder', 'waiter', 'worker'].map((name) => server.open(name, server.urlFor('app', 'app'))),
+    )
+    if (!holder || !waiter || !worker) throw new Error('no session')
+    let waits = noteWaits(noWaits, [], Date.now())
+    const look = async () => {
+      const { sessions, takenAt } = await cluster.snapshot()
+      waits = noteWaits(waits, sessions, takenAt)
+      return sessions
+    }
+    await holder.query("BEGIN; UPDATE stock SET note = 'held' WHERE id = 1")
+    const blocked = waiter.start("UPDATE stock SET note = 'waited' WHERE id = 1")
+    await server.untilWaiting(waiter)
+    await worker.query('SELECT oid FROM pg_class')
+    // Looks go on while one waits, until it has waited for longer than the other works.
+    const begun = Date.now()
+    while (Date.now() - begun < 2500) await look()
+    await worker.query('SELECT count(*) FROM generate_series(1, 3000000) AS n WHERE n % 7 = 3')
+    await look()
+    await holder.query('COMMIT')
+    await blocked
+    await look()
+
+    const reading = readingOf(await cluster.statementStats.read())
+    const top = topOf(reading, null, ({ usename }) => usename === 'app', waitedSince(waits, 0))
+    const texts = await cluster.statementStats.texts(top.statements, 200)
+    const shownAt = (of: string) =>
+      top.statements.find((one) => texts.get(textKeyOf(one))?.shown?.includes(of))
+    console.log(top.statements.map((o) => [o.queryId, o.totalMs, o.waitedMs, texts.get(textKeyOf(o))]))
+    const waited = shownAt('UPDATE stock SET note')
+    const worked = shownAt('generate_series')
+    expect(waited?.totalMs).toBeGreaterThan(worked?.totalMs ?? Number.POSITIVE_INFINITY)
+    expect(waited?.workMs).toBeLessThan(worked?.workMs ?? 0)
+    const lookUp = shownAt('FROM pg_class')
+    expect(lookUp && texts.get(textKeyOf(lookUp))?.isHousekeeping).toBe(true)
+    expect(worked && texts.get(textKeyOf(worked))?.isHousekeeping).toBe(false)
   })
 
   test('a role that may not see the statements of others sees their cost but not their text', async () => {

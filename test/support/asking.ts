@@ -1,5 +1,6 @@
 import { checkBlocks, checkText } from 'slack-workspace'
 import { type Answer, createAnswers, type Question } from '../../src/answers/answer.ts'
+import { createTop } from '../../src/answers/top.ts'
 import type { WatchedCluster } from '../../src/commands/cluster.ts'
 import { parseCommand } from '../../src/commands/command.ts'
 import type { ClusterConfig } from '../../src/config/config.ts'
@@ -72,7 +73,7 @@ export async function ask(
 ): Promise<Answer> {
   const command = parseCommand(typed)
   if (command.kind === 'problem') throw new Error(command.message)
-  const answers = createAnswers({ clusters, past: null, now: () => takenAt + 2000 })
+  const answers = createAnswers({ clusters, past: null, top: createTop(), now: () => takenAt + 2000 })
   const answer = await answers(command as Question, channelId)
   checkView(answer.view)
   return answer

@@ -9,7 +9,8 @@ SELECT s.userid::int8::float8,
        s.toplevel,
        s.queryid::text,
        s.calls::float8,
-       s.total_exec_time
+       s.total_exec_time,
+       s.max_exec_time
 FROM extension_schema.pg_stat_statements(false) AS s
 ORDER BY s.total_exec_time DESC
 LIMIT $1::int

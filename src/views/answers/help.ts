@@ -12,7 +12,7 @@ export function helpView(clusters: readonly string[]): View {
       '`/pg blocking`: who waits behind whom, as a tree',
       '`/pg long`: long-running statements and transactions',
       '`/pg idle`: sessions idle in a transaction, and long-idle ones',
-      '`/pg top`: what runs most (pg_stat_statements), since the last look, beside what runs now; `/pg top total`: since the last reset',
+      '`/pg top`: what works most (pg_stat_statements), waiting not counted, since the last look, beside what runs now; `/pg top total`: since the last reset; `/pg top all`: also what drivers and I run on our own',
       '`/pg locks`: who holds and who waits; `/pg locks 4312`: every lock of one session; `/pg locks sales.orders`: everybody who locks a table',
       '`/pg activity`: how many sessions by state, wait event, user, application and database',
       '`/pg session 4312`: everything about one session',

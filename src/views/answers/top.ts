@@ -1,9 +1,9 @@
 import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
-import { type StatementCost, type Top, textKeyOf } from '../../domain/lists/statements.ts'
+import { type Folded, type StatementCost, type Top, textKeyOf } from '../../domain/lists/statements.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
 import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
-import { bold, clean, code, truncate, type View } from '../kit.ts'
+import { bold, clean, code, moment, truncate, type View } from '../kit.ts'
 import { count, stateOf, waitEventOf, whoOf } from '../words.ts'
 import {
   type AnswerContext,
@@ -23,7 +23,10 @@ export type StatementsSeen =
   | {
       readonly kind: 'read'
       readonly top: Top
-      readonly texts: ReadonlyMap<string, string> | null
+      readonly folded: Folded
+      /** Since when waits were looked for, milliseconds since the epoch; null: not yet. */
+      readonly waitsSince: number | null
+      readonly texts: ReadonlyMap<string, { readonly shown: string | null }> | null
       readonly isRecording: boolean
     }
   | { readonly kind: 'missing'; readonly missing: { readonly what: string; readonly fix: string } }
@@ -73,15 +76,43 @@ function statementPieces(seen: StatementsSeen, asked: AnswerContext): Piece[] {
   }
 }
 
-function read({ top, texts, isRecording }: StatementsSeen & { kind: 'read' }, asked: AnswerContext): Piece[] {
-  const rows = top.statements.map((statement) => row(statement, texts))
+function read(
+  { top, folded, waitsSince, texts, isRecording }: StatementsSeen & { kind: 'read' },
+  asked: AnswerContext,
+): Piece[] {
+  const { shown, small, leftOut } = folded
+  const rows = shown.map((statement) => row(statement, texts))
+  const beginsLater = top.since === 'reset' && shown.some(({ waitedMs }) => waitedMs > 0)
   return [
     lines(...headlines(top, asked)),
     ...(rows.length > 0
-      ? [{ kind: 'table', head: ['Time', 'Share', 'Calls', 'Mean', 'Who', 'Statement'], rows } as const]
+      ? [
+          {
+            kind: 'table',
+            head: ['Work', 'Share', 'Waited', 'Calls', 'Mean', 'Who', 'Statement'],
+            rows,
+          } as const,
+        ]
       : []),
     lines(
-      ...(top.matching > rows.length ? [[`${number(top.matching - rows.length)} more statements.`]] : []),
+      ...(small.count > 0
+        ? [
+            [
+              `${number(small.count)} more with less: ${milliseconds(small.workMs)}${ofAll(small.workMs, top)} together.`,
+            ],
+          ]
+        : []),
+      ...(leftOut.count > 0
+        ? [
+            [
+              `Left out, ${count(leftOut.count, 'statement')} of mine and of drivers that read catalogs or set up sessions: ${milliseconds(leftOut.workMs)}${ofAll(leftOut.workMs, top)}. With them: `,
+              commandTo(asked, top.since === 'reset' ? 'top total all' : 'top all', asked.filters),
+            ],
+          ]
+        : []),
+      ...(beginsLater && waitsSince !== null
+        ? [['How long one waited is known since I watch, ', moment(waitsSince), '.']]
+        : []),
       ...(texts === null ? [['Their texts could not be read.']] : []),
       ...(top.evictions > 0
         ? [
@@ -116,11 +147,11 @@ function headlines(top: Top, { filters }: AnswerContext): Line[] {
       ? `in the last ${formatDuration(top.seconds)}, since the last look`
       : `since the statistics were reset ${formatDuration(top.seconds)} ago`
   if (top.ran === 0) return [[bold(`No statement ended ${period}.`)]]
-  const share = top.totalMs > 0 ? ` (${shareText(top.matchingMs / top.totalMs)})` : ''
+  const share = ofAll(top.matchingMs, top)
   return [
     [
       bold(
-        `${number(top.ran)} ${top.ran === 1 ? 'statement' : 'different statements'} took ${milliseconds(top.totalMs)} ${period}.`,
+        `${number(top.ran)} ${top.ran === 1 ? 'statement' : 'different statements'} worked for ${milliseconds(top.workMs)} ${period}.`,
       ),
     ],
     ...(hasFilters(filters)
@@ -135,16 +166,22 @@ function headlines(top: Top, { filters }: AnswerContext): Line[] {
   ]
 }
 
+const ofAll = (ms: number, { workMs }: Top): string => (workMs > 0 ? ` (${shareText(ms / workMs)})` : '')
+
 /** Cells are cut so that fifteen rows keep within what Slack takes of a table: 10,000 characters. */
-function row(statement: StatementCost, texts: ReadonlyMap<string, string> | null): string[] {
-  const { totalMs, share, calls, usename, datname, toplevel, queryId } = statement
+function row(
+  statement: StatementCost,
+  texts: ReadonlyMap<string, { readonly shown: string | null }> | null,
+): string[] {
+  const { workMs, waitedMs, share, calls, usename, datname, toplevel, queryId } = statement
   const who = [usename ?? 'role gone', datname ?? 'database gone'].map((name) => truncate(clean(name), 30))
-  const text = queryId === null ? 'not to be seen' : (texts?.get(textKeyOf(statement)) ?? null)
+  const text = queryId === null ? 'not to be seen' : (texts?.get(textKeyOf(statement))?.shown ?? null)
   return [
-    milliseconds(totalMs),
+    milliseconds(workMs),
     shareText(share),
+    waitedMs > 0 ? milliseconds(waitedMs) : '',
     number(calls),
-    milliseconds(totalMs / calls),
+    milliseconds(workMs / calls),
     who.join(' · '),
     `${toplevel ? '' : 'in a function: '}${oneLine(text, 160)}`,
   ]

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createAnswers, type Question } from '../../../src/answers/answer.ts'
+import { createTop } from '../../../src/answers/top.ts'
 import { parseCommand } from '../../../src/commands/command.ts'
 import {
   type StatementReading,
@@ -32,6 +33,7 @@ const statement = (
   queryId,
   calls,
   totalMs,
+  longestMs: totalMs,
   ...over,
 })
 const many = [
@@ -57,11 +59,17 @@ const counting = (
       read: async (): Promise<StatementStatsRead> => {
         const next = readings[Math.min(at++, readings.length - 1)]
         if (!next) throw new Error('no reading')
-        return { kind: 'read', reading: next, isRecording: over.isRecording ?? true }
+        return { kind: 'read', reading: next, isRecording: over.isRecording ?? true, role: 'marshal' }
       },
       texts: async (statements) =>
         new Map(
-          statements.map((one) => [textKeyOf(one), `SELECT * FROM table_${one.queryId} WHERE id = $1`]),
+          statements.map((one) => [
+            textKeyOf(one),
+            {
+              shown: `SELECT * FROM table_${one.queryId} WHERE id = $1`,
+              isHousekeeping: one.queryId === '9',
+            },
+          ]),
         ),
       ...over,
     },
@@ -72,7 +80,7 @@ describe('topView', () => {
   it('shows what runs most since the reset, and what runs now', async () => {
     expect(await transcript('top', picture, [], counting([reading()]))).toMatchInlineSnapshot(`
       "What runs most on orders
-      3 different statements took 2 h 6 min since the statistics were reset 2 d ago.
+      3 different statements worked for 2 h 6 min since the statistics were reset 2 d ago.
       2 h | 95 % | 3 | 40 min | report · orders | SELECT * FROM table_1 WHERE id = $1
       6 min 40 s | 5 % | 1,234,567 | 0.32 ms | shop · orders | SELECT * FROM table_2 WHERE id = $1
       1.2 ms | &lt; 1 % | 10 | 0.12 ms | shop · orders | in a function: SELECT * FROM table_3 WHERE id = $1
@@ -92,6 +100,7 @@ describe('topView', () => {
     const answers = createAnswers({
       clusters: watching({ config: clusterConfig('orders'), cluster }),
       past: null,
+      top: createTop(),
       now: () => of.takenAt,
     })
     const look = async (typed: string) => {
@@ -102,7 +111,7 @@ describe('topView', () => {
     expect((await look('top'))[0]).toContain('since the statistics were reset 2 d ago')
     expect(await look('top')).toMatchInlineSnapshot(`
       [
-        "1 statement took 1.5 s in the last 4 min, since the last look.",
+        "1 statement worked for 1.5 s in the last 4 min, since the last look.",
         "1.5 s | 100 % | 1 | 1.5 s | report · orders | SELECT * FROM table_1 WHERE id = $1",
         "Since the last reset: /pg top total",
       ]
@@ -110,10 +119,33 @@ describe('topView', () => {
     expect((await look('top total'))[0]).toContain('since the statistics were reset 2 d ago')
   })
 
+  it("folds what is small and leaves out what is mine or a driver's, with a way to see it", async () => {
+    const statements = [
+      statement('1', 1, 9000),
+      statement('2', 1, 800),
+      statement('3', 1, 150),
+      statement('4', 5, 20),
+      statement('5', 5, 10),
+      statement('9', 50, 500),
+      statement('8', 50, 20, { usename: 'marshal' }),
+    ]
+    const look = (typed: string) => body(typed, picture, [], counting([reading({ statements })]))
+    const text = await look('top total')
+    expect(text).toContain('2 more with less: 30 ms (&lt; 1 %) together.')
+    expect(text).toContain(
+      'Left out, 2 statements of mine and of drivers that read catalogs or set up sessions: 520 ms (5 %)',
+    )
+    expect(text).toContain('/pg top total all')
+    expect(text).not.toContain('table_9')
+    const all = await look('top total all')
+    expect(all).toContain('table_9')
+    expect(all).not.toContain('Left out')
+  })
+
   it('takes filters for both, and shares of all', async () => {
     expect(await body('top --user report', picture, [], counting([reading()]))).toMatchInlineSnapshot(`
       "What runs most on orders
-      3 different statements took 2 h 6 min since the statistics were reset 2 d ago.
+      3 different statements worked for 2 h 6 min since the statistics were reset 2 d ago.
       1 of them matches --user report: 2 h (95 %).
       2 h | 95 % | 3 | 40 min | report · orders | SELECT * FROM table_1 WHERE id = $1
       1 statement runs now, longest first:
@@ -121,7 +153,7 @@ describe('topView', () => {
     `)
     expect(await body('top --db nowhere', picture, [], counting([reading()]))).toMatchInlineSnapshot(`
       "What runs most on orders
-      3 different statements took 2 h 6 min since the statistics were reset 2 d ago.
+      3 different statements worked for 2 h 6 min since the statistics were reset 2 d ago.
       0 of them match --db nowhere: 0 ms (0 %).
       Nothing that matches runs now."
     `)
@@ -167,7 +199,7 @@ describe('topView', () => {
       (await body('top', picture, [], counting([reading()], { texts: busy }))).split('\n').slice(1, 6),
     ).toMatchInlineSnapshot(`
       [
-        "3 different statements took 2 h 6 min since the statistics were reset 2 d ago.",
+        "3 different statements worked for 2 h 6 min since the statistics were reset 2 d ago.",
         "2 h | 95 % | 3 | 40 min | report · orders",
         "6 min 40 s | 5 % | 1,234,567 | 0.32 ms | shop · orders",
         "1.2 ms | &lt; 1 % | 10 | 0.12 ms | shop · orders | in a function: ",
@@ -199,7 +231,7 @@ describe('topView', () => {
       "What runs most on orders
       pg-marshal may not see other sessions on orders, so this picture says nothing about them.
       Its role is no member of pg_monitor. As a superuser: GRANT pg_monitor TO …
-      1 statement took 1.0 s since the statistics were reset 2 d ago.
+      1 statement worked for 1.0 s since the statistics were reset 2 d ago.
       1.0 s | 100 % | 5 | 200 ms | shop · orders | not to be seen
       What runs now is not to be seen."
     `)
@@ -207,13 +239,16 @@ describe('topView', () => {
 
   it('keeps within what Slack takes', async () => {
     const wide = Array.from({ length: 100 }, (_, index) =>
-      statement(String(index), 1_000_000, 1e9 + index, { usename: 'u'.repeat(63), datname: 'd'.repeat(63) }),
+      statement(String(index), 1_000_000, 1e9 + (99 - index), {
+        usename: 'u'.repeat(63),
+        datname: 'd'.repeat(63),
+      }),
     )
     const running = Array.from({ length: 50 }, (_, index) =>
       of.session(index + 1, { query: 'x'.repeat(2000), applicationName: 'a'.repeat(63) }),
     )
     const texts = async (of: readonly StatementStats[]) =>
-      new Map(of.map((one) => [textKeyOf(one), 'SELECT '.repeat(100)]))
+      new Map(of.map((one) => [textKeyOf(one), { shown: 'SELECT '.repeat(100), isHousekeeping: false }]))
     const cluster = pictureCluster(
       of.picture(running),
       [],
@@ -221,7 +256,7 @@ describe('topView', () => {
     )
     const { view } = await ask('top', watching({ config: clusterConfig('orders'), cluster }))
     const blocks = JSON.stringify(view.blocks)
-    expect(blocks).toContain('85 more statements.')
+    expect(blocks).toContain('85 more with less: ')
     expect(blocks).toContain('50 statements run now')
     expect(blocks).toContain('42 more: ')
   })

@@ -17,6 +17,8 @@ import { createFiguresReader } from './answers/stats.ts'
 import { createTop } from './answers/top.ts'
 import type { WatchedCluster } from './commands/cluster.ts'
 import { asksForCodes, type Config, requireSecret, type SlackSettings } from './config/config.ts'
+import { bot } from './domain/approvals/journal.ts'
+import { receiversIn, webhookId, webhookName } from './domain/incidents/webhook.ts'
 import { createMasker } from './domain/text/mask.ts'
 import { createMetrics } from './http/metrics.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
@@ -28,6 +30,8 @@ import { createOutbox, type Gaps } from './notify/outbox.ts'
 import { restoreDeleted } from './notify/repost.ts'
 import { isSlackAway } from './notify/slackError.ts'
 import { createStoreAlarm } from './notify/storeAlarm.ts'
+import { createWebhookQueue } from './notify/webhookQueue.ts'
+import { createWebhookDelivery } from './notify/webhooks.ts'
 import { createCluster } from './postgres/cluster.ts'
 import { clientOptions, createSlack } from './slack/client.ts'
 import { createCodes } from './slack/codes.ts'
@@ -35,7 +39,7 @@ import { createHomes } from './slack/home.ts'
 import { createAccessCheck } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
 import { createNames } from './slack/names.ts'
-import { createLinkTo, createPatientLinkTo } from './slack/permalinks.ts'
+import { channelLinkTo, createLinkTo, createPatientLinkTo } from './slack/permalinks.ts'
 import { createQuestions } from './slack/questions.ts'
 import { createIngress } from './slack/receivers.ts'
 import { createRefusedBlocks } from './slack/refusedBlocks.ts'
@@ -99,6 +103,7 @@ export async function startApp(deps: {
 
   try {
     const slackLogger = createSlackLogger(log)
+    const receivers = receiversIn(config.clusters)
     const metrics = createMetrics({
       version: packageJson.version,
       clusters: config.clusters.map(({ name }) => name),
@@ -109,6 +114,14 @@ export async function startApp(deps: {
         },
         backlog: () => store.messages.backlog(),
         figures: () => figures(),
+        webhooks: async () => {
+          const waiting = await store.webhooks.backlog()
+          return receivers.map((webhook) => {
+            const found = waiting.find(({ receiver }) => receiver === webhookId(webhook))
+            const { count = 0, oldestAt = null } = found ?? {}
+            return { receiver: webhookName(webhook), count, oldestAt }
+          })
+        },
       },
       now,
     })
@@ -168,6 +181,7 @@ export async function startApp(deps: {
       ids: new Set(watched.flatMap(({ config }) => config.access.approvers)),
       log,
     })
+    const maskForReceivers = createMasker(config.queryText === 'hidden' ? 'hidden' : 'masked')
     const cards = createCards({
       store,
       cardSettings,
@@ -176,7 +190,9 @@ export async function startApp(deps: {
       changed() {
         outbox.kick()
         homes.changed()
+        webhooks.kick()
       },
+      webhooks: createWebhookQueue({ settings: cardSettings, maskText: maskForReceivers, now }),
       recorded: (event) => {
         if (event.kind === 'outcome') metrics.countAction(event.action, event.outcome.kind)
       },
@@ -217,6 +233,23 @@ export async function startApp(deps: {
     })
     const readDetails = createReadDetails({ cards, store, clusters, authorization, now })
     const linkTo = createLinkTo({ slack, messages: store.messages, log })
+    const patientLinkTo = createPatientLinkTo({ linkTo, messages: store.messages })
+    const webhooks = createWebhookDelivery({
+      webhooks: receivers,
+      table: store.webhooks,
+      linkTo: patientLinkTo,
+      channelLink: (channel) => channelLinkTo(botIdentity.teamId, channel),
+      giveUp: ({ id, receiver, document: { card, event }, code }) =>
+        cards.commit(card.id, async (tx) => {
+          await tx.webhooks.remove(id)
+          await tx.record({ kind: 'undelivered', actor: bot, receiver, what: event, reason: code })
+        }),
+      tried: metrics.countWebhook,
+      log,
+      now,
+    })
+    closing('webhooks', webhooks.stop)
+    await store.webhooks.keepOnly(receivers.map(webhookId))
     const ask = createAsk({ cards, proposals, clusters, authorization, linkTo, now })
     const top = createTop()
     const answers = createAnswers({ clusters, past: { ...store, linkTo }, top, now })
@@ -248,7 +281,7 @@ export async function startApp(deps: {
       codes,
       propose,
       ask,
-      linkTo: createPatientLinkTo({ linkTo, messages: store.messages }),
+      linkTo: patientLinkTo,
       silencing,
       homes,
       rightsOf,
@@ -259,6 +292,7 @@ export async function startApp(deps: {
     await reconcile({ cards, proposals, clusters })
     await closeAbandoned({ cards, store, clusters: [...clusters.keys()], now })
     outbox.start()
+    webhooks.start()
 
     const token = createTokenCheck({ slack, log })
     const slackWorks = () =>
@@ -375,6 +409,9 @@ export async function startApp(deps: {
           ([group, code]) => `Slack: it does not show who is in the group ${group} (${code})`,
         ),
         ...untaken(false),
+        ...webhooks
+          .failures()
+          .map(({ receiver, code }) => `Webhook: ${receiver} does not take what I send (${code})`),
         ...watched.flatMap(({ cluster }) => {
           const failure = cluster.failure()
           if (failure) return [`${cluster.name}: ${failure.reason}`]

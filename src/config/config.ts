@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Notify } from '../domain/incidents/ladder.ts'
+import type { Webhook } from '../domain/incidents/webhook.ts'
 import type {
   Access,
   Approvals,
@@ -27,7 +28,7 @@ export type ClusterConfig = {
   readonly approvals: Approvals
   readonly watch: Watch
   readonly protected: readonly Protected[]
-  readonly notify: Notify
+  readonly notify: Notify & { readonly webhooks: readonly Webhook[] }
 }
 
 export type LogLevel = (typeof logLevels)[number]
@@ -260,6 +261,7 @@ function resolveCluster(file: File, cluster: File['clusters'][number]): ClusterC
       escalate: (cluster.notify?.escalate ?? notify?.escalate ?? [])
         .map(({ after, mention }) => ({ afterMs: after, mention }))
         .sort((a, b) => a.afterMs - b.afterMs),
+      webhooks: cluster.notify?.webhooks ?? notify?.webhooks ?? [],
     },
   }
 }

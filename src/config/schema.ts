@@ -14,6 +14,7 @@ import {
 } from './parts.ts'
 import { rules } from './rules.ts'
 import { storeUrl } from './storeUrl.ts'
+import { webhooks } from './webhooks.ts'
 
 /** The file as people write it: every key optional but what has no default, durations as milliseconds. */
 
@@ -117,6 +118,7 @@ const called = z
 const callDelay = duration(100, 7 * day, 'from 100ms to 7d')
 
 const notify = configSection({
+  webhooks: webhooks.optional(),
   mention: called.optional(),
   from: word('critical', 'warning').optional(),
   remindAfter: callDelay.optional(),

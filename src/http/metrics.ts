@@ -24,11 +24,15 @@ export type Metrics = {
   countAction(action: Action, result: Outcome['kind']): void
   /** A call to Slack failed; `code` is that of SlackError. */
   countSlackError(code: string): void
+  /** An attempt to bring something to a receiver of webhooks has ended. */
+  countWebhook(receiver: string, result: WebhookResult): void
   /** The text that Prometheus scrapes. Throws when the store cannot be read: a scrape that fails is seen. */
   expose(): Promise<Exposition>
   /** Every name that there is, for tests of the dashboards. */
   names(): string[]
 }
+
+export type WebhookResult = (typeof webhookResults)[number]
 
 export type Exposition = { readonly contentType: string; readonly body: string }
 
@@ -45,6 +49,10 @@ export type Remembered = {
   }>
   /** Figures of the last 30 days. */
   readonly figures: () => Promise<Figures>
+  /** One for each receiver of webhooks, by its name. */
+  readonly webhooks?: () => Promise<
+    readonly { readonly receiver: string; readonly count: number; readonly oldestAt: number | null }[]
+  >
 }
 
 /** PostgreSQL's own: https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW */
@@ -67,6 +75,8 @@ const results: readonly Outcome['kind'][] = [
   'unreachable',
   'unknown',
 ]
+
+const webhookResults = ['taken', 'again', 'givenUp'] as const
 
 /** Milliseconds for which the figures of a health check count as current. One is made each minute. */
 const healthHoldsMs = 5 * 60_000
@@ -175,6 +185,18 @@ export function createMetrics(deps: {
     'quantile',
   )
   const responses = gauge('responses', 'What was seen, asked and decided in the last 30 days.', 'result')
+  const webhookBacklog = gauge('webhook_deliveries', 'What a receiver has not taken yet.', 'receiver')
+  const webhookAge = gauge(
+    'webhook_oldest_age_seconds',
+    'Age of the oldest that a receiver has not taken yet; 0 without any.',
+    'receiver',
+  )
+  const webhookAttempts = counter(
+    'webhook_attempts_total',
+    'Attempts to bring something to a receiver, by what came of them.',
+    'receiver',
+    'result',
+  )
 
   // What has not happened yet is 0, so that a rate sees the first time.
   for (const cluster of clusters) up.set({ cluster }, 0)
@@ -234,12 +256,25 @@ export function createMetrics(deps: {
     countSlackError(code) {
       slackErrors.inc({ code: slackCodeOf(code) })
     },
+    countWebhook(receiver, result) {
+      webhookAttempts.inc({ receiver, result })
+    },
     async expose() {
-      const [open, { count, oldestAt, oldestEditAt }, figures] = await Promise.all([
+      const [open, { count, oldestAt, oldestEditAt }, figures, receivers = []] = await Promise.all([
         remembered.openIncidents(),
         remembered.backlog(),
         remembered.figures(),
+        remembered.webhooks?.(),
       ])
+      const waiting = Map.groupBy(receivers, ({ receiver }) => receiver)
+      for (const [receiver, same] of waiting) {
+        webhookBacklog.set(
+          { receiver },
+          same.reduce((sum, one) => sum + one.count, 0),
+        )
+        webhookAge.set({ receiver }, Math.max(...same.map((one) => age(one.oldestAt))))
+        for (const result of webhookResults) webhookAttempts.inc({ receiver, result }, 0)
+      }
       const counts = Map.groupBy(open, ({ cluster, kind }) => `${cluster} ${kind}`)
       for (const cluster of clusters)
         for (const kind of Object.keys(kindNames))

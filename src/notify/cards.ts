@@ -12,6 +12,7 @@ import type { CardState } from '../views/card/cardState.ts'
 import { digestView } from '../views/card/digest.ts'
 import { channelLine, refusedLine, threadLine } from '../views/card/lines.ts'
 import type { View } from '../views/kit.ts'
+import type { WebhookQueue } from './webhookQueue.ts'
 
 /** Settings of the cards of a cluster: the channel, who may approve, and how many people an action needs. */
 export type CardSettings = {
@@ -61,8 +62,10 @@ export function createCards(deps: {
   readonly changed: () => void
   /** Is called with each event once it is written down for good. */
   readonly recorded: (event: JournalEvent) => void
+  /** Queue for receivers outside of Slack, written in the same transaction; if absent, there are none. */
+  readonly webhooks?: WebhookQueue
 }): Cards {
-  const { store, cardSettings, nameOf, now, changed, recorded } = deps
+  const { store, cardSettings, nameOf, now, changed, recorded, webhooks } = deps
   let writable = true
 
   return {
@@ -114,6 +117,7 @@ export function createCards(deps: {
     const row = await tables.journal.append(now(), cardId, masked(event))
     const proposal =
       'proposalId' in event && event.proposalId ? await tables.proposals.get(event.proposalId) : null
+    if (proposal) await webhooks?.happened(tables, event, proposal)
     const line = channelLine(row, proposal)
     const cluster = line && clusterOf(event, proposal)
     // What was done is reported even when its cluster is not configured any more: beside its card.
@@ -126,17 +130,18 @@ export function createCards(deps: {
       )
     if (!cardId) return
     const counts = isRefusedPress(event)
+    const only = counts ? 'refused' : event.kind === 'undelivered' ? 'undelivered' : null
     const thread = counts ? refusedLine(await refusedOn(tables, cardId)) : threadLine(event, proposal)
     const where = thread && (await threadChannel(tables, cardId, isNews(event)))
     if (where)
       await put(
         tables,
         {
-          id: counts ? `refused:${cardId}` : `note:${row.seq}`,
+          id: only ? `${only}:${cardId}` : `note:${row.seq}`,
           channel: where,
           threadOf: cardId,
           priority: priorities.note,
-          once: !counts,
+          once: only === null,
         },
         thread,
       )
@@ -155,6 +160,7 @@ export function createCards(deps: {
   async function draw(tables: Tables, cardId: string, urgent: boolean) {
     const incidents = await tables.incidents.ofCard(cardId)
     const [incident = null] = incidents
+    for (const one of incidents) await webhooks?.follow(tables, one)
     const proposals = await tables.proposals.ofCard(cardId)
     const cluster = incident?.cluster ?? proposals[0]?.key.cluster
     if (!cluster) return

@@ -61,3 +61,7 @@ export function createPatientLinkTo({
     return linkTo(cardId)
   }
 }
+
+/** Builds the address that opens a channel: https://docs.slack.dev/interactivity/deep-linking */
+export const channelLinkTo = (teamId: string, channel: string): string =>
+  `https://slack.com/app_redirect?team=${encodeURIComponent(teamId)}&channel=${encodeURIComponent(channel)}`

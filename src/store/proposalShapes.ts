@@ -100,6 +100,7 @@ export const eventShape = union<JournalEvent, 'kind'>('kind', {
   lacking: { actor, cluster: anyText, what: anyText, remedy: anyText },
   acknowledged: { actor, from: anyText.optional() },
   handedBack: { actor },
+  undelivered: { actor, receiver: anyText, what: anyText, reason: anyText },
   silenced: { actor, cluster: anyText, what: anyText, until: number, reason: anyText },
   silenceEnded: {
     actor,

@@ -77,6 +77,24 @@ export type Schema = {
     error: string | null
     created_at: number
   }
+  /** Knowledge of each receiver about an incident that is not over. */
+  webhook_told: {
+    receiver: string
+    incident_id: string
+    severity: string
+    acknowledged_by: string | null
+  }
+  webhook_deliveries: {
+    id: string
+    seq: number
+    receiver: string
+    subject: string
+    document: string
+    attempts: number
+    not_before: number
+    error: string | null
+    created_at: number
+  }
 }
 
 /** Tables with what is remembered; the row that writers lock is not. */
@@ -87,6 +105,8 @@ export const tableNames = Object.keys({
   second_factors: 1,
   journal: 1,
   messages: 1,
+  webhook_told: 1,
+  webhook_deliveries: 1,
 } satisfies Record<Exclude<keyof Schema, 'writer'>, 1>) as Exclude<keyof Schema, 'writer'>[]
 
 const migrations: Record<string, Migration> = {
@@ -193,6 +213,30 @@ const migrations: Record<string, Migration> = {
         .addColumn('wrong', 'integer', (column) => column.notNull())
         .addColumn('locked_until', 'bigint')
         .addColumn('revision', 'integer', (column) => column.notNull())
+        .execute()
+    },
+  },
+  '004_webhooks': {
+    async up(db) {
+      await db.schema
+        .createTable('webhook_told')
+        .addColumn('receiver', 'text', (column) => column.notNull())
+        .addColumn('incident_id', 'text', (column) => column.notNull())
+        .addColumn('severity', 'text', (column) => column.notNull())
+        .addColumn('acknowledged_by', 'text')
+        .addPrimaryKeyConstraint('webhook_told_one', ['receiver', 'incident_id'])
+        .execute()
+      await db.schema
+        .createTable('webhook_deliveries')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('seq', 'integer', (column) => column.notNull().unique())
+        .addColumn('receiver', 'text', (column) => column.notNull())
+        .addColumn('subject', 'text', (column) => column.notNull())
+        .addColumn('document', 'text', (column) => column.notNull())
+        .addColumn('attempts', 'integer', (column) => column.notNull())
+        .addColumn('not_before', 'bigint', (column) => column.notNull())
+        .addColumn('error', 'text')
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
         .execute()
     },
   },

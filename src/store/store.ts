@@ -8,6 +8,7 @@ import { type Proposals, proposalsIn } from './proposals.ts'
 import { atomically, type Schema } from './schema.ts'
 import { type SecondFactors, secondFactorsIn } from './secondFactors.ts'
 import { type Silences, silencesIn } from './silences.ts'
+import { type Webhooks, webhooksIn } from './webhooks.ts'
 
 export type { StoreSettings } from './database.ts'
 
@@ -18,6 +19,7 @@ export type Tables = {
   readonly messages: Messages
   readonly silences: Silences
   readonly secondFactors: SecondFactors
+  readonly webhooks: Webhooks
 }
 
 /** The bot's own memory: everything that has to survive a crash. */
@@ -56,4 +58,5 @@ export const tablesIn = (db: Kysely<Schema>): Tables => ({
   messages: messagesIn(db),
   silences: silencesIn(db),
   secondFactors: secondFactorsIn(db),
+  webhooks: webhooksIn(db),
 })

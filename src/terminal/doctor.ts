@@ -7,6 +7,7 @@ import {
   type SlackSettings,
 } from '../config/config.ts'
 import { groupsIn } from '../domain/approvals/access.ts'
+import { receiversIn } from '../domain/incidents/webhook.ts'
 import { platformName } from '../domain/session/platform.ts'
 import { versionWords } from '../domain/session/versions.ts'
 import { readDatabaseUrl, urlAdvice } from '../domain/text/databaseUrl.ts'
@@ -17,6 +18,7 @@ import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
 import { type Check, fine } from './doctorCheck.ts'
 import { checkCodes } from './doctorCodes.ts'
 import { checkStore } from './doctorStore.ts'
+import { checkWebhooks } from './doctorWebhooks.ts'
 
 /** The scopes that manifest.yml asks for, and what each is for. */
 const scopes: Readonly<Record<string, string>> = {
@@ -49,6 +51,8 @@ export async function doctor({ config, env, out, now }: DoctorInput): Promise<0 
       `Cluster ${cluster.name}`,
       [...(await checkCluster(cluster, now)), ...checkUrl(cluster.url, env)],
     ])
+  const receivers = receiversIn(config.clusters)
+  if (receivers.length > 0) parts.push(['Webhooks', await checkWebhooks(receivers)])
   for (const [name, checks] of parts) {
     out.write(`${name}\n`)
     for (const { what, fix, needed = true } of checks)

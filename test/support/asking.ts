@@ -25,7 +25,13 @@ export const clusterConfig = (name: string, over: Partial<ClusterConfig> = {}): 
   },
   watch: { ...thresholds, cardsPerMinute: 6, everyMs: 5000 },
   protected: [],
-  notify: { mention: [], from: 'critical', remindAfterMs: Number.POSITIVE_INFINITY, escalate: [] },
+  notify: {
+    mention: [],
+    from: 'critical',
+    remindAfterMs: Number.POSITIVE_INFINITY,
+    escalate: [],
+    webhooks: [],
+  },
   ...over,
 })
 

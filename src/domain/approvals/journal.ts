@@ -130,6 +130,14 @@ export type JournalEvent =
   | { readonly kind: 'acknowledged'; readonly actor: string; readonly from?: string }
   /** Nobody looks after it any more. */
   | { readonly kind: 'handedBack'; readonly actor: string }
+  /** A receiver of webhooks did not take this, and it is not sent again. */
+  | {
+      readonly kind: 'undelivered'
+      readonly actor: string
+      readonly receiver: string
+      readonly what: string
+      readonly reason: string
+    }
   /** New cards are held back until then (milliseconds since the epoch), or are not any more. */
   | {
       readonly kind: 'silenced'

@@ -37,6 +37,9 @@ export const severities: Record<Severity, number> = { critical: 0, warning: 1, n
 export const severityRank = ({ finding }: { readonly finding: Finding }): number =>
   severities[severityOf(finding)]
 
+export const isAtLeast = (severity: Severity, other: Severity): boolean =>
+  severities[severity] <= severities[other]
+
 type Lasting = { readonly finding: Finding; readonly openedAt: number }
 
 /** Orders incidents: by severity, then by how many suffer, then the oldest. */

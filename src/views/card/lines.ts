@@ -232,6 +232,8 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
         : [user(event.actor), ' acknowledged it.']
     case 'handedBack':
       return [user(event.actor), ' gave it back: nobody looks after it.']
+    case 'undelivered':
+      return [`${event.receiver} did not take "${event.what}" (${event.reason}). It is not sent again.`]
     case 'silenced':
       return [
         user(event.actor),

@@ -118,7 +118,6 @@ const called = z
 const callDelay = duration(100, 7 * day, 'from 100ms to 7d')
 
 const notify = configSection({
-  webhooks: webhooks.optional(),
   mention: called.optional(),
   from: word('critical', 'warning').optional(),
   remindAfter: callDelay.optional(),
@@ -127,6 +126,7 @@ const notify = configSection({
       error: 'Write a list of steps like - { after: 10m, mention: [U0LEAD] }.',
     })
     .optional(),
+  webhooks: webhooks.optional(),
 })
 
 const percentage = number(1, 100, 'Write a percentage as a whole number from 1 to 100, without a sign.')

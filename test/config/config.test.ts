@@ -317,6 +317,7 @@ notify:
         { afterMs: 600_000, mention: ['U0LEAD'] },
         { afterMs: 1_200_000, mention: ['U0BOSS'] },
       ],
+      webhooks: [],
     })
   })
 

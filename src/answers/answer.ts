@@ -136,7 +136,7 @@ export function createAnswers(deps: {
       case 'session':
         return oneSession(watched, picture, question.pid, asked)
       case 'health':
-        return { view: await answerHealth(watched, picture, asked), proposed: [], about: [] }
+        return { view: await answerHealth(watched, picture, asked, past), proposed: [], about: [] }
       case 'locks': {
         const { about } = question
         const jams = jamsIn(picture.forest).filter((jam) => isInQuestion(about, jam, picture.forest))

@@ -2,6 +2,7 @@ import {
   connectionsUsed,
   type Finding,
   type FindingKind,
+  findingKey,
   longestTransactionSeconds,
   subjectOf,
 } from '../../domain/incidents/finding.ts'
@@ -17,8 +18,9 @@ import { list } from '../../domain/text/sentence.ts'
 import { formatCount, formatSize } from '../../domain/text/size.ts'
 import { sentenceOf } from '../card/findings.ts'
 import { holderName, nextStep, percent, reported } from '../card/healthFindings.ts'
-import { bold, code, type View } from '../kit.ts'
+import { bold, code, link, type View } from '../kit.ts'
 import { count, holderOf, nameOf, stateOf } from '../words.ts'
+import type { OpenCard } from './actions.ts'
 import {
   type AnswerContext,
   asOf,
@@ -44,16 +46,22 @@ const mostOfKind = 3
 export function healthView({
   picture,
   found,
+  cards = new Map(),
   unread,
   asked,
-}: PictureAnswer & { readonly found: readonly Finding[]; readonly unread: string | null }): View {
+}: PictureAnswer & {
+  readonly found: readonly Finding[]
+  /** The open cards of these, by the keys of their findings. */
+  readonly cards?: ReadonlyMap<string, OpenCard>
+  readonly unread: string | null
+}): View {
   const { snapshot } = picture
   const { health } = snapshot
   const kinds = Map.groupBy(found, ({ kind }) => kind)
   const lost = lostLines(health)
   const needed = found.length + lost.length
   const troubles = [
-    ...[...kinds.values()].flatMap((alike) => troubleLines(alike, asked)),
+    ...[...kinds.values()].flatMap((alike) => troubleLines(alike, cards, asked)),
     ...lost.slice(0, mostOfKind),
   ]
   const isFine = (...of: FindingKind[]) => of.every((kind) => !kinds.has(kind))
@@ -106,12 +114,17 @@ export function healthView({
   ])
 }
 
-function troubleLines(alike: readonly Finding[], asked: AnswerContext): Line[] {
+function troubleLines(
+  alike: readonly Finding[],
+  cards: ReadonlyMap<string, OpenCard>,
+  asked: AnswerContext,
+): Line[] {
   const shown = alike.slice(0, mostOfKind).map((finding, index): Line => {
     const isLast = index === Math.min(alike.length, mostOfKind) - 1
     return [
       bold(`${kindNames[finding.kind]}: `),
       `${sentenceOf(finding)} `,
+      ...onCard(cards.get(findingKey(finding))),
       ...(isLast || isSlow(finding) ? ['Next: ', ...next(finding, asked)] : []),
     ]
   })
@@ -126,6 +139,10 @@ function troubleLines(alike: readonly Finding[], asked: AnswerContext): Line[] {
     ...logs,
   ]
 }
+
+/** Names the card that tells of it already. */
+const onCard = (card: OpenCard | undefined): Line =>
+  card ? ['It has ', card.link === null ? 'a card' : link(card.link, 'a card'), '. '] : []
 
 const isSlow = ({ kind }: Finding): boolean =>
   !['blocking', 'longQuery', 'idleInTransaction', 'idle', 'connections', 'lockStorm', 'lockCycle'].includes(

@@ -49,6 +49,7 @@ import { whoAmI } from './slack/whoAmI.ts'
 import { openStore } from './store/store.ts'
 import { escapeText } from './views/kit.ts'
 import { closeAbandoned } from './watch/abandoned.ts'
+import { callDue } from './watch/calls.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
 import { createIncidentReport } from './watch/incidents.ts'
 import { createPace } from './watch/pace.ts'
@@ -178,7 +179,13 @@ export async function startApp(deps: {
     const cardSettings = new Map(watched.map(({ config }) => [config.name, config]))
     const names = createNames({
       slack,
-      ids: new Set(watched.flatMap(({ config }) => config.access.approvers)),
+      ids: new Set(
+        watched.flatMap(({ config: { access, notify } }) => [
+          ...access.approvers,
+          ...notify.escalate.flatMap(({ mention }) => mention),
+          ...notify.mention,
+        ]),
+      ),
       log,
     })
     const maskForReceivers = createMasker(config.queryText === 'hidden' ? 'hidden' : 'masked')
@@ -324,6 +331,8 @@ export async function startApp(deps: {
       steady,
     })
 
+    /** Clusters that were looked at since the start: what is open there is known. */
+    const lookedAt = new Set<string>()
     const watchers: Loop[] = []
     const loop = (name: string, everyMs: number, runOnce: () => Promise<void>) =>
       createLoop({ name, everyMs, runOnce, steady, log })
@@ -335,6 +344,10 @@ export async function startApp(deps: {
         restoreDeleted({ store, stands: slack.stands, outbox, clusters: [...clusters.keys()], log }),
       ),
       loop('expiry', 1000, () => expireDue({ cards, proposals, now })),
+      loop('calls', 1000, async () => {
+        for (const { config } of watched)
+          if (lookedAt.has(config.name)) await callDue({ cards, store, config })
+      }),
       loop('homes', homeMs, homes.round),
       loop('counts of refusals', 1000, () => authorization.settleCounts()),
       ...watched.map(({ cluster, config }) => {
@@ -374,7 +387,10 @@ export async function startApp(deps: {
                 metrics.observeSnapshot(picture, seconds)
               },
               unseen: () => metrics.clusterUnseen(cluster.name),
-              done: (well) => heartbeat?.looked(cluster.name, well),
+              done: (well) => {
+                lookedAt.add(cluster.name)
+                heartbeat?.looked(cluster.name, well)
+              },
             },
             log,
             steady,

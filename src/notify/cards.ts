@@ -1,6 +1,7 @@
 import { bot, earlierApproval, type JournalEvent } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
+import type { Notify } from '../domain/incidents/ladder.ts'
 import { severityOf, worstFirst } from '../domain/incidents/severity.ts'
 import { isNews, type Silence, silenceOf } from '../domain/incidents/silence.ts'
 import type { Access, Approvals } from '../domain/session/policy.ts'
@@ -10,8 +11,10 @@ import type { Store, Tables } from '../store/store.ts'
 import { cardView } from '../views/card/card.ts'
 import type { CardState } from '../views/card/cardState.ts'
 import { digestView } from '../views/card/digest.ts'
+import { headlineOf } from '../views/card/headline.ts'
 import { channelLine, refusedLine, threadLine } from '../views/card/lines.ts'
 import type { View } from '../views/kit.ts'
+import { type CalledCard, createCalls } from './calls.ts'
 import type { WebhookQueue } from './webhookQueue.ts'
 
 /** Settings of the cards of a cluster: the channel, who may approve, and how many people an action needs. */
@@ -19,6 +22,7 @@ export type CardSettings = {
   readonly channel: string
   readonly approvals: Approvals
   readonly access: Pick<Access, 'approvers'>
+  readonly notify: Notify
 }
 
 /** A transaction about one card (about none): what is remembered, and what happened. */
@@ -43,6 +47,8 @@ export type Cards = {
   commitAll<T>(cardIds: readonly string[], run: (tx: CardsTx) => Promise<T>): Promise<T>
   /** Draws the open incidents of a cluster again, and so posts those that were held back. */
   redraw(cluster: string): Promise<void>
+  /** Makes the calls of a card that come with the time, and takes back what is not true any more. */
+  call(cardId: string): Promise<void>
   /** Reads all that a card is drawn from; null where there is no such card. */
   state(cardId: string): Promise<CardState | null>
   /** Returns true when the last change could be written to the store. */
@@ -66,6 +72,7 @@ export function createCards(deps: {
   readonly webhooks?: WebhookQueue
 }): Cards {
   const { store, cardSettings, nameOf, now, changed, recorded, webhooks } = deps
+  const desk = createCalls({ nameOf, now })
   let writable = true
 
   return {
@@ -75,15 +82,30 @@ export function createCards(deps: {
       return cardState(store, incident, await store.proposals.ofCard(cardId))
     },
     commit: (cardId, run) => commitAll(cardId ? [cardId] : [], (tx) => run(tx.on(cardId))),
-    commitAll,
+    commitAll: (cardIds, run) => commitAll(cardIds, run),
+    async call(cardId) {
+      const [incident = null] = await store.incidents.ofCard(cardId)
+      const proposals = await store.proposals.ofCard(cardId)
+      const cluster = incident?.cluster ?? proposals[0]?.key.cluster
+      const settings = cluster && cardSettings.get(cluster)
+      if (!settings || !(await store.messages.isKnown(cardId))) return
+      if (await desk.isDue(store, await calledCard(store, cardId, incident, proposals), settings))
+        await commitAll([cardId], async () => {}, true)
+    },
     redraw: (cluster) =>
       commitAll([], async (tx) => {
         const open = await tx.incidents.open(cluster)
-        for (const cardId of new Set(open.map(({ cardId }) => cardId))) await draw(tx, cardId, false)
+        for (const cardId of new Set(open.map(({ cardId }) => cardId)))
+          await draw(tx.on(cardId), cardId, { urgent: false, timed: false })
       }),
   }
 
-  async function commitAll<T>(cardIds: readonly string[], run: (tx: CardsTx) => Promise<T>): Promise<T> {
+  /** @param timed makes also the calls that come with the time */
+  async function commitAll<T>(
+    cardIds: readonly string[],
+    run: (tx: CardsTx) => Promise<T>,
+    timed = false,
+  ): Promise<T> {
     const happened: { readonly cardId: string | null; readonly event: JournalEvent }[] = []
     try {
       const result = await store.atomically(async (tables) => {
@@ -96,11 +118,10 @@ export function createCards(deps: {
         })
         const result = await run({ ...tables, on })
         for (const cardId of new Set(cardIds))
-          await draw(
-            tables,
-            cardId,
-            happened.some((one) => one.cardId === cardId && isUrgent(one.event)),
-          )
+          await draw(on(cardId), cardId, {
+            urgent: happened.some((one) => one.cardId === cardId && isUrgent(one.event)),
+            timed,
+          })
         return result
       })
       writable = true
@@ -157,7 +178,11 @@ export function createCards(deps: {
   }
 
   /** @param urgent somebody waits for what is new on it, so it does not wait for its turn */
-  async function draw(tables: Tables, cardId: string, urgent: boolean) {
+  async function draw(
+    tables: CardTx,
+    cardId: string,
+    { urgent, timed }: { readonly urgent: boolean; readonly timed: boolean },
+  ) {
     const incidents = await tables.incidents.ofCard(cardId)
     const [incident = null] = incidents
     for (const one of incidents) await webhooks?.follow(tables, one)
@@ -172,15 +197,42 @@ export function createCards(deps: {
     // Silence holds new cards back; those that stand are kept true.
     const isHeld = incident !== null && open.every((one) => silenceOf(one, silences) !== null)
     if (isHeld && !(await tables.messages.isKnown(cardId))) return
-    const state = isDigest(cardId, incidents) ? null : await cardState(tables, incident, proposals)
+    const state = isDigest(cardId, incidents)
+      ? null
+      : await cardState(tables, await afterCalls(tables, { cardId, incident, proposals }, timed), proposals)
     const view = state ? cardView(state) : digestView(cluster, cardId, incidents)
     const worst = open[0] ?? incident
     const priority = worst ? priorities[severityOf(worst.finding)] : priorities.critical
     await put(tables, { id: cardId, channel, threadOf: null, priority, once: false, urgent }, view)
   }
 
-  async function cardState(
+  /** Calls whom the card calls now, and returns its incident as it is then. */
+  async function afterCalls(
+    tx: CardTx,
+    { cardId, incident, proposals }: Omit<CalledCard, 'isSilent'>,
+    timed: boolean,
+  ): Promise<Incident | null> {
+    const cluster = incident?.cluster ?? proposals[0]?.key.cluster
+    const settings = cluster && cardSettings.get(cluster)
+    if (!settings) return incident
+    const headline = headlineOf({ cluster, incident, proposals })
+    const card = await calledCard(tx, cardId, incident, proposals)
+    return (await desk.settle(tx, card, settings, { timed, headline })).incident
+  }
+
+  async function calledCard(
     tables: Pick<Tables, 'silences'>,
+    cardId: string,
+    incident: Incident | null,
+    proposals: readonly Proposal[],
+  ): Promise<CalledCard> {
+    const isSilent =
+      incident !== null && silenceOf(incident, await silencesOf(tables, incident.cluster)) !== null
+    return { cardId, incident, proposals, isSilent }
+  }
+
+  async function cardState(
+    tables: Pick<Tables, 'silences' | 'calls' | 'messages'>,
     incident: Incident | null,
     proposals: readonly Proposal[],
   ): Promise<CardState | null> {
@@ -202,6 +254,13 @@ export function createCards(deps: {
       approvers: settings?.access.approvers.flatMap((id) => nameOf(id) ?? []) ?? [],
       breakGlass: breakGlass.length > 0,
       silence: incident && silenceOf(incident, await silencesOf(tables, cluster)),
+      calls: settings
+        ? await desk.shown(
+            tables,
+            await calledCard(tables, cardIdOf(incident, proposals), incident, proposals),
+            settings,
+          )
+        : null,
     }
   }
 
@@ -236,6 +295,9 @@ export function createCards(deps: {
     return (await messages.standing([cardId]))[0]?.channel ?? null
   }
 }
+
+const cardIdOf = (incident: Incident | null, [first]: readonly Proposal[]): string =>
+  incident?.cardId ?? first?.cardId ?? ''
 
 const isDigest = (cardId: string, incidents: readonly Incident[]): boolean =>
   incidents.some(({ digestId }) => digestId === cardId)

@@ -9,13 +9,16 @@ export type Poster = {
    * @param id goes along as metadata, so that `find` can recognise the message
    * @returns the ts of the new message
    */
-  post(channel: string, threadTs: string | null, content: Content, id: string): Promise<string>
+  post(channel: string, threadTs: string | null, content: NewContent, id: string): Promise<string>
   /** The ts of a message that was posted with this id since then; null when there is none, or where we may not look. */
   find(channel: string, threadTs: string | null, id: string, since: number): Promise<string | null>
   update(channel: string, ts: string, content: Content): Promise<void>
 }
 
 export type Content = Pick<Message, 'text' | 'blocks'>
+
+/** `broadcast` sends a reply also to the channel. */
+export type NewContent = Pick<Message, 'text' | 'blocks' | 'broadcast'>
 
 export type Outbox = {
   /** There is something new to deliver. */
@@ -233,7 +236,7 @@ export function createOutbox(deps: {
     }
     state.postNotBefore = now() + gaps.postMs
     await messages.posting(id)
-    return poster.post(channel, threadTs, content, id)
+    return poster.post(channel, threadTs, { ...content, broadcast: message.broadcast }, id)
   }
 
   async function search({ id, channel, threadTs, createdAt }: Pending): Promise<string | null> {

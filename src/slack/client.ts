@@ -111,14 +111,15 @@ export function createSlack({
   return {
     client,
     call,
-    async post(channel, threadTs, { text, blocks }, id) {
+    async post(channel, threadTs, { text, blocks, broadcast = false }, id) {
       const { ts } = await call((client) =>
         client.chat.postMessage({
           channel,
           text,
           blocks: [...blocks],
           ...still,
-          ...(threadTs && { thread_ts: threadTs }),
+          ...(threadTs &&
+            (broadcast ? { thread_ts: threadTs, reply_broadcast: true } : { thread_ts: threadTs })),
           metadata: { event_type: messageEvent, event_payload: { id } },
         }),
       )

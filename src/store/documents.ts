@@ -3,9 +3,10 @@ import { z } from 'zod'
 import type { JournalEvent } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
+import type { Calls } from '../domain/incidents/ladder.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
 import { StoreError } from './failure.ts'
-import { incidentShape, silenceShape } from './incidentShapes.ts'
+import { callsShape, incidentShape, silenceShape } from './incidentShapes.ts'
 import { eventShape, proposalShape } from './proposalShapes.ts'
 import { listOf } from './shapes.ts'
 
@@ -32,6 +33,7 @@ export const proposalDocument = versioned<Proposal>('proposals', proposalShape, 
   denial: null,
   ...proposal,
 }))
+export const callsDocument = versioned<Calls>('calls', callsShape)
 export const silenceDocument = versioned<Silence>('silences', silenceShape)
 
 /** An event is written once, to the letter: the chain of the journal is over its text. So it has no version. */

@@ -2,7 +2,9 @@ import { z } from 'zod'
 import type { Retries } from '../domain/approvals/retry.ts'
 import type { Finding, FindingKind, Holder } from '../domain/incidents/finding.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
+import type { CallKey, Calls, Sent } from '../domain/incidents/ladder.ts'
 import type { OtherOption, Recommendation } from '../domain/incidents/recommend.ts'
+import type { Severity } from '../domain/incidents/severity.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
 import type { LastSeen } from '../domain/incidents/unreachable.ts'
 import type { Root, Wait } from '../domain/locks/blocking.ts'
@@ -142,6 +144,23 @@ export const incidentShape = object<Incident>({
   recommendation: orNull(recommendation),
   acknowledgedBy: orNull(anyText),
   mostVictims: number,
+})
+
+export const callsShape = object<Calls>({
+  worst: orNull(oneOf<Severity>({ critical: 1, warning: 1, notice: 1 })),
+  since: orNull(number),
+  pausedAt: orNull(number),
+  settled: listOf(anyText),
+  sent: listOf(
+    object<Sent>({
+      key: z.custom<CallKey>((key) => typeof key === 'string'),
+      at: number,
+      mention: listOf(anyText),
+      channel: anyText,
+      inCard: flag,
+      by: orNull(anyText),
+    }),
+  ),
 })
 
 export const silenceShape = object<Silence>({

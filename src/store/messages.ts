@@ -9,6 +9,8 @@ export type Message = {
   readonly channel: string
   /** The id of the message in whose thread it stands; null for one in the channel itself. */
   readonly threadOf: string | null
+  /** A reply that is also sent to the channel. */
+  readonly broadcast?: boolean
   /** The highest goes first. */
   readonly priority: number
   /** It is never edited, so nothing of it is kept once it stands. */
@@ -30,6 +32,7 @@ export type Pending = Pick<Message, 'id' | 'channel' | 'threadOf' | 'priority'> 
   /** Time when its last edit (or its post) reached Slack; 0 before. */
   readonly sentAt: number
   readonly urgent: boolean
+  readonly broadcast: boolean
   readonly attempts: number
   readonly notBefore: number
   readonly createdAt: number
@@ -75,6 +78,10 @@ export type Messages = {
   seenAt(id: string, channel: string, ts: string): Promise<string | null>
   /** It could not be delivered; not to be tried again before that time. `error` null: as it was. */
   failed(id: string, notBefore: number, error: string | null): Promise<void>
+  /** Takes back a message that was never posted, and is not being posted now. */
+  drop(id: string): Promise<void>
+  /** Returns true for a message that is to be posted, and does not stand in Slack. */
+  isWaiting(id: string): Promise<boolean>
   /** Somebody deleted it in Slack where it stood: it is to be posted again. */
   lost(id: string, ts: string): Promise<void>
   /** Finds which of these stand in Slack, and where. */
@@ -102,6 +109,7 @@ export function messagesIn(db: Kysely<Schema>): Messages {
           channel: message.channel,
           priority: message.priority,
           once: message.once ? 1 : 0,
+          broadcast: message.broadcast ? 1 : 0,
           text: message.text,
           blocks: JSON.stringify(message.blocks),
         }
@@ -155,7 +163,7 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         .leftJoin('messages as first', 'first.id', 'message.thread_of')
         .select(['message.id', 'message.channel', 'message.thread_of', 'message.priority', 'message.ts'])
         .select(['message.attempts', 'message.not_before', 'message.error', 'message.created_at'])
-        .select(['message.urgent', 'message.sent_at', 'message.seq'])
+        .select(['message.urgent', 'message.broadcast', 'message.sent_at', 'message.seq'])
         .select('first.ts as thread_ts')
         // So many of each channel: what waits for one that takes nothing must not hide what another one would take.
         .select(({ fn }) =>
@@ -185,6 +193,7 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         threadTs: row.thread_ts,
         sentAt: row.sent_at,
         urgent: row.urgent === 1,
+        broadcast: row.broadcast === 1,
         attempts: row.attempts,
         notBefore: row.not_before,
         createdAt: row.created_at,
@@ -252,6 +261,21 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         })
         .where('id', '=', id)
         .execute()
+    },
+    async drop(id) {
+      await db
+        .deleteFrom('messages')
+        .where('id', '=', id)
+        .where('ts', 'is', null)
+        .where((where) => where.or([where('error', 'is', null), where('error', '!=', posting)]))
+        .execute()
+    },
+    async isWaiting(id) {
+      const waiting = db.selectFrom('messages').select('id').where('id', '=', id).where('ts', 'is', null)
+      const row = await waiting
+        .where((where) => where.or([where('error', 'is', null), where('error', '!=', posting)]))
+        .executeTakeFirst()
+      return row !== undefined
     },
     async lost(id, ts) {
       await db

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import type { RefusalCode } from '../domain/approvals/access.ts'
-import type { JournalEvent } from '../domain/approvals/journal.ts'
+import type { CallReason, JournalEvent } from '../domain/approvals/journal.ts'
 import type { Outcome, Victim } from '../domain/approvals/outcome.ts'
 import type { Approval, Denial, Joined, Proposal, ProposalFields } from '../domain/approvals/proposal.ts'
 import { actionShape, sessionKeyShape, sessionShape } from './sessionShapes.ts'
-import { anyText, type Fields, flag, listOf, number, object, orNull, union } from './shapes.ts'
+import { anyText, type Fields, flag, listOf, number, object, oneOf, orNull, union } from './shapes.ts'
 
 const outcome = union<Outcome, 'kind'>('kind', {
   effective: {
@@ -101,6 +101,11 @@ export const eventShape = union<JournalEvent, 'kind'>('kind', {
   acknowledged: { actor, from: anyText.optional() },
   handedBack: { actor },
   undelivered: { actor, receiver: anyText, what: anyText, reason: anyText },
+  called: {
+    actor,
+    why: oneOf<CallReason>({ card: 1, worse: 1, request: 1, remind: 1, escalate: 1, expiring: 1 }),
+    people: listOf(anyText),
+  },
   silenced: { actor, cluster: anyText, what: anyText, until: number, reason: anyText },
   silenceEnded: {
     actor,

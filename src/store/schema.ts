@@ -40,6 +40,11 @@ export type Schema = {
     locked_until: number | null
     revision: number
   }
+  calls: {
+    id: string
+    called_at: number
+    data: string
+  }
   journal: {
     seq: number
     at: number
@@ -62,6 +67,7 @@ export type Schema = {
     seq: number
     channel: string
     thread_of: string | null
+    broadcast: number
     priority: number
     once: number
     text: string
@@ -103,6 +109,7 @@ export const tableNames = Object.keys({
   incidents: 1,
   silences: 1,
   second_factors: 1,
+  calls: 1,
   journal: 1,
   messages: 1,
   webhook_told: 1,
@@ -237,6 +244,21 @@ const migrations: Record<string, Migration> = {
         .addColumn('not_before', 'bigint', (column) => column.notNull())
         .addColumn('error', 'text')
         .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
+  '005_calls': {
+    async up(db) {
+      await db.schema
+        .createTable('calls')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('called_at', 'bigint', (column) => column.notNull())
+        .addColumn('data', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema.createIndex('calls_called').on('calls').column('called_at').execute()
+      await db.schema
+        .alterTable('messages')
+        .addColumn('broadcast', 'integer', (column) => column.notNull().defaultTo(0))
         .execute()
     },
   },

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { type CallsTable, callsIn } from './calls.ts'
 import { openDatabase, type StoreSettings } from './database.ts'
 import { type Incidents, incidentsIn } from './incidents.ts'
 import { type Journal, journalIn } from './journal.ts'
@@ -20,6 +21,7 @@ export type Tables = {
   readonly silences: Silences
   readonly secondFactors: SecondFactors
   readonly webhooks: Webhooks
+  readonly calls: CallsTable
 }
 
 /** The bot's own memory: everything that has to survive a crash. */
@@ -59,4 +61,5 @@ export const tablesIn = (db: Kysely<Schema>): Tables => ({
   silences: silencesIn(db),
   secondFactors: secondFactorsIn(db),
   webhooks: webhooksIn(db),
+  calls: callsIn(db),
 })

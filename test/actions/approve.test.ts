@@ -6,6 +6,7 @@ import type { Proposal } from '../../src/domain/approvals/proposal.ts'
 import { createLog } from '../../src/log.ts'
 import { type Cards, createCards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
+import { clusterConfig } from '../support/asking.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
@@ -28,7 +29,9 @@ let store: Store
 let cards: Cards
 beforeEach(async () => {
   store = await openTestStore()
-  const cardSettings = new Map([['orders', { channel: 'C0INCIDENTS', access, approvals }]])
+  const cardSettings = new Map([
+    ['orders', clusterConfig('orders', { channel: 'C0INCIDENTS', access, approvals })],
+  ])
   cards = createCards({ store, cardSettings, nameOf: () => null, now, changed: () => {}, recorded: () => {} })
 })
 afterEach(async () => {

@@ -6,6 +6,7 @@ import { freshMemory, lockMs, stepMs } from '../../src/domain/approvals/secondFa
 import { createLog } from '../../src/log.ts'
 import { createCards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
+import { clusterConfig } from '../support/asking.ts'
 import { proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
@@ -41,10 +42,11 @@ function replica(withKey = key): SecondFactor {
     breakGlass: [],
     expireAfterMs: 60_000,
   }
+  const access = { viewers: 'everyone', requesters: 'everyone', approvers: ['U0DANA'] } as const
   const cards = createCards({
     store,
     cardSettings: new Map([
-      ['orders', { channel: 'C0INCIDENTS', access: { approvers: ['U0DANA'] }, approvals }],
+      ['orders', clusterConfig('orders', { channel: 'C0INCIDENTS', access, approvals })],
     ]),
     nameOf: () => null,
     now,

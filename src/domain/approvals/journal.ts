@@ -138,6 +138,13 @@ export type JournalEvent =
       readonly what: string
       readonly reason: string
     }
+  /** People were mentioned: user ids and user-group ids. */
+  | {
+      readonly kind: 'called'
+      readonly actor: string
+      readonly why: CallReason
+      readonly people: readonly string[]
+    }
   /** New cards are held back until then (milliseconds since the epoch), or are not any more. */
   | {
       readonly kind: 'silenced'
@@ -169,6 +176,9 @@ export type JournalEvent =
       readonly since: number | null
       readonly reason: string
     }
+
+/** Reason of a call: what happened, or that nobody answered. */
+export type CallReason = 'card' | 'worse' | 'request' | 'remind' | 'escalate' | 'expiring'
 
 export const bot = 'pg-marshal'
 

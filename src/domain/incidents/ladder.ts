@@ -212,6 +212,10 @@ export function coveredBy(
   return others.find((other) => other.id !== id && alike(other.calls))?.id ?? null
 }
 
+/** Decides whether these calls have one of their own that may stand for another of this key. */
+export const carries = ({ sent }: Calls, key: CallKey): boolean =>
+  sent.some((one) => one.by === null && groupOf(one.key) === groupOf(key))
+
 /** Calls of one kind may be one; each request by hand calls for itself. */
 function groupOf(key: CallKey): string | null {
   const [kind = ''] = key.split(':')

@@ -5,6 +5,7 @@ import type { Incident } from '../../domain/incidents/incident.ts'
 import type { Action } from '../../domain/session/action.ts'
 import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
+import { list } from '../../domain/text/sentence.ts'
 import {
   acknowledgeAction,
   breakGlassAction,
@@ -21,6 +22,7 @@ import {
   button,
   buttonRow,
   context,
+  deadline,
   escapeText,
   header,
   type Line,
@@ -36,6 +38,7 @@ import {
   type View,
 } from '../kit.ts'
 import { count, nameOf, onOneLine, quietUntil, shortNameAndPid, stateOf, whoOf } from '../words.ts'
+import { mentions } from './ask.ts'
 import { summaryLines } from './brief.ts'
 import type { CardState } from './cardState.ts'
 import { consequenceOf, lostWith, workOf } from './cost.ts'
@@ -61,11 +64,19 @@ export function cardView(card: CardState): View {
     ...(lines.length > 0 ? [richText(section(...joined(lines)))] : []),
     ...(over ? [] : target(card, mostWords - countWords(headline, ...lines.map(plainWords)))),
     ...buttons(card),
+    ...(over ? [] : called(card)),
     ...(incident && !over ? attention(card, incident) : []),
     ...reference(card),
   ]
   return {
-    text: truncate([unbroken(escapeText(headline)), ...lines.map(plainWords)].join('\n'), 3000),
+    text: truncate(
+      [
+        unbroken(escapeText(headline)),
+        ...lines.map(plainWords),
+        ...(over ? [] : [plainWords(mentions(card.calls?.mention ?? []))].filter(Boolean)),
+      ].join('\n'),
+      3000,
+    ),
     blocks,
   }
 }
@@ -108,6 +119,23 @@ export function target(card: CardState, words: number): Block[] {
         : []),
     ),
   ]
+}
+
+/** Mentions whom the card calls, and says who is next. Names call nobody. */
+function called({ calls }: CardState): Block[] {
+  const { mention = [], next = null } = calls ?? {}
+  const whom = next && next.names.length > 0 ? list(next.names.slice(0, 4)) : 'the next step'
+  const line: Line = [
+    ...mentions(mention),
+    ...(next
+      ? [
+          `${mention.length > 0 ? ': then' : 'Then'} ${whom} at `,
+          deadline(next.at),
+          ', unless somebody answers.',
+        ]
+      : []),
+  ]
+  return line.length > 0 ? [richText(section(...line))] : []
 }
 
 /** Says who acknowledged it, and until when it is silent. */

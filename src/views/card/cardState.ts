@@ -2,6 +2,13 @@ import type { Proposal } from '../../domain/approvals/proposal.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import type { Silence } from '../../domain/incidents/silence.ts'
 
+/** People whom a card calls by itself, and the step that comes next if nobody answers. */
+export type CardCalls = {
+  readonly mention: readonly string[]
+  /** `names` is empty where they are not known: a mention would call them now. */
+  readonly next: { readonly at: number; readonly names: readonly string[] } | null
+}
+
 /** All that a card is drawn from. */
 export type CardState = {
   readonly cluster: string
@@ -19,4 +26,6 @@ export type CardState = {
   readonly breakGlass: boolean
   /** Until when it brings no new cards; null where it does. */
   readonly silence: Silence | null
+  /** Null where nobody is called. */
+  readonly calls?: CardCalls | null
 }

@@ -17,6 +17,7 @@ import {
   type View,
 } from '../kit.ts'
 import { count, nameOf } from '../words.ts'
+import { callReasons } from './call.ts'
 import { outcomeSentence } from './outcome.ts'
 
 /**
@@ -51,6 +52,8 @@ function isOnCard(event: JournalEvent, proposal: Proposal | null): boolean {
     // Who is relieved is notified.
     case 'acknowledged':
       return event.from === undefined
+    // The card or a call of its own, which mentions them.
+    case 'called':
     case 'brokeGlass':
     case 'codeAccepted':
     case 'codesLocked':
@@ -230,6 +233,8 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
       return event.from
         ? [user(event.actor), ' takes it over from ', user(event.from), '.']
         : [user(event.actor), ' acknowledged it.']
+    case 'called':
+      return [`People were called: ${callReasons[event.why]}.`]
     case 'handedBack':
       return [user(event.actor), ' gave it back: nobody looks after it.']
     case 'undelivered':

@@ -1,0 +1,208 @@
+import { bot, type CallReason, type JournalEvent } from '../domain/approvals/journal.ts'
+import { type Proposal, requestersOf } from '../domain/approvals/proposal.ts'
+import type { Incident } from '../domain/incidents/incident.ts'
+import {
+  type CallKey,
+  type Calls,
+  callsAnybody,
+  carries,
+  climb,
+  coveredBy,
+  isTimed,
+  type Ladder,
+  type Notify,
+  noCalls,
+  type Sent,
+  type Subject,
+  withSent,
+} from '../domain/incidents/ladder.ts'
+import type { Access } from '../domain/session/policy.ts'
+import type { Tables } from '../store/store.ts'
+import { callNote } from '../views/card/call.ts'
+import type { CardCalls } from '../views/card/cardState.ts'
+
+/** Settings of the calls of a cluster. */
+export type CallSettings = {
+  readonly channel: string
+  readonly notify: Notify
+  readonly access: Pick<Access, 'approvers'>
+}
+
+/** Card whose calls are looked at. */
+export type CalledCard = {
+  readonly cardId: string
+  readonly incident: Incident | null
+  readonly proposals: readonly Proposal[]
+  readonly isSilent: boolean
+}
+
+type Ask = { readonly id: string; readonly subject: Subject }
+
+export type CallDesk = {
+  /**
+   * Queues the calls of a card that are due, and takes back those that wait for Slack and are not true any more: in the
+   * transaction that writes down what was sent.
+   * @param timed also those that come with the time
+   * @param headline of the card, for what stands alone
+   */
+  settle(
+    tx: Tables & { record(event: JournalEvent): Promise<void> },
+    card: CalledCard,
+    settings: CallSettings,
+    how: { readonly timed: boolean; readonly headline: string },
+  ): Promise<{ readonly incident: Incident | null }>
+  /** Returns true when the calls of a card are not as they were written down. */
+  isDue(tables: Tables, card: CalledCard, settings: CallSettings): Promise<boolean>
+  /** Reads who was called by a card itself, and what comes next. */
+  shown(
+    tables: Pick<Tables, 'calls' | 'messages'>,
+    card: CalledCard,
+    settings: CallSettings,
+  ): Promise<CardCalls | null>
+}
+
+/** Calls are more urgent than the notes of a thread, and than the cards of a lower severity. */
+const priority = 4
+/** Calls that may cover others began at most so long ago, in milliseconds. */
+const lookBackMs = 60_000
+
+/** Calls people for cards, as the ladder decides, and remembers whom. */
+export function createCalls({
+  nameOf,
+  now,
+}: {
+  /** The name of a person or a user group; null while it is not known. */
+  readonly nameOf: (id: string) => string | null
+  readonly now: () => number
+}): CallDesk {
+  /** Time at which each ladder was asked last: shows that the clock was set back. */
+  const asked = new Map<string, number>()
+
+  return {
+    async settle(tx, card, settings, { timed, headline }) {
+      if (!callsAnybody(settings.notify)) return { incident: card.incident }
+      let { incident } = card
+      for (const one of asksOf(card)) {
+        const { kept, ladder } = await look(tx, card, one, settings)
+        if (one.subject.incident?.resolvedAt != null) asked.delete(one.id)
+        else asked.set(one.id, now())
+        for (const key of ladder.dropped) await tx.messages.drop(callId(one.id, key))
+        const holder = ladder.isWorse ? (incident?.acknowledgedBy ?? null) : null
+        if (incident && holder) {
+          incident = { ...incident, acknowledgedBy: null }
+          await tx.incidents.put(incident)
+        }
+        const sent: Sent[] = []
+        for (const due of ladder.due.filter(({ key }) => timed || !isTimed(key))) {
+          const { channel } = settings
+          const others = await tx.calls.calledSince(now() - lookBackMs)
+          const by = coveredBy(due, { id: one.id, channel, now: now() }, others)
+          const inCard = by === null && !isTimed(due.key) && !(await tx.messages.isKnown(card.cardId))
+          sent.push({ ...due, at: now(), channel, inCard, by })
+          if (by !== null) continue
+          const why = reasonOf(due.key, kept)
+          const people = [...new Set([...due.mention, ...(why === 'worse' && holder ? [holder] : [])])]
+          if (people.length === 0) continue
+          await tx.record({ kind: 'called', actor: bot, why, people })
+          if (inCard) continue
+          const expiring = card.proposals.find(({ id }) => due.key === `expiring:${id}`)
+          await tx.messages.put(
+            {
+              ...{ id: callId(one.id, due.key), channel, threadOf: card.cardId, priority },
+              ...{ once: true, broadcast: true },
+              ...callNote({
+                why,
+                people,
+                headline,
+                since: ladder.calls.since ?? now(),
+                expiresAt: expiring?.expiresAt ?? null,
+              }),
+            },
+            now(),
+          )
+        }
+        const calls = withSent(ladder.calls, sent)
+        if (!isSame(calls, kept)) await tx.calls.put(one.id, calls)
+      }
+      return { incident }
+    },
+
+    async isDue(tables, card, settings) {
+      if (!callsAnybody(settings.notify)) return false
+      for (const one of asksOf(card)) {
+        const { kept, ladder } = await look(tables, card, one, settings)
+        if (ladder.due.length > 0 || !isSame(ladder.calls, kept)) return true
+        asked.set(one.id, now())
+      }
+      return false
+    },
+
+    async shown(tables, card, settings) {
+      if (!callsAnybody(settings.notify)) return null
+      const asks = asksOf(card)
+      const last = asks.at(-1)
+      if (!last) return null
+      const { kept, ladder } = await look(tables, card, last, settings)
+      return {
+        mention: [...new Set(kept.sent.flatMap((one) => (one.inCard ? one.mention : [])))],
+        next: ladder.next && {
+          at: ladder.next.at,
+          names: ladder.next.mention.flatMap((id) => nameOf(id) ?? []),
+        },
+      }
+    },
+  }
+
+  async function look(
+    tables: Pick<Tables, 'calls' | 'messages'>,
+    { cardId }: CalledCard,
+    { id, subject }: Ask,
+    { notify, access }: CallSettings,
+  ): Promise<{ readonly kept: Calls; readonly ladder: Ladder }> {
+    const kept = (await tables.calls.get(id)) ?? noCalls
+    const waiting = await waitingOf(tables, id, cardId, kept)
+    const clock = { now: now(), before: asked.get(id) ?? null }
+    const { approvers } = access
+    return { kept, ladder: climb({ subject, notify, approvers, sent: kept, waiting, clock }) }
+  }
+}
+
+/** Finds the calls that are not in Slack yet, and those whose carrier took its own back. */
+async function waitingOf(
+  { calls, messages }: Pick<Tables, 'calls' | 'messages'>,
+  id: string,
+  cardId: string,
+  { sent }: Calls,
+): Promise<ReadonlySet<CallKey>> {
+  const waiting = new Set<CallKey>()
+  for (const { key, by, inCard } of sent) {
+    if (
+      by === null ? await messages.isWaiting(inCard ? cardId : callId(id, key)) : !(await isCarried(by, key))
+    )
+      waiting.add(key)
+  }
+  return waiting
+
+  async function isCarried(by: string, key: CallKey): Promise<boolean> {
+    const carrier = await calls.get(by)
+    return carrier !== null && carries(carrier, key)
+  }
+}
+
+/** Lists the ladders of a card: that of its incident, or one for each request by hand. */
+const asksOf = ({ incident, proposals, isSilent }: CalledCard): Ask[] =>
+  incident
+    ? [{ id: incident.id, subject: { incident, proposals, isSilent } }]
+    : proposals
+        .filter((one) => requestersOf(one).length > 0)
+        .map((one) => ({ id: one.id, subject: { incident: null, proposals: [one], isSilent: false } }))
+
+const callId = (id: string, key: CallKey): string => `call:${id}:${key}`
+
+function reasonOf(key: CallKey, { worst }: Calls): CallReason {
+  const [kind] = key.split(':')
+  if (kind === 'request' || kind === 'remind' || kind === 'escalate' || kind === 'expiring') return kind
+  return key === 'critical' && worst !== null && worst !== 'critical' ? 'worse' : 'card'
+}
+
+const isSame = (a: Calls, b: Calls): boolean => JSON.stringify(a) === JSON.stringify(b)

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Approve, createApprove } from '../../src/actions/approve.ts'
 import { type CheckAccess, createAuthorization } from '../../src/actions/authorize.ts'
 import type { WatchedCluster } from '../../src/commands/cluster.ts'
+import type { Refusal } from '../../src/domain/approvals/access.ts'
 import type { Proposal } from '../../src/domain/approvals/proposal.ts'
 import { createLog } from '../../src/log.ts'
 import { type Cards, createCards } from '../../src/notify/cards.ts'
@@ -44,13 +45,17 @@ const executed: string[] = []
 beforeEach(() => {
   executed.length = 0
 })
-const approving = (checkAccess: CheckAccess, with_: WatchedCluster = watched): Approve =>
+const approving = (
+  checkAccess: CheckAccess,
+  with_: WatchedCluster = watched,
+  hindrance: Refusal | null = null,
+): Approve =>
   createApprove({
     cards,
     proposals: store.proposals,
     clusters: new Map([['orders', with_]]),
     authorization: createAuthorization({ checkAccess, cards, now, log }),
-    secondFactor: { hindrance: async () => null },
+    secondFactor: { hindrance: async () => hindrance },
     execute: async (claimed) => {
       executed.push(claimed.id)
       return claimed
@@ -137,6 +142,61 @@ describe('a press', () => {
     expect(answers.sort()).toEqual([counted, counted, null])
     expect(executed).toEqual([open.id])
     expect(await kinds()).toEqual(['approved', 'intended'])
+  })
+})
+
+describe('a press that takes a code', () => {
+  const coded = {
+    config: {
+      ...watched.config,
+      approvals: {
+        ...approvals,
+        people: { cancel: 1, terminate: 1 },
+        secondFactor: { cancel: false, terminate: true },
+      },
+    },
+  } as unknown as WatchedCluster
+  const open = proposal()
+  beforeEach(() => store.proposals.add(open))
+  const nothingDone = async () => {
+    expect(executed).toEqual([])
+    expect(await store.proposals.get(open.id)).toEqual(open)
+  }
+
+  it('counts with a code of this person for this proposal', async () => {
+    const code = { userId: 'U0DANA', proposalId: open.id }
+    expect(await press(approving(everybody, coded), open, { code })).toBeNull()
+    expect(executed).toEqual([open.id])
+  })
+
+  it.each([
+    ['without one', undefined],
+    ['with that of another person', { userId: 'U0DEVI', proposalId: open.id }],
+    [
+      'with one for another proposal',
+      { userId: 'U0DANA', proposalId: 'b2f6b0a4-0000-4000-8000-000000000002' },
+    ],
+  ])('does not count %s, and that is no refusal yet', async (_, code) => {
+    expect(await press(approving(everybody, coded), open, { code })).toMatchObject({ code: 'noCode' })
+    await nothingDone()
+    expect(await kinds()).toEqual([])
+  })
+
+  it('is refused where no code would count, with a way on', async () => {
+    const hindrance = { code: 'notEnrolled', reason: 'you are not enrolled' } as const
+    expect(await press(approving(everybody, coded, hindrance), open)).toMatchObject({
+      code: 'notEnrolled',
+      help: { kind: 'approvers' },
+    })
+    await nothingDone()
+    expect(await kinds()).toEqual(['notEnrolled'])
+  })
+
+  it('is refused with a code as well where the person may not approve any more', async () => {
+    const nobody: CheckAccess = async () => ({ code: 'notAllowed', reason: 'you may not' })
+    const code = { userId: 'U0DANA', proposalId: open.id }
+    expect(await press(approving(nobody, coded), open, { code })).toMatchObject({ code: 'notAllowed' })
+    await nothingDone()
   })
 })
 

@@ -22,6 +22,41 @@ const two = policy({ people: { cancel: 1, terminate: 2 } })
 const outcomeOf = (decision: Decision) =>
   decision === 'counted' ? decision : 'code' in decision ? decision.code : decision.next.state
 
+describe('where a code is asked for', () => {
+  const coded = policy({ secondFactor: { cancel: false, terminate: true } })
+  const withReason = { decision: 'breakGlass', reason: 'the shop is down' }
+  test.each([
+    ['an approval without one', proposal(), press('U1'), 'noCode'],
+    ['an approval with one', proposal(), press('U1', { hasCode: true }), 'claimed'],
+    [
+      'an approval of another action',
+      proposal({ action: 'cancel' }),
+      press('U1', { action: 'cancel' }),
+      'claimed',
+    ],
+    ['a denial without one', proposal(), press('U1', { decision: 'deny' }), 'denied'],
+    ['acting alone without one', proposal(), press('U1', withReason), 'noCode'],
+    ['acting alone with one', proposal(), press('U1', { ...withReason, hasCode: true }), 'claimed'],
+    ['acting alone, with neither', proposal(), press('U1', { decision: 'breakGlass' }), 'noCode'],
+    [
+      'acting alone, with one and no reason',
+      proposal(),
+      press('U1', { decision: 'breakGlass', hasCode: true }),
+      'noReason',
+    ],
+    // What a code would not help says so first.
+    ['the requester', proposal({ requestedBy: 'U1' }), press('U1'), 'requester'],
+    ['what is decided', proposal({ state: 'denied' }), press('U1'), 'alreadyDecided'],
+    ['the other button', proposal(), press('U1', { action: 'cancel' }), 'wrongAction'],
+  ])('%s', (_, before, pressed, becomes) => {
+    expect(outcomeOf(decide(before, pressed, coded, madeAt))).toBe(becomes)
+  })
+
+  it('what has expired takes none', () => {
+    expect(outcomeOf(decide(proposal(), press('U1'), coded, madeAt + 60_000))).toBe('expired')
+  })
+})
+
 describe('decide', () => {
   const dana = { userId: 'U1', at: madeAt }
   test.each([

@@ -259,7 +259,7 @@ export async function startApp(deps: {
     await store.webhooks.keepOnly(receivers.map(webhookId))
     const ask = createAsk({ cards, proposals, clusters, authorization, linkTo, now })
     const top = createTop()
-    const answers = createAnswers({ clusters, past: { ...store, linkTo }, top, now })
+    const answers = createAnswers({ clusters, past: { ...store, linkTo }, top, directory: names.who, now })
     /** Clusters that answer, but not what their sessions do. */
     const veiled = new Set<string>()
     const unseen = (name: string) =>

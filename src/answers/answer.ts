@@ -25,6 +25,7 @@ import { findElsewhere, trouble } from './elsewhere.ts'
 import { answerHealth } from './health.ts'
 import { answerHistory } from './history.ts'
 import { answerLocks, isInQuestion } from './locks.ts'
+import { answerOncall, type Directory } from './oncall.ts'
 import { cardOf, openOn, type Past, sessionsIn } from './openCards.ts'
 import { answerOverview } from './overview.ts'
 import { mostProposed, proposedEach, proposedFor } from './proposed.ts'
@@ -39,7 +40,7 @@ export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' 
 /** Question that a look at a cluster answers. */
 type AboutNow = Exclude<
   Question,
-  { readonly kind: 'help' | 'overview' | 'clusters' | 'history' | 'stats' | 'rules' }
+  { readonly kind: 'help' | 'overview' | 'clusters' | 'history' | 'stats' | 'oncall' | 'rules' }
 >
 
 /** `failed`: there was nothing to show, only why; a reply for the one who asked alone. */
@@ -68,9 +69,11 @@ export function createAnswers(deps: {
   /** Memory of the past; null when there is no store, as in the terminal. */
   readonly past: Past | null
   readonly top: TopAnswers
+  /** Asks Slack who is called; null in the terminal. */
+  readonly directory: Directory | null
   readonly now: () => number
 }): Answers {
-  const { clusters, past, top, now } = deps
+  const { clusters, past, top, directory, now } = deps
 
   return async (question, channelId, asker) => {
     const seen = [...clusters.values()].filter(({ config }) => asker?.sees.has(config.name) ?? true)
@@ -88,6 +91,13 @@ export function createAnswers(deps: {
           clusters: seen.map(({ config }) => config.name),
           typed: asker?.typed ?? null,
           now: now(),
+        }),
+      }
+    if (question.kind === 'oncall')
+      return {
+        view: await answerOncall(question.cluster, {
+          configs: seen.map(({ config }) => config),
+          directory,
         }),
       }
     if (question.kind === 'stats')

@@ -59,6 +59,8 @@ export type Command =
   | RulesQuestion
   | SilenceCommand
   | { readonly kind: 'health'; readonly cluster: string | null }
+  /** `/pg oncall`: who is called now, and what happens when. All clusters where none is named. */
+  | { readonly kind: 'oncall'; readonly cluster?: string }
   | { readonly kind: 'session'; readonly pid: number; readonly cluster: string | null }
   | HistoryQuestion
   | StatsQuestion
@@ -83,6 +85,7 @@ export const kinds = [
   'rules',
   'history',
   'stats',
+  'oncall',
   'snooze',
   'unsnooze',
   'quiet',
@@ -100,6 +103,9 @@ const meant: Readonly<Record<string, string>> = {
   ps: 'sessions',
   list: 'sessions',
   mttr: 'stats',
+  pager: 'oncall',
+  escalation: 'oncall',
+  rotation: 'oncall',
   figures: 'stats',
   waits: 'activity',
   states: 'activity',
@@ -163,6 +169,8 @@ export function parseCommand(typed: string): Command | CommandProblem {
       return parseHistory(rest)
     case 'stats':
       return parseStats(rest)
+    case 'oncall':
+      return parseOncall(rest)
     case 'snooze':
       return parseSnooze(rest)
     case 'unsnooze':
@@ -270,6 +278,14 @@ function parseHistory(words: readonly Word[]): Command | CommandProblem {
   if (/^[0-9a-f]{8}[0-9a-f-]{0,28}$/.test(word)) return { ...asked, pid: null, card: word }
   if (isPid(word)) return { ...asked, pid: Number(word), card: null }
   return problem(`\`${shown(about.text)}\` is neither a PID nor an incident: ${example}.`)
+}
+
+function parseOncall(words: readonly Word[]): Command | CommandProblem {
+  const given = takeOptions('oncall', words, ['cluster'])
+  if ('kind' in given) return given
+  return given.others.length === 0
+    ? { kind: 'oncall', ...optional('cluster', given.values.get('cluster')) }
+    : problem('`oncall` shows who is called and takes nothing but `--cluster`: type `/pg oncall`.')
 }
 
 const usualStatsMs = 30 * 86_400_000

@@ -45,7 +45,7 @@ export async function look({ what, name, json, config, out, err, now }: LookInpu
     const failure = cluster.failure()
     if (failure) throw failure
     if (!json) {
-      const answers = createAnswers({ clusters, past: null, top: createTop(), now })
+      const answers = createAnswers({ clusters, past: null, top: createTop(), directory: null, now })
       const { view, failed } = await answers({ kind: what, filters: {}, cluster: picked.config.name }, null)
       ;(failed ? err : out).write(`${unescapeText(view.text)}\n`)
       return failed ? 2 : 0

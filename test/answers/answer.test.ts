@@ -164,6 +164,7 @@ describe('answers', () => {
       - /pg rules, /pg rules --app pg_dump: from when on something is trouble here, and for whom it is different
       - /pg clusters: the servers that are watched
       - /pg history --since 12h, /pg history 4312, /pg history 3f2a9c1b: what happened and what was decided: lately, to a PID, on a card
+      - /pg oncall: who is called for trouble now, and what happens when nobody answers
       - /pg stats, /pg stats --since 7d: how quickly trouble was seen, answered and ended, and what was denied or expired
       Act (asks the approvers; nothing is sent before one of them presses the button)
       - /pg cancel 4312 reason: ends the running statement; the connection stays

@@ -86,7 +86,7 @@ describe('trouble on another cluster', () => {
     linkTo: async () => 'https://slack.test/p1',
   } as unknown as Past
   const clusters = watching(watched('orders', [1]), watched('billing', [7]))
-  const answers = createAnswers({ clusters, past, top: createTop(), now: () => of.takenAt })
+  const answers = createAnswers({ clusters, past, top: createTop(), directory: null, now: () => of.takenAt })
   const read = async (kind: 'sessions' | 'overview', cluster: string, sees: string[]) => {
     const question = kind === 'sessions' ? { kind, filters: {}, cluster } : { kind }
     const { view } = await answers(question, null, { typed: kind, sees: new Set(sees) })

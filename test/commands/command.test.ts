@@ -64,6 +64,8 @@ describe('parseCommand', () => {
     ['quiet off', { kind: 'quiet', forMs: 0, reason: '', cluster: null }],
     ['quiet 2h new index', { kind: 'quiet', forMs: 7_200_000, reason: 'new index', cluster: null }],
     ['top all total', { kind: 'top', sinceReset: true, all: true, filters: {}, cluster: null }],
+    ['oncall', { kind: 'oncall' }],
+    ['oncall --cluster eu', { kind: 'oncall', cluster: 'eu' }],
     ['stats', { kind: 'stats', sinceMs: 2_592_000_000 }],
     ['STATS --since 12h --cluster orders', { kind: 'stats', sinceMs: 43_200_000, cluster: 'orders' }],
     ['history', { kind: 'history', pid: null, card: null, sinceMs: 86_400_000, page: 1 }],

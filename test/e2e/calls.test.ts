@@ -137,3 +137,17 @@ test('a request by hand calls, also while it is quiet', async () => {
   expect(mentioned(card)).toContain('S0DBAONCALL')
   await call(room, /Nobody has answered since .* Acknowledge it/)
 })
+
+test('/pg oncall names who would be called now, and calls nobody by that', async () => {
+  const room = await open()
+  await room.start()
+  await room.type('U0DANA', 'oncall')
+  const answer = await room.line(/Who is called/)
+  const words = wordsOf(answer)
+  expect(words).toMatch(/At once, by a card of a warning or worse.*@dba-oncall \(now devi\)/)
+  expect(words).toMatch(/After 2\s?s without an answer: the same people once more/)
+  expect(words).toMatch(/After 4\s?s without an answer: /)
+  expect(words).toContain('Before a proposal expires')
+  expect(mentioned(answer)).toEqual([])
+  expect(JSON.stringify(answer)).not.toMatch(/<[@!]/)
+})

@@ -79,7 +79,13 @@ export async function ask(
 ): Promise<Answer> {
   const command = parseCommand(typed)
   if (command.kind === 'problem') throw new Error(command.message)
-  const answers = createAnswers({ clusters, past: null, top: createTop(), now: () => takenAt + 2000 })
+  const answers = createAnswers({
+    clusters,
+    past: null,
+    top: createTop(),
+    directory: null,
+    now: () => takenAt + 2000,
+  })
   const answer = await answers(command as Question, channelId)
   checkView(answer.view)
   return answer

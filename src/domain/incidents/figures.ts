@@ -22,11 +22,13 @@ export const responseResults = [
   'expired',
   'withdrawn',
   'changedAtPress',
+  'called',
+  'escalated',
 ] as const
 export type ResponseResult = (typeof responseResults)[number]
 
 /** Kinds of rows that the figures are made of. */
-export const figureKinds = ['acknowledged', 'intended', 'outcome'] as const
+export const figureKinds = ['acknowledged', 'intended', 'outcome', 'called'] as const
 
 /**
  * Counts and measures what opened and was proposed in a time.
@@ -50,6 +52,10 @@ export function figuresOf({
   }
   const known = new Set(proposals.map(({ id }) => id))
   const openedAt = new Map(incidents.map(({ id, openedAt }) => [id, openedAt]))
+  const onCards = new Set([...incidents, ...proposals].map(({ cardId }) => cardId))
+  const calls = rows.flatMap(({ cardId, event }) =>
+    event.kind === 'called' && cardId !== null && onCards.has(cardId) ? [event.why] : [],
+  )
   const inState = (state: Proposal['state']) => proposals.filter((one) => one.state === state).length
   const claimed = proposals.flatMap(({ cardId, claimedAt, createdAt }) =>
     claimedAt === null ? [] : [claimedAt - (openedAt.get(cardId) ?? createdAt)],
@@ -81,6 +87,8 @@ export function figuresOf({
       expired: inState('expired'),
       withdrawn: inState('withdrawn'),
       changedAtPress: proposals.filter(({ outcome }) => outcome?.kind === 'changed').length,
+      called: calls.length,
+      escalated: calls.filter((why) => why === 'escalate').length,
     },
   }
 }

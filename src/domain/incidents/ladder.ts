@@ -18,6 +18,14 @@ export type Notify = {
   readonly escalate: readonly EscalationStep[]
 }
 
+/** Person or user group that is called, by name. `unread`: Slack's code, where it does not say who that is. */
+export type Called = {
+  readonly name: string
+  /** Names of the members of a user group; null for a person. */
+  readonly members: readonly string[] | null
+  readonly unread: string | null
+}
+
 export type EscalationStep = { readonly afterMs: number; readonly mention: readonly string[] }
 
 /**

@@ -20,6 +20,7 @@ export function helpView(clusters: readonly string[]): View {
       '`/pg rules`, `/pg rules --app pg_dump`: from when on something is trouble here, and for whom it is different',
       '`/pg clusters`: the servers that are watched',
       '`/pg history --since 12h`, `/pg history 4312`, `/pg history 3f2a9c1b`: what happened and what was decided: lately, to a PID, on a card',
+      '`/pg oncall`: who is called for trouble now, and what happens when nobody answers',
       '`/pg stats`, `/pg stats --since 7d`: how quickly trouble was seen, answered and ended, and what was denied or expired',
     ),
     lines([bold('Act'), ' (asks the approvers; nothing is sent before one of them presses the button)']),

@@ -24,6 +24,8 @@ const countNames: Readonly<Record<ResponseResult, string>> = {
   expired: 'Expired, nobody decided',
   withdrawn: 'Withdrawn, the trouble was over or another',
   changedAtPress: 'Changed at the press, so nothing was sent',
+  called: 'Calls of people',
+  escalated: 'Of these, next steps because nobody answered',
 }
 
 /** Shows how quickly trouble was seen, answered and ended, and what became of what was asked. */

@@ -113,6 +113,21 @@ describe('figures', () => {
     expect(counts.changedAtPress).toBe(1)
   })
 
+  it('count the calls on these cards, and those that were a next step', () => {
+    const called = (why: 'card' | 'escalate'): JournalEvent => ({
+      kind: 'called',
+      actor: 'pg-marshal',
+      why,
+      people: ['U1'],
+    })
+    const rows = [
+      row(madeAt, 'i', called('card')),
+      row(madeAt + 1, 'i', called('escalate')),
+      row(madeAt + 1, 'elsewhere', called('escalate')),
+    ]
+    expect(of({ incidents: [incident('i')], rows }).counts).toMatchObject({ called: 2, escalated: 1 })
+  })
+
   it('count as no time what a clock that was set back would make negative', () => {
     expect(of({ incidents: [incident('i', { beganAt: madeAt + 60_000 })] }).steps.troubleToCard).toEqual({
       n: 1,

@@ -101,6 +101,7 @@ describe('topView', () => {
       clusters: watching({ config: clusterConfig('orders'), cluster }),
       past: null,
       top: createTop(),
+      directory: null,
       now: () => of.takenAt,
     })
     const look = async (typed: string) => {

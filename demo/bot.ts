@@ -31,8 +31,20 @@ const settings = {
   },
 }
 
-/** @param env the workspace's `SLACK_…` */
-export function createBot(env: Readonly<Record<string, string>>, store: string): Bot {
+/** Calls as at night, in a tenth of the time. */
+const callsTo = (pager: string) => ({
+  mention: ['S0DBAONCALL'],
+  from: 'warning',
+  remindAfter: '30s',
+  escalate: [{ after: '60s', mention: ['U0DANA'] }],
+  webhooks: [{ kind: 'pagerduty', url: pager, routingKey: 'practice', from: 'warning' }],
+})
+
+/**
+ * @param env the workspace's `SLACK_…`
+ * @param pager address of the pager
+ */
+export function createBot(env: Readonly<Record<string, string>>, store: string, pager: string): Bot {
   const log = createLog({ level: process.env.LOG_LEVEL ?? 'silent' })
   let app: { stop(): Promise<void> } | null = null
   let isStopped = false
@@ -45,7 +57,12 @@ export function createBot(env: Readonly<Record<string, string>>, store: string):
 
   return {
     watch: async (servers) => {
-      const yaml = JSON.stringify({ ...settings, clusters: servers, store: { url: `sqlite:${store}` } })
+      const yaml = JSON.stringify({
+        ...settings,
+        notify: callsTo(pager),
+        clusters: servers,
+        store: { url: `sqlite:${store}` },
+      })
       const config = parseConfig(yaml, env)
       await stop()
       if (isStopped) return

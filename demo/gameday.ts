@@ -8,6 +8,8 @@ export type Report = {
   readonly cause: string
   /** Seconds from the moment the trouble was there; null where it never came. */
   readonly seenAfter: number | null
+  /** A mention in Slack, or the pager. */
+  readonly calledAfter: number | null
   readonly firstMoveAfter: number | null
   readonly endedAfter: number | null
   /** Work that was lost, and that the gentlest way would have lost. */
@@ -20,13 +22,21 @@ export type Report = {
 export type GameDayState =
   | { readonly kind: 'idle'; readonly report: Report | null }
   | { readonly kind: 'preparing' }
-  | { readonly kind: 'playing'; readonly story: string; readonly since: number; readonly seen: boolean }
+  | {
+      readonly kind: 'playing'
+      readonly story: string
+      readonly since: number
+      readonly seen: boolean
+      readonly called: boolean
+    }
 
 export type GameDay = {
   /** Stops all other trouble and plays one whose name stays hidden. Rejects when one plays already. */
   start(): Promise<void>
   giveUp(): Promise<void>
   state(): GameDayState
+  /** Takes note that somebody is called outside of Slack. */
+  called(): void
   /** Takes note of a look at the server; called after the director has seen it. */
   tick(): void
 }
@@ -35,6 +45,7 @@ type Round = {
   readonly scenario: Scenario
   readonly since: number
   seenAt: number | null
+  calledAt: number | null
   movedAt: number | null
 }
 
@@ -61,6 +72,7 @@ export function createGameDay(options: {
     if (change.kind === 'interaction') round.movedAt ??= now()
     if (change.kind !== 'message' || change.message.user !== workspace.seed.app.botUserId) return
     const words = JSON.stringify(change.message)
+    if (/"type":"(?:user|usergroup)"/.test(words)) round.calledAt ??= now()
     if (!director.pidsOf(round.scenario.id).some((pid) => new RegExp(`\\b${pid}\\b`).test(words))) return
     round.seenAt ??= now()
   })
@@ -69,7 +81,7 @@ export function createGameDay(options: {
     const over = round
     if (over === null) return
     round = null
-    const { scenario, since, seenAt, movedAt } = over
+    const { scenario, since, seenAt, calledAt, movedAt } = over
     const after = (at: number | null) => (at === null ? null : Math.max(0, (at - since) / 1000))
     const { losses, gentlest } = director.damage(scenario.id)
     const sum = (all: readonly Loss[]) => all.reduce((seconds, loss) => seconds + loss.seconds, 0)
@@ -77,6 +89,7 @@ export function createGameDay(options: {
       title: scenario.title,
       cause: scenario.cause,
       seenAfter: after(seenAt),
+      calledAfter: after(calledAt),
       firstMoveAfter: after(movedAt),
       endedAfter: ended ? after(now()) : null,
       losses,
@@ -106,7 +119,7 @@ export function createGameDay(options: {
         if (!scenario) throw new Error('there is no trouble to play')
         lastId = scenario.id
         await director.start(scenario.id)
-        round = { scenario, since: now(), seenAt: null, movedAt: null }
+        round = { scenario, since: now(), seenAt: null, calledAt: null, movedAt: null }
       } finally {
         preparing = false
         changed()
@@ -120,8 +133,17 @@ export function createGameDay(options: {
     state: () => {
       if (preparing) return { kind: 'preparing' }
       if (!round) return { kind: 'idle', report }
-      const { scenario, since, seenAt } = round
-      return { kind: 'playing', story: scenario.story, since, seen: seenAt !== null }
+      const { scenario, since, seenAt, calledAt } = round
+      return {
+        kind: 'playing',
+        story: scenario.story,
+        since,
+        seen: seenAt !== null,
+        called: calledAt !== null,
+      }
+    },
+    called: () => {
+      if (round) round.calledAt ??= now()
     },
     tick: () => {
       const id = round?.scenario.id

@@ -10,6 +10,7 @@ import { createAdmin } from './admin.ts'
 import { createBot } from './bot.ts'
 import { createPracticeFaults } from './faults.ts'
 import { createGameDay } from './gameday.ts'
+import { openPager } from './pager.ts'
 import { team } from './team.ts'
 import { createDirector, type Director } from './trouble/director.ts'
 import { scenarios } from './trouble/index.ts'
@@ -118,7 +119,12 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
     await prepareShop(shopUrl)
     ensureOpen()
 
-    const bot = createBot(workspace.env, join(base, 'pg-marshal.db'))
+    const pager = await openPager(({ action }) => {
+      if (action === 'trigger') gameDay.called()
+      changed()
+    })
+    closers.push(pager.close)
+    const bot = createBot(workspace.env, join(base, 'pg-marshal.db'), pager.url)
     const orders = { name: 'orders', url: inDatabase(marshalUrl, 'orders') }
     const log = createLog({ level: 'silent' })
     const truth = await watchTruth({ url: adminUrl, botUser, log })
@@ -189,6 +195,7 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
         playing: director.playing(),
         gameDay: gameDay.state(),
         faults: faults.states(),
+        pager: pager.events(),
       }),
       onChange: (listener) => events.on('changed', listener),
     })

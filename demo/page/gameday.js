@@ -23,6 +23,7 @@ function reportNode(report) {
       'dl',
       null,
       line('The bot showed it', after(report.seenAfter)),
+      line('Somebody was called', after(report.calledAfter)),
       line('First move', after(report.firstMoveAfter)),
       line('It was over', after(report.endedAfter)),
       line('Lost', lossText(report.losses)),
@@ -82,7 +83,7 @@ export function createGameDay(say) {
         h('h3', null, 'Game day'),
         h('p', { class: 'faint' }, 'Setting the stage…'),
       ),
-    playing: ({ story, seen }) =>
+    playing: ({ story, seen, called }) =>
       h(
         'div',
         { class: 'card on' },
@@ -91,7 +92,7 @@ export function createGameDay(say) {
         h(
           'p',
           { class: 'faint' },
-          seen ? 'The bot has shown it in the channel.' : 'The bot has not shown it yet.',
+          `${seen ? 'The bot has shown it in the channel' : 'The bot has not shown it yet'}${called ? ', and somebody was called.' : '.'}`,
         ),
         button('Give up', 'giveUpGameDay'),
       ),

@@ -3,6 +3,7 @@ import { h } from '/page/dom.js'
 import { icon } from '/page/icons.js'
 import { createFaults } from './faults.js'
 import { createGameDay } from './gameday.js'
+import { createPager } from './pager.js'
 import { createPeople } from './people.js'
 import { createServer } from './server.js'
 import { createTrouble } from './trouble.js'
@@ -37,6 +38,7 @@ export async function createPanel(root, top, store, say) {
   const tabs = {
     trouble: { label: 'Trouble', ...createTrouble(say) },
     faults: { label: 'Faults', ...createFaults(say) },
+    pager: { label: 'Pager', ...createPager() },
     people: { label: 'People', ...createPeople(store, say) },
   }
 

@@ -29,7 +29,7 @@ export function createPeople(store, say) {
   const groupNode = (group, people) =>
     block(
       `@${group.handle}`,
-      'Who is in this group may approve, from the next press on.',
+      'Who is in this group is on call: mentioned by a critical card, and may approve, from now on.',
       people.map((user) =>
         check(user.realName, group.users.includes(user.id), user.id, (isIn) =>
           change(

@@ -52,6 +52,16 @@ function rehearse(damage: { losses: readonly Loss[]; gentlest: readonly Loss[] }
     gameDay,
     director,
     says,
+    mentions: () =>
+      tell({
+        kind: 'message',
+        channel: 'C0INCIDENTS',
+        message: {
+          user: 'U0APP',
+          text: '',
+          blocks: [{ type: 'rich_text', elements: [{ type: 'usergroup', usergroup_id: 'S0DBAONCALL' }] }],
+        } as unknown as Message,
+      }),
     at: (seconds: number) => {
       now = seconds * 1000
     },
@@ -87,6 +97,30 @@ it('reports when it was seen, when it was over, and what was lost beyond the gen
     losses: [{ name: 'monthly-report', seconds: 40 }],
     wasGentlest: false,
   })
+})
+
+it('counts until somebody was called, in Slack or by the pager, whichever was first', async () => {
+  const room = rehearse({ losses: [], gentlest: [] })
+  await room.gameDay.start()
+  room.at(3)
+  room.says('a card that mentions nobody')
+  expect(room.gameDay.state()).toMatchObject({ called: false })
+  room.at(5)
+  room.gameDay.called()
+  room.at(7)
+  room.mentions()
+  expect(room.gameDay.state()).toMatchObject({ called: true })
+  room.over()
+  expect(room.report()).toMatchObject({ calledAfter: 5 })
+  await room.gameDay.start()
+  room.at(9)
+  room.mentions()
+  room.at(10)
+  room.over()
+  expect(room.report()).toMatchObject({ calledAfter: 2 })
+  await room.gameDay.start()
+  room.over()
+  expect(room.report()).toMatchObject({ calledAfter: null })
 })
 
 it('knows the gentlest way, and does not play the same one twice in a row', async () => {

@@ -12,33 +12,34 @@ export type Token = {
 const cap = 4096
 
 /**
- * Returns a statement without its constants and comments: each becomes `?`, so no personal data leaves the process.
- * Comments at its end go. Keywords, identifiers, operators and parameters (`$1`) stay; runs of white space become one
- * space. It never fails: what is unterminated, as the server cuts statements (track_activity_query_size), is masked to the end.
+ * Returns a statement without its constants and comments: each becomes `?`, so no personal data leaves the process. A
+ * comment at the end of a statement goes, for a `?` there reads as a part of it. Keywords, identifiers, operators and
+ * parameters (`$1`) stay; runs of white space become one space. It never fails: what is unterminated, as the server cuts
+ * statements (track_activity_query_size), is masked to the end.
  * @param longest characters that are looked at; the rest becomes `…`
  */
 export function maskQuery(text: string, longest: number = cap): string {
   const looked = text.slice(0, longest)
   let masked = ''
-  // A `?` for a comment at the end, or before the last `;`, reads as a part of the statement, so it goes.
-  let end = 0
-  let closes = ''
-  let comments = false
-  for (const token of tokens(looked)) {
-    const { kind, start } = token
-    const shown = kind === 'masked' ? '?' : kind === 'space' ? ' ' : looked.slice(start, token.end)
-    masked += shown
-    if (isComment(looked, start)) comments = true
-    else if (shown === ';') closes = ';'
-    else if (kind !== 'space') {
-      end = masked.length
-      closes = ''
-      comments = false
+  /** White space and comments since the last token that is shown in any case. */
+  let between = ''
+  for (const { kind, start, end } of tokens(looked)) {
+    if (kind === 'space') between += ' '
+    else if (isComment(looked, start)) between += '?'
+    else {
+      const shown = kind === 'kept' ? looked.slice(start, end) : isNameAt(looked, start) ? '…' : '?'
+      masked += (shown === ';' ? withoutComments(between) : between) + shown
+      between = ''
     }
   }
-  const kept = comments ? masked.slice(0, end) + closes : masked
-  return kept.replace(/^ | $/g, '') + (text.length > looked.length ? ' …' : '')
+  const shown = (masked + withoutComments(between)).replace(/^ | $/g, '')
+  return text.length > looked.length && !shown.endsWith('…') ? `${shown} …` : shown
 }
+
+const withoutComments = (between: string): string => (between.includes('?') ? '' : between)
+
+/** A name is masked only where it is cut off: that is no constant. */
+const isNameAt = (text: string, start: number): boolean => /^(?:"|[uU]&")/.test(text.slice(start, start + 3))
 
 const isComment = (text: string, start: number): boolean =>
   text.startsWith('--', start) || text.startsWith('/*', start)

@@ -44,10 +44,28 @@ describe('maskQuery', () => {
     ["UPDATE t SET a = 1 WHERE id = 5 /*trace='x'*/;", 'UPDATE t SET a = ? WHERE id = ?;'],
     ['SELECT 1 /* a */; -- b', 'SELECT ?;'],
     ['SELECT 1 ; ;', 'SELECT ? ; ;'],
+    ['SELECT 1 ; /* a */ ; -- b', 'SELECT ? ;;'],
+    ['SELECT a --', 'SELECT a'],
+    ['SELECT a --\n', 'SELECT a'],
+    ['SELECT a/**/', 'SELECT a'],
+    ['SELECT a /*', 'SELECT a'],
+    ['SELECT a /* x /* y */', 'SELECT a'],
+    ['SELECT a -- /* \n', 'SELECT a'],
+    ["SELECT a /* ' */ -- '", 'SELECT a'],
+    ["SELECT E'a\\'--' -- b", 'SELECT ?'],
+    ['SELECT $a$ -- $b$ $a$ -- $a$', 'SELECT ?'],
+    ['SELECT $$ /* $$ /* $$ */', 'SELECT ?'],
+    ['SELECT "a--b" --c', 'SELECT "a--b"'],
+    ['SELECT data ? -- c', 'SELECT data ?'],
+    ['-- a\nSELECT 1', '? SELECT ?'],
+    ['; -- a', ';'],
+    ['SELECT a -- b\n; SELECT c /* d */; COMMIT -- e', 'SELECT a; SELECT c; COMMIT'],
+    ['BEGIN; -- a\nSELECT 1', 'BEGIN; ? SELECT ?'],
     ['/* secret */', ''],
     ["SELECT 'a' -- 'b'", 'SELECT ?'],
-    ['SELECT "secret', 'SELECT ?'],
-    ['SELECT U&"secret', 'SELECT ?'],
+    ['SELECT a AS "secret', 'SELECT a AS …'],
+    ['SELECT U&"secret', 'SELECT …'],
+    ['SELECT "t"."a""', 'SELECT "t".…'],
     ["SELECT U&'secret", 'SELECT ?'],
     ["SELECT b'01", 'SELECT ?'],
   ])('masks to the end what is cut: %s', (text, masked) => {
@@ -80,6 +98,8 @@ describe('maskQuery', () => {
     expect(maskQuery(text)).toMatch(/^SELECT a, .* …$/)
     expect(maskQuery(text).length).toBeLessThan(4_100)
     expect(maskQuery("SELECT 'secret'", 10)).toBe('SELECT ? …')
+    expect(maskQuery('SELECT a -- secret', 14)).toBe('SELECT a …')
+    expect(maskQuery('SELECT "secret"', 10)).toBe('SELECT …')
   })
 })
 

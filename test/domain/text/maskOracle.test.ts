@@ -158,17 +158,68 @@ describe('nothing of a constant or a comment survives', () => {
   it('and everything else stays', () => {
     fc.assert(
       fc.property(statement(secret), (pieces) => {
-        // But comments at its end, before a last `;` too: they go.
+        // But comments at the end of a statement: they go.
         const isComment = (text: string) => /^(?:--|\/\*)/.test(text)
-        const end = pieces.findLastIndex(([{ text }]) => !isComment(text) && text !== ';') + 1
-        const tail = pieces.slice(end).map(([{ text }]) => text)
-        const shown = pieces.map(([piece]) => (piece.secret ? '?' : piece.text))
-        const expected = tail.some(isComment)
-          ? shown.slice(0, end).join(' ') + (tail.includes(';') ? ';' : '')
-          : shown.join(' ')
+        const ends = (at: number): boolean => {
+          const text = pieces[at]?.[0].text
+          return text === undefined || text === ';' || (isComment(text) && ends(at + 1))
+        }
+        const wentBefore = (index: number) => isComment(pieces[index - 1]?.[0].text ?? '')
+        const expected = pieces
+          .flatMap(([piece], at) => {
+            if (isComment(piece.text) && ends(at)) return []
+            const isClose = piece.text === ';' && wentBefore(at)
+            return `${isClose ? '' : ' '}${piece.secret ? '?' : piece.text}`
+          })
+          .join('')
+          .replace(/^ /, '')
         expect(maskQuery(textOf(pieces))).toBe(expected)
       }),
       { numRuns: 3_000 },
+    )
+  })
+})
+
+describe('no statement ends in a `?` that is not its own', () => {
+  const comment = fc.oneof(
+    commentBody.map((body) => `/*${body.replaceAll('*/*', '')}*/`),
+    lineBody.map((body) => `--${body}\n`),
+    fc.constantFrom('/**/', '--\n', '/* /* */ */'),
+  )
+  const comments = fc
+    .array(fc.tuple(spaces, comment, spaces), { minLength: 1, maxLength: 4 })
+    .map((parts) => parts.flat().join(''))
+  /** As the server cuts them. */
+  const unfinished = fc.oneof(
+    fc.constant(''),
+    lineBody.map((body) => `--${body}`),
+    commentBody.map((body) => `/*${body.replaceAll(/\*\/?/g, '')}`),
+    fc.constantFrom('--', '/*', '/* /* */'),
+  )
+  const whole = fc.array(
+    fc.tuple(statement(secret.filter((text) => !/^(?:--|\/\*)/.test(text))).map(textOf), comments),
+    {
+      maxLength: 3,
+    },
+  )
+
+  it('whatever comments stand at its end, before a `;`, and where the text is cut', () => {
+    fc.assert(
+      fc.property(whole, statement(secret).map(textOf), unfinished, (parts, last, tail) => {
+        const plain = parts.map(([text]) => `${text};`).join('')
+        const commented = parts.map(([text, after]) => `${text}${after};`).join('')
+        expect(maskQuery(commented).replaceAll(/ ?;/g, ';')).toBe(maskQuery(plain).replaceAll(/ ?;/g, ';'))
+        expect(maskQuery(`${last}${tail}`)).toBe(maskQuery(last))
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  it('and a name that is cut is no constant', () => {
+    fc.assert(
+      fc.property(statement(secret).map(textOf), letters, (before, name) => {
+        expect(maskQuery(`${before}"${name}`)).toMatch(/…$/)
+      }),
     )
   })
 })

@@ -128,8 +128,14 @@ export async function startApp(deps: {
     })
     const refusedBlocks = createRefusedBlocks({
       now,
-      learned: (kind) =>
-        log.warn({ kind }, 'this workspace refuses blocks of a kind; for a day they go as plain text'),
+      learned(kind, at) {
+        log.warn({ kind }, 'this workspace refuses blocks of a kind; for a day they go as plain text')
+        store.refusedBlocks
+          .put(kind, at)
+          .catch((err: unknown) => log.warn({ err, kind }, 'a refused kind of block was not remembered'))
+      },
+      bare: (kinds) =>
+        log.error({ kinds }, 'Slack took the bare text of a message, and neither its blocks nor its buttons'),
     })
     const slack = createSlack({
       token: settings.botToken,
@@ -144,6 +150,7 @@ export async function startApp(deps: {
         log.info(`another pg-marshal works with the store; waiting up to ${seconds} s for it to end`),
     })
     closing('store', store.close)
+    for (const { kind, at } of await store.refusedBlocks.all()) refusedBlocks.remember(kind, at)
     const figures = createFiguresReader({
       past: store,
       clusters: config.clusters.map(({ name }) => name),

@@ -8,13 +8,17 @@ export type Fetch = (...args: Parameters<webApi.FetchFunction>) => Promise<Respo
 export type RefusedBlocks = {
   /** Those that are refused now. */
   kinds(): ReadonlySet<string>
-  refused(kind: string): void
+  /** Takes over what an earlier process learned. */
+  remember(kind: string, at: number): void
   /** Calls Slack as `fetch` does; what a workspace does not know goes again as plain sections with the same buttons. */
   wrap(fetch: Fetch): Fetch
 }
 
 /** After so long a kind is tried again: a workspace learns new ones. */
-const tryAgainMs = 86_400_000
+export const tryAgainMs = 86_400_000
+
+/** Decides whether a kind that was refused at this time is still written plainly. A time to come is of a wrong clock. */
+export const isStillRefused = (at: number, now: number): boolean => at <= now && now - at < tryAgainMs
 
 /**
  * Slack's codes for blocks that it does not take: https://docs.slack.dev/reference/methods/chat.postMessage#errors. Of a view
@@ -30,38 +34,39 @@ const pointerIn = /\[json-pointer:(?:\/view)?\/blocks\/(\d+)(\/type)?/
  * Remembers kinds of blocks that the workspace refuses for a day. A kind is only remembered where Slack points to its type,
  * or points to nothing: a block with another fault goes as plain sections this once.
  * @param learned is called with each kind that is new
+ * @param bare is called with the kinds in a message of which Slack took the text alone
  */
 export function createRefusedBlocks(deps: {
   readonly now: () => number
-  readonly learned: (kind: string) => void
+  readonly learned: (kind: string, at: number) => void
+  readonly bare: (kinds: readonly string[]) => void
 }): RefusedBlocks {
-  const { now, learned } = deps
+  const { now, learned, bare } = deps
   const since = new Map<string, number>()
-  /** Ways that were refused for messages of the same kinds: a limit in between must not make us begin again. */
-  const failed = new Map<string, Set<string>>()
+  /** By the kinds in a message: a limit in between must not make us begin again. */
+  const failed = new Map<string, Search>()
 
-  const kinds = () => new Set([...since].flatMap(([kind, at]) => (isOld(at) ? [] : [kind])))
-  const isOld = (at: number) => now() - at >= tryAgainMs || at > now()
+  const kinds = () => new Set([...since].flatMap(([kind, at]) => (isStillRefused(at, now()) ? [kind] : [])))
 
   function refused(kind: string) {
     const isNew = !kinds().has(kind)
-    since.set(kind, now())
-    if (isNew) learned(kind)
+    const at = now()
+    since.set(kind, at)
+    if (isNew) learned(kind, at)
   }
 
   return {
     kinds,
-    refused,
+    remember: (kind, at) => since.set(kind, at),
     wrap: (fetch) => async (url, init) => {
       const call = readCall(init?.body)
       if (!call) return fetch(url, init)
-      const make = [...new Set(call.blocks.map(({ type }) => type))].sort().join(' ')
-      const tried = failed.get(make) ?? new Set<string>()
-      let suspects: readonly string[] | null = null
-      let isKind = true
+      const kindsIn = [...new Set(call.blocks.map(({ type }) => type))].sort()
+      const make = kindsIn.join(' ')
+      const search = failed.get(make) ?? { tried: new Set<string>(), suspects: null, isKind: true }
       for (;;) {
         const known = kinds()
-        const way: readonly string[] | undefined = nextWay(call.blocks, known, tried, suspects)
+        const way = nextWay(call.blocks, known, search)
         const blocks = way && inPlain(call.blocks, new Set([...known, ...way]))
         // An alert without its buttons is better than none: its text says what is wrong.
         const body = blocks ? call.write(blocks) : call.bare()
@@ -70,25 +75,29 @@ export function createRefusedBlocks(deps: {
           return fetch(url, init)
         }
         const response = await fetch(url, { ...init, body })
-        const refusal = await refusalOf(response, call.isView)
-        if (refusal === null) {
-          if (!response.ok) return response
+        const answer = await answerOf(response, call.isView)
+        if (answer === 'other') return response
+        if (answer === 'taken' || !blocks) {
           failed.delete(make)
-          if (isKind) for (const kind of way ?? []) refused(kind)
+          if (answer === 'taken' && !blocks) bare(kindsIn)
+          if (answer === 'taken' && search.isKind) for (const kind of way ?? []) refused(kind)
           return response
         }
-        if (!blocks) {
-          failed.delete(make)
-          return response
-        }
-        tried.add(nameOf(way))
-        failed.set(make, tried)
-        const named = refusal.flatMap(({ index }) => blocks[index]?.type ?? []).filter(canBePlain)
-        suspects = named.length > 0 ? [...new Set(named)] : null
-        isKind = refusal.every(({ isType }) => isType)
+        search.tried.add(nameOf(way))
+        failed.set(make, search)
+        const named = answer.flatMap(({ index }) => blocks[index]?.type ?? []).filter(canBePlain)
+        search.suspects = named.length > 0 ? [...new Set(named)] : null
+        search.isKind = answer.every(({ isType }) => isType)
       }
     },
   }
+}
+
+/** Ways that were tried for messages of the same kinds, and what Slack said last. */
+type Search = {
+  readonly tried: Set<string>
+  suspects: readonly string[] | null
+  isKind: boolean
 }
 
 const nameOf = (way: readonly string[]): string => [...way].sort().join(' ')
@@ -97,8 +106,7 @@ const nameOf = (way: readonly string[]): string => [...way].sort().join(' ')
 function nextWay(
   blocks: readonly AnyBlock[],
   known: ReadonlySet<string>,
-  tried: ReadonlySet<string>,
-  suspects: readonly string[] | null,
+  { tried, suspects }: Search,
 ): readonly string[] | undefined {
   const kinds = [...new Set(blocks.map(({ type }) => type))].filter(
     (kind) => canBePlain(kind) && !known.has(kind),
@@ -149,11 +157,11 @@ function objectIn(text: string | null): Readonly<Record<string, unknown>> | null
 
 type Fault = { readonly index: number; readonly isType: boolean }
 
-/** Reads where Slack finds fault with blocks (nowhere: an empty list); null where it does not. */
-async function refusalOf(response: Response, isView: boolean): Promise<readonly Fault[] | null> {
+/** Reads where Slack finds fault with blocks (nowhere: an empty list), or that it took them; other errors say neither. */
+async function answerOf(response: Response, isView: boolean): Promise<readonly Fault[] | 'taken' | 'other'> {
   const body = await response.clone().text()
   // A response_url may answer with the bare code.
-  const answer = objectIn(body) ?? { error: body.trim() }
+  const answer: Readonly<Record<string, unknown>> = objectIn(body) ?? { error: body.trim() }
   const details = answer.response_metadata
   const messages = details instanceof Object ? Reflect.get(details, 'messages') : null
   const faults = (Array.isArray(messages) ? messages : []).flatMap((message): Fault[] => {
@@ -161,5 +169,8 @@ async function refusalOf(response: Response, isView: boolean): Promise<readonly 
     return found ? [{ index: Number(found[1]), isType: found[2] !== undefined }] : []
   })
   if (blockCodes.includes(answer.error)) return faults
-  return isView && answer.error === viewCode && faults.length > 0 ? faults : null
+  if (isView && answer.error === viewCode && faults.length > 0) return faults
+  // A response_url says ok in a word, or nothing at all.
+  const isFault = 'ok' in answer ? answer.ok !== true : !['', 'ok'].includes(body.trim())
+  return response.ok && !isFault ? 'taken' : 'other'
 }

@@ -45,6 +45,11 @@ export type Schema = {
     called_at: number
     data: string
   }
+  /** Kinds of blocks that the workspace does not take. */
+  refused_blocks: {
+    kind: string
+    refused_at: number
+  }
   journal: {
     seq: number
     at: number
@@ -110,6 +115,7 @@ export const tableNames = Object.keys({
   silences: 1,
   second_factors: 1,
   calls: 1,
+  refused_blocks: 1,
   journal: 1,
   messages: 1,
   webhook_told: 1,
@@ -259,6 +265,15 @@ const migrations: Record<string, Migration> = {
       await db.schema
         .alterTable('messages')
         .addColumn('broadcast', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute()
+    },
+  },
+  '006_refused_blocks': {
+    async up(db) {
+      await db.schema
+        .createTable('refused_blocks')
+        .addColumn('kind', 'text', (column) => column.primaryKey())
+        .addColumn('refused_at', 'bigint', (column) => column.notNull())
         .execute()
     },
   },

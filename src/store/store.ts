@@ -6,6 +6,7 @@ import { type Journal, journalIn } from './journal.ts'
 import type { StoreWait } from './lock.ts'
 import { type Messages, messagesIn } from './messages.ts'
 import { type Proposals, proposalsIn } from './proposals.ts'
+import { type RefusedBlocksTable, refusedBlocksIn } from './refusedBlocks.ts'
 import { atomically, type Schema } from './schema.ts'
 import { type SecondFactors, secondFactorsIn } from './secondFactors.ts'
 import { type Silences, silencesIn } from './silences.ts'
@@ -22,6 +23,7 @@ export type Tables = {
   readonly secondFactors: SecondFactors
   readonly webhooks: Webhooks
   readonly calls: CallsTable
+  readonly refusedBlocks: RefusedBlocksTable
 }
 
 /** The bot's own memory: everything that has to survive a crash. */
@@ -62,4 +64,5 @@ export const tablesIn = (db: Kysely<Schema>): Tables => ({
   secondFactors: secondFactorsIn(db),
   webhooks: webhooksIn(db),
   calls: callsIn(db),
+  refusedBlocks: refusedBlocksIn(db),
 })

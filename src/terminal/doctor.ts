@@ -17,6 +17,7 @@ import { ClusterError, createCluster } from '../postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
 import { type Check, fine } from './doctorCheck.ts'
 import { checkCodes } from './doctorCodes.ts'
+import { checkRefusedBlocks } from './doctorRefusedBlocks.ts'
 import { checkStore } from './doctorStore.ts'
 import { checkWebhooks } from './doctorWebhooks.ts'
 
@@ -41,9 +42,17 @@ type DoctorInput = {
  * @returns 0 when nothing is, 1 when something is
  */
 export async function doctor({ config, env, out, now }: DoctorInput): Promise<0 | 1> {
+  const store = await checkStore(config, env)
+  const isStoreFine = store.every(({ fix, needed = true }) => !fix || !needed)
   const parts: [string, Check[]][] = [
-    ['Slack', await checkSlack(config, env, now)],
-    ['Store', await checkStore(config, env)],
+    [
+      'Slack',
+      [
+        ...(await checkSlack(config, env, now)),
+        ...(isStoreFine ? await checkRefusedBlocks(config.store, now()) : []),
+      ],
+    ],
+    ['Store', store],
   ]
   if (asksForCodes(config)) parts.push(['Codes', await checkCodes(config)])
   for (const cluster of config.clusters)

@@ -34,16 +34,35 @@ function plain(block: AnyBlock): AnyBlock[] {
 
 const actions = (elements: readonly Json[]): AnyBlock & Json => ({ type: 'actions', elements })
 
-/** Writes a section; what comes from a database is not interpreted, unless something in the same block has to be. */
+/** Writes a section. Nothing in it is interpreted, but mentions, links and dates where there are some. */
 const section = (words: string): AnyBlock & Json => {
   const resolved = /<(?:@|!|https?:)/.test(words)
   return {
     type: 'section',
     text: resolved
-      ? { type: 'mrkdwn', text: words, verbatim: true }
+      ? { type: 'mrkdwn', text: calm(words), verbatim: true }
       : { type: 'plain_text', text: unescaped(words), emoji: false },
   }
 }
+
+/** Signs of https://docs.slack.dev/messaging/formatting-message-text, each with one that looks like it: none can be escaped. */
+const lookalikes: Readonly<Record<string, string>> = {
+  '*': '∗',
+  _: 'ˍ',
+  '~': '∼',
+  '`': 'ˋ',
+  ':': '∶',
+  '&gt;': '›',
+}
+
+/** Signs that format: those at the edge of a word, names of emoji, and a quote at the start of a line. */
+const formatting = /(?<![\p{L}\p{N}])[*_~]|[*_~](?![\p{L}\p{N}])|`|:(?=[\w+'-]*[a-z+-][\w+'-]*:)|^&gt;/gimu
+
+/** Takes the meaning from all signs outside of mentions, dates and the addresses of links. */
+const calm = (words: string): string =>
+  words.replace(/<[^|>]*[|>]|[^<]+/g, (part) =>
+    part.startsWith('<') ? part : part.replace(formatting, (sign) => lookalikes[sign] ?? sign),
+  )
 
 const unescaped = (words: string): string =>
   words.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { channel, hasButton, openRoom, type Room } from '../support/harness.ts'
 import type { TestServer } from '../support/postgres.ts'
+import { run } from '../support/process.ts'
 import { told } from '../support/render.ts'
 import { jamOne, useShop } from '../support/shop.ts'
 
@@ -56,5 +57,34 @@ describe.each(modes)(
       expect(posts.at(-1)?.response).toMatchObject({ ok: true })
       expect(posts.filter(({ response }) => response?.ok === false).length).toBeLessThanOrEqual(4)
     })
+  },
+)
+
+it.each(['socket', 'http'] as const)(
+  'is remembered over a restart, and doctor tells it, over %s',
+  async (mode) => {
+    room = await openRoom(server.marshalUrl, { mode })
+    room.workspace.refuseBlocks(['rich_text'])
+    await jamOne(server, shop)
+    const first = await room.start()
+    await room.card('approve_terminate')
+    // Beside a bot that runs.
+    const doctor = await run(room, ['doctor'])
+    await doctor.ended
+    expect(doctor.output()).toMatch(
+      /! this workspace refuses blocks of the kind rich_text\n {6}They go as plain sections .* tried again after a day, at [-\d]+ [:\d]+ UTC/,
+    )
+    await first.stop()
+    const sent = () =>
+      ['chat.postMessage', 'chat.update', 'response_url'].flatMap((call) => [
+        ...room.workspace.requests(call).map(({ response }) => response),
+      ])
+    const before = sent().filter((response) => response?.ok === false).length
+    expect(before).toBeGreaterThan(0)
+    await room.start()
+    await room.type('U0RESP', 'sessions')
+    const answer = await room.line(/^Sessions on orders/)
+    expect(JSON.stringify(answer.blocks)).not.toContain('"rich_text"')
+    expect(sent().filter((response) => response?.ok === false)).toHaveLength(before)
   },
 )

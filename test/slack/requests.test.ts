@@ -39,7 +39,7 @@ async function open(mode: 'socket' | 'http') {
   } = workspace.env
   const common = { botToken: SLACK_BOT_TOKEN, apiUrl: SLACK_API_URL }
   ingress = createIngress({
-    refusedBlocks: createRefusedBlocks({ now: Date.now, learned: () => {} }),
+    refusedBlocks: createRefusedBlocks({ now: Date.now, learned: () => {}, bare: () => {} }),
     settings:
       mode === 'socket'
         ? { mode, appToken: SLACK_APP_TOKEN, ...common }

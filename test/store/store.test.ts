@@ -66,6 +66,18 @@ describe.each(storePlaces)('a store in %s', (_, makePlace) => {
     })
   })
 
+  it('keeps which kinds of blocks were refused, and when last, also across a restart', async () => {
+    await store.refusedBlocks.put('table', madeAt)
+    await store.refusedBlocks.put('card', madeAt)
+    await store.refusedBlocks.put('table', madeAt + 1)
+    await store.close()
+    store = await openStore(settings, {})
+    expect(await store.refusedBlocks.all()).toEqual([
+      { kind: 'card', at: madeAt },
+      { kind: 'table', at: madeAt + 1 },
+    ])
+  })
+
   describe('journal', () => {
     it('chains its rows, whoever appends at the same time', async () => {
       await Promise.all(

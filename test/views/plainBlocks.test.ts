@@ -1,6 +1,16 @@
 import { checkBlocks } from 'slack-workspace'
 import { expect, it } from 'vitest'
-import { bold, bullets, button, preformatted, richText, section, table, user } from '../../src/views/kit.ts'
+import {
+  bold,
+  bullets,
+  button,
+  link,
+  preformatted,
+  richText,
+  section,
+  table,
+  user,
+} from '../../src/views/kit.ts'
 import { type AnyBlock, inPlain } from '../../src/views/plainBlocks.ts'
 
 const all = new Set(['rich_text', 'table', 'context_actions'])
@@ -14,6 +24,17 @@ it('keeps hostile words as words: plain text, or escaped where a person is named
   expect(plain).toMatchObject({ type: 'section', text: { type: 'plain_text', text: `a ${evil}` } })
   expect(named).toMatchObject({ text: { type: 'mrkdwn', verbatim: true } })
   expect(JSON.stringify(named)).toContain('<@U0DANA>&lt;!channel&gt;')
+})
+
+it('formats nothing of a database beside a mention, and leaves names as they are inside', () => {
+  const evil = '&gt; *bold* _x_ ~y~ `z` :skull: >q __init__'
+  const [named] = inPlain([richText(section(user('U0DANA'), ` shop_orders 10:05:30 ${evil}\n>q`))], all)
+  const words = JSON.stringify(named)
+  expect(words).not.toMatch(/[*~`]|\b_|_\b|:skull:|\\n&gt;/)
+  expect(words).toContain('<@U0DANA> shop_orders 10:05:30')
+  expect(words).toContain('bold')
+  const [linked] = inPlain([richText(section(link('https://slack.test/a_b_*c*', 'the *card* of `x`')))], all)
+  expect(linked).toMatchObject({ text: { text: '<https://slack.test/a_b_*c*|the ∗card∗ of ˋxˋ>' } })
 })
 
 it('loses no row and no statement, and stays within what Slack takes of a section', () => {

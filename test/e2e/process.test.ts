@@ -218,7 +218,9 @@ describe('the terminal', () => {
 
   it('tells what is missing, and how to grant it', async () => {
     const poor = await server.createRole('poor')
-    room = await openRoom(poor, { workspace: { scopes: ['commands', 'chat:write', 'users:read'] } })
+    room = await openRoom(poor, {
+      workspace: { scopes: ['commands', 'app_mentions:read', 'chat:write', 'users:read'] },
+    })
     const { code, output } = await ends(await run(room, ['doctor']))
     expect(code).toBe(1)
     expect(output).toContain('Add usergroups:read')

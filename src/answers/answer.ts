@@ -14,13 +14,14 @@ import { attempt, type MissingPrivilege, unreadable } from '../postgres/cluster.
 import { noActions, type Proposed, withActions } from '../views/answers/actions.ts'
 import { activityView } from '../views/answers/activity.ts'
 import { blockingView } from '../views/answers/blocking.ts'
-import { type ClusterStatus, clustersView } from '../views/answers/clusters.ts'
+import type { ClusterStatus } from '../views/answers/clusters.ts'
 import { helpView } from '../views/answers/help.ts'
 import { listView } from '../views/answers/list.ts'
 import { type AnswerContext, failureView, problemView } from '../views/answers/page.ts'
 import { longestStatement, noSessionView, type OwnLocks, sessionView } from '../views/answers/session.ts'
 import { sessionsShown, sessionsView } from '../views/answers/sessions.ts'
 import type { Line, View } from '../views/kit.ts'
+import { answerClusters } from './clusters.ts'
 import { findElsewhere, trouble } from './elsewhere.ts'
 import { answerHealth } from './health.ts'
 import { answerHistory } from './history.ts'
@@ -83,7 +84,7 @@ export function createAnswers(deps: {
       }
     if (question.kind === 'help') return { view: helpView([...clusters.keys()]) }
     if (question.kind === 'clusters')
-      return { view: clustersView(await Promise.all([...clusters.values()].map(statusOf)), now()) }
+      return { view: await answerClusters([...clusters.values()], { past, seen, statusOf, now }) }
     if (question.kind === 'history')
       return {
         view: await answerHistory(question, {

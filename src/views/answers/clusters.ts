@@ -3,7 +3,7 @@ import { isClient } from '../../domain/session/session.ts'
 import type { Snapshot } from '../../domain/session/snapshot.ts'
 import { versionWords } from '../../domain/session/versions.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
-import { bold, truncate, type View } from '../kit.ts'
+import { bold, link, truncate, type View } from '../kit.ts'
 import { count } from '../words.ts'
 import { compose, type Line, lines } from './page.ts'
 
@@ -14,8 +14,15 @@ export type ClusterStatus =
 
 const maxClusters = 40
 
-/** Every watched cluster in one line. */
-export function clustersView(all: readonly ClusterStatus[], now: number): View {
+/**
+ * Every watched cluster in one line, and the way to the cards of those that cannot be seen.
+ * @param cards the links of these cards, by the names of their clusters; null where a card cannot be linked
+ */
+export function clustersView(
+  all: readonly ClusterStatus[],
+  cards: ReadonlyMap<string, string | null>,
+  now: number,
+): View {
   const shown = all.slice(0, maxClusters)
   const unseen = all.filter((status) => 'reason' in status || !status.snapshot.server.seesOthers).length
   const headline: Line =
@@ -29,6 +36,15 @@ export function clustersView(all: readonly ClusterStatus[], now: number): View {
       head: ['Cluster', 'Version', 'Sessions', 'Waiting', 'Connections', 'Seen'],
       rows: shown.map((status) => row(status, now)),
     },
+    lines(
+      ...shown.flatMap((status): Line[] => {
+        const card = 'reason' in status ? cards.get(status.name) : undefined
+        if (card === undefined) return []
+        return [
+          [bold(truncate(status.name, 63)), ' has ', card === null ? 'a card' : link(card, 'a card'), '.'],
+        ]
+      }),
+    ),
     lines(...(all.length > shown.length ? [[`${all.length - shown.length} more clusters.`]] : [])),
   ])
 }

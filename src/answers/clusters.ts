@@ -1,0 +1,35 @@
+import type { WatchedCluster } from '../commands/cluster.ts'
+import { type ClusterStatus, clustersView } from '../views/answers/clusters.ts'
+import type { View } from '../views/kit.ts'
+import { openOn, type Past } from './openCards.ts'
+
+/**
+ * Shows every watched cluster, and the cards of those that cannot be seen.
+ * @param seen the clusters whose cards the reader may see
+ */
+export async function answerClusters(
+  clusters: readonly WatchedCluster[],
+  {
+    past,
+    seen,
+    statusOf,
+    now,
+  }: {
+    readonly past: Past | null
+    readonly seen: readonly WatchedCluster[]
+    readonly statusOf: (watched: WatchedCluster) => Promise<ClusterStatus>
+    readonly now: () => number
+  },
+): Promise<View> {
+  const all = await Promise.all(clusters.map(statusOf))
+  const readable = new Set(seen.map(({ config }) => config.name))
+  const cards = new Map<string, string | null>()
+  for (const status of all) {
+    if (!past || !('reason' in status) || !readable.has(status.name)) continue
+    const blind = (await openOn(past, status.name)).find(
+      ({ incident }) => incident?.finding.kind === 'unreachable',
+    )
+    if (blind?.incident) cards.set(status.name, await past.linkTo(blind.incident.cardId))
+  }
+  return clustersView(all, cards, now())
+}

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { knownSlackCodes, SlackError, slackErrorKind } from '../../src/notify/slackError.ts'
+import { isSlackAway, knownSlackCodes, SlackError, slackErrorKind } from '../../src/notify/slackError.ts'
 
 it.each([
   ['ratelimited', 'limited', true],
@@ -18,6 +18,12 @@ it.each([
 ])('%s is %s', (code, kind, retryable) => {
   expect(slackErrorKind(code)).toBe(kind)
   expect(new SlackError(code)).toMatchObject({ code, kind, retryable, retryAfterMs: 0 })
+})
+
+it('is away as a whole, or takes one channel or message not', () => {
+  const away = ['missing_scope', 'service_unavailable', 'unreachable']
+  const here = ['ratelimited', 'message_not_found', 'is_archived']
+  expect([...away, ...here].filter((code) => isSlackAway(slackErrorKind(code)))).toEqual(away)
 })
 
 it('means one thing by each code', () => {

@@ -47,6 +47,12 @@ describe('a silence covers', () => {
     expect(covers({ kind: 'finding', findingKind: 'idle' }, 'idle', 'billing')).toBe(false)
   })
 
+  it('nothing of another kind, and no other incident', () => {
+    expect(covers({ kind: 'finding', findingKind: 'idle' }, 'idle')).toBe(true)
+    expect(covers({ kind: 'finding', findingKind: 'unreachable' }, 'idle')).toBe(false)
+    expect(covers({ kind: 'incident', incidentId: 'j', key: 'k' }, 'idle')).toBe(false)
+  })
+
   it('a cluster that cannot be seen only where that is named', () => {
     expect(covers({ kind: 'cluster' }, 'unreachable')).toBe(false)
     expect(covers({ kind: 'finding', findingKind: 'unreachable' }, 'unreachable')).toBe(true)

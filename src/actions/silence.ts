@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import { type About, kindWords, type SilenceCommand } from '../commands/silenceCommand.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
+import type { Incident } from '../domain/incidents/incident.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
+import type { People } from '../domain/session/policy.ts'
 import { nextTime } from '../domain/text/hours.ts'
 import type { Cards } from '../notify/cards.ts'
 import { endSilences } from '../notify/endSilences.ts'
@@ -34,6 +36,11 @@ export type Silencing = {
   snooze(caller: Caller, incidentId: string, choice: '30m' | SnoozeChoice): Promise<Refusal | string | null>
   /** "Acknowledge", "I take it" and "Hand back" on a card. */
   lookAfter(caller: Caller, incidentId: string, how: LookAfter): Promise<Refusal | null>
+  /**
+   * "Hand over" on a card.
+   * @param to the person who gets it; null only asks whether the caller may hand it over now
+   */
+  handOver(caller: Caller, incidentId: string, to: string | null): Promise<Refusal | null>
 }
 
 /** Holds new cards back for a while, for those who may read the cards; everything is still watched and written down. */
@@ -47,7 +54,7 @@ export function createSilencing(deps: {
   readonly now: () => number
 }): Silencing {
   const { cards, store, clusters, timeZoneOf, now } = deps
-  const { authorize, refuse } = deps.authorization
+  const { authorize, checkAccess, refuse } = deps.authorization
 
   async function silence(
     { userId }: Caller,
@@ -172,32 +179,79 @@ export function createSilencing(deps: {
     },
 
     async lookAfter(caller, incidentId, how) {
-      const entry = { caller, where: `button ${how}` }
-      const incident = await store.incidents.get(incidentId)
-      const watched = clusters.get(incident?.cluster ?? '')
-      if (!incident || !watched) return refuse(entry, unknownButton)
-      const refusal = await authorize(entry, watched.config.access.viewers, false)
-      if (refusal) return refusal
-      return cards.commit(incident.cardId, async ({ incidents, record }) => {
-        const current = await incidents.get(incidentId)
-        const before = current?.acknowledgedBy ?? null
-        const not = current ? whyNot(how, before, caller.userId) : 'it is not there any more'
-        if (!current || not) return { code: 'alreadyDecided', reason: not ?? '', by: before }
-        const { userId: actor } = caller
-        await incidents.put({ ...current, acknowledgedBy: how === 'handBack' ? null : actor })
-        await record(
-          how === 'handBack'
-            ? { kind: 'handedBack', actor }
-            : { kind: 'acknowledged', actor, ...(before && { from: before }) },
-        )
-        return null
-      })
+      const found = await incidentFor(caller, incidentId, how)
+      if ('code' in found) return found
+      return pass(caller, found.incident, how, how === 'handBack' ? null : caller.userId)
     },
+
+    async handOver(caller, incidentId, to) {
+      const found = await incidentFor(caller, incidentId, 'handOver')
+      if ('code' in found) return found
+      const { incident, viewers } = found
+      if (to === null) return refusalFor('handOver', incident, caller)
+      // Whoever gets it must be able to acknowledge it.
+      const { teamId } = caller
+      const unfit = to === '' ? 'nobody was chosen' : await whyUnfit({ userId: to, teamId }, viewers)
+      if (unfit) return { code: 'notAllowed', reason: unfit }
+      return pass(caller, incident, 'handOver', to)
+    },
+  }
+
+  async function incidentFor(caller: Caller, incidentId: string, how: LookAfter | 'handOver') {
+    const entry = { caller, where: `button ${how}` }
+    const incident = await store.incidents.get(incidentId)
+    const watched = clusters.get(incident?.cluster ?? '')
+    if (!incident || !watched) return refuse(entry, unknownButton)
+    const { viewers } = watched.config.access
+    return (await authorize(entry, viewers, false)) ?? { incident, viewers }
+  }
+
+  async function whyUnfit(chosen: Caller, viewers: People): Promise<string | null> {
+    const refusal = await checkAccess(chosen, viewers, true)
+    if (!refusal) return null
+    return refusal.code === 'lookUpFailed'
+      ? 'Slack did not say whether the person you chose may look after it, so it stays with you'
+      : 'the person you chose may not look after it, so it stays with you'
+  }
+
+  /** Gives an incident to somebody, or to nobody, if that can still be done. */
+  function pass(caller: Caller, { id, cardId }: Incident, how: LookAfter | 'handOver', to: string | null) {
+    return cards.commit(cardId, async ({ incidents, record }): Promise<Refusal | null> => {
+      const current = await incidents.get(id)
+      const refusal = refusalFor(how, current, caller, to)
+      if (!current || refusal) return refusal
+      const { userId: actor } = caller
+      const from = current.acknowledgedBy
+      await incidents.put({ ...current, acknowledgedBy: to })
+      await record(
+        to === null
+          ? { kind: 'handedBack', actor }
+          : { kind: 'acknowledged', actor, ...(from && { from }), ...(to !== actor && { to }) },
+      )
+      return null
+    })
   }
 }
 
+function refusalFor(
+  how: LookAfter | 'handOver',
+  incident: Incident | null,
+  { userId }: Caller,
+  to: string | null = null,
+): Refusal | null {
+  const by = incident?.acknowledgedBy ?? null
+  if (incident === null) return { code: 'alreadyDecided', reason: 'it is not there any more', by }
+  if (how === 'handOver' && incident.resolvedAt !== null)
+    return { code: 'alreadyDecided', reason: 'it is over already' }
+  const reason = whyNot(how, by, userId)
+  if (reason !== null) return { code: 'alreadyDecided', reason, by }
+  return how === 'handOver' && to === userId
+    ? { code: 'alreadyDecided', reason: 'you look after it already' }
+    : null
+}
+
 /** Says why somebody cannot take or give an incident now; null where they can. Each is relieved by the next alone. */
-function whyNot(how: LookAfter, holder: string | null, userId: string): string | null {
+function whyNot(how: LookAfter | 'handOver', holder: string | null, userId: string): string | null {
   if (how === 'acknowledge') return holder === null ? null : 'it was already acknowledged'
   if (holder === null) return 'nobody looks after it; press Acknowledge'
   if (how === 'takeOver') return holder === userId ? 'it was already acknowledged' : null

@@ -25,6 +25,7 @@ import { codeCallback } from '../views/secondFactor.ts'
 import { type ButtonAction, readButton } from './buttons.ts'
 import type { Slack } from './client.ts'
 import { type Codes, proposalIn, type SentCode } from './codes.ts'
+import { askWhom, listenToHandOver } from './handOver.ts'
 import type { Homes } from './home.ts'
 import { readMention } from './mentions.ts'
 import { originOf } from './origin.ts'
@@ -160,6 +161,8 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
         case 'takeOver':
         case 'handBack':
           return deps.silencing.lookAfter(caller, press.incidentId, press.kind)
+        case 'handOver':
+          return askWhom(deps, caller, press.incidentId, body.trigger_id)
         case 'snooze':
           return deps.silencing.snooze(caller, press.incidentId, press.choice)
         case 'showAll':
@@ -251,11 +254,19 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
   })
 
   listenToShortcuts(app, { ...deps, replies, take })
+  listenToHandOver(app, {
+    ...deps,
+    take,
+    whisper: (cluster, caller) => replies.whispering(channelOf(cluster), caller),
+  })
 
   // What is not ours is acknowledged, so that nobody sees Slack's own error, and does nothing.
   const ours = Object.values(shortcuts).join('|')
   app.shortcut(new RegExp(`^(?!(?:${ours})$)`), ({ ack }) => ack())
-  app.view({ callback_id: /^(?!deny_reason$|break_glass_reason$|pg_second_factor$)/ }, ({ ack }) => ack())
+  app.view(
+    { callback_id: /^(?!deny_reason$|break_glass_reason$|pg_second_factor$|pg_hand_over$)/ },
+    ({ ack }) => ack(),
+  )
 
   return {
     async drain() {

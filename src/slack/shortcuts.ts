@@ -19,7 +19,7 @@ import type { RightsOf } from './rights.ts'
 export const shortcuts = { sessions: 'pg_sessions', pids: 'pg_look_up_pids' } as const
 
 /** Acknowledges, runs, and says what went wrong. */
-type Take = (
+export type Take = (
   entry: string,
   ack: () => Promise<void>,
   reply: Reply,

@@ -98,7 +98,7 @@ export const eventShape = union<JournalEvent, 'kind'>('kind', {
   incidentReopened: ofIncident,
   incidentResolved: ofIncident,
   lacking: { actor, cluster: anyText, what: anyText, remedy: anyText },
-  acknowledged: { actor, from: anyText.optional() },
+  acknowledged: { actor, from: anyText.optional(), to: anyText.optional() },
   handedBack: { actor },
   undelivered: { actor, receiver: anyText, what: anyText, reason: anyText },
   called: {

@@ -10,6 +10,7 @@ export const breakGlassAction = 'pg_break_glass'
 export const acknowledgeAction = 'pg_acknowledge'
 export const takeOverAction = 'pg_take_over'
 export const handBackAction = 'pg_hand_back'
+export const handOverAction = 'pg_hand_over'
 export const snoozeAction = 'pg_snooze'
 /** The menu beside it, see `snoozeMenu`. */
 export const snoozeForAction = 'pg_snooze_for'

@@ -124,6 +124,46 @@ describe('who looks after it', () => {
     await room.thread(card.ts, /^<@U0DANA> gave it back/)
     await room.card('pg_acknowledge')
   })
+
+  it.each(['socket', 'http'] as const)(
+    'hands it over to a person who may look after it, over %s',
+    async (mode) => {
+      const access = { viewers: ['U0RESP', 'U0DANA'], requesters: ['U0RESP'], approvers: ['U0DANA'] }
+      room = await openRoom(server.marshalUrl, { mode, over: { access } })
+      await room.start()
+      await jamOne(server, shop)
+      const card = await room.card('pg_acknowledge')
+      await room.press('U0RESP', card, 'pg_acknowledge')
+      const taken = await room.until(card.ts, /U0RESP".*acknowledged it/)
+      const choose = async (person: string) => {
+        await room.press('U0RESP', taken, 'pg_hand_over')
+        await room.workspace.waitFor(() => room.workspace.modal('U0RESP'), { what: 'the modal' })
+        await room.workspace.submitView({ userId: 'U0RESP', values: { person } })
+      }
+      // Only who has it can give it.
+      await room.press('U0DANA', taken, 'pg_hand_over')
+      await room.whisper('U0DANA', /I take it/)
+      expect(room.workspace.modal('U0DANA')).toBeUndefined()
+      await choose('U0DEVI')
+      await room.whisper('U0RESP', /the person you chose may not look after it/)
+      await choose('U0RESP')
+      await room.whisper('U0RESP', /you look after it already/)
+      await choose('U0DANA')
+      await room.until(card.ts, /U0DANA".*acknowledged it/)
+      const lines = await room.thread(card.ts, /^<@U0RESP> handed it over to <@U0DANA>\.$/)
+      expect(lines.filter(({ text }) => /handed|takes it over/.test(text))).toHaveLength(1)
+      // The modal stood open while somebody else took it.
+      await room.press('U0DANA', taken, 'pg_hand_over')
+      await room.workspace.waitFor(() => room.workspace.modal('U0DANA'), { what: 'the modal' })
+      await room.press('U0RESP', taken, 'pg_take_over')
+      await room.until(card.ts, /U0RESP".*acknowledged it/)
+      await room.workspace.submitView({ userId: 'U0DANA', values: { person: 'U0RESP' } })
+      await room.workspace.waitFor(() => room.workspace.ephemerals('U0DANA').length === 2, {
+        what: 'the refusal',
+      })
+      expect(hasButton(taken, 'pg_hand_over')).toBe(true)
+    },
+  )
 })
 
 describe('a longer snooze', () => {

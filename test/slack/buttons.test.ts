@@ -15,6 +15,7 @@ describe('a button', () => {
     ['pg_offer_again', { kind: 'offerAgain', proposalId: id }],
     ['pg_acknowledge', { kind: 'acknowledge', incidentId: id }],
     ['pg_snooze', { kind: 'snooze', incidentId: id, choice: '30m' }],
+    ['pg_hand_over', { kind: 'handOver', incidentId: id }],
     ['pg_take_over', { kind: 'takeOver', incidentId: id }],
     ['pg_hand_back', { kind: 'handBack', incidentId: id }],
     ['pg_break_glass', { kind: 'breakGlass', proposalId: id }],

@@ -126,8 +126,13 @@ export type JournalEvent =
       readonly what: string
       readonly remedy: string
     }
-  /** `from`: the person who looked after it until then. */
-  | { readonly kind: 'acknowledged'; readonly actor: string; readonly from?: string }
+  /** `from`: the person who looked after it until then. `to`: the person to whom they gave it, else the actor took it. */
+  | {
+      readonly kind: 'acknowledged'
+      readonly actor: string
+      readonly from?: string
+      readonly to?: string
+    }
   /** Nobody looks after it any more. */
   | { readonly kind: 'handedBack'; readonly actor: string }
   /** A receiver of webhooks did not take this, and it is not sent again. */

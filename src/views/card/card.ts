@@ -12,6 +12,7 @@ import {
   confirmWords,
   detailsAction,
   handBackAction,
+  handOverAction,
   offerAgainAction,
   snoozeAction,
   snoozeMenu,
@@ -157,7 +158,11 @@ function buttons(card: CardState): Block[] {
     details(card),
     ...(incident && !incident.acknowledgedBy ? [button(acknowledgeAction, 'Acknowledge', incident.id)] : []),
     ...(incident?.acknowledgedBy
-      ? [button(takeOverAction, 'I take it', incident.id), button(handBackAction, 'Hand back', incident.id)]
+      ? [
+          button(takeOverAction, 'I take it', incident.id),
+          button(handOverAction, 'Hand over', incident.id),
+          button(handBackAction, 'Hand back', incident.id),
+        ]
       : []),
     ...(incident && !silence ? [button(snoozeAction, 'Snooze 30 min', incident.id)] : []),
     ...(latest?.state === 'open' && breakGlass ? [button(breakGlassAction, 'Break glass …', latest.id)] : []),

@@ -230,6 +230,7 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
     case 'incidentResolved':
       return [event.what]
     case 'acknowledged':
+      if (event.to) return [user(event.actor), ' handed it over to ', user(event.to), '.']
       return event.from
         ? [user(event.actor), ' takes it over from ', user(event.from), '.']
         : [user(event.actor), ' acknowledged it.']

@@ -51,7 +51,9 @@ it('tells Prometheus of the cluster, its incidents, what was done, and of Slack'
   await until('pg_marshal_incidents_open{cluster="orders",kind="blocking"} 0\n')
   await until('pg_marshal_outbox_messages 0\n')
   // Neither who was there nor what they did.
-  expect(await scrape()).not.toMatch(new RegExp(`checkout|web|advisory|shop|"${root.pid}"|"postgres"`))
+  expect(await scrape()).not.toMatch(
+    new RegExp(`\\b(checkout|web|advisory|shop)\\b|"${root.pid}"|"postgres"`),
+  )
 
   server.suspend()
   await until('pg_marshal_cluster_up{cluster="orders"} 0\n')

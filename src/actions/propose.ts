@@ -108,7 +108,12 @@ export function createPropose(deps: Deps): Propose {
       const fit = fittingAction(seen.session, seen.server, watched.config.protected)
       if (fit.action === null) return refused({ code: 'untouchable', reason: fit.why })
       const standing = standingFor(await proposals.ofPid(before.key.pid), before.key)
-      if (standing) return refused({ code: 'alreadyDecided', reason: elsewhere, on: standing.cardId })
+      if (standing)
+        return refused({
+          code: 'alreadyDecided',
+          reason: standing.cardId === before.cardId ? wasFaster : elsewhere,
+          on: standing.cardId,
+        })
       const notOffered = await offerOn(deps, before, {
         actor: caller.userId,
         expireAfterMs: watched.config.approvals.expireAfterMs,
@@ -197,6 +202,7 @@ const otherAction = ({ action, key }: Proposal): string =>
     ? `a card asks to cancel ${key.pid} already. If that has no effect, it offers terminate by itself; to terminate now, let the cancel be denied there and ask again`
     : `a card asks to terminate ${key.pid} already. To cancel instead, let the terminate be denied there and ask again`
 
+const wasFaster = 'somebody was faster; look at the card'
 const elsewhere = 'another card asks for this session already'
 
 const otherSession = (pid: number): Refusal => ({
@@ -256,7 +262,7 @@ const offerOn = (
   cards.commit(before.cardId, async (tx) => {
     const { proposals, incidents } = tx
     const latest = (await proposals.ofCard(before.cardId)).at(-1)
-    if (latest?.id !== before.id) return 'somebody was faster; look at the card'
+    if (latest?.id !== before.id) return wasFaster
     const incident = await incidents.get(before.cardId)
     if (incident && incident.resolvedAt !== null) return 'this incident is over'
     if (standingFor(await proposals.ofPid(before.key.pid), before.key)) return elsewhere

@@ -1,5 +1,5 @@
 import type { Config, Env } from '../config/config.ts'
-import { oldestMajor, versionWords } from '../domain/session/versions.ts'
+import { isTooOld, oldestMajor, versionWords } from '../domain/session/versions.ts'
 import { readDatabaseUrl, urlAdvice } from '../domain/text/databaseUrl.ts'
 import { ClusterError } from '../postgres/errors.ts'
 import { createPool } from '../postgres/pool.ts'
@@ -18,9 +18,9 @@ export async function checkStore({ store, clusters }: Config, env: Env): Promise
   const read = readDatabaseUrl(store.url)
   const advice = 'problem' in read ? null : urlAdvice(read, env.PGSSLMODE)
   return [
-    facts.versionNum >= oldestMajor * 10_000
-      ? fine(`answers: PostgreSQL ${versionWords(facts.versionNum)}`)
-      : { what: `is PostgreSQL ${versionWords(facts.versionNum)}`, fix: `Use ${oldestMajor} or newer.` },
+    isTooOld(facts.versionNum)
+      ? { what: `is PostgreSQL ${versionWords(facts.versionNum)}`, fix: `Use ${oldestMajor} or newer.` }
+      : fine(`answers: PostgreSQL ${versionWords(facts.versionNum)}`),
     facts.readOnly
       ? { what: 'takes no writes', fix: 'It is a standby, or read only: let store.url lead to the primary.' }
       : fine('takes writes'),

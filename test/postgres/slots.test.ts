@@ -71,9 +71,11 @@ test('with every slot taken the bot reads, names the holders, signals, and repor
   expect(finding).toMatchObject({ kind: 'connections', max: 14, used: rows[0].used })
   expect(finding?.kind === 'connections' && finding.holders[0]).toEqual({
     usename: 'app',
+    datname: 'postgres',
     applicationName: 'checkout',
     clientAddr: '127.0.0.1',
     count: crowd.length,
+    idle: crowd.length,
   })
   expect(crowd.length).toBeGreaterThanOrEqual(7)
 

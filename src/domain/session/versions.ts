@@ -30,6 +30,9 @@ export const versionWords = (versionNum: number): string => `${majorOf(versionNu
 
 export const has = (versionNum: number, feature: Feature): boolean => majorOf(versionNum) >= since[feature]
 
+/** Decides whether a server is too old for us. */
+export const isTooOld = (versionNum: number): boolean => majorOf(versionNum) < oldestMajor
+
 /** `16 and newer` */
 export const sinceWords = (feature: Feature): string => `${since[feature]} and newer`
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ProposalFields } from '../../../src/domain/approvals/proposal.ts'
-import { coveredBy, noCalls } from '../../../src/domain/incidents/ladder.ts'
+import { callsAnybody, carries, coveredBy, noCalls } from '../../../src/domain/incidents/ladder.ts'
 import { approvers, ask, channel, fresh, incident, notify } from '../../support/nights.ts'
 import { madeAt, proposal } from '../../support/proposals.ts'
 
@@ -250,6 +250,7 @@ describe('several cards', () => {
     expect(coveredBy(due, here, others)).toBe('a')
     expect(coveredBy({ ...due, key: 'warning' }, here, others)).toBe('a')
     expect(coveredBy(due, { ...here, now: 11_000 }, others)).toBe('a')
+    expect(coveredBy(due, { ...here, now: 1000 }, others)).toBe('a')
   })
 
   test.each([
@@ -284,4 +285,101 @@ describe('several cards', () => {
     expect(coveredBy({ ...step, key: 'escalate:1' }, here, [{ id: 'a', calls }])).toBeNull()
     expect(coveredBy(asked, here, [{ id: 'a', calls }])).toBeNull()
   })
+})
+
+describe('what waits for Slack', () => {
+  const asked = open({ requestedBy: 'U0OMAR' })
+  const away = { reachesSlack: false }
+  const droppedOf = (...look: Parameters<typeof ask>) => ask(...look).dropped
+
+  test('a request by hand waits until it is decided, or its incident is over', () => {
+    const kept = fresh()
+    const other = open({ id: 'p0' })
+    const on = (incident: typeof critical, one = asked) => ({
+      incident,
+      proposals: [other, one],
+      isSilent: true,
+    })
+    ask(kept, on(critical), madeAt, away)
+    expect(droppedOf(kept, on(critical), madeAt + 1)).toEqual([])
+    const approved = { ...asked, approvals: [{ userId: 'U0DANA', at: 1 }] }
+    expect(droppedOf(kept, on(acknowledged(), approved), madeAt + 2)).toEqual([])
+    expect(droppedOf(kept, on({ ...critical, resolvedAt: 1 }), madeAt + 3)).toEqual(['request:p1'])
+  })
+
+  test.each([
+    ['acknowledged', acknowledged(), asked, madeAt + 11 * minute],
+    ['over', { ...critical, resolvedAt: 1 }, asked, madeAt + 11 * minute],
+    ['decided', critical, { ...asked, state: 'denied' as const }, madeAt + 11 * minute],
+    ['too late', critical, asked, madeAt + 15 * minute],
+  ])('that a proposal is about to expire is taken back when it is %s', (_, incident, one, at) => {
+    const settings = { ...notify, remindAfterMs: Number.POSITIVE_INFINITY, escalate: [] }
+    const kept = fresh()
+    const subject = {
+      incident: critical,
+      proposals: [open({ id: 'p0', expiresAt: madeAt + 60 * minute }), asked],
+    }
+    ask(kept, subject, madeAt, { settings })
+    ask(kept, subject, madeAt + 10 * minute, { settings, ...away })
+    expect([...kept.waiting]).toEqual(['expiring:p1'])
+    expect(droppedOf(kept, subject, madeAt + 10 * minute + 1, { settings, ...away })).toEqual([])
+    expect(
+      droppedOf(kept, { incident, proposals: [subject.proposals[0] ?? asked, one] }, at, { settings }),
+    ).toEqual(['expiring:p1'])
+  })
+
+  test('a silence takes back that it is critical, and not that nobody answers a request', () => {
+    const kept = fresh()
+    ask(kept, { incident: critical, proposals: [asked] }, madeAt, away)
+    ask(kept, { incident: critical, proposals: [asked] }, madeAt + 5 * minute, away)
+    const silent = { incident: critical, proposals: [asked], isSilent: true }
+    expect(droppedOf(kept, silent, madeAt + 6 * minute)).toEqual(['critical'])
+    const warned = fresh()
+    const settings = { ...notify, from: 'warning' as const }
+    ask(warned, { incident: warning, proposals: [asked] }, madeAt, { settings, ...away })
+    expect(droppedOf(warned, { ...silent, incident: warning }, madeAt + 1, { settings })).toEqual(['warning'])
+  })
+
+  test('a card whose mention went with another one calls itself when that one took its own back', () => {
+    const kept = fresh()
+    const others = [
+      {
+        id: 'a',
+        calls: {
+          ...noCalls,
+          sent: [{ key: 'critical', mention: notify.mention, at: 0, channel, inCard: true, by: null }],
+        },
+      },
+    ] as const
+    expect(ask(kept, { incident: critical }, 0, { others }).queued).toEqual([])
+    expect(ask(kept, { incident: critical }, 1, { others })).toMatchObject({ due: [], dropped: [] })
+    kept.waiting.add('critical')
+    expect(ask(kept, { incident: critical }, 2)).toMatchObject({
+      dropped: ['critical'],
+      queued: [{ key: 'critical' }],
+    })
+  })
+
+  test('only a call of its own may stand for another one', () => {
+    const sent = { key: 'warning', mention: [], at: 0, channel, inCard: true, by: null } as const
+    expect(carries({ ...noCalls, sent: [sent] }, 'critical')).toBe(true)
+    expect(carries({ ...noCalls, sent: [{ ...sent, key: 'remind' }, sent] }, 'critical')).toBe(true)
+    expect(carries({ ...noCalls, sent: [{ ...sent, key: 'remind' }] }, 'critical')).toBe(false)
+    expect(carries({ ...noCalls, sent: [{ ...sent, by: 'b' }] }, 'critical')).toBe(false)
+  })
+})
+
+test('what was critical once does not get worse a second time', () => {
+  const kept = fresh()
+  ask(kept, { incident: critical }, 0)
+  ask(kept, { incident: acknowledged(warning) }, 1)
+  expect(ask(kept, { incident: acknowledged() }, 2)).toMatchObject({ isWorse: false, due: [] })
+})
+
+test.each([
+  [[], [], false],
+  [['U1'], [], true],
+  [[], [{ afterMs: 1, mention: ['U1'] }], true],
+])('notify with mention %j and steps %j calls somebody: %j', (mention, escalate, expected) => {
+  expect(callsAnybody({ ...notify, mention, escalate })).toBe(expected)
 })

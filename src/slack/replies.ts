@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { KnownBlock } from '@slack/types'
 import type { Caller } from '../actions/authorize.ts'
 import type { Log } from '../log.ts'
+import { SlackError } from '../notify/slackError.ts'
 import type { View } from '../views/kit.ts'
 import type { Slack } from './client.ts'
 import type { Mention } from './mentions.ts'
@@ -38,19 +39,33 @@ export type Replies = {
   whispering(channel: string, caller: Caller, direct?: boolean): Reply
 }
 
+/** Slack's codes where nothing can be shown in a channel: https://docs.slack.dev/reference/methods/chat.postEphemeral#errors */
+const notThere: readonly string[] = [
+  'not_in_channel',
+  'channel_not_found',
+  'user_not_in_channel',
+  'is_archived',
+]
+
 /** Deadline of a call to a `response_url`; Bolt's respond() would wait for ever. */
 const answerWithinMs = 3000
 
 export function createReplies({ slack, log }: { readonly slack: Slack; readonly log: Log }): Replies {
   async function whisper(channel: string, caller: Caller, view: View | string, threadTs?: string) {
-    await slack.call((client) =>
-      client.chat.postEphemeral({
-        channel,
-        user: caller.userId,
-        ...content(view),
-        ...(threadTs !== undefined && { thread_ts: threadTs }),
-      }),
-    )
+    try {
+      await slack.call((client) =>
+        client.chat.postEphemeral({
+          channel,
+          user: caller.userId,
+          ...content(view),
+          ...(threadTs !== undefined && { thread_ts: threadTs }),
+        }),
+      )
+    } catch (error) {
+      if (!(error instanceof SlackError) || !notThere.includes(error.code)) throw error
+      // They typed or pressed where we are no member: only a message of its own reaches them.
+      await slack.post(caller.userId, null, { blocks: [], ...content(view) }, randomUUID())
+    }
   }
   const otherwise = async (error: unknown, run: () => Promise<unknown>) => {
     log.info({ err: error }, 'a response_url did not work, so the answer goes another way')

@@ -7,7 +7,7 @@ import { jamMatches, quoted } from '../domain/lists/filters.ts'
 import { chooseIdle, chooseLong, chooseSessions, type List } from '../domain/lists/selection.ts'
 import { type Picture, pictureOf } from '../domain/locks/picture.ts'
 import { jamBehind } from '../domain/locks/recommendation.ts'
-import { jamsIn, layOut } from '../domain/locks/tree.ts'
+import { type Jam, jamsIn, layOut } from '../domain/locks/tree.ts'
 import { fittingAction } from '../domain/session/allowedAction.ts'
 import { type Session, sessionsByPid } from '../domain/session/session.ts'
 import { attempt, type MissingPrivilege, unreadable } from '../postgres/cluster.ts'
@@ -281,10 +281,19 @@ async function answerList(
   }
 
   async function listed(kind: 'long' | 'idle', chosen: List): Promise<Looked> {
+    const rows = new Set(pidsOf(chosen.sessions))
+    const jams = jamsIn(picture.forest).filter((jam) => pidsIn(jam).some((pid) => rows.has(pid)))
+    const inJam = new Set(jams.flatMap(pidsIn))
+    // Who waits is not in the way: what helps is the way out of its jam.
+    const advice = await recommendFor(watched, picture, jams.slice(0, mostProposed))
+    const others = chosen.sessions.filter(({ pid }) => !inJam.has(pid))
     return {
       view: listView({ picture, kind, chosen, texts: await texts(chosen.sessions), asked }),
-      proposed: proposedEach(picture, chosen.sessions, watched.config.protected),
-      about: pidsOf(chosen.sessions),
+      proposed: [
+        ...proposedFor(picture, advice),
+        ...proposedEach(picture, others.slice(0, mostProposed - advice.length), watched.config.protected),
+      ],
+      about: [...rows],
     }
   }
 }
@@ -318,6 +327,12 @@ async function oneSession(
     about: [pid, ...(jam ? [jam.pid] : [])],
   }
 }
+
+const pidsIn = ({ root, cycle, victims }: Jam): number[] => [
+  ...(root ? [root.pid] : []),
+  ...cycle,
+  ...victims,
+]
 
 const pidsOf = (sessions: readonly Session[]): number[] => sessions.map(({ pid }) => pid)
 

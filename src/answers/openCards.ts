@@ -5,7 +5,7 @@ import { worstFirst } from '../domain/incidents/severity.ts'
 import { storeFailureOf } from '../store/failure.ts'
 import type { Tables } from '../store/store.ts'
 import type { OpenCard } from '../views/answers/actions.ts'
-import { headlineOf } from '../views/card/headline.ts'
+import { titleOf } from '../views/card/headline.ts'
 
 /** Memory that answers look into, and the way to a card in Slack. */
 export type Past = Pick<Tables, 'journal' | 'proposals' | 'incidents'> & {
@@ -43,7 +43,8 @@ export async function cardOf(past: Past, cluster: string, { incident, proposals 
   return {
     cardId,
     hasDetails: incident === null || incident.cardId === incident.id,
-    headline: headlineOf({ cluster, incident, proposals }),
+    title: titleOf({ cluster, incident, proposals }),
+    beganAt: incident?.beganAt ?? null,
     link: await past.linkTo(cardId),
     sessions: sessionsIn({ incident, proposals }),
   }

@@ -48,6 +48,9 @@ const oldestVersion = [1, 9] as const
 /** The cheapest of so many are left out: more than `pg_stat_statements.max` is on almost every server. */
 const mostStatements = 10_000
 
+/** Characters of a statement by which it is decided whether a driver sends it on its own. */
+const decidesUpTo = 4_000
+
 const factsRow = z.object({
   is_loaded: z.boolean(),
   libraries: z.string().nullable(),
@@ -117,7 +120,7 @@ export function createStatementStats({
           wanted.map(({ userid }) => userid),
           wanted.map(({ dbid }) => dbid),
           wanted.map(({ queryId }) => queryId),
-          maxLength,
+          Math.max(maxLength, decidesUpTo),
         ]),
       )
       return new Map(
@@ -127,7 +130,10 @@ export function createStatementStats({
             : [
                 [
                   textKeyOf({ ...row, queryId: row.queryid }),
-                  { shown: maskText(row.query), isHousekeeping: isHousekeeping(row.query) },
+                  {
+                    shown: maskText(row.query.slice(0, maxLength)),
+                    isHousekeeping: isHousekeeping(row.query),
+                  },
                 ],
               ],
         ),

@@ -203,6 +203,9 @@ export const holderOf = ({ usename, applicationName, clientAddr }: Holder): stri
     ? 'sessions that are logging in'
     : `${applicationName || 'no application name'}, user ${usename}, ${clientAddr}`
 
+/** Names a party of the blocking forest: 0 stands for a prepared transaction. */
+export const partyWords = (pid: number): string => (pid > 0 ? String(pid) : 'a prepared transaction')
+
 /** Names a wait that is not for a lock: `IO/DataFileRead`; empty when the session works. */
 export const waitEventOf = (session: Session): string =>
   session.waitEventType === null ? '' : `${session.waitEventType}/${session.waitEvent ?? '?'}`

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { createAnswers } from '../../src/answers/answer.ts'
+import { createTop } from '../../src/answers/top.ts'
 import type { WatchedCluster } from '../../src/commands/cluster.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import { ClusterError } from '../../src/postgres/cluster.ts'
@@ -57,6 +59,34 @@ describe('which cluster', () => {
 })
 
 describe('answers', () => {
+  it('propose the way out of a jam, never who waits in it, and what else takes long', async () => {
+    const sessions = [
+      of.idleInTransaction(1, 8100, { applicationName: 'checkout' }),
+      of.waiting(2, 8000),
+      of.waiting(3, 8000),
+      of.session(4, { stateSeconds: 4000, applicationName: 'facts' }),
+    ]
+    const jam = of.rowQueue(1, [
+      [2, 8000],
+      [3, 8000],
+    ])
+    const cluster = pictureCluster(of.picture(sessions, jam), [])
+    const answers = createAnswers({
+      clusters: watching({ config: clusterConfig('orders'), cluster }),
+      past: null,
+      top: createTop(),
+      directory: null,
+      now: () => of.takenAt,
+    })
+    const proposedBy = async (kind: 'long' | 'idle') => {
+      const question = { kind, filters: {}, cluster: null }
+      const { view } = await answers(question, null, { typed: kind, sees: new Set(['orders']) })
+      return JSON.stringify(view.blocks).match(/Propose: [^"]*/g)
+    }
+    expect(await proposedBy('long')).toEqual(['Propose: terminate checkout (1)', 'Propose: cancel facts (4)'])
+    expect(await proposedBy('idle')).toEqual(['Propose: terminate checkout (1)'])
+  })
+
   it('says why a cluster cannot be seen', async () => {
     const { view, failed } = await ask(
       'sessions',
@@ -89,8 +119,8 @@ describe('answers', () => {
     for (const command of ['sessions', 'blocking', 'long --older 1s', 'idle'])
       await ask(command, watching({ config: clusterConfig('orders'), cluster }))
     expect(Math.max(...fetched)).toBeLessThanOrEqual(40)
-    // Two of them once more for those of whom the advice tells.
-    expect(fetched).toHaveLength(6)
+    // Four of them once more for those of whom the advice tells.
+    expect(fetched).toHaveLength(8)
   })
 
   it('lets a mistake of ours through', async () => {

@@ -146,6 +146,7 @@ describe('a server that loads pg_stat_statements', () => {
     const blocked = waiter.start("UPDATE stock SET note = 'waited' WHERE id = 1")
     await server.untilWaiting(waiter)
     await worker.query('SELECT oid FROM pg_class')
+    await worker.query(`SELECT ${'oid, '.repeat(100)} oid FROM pg_am`)
     // Looks go on while one waits, until it has waited for longer than the other works.
     const begun = Date.now()
     while (Date.now() - begun < 2500) await look()
@@ -166,6 +167,10 @@ describe('a server that loads pg_stat_statements', () => {
     expect(waited?.workMs).toBeLessThan(worked?.workMs ?? 0)
     const lookUp = shownAt('FROM pg_class')
     expect(lookUp && texts.get(textKeyOf(lookUp))?.isHousekeeping).toBe(true)
+    // Its FROM is behind what is shown of it.
+    const long = shownAt('SELECT oid, oid')
+    expect(long && texts.get(textKeyOf(long))).toMatchObject({ isHousekeeping: true })
+    expect(long && texts.get(textKeyOf(long))?.shown?.length).toBeLessThanOrEqual(200)
     expect(worked && texts.get(textKeyOf(worked))?.isHousekeeping).toBe(false)
   })
 

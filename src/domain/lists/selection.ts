@@ -164,11 +164,14 @@ export type List = {
 export function chooseLong({ snapshot }: Picture, thresholds: Thresholds, filters: Filters): List {
   const thresholdsOf = thresholdsAt(thresholds, snapshot.takenAt)
   const limitOf = (session: Session) => filters.olderSeconds ?? thresholdsOf(session).queryLongerThanSeconds
+  const isPast = (session: Session) => ageOf(session) >= limitOf(session)
+  // Who waits for a lock is not what takes long: a crowd of them must not push that out.
+  const waits = (session: Session) => Number(isPast(session) && waitsForLock(session))
   const active = snapshot.sessions
     .filter((session) => isClient(session) && session.state === 'active')
     .filter((session) => matchesFilters(session, { ...filters, olderSeconds: undefined }))
-    .sort(oldestFirst)
-  return listOf(active, (session) => ageOf(session) >= limitOf(session), filters)
+    .sort((a, b) => waits(a) - waits(b) || oldestFirst(a, b))
+  return listOf(active, isPast, filters)
 }
 
 /** Lists client sessions with a running statement, longest first. */

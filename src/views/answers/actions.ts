@@ -28,7 +28,9 @@ export type OpenCard = {
   readonly cardId: string
   /** True where it has details of its own; a digest has none. */
   readonly hasDetails: boolean
-  readonly headline: string
+  readonly title: string
+  /** Begin of its trouble, milliseconds; null for a request by hand. */
+  readonly beganAt: number | null
   /** Address of the card in Slack; null while it stands nowhere. */
   readonly link: string | null
   /** Sessions that it is about. */
@@ -132,8 +134,8 @@ function buttonRows(
   const others = detailed.filter((card) => !used.has(card))
   return [
     ...rows,
-    ...others.flatMap(({ cardId, headline }) =>
-      buttonRow(detailsButton(cardId, others.length > 1 ? headline : '')),
+    ...others.flatMap(({ cardId, title }) =>
+      buttonRow(detailsButton(cardId, others.length > 1 ? title : '')),
     ),
     ...shows.flatMap(({ label, command }) => {
       const button = showAnswerButton(label, command)
@@ -146,8 +148,8 @@ export const isAbout = ({ sessions }: OpenCard, key: Pick<SessionKey, 'pid' | 'b
   sessions.some(({ pid, backendStart }) => pid === key.pid && backendStart === key.backendStart)
 
 /** Names an open card, with the way to it. */
-export const cardLine = (card: Pick<OpenCard, 'headline' | 'link'>): Line =>
-  card.link === null ? [bold('Card: '), card.headline] : [bold('Card: '), link(card.link, card.headline)]
+export const cardLine = (card: Pick<OpenCard, 'title' | 'link'>): Line =>
+  card.link === null ? [bold('Card: '), card.title] : [bold('Card: '), link(card.link, card.title)]
 
 /** The title stays first, and when it was read last. */
 function withLines(text: string, notes: readonly string[], cards: readonly string[]): string {

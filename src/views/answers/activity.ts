@@ -64,7 +64,7 @@ function listed(what: string, all: readonly Counted[]): Line[] {
   return [
     [
       bold(`${what}: `),
-      `${named.join(', ')}${rest.length > 0 ? ` and ${rest.length} more (${sum} in all)` : ''}.`,
+      `${named.join(', ')}${rest.length > 0 ? `, and ${count(rest.length, 'other')} (${sum} in all)` : ''}.`,
     ],
   ]
 }

@@ -8,7 +8,16 @@ import { finishing, finishingPlace } from '../../domain/session/prepared.ts'
 import { type Session, sessionsByPid, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, clean, code, truncate, type View } from '../kit.ts'
-import { count, lockOf, loggingInWords, shortNameOf, stateOf, waitEventOf, whoOf } from '../words.ts'
+import {
+  count,
+  lockOf,
+  loggingInWords,
+  partyWords,
+  shortNameOf,
+  stateOf,
+  waitEventOf,
+  whoOf,
+} from '../words.ts'
 import { type Advice, optionLines } from './options.ts'
 import {
   type AnswerContext,
@@ -177,7 +186,7 @@ function cycleLines(
       return [
         `  ${pid}`,
         waits,
-        `behind ${forest.blockedBy(pid).slice(0, 3).join(', ')}`,
+        `behind ${forest.blockedBy(pid).slice(0, 3).map(partyWords).join(', ')}`,
         session ? whoOf(session) : '',
         statement(pid, 60),
       ]

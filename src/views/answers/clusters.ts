@@ -28,7 +28,11 @@ export function clustersView(
   const headline: Line =
     unseen > 0
       ? [bold(`${unseen} of ${count(all.length, 'cluster')} cannot be seen.`)]
-      : [`${count(all.length, 'cluster')}, all of them seen.`]
+      : [
+          all.length === 1
+            ? '1 cluster, and it is seen.'
+            : `${count(all.length, 'cluster')}, all of them seen.`,
+        ]
   return compose('Clusters', [
     lines(headline),
     {

@@ -10,7 +10,7 @@ import { kindNames } from '../../domain/incidents/severity.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
 import { jamsIn, waitingIn } from '../../domain/locks/tree.ts'
 import { type Health, type ServerLog, wraparoundRatio } from '../../domain/session/health.ts'
-import { isClient, isIdleInTransaction, type Session } from '../../domain/session/session.ts'
+import { isClient, isIdleInTransaction, type Session, waitsForLock } from '../../domain/session/session.ts'
 import { has } from '../../domain/session/versions.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { sqlLiteral } from '../../domain/text/literal.ts'
@@ -72,8 +72,8 @@ export function healthView({
     found.some((finding) => subjectOf(finding)?.pid === holder?.pid)
   const well: Line[] = [
     ...(isFine('blocking', 'lockCycle', 'lockStorm') ? [locksLine(picture, asked)] : []),
-    ...(isFine('longQuery') ? [longLine(picture, asked)] : []),
-    ...(isFine('idleInTransaction', 'idle') ? [idleLine(picture, asked)] : []),
+    ...(isFine('longQuery') ? [longLine(picture, found, asked)] : []),
+    ...(isFine('idleInTransaction', 'idle') ? [idleLine(picture, found, asked)] : []),
     ...(isFine('connections') ? [connectionsLine(picture, asked)] : []),
     ...(health
       ? healthLines(
@@ -161,8 +161,8 @@ function next(finding: Finding, asked: AnswerContext): Line {
     case 'idle':
       return [commandTo(asked, 'idle'), '.']
     case 'connections': {
-      const most = finding.holders.slice(0, 3).map((holder) => `${holder.count} by ${holderOf(holder)}`)
-      return [`most are held ${list(most)}; `, commandTo(asked, 'idle'), ' shows those that do nothing.']
+      const most = finding.holders.slice(0, 3).map((holder) => `${holderOf(holder)} (${holder.count})`)
+      return [`most are of ${most.join('; ')}. `, commandTo(asked, 'idle'), ' shows those that do nothing.']
     }
     // It is no part of a picture.
     case 'unreachable':
@@ -184,21 +184,45 @@ function locksLine({ snapshot, forest }: Picture, { thresholds }: AnswerContext)
   return [bold('Locks: '), what]
 }
 
-const longLine = ({ snapshot }: Picture, { thresholds }: AnswerContext): Line => [
-  bold('Long-running queries: '),
-  `none for more than ${limitFor(thresholds.queryLongerThanSeconds, thresholds)}; the oldest transaction is open for ${formatDuration(longestTransactionSeconds(snapshot))}.`,
-]
+/** Long queries of sessions that wait, or are listed already, are no trouble of their own, but they are there. */
+function longLine({ snapshot }: Picture, found: readonly Finding[], { thresholds }: AnswerContext): Line {
+  const seconds = thresholds.queryLongerThanSeconds
+  const others = snapshot.sessions.filter(
+    (session) =>
+      isClient(session) &&
+      session.state === 'active' &&
+      (session.querySeconds ?? 0) >= seconds &&
+      (waitsForLock(session) || isNamed(session, found)),
+  ).length
+  const past =
+    others === 0
+      ? `none for more than ${limitFor(seconds, thresholds)}`
+      : `${others} for more than ${limitFor(seconds, thresholds)}, ${others === 1 ? 'which waits for a lock or is' : 'all of which wait for a lock or are'} named above`
+  return [
+    bold('Long-running queries: '),
+    `${past}; the oldest transaction is open for ${formatDuration(longestTransactionSeconds(snapshot))}.`,
+  ]
+}
 
-function idleLine({ snapshot }: Picture, { thresholds }: AnswerContext): Line {
-  const [longest] = snapshot.sessions
+function idleLine({ snapshot }: Picture, found: readonly Finding[], { thresholds }: AnswerContext): Line {
+  const seconds = thresholds.idleInTransactionLongerThanSeconds
+  const idle = snapshot.sessions
     .filter((session) => isClient(session) && isIdleInTransaction(session))
     .toSorted((a, b) => (b.stateSeconds ?? 0) - (a.stateSeconds ?? 0))
+  const named = idle.filter(
+    (session) => (session.stateSeconds ?? 0) >= seconds && isNamed(session, found),
+  ).length
+  const [longest] = idle.filter((session) => !isNamed(session, found))
   return [
     bold('Idle holders: '),
-    `nobody idle in transaction for more than ${limitFor(thresholds.idleInTransactionLongerThanSeconds, thresholds)}`,
+    `${named === 0 ? 'nobody' : 'nobody else'} idle in transaction for more than ${limitFor(seconds, thresholds)}`,
     longest ? ` (${nameOf(longest)}, ${stateOf(longest)}).` : '.',
   ]
 }
+
+/** Decides whether a session is listed already, for something worse. */
+const isNamed = ({ pid }: Session, found: readonly Finding[]): boolean =>
+  found.some((finding) => subjectOf(finding)?.pid === pid)
 
 function connectionsLine({ snapshot }: Picture, { thresholds }: AnswerContext): Line {
   const used = connectionsUsed(snapshot)
@@ -330,6 +354,6 @@ function logLine(serverLog: ServerLog, versionNum: number): Line[] {
 }
 
 const healthCheckLine = ({ takenAt }: Health, { now }: AnswerContext): Line => [
-  'Deadlocks, prepared transactions, vacuum, wraparound and slots: ',
-  ...asOf(takenAt, now),
+  'Deadlocks, prepared transactions, vacuum, wraparound and slots: as of ',
+  ...asOf(takenAt, now).slice(1),
 ]

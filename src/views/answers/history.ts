@@ -1,10 +1,9 @@
 import type { JournalRow } from '../../domain/approvals/journal.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
-import type { FindingKind } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { shortId } from '../card/card.ts'
-import { headlineOf } from '../card/headline.ts'
+import { headlineOf, titleOf } from '../card/headline.ts'
 import { journalLine } from '../card/lines.ts'
 import { standing } from '../card/standing.ts'
 import { code, link, moment, type View } from '../kit.ts'
@@ -74,22 +73,13 @@ export function historyListView({
   ])
 }
 
-/** Kinds whose headline says no time while they last. */
-const untimed: ReadonlySet<FindingKind> = new Set([
-  'connections',
-  'lockStorm',
-  'deadlocks',
-  'vacuumHeldBack',
-  'wraparound',
-  'replicationSlot',
-])
-
 function entryLine({ cluster, incident, proposals, at, link: url }: HistoryEntry, now: number): Line {
-  const lasts = incident && incident.resolvedAt === null && untimed.has(incident.finding.kind)
-  const headline = [
-    headlineOf({ cluster, incident, proposals }),
-    ...(lasts ? [formatDuration((now - incident.beganAt) / 1000)] : []),
-  ].join(' · ')
+  const card = { cluster, incident, proposals }
+  // While it lasts, what its card says is as of its last edit.
+  const headline =
+    incident && incident.resolvedAt === null
+      ? `${titleOf(card)} · ${formatDuration((now - incident.beganAt) / 1000)}`
+      : headlineOf(card)
   const decided = proposals.findLast(({ state }) => state !== 'open' && state !== 'withdrawn')
   const id = shortId(incident?.cardId ?? proposals[0]?.cardId ?? '')
   return [

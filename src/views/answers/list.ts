@@ -1,6 +1,6 @@
 import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
 import type { List } from '../../domain/lists/selection.ts'
-import type { Session } from '../../domain/session/session.ts'
+import { type Session, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
 import { bold, code, truncate, type View } from '../kit.ts'
@@ -29,7 +29,7 @@ type ListAnswer = PictureAnswer & {
 
 /** `/pg long` and `/pg idle`: those past their threshold, oldest first; without any the oldest few. */
 export function listView({ picture, kind, chosen, texts, asked }: ListAnswer): View {
-  const { sessions, hidden, past } = chosen
+  const { sessions, hidden } = chosen
   const rows = sessions.map((session) => [
     String(session.pid),
     truncate(whoOf(session), 80),
@@ -40,7 +40,7 @@ export function listView({ picture, kind, chosen, texts, asked }: ListAnswer): V
   return compose(`${titles[kind]} sessions on ${asked.cluster}`, [
     lines(
       ...notices(picture, asked),
-      ...(picture.snapshot.server.seesOthers ? [headline(kind, past, sessions, asked)] : []),
+      ...(picture.snapshot.server.seesOthers ? [headline(kind, chosen, asked)] : []),
     ),
     ...(rows.length > 0
       ? [{ kind: 'table', head: ['PID', 'Who', 'State', 'Why', 'Statement'], rows } as const]
@@ -52,8 +52,7 @@ export function listView({ picture, kind, chosen, texts, asked }: ListAnswer): V
 
 function headline(
   kind: keyof typeof titles,
-  past: number,
-  sessions: readonly Session[],
+  { sessions, hidden, past }: List,
   { filters, thresholds }: AnswerContext,
 ): Line {
   const limit = (seconds: number) =>
@@ -67,12 +66,17 @@ function headline(
         ? `${count(past, 'session')} idle in transaction for more than ${limit(thresholds.idleInTransactionLongerThanSeconds)}, or idle for more than ${limit(thresholds.idleLongerThanSeconds)}`
         : `${count(past, 'session')} idle, in a transaction or not, for more than ${limit(0)}`
   const nothing = past === 0 && sessions.length > 0 ? ` The ${kind === 'long' ? 'oldest' : 'longest'}:` : ''
+  const waiting = kind === 'long' ? [...sessions, ...hidden].filter(waitsForLock).length : 0
+  const wait = past === 0 || waiting === 0 ? '' : `, ${waitingOf(waiting, past)}`
   return [
     bold(past === 0 ? what.replace(/^0/, 'No').replace(/^No (active )?sessions/, 'No $1session') : what),
     ...among,
-    `.${nothing}`,
+    `${wait}.${nothing}`,
   ]
 }
+
+const waitingOf = (waiting: number, all: number): string =>
+  all === 1 ? 'which waits for a lock' : `${waiting === all ? 'all' : waiting} of them waiting for a lock`
 
 /** Counts the sessions without a row, and offers a filter that shows most of them. */
 function more(hidden: readonly Session[], asked: AnswerContext): Line[] {

@@ -59,7 +59,7 @@ function rowsOf(target: LockedTarget, room: number): string[][] {
   return entries.map(({ does, entry }, index) => [
     index === 0 ? truncate(wordsOfTarget(target), 60) : '',
     does,
-    entry.prepared ? '0' : String(entry.pid),
+    entry.prepared || entry.pid === 0 ? 'none' : String(entry.pid),
     modesOf(entry.modes),
     entry.seconds === null ? '' : formatDuration(entry.seconds),
     [whoHas(entry), index === entries.length - 1 ? rest.map((words) => `… ${words}`).join(' ') : '']

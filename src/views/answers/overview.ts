@@ -58,7 +58,15 @@ export function overviewView({
         ? [[`${clusters.length - shown.length} more clusters: `, code('/pg clusters')]]
         : []),
     ),
-    { kind: 'bullets', lines: incidents.map(cardLine) },
+    {
+      kind: 'bullets',
+      lines: incidents.map(
+        (card): Line => [
+          ...cardLine(card),
+          ...(card.beganAt === null ? [] : [` · for ${formatDuration((now - card.beganAt) / 1000)}`]),
+        ],
+      ),
+    },
     lines(...(moreIncidents > 0 ? [[`${count(moreIncidents, 'more incident')}.`]] : [])),
     {
       kind: 'bullets',

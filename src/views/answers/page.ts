@@ -26,6 +26,7 @@ import {
   table,
   text,
   truncate,
+  unbroken,
   type View,
 } from '../kit.ts'
 import { count } from '../words.ts'
@@ -102,7 +103,15 @@ function blocksOf(piece: Piece): Block[] {
     case 'bullets':
       return piece.lines.length === 0 ? [] : [richText(bullets(...piece.lines))]
     case 'table':
-      return [table([piece.head, ...piece.rows])]
+      // A statement is copied as it is; everything else keeps its numbers and units together.
+      return [
+        table([
+          piece.head,
+          ...piece.rows.map((row) =>
+            row.map((cell, column) => (piece.head[column] === 'Statement' ? cell : unbroken(cell))),
+          ),
+        ]),
+      ]
     case 'preformatted':
       return [richText(preformatted(piece.value))]
     case 'buttons':

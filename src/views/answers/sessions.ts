@@ -11,6 +11,7 @@ import {
   holderOf,
   lockOf,
   loggingInWords,
+  partyWords,
   saturationWords,
   stateOf,
   waitEventOf,
@@ -275,8 +276,8 @@ function sessionRow(
 export function whyShown(session: Session, forest: Forest): string {
   const wait = forest.waits.get(session.pid)
   const blockers = wait ? forest.blockedBy(session.pid) : []
-  const by =
-    blockers.length > 0 ? `, behind ${blockers.slice(0, 3).join(', ')}${blockers.length > 3 ? ' …' : ''}` : ''
+  const named = blockers.slice(0, 3).map(partyWords)
+  const by = named.length > 0 ? `, behind ${named.join(', ')}${blockers.length > 3 ? ' …' : ''}` : ''
   const victims = forest.roots.find(({ pid, kind }) => pid === session.pid && kind === 'session')?.victims
     .length
   const since = (session.state === 'active' ? session.querySeconds : session.stateSeconds) ?? 0

@@ -59,23 +59,29 @@ const seenAtOnce = 60
  * `🔴 checkout blocks 6 sessions on orders · 54 s · idle in transaction`.
  */
 export function headlineOf(card: Pick<CardState, 'cluster' | 'incident' | 'proposals'>): string {
+  const more = card.incident ? findingWords(card.incident, cardStatus(card) === 'resolved').more : []
+  const denied = card.incident && cardStatus(card) === 'denied' ? ['denied'] : []
+  return [titleOf(card), ...more, ...denied].join(' · ')
+}
+
+/**
+ * Writes the same without what a card says as of its last edit, as how long it has lasted: beside what was just read that
+ * would be a second, older number.
+ */
+export function titleOf(card: Pick<CardState, 'cluster' | 'incident' | 'proposals'>): string {
   const { incident, proposals, cluster } = card
   const status = cardStatus(card)
   const sign = signs[status]
   const latest = proposals.at(-1)
   if (!incident) return latest ? `${sign} ${requestWords(latest, cluster)}` : `${sign} Card on ${cluster}`
   const over = status === 'resolved'
-  const { subject, says, more } = findingWords(incident, over)
+  const { subject, says } = findingWords(incident, over)
   const begins = `${sign} ${over ? 'Resolved: ' : ''}`
   const where = truncate(onOneLine(clean(cluster)), 24)
   // Where nothing is seen, the cluster itself is what it is about.
   const ends = incident.finding.kind === 'unreachable' ? `${where}${says}` : `${says} on ${where}`
   const room = Math.max(8, seenAtOnce - begins.length - ends.length)
-  return [
-    `${begins}${truncate(subject, room)}${ends}`,
-    ...more,
-    ...(status === 'denied' ? ['denied'] : []),
-  ].join(' · ')
+  return `${begins}${truncate(subject, room)}${ends}`
 }
 
 /** Says what a request by hand asks for, or what became of it. */

@@ -20,7 +20,8 @@ const proposed = (pid: number, whom = `web (${pid})`): Proposed => ({
 const card = (pid: number, over: Partial<OpenCard> = {}): OpenCard => ({
   cardId: `00000000-0000-4000-8000-${String(pid).padStart(12, '0')}`,
   hasDetails: true,
-  headline: `🟠 web (${pid}) blocks 1 session on orders`,
+  beganAt: null,
+  title: `🟠 web (${pid}) blocks 1 session on orders`,
   link: `https://slack.test/archives/C0/p${pid}`,
   sessions: [key(pid)],
   ...over,
@@ -93,7 +94,7 @@ describe('an answer', () => {
           ...noActions,
           notes: all.slice(0, 3).map((name) => [name]),
           proposed: all.map((name, index) => proposed(index + 1, name)),
-          cards: all.slice(0, 5).map((name, index) => card(index + 1, { headline: name })),
+          cards: all.slice(0, 5).map((name, index) => card(index + 1, { title: name })),
           shows: all.slice(0, 3).map((name) => ({ label: name, command: `sessions --app ${name}` })),
           refresh: 'sessions',
         })

@@ -51,7 +51,7 @@ it('names the most and counts the rest', async () => {
   expect(lines.filter((line) => /Application|User/.test(line))).toMatchInlineSnapshot(`
     [
       "- User: 40 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx….",
-      "- Application: 2 job 0, 2 job 1, 2 job 10, 2 job 11, 2 job 12, 2 job 13, 2 job 14, 2 job 15 and 12 more (24 in all).",
+      "- Application: 2 job 0, 2 job 1, 2 job 10, 2 job 11, 2 job 12, 2 job 13, 2 job 14, 2 job 15, and 12 others (24 in all).",
     ]
   `)
 })

@@ -269,9 +269,33 @@ describe('/pg health', () => {
       - Vacuum: held back by 12,345 transactions, by session 5 (web, user shop, database orders); limit 10 million.
       - Wraparound: 6 % of the way in database orders (150 million transactions; autovacuum freezes from 200 million on), limit 50 %.
       - Replication slots: 1, 'standby_2' keeps most WAL, 16 MB; limit 10 GB.
-      Deadlocks, prepared transactions, vacuum, wraparound and slots: As of 2026-03-01 02:59:40 UTC, 22 s old.
+      Deadlocks, prepared transactions, vacuum, wraparound and slots: as of 2026-03-01 02:59:40 UTC, 22 s old.
       1 active · 0 idle · 1 idle in transaction · 0 waiting for a lock · 4 of 100 connections used (4 %). As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)
+  })
+
+  it('says of who waits or is listed already what is so', async () => {
+    const lines = async (...sessions: Session[]) =>
+      (await transcript('health', of.picture(sessions, of.rowQueue(1, [[2, 8000]])))).split('\n')
+    const jam = [of.idleInTransaction(1, 8100), of.waiting(2, 8000)]
+    const told = await lines(...jam)
+    expect(told.find((line) => line.startsWith('- Long-running'))).toContain(
+      ': 1 for more than 1 h, which waits for a lock or is named above; ',
+    )
+    expect(told.find((line) => line.startsWith('- Idle holders'))).toMatch(
+      / nobody else idle in transaction for more than 5 min\.$/,
+    )
+    const more = await lines(
+      of.session(1, { querySeconds: 8100 }),
+      jam[1] as Session,
+      of.idleInTransaction(3, 20),
+    )
+    expect(more.find((line) => line.startsWith('- Long-running'))).toContain(
+      ': 2 for more than 1 h, all of which wait for a lock or are named above; ',
+    )
+    expect(more.find((line) => line.startsWith('- Idle holders'))).toContain(
+      ' nobody idle in transaction for more than 5 min (3 (web',
+    )
   })
 
   it('shows everything that is past a limit first, with the next step', async () => {
@@ -310,7 +334,7 @@ describe('/pg health', () => {
       Within its limits:
       - Connections: 6 of 100 (6 %), limit 85 %.
       The server’s log shows who was in a deadlock. To let the bot read it (and every file of the server): GRANT EXECUTE ON FUNCTION pg_read_binary_file(text, bigint, bigint) TO …;
-      Deadlocks, prepared transactions, vacuum, wraparound and slots: As of 2026-03-01 02:59:40 UTC, 22 s old.
+      Deadlocks, prepared transactions, vacuum, wraparound and slots: as of 2026-03-01 02:59:40 UTC, 22 s old.
       2 active · 1 idle · 1 idle in transaction · 1 waiting for a lock · 6 of 100 connections used (6 %). As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)
   })

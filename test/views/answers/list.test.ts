@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { transcript } from '../../support/asking.ts'
+import { ask, clusterConfig, pictureCluster, transcript, watching } from '../../support/asking.ts'
 import * as of from '../../support/builders.ts'
 
 const withoutTotals = async (...given: Parameters<typeof transcript>) =>
@@ -25,11 +25,57 @@ describe('listView', () => {
   it('shows what runs long: statements, transactions, and those that only wait', async () => {
     expect(await withoutTotals('long', picture)).toMatchInlineSnapshot(`
       "Long-running sessions on orders
-      3 active sessions with a statement or transaction older than 1 h.
+      3 active sessions with a statement or transaction older than 1 h, 1 of them waiting for a lock.
       10 | report · shop · orders | active for 2 h 30 min | blocks 1 | SELECT ? FROM facts
-      11 | web · shop · orders | active for 2 h 13 min | waits 2 h 13 min for AccessExclusiveLock on public.t, behind 10
-      12 | web · shop · orders | active for 2 s | transaction open for 1 h 23 min | INSERT INTO t VALUES (?)"
+      12 | web · shop · orders | active for 2 s | transaction open for 1 h 23 min | INSERT INTO t VALUES (?)
+      11 | web · shop · orders | active for 2 h 13 min | waits 2 h 13 min for AccessExclusiveLock on public.t, behind 10"
     `)
+  })
+
+  it('shows what works before a crowd that waits, and says how many wait', async () => {
+    const crowd = Array.from({ length: 25 }, (_, index) => of.waiting(index + 100, 9000))
+    const query = of.session(50, { stateSeconds: 4000, applicationName: 'facts' })
+    const queue = of.rowQueue(
+      20,
+      crowd.map(({ pid }) => [pid, 9000]),
+    )
+    const lines = (
+      await withoutTotals('long', of.picture([of.idleInTransaction(20, 9100), ...crowd, query], queue))
+    ).split('\n')
+    expect(lines[1]).toBe(
+      '26 active sessions with a statement or transaction older than 1 h, 25 of them waiting for a lock.',
+    )
+    expect(lines[2]).toMatch(/^50 \| facts/)
+    const told = async (...these: Parameters<typeof of.picture>) =>
+      (await withoutTotals('long', of.picture(...these))).split('\n')[1]
+    expect(await told([of.idleInTransaction(20, 9100), ...crowd.slice(0, 2)], queue)).toContain(
+      ', all of them waiting for a lock.',
+    )
+    expect(await told([of.idleInTransaction(20, 9100), ...crowd.slice(0, 1)], queue)).toContain(
+      ', which waits for a lock.',
+    )
+    // Nothing is past the limit: the oldest are the oldest, whatever they do.
+    const young = [of.waiting(100, 90), of.session(50, { stateSeconds: 5 })]
+    expect((await withoutTotals('long', of.picture(young))).split('\n')[2]).toMatch(/^100 /)
+  })
+
+  it('keeps numbers and units together, but for statements', async () => {
+    const query = of.session(50, { stateSeconds: 7200, query: 'SELECT 5 s' })
+    const { view } = await ask(
+      'long',
+      watching({ config: clusterConfig('orders'), cluster: pictureCluster(of.picture([query]), []) }),
+    )
+    const blocks = JSON.stringify(view.blocks)
+    expect(blocks).toContain('active for 2\u00a0h')
+    expect(blocks).toContain('SELECT 5 s')
+    expect(view.text).toContain('active for 2 h')
+  })
+
+  it('names a prepared transaction that others wait behind', async () => {
+    const locks = of.locksRead(of.rowQueue(-700, [[100, 9000]]), { prepared: [of.prepared(700)] })
+    expect(await withoutTotals('long', of.picture([of.waiting(100, 9000)], locks))).toContain(
+      'behind a prepared transaction',
+    )
   })
 
   it('shows the oldest when nothing is past the threshold', async () => {
@@ -49,7 +95,7 @@ describe('listView', () => {
   it('takes --older in the place of the threshold', async () => {
     expect(await withoutTotals('long --older 2h', picture)).toMatchInlineSnapshot(`
       "Long-running sessions on orders
-      2 active sessions with a statement or transaction older than 2 h.
+      2 active sessions with a statement or transaction older than 2 h, 1 of them waiting for a lock.
       10 | report · shop · orders | active for 2 h 30 min | blocks 1 | SELECT ? FROM facts
       11 | web · shop · orders | active for 2 h 13 min | waits 2 h 13 min for AccessExclusiveLock on public.t, behind 10"
     `)

@@ -143,10 +143,12 @@ export function createCalls({
       const last = asks.at(-1)
       if (!last) return null
       const { kept, ladder } = await look(tables, card, last, settings)
+      const mention = [...new Set(kept.sent.flatMap((one) => (one.inCard ? one.mention : [])))]
       return {
-        mention: [...new Set(kept.sent.flatMap((one) => (one.inCard ? one.mention : [])))],
+        mention,
         next: ladder.next && {
           at: ladder.next.at,
+          again: mention.join() === ladder.next.mention.join(),
           names: ladder.next.mention.flatMap((id) => nameOf(id) ?? []),
         },
       }

@@ -249,9 +249,10 @@ function holdersOf(clients: readonly Session[]): Holder[] {
   return [...counts.values()].sort((a, b) => b.count - a.count).slice(0, 5)
 }
 
-function storm({ locks, sessions }: Snapshot): Finding[] {
+function storm(snapshot: Snapshot): Finding[] {
+  const { locks, sessions } = snapshot
   if (locks.kind !== 'jammed') return []
-  const waiting = sessions.filter(waitsForLock).length
+  const { waiting } = totals(snapshot)
   return [{ kind: 'lockStorm', waiting, why: locks.why, suspects: stormSuspects(sessions) }]
 }
 

@@ -2,6 +2,7 @@ import {
   connectionsLeft,
   connectionsUsed,
   longestTransactionSeconds,
+  totals,
   waitSeconds,
 } from '../incidents/finding.ts'
 import type { Picture } from '../locks/picture.ts'
@@ -111,7 +112,7 @@ export function judge(picture: Picture, given: Limits, thresholds: Thresholds): 
     const share = (level: 'warning' | 'critical') =>
       Math.ceil((limitOf(level, 'connections-above', null) * max) / 100)
     return [
-      { ...plain, label: 'waiting', value: snapshot.sessions.filter(waitsForLock).length },
+      { ...plain, label: 'waiting', value: totals(snapshot).waiting },
       ages('oldest_wait', 'blocked-for'),
       {
         ...{ label: 'connections', value: connectionsUsed(snapshot), unit: '', max },
@@ -153,7 +154,7 @@ function itemsOf(picture: Picture): Record<LimitName, readonly Item[]> {
 }
 
 function unreadLocks({ snapshot: { locks, sessions } }: Picture): Trouble[] {
-  const count = sessions.filter(waitsForLock).length
+  const count = sessions.filter((session) => isClient(session) && waitsForLock(session)).length
   if (locks.kind !== 'jammed' || count === 0) return []
   return [{ what: 'locks', status: 'CRITICAL', count, worst: { session: null, value: count } }]
 }

@@ -1,11 +1,11 @@
-import { stormSuspects } from '../../domain/incidents/finding.ts'
+import { stormSuspects, totals } from '../../domain/incidents/finding.ts'
 import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
 import { type Branch, jamsIn, type Tree, type Trees, waitingIn } from '../../domain/locks/tree.ts'
 import { mayFinish, meaningOf } from '../../domain/session/heldUp.ts'
 import type { Platform } from '../../domain/session/platform.ts'
 import { finishing, finishingPlace } from '../../domain/session/prepared.ts'
-import { type Session, sessionsByPid, waitsForLock } from '../../domain/session/session.ts'
+import { type Session, sessionsByPid } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, clean, code, truncate, type View } from '../kit.ts'
 import {
@@ -94,7 +94,7 @@ function headline(picture: Picture, { trees, moreTrees }: Trees, asked: AnswerCo
     ]
   }
   if (jammed) return suspects
-  const waiting = snapshot.sessions.filter(waitsForLock).length
+  const { waiting } = totals(snapshot)
   if (hasFilters(asked.filters))
     return [['Nobody who matches ', code(filterWords(asked.filters)), ' blocks others or waits.']]
   return waiting === 0

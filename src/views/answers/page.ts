@@ -5,7 +5,6 @@ import type { Picture } from '../../domain/locks/picture.ts'
 import { type ReplayWait, replayPatience, replayWait } from '../../domain/locks/replay.ts'
 import { grantorOn } from '../../domain/session/platform.ts'
 import type { Thresholds } from '../../domain/session/policy.ts'
-import { waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
 import {
@@ -203,7 +202,7 @@ export const footer = (picture: Picture, asked: AnswerContext): Piece =>
  */
 export function notices(picture: Picture, asked: AnswerContext): Line[] {
   const { snapshot, forestTakenAt } = picture
-  const { locks, server, sessions } = snapshot
+  const { locks, server } = snapshot
   const blind: Line[] = server.seesOthers
     ? []
     : [
@@ -222,7 +221,7 @@ export function notices(picture: Picture, asked: AnswerContext): Line[] {
           : asked.missing.slice(0, 3).map(({ what, fix }): Line => [`${what} `, code(fix)])),
       ]
   if (locks.kind !== 'jammed') return [...blind, ...replayLines(picture)]
-  const waiting = sessions.filter(waitsForLock).length
+  const { waiting } = totals(snapshot)
   return [
     ...blind,
     ...replayLines(picture),

@@ -130,7 +130,7 @@ function called({ calls }: CardState): Block[] {
     ...mentions(mention),
     ...(next
       ? [
-          `${mention.length > 0 ? ': then' : 'Then'} ${whom} at `,
+          next.again ? ': once more at ' : `${mention.length > 0 ? ': then' : 'Then'} ${whom} at `,
           deadline(next.at),
           ', unless somebody answers.',
         ]

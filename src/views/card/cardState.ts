@@ -6,7 +6,12 @@ import type { Silence } from '../../domain/incidents/silence.ts'
 export type CardCalls = {
   readonly mention: readonly string[]
   /** `names` is empty where they are not known: a mention would call them now. */
-  readonly next: { readonly at: number; readonly names: readonly string[] } | null
+  readonly next: {
+    readonly at: number
+    readonly names: readonly string[]
+    /** Those who were mentioned already. */
+    readonly again: boolean
+  } | null
 }
 
 /** All that a card is drawn from. */

@@ -87,12 +87,12 @@ export function createHomeReader(deps: {
             name,
             unseen: unseen(name),
             incidents: own.length,
-            worst: worst ? signOf(headlineIn(worst, waiting)) : null,
+            worst: worst ? signOf(headlineIn(worst)) : null,
           }
         }),
         incidents: await Promise.all(
           incidents.slice(0, most.incidents).map(async (incident) => ({
-            headline: headlineIn(incident, waiting),
+            headline: headlineIn(incident),
             link: await linkTo(incident.cardId),
           })),
         ),
@@ -109,7 +109,7 @@ export function createHomeReader(deps: {
         waitingForOthers: waiting.length - mine.length,
         silences: silences.slice(0, most.silences).map((silence) => ({
           silence,
-          headline: subjectOf(silence, incidentOf, waiting),
+          headline: subjectOf(silence, incidentOf),
         })),
         moreSilences: Math.max(0, silences.length - most.silences),
         decided: await Promise.all(
@@ -134,24 +134,17 @@ export function createHomeReader(deps: {
   }
 }
 
-const headlineIn = (incident: Incident, waiting: readonly OpenProposal[]): string =>
-  headlineOf({
-    cluster: incident.cluster,
-    incident,
-    proposals: waiting.filter(({ cardId }) => cardId === incident.id),
-  })
+/** A request that is open changes nothing of it. */
+const headlineIn = (incident: Incident): string =>
+  headlineOf({ cluster: incident.cluster, incident, proposals: [] })
 
 /** The sign that a headline begins with. */
 const signOf = (headline: string): string => headline.split(' ')[0] ?? ''
 
 /** The headline of the incident that somebody snoozed; null where the silence is about more, or it is over. */
-function subjectOf(
-  { scope }: Silence,
-  open: ReadonlyMap<string, Incident>,
-  waiting: readonly OpenProposal[],
-): string | null {
+function subjectOf({ scope }: Silence, open: ReadonlyMap<string, Incident>): string | null {
   const incident = scope.kind === 'incident' ? open.get(scope.incidentId) : undefined
-  return incident ? headlineIn(incident, waiting) : null
+  return incident ? headlineIn(incident) : null
 }
 
 const timeOf = ({ claimedAt, createdAt }: Proposal): number => claimedAt ?? createdAt

@@ -248,6 +248,7 @@ describe('Homes', () => {
     expect(desk.calls.at(-1)?.words).toContain('Nothing was done.')
     await pass(15)
     expect(desk.calls.at(-1)?.words).not.toContain('Nothing was done.')
+    for (let n = 0; n < 2; n++) await homes.replyOn(person('U1'), reply).privately('Twice.')
     expect(desk.whispers).toEqual([])
     desk.fails = [new SlackError('internal_error')]
     await homes.replyOn(person('U1'), reply).privately('Too late.')
@@ -275,11 +276,11 @@ describe('Homes', () => {
     ).rejects.toThrow('user_not_in_channel')
   })
 
-  it('are tried again after a fault, and know nothing wrong for ever', async () => {
-    const { desk, homes, pass } = open()
+  it('are tried again after a fault, and remember nothing wrong', async () => {
+    const { desk, homes, reply, pass } = open()
     desk.readFails = new Error('a fault')
-    await homes.opened(person('U1'), null)
-    expect(desk.calls).toEqual([])
+    await homes.replyOn(person('U1'), reply).privately('Said elsewhere.')
+    expect([desk.calls, desk.whispers]).toEqual([[], ['Said elsewhere.']])
     desk.readFails = null
     await pass(3)
     expect(desk.calls).toHaveLength(1)

@@ -247,6 +247,21 @@ describe('a Home', () => {
     expect(calm.words).toContain('480 more clusters, nothing wrong on any of them: /pg clusters')
   })
 
+  it('counts the silences that it does not name', async () => {
+    const many = async (count: number) =>
+      (
+        await drawn({
+          clusters: ['orders'],
+          silences: Array.from({ length: count }, (_, n) => ({
+            ...{ id: String(n), cluster: 'orders', scope: { kind: 'cluster' as const }, reason: '' },
+            ...{ since: takenAt, until: takenAt + minute + n, by: 'U0RESP' },
+          })),
+        })
+      ).words
+    expect(await many(10)).not.toContain('more silence')
+    expect(await many(12)).toContain('2 more silences.')
+  })
+
   it('shows names of the database as they are, whatever they try', async () => {
     const app = '<!channel> *b* \u202Eevil\u202C <https://x|y> :fire: &amp; 0123456789'
     const { incident, asked } = incidentOn('orders', 100, { app })

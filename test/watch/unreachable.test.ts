@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { openedWith } from '../../src/domain/incidents/incident.ts'
 import { type Cards, createCards } from '../../src/notify/cards.ts'
 import { ClusterError } from '../../src/postgres/cluster.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -136,4 +137,22 @@ it('shares a digest with its neighbours, and has a card of its own once they are
   await billing.lost(refused)
   const own = await open('billing')
   expect(own?.cardId).toBe(own?.id)
+})
+
+it('counts neither a blind cluster of another channel nor other trouble of a neighbour among those that went blind', async () => {
+  await start('elsewhere', 1).lost(refused)
+  const [far] = await store.incidents.open('elsewhere')
+  expect(far?.cardId).toBe(far?.id)
+  await store.incidents.put(
+    openedWith(
+      { kind: 'connections', used: 9, max: 10, reserved: 0, holders: [] },
+      null,
+      { cluster: 'billing', takenAt: of.takenAt },
+      'c1000000-0000-4000-8000-000000000001',
+    ),
+  )
+  await start('orders', 1).lost(refused)
+  const incident = await open()
+  expect(incident?.cardId).toBe(incident?.id)
+  expect(incident?.digestId).toBeNull()
 })

@@ -286,7 +286,8 @@ async function answerList(
     const inJam = new Set(jams.flatMap(pidsIn))
     // Who waits is not in the way: what helps is the way out of its jam.
     const advice = await recommendFor(watched, picture, jams.slice(0, mostProposed))
-    const others = chosen.sessions.filter(({ pid }) => !inJam.has(pid))
+    // Where nothing is past its limit, the oldest few are shown, and nothing is wrong with them.
+    const others = chosen.past > 0 ? chosen.sessions.filter(({ pid }) => !inJam.has(pid)) : []
     return {
       view: listView({ picture, kind, chosen, texts: await texts(chosen.sessions), asked }),
       proposed: [

@@ -70,21 +70,23 @@ describe('answers', () => {
       [2, 8000],
       [3, 8000],
     ])
-    const cluster = pictureCluster(of.picture(sessions, jam), [])
-    const answers = createAnswers({
-      clusters: watching({ config: clusterConfig('orders'), cluster }),
-      past: null,
-      top: createTop(),
-      directory: null,
-      now: () => of.takenAt,
-    })
-    const proposedBy = async (kind: 'long' | 'idle') => {
+    const proposedBy = async (kind: 'long' | 'idle', picture = of.picture(sessions, jam)) => {
+      const cluster = pictureCluster(picture, [])
+      const answers = createAnswers({
+        clusters: watching({ config: clusterConfig('orders'), cluster }),
+        past: null,
+        top: createTop(),
+        directory: null,
+        now: () => of.takenAt,
+      })
       const question = { kind, filters: {}, cluster: null }
       const { view } = await answers(question, null, { typed: kind, sees: new Set(['orders']) })
       return JSON.stringify(view.blocks).match(/Propose: [^"]*/g)
     }
     expect(await proposedBy('long')).toEqual(['Propose: terminate checkout (1)', 'Propose: cancel facts (4)'])
     expect(await proposedBy('idle')).toEqual(['Propose: terminate checkout (1)'])
+    const calm = of.picture([of.idle(5, 1), of.session(6, { stateSeconds: 1 })])
+    expect([await proposedBy('long', calm), await proposedBy('idle', calm)]).toEqual([null, null])
   })
 
   it('says why a cluster cannot be seen', async () => {

@@ -43,13 +43,13 @@ export type CallDesk = {
    * Queues the calls of a card that are due, and takes back those that wait for Slack and are not true any more: in the
    * transaction that writes down what was sent.
    * @param timed also those that come with the time
-   * @param headline of the card, for what stands alone
+   * @param headlineOf the headline of the card, for what stands alone: of its incident as it is then
    */
   settle(
     tx: Tables & { record(event: JournalEvent): Promise<void> },
     card: CalledCard,
     settings: CallSettings,
-    how: { readonly timed: boolean; readonly headline: string },
+    how: { readonly timed: boolean; readonly headlineOf: (incident: Incident | null) => string },
   ): Promise<{ readonly incident: Incident | null }>
   /** Returns true when the calls of a card are not as they were written down. */
   isDue(tables: Tables, card: CalledCard, settings: CallSettings): Promise<boolean>
@@ -79,7 +79,7 @@ export function createCalls({
   const asked = new Map<string, number>()
 
   return {
-    async settle(tx, card, settings, { timed, headline }) {
+    async settle(tx, card, settings, { timed, headlineOf }) {
       if (!callsAnybody(settings.notify)) return { incident: card.incident }
       let { incident } = card
       for (const one of asksOf(card)) {
@@ -113,7 +113,7 @@ export function createCalls({
               ...callNote({
                 why,
                 people,
-                headline,
+                headline: headlineOf(incident),
                 since: ladder.calls.since ?? now(),
                 expiresAt: expiring?.expiresAt ?? null,
               }),
@@ -143,7 +143,9 @@ export function createCalls({
       const last = asks.at(-1)
       if (!last) return null
       const { kept, ladder } = await look(tables, card, last, settings)
-      const mention = [...new Set(kept.sent.flatMap((one) => (one.inCard ? one.mention : [])))]
+      // A card that somebody deleted is posted again, which calls whom it mentions: not for what somebody looks after.
+      const inCard = ladder.calls.pausedAt === null ? kept.sent.filter((one) => one.inCard) : []
+      const mention = [...new Set(inCard.flatMap((one) => one.mention))]
       return {
         mention,
         next: ladder.next && {

@@ -181,11 +181,20 @@ export function createCards(deps: {
   async function draw(
     tables: CardTx,
     cardId: string,
+    how: { readonly urgent: boolean; readonly timed: boolean },
+  ) {
+    await drawInSlack(tables, cardId, how)
+    // Last: what gets worse is not acknowledged any more, and receivers hear that with it.
+    for (const one of await tables.incidents.ofCard(cardId)) await webhooks?.follow(tables, one)
+  }
+
+  async function drawInSlack(
+    tables: CardTx,
+    cardId: string,
     { urgent, timed }: { readonly urgent: boolean; readonly timed: boolean },
   ) {
     const incidents = await tables.incidents.ofCard(cardId)
     const [incident = null] = incidents
-    for (const one of incidents) await webhooks?.follow(tables, one)
     const proposals = await tables.proposals.ofCard(cardId)
     const cluster = incident?.cluster ?? proposals[0]?.key.cluster
     if (!cluster) return
@@ -215,9 +224,9 @@ export function createCards(deps: {
     const cluster = incident?.cluster ?? proposals[0]?.key.cluster
     const settings = cluster && cardSettings.get(cluster)
     if (!settings) return incident
-    const headline = headlineOf({ cluster, incident, proposals })
     const card = await calledCard(tx, cardId, incident, proposals)
-    return (await desk.settle(tx, card, settings, { timed, headline })).incident
+    const headline = (now: Incident | null) => headlineOf({ cluster, incident: now, proposals })
+    return (await desk.settle(tx, card, settings, { timed, headlineOf: headline })).incident
   }
 
   async function calledCard(

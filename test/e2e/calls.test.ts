@@ -151,3 +151,16 @@ test('/pg oncall names who would be called now, and calls nobody by that', async
   expect(mentioned(answer)).toEqual([])
   expect(JSON.stringify(answer)).not.toMatch(/<[@!]/)
 })
+
+test('a card that was deleted while somebody looks after it calls nobody when it is posted again', async () => {
+  const room = await open({ notify: { ...notify, remindAfter: '1h', escalate: [] } })
+  await jamOne(server, shop)
+  const bot = await room.start()
+  const card = await room.card('pg_acknowledge')
+  await room.press('U0DANA', card, 'pg_acknowledge')
+  await room.until(card.ts, /acknowledged it/)
+  room.workspace.deleteMessage(channel, card.ts)
+  await bot.stop()
+  await room.start()
+  expect(mentioned(await room.card('pg_hand_back'))).toEqual(['U0DANA'])
+})

@@ -1,0 +1,75 @@
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { Incident } from '../../src/domain/incidents/incident.ts'
+import type { Webhook } from '../../src/domain/incidents/webhook.ts'
+import { type Cards, createCards } from '../../src/notify/cards.ts'
+import { createWebhookQueue } from '../../src/notify/webhookQueue.ts'
+import type { Store } from '../../src/store/store.ts'
+import { readDocument } from '../../src/views/webhooks/document.ts'
+import { incident } from '../support/nights.ts'
+import { openTestStore } from '../support/store.ts'
+
+const webhook: Webhook = { kind: 'json', url: 'http://127.0.0.1:9/', secret: 'geheim', from: 'warning' }
+const settings = {
+  channel: 'C0INCIDENTS',
+  access: { approvers: ['U0DANA'] },
+  approvals: {
+    people: { cancel: 1, terminate: 1 },
+    requesterMayApprove: false,
+    secondFactor: { cancel: false, terminate: false },
+    breakGlass: [],
+    expireAfterMs: 900_000,
+  },
+  notify: {
+    mention: ['S0DBAONCALL'],
+    from: 'warning' as const,
+    remindAfterMs: Number.POSITIVE_INFINITY,
+    escalate: [],
+    webhooks: [webhook],
+  },
+}
+
+let store: Store
+let cards: Cards
+let time = 1000
+beforeEach(async () => {
+  store = await openTestStore()
+  const now = () => ++time
+  const cardSettings = new Map([[incident('warning').cluster, settings]])
+  cards = createCards({
+    ...{ store, cardSettings, now },
+    nameOf: () => null,
+    changed: () => {},
+    recorded: () => {},
+    webhooks: createWebhookQueue({ settings: cardSettings, maskText: () => null, now }),
+  })
+})
+afterEach(() => store.close())
+
+const put = (one: Incident) => cards.commit(one.cardId, (tx) => tx.incidents.put(one))
+
+/** What receivers were sent, which takes it away. */
+async function sent() {
+  const documents = []
+  for (;;) {
+    const [head] = await store.webhooks.heads()
+    if (!head) return documents
+    documents.push(readDocument((await store.webhooks.document(head.id)) ?? ''))
+    await store.webhooks.remove(head.id)
+  }
+}
+
+it('takes an acknowledgement back when it gets worse, and receivers hear of the next one', async () => {
+  const warning = incident('warning')
+  await put(warning)
+  await put({ ...warning, acknowledgedBy: 'U0DANA' })
+  await put({ ...incident('critical'), acknowledgedBy: 'U0DANA' })
+  expect((await store.incidents.get(warning.id))?.acknowledgedBy).toBeNull()
+  await put({ ...incident('critical'), acknowledgedBy: 'U0DANA' })
+  const heard = (await sent()).map((one) => [one?.event, one?.incident?.acknowledgedBy])
+  expect(heard).toEqual([
+    ['opened', null],
+    ['acknowledged', 'U0DANA'],
+    ['gotWorse', null],
+    ['acknowledged', 'U0DANA'],
+  ])
+})

@@ -13,18 +13,18 @@ import { quoted } from '../domain/lists/filters.ts'
 import type { Action } from '../domain/session/action.ts'
 import type { Log } from '../log.ts'
 import { emptyCopy } from '../notify/outbox.ts'
-import { storeFailureOf } from '../store/failure.ts'
 import type { Store } from '../store/store.ts'
 import { answerCallback } from '../views/answerModal.ts'
 import { askedView, joinedView } from '../views/answers/asked.ts'
 import { wholeDigestView } from '../views/card/digest.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
-import { type Block, escapeText, type View } from '../views/kit.ts'
-import { refusalView } from '../views/refusal.ts'
+import type { View } from '../views/kit.ts'
 import { codeCallback } from '../views/secondFactor.ts'
 import { type ButtonAction, readButton } from './buttons.ts'
 import type { Slack } from './client.ts'
 import { type Codes, proposalIn, type SentCode } from './codes.ts'
+import { createDetailsModal } from './detailsModal.ts'
+import { createFlights } from './flights.ts'
 import { askWhom, listenToHandOver } from './handOver.ts'
 import type { Homes } from './home.ts'
 import { readMention } from './mentions.ts'
@@ -62,40 +62,9 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
   const { checkAccess, authorize, refuse } = deps.authorization
   const replies = createReplies({ slack, log })
   const modals = createModalReplies({ slack, log })
-  const flights = new Set<Promise<void>>()
-  let draining = false
-
-  // What comes while we stop is not acknowledged, so that Slack offers it to the next process.
-  async function take(
-    entry: string,
-    ack: () => Promise<void>,
-    reply: Reply,
-    run: () => Promise<Refusal | View | string | null>,
-  ) {
-    if (draining) return
-    const flight = ack()
-      .then(run)
-      .then(async (answer) => {
-        if (answer === null) return
-        const isRefusal = typeof answer === 'object' && 'code' in answer
-        await reply.privately(
-          isRefusal ? refusalView(answer, answer.on ? await deps.linkTo(answer.on) : null) : answer,
-        )
-      })
-      .catch(async (error: unknown) => {
-        log.error({ err: error, entry }, 'a request from Slack failed')
-        const why = storeFailureOf(error)
-        await reply.privately(
-          why === null
-            ? 'Something went wrong on my side, and it is in my log. Look at the card before you try again.'
-            : `My store cannot be used: ${escapeText(why)}. Nothing can be approved or logged now.`,
-        )
-      })
-      .catch((error: unknown) => log.error({ err: error, entry }, 'the answer could not be delivered'))
-      .finally(() => flights.delete(flight))
-    flights.add(flight)
-    await flight
-  }
+  const detailsModal = createDetailsModal({ slack, readDetails: deps.readDetails, log })
+  const requests = createFlights({ linkTo: deps.linkTo, log })
+  const { take } = requests
 
   app.command('/pg', async ({ command, ack, respond }) => {
     const caller: Caller = { userId: command.user_id, teamId: command.team_id ?? null }
@@ -147,14 +116,14 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
         case 'breakGlass':
           return askWhy('breakGlass', caller, { ...press, triggerId: body.trigger_id })
         case 'details':
-          return details(
+          return detailsModal.open(
             caller,
             press.cardId,
             { id: body.trigger_id, from: body.view?.type ?? 'message' },
             reply,
           )
         case 'refresh':
-          return refreshDetails(caller, press.cardId, body.view?.id)
+          return detailsModal.refresh(caller, press.cardId, body.view?.id)
         case 'propose':
           return request({ caller, ...press.session, action: press.action, reason: '' })
         case 'acknowledge':
@@ -201,7 +170,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
           )
       }
     })
-    if (isOnHome && !draining) await homes.opened(caller, hashOf(body.view))
+    if (isOnHome && !requests.isDraining()) await homes.opened(caller, hashOf(body.view))
   })
 
   app.event('app_home_opened', async ({ event, body }) => {
@@ -268,12 +237,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     ({ ack }) => ack(),
   )
 
-  return {
-    async drain() {
-      draining = true
-      await Promise.all(flights)
-    },
-  }
+  return { drain: requests.drain }
 
   /** Carries out what was typed after `/pg`, or after a mention. */
   async function run(caller: Caller, channelId: string, typed: string, reply: Reply) {
@@ -364,40 +328,6 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     return deps.clusters.get(cluster ?? '')?.config.channel ?? anyChannel
   }
 
-  /** Opens the details of a card; where the modal does not open, they come as a private answer. */
-  async function details(
-    caller: Caller,
-    cardId: string,
-    { id: trigger_id, from }: { readonly id: string; readonly from: string },
-    reply: Reply,
-  ) {
-    const read = await deps.readDetails(caller, cardId)
-    if ('refusal' in read) return read.refusal
-    const { modal } = read
-    try {
-      await slack.call(({ views }) =>
-        from === 'modal' ? views.push({ trigger_id, view: modal }) : views.open({ trigger_id, view: modal }),
-      )
-    } catch (error) {
-      log.info({ err: error }, 'the details did not open as a modal')
-      // There is no room for them on a Home.
-      if (from === 'home') return 'The details did not open in time: press Details again.'
-      await reply.privately({
-        text: 'Details',
-        blocks: modal.blocks.slice(0, mostBlocksOfMessage) as Block[],
-      })
-    }
-    return null
-  }
-
-  /** Reads the details again, in place. */
-  async function refreshDetails(caller: Caller, cardId: string, viewId: string | undefined) {
-    const read = await deps.readDetails(caller, cardId)
-    if ('refusal' in read) return read.refusal
-    if (viewId) await slack.call((client) => client.views.update({ view_id: viewId, view: read.modal }))
-    return null
-  }
-
   /**
    * A post whose reply was lost may stand twice, and we know of one alone, or of none yet. Who presses a button shows us
    * where one is.
@@ -458,6 +388,3 @@ function hashOf(view: object | undefined): string | null {
 
 /** Bolt acknowledges an event before it hands it on. */
 const acknowledged = async () => {}
-
-/** https://docs.slack.dev/reference/block-kit/blocks */
-const mostBlocksOfMessage = 50

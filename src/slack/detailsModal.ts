@@ -1,0 +1,61 @@
+import type { Caller } from '../actions/authorize.ts'
+import type { ReadDetails } from '../actions/details.ts'
+import type { Refusal } from '../domain/approvals/access.ts'
+import type { Log } from '../log.ts'
+import type { Block } from '../views/kit.ts'
+import type { Slack } from './client.ts'
+import type { Reply } from './replies.ts'
+
+/** https://docs.slack.dev/reference/block-kit/blocks */
+const mostBlocksOfMessage = 50
+
+export type DetailsModal = {
+  /**
+   * Opens the details of a card; where the modal does not open, they come as a private answer.
+   * @param trigger `from`: the kind of view that the button stands in
+   */
+  open(
+    caller: Caller,
+    cardId: string,
+    trigger: { readonly id: string; readonly from: string },
+    reply: Reply,
+  ): Promise<Refusal | string | null>
+  /** Reads the details again, in place. */
+  refresh(caller: Caller, cardId: string, viewId: string | undefined): Promise<Refusal | null>
+}
+
+export const createDetailsModal = ({
+  slack,
+  readDetails,
+  log,
+}: {
+  readonly slack: Slack
+  readonly readDetails: ReadDetails
+  readonly log: Log
+}): DetailsModal => ({
+  async open(caller, cardId, { id: trigger_id, from }, reply) {
+    const read = await readDetails(caller, cardId)
+    if ('refusal' in read) return read.refusal
+    const { modal } = read
+    try {
+      await slack.call(({ views }) =>
+        from === 'modal' ? views.push({ trigger_id, view: modal }) : views.open({ trigger_id, view: modal }),
+      )
+    } catch (error) {
+      log.info({ err: error }, 'the details did not open as a modal')
+      // There is no room for them on a Home.
+      if (from === 'home') return 'The details did not open in time: press Details again.'
+      await reply.privately({
+        text: 'Details',
+        blocks: modal.blocks.slice(0, mostBlocksOfMessage) as Block[],
+      })
+    }
+    return null
+  },
+  async refresh(caller, cardId, viewId) {
+    const read = await readDetails(caller, cardId)
+    if ('refusal' in read) return read.refusal
+    if (viewId) await slack.call((client) => client.views.update({ view_id: viewId, view: read.modal }))
+    return null
+  },
+})

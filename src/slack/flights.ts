@@ -1,0 +1,59 @@
+import type { Refusal } from '../domain/approvals/access.ts'
+import type { Log } from '../log.ts'
+import { storeFailureOf } from '../store/failure.ts'
+import { escapeText, type View } from '../views/kit.ts'
+import { refusalView } from '../views/refusal.ts'
+import type { LinkTo } from './permalinks.ts'
+import type { Reply } from './replies.ts'
+
+/** Requests from Slack that are under way. */
+export type Flights = {
+  /** Acknowledges a request, carries it out, and answers in private what it comes to. Never throws. */
+  take(
+    entry: string,
+    ack: () => Promise<void>,
+    reply: Reply,
+    run: () => Promise<Refusal | View | string | null>,
+  ): Promise<void>
+  isDraining(): boolean
+  /** Takes no more, and resolves when those under way have ended. */
+  drain(): Promise<void>
+}
+
+export function createFlights({ linkTo, log }: { readonly linkTo: LinkTo; readonly log: Log }): Flights {
+  const flights = new Set<Promise<void>>()
+  let draining = false
+  return {
+    isDraining: () => draining,
+    async drain() {
+      draining = true
+      await Promise.all(flights)
+    },
+    // What comes while we stop is not acknowledged, so that Slack offers it to the next process.
+    async take(entry, ack, reply, run) {
+      if (draining) return
+      const flight = ack()
+        .then(run)
+        .then(async (answer) => {
+          if (answer === null) return
+          const isRefusal = typeof answer === 'object' && 'code' in answer
+          await reply.privately(
+            isRefusal ? refusalView(answer, answer.on ? await linkTo(answer.on) : null) : answer,
+          )
+        })
+        .catch(async (error: unknown) => {
+          log.error({ err: error, entry }, 'a request from Slack failed')
+          const why = storeFailureOf(error)
+          await reply.privately(
+            why === null
+              ? 'Something went wrong on my side, and it is in my log. Look at the card before you try again.'
+              : `My store cannot be used: ${escapeText(why)}. Nothing can be approved or logged now.`,
+          )
+        })
+        .catch((error: unknown) => log.error({ err: error, entry }, 'the answer could not be delivered'))
+        .finally(() => flights.delete(flight))
+      flights.add(flight)
+      await flight
+    },
+  }
+}

@@ -160,7 +160,7 @@ export async function startApp(deps: {
     const maskText = createMasker(config.queryText)
     const clusters = new Map<string, WatchedCluster>()
     for (const clusterConfig of config.clusters) {
-      const cluster = createCluster({ name: clusterConfig.name, url: clusterConfig.url, log, maskText, now })
+      const cluster = createCluster({ ...clusterConfig, log, maskText, now })
       clusters.set(cluster.name, { config: clusterConfig, cluster })
       closing(`cluster ${cluster.name}`, cluster.close)
     }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Notify } from '../domain/incidents/ladder.ts'
 import type { Webhook } from '../domain/incidents/webhook.ts'
 import type {
@@ -9,9 +9,11 @@ import type {
   SessionThresholds,
   Watch,
 } from '../domain/session/policy.ts'
+import { hasPassword } from '../domain/text/databaseUrl.ts'
 import type { QueryText } from '../domain/text/mask.ts'
 import { readFileText } from './file.ts'
-import { ConfigError, type ConfigProblem, type Env, type Path, pathText } from './problem.ts'
+import { besideConfig, disk, type Files, type Fleet, gatherFleet } from './fleet.ts'
+import { ConfigError, type ConfigProblem, type Env, type Path, pathText, problemText } from './problem.ts'
 import { type File, fileSchema } from './schema.ts'
 
 export { ConfigError, type Env } from './problem.ts'
@@ -23,6 +25,8 @@ export type ClusterConfig = {
   readonly name: string
   /** postgres://…, with its password: never log it, never show it. */
   readonly url: string
+  /** An absolute path; read at each connect. */
+  readonly passwordFile: string | null
   readonly channel: string
   readonly access: Access
   readonly approvals: Approvals
@@ -75,7 +79,7 @@ const watchDefaults = {
  */
 export function loadConfig({
   env,
-  readFile = (path) => readFileSync(path, 'utf8'),
+  readFile = disk.read,
 }: {
   readonly env: Env
   readonly readFile?: (path: string) => string
@@ -92,15 +96,15 @@ export function loadConfig({
         : `The file ${path} cannot be read (${code}). Check its permissions, or name another in PG_MARSHAL_CONFIG.`
     throw new ConfigError([problem], 'pg-marshal has no configuration:')
   }
-  return parseConfig(text, env, path)
+  return parseConfig(text, env, path, { ...disk, read: readFile })
 }
 
 /**
  * @param text the YAML of the file
- * @param source how the file is called in the error
+ * @param source the path of the file; what it names beside it is looked for there
  * @throws ConfigError with every problem at once
  */
-export function parseConfig(text: string, env: Env, source = defaultConfigPath): Config {
+export function parseConfig(text: string, env: Env, source = defaultConfigPath, files: Files = disk): Config {
   const read = readFileText(text, env)
   const problems = [...read.problems]
   const logLevel = logLevels.find((level) => level === (env.LOG_LEVEL || 'info').toLowerCase())
@@ -108,25 +112,33 @@ export function parseConfig(text: string, env: Env, source = defaultConfigPath):
   if (read.tree === undefined && problems.length === 0)
     problems.push({ path: [], sentence: 'The file is empty. Copy pg-marshal.example.yaml and fill it in.' })
   if (read.tree !== undefined) {
-    const parsed = fileSchema.safeParse(read.tree)
-    if (!parsed.success) problems.push(...parsed.error.issues.flatMap(problemsOf).filter(isNew(problems)))
-    problems.push(...duplicateNames(read.tree), ...missingApprovers(read.tree).filter(isNew(problems)))
+    const directory = dirname(source)
+    const fleet = gatherFleet(read.tree, directory, env, files)
+    problems.push(...fleet.problems)
+    const parsed = fileSchema.safeParse(fleet.tree)
+    if (!parsed.success)
+      problems.push(...parsed.error.issues.flatMap(problemsOf).map(fleet.place).filter(isNew(problems)))
+    problems.push(
+      ...duplicateNames(fleet),
+      ...missingApprovers(fleet.tree).filter(isNew(problems)),
+      ...twoPasswords(fleet),
+    )
     if (parsed.success && logLevel && problems.length === 0) {
-      const config = resolveConfig(parsed.data, logLevel, env)
-      problems.push(...tooFewApprovers(config, parsed.data))
+      const config = resolveConfig(parsed.data, directory, logLevel, env)
+      problems.push(...tooFewApprovers(config, parsed.data).map(fleet.place))
       if (problems.length === 0) return config
     }
   }
-  const sentences = problems.map(({ path, sentence }) =>
-    path.length ? `${pathText(path)}: ${sentence}` : sentence,
-  )
+  const sentences = problems.map(problemText)
   throw new ConfigError([...new Set(sentences)], `The configuration (${source}) cannot be used:`)
 }
 
 /** Leaves out problems at and above a place where `${NAME}` was missing: that place is empty for a reason already given. */
 function isNew(known: readonly ConfigProblem[]): (problem: ConfigProblem) => boolean {
-  const paths = known.filter(({ path }) => path.length > 0).map(({ path }) => pathText(path))
-  return ({ path }) => !paths.includes(pathText(path))
+  const placeOf = ({ file, path }: ConfigProblem) =>
+    problemText({ ...(file && { file }), path, sentence: '' })
+  const places = new Set(known.filter(({ file, path }) => file || path.length > 0).map(placeOf))
+  return (problem) => !places.has(placeOf(problem))
 }
 
 type Issue = {
@@ -158,18 +170,32 @@ const rawClusters = (tree: unknown): readonly unknown[] => {
 }
 
 /** Found in the raw tree, so that it is reported together with everything else. */
-function duplicateNames(tree: unknown): ConfigProblem[] {
-  const names = rawClusters(tree).map((cluster) => at(cluster, 'name'))
-  return names.flatMap((name, index) =>
-    typeof name === 'string' && names.indexOf(name) < index
-      ? [
-          {
-            path: ['clusters', index, 'name'],
-            sentence: `clusters[${names.indexOf(name)}] has this name already.`,
-          },
-        ]
-      : [],
-  )
+function duplicateNames({ tree, place }: Fleet): ConfigProblem[] {
+  const firsts = new Map<string, number>()
+  return rawClusters(tree).flatMap((cluster, index) => {
+    const name = at(cluster, 'name')
+    if (typeof name !== 'string') return []
+    const first = firsts.get(name)
+    if (first === undefined) {
+      firsts.set(name, index)
+      return []
+    }
+    const { file, path } = place({ path: ['clusters', first], sentence: '' })
+    const where = [file, pathText(path)].filter(Boolean).join(': ')
+    return [place({ path: ['clusters', index, 'name'], sentence: `${where} has this name already.` })]
+  })
+}
+
+/** One of two passwords would be ignored silently. */
+function twoPasswords({ tree, place }: Fleet): ConfigProblem[] {
+  const sentence = 'The url has a password too: keep one of them.'
+  return rawClusters(tree).flatMap((cluster, index) => {
+    const url = at(cluster, 'url')
+    const has = typeof url === 'string' && URL.canParse(url) && hasPassword(url)
+    return has && at(cluster, 'passwordFile') !== undefined
+      ? [place({ path: ['clusters', index, 'passwordFile'], sentence })]
+      : []
+  })
 }
 
 /** Approvers may stand above, or with every cluster. */
@@ -201,11 +227,11 @@ function tooFewApprovers(config: Config, file: File): ConfigProblem[] {
   })
 }
 
-function resolveConfig(file: File, logLevel: LogLevel, env: Env): Config {
+function resolveConfig(file: File, directory: string, logLevel: LogLevel, env: Env): Config {
   return {
     slack: { mode: file.slack.mode ?? 'socket', channel: file.slack.channel },
     http: { host: file.http?.host ?? '127.0.0.1', port: file.http?.port ?? 3000 },
-    clusters: file.clusters.map((cluster) => resolveCluster(file, cluster)),
+    clusters: file.clusters.map((cluster) => resolveCluster(file, directory, cluster)),
     store: file.store?.url ?? { kind: 'sqlite', path: './data/pg-marshal.db' },
     queryText: file.queryText ?? 'masked',
     heartbeatUrl: file.watch?.heartbeatUrl ?? null,
@@ -215,7 +241,7 @@ function resolveConfig(file: File, logLevel: LogLevel, env: Env): Config {
 }
 
 /** Key by key: the cluster's own, else the general one, else the default. */
-function resolveCluster(file: File, cluster: File['clusters'][number]): ClusterConfig {
+function resolveCluster(file: File, directory: string, cluster: File['clusters'][number]): ClusterConfig {
   const { access, approvals, watch, notify } = file
   const people = (action: 'cancel' | 'terminate') =>
     cluster.approvals?.people?.[action] ?? approvals?.people?.[action] ?? 1
@@ -226,6 +252,7 @@ function resolveCluster(file: File, cluster: File['clusters'][number]): ClusterC
   return {
     name: cluster.name,
     url: cluster.url,
+    passwordFile: cluster.passwordFile === undefined ? null : besideConfig(directory, cluster.passwordFile),
     channel: cluster.channel ?? file.slack.channel,
     access: {
       viewers: cluster.access?.viewers ?? access?.viewers ?? 'everyone',

@@ -4,7 +4,16 @@ export type Env = Readonly<Record<string, string | undefined>>
 export type Path = readonly (string | number)[]
 
 /** One thing to put right. `sentence` never holds a value from the file or the environment. */
-export type ConfigProblem = { readonly path: Path; readonly sentence: string }
+export type ConfigProblem = {
+  /** Another file than the configuration itself. */
+  readonly file?: string
+  readonly path: Path
+  readonly sentence: string
+}
+
+/** `clusters.d/eu.yaml: [0].url: sentence` */
+export const problemText = ({ file, path, sentence }: ConfigProblem): string =>
+  [...(file === undefined ? [] : [file]), ...(path.length ? [pathText(path)] : []), sentence].join(': ')
 
 /** `clusters[0].url` */
 export const pathText = (path: Path): string =>

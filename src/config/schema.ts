@@ -182,6 +182,8 @@ function databaseUrlProblem(text: string): string | null {
   return 'problem' in read ? read.problem : null
 }
 
+const passwordFileHint = 'Write the path of a file that holds the password alone.'
+
 const cluster = configSection({
   name: z
     .string(required('Give the cluster a short name, like orders.'))
@@ -189,7 +191,9 @@ const cluster = configSection({
       error:
         'Write a short name of lower-case letters, digits, - and _, at most 32, like orders or orders-eu.',
     }),
+  template: z.string({ error: 'Write the name of one of the templates.' }).optional(),
   url: databaseUrl,
+  passwordFile: z.string({ error: passwordFileHint }).min(1, { error: passwordFileHint }).optional(),
   channel: channel.optional(),
   access: access.optional(),
   approvals: approvals.optional(),
@@ -201,6 +205,8 @@ const cluster = configSection({
 })
 
 const clustersHint = 'Name at least one cluster with its name and url.'
+const templatesHint =
+  'Write names with keys of a cluster, like eu: { url: postgres://marshal@{name}.example.com/postgres }.'
 
 export const fileSchema = configSection({
   slack: configSection({ mode: word('socket', 'http').optional(), channel }).prefault(
@@ -213,6 +219,10 @@ export const fileSchema = configSection({
   access: access.optional(),
   approvals: approvals.optional(),
   clusters: z.array(cluster, required(clustersHint)).min(1, { error: clustersHint }),
+  clustersFrom: z.string({ error: 'Write the path of a directory of YAML files with clusters.' }).optional(),
+  templates: z
+    .record(z.string(), z.record(z.string(), z.unknown(), { error: templatesHint }), { error: templatesHint })
+    .optional(),
   watch: watch.optional(),
   notify: notify.optional(),
   store: configSection({ url: storeUrl.optional() }).optional(),

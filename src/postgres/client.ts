@@ -6,13 +6,15 @@ import { guardClient } from './wire.ts'
 
 type ClientOptions = {
   readonly url: string
+  /** A file that holds the password. */
+  readonly passwordFile?: string | null
   readonly applicationName: string
   /** Milliseconds to connect, and for the answer to one statement; if absent, whoever asks keeps the time. */
   readonly deadlines?: { readonly connectMs: number; readonly answerMs: number }
 }
 
 /** A client of the driver that is not connected yet, with its edge guarded. Throws ClusterError. */
-export function createClient({ url, applicationName, deadlines }: ClientOptions): pg.Client {
+export function createClient({ url, passwordFile, applicationName, deadlines }: ClientOptions): pg.Client {
   const read = readDatabaseUrl(url)
   if ('problem' in read) throw new ClusterError(read.problem, 'ERR_INVALID_URL', false)
   const ssl = tlsOf(read)
@@ -27,6 +29,8 @@ export function createClient({ url, applicationName, deadlines }: ClientOptions)
       query_timeout: deadlines.answerMs,
     }),
   })
+  // Each connect makes a client, so a new password counts from then on.
+  if (passwordFile) client.password = readPassword(passwordFile)
   guardClient(client, read.loginMethods)
   return client
 }
@@ -51,6 +55,17 @@ function tlsOf({ sslMode, files }: DatabaseUrl): pg.ClientConfig['ssl'] {
 }
 
 function readCertificate(setting: CertificateSetting, path: string): string {
+  return readSecretFile(path, `${setting} in the url`, 'BAD_CERTIFICATE_FILE')
+}
+
+/** The last newline is the editor's. */
+function readPassword(path: string): string {
+  const password = readSecretFile(path, 'passwordFile', 'BAD_PASSWORD_FILE').replace(/\r?\n$/, '')
+  if (password !== '') return password
+  throw new ClusterError(`passwordFile names ${path}, which is empty.`, 'BAD_PASSWORD_FILE', false)
+}
+
+function readSecretFile(path: string, setting: string, badFile: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
@@ -59,7 +74,7 @@ function readCertificate(setting: CertificateSetting, path: string): string {
       code === 'ENOENT'
         ? 'There is no such file: put it there, or correct the path.'
         : `It cannot be read (${code}): check its permissions.`
-    throw new ClusterError(`${setting} in the url names ${path}. ${what}`, 'BAD_CERTIFICATE_FILE', false)
+    throw new ClusterError(`${setting} names ${path}. ${what}`, badFile, false)
   }
 }
 

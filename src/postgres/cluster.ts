@@ -87,6 +87,8 @@ export type Cluster = {
 export type ClusterOptions = {
   readonly name: string
   readonly url: string
+  /** A file that holds the password; read at each connect. */
+  readonly passwordFile?: string | null
   readonly log: Log
   /** Applied to every statement text before it leaves here. */
   readonly maskText: (text: string) => string | null
@@ -104,7 +106,7 @@ const factsLastMs = 60_000
  * The other reads the lock table and shared catalogs and may stall while the server sorts out a pile of waiters.
  */
 export function createCluster(options: ClusterOptions): Cluster {
-  const { name, url, maskText, now } = options
+  const { name, url, passwordFile = null, maskText, now } = options
   const log = options.log.child({ cluster: name })
   const deadlines = { connect: 5_000, activity: 3_000, locks: 1_000, ...options.deadlines }
 
@@ -123,6 +125,7 @@ export function createCluster(options: ClusterOptions): Cluster {
 
   const activity = createConnection({
     url,
+    passwordFile,
     log: log.child({ connection: 'activity' }),
     connectMs: deadlines.connect,
     deadlineMs: deadlines.activity,
@@ -142,6 +145,7 @@ export function createCluster(options: ClusterOptions): Cluster {
   })
   const locks = createConnection({
     url,
+    passwordFile,
     log: log.child({ connection: 'locks' }),
     connectMs: deadlines.connect,
     deadlineMs: deadlines.locks,

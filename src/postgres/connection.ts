@@ -26,6 +26,7 @@ export type Connection = {
 
 export type ConnectionOptions = {
   readonly url: string
+  readonly passwordFile?: string | null
   readonly log: Log
   /** Milliseconds for making a connection, with everything that is asked at first. */
   readonly connectMs: number
@@ -94,7 +95,11 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
   /** A new connection; where the server has no slot for it, one that another can spare: so no slot is ever let go. */
   const connect = async (): Promise<pg.Client> => {
-    const made = createClient({ url: options.url, applicationName: settings.application_name })
+    const made = createClient({
+      url: options.url,
+      passwordFile: options.passwordFile ?? null,
+      applicationName: settings.application_name,
+    })
     try {
       await follow(made).connect()
       return made

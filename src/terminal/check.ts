@@ -104,8 +104,8 @@ function watchedIn(config: Config, now: () => number): Map<string, WatchedCluste
   const log = createLog({ level: 'silent' })
   return new Map(
     config.clusters.map((config) => {
-      const { name, url } = config
-      return [name, { config, cluster: createCluster({ name, url, log, maskText: () => null, now }) }]
+      const cluster = createCluster({ ...config, log, maskText: () => null, now })
+      return [config.name, { config, cluster }]
     }),
   )
 }

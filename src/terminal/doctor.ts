@@ -17,6 +17,7 @@ import { ClusterError, createCluster } from '../postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
 import { type Check, fine } from './doctorCheck.ts'
 import { checkCodes } from './doctorCodes.ts'
+import { checkPassFile, checkPasswordFile } from './doctorPasswords.ts'
 import { checkRefusedBlocks } from './doctorRefusedBlocks.ts'
 import { checkStore } from './doctorStore.ts'
 import { checkWebhooks } from './doctorWebhooks.ts'
@@ -58,10 +59,12 @@ export async function doctor({ config, env, out, now }: DoctorInput): Promise<0 
   for (const cluster of config.clusters)
     parts.push([
       `Cluster ${cluster.name}`,
-      [...(await checkCluster(cluster, now)), ...checkUrl(cluster.url, env)],
+      [...(await checkCluster(cluster, now)), ...checkUrl(cluster.url, env), ...checkPasswordFile(cluster)],
     ])
   const receivers = receiversIn(config.clusters)
   if (receivers.length > 0) parts.push(['Webhooks', await checkWebhooks(receivers)])
+  const passFile = checkPassFile(env)
+  if (passFile.length > 0) parts.push(['Passwords', passFile])
   for (const [name, checks] of parts) {
     out.write(`${name}\n`)
     for (const { what, fix, needed = true } of checks)
@@ -198,9 +201,9 @@ function checkUrl(url: string, env: Env): Check[] {
   return fix ? [{ what: 'the url leaves the connection open to others', fix, needed: false }] : []
 }
 
-async function checkCluster({ name, url }: Config['clusters'][number], now: () => number): Promise<Check[]> {
+async function checkCluster(config: Config['clusters'][number], now: () => number): Promise<Check[]> {
   const log = createLog({ level: 'silent' })
-  const cluster = createCluster({ name, url, log, maskText: () => null, now })
+  const cluster = createCluster({ ...config, log, maskText: () => null, now })
   try {
     await cluster.start()
     const failure = cluster.failure()

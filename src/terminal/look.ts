@@ -31,7 +31,7 @@ export async function look({ what, name, json, config, out, err, now }: LookInpu
   const clusters = new Map<string, WatchedCluster>(
     config.clusters.map((config) => [
       config.name,
-      { config, cluster: createCluster({ name: config.name, url: config.url, log, maskText, now }) },
+      { config, cluster: createCluster({ ...config, log, maskText, now }) },
     ]),
   )
   const picked = pickCluster(clusters, name, null)

@@ -34,6 +34,7 @@ describe('a valid file', () => {
         {
           name: 'orders',
           url: 'postgres://pg_marshal@db/postgres',
+          passwordFile: null,
           channel: 'C0INCIDENTS',
           access: { viewers: 'everyone', requesters: 'everyone', approvers: ['U0DANA'] },
           approvals: {

@@ -14,6 +14,7 @@ import { takenAt, thresholds } from './builders.ts'
 export const clusterConfig = (name: string, over: Partial<ClusterConfig> = {}): ClusterConfig => ({
   name,
   url: `postgres://marshal:secret@db.example/${name}`,
+  passwordFile: null,
   channel: 'C0OPS',
   access: { viewers: 'everyone', requesters: 'everyone', approvers: ['U0DANA'] },
   approvals: {

@@ -58,6 +58,12 @@ export function readDatabaseUrl(text: string): DatabaseUrl | { readonly problem:
   }
 }
 
+/** Returns true where the url says the password itself, in either of the two ways that the driver knows. */
+export function hasPassword(text: string): boolean {
+  const url = new URL(text)
+  return url.password !== '' || url.searchParams.has('password')
+}
+
 const isLocal = (host: string) =>
   host === '' || host.startsWith('/') || /^(localhost|127(\.\d+){3}|\[?::1\]?)$/.test(host)
 

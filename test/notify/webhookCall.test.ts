@@ -13,7 +13,7 @@ describe('fateOf', () => {
   it.each([400, 401, 403, 404, 410, 422, 499])('gives up after %i', (status) => {
     expect(fateOf(replied(status), fresh)).toEqual({ kind: 'givenUp', code: `HTTP ${status}` })
   })
-  it.each([301, 302, 307, 408, 429, 500, 502, 503, 504, 599])('tries again after %i', (status) => {
+  it.each([300, 301, 302, 307, 408, 429, 500, 502, 503, 504, 599])('tries again after %i', (status) => {
     expect(fateOf(replied(status), fresh)).toEqual({ kind: 'again', code: `HTTP ${status}`, askedMs: 0 })
   })
   it('tries again where nobody answers, for a day', () => {

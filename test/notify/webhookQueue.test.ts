@@ -110,6 +110,22 @@ describe('an incident', () => {
     expect(await eventsFor(pager)).toEqual(['opened'])
   })
 
+  it('is said once in each state, however often it is looked at', async () => {
+    const cards = start([json, pager])
+    const critical = { finding: { kind: 'lockStorm', waiting: 9, why: '', suspects: [] } } as const
+    for (const state of [{}, { acknowledgedBy: 'U0DANA' }, { acknowledgedBy: 'U0DANA', ...critical }])
+      for (let looks = 0; looks < 3; looks++) await follow(cards, incident(state))
+    for (const webhook of [json, pager])
+      expect(await eventsFor(webhook)).toEqual(['opened', 'acknowledged', 'gotWorse'])
+  })
+
+  it('that one receiver has heard of is news for another one still', async () => {
+    await follow(start([json]), incident())
+    await follow(start([json, pager]), incident())
+    expect(await eventsFor(json)).toEqual(['opened'])
+    expect(await eventsFor(pager)).toEqual(['opened'])
+  })
+
   it('that is over calls nobody whom the pager has not called yet', async () => {
     const cards = start([json, pager])
     await follow(cards, incident())

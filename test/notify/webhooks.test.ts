@@ -235,17 +235,21 @@ describe('a receiver that', () => {
     expect(receiver.received).toHaveLength(1)
   })
 
-  it('asks for patience gets it', async () => {
+  it('asks for patience gets it, for all that waits', async () => {
     const webhook = at(receiver.url)
     receiver.answer((request, response) => {
       receiver.answer(status(204))
       status(429, { 'retry-after': '1' })(request, response)
     })
     await put('a', webhook)
+    await put('b', webhook, { subject: 's2' })
     const asked = performance.now()
-    await start([webhook]).empty()
-    expect(receiver.received).toHaveLength(2)
-    expect(performance.now() - asked).toBeGreaterThan(950)
+    const { empty } = start([webhook])
+    await receiver.until(({ length }) => length === 2)
+    const waited = performance.now() - asked
+    await empty()
+    expect(receiver.received).toHaveLength(3)
+    expect(waited).toBeGreaterThan(950)
   })
 
   it('is down keeps nothing from another one', async () => {

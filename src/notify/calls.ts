@@ -96,12 +96,14 @@ export function createCalls({
         for (const due of ladder.due.filter(({ key }) => timed || !isTimed(key))) {
           const { channel } = settings
           const others = await tx.calls.calledSince(now() - lookBackMs)
-          const by = coveredBy(due, { id: one.id, channel, now: now() }, others)
+          const why = reasonOf(due.key, kept)
+          // Who acknowledged it is among nobody else's people.
+          const relieved = why === 'worse' ? holder : null
+          const by = relieved ? null : coveredBy(due, { id: one.id, channel, now: now() }, others)
           const inCard = by === null && !isTimed(due.key) && !(await tx.messages.isKnown(card.cardId))
           sent.push({ ...due, at: now(), channel, inCard, by })
           if (by !== null) continue
-          const why = reasonOf(due.key, kept)
-          const people = [...new Set([...due.mention, ...(why === 'worse' && holder ? [holder] : [])])]
+          const people = [...new Set([...due.mention, ...(relieved ? [relieved] : [])])]
           if (people.length === 0) continue
           await tx.record({ kind: 'called', actor: bot, why, people })
           if (inCard) continue

@@ -73,3 +73,16 @@ it('takes an acknowledgement back when it gets worse, and receivers hear of the 
     ['acknowledged', 'U0DANA'],
   ])
 })
+
+it('calls who acknowledged what gets worse, also right after the call of another card', async () => {
+  const mine = incident('warning')
+  await put(mine)
+  await put({ ...mine, acknowledgedBy: 'U0DANA' })
+  await put({ ...incident('critical'), id: 'other', cardId: 'other' })
+  await put({ ...incident('critical'), acknowledgedBy: 'U0DANA' })
+  const rows = await store.journal.ofCards([mine.cardId], 10)
+  expect(rows.flatMap(({ event }) => (event.kind === 'called' ? [event.people] : []))).toEqual([
+    ['S0DBAONCALL'],
+    ['S0DBAONCALL', 'U0DANA'],
+  ])
+})

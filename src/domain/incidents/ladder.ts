@@ -205,13 +205,11 @@ export function coveredBy(
   { id, channel, now }: { readonly id: string; readonly channel: string; readonly now: number },
   others: readonly { readonly id: string; readonly calls: Calls }[],
 ): string | null {
-  const group = groupOf(key)
-  if (group === null) return null
   const alike = ({ sent }: Calls) =>
     sent.some(
       (one) =>
         one.by === null &&
-        groupOf(one.key) === group &&
+        standsFor(one.key, key) &&
         one.channel === channel &&
         now >= one.at &&
         now - one.at <= togetherMs &&
@@ -222,14 +220,17 @@ export function coveredBy(
 
 /** Decides whether these calls have one of their own that may stand for another of this key. */
 export const carries = ({ sent }: Calls, key: CallKey): boolean =>
-  sent.some((one) => one.by === null && groupOf(one.key) === groupOf(key))
+  sent.some((one) => one.by === null && standsFor(one.key, key))
 
-/** Calls of one kind may be one; each request by hand calls for itself. */
-function groupOf(key: CallKey): string | null {
+/**
+ * Calls of one kind may be one, and one of what is critical stands for a warning as well: not the other way round. Each
+ * request by hand calls for itself.
+ */
+function standsFor(made: CallKey, key: CallKey): boolean {
   const [kind = ''] = key.split(':')
-  if (kind === 'request') return null
-  if (kind === 'warning' || kind === 'critical') return 'card'
-  return kind === 'escalate' ? key : kind
+  if (kind === 'request') return false
+  if (kind === 'warning') return made === 'warning' || made === 'critical'
+  return kind === 'escalate' ? made === key : made.split(':')[0] === kind
 }
 
 const has = ({ sent }: Calls, key: CallKey): boolean => sent.some((one) => one.key === key)

@@ -271,6 +271,12 @@ describe('several cards', () => {
     ).toBeNull()
   })
 
+  test('a warning does not stand for what is critical', () => {
+    const calls = { ...noCalls, sent: [{ ...sent, key: 'warning' as const }] }
+    expect(coveredBy({ ...due, key: 'warning' }, here, [{ id: 'a', calls }])).toBe('a')
+    expect(coveredBy({ ...due, key: 'critical' }, here, [{ id: 'a', calls }])).toBeNull()
+  })
+
   test('each request and each step is a mention of its own', () => {
     const step = { key: 'escalate:0', mention: ['U0LEAD'] } as const
     const asked = { key: 'request:p', mention: ['U0LEAD'] } as const
@@ -361,11 +367,11 @@ describe('what waits for Slack', () => {
   })
 
   test('only a call of its own may stand for another one', () => {
-    const sent = { key: 'warning', mention: [], at: 0, channel, inCard: true, by: null } as const
-    expect(carries({ ...noCalls, sent: [sent] }, 'critical')).toBe(true)
-    expect(carries({ ...noCalls, sent: [{ ...sent, key: 'remind' }, sent] }, 'critical')).toBe(true)
-    expect(carries({ ...noCalls, sent: [{ ...sent, key: 'remind' }] }, 'critical')).toBe(false)
-    expect(carries({ ...noCalls, sent: [{ ...sent, by: 'b' }] }, 'critical')).toBe(false)
+    const sent = { key: 'critical', mention: [], at: 0, channel, inCard: true, by: null } as const
+    expect(carries({ ...noCalls, sent: [sent] }, 'warning')).toBe(true)
+    expect(carries({ ...noCalls, sent: [{ ...sent, key: 'remind' }, sent] }, 'warning')).toBe(true)
+    expect(carries({ ...noCalls, sent: [{ ...sent, key: 'remind' }] }, 'warning')).toBe(false)
+    expect(carries({ ...noCalls, sent: [{ ...sent, by: 'b' }] }, 'warning')).toBe(false)
   })
 })
 

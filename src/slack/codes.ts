@@ -120,16 +120,19 @@ export function createCodes(deps: {
     triggerId: string,
   ): Promise<Answer> {
     const opening = slack.call((client) => client.views.open({ trigger_id: triggerId, view: waitingModal() }))
+    let whyNot = ''
     const id = await opening.then(
       ({ view }) => view?.id ?? null,
       (error: unknown) => {
         log.warn({ err: error }, 'the modal that asks for a code did not open')
+        if (error instanceof SlackError) whyNot = ` (${error.code})`
         return null
       },
     )
     const answer = await deciding
     const form = lacksCode(answer) ? await formFor(press) : null
-    if (id === null) return form ? noModal('Slack did not open the window that asks for your code') : answer
+    if (id === null)
+      return form ? noModal(`Slack did not open the window that asks for your code${whyNot}`) : answer
     const said = answer !== null && !form ? answerModal(viewOf(answer).blocks) : null
     try {
       await slack.call((client) => client.views.update({ view_id: id, view: form ?? said ?? waitingModal() }))

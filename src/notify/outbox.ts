@@ -1,6 +1,7 @@
 import { backoff } from '../backoff.ts'
 import type { Log } from '../log.ts'
 import { type Message, type Messages, type Pending, posting } from '../store/messages.ts'
+import { createPlanner } from './planner.ts'
 import { SlackError, slackErrorKind } from './slackError.ts'
 
 /** Slack, as far as the outbox needs it. All throw SlackError. */
@@ -82,45 +83,20 @@ export function createOutbox(deps: {
   let editsHeldUntil = 0
   /** The time at the last plan. */
   let latest = 0
-  let running = false
-  let timer: NodeJS.Timeout | undefined
-  let planned: Promise<void> | null = null
-  let again = false
+  const planner = createPlanner({ plan, failed: 'the outbox could not be read', log })
+  const { kick, wakeIn } = planner
   const waiting: Record<'idle' | 'empty', (() => void)[]> = { idle: [], empty: [] }
 
   return {
     kick,
-    start() {
-      running = true
-      kick()
-    },
+    start: planner.start,
     async stop() {
-      running = false
-      clearTimeout(timer)
-      await planned
+      await planner.stop()
       await Promise.all(flights)
     },
     failures: () => new Map([...failing.edit, ...failing.post]),
     idle: () => wait('idle'),
     empty: () => wait('empty'),
-  }
-
-  function kick() {
-    if (!running) return
-    if (planned) {
-      again = true
-      return
-    }
-    again = false
-    planned = plan()
-      .catch((error: unknown) => {
-        log.error({ err: error }, 'the outbox could not be read')
-        wakeIn(1000)
-      })
-      .finally(() => {
-        planned = null
-        if (again) kick()
-      })
   }
 
   function wait(until: 'idle' | 'empty'): Promise<void> {
@@ -190,11 +166,6 @@ export function createOutbox(deps: {
   function editNotBefore({ urgent, sentAt }: Pending): number {
     if (urgent) return editsHeldUntil
     return Math.max(editsHeldUntil, editsNotBefore, sentAt > now() ? 0 : sentAt + gaps.sameMs)
-  }
-
-  function wakeIn(milliseconds: number) {
-    clearTimeout(timer)
-    timer = setTimeout(kick, Math.max(1, milliseconds))
   }
 
   async function deliver(message: Pending, state: ChannelState) {

@@ -5,6 +5,7 @@ import type { Log } from '../log.ts'
 import type { Delivery, Webhooks } from '../store/webhooks.ts'
 import { readDocument, type WebhookDocument } from '../views/webhooks/document.ts'
 import { pagerEvent } from '../views/webhooks/pagerduty.ts'
+import { createPlanner } from './planner.ts'
 import {
   type DeliveryFate,
   fateOf,
@@ -73,22 +74,15 @@ export function createWebhookDelivery(deps: {
   const flights = new Set<Promise<void>>()
   const stopping = new AbortController()
   let emptied: (() => void)[] = []
-  let running = false
-  let timer: NodeJS.Timeout | undefined
-  let planned: Promise<void> | null = null
-  let again = false
+  const planner = createPlanner({ plan, failed: 'the webhooks that wait could not be read', log })
+  const { kick, wakeIn } = planner
   let latest = 0
 
   return {
     kick,
-    start() {
-      running = true
-      kick()
-    },
+    start: planner.start,
     async stop() {
-      running = false
-      clearTimeout(timer)
-      await planned
+      await planner.stop()
       await Promise.race([Promise.all(flights), pause(patience.stopMs, undefined, { ref: false })])
       stopping.abort()
       await Promise.all(flights)
@@ -104,32 +98,10 @@ export function createWebhookDelivery(deps: {
       }),
   }
 
-  function kick() {
-    if (!running || receivers.size === 0) return
-    if (planned) {
-      again = true
-      return
-    }
-    again = false
-    planned = plan()
-      .catch((error: unknown) => {
-        log.error({ err: error }, 'the webhooks that wait could not be read')
-        wakeIn(1000)
-      })
-      .finally(() => {
-        planned = null
-        if (again) kick()
-      })
-  }
-
-  function wakeIn(milliseconds: number) {
-    clearTimeout(timer)
-    if (running) timer = setTimeout(kick, Math.max(1, milliseconds))
-  }
-
   /** Starts the next attempt of every receiver that is free, and sets the alarm for those that have to wait. */
   async function plan() {
-    const heads = (await table.heads()).filter(({ receiver }) => receivers.has(receiver))
+    const waiting = receivers.size === 0 ? [] : await table.heads()
+    const heads = waiting.filter(({ receiver }) => receivers.has(receiver))
     const time = now()
     // A clock that was set back must not hold anything for as long.
     if (time < latest) for (const receiver of receivers.values()) receiver.notBefore = 0

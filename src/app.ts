@@ -18,9 +18,10 @@ import { createTop } from './answers/top.ts'
 import type { WatchedCluster } from './commands/cluster.ts'
 import { asksForCodes, type Config, requireSecret, type SlackSettings } from './config/config.ts'
 import { bot } from './domain/approvals/journal.ts'
-import { receiversIn, webhookId, webhookName } from './domain/incidents/webhook.ts'
+import { receiversIn, webhookId } from './domain/incidents/webhook.ts'
 import { createMasker } from './domain/text/mask.ts'
 import { createMetrics } from './http/metrics.ts'
+import { readinessOf } from './http/readiness.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
 import { createSlackLogger, type Log } from './log.ts'
 import { createLoop, type Loop } from './loop.ts'
@@ -28,7 +29,6 @@ import { announceBroken } from './notify/brokenChannel.ts'
 import { createCards } from './notify/cards.ts'
 import { createOutbox, type Gaps } from './notify/outbox.ts'
 import { restoreDeleted } from './notify/repost.ts'
-import { isSlackAway } from './notify/slackError.ts'
 import { createStoreAlarm } from './notify/storeAlarm.ts'
 import { createWebhookQueue } from './notify/webhookQueue.ts'
 import { createWebhookDelivery } from './notify/webhooks.ts'
@@ -38,7 +38,7 @@ import { createCodes } from './slack/codes.ts'
 import { createHomes } from './slack/home.ts'
 import { createAccessCheck } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
-import { createNames } from './slack/names.ts'
+import { createNames, namedBy } from './slack/names.ts'
 import { channelLinkTo, createLinkTo, createPatientLinkTo } from './slack/permalinks.ts'
 import { createQuestions } from './slack/questions.ts'
 import { createIngress } from './slack/receivers.ts'
@@ -47,15 +47,11 @@ import { createRights } from './slack/rights.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
 import { whoAmI } from './slack/whoAmI.ts'
 import { openStore } from './store/store.ts'
-import { escapeText } from './views/kit.ts'
 import { closeAbandoned } from './watch/abandoned.ts'
 import { callDue } from './watch/calls.ts'
+import { createClusterWatch } from './watch/clusterWatch.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
-import { createIncidentReport } from './watch/incidents.ts'
-import { createPace } from './watch/pace.ts'
-import { createWatchStatus, withoutGrant } from './watch/status.ts'
-import { createWatcher } from './watch/watcher.ts'
-import { seenWithoutStore } from './watch/withoutStore.ts'
+import { createSight } from './watch/sight.ts'
 
 export type RunningApp = {
   /** The port that /healthz, /readyz and, in http mode, /slack/events are served on. */
@@ -115,14 +111,7 @@ export async function startApp(deps: {
         },
         backlog: () => store.messages.backlog(),
         figures: () => figures(),
-        webhooks: async () => {
-          const waiting = await store.webhooks.backlog()
-          return receivers.map((webhook) => {
-            const found = waiting.find(({ receiver }) => receiver === webhookId(webhook))
-            const { count = 0, oldestAt = null } = found ?? {}
-            return { receiver: webhookName(webhook), count, oldestAt }
-          })
-        },
+        webhooks: () => webhooks.waiting(),
       },
       now,
     })
@@ -186,13 +175,7 @@ export async function startApp(deps: {
     const cardSettings = new Map(watched.map(({ config }) => [config.name, config]))
     const names = createNames({
       slack,
-      ids: new Set(
-        watched.flatMap(({ config: { access, notify } }) => [
-          ...access.approvers,
-          ...notify.escalate.flatMap(({ mention }) => mention),
-          ...notify.mention,
-        ]),
-      ),
+      ids: namedBy(config.clusters),
       log,
     })
     const maskForReceivers = createMasker(config.queryText === 'hidden' ? 'hidden' : 'masked')
@@ -267,16 +250,20 @@ export async function startApp(deps: {
     const ask = createAsk({ cards, proposals, clusters, authorization, linkTo, now })
     const top = createTop()
     const answers = createAnswers({ clusters, past: { ...store, linkTo }, top, directory: names.who, now })
-    /** Clusters that answer, but not what their sessions do. */
-    const veiled = new Set<string>()
-    const unseen = (name: string) =>
-      clusters.get(name)?.cluster.failure()?.reason ?? (veiled.has(name) ? withoutGrant.reason : null)
+    const sight = createSight(clusters)
     const rightsOf = createRights({ clusters, checkAccess })
     const homes = createHomes({
       slack,
-      reader: createHomeReader({ store, clusters, cardState: cards.state, linkTo, unseen, now }),
+      reader: createHomeReader({
+        store,
+        clusters,
+        cardState: cards.state,
+        linkTo,
+        unseen: sight.unseen,
+        now,
+      }),
       rightsOf,
-      unseenNow: () => JSON.stringify(config.clusters.map(({ name }) => unseen(name))),
+      unseenNow: () => JSON.stringify(config.clusters.map(({ name }) => sight.unseen(name))),
       now,
       steady,
       log,
@@ -338,8 +325,6 @@ export async function startApp(deps: {
       steady,
     })
 
-    /** Clusters that were looked at since the start: what is open there is known. */
-    const lookedAt = new Set<string>()
     const watchers: Loop[] = []
     const loop = (name: string, everyMs: number, runOnce: () => Promise<void>) =>
       createLoop({ name, everyMs, runOnce, steady, log })
@@ -353,56 +338,36 @@ export async function startApp(deps: {
       loop('expiry', 1000, () => expireDue({ cards, proposals, now })),
       loop('calls', 1000, async () => {
         for (const { config } of watched)
-          if (lookedAt.has(config.name)) await callDue({ cards, store, config })
+          if (sight.isKnown(config.name)) await callDue({ cards, store, config })
       }),
       loop('homes', homeMs, homes.round),
       loop('counts of refusals', 1000, () => authorization.settleCounts()),
       ...watched.map(({ cluster, config }) => {
-        const pace = createPace({ everyMs: config.watch.everyMs, now, steady })
-        const report = createIncidentReport({
-          ...{ cluster, config, store, cards, now },
-          neighbours: watched.flatMap((one) =>
-            one.config.channel === config.channel ? [one.config.name] : [],
-          ),
+        const { channel, watch } = config
+        const runOnce = createClusterWatch({
+          cluster,
+          config,
+          neighbours: watched.flatMap((one) => (one.config.channel === channel ? [one.config.name] : [])),
+          store,
+          cards,
+          storeAlarm,
+          hooks: {
+            saw: (picture, seconds) => {
+              top.saw(picture.snapshot)
+              sight.saw(picture.snapshot)
+              metrics.observeSnapshot(picture, seconds)
+            },
+            unseen: () => metrics.clusterUnseen(cluster.name),
+            done: (well) => {
+              sight.looked(cluster.name)
+              heartbeat?.looked(cluster.name, well)
+            },
+          },
+          log,
+          now,
+          steady,
         })
-        const watcher = loop(
-          `watcher ${cluster.name}`,
-          config.watch.everyMs,
-          createWatcher({
-            cluster,
-            report,
-            status: createWatchStatus({ cluster, journal: store.journal, cards, now }),
-            pace,
-            withoutStore: {
-              noted: storeAlarm.noted,
-              report: (seen) =>
-                storeAlarm.report(
-                  config.channel,
-                  'blind' in seen
-                    ? `I cannot see ${cluster.name}: ${escapeText(seen.blind)}`
-                    : seenWithoutStore(config, seen),
-                ),
-            },
-            // What it shows changes slowly. Who looks often wants to know soon.
-            healthEveryMs: Math.min(60_000, 12 * config.watch.everyMs),
-            hooks: {
-              saw: (picture, seconds) => {
-                top.saw(picture.snapshot)
-                const { cluster, server } = picture.snapshot
-                if (server.seesOthers) veiled.delete(cluster)
-                else veiled.add(cluster)
-                metrics.observeSnapshot(picture, seconds)
-              },
-              unseen: () => metrics.clusterUnseen(cluster.name),
-              done: (well) => {
-                lookedAt.add(cluster.name)
-                heartbeat?.looked(cluster.name, well)
-              },
-            },
-            log,
-            steady,
-          }),
-        )
+        const watcher = loop(`watcher ${cluster.name}`, watch.everyMs, runOnce)
         watchers.push(watcher)
         return watcher
       }),
@@ -412,37 +377,19 @@ export async function startApp(deps: {
       await Promise.all(loops.map((loop) => loop.stop()))
     })
 
-    const untaken = (isAway: boolean) =>
-      [...outbox.failures()].flatMap(([channel, { code, kind }]) =>
-        isSlackAway(kind) === isAway ? [`Slack: ${channel} takes no messages (${code})`] : [],
-      )
-    const ready = () => ({
-      stops: [
-        ...(storeAlarm.failure() ? [`Store: it cannot be used: ${storeAlarm.failure()}`] : []),
-        ...(cards.isWritable() || storeAlarm.failure()
-          ? []
-          : ['Store: the last change could not be written']),
-        ...(ingress.failure() === null ? [] : [`Slack: ${ingress.failure()}`]),
-        ...(token.refused() ? [`Slack: the bot token is refused (${token.refused()})`] : []),
-        ...(token.silent() ? [`Slack: it does not answer (${token.silent()})`] : []),
-        ...untaken(true),
-      ],
-      degrades: [
-        ...[...access.unreadable()].map(
-          ([group, code]) => `Slack: it does not show who is in the group ${group} (${code})`,
-        ),
-        ...untaken(false),
-        ...webhooks
-          .failures()
-          .map(({ receiver, code }) => `Webhook: ${receiver} does not take what I send (${code})`),
-        ...watched.flatMap(({ cluster }) => {
-          const failure = cluster.failure()
-          if (failure) return [`${cluster.name}: ${failure.reason}`]
-          return veiled.has(cluster.name) ? [`${cluster.name}: ${withoutGrant.reason}`] : []
-        }),
-      ],
-      watching: watched.map(({ cluster }) => cluster.name),
-    })
+    const ready = () =>
+      readinessOf({
+        store: { failure: storeAlarm.failure(), isWritable: cards.isWritable() },
+        slack: {
+          ingress: ingress.failure(),
+          refused: token.refused(),
+          silent: token.silent(),
+          untaken: outbox.failures(),
+          unreadable: access.unreadable(),
+        },
+        webhooks: webhooks.failures(),
+        clusters: config.clusters.map(({ name }) => ({ name, unseen: sight.unseen(name) })),
+      })
     const http: HttpServer = await startHttp({
       ...config.http,
       slack: ingress.requestListener,

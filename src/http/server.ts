@@ -1,16 +1,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Exposition } from './metrics.ts'
-
-/** Answer to a probe: all is well where both lists of problems are empty. */
-export type Readiness = {
-  /** Problems that keep this process from its job, and that a restart or another replica may mend. */
-  readonly stops: readonly string[]
-  /** Problems that a restart or another replica would not mend. */
-  readonly degrades: readonly string[]
-  /** Names of the clusters that this process watches. */
-  readonly watching: readonly string[]
-}
+import type { Readiness } from './readiness.ts'
 
 export type HttpServer = { readonly port: number; close(): Promise<void> }
 

@@ -25,6 +25,10 @@ export type WebhookDelivery = {
   /** Ends the attempts that are under way; what is left is delivered after the next start. */
   stop(): Promise<void>
   failures(): WebhookFailure[]
+  /** Counts what waits for each receiver; `oldestAt` null: nothing. */
+  waiting(): Promise<
+    { readonly receiver: string; readonly count: number; readonly oldestAt: number | null }[]
+  >
   /** Resolves when nothing is left. */
   empty(): Promise<void>
 }
@@ -91,6 +95,13 @@ export function createWebhookDelivery(deps: {
       [...receivers.values()].flatMap(({ webhook, failing }) =>
         failing === null ? [] : [{ receiver: webhookName(webhook), code: failing }],
       ),
+    async waiting() {
+      const backlog = new Map((await table.backlog()).map((one) => [one.receiver, one]))
+      return [...receivers].map(([id, { webhook }]) => {
+        const { count = 0, oldestAt = null } = backlog.get(id) ?? {}
+        return { receiver: webhookName(webhook), count, oldestAt }
+      })
+    },
     empty: () =>
       new Promise((resolve) => {
         emptied.push(resolve)

@@ -1,4 +1,4 @@
-import type { Called } from '../domain/incidents/ladder.ts'
+import type { Called, Notify } from '../domain/incidents/ladder.ts'
 import type { Log } from '../log.ts'
 import { SlackError } from '../notify/slackError.ts'
 import type { Slack } from './client.ts'
@@ -13,6 +13,21 @@ export type Names = {
   /** Asks Slack for all of them. What cannot be looked up keeps its last name. */
   look(): Promise<void>
 }
+
+/** Lists everybody whom a card may name: those who approve, and those who are called. */
+export const namedBy = (
+  clusters: readonly {
+    readonly access: { readonly approvers: readonly string[] }
+    readonly notify: Notify
+  }[],
+): ReadonlySet<string> =>
+  new Set(
+    clusters.flatMap(({ access, notify }) => [
+      ...access.approvers,
+      ...notify.escalate.flatMap(({ mention }) => mention),
+      ...notify.mention,
+    ]),
+  )
 
 /**
  * Knows the names of people and user groups, so that a card can name who may approve without notifying them: a mention in a new

@@ -1,16 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
-import { createApprove } from './actions/approve.ts'
-import { createAsk } from './actions/ask.ts'
+import { createActions } from './actions/actions.ts'
 import { createAuthenticator } from './actions/authenticator.ts'
 import { createAuthorization } from './actions/authorize.ts'
-import { createReadDetails } from './actions/details.ts'
-import { createExecute } from './actions/execute.ts'
 import { expireDue } from './actions/expire.ts'
-import { createPropose } from './actions/propose.ts'
 import { reconcile } from './actions/reconcile.ts'
-import { createSecondFactor } from './actions/secondFactor.ts'
-import { createSilencing } from './actions/silence.ts'
 import { createAnswers } from './answers/answer.ts'
 import { createHomeReader } from './answers/home.ts'
 import { createFiguresReader } from './answers/stats.ts'
@@ -105,10 +99,11 @@ export async function startApp(deps: {
       version: packageJson.version,
       clusters: config.clusters.map(({ name }) => name),
       remembered: {
-        openIncidents: async () => {
-          const open = await Promise.all(config.clusters.map(({ name }) => store.incidents.open(name)))
-          return open.flat().map(({ cluster, finding: { kind } }) => ({ cluster, kind }))
-        },
+        openIncidents: async () =>
+          (await store.incidents.openOutside([])).map(({ cluster, finding: { kind } }) => ({
+            cluster,
+            kind,
+          })),
         backlog: () => store.messages.backlog(),
         figures: () => figures(),
         webhooks: () => webhooks.waiting(),
@@ -173,11 +168,7 @@ export async function startApp(deps: {
       await outbox.stop()
     })
     const cardSettings = new Map(watched.map(({ config }) => [config.name, config]))
-    const names = createNames({
-      slack,
-      ids: namedBy(config.clusters),
-      log,
-    })
+    const names = createNames({ slack, ids: namedBy(config.clusters), log })
     const maskForReceivers = createMasker(config.queryText === 'hidden' ? 'hidden' : 'masked')
     const cards = createCards({
       store,
@@ -199,38 +190,14 @@ export async function startApp(deps: {
     const checkAccess = access.check
     const authorization = createAuthorization({ checkAccess, cards, now, log })
     closing('counts of refusals', () => authorization.settleCounts(true))
-    const { proposals } = store
-    const execute = createExecute({ cards, clusters, steady, log })
-    const secondFactor = createSecondFactor({
-      factors: store.secondFactors,
-      authenticator,
-      cards,
-      authorization,
-      now,
-    })
-    const approve = createApprove({
-      cards,
-      proposals,
-      clusters,
-      authorization,
-      secondFactor,
-      execute,
-      now,
-      log,
-    })
-    const codes = createCodes({ slack, cards, proposals, clusters, approve, secondFactor, log })
-    const propose = createPropose({ cards, proposals, clusters, authorization, now })
-    const silencing = createSilencing({
-      cards,
-      store,
-      clusters,
-      authorization,
-      timeZoneOf: names.timeZoneOf,
-      now,
-    })
-    const readDetails = createReadDetails({ cards, store, clusters, authorization, now })
     const linkTo = createLinkTo({ slack, messages: store.messages, log })
     const patientLinkTo = createPatientLinkTo({ linkTo, messages: store.messages })
+    const { timeZoneOf } = names
+    const shared = { cards, store, clusters, authorization, log, now, steady }
+    const { secondFactor, ...actions } = createActions({ ...shared, authenticator, linkTo, timeZoneOf })
+    const { proposals } = store
+    const { approve } = actions
+    const codes = createCodes({ slack, cards, proposals, clusters, approve, secondFactor, log })
     const webhooks = createWebhookDelivery({
       webhooks: receivers,
       table: store.webhooks,
@@ -247,7 +214,6 @@ export async function startApp(deps: {
     })
     closing('webhooks', webhooks.stop)
     await store.webhooks.keepOnly(receivers.map(webhookId))
-    const ask = createAsk({ cards, proposals, clusters, authorization, linkTo, now })
     const top = createTop()
     const answers = createAnswers({ clusters, past: { ...store, linkTo }, top, directory: names.who, now })
     const sight = createSight(clusters)
@@ -277,13 +243,9 @@ export async function startApp(deps: {
       clusters,
       channels,
       questions,
-      readDetails,
-      approve,
+      ...actions,
       codes,
-      propose,
-      ask,
       linkTo: patientLinkTo,
-      silencing,
       homes,
       rightsOf,
       authorization,

@@ -11,7 +11,7 @@ import { createWatchStatus } from './status.ts'
 import { createWatcher, type WatchHooks } from './watcher.ts'
 import { seenWithoutStore } from './withoutStore.ts'
 
-/** What a health check shows changes slowly. Who looks often wants to know soon. */
+/** Looks from one health check to the next: what it shows changes slowly, and who looks often wants to know soon. */
 const healthEveryLooks = 12
 const longestHealthMs = 60_000
 

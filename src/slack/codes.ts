@@ -15,18 +15,17 @@ import { richText, section, type View } from '../views/kit.ts'
 import { refusalView } from '../views/refusal.ts'
 import { type CodeFor, codeBlock, codeModal, fieldError, reasonBlock } from '../views/secondFactor.ts'
 import type { Slack } from './client.ts'
+import type { Said } from './flights.ts'
 
 /** Presses that count only with a code: the modal that asks for it, and what is sent with it. */
 export type Codes = {
   /** Carries a press out; where nothing is missing but a code, opens the modal that asks for it. */
-  press(press: ButtonPress & { readonly decision: CodeFor }, triggerId: string): Promise<Answer>
+  press(press: ButtonPress & { readonly decision: CodeFor }, triggerId: string): Promise<Said>
   /** Decides whether a press on this proposal takes a code. */
   isAskedFor(proposalId: string): Promise<boolean>
   /** Reads what was sent with the modal, and uses the code up: to be acknowledged at once. */
   read(caller: Caller, metadata: string, values: unknown): Promise<SentCode>
 }
-
-type Answer = Refusal | View | string | null
 
 /** Errors at the fields of the modal, by their ids, or what is to be carried out now. */
 export type SentCode = { readonly errors: Record<string, string> } | { readonly press: ButtonPress }
@@ -102,7 +101,7 @@ export function createCodes(deps: {
     return proposal?.state === 'open' && card ? codeModal(decision, proposal, card) : null
   }
 
-  async function open(triggerId: string, view: ReturnType<typeof codeModal>): Promise<Answer> {
+  async function open(triggerId: string, view: ReturnType<typeof codeModal>): Promise<Said> {
     try {
       await slack.call((client) => client.views.open({ trigger_id: triggerId, view }))
       return null
@@ -116,9 +115,9 @@ export function createCodes(deps: {
   /** Opens a modal that waits, and then asks for the code there, or says there why not. */
   async function whileWaiting(
     press: ButtonPress & { readonly decision: CodeFor },
-    deciding: Promise<Answer>,
+    deciding: Promise<Said>,
     triggerId: string,
-  ): Promise<Answer> {
+  ): Promise<Said> {
     const opening = slack.call((client) => client.views.open({ trigger_id: triggerId, view: waitingModal() }))
     let whyNot = ''
     const id = await opening.then(
@@ -146,10 +145,10 @@ export function createCodes(deps: {
 
 const noModal = (why: string): Refusal => refusalOf('noCode', `${why}, so press again`)
 
-const lacksCode = (answer: Answer): boolean =>
+const lacksCode = (answer: Said): boolean =>
   typeof answer === 'object' && answer !== null && 'code' in answer && answer.code === 'noCode'
 
-const viewOf = (answer: Exclude<Answer, null>): View => {
+const viewOf = (answer: Exclude<Said, null>): View => {
   if (typeof answer === 'string') return { text: answer, blocks: [richText(section(answer))] }
   return 'code' in answer ? refusalView(answer) : answer
 }

@@ -6,15 +6,20 @@ import { refusalView } from '../views/refusal.ts'
 import type { LinkTo } from './permalinks.ts'
 import type { Reply } from './replies.ts'
 
+/** Private answer to a request; null where there is nothing to say. */
+export type Said = Refusal | View | string | null
+
+/** Acknowledges a request, carries it out, and answers in private what it comes to. Never throws. */
+export type Take = (
+  entry: string,
+  ack: () => Promise<void>,
+  reply: Reply,
+  run: () => Promise<Said>,
+) => Promise<void>
+
 /** Requests from Slack that are under way. */
 export type Flights = {
-  /** Acknowledges a request, carries it out, and answers in private what it comes to. Never throws. */
-  take(
-    entry: string,
-    ack: () => Promise<void>,
-    reply: Reply,
-    run: () => Promise<Refusal | View | string | null>,
-  ): Promise<void>
+  readonly take: Take
   isDraining(): boolean
   /** Takes no more, and resolves when those under way have ended. */
   drain(): Promise<void>

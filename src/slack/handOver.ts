@@ -7,8 +7,8 @@ import { SlackError } from '../notify/slackError.ts'
 import type { Store } from '../store/store.ts'
 import { handOverCallback, handOverModal, personIn } from '../views/card/handOver.ts'
 import type { Slack } from './client.ts'
+import type { Take } from './flights.ts'
 import type { Reply } from './replies.ts'
-import type { Take } from './shortcuts.ts'
 
 type HandOverDeps = {
   readonly slack: Slack

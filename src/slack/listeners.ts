@@ -3,22 +3,17 @@ import type { Approve } from '../actions/approve.ts'
 import type { Ask } from '../actions/ask.ts'
 import { type Authorization, type Caller, unknownButton } from '../actions/authorize.ts'
 import type { ReadDetails } from '../actions/details.ts'
-import type { Propose, Request } from '../actions/propose.ts'
+import type { Propose } from '../actions/propose.ts'
 import type { Silencing } from '../actions/silence.ts'
-import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
-import { type Command, parseCommand } from '../commands/command.ts'
-import type { SilenceCommand } from '../commands/silenceCommand.ts'
-import type { Refusal } from '../domain/approvals/access.ts'
+import type { WatchedCluster } from '../commands/cluster.ts'
+import { parseCommand } from '../commands/command.ts'
 import { quoted } from '../domain/lists/filters.ts'
-import type { Action } from '../domain/session/action.ts'
 import type { Log } from '../log.ts'
 import { emptyCopy } from '../notify/outbox.ts'
 import type { Store } from '../store/store.ts'
 import { answerCallback } from '../views/answerModal.ts'
-import { askedView, joinedView } from '../views/answers/asked.ts'
+import { askedView } from '../views/answers/asked.ts'
 import { wholeDigestView } from '../views/card/digest.ts'
-import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
-import type { View } from '../views/kit.ts'
 import { codeCallback } from '../views/secondFactor.ts'
 import { type ButtonAction, readButton } from './buttons.ts'
 import type { Slack } from './client.ts'
@@ -31,9 +26,11 @@ import { readMention } from './mentions.ts'
 import { originOf } from './origin.ts'
 import type { LinkTo } from './permalinks.ts'
 import type { Questions } from './questions.ts'
+import { askWhy, listenToReasons } from './reasons.ts'
 import { createReplies, type Reply } from './replies.ts'
 import type { RightsOf } from './rights.ts'
 import { createModalReplies, listenToShortcuts, shortcuts } from './shortcuts.ts'
+import { createTyped } from './typed.ts'
 
 export type ListenerDeps = {
   readonly slack: Slack
@@ -59,12 +56,13 @@ export type ListenerDeps = {
 /** Every entry from Slack: acknowledge, parse, check who it is, call. Nothing is decided here. */
 export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> } {
   const { slack, channels, homes, log, approve, questions } = deps
-  const { checkAccess, authorize, refuse } = deps.authorization
+  const { authorize, refuse } = deps.authorization
   const replies = createReplies({ slack, log })
   const modals = createModalReplies({ slack, log })
   const detailsModal = createDetailsModal({ slack, readDetails: deps.readDetails, log })
   const requests = createFlights({ linkTo: deps.linkTo, log })
   const { take } = requests
+  const typed = createTyped(deps)
 
   app.command('/pg', async ({ command, ack, respond }) => {
     const caller: Caller = { userId: command.user_id, teamId: command.team_id ?? null }
@@ -75,15 +73,15 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
       caller,
       questions.mayBeOpen(parsed, command.channel_id),
     )
-    await take('/pg', ack, reply, () => run(caller, command.channel_id, command.text ?? '', reply))
+    await take('/pg', ack, reply, () => typed.run(caller, command.channel_id, command.text ?? '', reply))
   })
 
   app.event('app_mention', async ({ event, body, context }) => {
     const mention = readMention(event, body.team_id, context.botUserId)
     if (!mention) return
-    const { caller, channel, typed } = mention
-    const reply = replies.inThread(mention, questions.mayBeOpen(parseCommand(typed), channel))
-    await take('mention', acknowledged, reply, () => run(caller, channel, typed, reply))
+    const { caller, channel } = mention
+    const reply = replies.inThread(mention, questions.mayBeOpen(parseCommand(mention.typed), channel))
+    await take('mention', acknowledged, reply, () => typed.run(caller, channel, mention.typed, reply))
   })
 
   app.action(/.*/, async ({ body, action, ack, respond }) => {
@@ -112,9 +110,9 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
           return answer
         }
         case 'deny':
-          return askWhy('deny', caller, { ...press, triggerId: body.trigger_id })
+          return askWhy(deps, 'deny', caller, { ...press, triggerId: body.trigger_id })
         case 'breakGlass':
-          return askWhy('breakGlass', caller, { ...press, triggerId: body.trigger_id })
+          return askWhy(deps, 'breakGlass', caller, { ...press, triggerId: body.trigger_id })
         case 'details':
           return detailsModal.open(
             caller,
@@ -125,7 +123,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
         case 'refresh':
           return detailsModal.refresh(caller, press.cardId, body.view?.id)
         case 'propose':
-          return request({ caller, ...press.session, action: press.action, reason: '' })
+          return typed.request({ caller, ...press.session, action: press.action, reason: '' })
         case 'acknowledge':
         case 'takeOver':
         case 'handBack':
@@ -141,8 +139,8 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
         case 'showAnswer':
           return questions.show({ caller, channelId: channel, typed: press.command }, shown)
         case 'pickCluster': {
-          const typed = `sessions --cluster ${quoted(press.cluster)}`
-          return questions.show({ caller, channelId: channel, typed }, shown)
+          const command = `sessions --cluster ${quoted(press.cluster)}`
+          return questions.show({ caller, channelId: channel, typed: command }, shown)
         }
         case 'refreshAnswer': {
           const origin = originOf(body.container)
@@ -183,25 +181,6 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     })
   })
 
-  for (const why of ['deny', 'breakGlass'] as const)
-    app.view(reasonCallbacks[why], async ({ body, view, ack }) => {
-      const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
-      const proposalId = String(view.private_metadata ?? '')
-      // While the store cannot be read, approving says so.
-      const proposal = await deps.store.proposals.get(proposalId).catch(() => null)
-      const channel = channelOf(proposal?.key.cluster)
-      const reply = homes.replyAlsoOn(caller, replies.whispering(channel, caller))
-      await take('modal', ack, reply, () =>
-        approve({
-          caller,
-          proposalId,
-          decision: why,
-          action: proposal?.action ?? 'cancel',
-          reason: reasonIn(view.state.values),
-        }),
-      )
-    })
-
   app.view(codeCallback, async ({ body, view, ack }) => {
     const caller: Caller = { userId: body.user.id, teamId: body.user.team_id ?? null }
     const metadata = String(view.private_metadata ?? '')
@@ -222,6 +201,11 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     )
   })
 
+  listenToReasons(app, {
+    ...deps,
+    take,
+    answering: (cluster, caller) => homes.replyAlsoOn(caller, replies.whispering(channelOf(cluster), caller)),
+  })
   listenToShortcuts(app, { ...deps, replies, take })
   listenToHandOver(app, {
     ...deps,
@@ -238,78 +222,6 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
   )
 
   return { drain: requests.drain }
-
-  /** Carries out what was typed after `/pg`, or after a mention. */
-  async function run(caller: Caller, channelId: string, typed: string, reply: Reply) {
-    const parsed = parseCommand(typed)
-    if (asksForAction(parsed)) return ask(caller, channelId, parsed)
-    if (silences(parsed)) return handleSilence(caller, channelId, parsed, reply)
-    return questions.ask({ caller, channelId, typed }, reply)
-  }
-
-  /** `/pg cancel` and `/pg terminate`: the answer is the card itself. */
-  async function ask(caller: Caller, channelId: string, command: ActionCommand) {
-    const picked = pickCluster(deps.clusters, command.cluster, channelId)
-    if ('problem' in picked) return toMember(caller, command.kind, picked.problem)
-    const { kind: action, pid, reason } = command
-    return request({ caller, cluster: picked.config.name, action, pid, reason: reason ?? '' })
-  }
-
-  async function request(asked: Request): Promise<Refusal | View | string> {
-    const made = await deps.propose.byHand(asked)
-    if ('refusal' in made) return made.refusal
-    const { proposal, how } = made
-    const mayApprove = deps.clusters.get(asked.cluster)?.config.approvals.requesterMayApprove ?? false
-    if (how !== 'opened')
-      return joinedView(how, proposal, { link: await deps.linkTo(proposal.cardId), mayApprove })
-    const channel = deps.clusters.get(asked.cluster)?.config.channel
-    return `Asked the approvers in <#${channel}>: ${asked.action} ${asked.pid}. It happens when one of them approves.`
-  }
-
-  /** Opens the modal that asks for a reason. The permission is checked before it opens, and again when it is sent. */
-  async function askWhy(
-    why: ReasonFor,
-    caller: Caller,
-    {
-      proposalId,
-      triggerId,
-      action,
-    }: { readonly proposalId: string; readonly triggerId: string; readonly action?: Action },
-  ) {
-    const proposal = await deps.store.proposals.get(proposalId)
-    const watched = deps.clusters.get(proposal?.key.cluster ?? '')
-    const decide = () =>
-      approve({
-        caller,
-        proposalId,
-        decision: why,
-        action: action ?? proposal?.action ?? 'cancel',
-        reason: '',
-      })
-    if (!proposal || !watched || proposal.state !== 'open' || (action ?? proposal.action) !== proposal.action)
-      return decide()
-    const { access, approvals } = watched.config
-    if (why === 'breakGlass' && (await deps.codes.isAskedFor(proposalId)))
-      return deps.codes.press(
-        { caller, proposalId, decision: why, action: proposal.action, reason: '' },
-        triggerId,
-      )
-    if (await checkAccess(caller, why === 'deny' ? access.approvers : approvals.breakGlass, true))
-      return decide()
-    try {
-      await slack.call((client) =>
-        client.views.open({
-          trigger_id: triggerId,
-          view: reasonModal(why, proposalId, proposal.action, proposal.key.pid),
-        }),
-      )
-      return null
-    } catch (error) {
-      // Without the modal there is no reason: a denial, the safe side, counts all the same; the glass stays whole.
-      log.warn({ err: error }, 'the modal did not open')
-      return decide()
-    }
-  }
 
   /** Answers a press in private, in the channel of the cluster that it is about. */
   function whisperAbout(press: ButtonAction, caller: Caller): Reply {
@@ -339,21 +251,6 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     if (ts !== null && ts !== pressedTs) await emptyCopy(slack, channel, pressedTs, log)
   }
 
-  /** Answers members of the workspace only, because the answer names our clusters. */
-  async function toMember(caller: Caller, command: string, sentence: string): Promise<Refusal | string> {
-    return (await authorize({ caller, where: `/pg ${command}` }, 'everyone', false)) ?? sentence
-  }
-
-  async function handleSilence(caller: Caller, channelId: string, command: SilenceCommand, reply: Reply) {
-    const picked = pickCluster(deps.clusters, command.cluster, channelId)
-    if ('problem' in picked) return toMember(caller, command.kind, picked.problem)
-    const answer = await deps.silencing.run(caller, picked, command)
-    if ('refusal' in answer) return answer.refusal
-    if ('privately' in answer) return answer.privately
-    await reply.openly(answer.openly)
-    return null
-  }
-
   async function showAll(caller: Caller, cardId: string, reply: Reply) {
     const entry = { caller, where: 'button pg_show_all' }
     const incidents = await deps.store.incidents.ofCard(cardId)
@@ -371,14 +268,6 @@ const valueIn = (action: { readonly type: string }): unknown =>
   'selected_option' in action && action.selected_option instanceof Object
     ? Reflect.get(action.selected_option, 'value')
     : Reflect.get(action, 'value')
-
-type ActionCommand = Extract<Command, { kind: 'cancel' | 'terminate' }>
-
-const silences = (command: { readonly kind: string }): command is SilenceCommand =>
-  ['snooze', 'unsnooze', 'quiet'].includes(command.kind)
-
-const asksForAction = (command: { readonly kind: string }): command is ActionCommand =>
-  command.kind === 'cancel' || command.kind === 'terminate'
 
 /** The state of a view that somebody looks at; null where Slack did not say it. */
 function hashOf(view: object | undefined): string | null {

@@ -11,20 +11,13 @@ import { answerModal, pickerModal, saidModal, waitingModal } from '../views/answ
 import { type Block, richText, section, type View } from '../views/kit.ts'
 import { refusalView } from '../views/refusal.ts'
 import type { Slack } from './client.ts'
+import type { Said, Take } from './flights.ts'
 import type { Questions } from './questions.ts'
 import type { Replies, Reply } from './replies.ts'
 import type { RightsOf } from './rights.ts'
 
 /** The callback ids of the manifest. */
 export const shortcuts = { sessions: 'pg_sessions', pids: 'pg_look_up_pids' } as const
-
-/** Acknowledges, runs, and says what went wrong. */
-export type Take = (
-  entry: string,
-  ack: () => Promise<void>,
-  reply: Reply,
-  run: () => Promise<Refusal | View | string | null>,
-) => Promise<void>
 
 /** Listens to the shortcuts: the sessions of a cluster from anywhere, and the process ids of a message. */
 export function listenToShortcuts(
@@ -102,7 +95,7 @@ export function listenToShortcuts(
   async function inModal(
     viewId: string,
     caller: Caller,
-    run: (names: readonly string[]) => Promise<Refusal | View | string | null>,
+    run: (names: readonly string[]) => Promise<Said>,
   ): Promise<null> {
     try {
       const answer = await forViewer(caller, run)

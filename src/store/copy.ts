@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { StoreSettings } from './database.ts'
-import { StoreError } from './failure.ts'
+import { StoreError, unreadableFile } from './failure.ts'
 
 /** Files of a store of SQLite; its index of the WAL is made from them. */
 const parts = ['', '-wal', '-journal'] as const
@@ -37,11 +37,7 @@ export async function openCopy<T extends { close(): Promise<void> }>(
   } catch (error) {
     await remove()
     if (error instanceof StoreError) throw new StoreError(error.message.replaceAll(copy, path), error.cause)
-    const why = error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be copied'
-    throw new StoreError(
-      `The store ${path} cannot be read (${why}). Check store.url and its permissions.`,
-      error,
-    )
+    throw unreadableFile(path, error)
   }
 }
 

@@ -6,6 +6,15 @@ export class StoreError extends Error {
   }
 }
 
+/** Explains why the file of a store cannot be read, by the code of the error alone. */
+export function unreadableFile(path: string, error: unknown): StoreError {
+  const why = error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be copied'
+  return new StoreError(
+    `The store ${path} cannot be read (${why}). Check store.url and its permissions.`,
+    error,
+  )
+}
+
 /** Primary result codes of SQLite: https://www.sqlite.org/rescode.html */
 const sqliteReasons: Readonly<Record<number, string>> = {
   3: 'its file may not be written',

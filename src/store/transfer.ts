@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { openCopy } from './copy.ts'
-import { openDatabase, type StoreSettings } from './database.ts'
-import { StoreError } from './failure.ts'
+import { type Database, openDatabase, type StoreSettings } from './database.ts'
+import { StoreError, unreadableFile } from './failure.ts'
 import { lockStore } from './lock.ts'
 import { atomically, type Schema, tableNames } from './schema.ts'
 
@@ -20,19 +20,32 @@ export async function transferStore(
   to: StoreSettings,
   report: (table: string, rows: number) => void,
 ): Promise<number> {
-  const unlock = from.kind === 'sqlite' ? await lockStore(from.path) : () => {}
+  const source = await openSource(from)
   try {
-    const source = await (from.kind === 'sqlite'
-      ? openCopy(from, (copy) => openDatabase(copy, null))
-      : openDatabase(from, {}))
     const target = await openDatabase(to, {})
     try {
       return await atomically(target.db, (db) => copyTables(source.db, db, report))
     } finally {
-      await Promise.all([source.close(), target.close()])
+      await target.close()
     }
   } finally {
+    await source.close()
+  }
+}
+
+/** Opens a store in which nobody else writes until it is closed. */
+async function openSource(settings: StoreSettings): Promise<Database> {
+  if (settings.kind === 'postgres') return openDatabase(settings, {})
+  const { path } = settings
+  const unlock = await lockStore(path).catch((error: unknown) => {
+    throw error instanceof StoreError ? error : unreadableFile(path, error)
+  })
+  try {
+    const copy = await openCopy(settings, (copy) => openDatabase(copy, null))
+    return { ...copy, close: () => copy.close().finally(unlock) }
+  } catch (error) {
     unlock()
+    throw error
   }
 }
 

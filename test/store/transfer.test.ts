@@ -1,8 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
 import { createVerifier } from '../../src/domain/approvals/journal.ts'
+import { StoreError } from '../../src/store/failure.ts'
 import { openStore, type Store, type StoreSettings } from '../../src/store/store.ts'
 import { transferStore } from '../../src/store/transfer.ts'
 import { type StorePlace, storePlaces } from '../support/store.ts'
@@ -11,6 +13,7 @@ const places = new Map<string, StorePlace>()
 beforeAll(async () => {
   for (const [kind, make] of storePlaces) places.set(kind, await make())
 })
+afterEach(() => void vi.unstubAllEnvs())
 afterAll(() => Promise.all([...places.values()].map((place) => place.close())))
 
 const empty = (kind: StoreSettings['kind']): Promise<StoreSettings> => {
@@ -87,3 +90,34 @@ it.each(storePlaces)(
     expect(after.pending).toHaveLength(1)
   },
 )
+
+/** Takes a store at once, or says that somebody has it. */
+const takeNow = (settings: StoreSettings) => openStore(settings, { signal: AbortSignal.abort() })
+
+it.each(storePlaces)(
+  'lets go of a source in %s when the target cannot be opened, and leaves no copy of it behind',
+  async (kind) => {
+    const from = await empty(kind)
+    await (await openStore(from, {})).close()
+    const temporary = await mkdtemp(join(tmpdir(), 'pg-marshal-transfer-'))
+    vi.stubEnv('TMPDIR', temporary)
+    const to = { kind: 'sqlite', path: '/dev/null/store.db' } as const
+    await expect(transferStore(from, to, silent)).rejects.toThrow(
+      'The store /dev/null/store.db cannot be opened',
+    )
+    expect(await readdir(temporary)).toEqual([])
+    await rm(temporary, { recursive: true })
+    await (await takeNow(from)).close()
+  },
+)
+
+it('says in one sentence that there is no source, and makes none', async () => {
+  const from = await empty('sqlite')
+  if (from.kind !== 'sqlite') throw new Error('no file')
+  const failure = transferStore(from, await empty('sqlite'), silent)
+  await expect(failure).rejects.toThrow(
+    `The store ${from.path} cannot be read (ENOENT). Check store.url and its permissions.`,
+  )
+  await expect(failure).rejects.toBeInstanceOf(StoreError)
+  await expect(readdir(dirname(from.path))).rejects.toMatchObject({ code: 'ENOENT' })
+})

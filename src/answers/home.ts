@@ -2,7 +2,7 @@ import type { WatchedCluster } from '../commands/cluster.ts'
 import { decide } from '../domain/approvals/approval.ts'
 import type { OpenProposal, Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
-import { severityRank, worstFirst } from '../domain/incidents/severity.ts'
+import { severityRank, worstFirst, worstSeverity } from '../domain/incidents/severity.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
 import type { Tables } from '../store/store.ts'
 import type { CardState } from '../views/card/cardState.ts'
@@ -82,13 +82,7 @@ export function createHomeReader(deps: {
       return {
         clusters: [...owner.sees].map((name) => {
           const own = incidents.filter(({ cluster }) => cluster === name)
-          const [worst] = own
-          return {
-            name,
-            unseen: unseen(name),
-            incidents: own.length,
-            worst: worst ? signOf(headlineIn(worst)) : null,
-          }
+          return { name, unseen: unseen(name), incidents: own.length, worst: worstSeverity(own) }
         }),
         incidents: await Promise.all(
           incidents.slice(0, most.incidents).map(async (incident) => ({
@@ -137,9 +131,6 @@ export function createHomeReader(deps: {
 /** A request that is open changes nothing of it. */
 const headlineIn = (incident: Incident): string =>
   headlineOf({ cluster: incident.cluster, incident, proposals: [] })
-
-/** The sign that a headline begins with. */
-const signOf = (headline: string): string => headline.split(' ')[0] ?? ''
 
 /** The headline of the incident that somebody snoozed; null where the silence is about more, or it is over. */
 function subjectOf({ scope }: Silence, open: ReadonlyMap<string, Incident>): string | null {

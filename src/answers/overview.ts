@@ -1,5 +1,5 @@
 import type { WatchedCluster } from '../commands/cluster.ts'
-import { severityRank, worstFirst } from '../domain/incidents/severity.ts'
+import { worstFirst, worstSeverity } from '../domain/incidents/severity.ts'
 import { quoted } from '../domain/lists/filters.ts'
 import { sessionKeyOf } from '../domain/session/session.ts'
 import { noActions, type Proposed, type Shown, withActions } from '../views/answers/actions.ts'
@@ -51,8 +51,8 @@ export async function answerOverview(
   )
   const view = overviewView({
     clusters: seen.map(({ status, open }) => {
-      const own = open.filter(({ incident }) => incident !== null)
-      return { status, incidents: own.length, worst: worstSign(own) }
+      const own = open.flatMap(({ incident }) => incident ?? [])
+      return { status, incidents: own.length, worst: worstSeverity(own) }
     }),
     incidents,
     moreIncidents: Math.max(0, wrong.length - incidents.length),
@@ -75,12 +75,6 @@ export async function answerOverview(
     ),
     refresh,
   })
-}
-
-function worstSign(own: readonly Open[]): string | null {
-  const ranks = own.flatMap(({ incident }) => (incident ? [severityRank(incident)] : []))
-  if (ranks.length === 0) return null
-  return ['🔴', '🟠', '🔵'][Math.min(...ranks)] ?? '🔵'
 }
 
 function proposedFor({ name, one: { incident } }: { readonly name: string; readonly one: Open }): Proposed[] {

@@ -1,5 +1,6 @@
 import type { HomeView } from '@slack/types'
 import type { OpenProposal, Proposal } from '../domain/approvals/proposal.ts'
+import { type Severity, severities } from '../domain/incidents/severity.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
 import { detailsButton, refreshHomeAction } from './buttons.ts'
 import { summaryLines } from './card/brief.ts'
@@ -24,7 +25,7 @@ import {
   user,
   type View,
 } from './kit.ts'
-import { count, quietUntil, silenceWords } from './words.ts'
+import { count, quietUntil, severitySigns, silenceWords } from './words.ts'
 
 /** All that one person's App Home shows. Lists are cut already; the numbers count all. */
 export type HomeState = {
@@ -55,8 +56,8 @@ export type HomeCluster = {
   /** Reason why it is not seen at the moment; null when it is. */
   readonly unseen: string | null
   readonly incidents: number
-  /** The sign of the worst; null while nothing is open. */
-  readonly worst: string | null
+  /** Null while nothing is open. */
+  readonly worst: Severity | null
 }
 
 /** More clusters than these are counted, those in trouble last. */
@@ -114,8 +115,8 @@ export const homeView = (blocks: readonly Block[], now: number): HomeView => ({
 
 function headline({ clusters, openIncidents, waitingForMe, waitingForOthers }: HomeState): string {
   const unseen = clusters.filter((cluster) => cluster.unseen !== null).length
-  const worst = clusters.map((cluster) => cluster.worst).find((sign) => sign === '🔴')
-  const sign = worst ?? (openIncidents > 0 || unseen > 0 ? '🟠' : '🟢')
+  const isCritical = clusters.some(({ worst }) => worst === 'critical')
+  const sign = isCritical ? '🔴' : openIncidents > 0 || unseen > 0 ? '🟠' : '🟢'
   return [
     `${sign} ${openIncidents > 0 ? count(openIncidents, 'open incident') : 'Nothing is wrong that I watch for'}`,
     ...(unseen > 0 ? [`${count(unseen, 'cluster')} unseen`] : []),
@@ -181,11 +182,7 @@ const linked = ({
 /** The unseen first, then the worst; those of which nothing is to be said are counted where they are many. */
 function clusterLines(clusters: readonly HomeCluster[]): [Line[], Line | null] {
   const rank = ({ unseen, worst }: HomeCluster) =>
-    unseen !== null
-      ? 0
-      : worst === null
-        ? signs.length + 2
-        : 1 + ((signs.indexOf(worst) + signs.length + 1) % (signs.length + 1))
+    unseen !== null ? -1 : worst === null ? Number.MAX_SAFE_INTEGER : severities[worst]
   const all = clusters.toSorted(
     (a, b) => rank(a) - rank(b) || b.incidents - a.incidents || (a.name < b.name ? -1 : 1),
   )
@@ -203,12 +200,10 @@ function clusterLines(clusters: readonly HomeCluster[]): [Line[], Line | null] {
   ]
 }
 
-const signs = ['🔴', '🟠', '🔵']
-
 function clusterLine({ name, unseen, incidents, worst }: HomeCluster): Line {
   if (unseen !== null) return ['⚠️ ', bold(name), ` is not seen: ${truncate(unseen.replace(/\.$/, ''), 140)}.`]
-  if (incidents === 0) return ['🟢 ', bold(name)]
-  return [`${worst ?? '🟠'} `, bold(name), `: ${count(incidents, 'open incident')}`]
+  if (worst === null) return ['🟢 ', bold(name)]
+  return [`${severitySigns[worst]} `, bold(name), `: ${count(incidents, 'open incident')}`]
 }
 
 const silenceLine = ({ silence, headline: about }: HomeState['silences'][number]): Line => [

@@ -1,5 +1,5 @@
 import type { Finding, Holder } from '../domain/incidents/finding.ts'
-import { kindNames } from '../domain/incidents/severity.ts'
+import { kindNames, type Severity } from '../domain/incidents/severity.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
 import { type LastSeen, obstacleOf, type Unreachable } from '../domain/incidents/unreachable.ts'
 import type { Wait } from '../domain/locks/blocking.ts'
@@ -10,6 +10,9 @@ import { isClient, type Session } from '../domain/session/session.ts'
 import type { LockTarget } from '../domain/session/snapshot.ts'
 import { formatDuration } from '../domain/text/duration.ts'
 import { clean, type Line, moment, truncate } from './kit.ts'
+
+/** The signs of what is open, wherever it is shown. */
+export const severitySigns: Record<Severity, string> = { critical: '🔴', warning: '🟠', notice: '🔵' }
 
 /** Names a session in a sentence: `4312 (web, user shop, database orders)`. */
 export function nameOf(session: Session): string {

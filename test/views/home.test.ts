@@ -159,6 +159,20 @@ describe('a Home', () => {
     ])
   })
 
+  it('shows what is critical however much of it somebody looks after, before what is less', async () => {
+    const looked = { ...incidentOn('orders', 100, { seconds: 500 }).incident, acknowledgedBy: 'U0DEVI' }
+    const other = incidentOn('orders', 200, { seconds: 400 }).incident
+    const lesser = incidentOn('billing', 300).incident
+    const { words } = await drawn({ clusters: ['billing', 'orders'], incidents: [lesser, looked, other] })
+    const lines = words.split('\n')
+    expect(lines[0]).toBe('🔴 3 open incidents')
+    expect(lines.slice(lines.indexOf('Clusters'), lines.indexOf('[Refresh]'))).toEqual([
+      'Clusters',
+      '🔴 orders: 2 open incidents',
+      '🟠 billing: 1 open incident',
+    ])
+  })
+
   it('shows buttons for what this person may approve alone', async () => {
     const { incident, asked } = incidentOn('orders', 100)
     const one = async (over: Partial<Proposal>, given: Partial<Given> = {}) =>

@@ -40,6 +40,11 @@ export const severityRank = ({ finding }: { readonly finding: Finding }): number
 export const isAtLeast = (severity: Severity, other: Severity): boolean =>
   severities[severity] <= severities[other]
 
+/** Finds the worst severity among incidents; null where there are none. */
+export const worstSeverity = (incidents: readonly { readonly finding: Finding }[]): Severity | null =>
+  incidents.map(({ finding }) => severityOf(finding)).toSorted((a, b) => severities[a] - severities[b])[0] ??
+  null
+
 type Lasting = { readonly finding: Finding; readonly openedAt: number }
 
 /** Orders incidents: by severity, then by how many suffer, then the oldest. */

@@ -1,9 +1,10 @@
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import { totals } from '../../domain/incidents/finding.ts'
+import type { Severity } from '../../domain/incidents/severity.ts'
 import { isClient } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, code, deadline, truncate, type View } from '../kit.ts'
-import { count, shortNameAndPid } from '../words.ts'
+import { count, severitySigns, shortNameAndPid } from '../words.ts'
 import { cardLine, type OpenCard } from './actions.ts'
 import type { ClusterStatus } from './clusters.ts'
 import { compose, type Line, lines } from './page.ts'
@@ -12,8 +13,8 @@ import { compose, type Line, lines } from './page.ts'
 export type ClusterOverview = {
   readonly status: ClusterStatus
   readonly incidents: number
-  /** The sign and the words of the worst; null while nothing is open. */
-  readonly worst: string | null
+  /** Null while nothing is open. */
+  readonly worst: Severity | null
 }
 
 type Overview = {
@@ -107,11 +108,8 @@ function clusterLine({ status, incidents, worst }: ClusterOverview, now: number)
     age < 1 ? 'seen now' : `seen ${formatDuration(age)} ago`,
   ]
   return [
-    `${worst === null ? (waiting > 0 ? '🟠' : '🟢') : signOf(worst)} `,
+    `${worst === null ? (waiting > 0 ? '🟠' : '🟢') : severitySigns[worst]} `,
     bold(name),
     `: ${facts.join(' · ')}.`,
   ]
 }
-
-/** The sign that a headline begins with. */
-const signOf = (headline: string): string => headline.split(' ')[0] ?? ''

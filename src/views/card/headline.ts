@@ -7,7 +7,7 @@ import { formatDuration } from '../../domain/text/duration.ts'
 import { sqlLiteral } from '../../domain/text/literal.ts'
 import { formatCount, formatSize } from '../../domain/text/size.ts'
 import { clean, truncate } from '../kit.ts'
-import { count, obstacleWords, onOneLine, shortNameAndPid, shortNameOf } from '../words.ts'
+import { count, obstacleWords, onOneLine, severitySigns, shortNameAndPid, shortNameOf } from '../words.ts'
 import type { CardState } from './cardState.ts'
 import { percent } from './healthFindings.ts'
 
@@ -24,9 +24,7 @@ export type CardStatus =
   | 'resolved'
 
 const signs: Record<CardStatus, string> = {
-  critical: '🔴',
-  warning: '🟠',
-  notice: '🔵',
+  ...severitySigns,
   acknowledged: '👀',
   sending: '⏳',
   done: '✅',

@@ -28,11 +28,16 @@ import { type Looked, type Reader, withWays } from './ways.ts'
 /** Command that can be answered by looking alone. */
 export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' } | SilenceCommand>
 
+const remembered = ['help', 'overview', 'clusters', 'history', 'stats', 'oncall'] as const
+
+/** Question that is about no single cluster. */
+type Remembered = Extract<Question, { readonly kind: (typeof remembered)[number] }>
+
+const isRemembered = (question: Question): question is Remembered =>
+  remembered.some((kind) => kind === question.kind)
+
 /** Question that a look at a cluster answers. */
-type AboutNow = Exclude<
-  Question,
-  { readonly kind: 'help' | 'overview' | 'clusters' | 'history' | 'stats' | 'oncall' | 'rules' }
->
+type AboutNow = Exclude<Question, Remembered | { readonly kind: 'rules' }>
 
 /** `failed`: there was nothing to show, only why; a reply for the one who asked alone. */
 export type Answer = { readonly view: View; readonly failed?: boolean }
@@ -64,37 +69,8 @@ export function createAnswers(deps: {
 
   return async (question, channelId, asker) => {
     const seen = [...clusters.values()].filter(({ config }) => asker?.sees.has(config.name) ?? true)
-    if (question.kind === 'overview')
-      return {
-        view: await answerOverview(seen, { past, statusOf, refresh: asker?.typed ?? null, now: now() }),
-      }
-    if (question.kind === 'help') return { view: helpView([...clusters.keys()]) }
-    if (question.kind === 'clusters')
-      return { view: await answerClusters([...clusters.values()], { past, seen, statusOf, now }) }
-    if (question.kind === 'history')
-      return {
-        view: await answerHistory(question, {
-          past,
-          clusters: seen.map(({ config }) => config.name),
-          typed: asker?.typed ?? null,
-          now: now(),
-        }),
-      }
-    if (question.kind === 'oncall')
-      return {
-        view: await answerOncall(question.cluster, {
-          configs: seen.map(({ config }) => config),
-          directory,
-        }),
-      }
-    if (question.kind === 'stats')
-      return {
-        view: await answerStats(question, {
-          past,
-          clusters: seen.map(({ config }) => config.name),
-          now: now(),
-        }),
-      }
+    const typed = asker?.typed ?? null
+    if (isRemembered(question)) return { view: await remember(question, seen, typed) }
     const picked = pickCluster(clusters, question.cluster, channelId)
     const found = await findElsewhere(question, picked, seen)
     if ('view' in found) return found
@@ -103,9 +79,32 @@ export function createAnswers(deps: {
     if (question.kind === 'rules')
       return { view: await answerRules(question, watched, clusters.size > 1, now()) }
     return attempt(
-      () => look(question, watched, { seen, notes, typed: asker?.typed ?? null }),
+      () => look(question, watched, { seen, notes, typed }),
       ({ reason }) => ({ view: failureView(watched.config.name, reason), failed: true }),
     )
+  }
+
+  /** Answers what is about no single cluster. */
+  async function remember(
+    question: Remembered,
+    seen: readonly WatchedCluster[],
+    typed: string | null,
+  ): Promise<View> {
+    const names = seen.map(({ config }) => config.name)
+    switch (question.kind) {
+      case 'help':
+        return helpView([...clusters.keys()])
+      case 'overview':
+        return answerOverview(seen, { past, statusOf, refresh: typed, now: now() })
+      case 'clusters':
+        return answerClusters([...clusters.values()], { past, seen, statusOf, now })
+      case 'history':
+        return answerHistory(question, { past, clusters: names, typed, now: now() })
+      case 'stats':
+        return answerStats(question, { past, clusters: names, now: now() })
+      case 'oncall':
+        return answerOncall(question.cluster, { configs: seen.map(({ config }) => config), directory })
+    }
   }
 
   async function look(question: AboutNow, watched: WatchedCluster, reader: Reader): Promise<Answer> {

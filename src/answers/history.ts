@@ -1,4 +1,5 @@
-import type { HistoryQuestion } from '../commands/command.ts'
+import { clustersMeant } from '../commands/cluster.ts'
+import { type HistoryQuestion, historyPage } from '../commands/command.ts'
 import type { JournalRow } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
@@ -34,20 +35,19 @@ export async function answerHistory(
 ): Promise<View> {
   if (!past) return problemView('There is no journal here.')
   const { pid, card, cluster, sinceMs, page } = question
-  const shown = cluster === undefined ? clusters : clusters.filter((name) => name === cluster)
-  if (shown.length === 0)
-    return problemView(`There is no cluster ${cluster} that you may see: \`/pg clusters\` lists them.`)
+  const shown = clustersMeant(cluster, clusters)
+  if ('problem' in shown) return problemView(shown.problem)
   if (pid === null && card === null) {
-    const all = await entriesSince(past, shown, now - sinceMs)
+    const all = await eventsSince(past, shown, now - sinceMs)
     const pages = Math.ceil(all.length / onPage)
-    const entries = await withLinks(past, all.slice((page - 1) * onPage, page * onPage))
+    const entries = await Promise.all(
+      all.slice((page - 1) * onPage, page * onPage).map((one) => entryOf(past, one)),
+    )
+    const turn = (to: number) => (typed === null || to < 1 || to > pages ? null : historyPage(question, to))
     return withActions(historyListView({ entries, page, pages, sinceMs, now }), {
       ...noActions,
       refresh: typed,
-      pages: {
-        newer: typed !== null && page > 1 ? withPage(typed, Math.min(page - 1, Math.max(pages, 1))) : null,
-        older: typed !== null && page < pages ? withPage(typed, page + 1) : null,
-      },
+      pages: { newer: turn(Math.min(page - 1, pages)), older: turn(page + 1) },
     })
   }
   const cards = pid === null ? await past.journal.cardsLike(card ?? '') : await past.proposals.cardsOf(pid)
@@ -55,9 +55,6 @@ export async function answerHistory(
   const rows = await storyOf(past, ofShown.flat())
   return historyView(pid === null ? `incident ${card}` : `PID ${pid}`, rows, historyRows)
 }
-
-const withPage = (typed: string, page: number): string =>
-  `${typed.replace(/\s--page[\s=]\s*\d+/i, '')} --page ${page}`
 
 /**
  * Reads all that was written down about these cards, in order. What an incident did in a digest, before it had a card of its
@@ -86,11 +83,14 @@ async function isOn(past: Past, clusters: readonly string[], cardId: string): Pr
   return cluster !== undefined && clusters.includes(cluster)
 }
 
-/** An entry whose card was not looked up yet. */
-type Unlinked = Omit<HistoryEntry, 'link'> & { readonly cardId: string }
+/** An incident, or the proposals of a request by hand, which is about none. */
+type Happened = { readonly at: number; readonly cluster: string; readonly cardId: string } & (
+  | { readonly incident: Incident }
+  | { readonly incident: null; readonly proposals: readonly Proposal[] }
+)
 
 /** Lists incidents that were open in that time, and requests that were made in it; the newest first. */
-async function entriesSince(past: Past, clusters: readonly string[], since: number): Promise<Unlinked[]> {
+async function eventsSince(past: Past, clusters: readonly string[], since: number): Promise<Happened[]> {
   const incidents = (await Promise.all(clusters.map((name) => past.incidents.recent(name, since)))).flat()
   const proposals = [
     ...(await past.proposals.inState('open')),
@@ -102,31 +102,27 @@ async function entriesSince(past: Past, clusters: readonly string[], since: numb
     proposals.filter(({ cardId, requestedBy }) => requestedBy !== null && !ofIncident.has(cardId)),
     ({ cardId }) => cardId,
   )
-  const all: Unlinked[] = [
-    ...(await Promise.all(
-      incidents.map(async (incident) => ({
-        ...about(incident.cluster, incident, await past.proposals.ofCard(incident.id)),
-        cardId: incident.cardId,
-      })),
-    )),
+  const all: Happened[] = [
+    ...incidents.map((incident) => ({
+      at: incident.openedAt,
+      cluster: incident.cluster,
+      cardId: incident.cardId,
+      incident,
+    })),
     ...[...requests].flatMap(([cardId, ofCard]) => {
-      const [first] = ofCard
-      return first ? [{ ...about(first.key.cluster, null, ofCard), cardId }] : []
+      const sorted = ofCard.toSorted((a, b) => a.createdAt - b.createdAt)
+      const [first] = sorted
+      return first
+        ? [{ at: first.createdAt, cluster: first.key.cluster, cardId, incident: null, proposals: sorted }]
+        : []
     }),
   ]
   return all.sort((a, b) => b.at - a.at)
 }
 
-const withLinks = (past: Past, entries: readonly Unlinked[]): Promise<HistoryEntry[]> =>
-  Promise.all(entries.map(async ({ cardId, ...entry }) => ({ ...entry, link: await past.linkTo(cardId) })))
-
-const about = (
-  cluster: string,
-  incident: Incident | null,
-  proposals: readonly Proposal[],
-): Omit<HistoryEntry, 'link'> => ({
-  cluster,
-  incident,
-  proposals: proposals.toSorted((a, b) => a.createdAt - b.createdAt),
-  at: incident?.openedAt ?? proposals[0]?.createdAt ?? 0,
-})
+/** Reads what else an entry shows; for those of one page alone. */
+async function entryOf(past: Past, happened: Happened): Promise<HistoryEntry> {
+  const { at, cluster, cardId, incident } = happened
+  const proposals = incident === null ? happened.proposals : await past.proposals.ofCard(incident.id)
+  return { at, cluster, incident, proposals, link: await past.linkTo(cardId) }
+}

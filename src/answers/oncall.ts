@@ -1,3 +1,4 @@
+import { clustersMeant } from '../commands/cluster.ts'
 import type { ClusterConfig } from '../config/config.ts'
 import type { Called, Notify } from '../domain/incidents/ladder.ts'
 import { oncallView } from '../views/answers/oncall.ts'
@@ -18,11 +19,14 @@ export async function answerOncall(
     directory,
   }: { readonly configs: readonly ClusterConfig[]; readonly directory: Directory | null },
 ): Promise<View> {
-  const shown = cluster === undefined ? configs : configs.filter(({ name }) => name === cluster)
-  if (shown.length === 0)
-    return problemView(`There is no cluster ${cluster} that you may see: \`/pg clusters\` lists them.`)
-  const alike = Map.groupBy(shown, ({ notify, access, approvals }) =>
-    JSON.stringify([callsOf(notify), access.approvers, approvals.expireAfterMs]),
+  const meant = clustersMeant(
+    cluster,
+    configs.map(({ name }) => name),
+  )
+  if ('problem' in meant) return problemView(meant.problem)
+  const shown = configs.filter(({ name }) => meant.includes(name))
+  const alike = Map.groupBy(shown, ({ notify, access }) =>
+    JSON.stringify([callsOf(notify), access.approvers]),
   )
   const groups = [...alike.values()].flatMap(([first, ...others]) =>
     first ? [{ clusters: [first, ...others].map(({ name }) => name), ...first }] : [],

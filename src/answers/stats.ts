@@ -1,3 +1,4 @@
+import { clustersMeant } from '../commands/cluster.ts'
 import type { StatsQuestion } from '../commands/command.ts'
 import { type Figures, figureKinds, figuresOf } from '../domain/incidents/figures.ts'
 import type { Tables } from '../store/store.ts'
@@ -19,14 +20,13 @@ export async function answerStats(
   }: { readonly past: Past | null; readonly clusters: readonly string[]; readonly now: number },
 ): Promise<View> {
   if (!past) return problemView('There is no journal here.')
-  const shown = cluster === undefined ? clusters : clusters.filter((name) => name === cluster)
-  if (shown.length === 0)
-    return problemView(`There is no cluster ${cluster} that you may see: \`/pg clusters\` lists them.`)
+  const shown = clustersMeant(cluster, clusters)
+  if ('problem' in shown) return problemView(shown.problem)
   return statsView({ figures: await readFigures(past, shown, now - sinceMs), clusters: shown, sinceMs })
 }
 
 /** Reads the figures of these clusters since a time in milliseconds. */
-export async function readFigures(
+async function readFigures(
   { incidents, proposals, journal }: Pick<Tables, 'incidents' | 'proposals' | 'journal'>,
   clusters: readonly string[],
   since: number,
@@ -53,12 +53,13 @@ export function createFiguresReader(deps: {
   let last: { readonly at: number; readonly figures: Promise<Figures> } | null = null
   return () => {
     const at = now()
-    if (last === null || at - last.at >= holdsMs || at < last.at)
-      last = { at, figures: readFigures(past, clusters, at - exposedDays * 86_400_000) }
+    if (last !== null && at >= last.at && at - last.at < holdsMs) return last.figures
+    const figures = readFigures(past, clusters, at - exposedDays * 86_400_000)
+    last = { at, figures }
     // A look that failed is not kept.
-    last.figures.catch(() => {
-      last = null
+    figures.catch(() => {
+      if (last?.figures === figures) last = null
     })
-    return last.figures
+    return figures
   }
 }

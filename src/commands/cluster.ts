@@ -20,11 +20,7 @@ export function pickCluster(
   const names = [...clusters.keys()]
   const configured = `Configured: ${some(names)}.`
   if (name !== null) {
-    const exact = clusters.get(name)
-    if (exact) return exact
-    const alike = names.filter((known) => known.toLowerCase() === name.toLowerCase())
-    const [only] = alike
-    const found = alike.length === 1 && only !== undefined ? clusters.get(only) : undefined
+    const found = clusters.get(nameAmong(names, name) ?? '')
     if (found) return found
     const near = nearest(name, names)
     const guess = near === null ? '' : ` Did you mean \`${near}\`?`
@@ -36,6 +32,30 @@ export function pickCluster(
   if (only) return only
   if (all.length === 0) return { problem: 'No cluster is configured.' }
   return { problem: `Which cluster? Add \`--cluster NAME\`. ${configured}` }
+}
+
+/**
+ * Finds the clusters that are meant by what is answered for several: the one that is named, or all.
+ * @param seen those that the reader may see
+ */
+export function clustersMeant(
+  name: string | undefined,
+  seen: readonly string[],
+): readonly string[] | { readonly problem: string } {
+  if (name === undefined && seen.length > 0) return seen
+  const found = name === undefined ? null : nameAmong(seen, name)
+  return found === null
+    ? {
+        problem: `There is no cluster ${name === undefined ? '' : `${shown(name)} `}that you may see: \`/pg clusters\` lists them.`,
+      }
+    : [found]
+}
+
+/** The name as it was typed, or the only one that differs in upper and lower case alone. */
+function nameAmong(names: readonly string[], typed: string): string | null {
+  if (names.includes(typed)) return typed
+  const [only, ...more] = names.filter((known) => known.toLowerCase() === typed.toLowerCase())
+  return only === undefined || more.length > 0 ? null : only
 }
 
 /** A few names, so that a sentence stays one. */

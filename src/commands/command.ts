@@ -1,5 +1,5 @@
-import type { Filters } from '../domain/lists/filters.ts'
-import { parseDuration } from '../domain/text/duration.ts'
+import { type Filters, quoted } from '../domain/lists/filters.ts'
+import { parseDuration, writeDuration } from '../domain/text/duration.ts'
 import { nearest } from '../domain/text/nearest.ts'
 import { type ActionCommand, parseAction } from './actionCommand.ts'
 import { type CommandProblem, isPid, optional, problem, readPid, shown, takeOptions } from './grammar.ts'
@@ -287,6 +287,13 @@ function parseOncall(words: readonly Word[]): Command | CommandProblem {
     ? { kind: 'oncall', ...optional('cluster', given.values.get('cluster')) }
     : problem('`oncall` shows who is called and takes nothing but `--cluster`: type `/pg oncall`.')
 }
+
+/** Writes the command that reads a page of the list, as it would be typed. */
+export const historyPage = ({ sinceMs, cluster }: HistoryQuestion, page: number): string =>
+  [
+    `history --since ${writeDuration(sinceMs)} --page ${page}`,
+    ...(cluster === undefined ? [] : [`--cluster ${quoted(cluster)}`]),
+  ].join(' ')
 
 const usualStatsMs = 30 * 86_400_000
 

@@ -40,6 +40,8 @@ it('counts what was asked on the clusters that the reader may see, since then', 
   expect(all).toContain('Denied: 1')
   expect(all).toMatch(/to approved.*1.*1 min 30 s/)
   expect(await ask({ cluster: 'orders' })).toContain('Denied: 0')
+  expect(await ask({ cluster: 'ORDERS' })).toContain('Denied: 0')
+  expect(await ask({ cluster: '<!channel>`' })).not.toMatch(/[<`]!?channel/)
   expect(await ask({}, ['billing'])).toContain('Proposals: 1')
   expect(await ask({ cluster: 'billing' }, ['orders'])).toContain('no cluster billing that you may see')
   expect(await ask({ sinceMs: 1000 })).toContain('Nothing happened')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseCommand } from '../../src/commands/command.ts'
+import { historyPage, parseCommand } from '../../src/commands/command.ts'
 import { type Filters, filterWords, stateFilters } from '../../src/domain/lists/filters.ts'
 import { startCpu } from '../support/cpu.ts'
 
@@ -324,4 +324,18 @@ describe('parseCommand', () => {
       ),
     )
   })
+})
+
+it('turns the page of a history however it was typed', () => {
+  for (const typed of [
+    'history',
+    'history --since 36h',
+    'history —page 2',
+    'history -page=2 --cluster "EU 1"',
+    'history --page "2"',
+  ]) {
+    const asked = parseCommand(typed)
+    if (asked.kind !== 'history') throw new Error(typed)
+    expect(parseCommand(historyPage(asked, 7))).toEqual({ ...asked, page: 7 })
+  }
 })

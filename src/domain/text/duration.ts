@@ -18,6 +18,17 @@ export function parseDuration(text: string): { readonly ms: number } | { readonl
   return { ms }
 }
 
+/** Writes a duration as `parseDuration` reads it: `12h`, `1m30s`; what is less than a millisecond is left out. */
+export function writeDuration(ms: number): string {
+  let rest = Math.round(ms)
+  const parts = Object.entries(unitMs).map(([unit, factor]) => {
+    const whole = Math.floor(rest / factor)
+    rest -= whole * factor
+    return whole > 0 ? `${whole}${unit}` : ''
+  })
+  return parts.join('') || '0s'
+}
+
 /**
  * Writes an age or a wait for people: `40 ms`, `40 s`, `1 min 30 s`, `25 min`, `2 h 5 min`, `3 d 4 h`. At most two units; a
  * small second unit is left out where it adds nothing. What is below zero (two clocks differ) counts as zero.

@@ -1,5 +1,4 @@
 import type { Called, Notify } from '../../domain/incidents/ladder.ts'
-import type { Approvals } from '../../domain/session/policy.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
 import { bold, code, truncate, type View } from '../kit.ts'
@@ -9,7 +8,6 @@ import { compose, type Line, lines, type Piece } from './page.ts'
 export type OncallGroup = {
   readonly clusters: readonly string[]
   readonly notify: Notify
-  readonly approvals: Pick<Approvals, 'expireAfterMs'>
   readonly access: { readonly approvers: readonly string[] }
 }
 

@@ -1,6 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatDuration, parseDuration } from '../../../src/domain/text/duration.ts'
+import { formatDuration, parseDuration, writeDuration } from '../../../src/domain/text/duration.ts'
+
+describe('writeDuration', () => {
+  it('writes what parseDuration reads', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 400 * 86_400_000 }), (ms) => {
+        expect(parseDuration(writeDuration(ms))).toEqual({ ms })
+      }),
+    )
+    expect(writeDuration(43_200_000)).toBe('12h')
+  })
+})
 
 describe('parseDuration', () => {
   it.each([

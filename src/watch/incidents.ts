@@ -151,7 +151,7 @@ export function createIncidentReport(deps: {
         const onCard = tx.on(incident.cardId)
         await tx.incidents.put(incident)
         if (transition.reason) await onCard.record(eventOf(transition))
-        await proposalSync.syncOnCard(onCard, incident, seenOf(incident), picture)
+        await proposalSync.syncOnCard({ tx, drawn: cardIds }, incident, seenOf(incident), picture)
       }
     })
   }

@@ -8,6 +8,7 @@ import {
   type OpenProposal,
   openProposal,
   type Proposal,
+  standingFor,
   victimsAmong,
 } from '../domain/approvals/proposal.ts'
 import { offer, withdraw } from '../domain/approvals/transitions.ts'
@@ -18,18 +19,21 @@ import { poolerBefore } from '../domain/session/pooler.ts'
 import { sessionKeyOf } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import { advance, begin } from '../notify/advance.ts'
-import type { Cards, CardTx } from '../notify/cards.ts'
-import type { Store } from '../store/store.ts'
+import type { Cards, CardsTx } from '../notify/cards.ts'
+import type { Store, Tables } from '../store/store.ts'
 
 /** The trouble as it was just seen, and what helps; null when it was not seen. */
 export type Seen = { readonly recommendation: Recommendation | null } | null
+
+/** A transaction, and the cards that are drawn again when it is through. */
+export type CardsChange = { readonly tx: CardsTx; readonly drawn: string[] }
 
 export type ProposalSync = {
   /**
    * Keeps one open proposal on the card of an incident, for whom the recommendation names as it is now, and none when there is
    * nothing left to do. To be run with the change of the incident itself, so that no card is posted without its buttons.
    */
-  syncOnCard(tx: CardTx, incident: Incident, seen: Seen, picture: Picture): Promise<void>
+  syncOnCard(change: CardsChange, incident: Incident, seen: Seen, picture: Picture): Promise<void>
   /** The same for an incident that goes on as it was; changes nothing where nothing is to be changed. */
   syncIfNeeded(incident: Incident, seen: Seen, picture: Picture): Promise<void>
   /** Takes back what was requested by hand and cannot be done any more: its card must not offer it. */
@@ -57,21 +61,34 @@ export function createProposalSync(deps: {
     },
 
     async syncIfNeeded(incident, seen, picture) {
-      if (plan(await store.proposals.ofCard(incident.id), incident, seen, picture.snapshot.takenAt))
-        await cards.commit(incident.cardId, (tx) => renew(tx, incident, seen, picture))
+      if (await planIn(store, incident, seen, picture.snapshot.takenAt))
+        await commitOn(incident.cardId, (change) => renew(change, incident, seen, picture))
     },
 
     syncOnCard: renew,
   }
 
-  async function renew(tx: CardTx, incident: Incident, seen: Seen, { snapshot, forest }: Picture) {
-    const { proposals } = tx
-    const onCard = await proposals.ofCard(incident.id)
-    const planned = plan(onCard, incident, seen, snapshot.takenAt)
+  function commitOn(cardId: string, run: (change: CardsChange) => Promise<void>): Promise<void> {
+    const drawn = [cardId]
+    return cards.commitAll(drawn, (tx) => run({ tx, drawn }))
+  }
+
+  async function renew(
+    { tx, drawn }: CardsChange,
+    incident: Incident,
+    seen: Seen,
+    { snapshot, forest }: Picture,
+  ) {
+    const onCard = tx.on(incident.cardId)
+    const planned = await planIn(tx, incident, seen, snapshot.takenAt)
     if (!planned) return
-    const { stale, target } = planned
-    if (stale && !(await advance(tx, stale.open, withdraw(stale.open, stale.because)))) return
+    const { stale, target, request } = planned
+    if (stale && !(await advance(onCard, stale.open, withdraw(stale.open, stale.because)))) return
     if (!target) return
+    if (request) {
+      drawn.push(request.cardId)
+      if (!(await advance(tx.on(request.cardId), request, withdraw(request, goesOnThere)))) return
+    }
     const { session } = target
     const key = sessionKeyOf(config.name, session)
     const open = openProposal(
@@ -80,19 +97,43 @@ export function createProposalSync(deps: {
         cardId: incident.id,
         action: target.action,
         key,
-        denial: lastDenial(await proposals.ofPid(key.pid), key),
+        denial: lastDenial(await tx.proposals.ofPid(key.pid), key),
         session,
         pooled: poolerBefore(snapshot, session) !== null,
         victims: victimsAmong(forest.behind(session.pid), snapshot.sessions),
-        reason: '',
-        requestedBy: null,
+        reason: request?.reason ?? '',
+        requestedBy: request?.requestedBy ?? null,
+        ...(request && { insteadOf: request.id, joined: request.joined }),
       },
       now(),
       config.approvals.expireAfterMs,
     )
-    await begin(tx, offer(open, bot))
+    await begin(onCard, offer(open, bot))
+  }
+
+  /** Plans with what was requested by hand in mind: one session has one card, so what stands on a card of its own comes over. */
+  async function planIn(
+    { proposals, incidents }: Pick<Tables, 'proposals' | 'incidents'>,
+    incident: Incident,
+    seen: Seen,
+    takenAt: number,
+  ): Promise<(Plan & { readonly request: OpenProposal | null }) | null> {
+    const planned = plan(await proposals.ofCard(incident.id), incident, seen, takenAt)
+    if (!planned?.target) return planned && { ...planned, request: null }
+    const { action, session } = planned.target
+    const key = sessionKeyOf(config.name, session)
+    const request = standingFor(await proposals.ofPid(key.pid), key)
+    if (!request || request.cardId === incident.id || (await incidents.get(request.cardId)))
+      return { ...planned, request: null }
+    // What somebody approves there already, or what is asked for another action, is decided there.
+    if (request.state !== 'open' || request.action !== action || request.approvals.length > 0)
+      return planned.stale && { ...planned, target: null, request: null }
+    return { ...planned, request }
   }
 }
+
+/** Reason for which a request leaves its own card. */
+const goesOnThere = 'it stands on the card of the trouble now'
 
 /** Looks may overlap by that much; what seems to be made later yet was made before the clock was set back. */
 const overlapMs = 60_000

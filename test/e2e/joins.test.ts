@@ -136,6 +136,50 @@ describe('a request by hand for a session that an open card offers', () => {
     expect(kinds('intended')).toHaveLength(1)
   })
 
+  it('comes over to the card of the trouble that the session makes later, with who asked and why', async () => {
+    room = await openRoom(server.marshalUrl)
+    const root = await server.open('checkout', shop)
+    await root.query("BEGIN; UPDATE orders SET state = 'paying' WHERE id = 1")
+    await room.start()
+    await room.type('U0DANA', `terminate ${root.pid} deploy is stuck`)
+    const request = await room.card('approve_terminate')
+    const victim = await server.open('web', shop)
+    void victim.start("UPDATE orders SET state = 'x' WHERE id = 1")
+    const card = await room.card('approve_terminate', 'blocks 1 session')
+    expect(card.ts).not.toBe(request.ts)
+    const left = await room.until(request.ts, /on the card of the trouble now/)
+    expect(hasButton(left, 'approve_terminate')).toBe(false)
+    const joined = await room.until(card.ts, /U0DANA.* asks: deploy is stuck/)
+    expect(kinds('requested')).toHaveLength(1)
+    await room.press('U0DANA', joined, 'approve_terminate')
+    await room.whisper('U0DANA', /you asked for it, so somebody else has to approve it/)
+    await room.press('U0DEVI', joined, 'approve_terminate')
+    await root.ended
+    expect(kinds('intended')).toHaveLength(1)
+  })
+
+  it('stays where somebody has begun to approve it, and the card of the trouble offers nothing beside it', async () => {
+    room = await openRoom(server.marshalUrl, { over: { approvals: { people: { terminate: 2 } } } })
+    const root = await server.open('checkout', shop)
+    await root.query("BEGIN; UPDATE orders SET state = 'paying' WHERE id = 1")
+    await room.start()
+    await room.type('U0RESP', `terminate ${root.pid} deploy is stuck`)
+    const request = await room.card('approve_terminate')
+    await room.press('U0DANA', request, 'approve_terminate')
+    await room.until(request.ts, /1 of 2|1 more/)
+    const victim = await server.open('web', shop)
+    void victim.start("UPDATE orders SET state = 'x' WHERE id = 1")
+    const trouble = await room.workspace.waitFor(
+      () => cards().find(({ text }) => text.includes('blocks 1 session')),
+      { what: 'the card of the trouble' },
+    )
+    await room.press('U0DEVI', request, 'approve_terminate')
+    await root.ended
+    await room.until(trouble.ts, /Resolved/)
+    expect(kinds('offered')).toEqual([])
+    expect(kinds('intended')).toHaveLength(1)
+  })
+
   it('of the other action changes nothing, and says how to get it', async () => {
     room = await openRoom(server.marshalUrl, { over: { watch: { every: '200ms', queryLongerThan: '1s' } } })
     const busy = await server.open('report', shop)

@@ -2,8 +2,9 @@ import { Kysely, sql } from 'kysely'
 import { StoreError } from './failure.ts'
 import { holdStore } from './holding.ts'
 import { lockStore, type StoreWait } from './lock.ts'
+import { migrate } from './migrations.ts'
 import { openPostgres } from './postgres.ts'
-import { migrate, type Schema } from './schema.ts'
+import type { Schema } from './schema.ts'
 import { openSqlite, prepareFile } from './sqlite.ts'
 
 /** Place of the store; the kind decides the dialect. */

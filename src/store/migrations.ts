@@ -1,0 +1,178 @@
+import type { Kysely } from 'kysely'
+import { type Migration, Migrator } from 'kysely/migration'
+import type { Schema } from './schema.ts'
+
+const migrations: Record<string, Migration> = {
+  '001_start': {
+    async up(db) {
+      await db.schema
+        .createTable('proposals')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('card_id', 'text', (column) => column.notNull())
+        .addColumn('pid', 'integer', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('revision', 'integer', (column) => column.notNull())
+        .addColumn('expires_at', 'bigint', (column) => column.notNull())
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .addColumn('data', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema
+        .createIndex('proposals_card')
+        .on('proposals')
+        .columns(['card_id', 'created_at'])
+        .execute()
+      await db.schema
+        .createIndex('proposals_state')
+        .on('proposals')
+        .columns(['state', 'expires_at'])
+        .execute()
+      await db.schema
+        .createTable('incidents')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('cluster', 'text', (column) => column.notNull())
+        .addColumn('key', 'text', (column) => column.notNull())
+        .addColumn('card_id', 'text', (column) => column.notNull())
+        .addColumn('digest_id', 'text')
+        .addColumn('opened_at', 'bigint', (column) => column.notNull())
+        .addColumn('resolved_at', 'bigint')
+        .addColumn('data', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema
+        .createIndex('incidents_cluster')
+        .on('incidents')
+        .columns(['cluster', 'resolved_at'])
+        .execute()
+      await db.schema.createIndex('incidents_card').on('incidents').column('card_id').execute()
+      await db.schema.createIndex('incidents_digest').on('incidents').column('digest_id').execute()
+      await db.schema
+        .createTable('silences')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('cluster', 'text', (column) => column.notNull())
+        .addColumn('data', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema
+        .createTable('journal')
+        .addColumn('seq', 'integer', (column) => column.primaryKey())
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .addColumn('card_id', 'text')
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('event', 'text', (column) => column.notNull())
+        .addColumn('previous', 'text', (column) => column.notNull())
+        .addColumn('hash', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema.createIndex('journal_card').on('journal').columns(['card_id', 'seq']).execute()
+      await db.schema
+        .createTable('messages')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('seq', 'integer', (column) => column.notNull().unique())
+        .addColumn('channel', 'text', (column) => column.notNull())
+        .addColumn('thread_of', 'text')
+        .addColumn('priority', 'integer', (column) => column.notNull())
+        .addColumn('once', 'integer', (column) => column.notNull())
+        .addColumn('text', 'text', (column) => column.notNull())
+        .addColumn('blocks', 'text', (column) => column.notNull())
+        .addColumn('ts', 'text')
+        .addColumn('revision', 'integer', (column) => column.notNull())
+        .addColumn('sent_revision', 'integer', (column) => column.notNull())
+        .addColumn('urgent', 'integer', (column) => column.notNull())
+        .addColumn('wanted_at', 'bigint', (column) => column.notNull())
+        .addColumn('sent_at', 'bigint', (column) => column.notNull())
+        .addColumn('attempts', 'integer', (column) => column.notNull())
+        .addColumn('not_before', 'bigint', (column) => column.notNull())
+        .addColumn('error', 'text')
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
+  '002_writer': {
+    async up(db) {
+      await db.schema
+        .createTable('writer')
+        .addColumn('id', 'integer', (column) => column.primaryKey())
+        .addColumn('epoch', 'bigint', (column) => column.notNull())
+        .addColumn('held_until', 'bigint', (column) => column.notNull())
+        .execute()
+      await db.insertInto('writer').values({ id: 1, epoch: 0, held_until: 0 }).execute()
+    },
+  },
+  '003_second_factors': {
+    async up(db) {
+      await db.schema
+        .createTable('second_factors')
+        .addColumn('user_id', 'text', (column) => column.primaryKey())
+        .addColumn('sealed', 'text', (column) => column.notNull())
+        .addColumn('enrolled_at', 'bigint', (column) => column.notNull())
+        .addColumn('last_step', 'bigint')
+        .addColumn('wrong', 'integer', (column) => column.notNull())
+        .addColumn('locked_until', 'bigint')
+        .addColumn('revision', 'integer', (column) => column.notNull())
+        .execute()
+    },
+  },
+  '004_webhooks': {
+    async up(db) {
+      await db.schema
+        .createTable('webhook_told')
+        .addColumn('receiver', 'text', (column) => column.notNull())
+        .addColumn('incident_id', 'text', (column) => column.notNull())
+        .addColumn('severity', 'text', (column) => column.notNull())
+        .addColumn('acknowledged_by', 'text')
+        .addPrimaryKeyConstraint('webhook_told_one', ['receiver', 'incident_id'])
+        .execute()
+      await db.schema
+        .createTable('webhook_deliveries')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('seq', 'integer', (column) => column.notNull().unique())
+        .addColumn('receiver', 'text', (column) => column.notNull())
+        .addColumn('subject', 'text', (column) => column.notNull())
+        .addColumn('document', 'text', (column) => column.notNull())
+        .addColumn('attempts', 'integer', (column) => column.notNull())
+        .addColumn('not_before', 'bigint', (column) => column.notNull())
+        .addColumn('error', 'text')
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
+  '005_calls': {
+    async up(db) {
+      await db.schema
+        .createTable('calls')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('called_at', 'bigint', (column) => column.notNull())
+        .addColumn('data', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema.createIndex('calls_called').on('calls').column('called_at').execute()
+      await db.schema
+        .alterTable('messages')
+        .addColumn('broadcast', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute()
+    },
+  },
+  '006_refused_blocks': {
+    async up(db) {
+      await db.schema
+        .createTable('refused_blocks')
+        .addColumn('kind', 'text', (column) => column.primaryKey())
+        .addColumn('refused_at', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
+}
+
+/**
+ * Brings the tables up to date. A newer version may have done that already, and works beside us: each migration only adds
+ * (docs/decisions), so there is nothing to do.
+ * @param schema the one of PostgreSQL in which they are
+ */
+export async function migrate(db: Kysely<Schema>, schema: string | null): Promise<void> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => migrations },
+    // Without it, those of somebody else in another schema are taken for ours.
+    ...(schema !== null && { migrationTableSchema: schema }),
+  })
+  const ours = await migrator.getMigrations()
+  if (ours.every(({ executedAt }) => executedAt !== undefined)) return
+  const { error } = await migrator.migrateToLatest()
+  if (error) throw error
+}

@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { figureKinds } from '../../src/domain/incidents/figures.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
 
@@ -17,6 +18,21 @@ beforeEach(async () => {
 afterEach(async () => {
   await store.close()
   await rm(directory, { recursive: true })
+})
+
+it.each([
+  ['journal_kind', () => store.journal.since(madeAt, figureKinds)],
+  ['proposals_created', () => store.proposals.madeSince(madeAt)],
+])('reads the figures by the index %s, not from end to end', async (index, read) => {
+  const prepare = vi.spyOn(DatabaseSync.prototype, 'prepare')
+  await read()
+  const asked = prepare.mock.calls.map(([sql]) => sql).filter((sql) => sql.startsWith('select'))
+  prepare.mockRestore()
+  expect(asked).toHaveLength(1)
+  const database = new DatabaseSync(join(directory, 'deep', 'store.db'), { readOnly: true })
+  const plan = database.prepare(`EXPLAIN QUERY PLAN ${asked[0]}`).all()
+  database.close()
+  expect(JSON.stringify(plan)).toContain(`USING INDEX ${index}`)
 })
 
 it('keeps its file to our own user', () => {

@@ -3,7 +3,7 @@ import { chmod, copyFile, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { StoreSettings } from './database.ts'
+import { type Database, openDatabase } from './database.ts'
 import { StoreError, unreadableFile } from './failure.ts'
 
 /** Files of a store of SQLite; its index of the WAL is made from them. */
@@ -14,25 +14,18 @@ const mostTurns = 50
 const pauseMs = 100
 
 /**
- * Opens a copy of a store, for reading: SQLite writes into the files that it opens even where it only reads them (it
+ * Opens a copy of a store in SQLite, for reading: SQLite writes into the files that it opens even where it only reads them (it
  * empties the WAL, it notes its readers), and evidence must stay as it is. Works also where nothing may be written, and
  * beside a bot that runs.
- * @param open opens the copy
  * @throws StoreError when it cannot be read
  */
-export async function openCopy<T extends { close(): Promise<void> }>(
-  settings: StoreSettings,
-  open: (settings: StoreSettings) => Promise<T>,
-): Promise<T> {
-  // A reader writes nothing there.
-  if (settings.kind === 'postgres') return open(settings)
-  const { path } = settings
+export async function openCopy(path: string): Promise<Database> {
   const directory = await mkdtemp(join(tmpdir(), 'pg-marshal-copy-'))
   const remove = () => rm(directory, { recursive: true, force: true })
   const copy = join(directory, 'store.db')
   try {
     await copyStill(path, copy)
-    const opened = await open({ kind: 'sqlite', path: copy })
+    const opened = await openDatabase({ kind: 'sqlite', path: copy }, null)
     return { ...opened, close: () => opened.close().finally(remove) }
   } catch (error) {
     await remove()

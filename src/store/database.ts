@@ -2,7 +2,7 @@ import { Kysely, sql } from 'kysely'
 import { StoreError } from './failure.ts'
 import { holdStore } from './holding.ts'
 import { lockStore, type StoreWait } from './lock.ts'
-import { migrate } from './migrations.ts'
+import { migrate, stateOfTables } from './migrations.ts'
 import { openPostgres } from './postgres.ts'
 import type { Schema } from './schema.ts'
 import { openSqlite, prepareFile } from './sqlite.ts'
@@ -59,7 +59,7 @@ async function inSqlite(path: string, alone: StoreWait | null): Promise<Database
   }
 }
 
-/** @param alone takes it for this process; without it, it is only read */
+/** @param alone takes it for this process; without it, a bot may work with it at the same time */
 async function inPostgres(url: string, alone: StoreWait | null): Promise<Database> {
   const server = openPostgres(url)
   try {
@@ -79,9 +79,44 @@ async function inPostgres(url: string, alone: StoreWait | null): Promise<Databas
     }
   } catch (error) {
     await server.end()
-    if (!(error instanceof StoreError) || /^[A-Z]/.test(error.message)) throw error
-    throw new StoreError(`The store cannot be opened: ${error.message}. Check store.url.`, error)
+    throw explained(error)
   }
+}
+
+/**
+ * Opens a store in PostgreSQL without a change to it, not even to its tables: a role that may only read can do that.
+ * @returns null when there are no tables of ours, since no bot has worked with it yet
+ */
+export async function openPostgresToRead(url: string): Promise<Pick<Database, 'db' | 'close'> | null> {
+  const server = openPostgres(url)
+  const db = new Kysely<Schema>({ dialect: server.dialect(null) })
+  try {
+    const state = await stateOfTables(db, await schemaOf(db))
+    if (state === 'older')
+      throw new StoreError(
+        'The tables of the store are those of an older version. Start this version of the bot once: it brings them up to date.',
+        null,
+      )
+    if (state === 'current')
+      return {
+        db,
+        close: async () => {
+          await db.destroy()
+          await server.end()
+        },
+      }
+    await server.end()
+    return null
+  } catch (error) {
+    await server.end()
+    throw explained(error)
+  }
+}
+
+/** Makes a sentence of a clause about the store. */
+function explained(error: unknown): unknown {
+  if (!(error instanceof StoreError) || /^[A-Z]/.test(error.message)) return error
+  return new StoreError(`The store cannot be opened: ${error.message}. Check store.url.`, error)
 }
 
 /** Name of the schema in which new tables are made, by search_path and the role's privileges. */

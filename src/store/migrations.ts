@@ -172,14 +172,25 @@ const migrations: Record<string, Migration> = {
  * @param schema the one of PostgreSQL in which they are
  */
 export async function migrate(db: Kysely<Schema>, schema: string | null): Promise<void> {
-  const migrator = new Migrator({
+  if ((await stateOfTables(db, schema)) === 'current') return
+  const { error } = await migratorOf(db, schema).migrateToLatest()
+  if (error) throw error
+}
+
+/** Looks how far the tables are, and changes nothing. */
+export async function stateOfTables(
+  db: Kysely<Schema>,
+  schema: string | null,
+): Promise<'none' | 'older' | 'current'> {
+  const ours = await migratorOf(db, schema).getMigrations()
+  const done = ours.filter(({ executedAt }) => executedAt !== undefined).length
+  return done === ours.length ? 'current' : done > 0 ? 'older' : 'none'
+}
+
+const migratorOf = (db: Kysely<Schema>, schema: string | null) =>
+  new Migrator({
     db,
     provider: { getMigrations: async () => migrations },
     // Without it, those of somebody else in another schema are taken for ours.
     ...(schema !== null && { migrationTableSchema: schema }),
   })
-  const ours = await migrator.getMigrations()
-  if (ours.every(({ executedAt }) => executedAt !== undefined)) return
-  const { error } = await migrator.migrateToLatest()
-  if (error) throw error
-}

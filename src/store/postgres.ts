@@ -90,7 +90,8 @@ function thrown(error: unknown): never {
 const reasons: Readonly<Record<string, string>> = {
   '25006':
     'its server takes no writes: it is a standby or set to read only, so let store.url lead to the primary',
-  '42501': 'its role may not write there: let it own its schema (doctor shows how)',
+  '42501':
+    'its role may not write there: let it own its schema (doctor shows how), or, to read alone, have USAGE there and SELECT on its tables',
   '42P01': 'a table of it is missing, so restore it, or restart me with an empty database',
 }
 

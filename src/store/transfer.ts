@@ -41,7 +41,7 @@ async function openSource(settings: StoreSettings): Promise<Database> {
     throw error instanceof StoreError ? error : unreadableFile(path, error)
   })
   try {
-    const copy = await openCopy(settings, (copy) => openDatabase(copy, null))
+    const copy = await openCopy(path)
     return { ...copy, close: () => copy.close().finally(unlock) }
   } catch (error) {
     unlock()

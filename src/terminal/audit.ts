@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { createVerifier, type Fault, shortestHead } from '../domain/approvals/journal.ts'
-import { openCopy } from '../store/copy.ts'
-import { openStore, type Store } from '../store/store.ts'
+import { readStore } from '../store/reading.ts'
+import type { Tables } from '../store/store.ts'
 
 type Out = { write(text: string): unknown }
 
@@ -77,18 +76,16 @@ export const auditExport = ({
     return 0
   })
 
-async function withStore<T>(config: Config, err: Out, run: (store: Store) => Promise<T>): Promise<T | 2> {
-  const settings = config.store
-  if (settings.kind === 'sqlite' && !existsSync(settings.path)) {
-    err.write(`There is no store at ${settings.path}; store.url in the configuration says where it is.\n`)
-    return 2
-  }
-  const store = await openCopy(settings, openStore)
-  try {
-    return await run(store)
-  } finally {
-    await store.close()
-  }
+async function withStore<T>(
+  { store }: Config,
+  err: Out,
+  run: (tables: Tables) => Promise<T>,
+): Promise<T | 2> {
+  const result = await readStore(store, run)
+  if (result !== null) return result
+  const place = store.kind === 'sqlite' ? `at ${store.path}` : 'in the schema that its role works in'
+  err.write(`There is no store ${place}; store.url in the configuration says where it is.\n`)
+  return 2
 }
 
 /** Reads the beginning of a hash as it stands in the channel; null when it is too short to prove anything, or is none. */

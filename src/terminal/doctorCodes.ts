@@ -1,9 +1,6 @@
-import { existsSync } from 'node:fs'
 import { createAuthenticator } from '../actions/authenticator.ts'
 import { asksForCodes, type Config, secretProblem } from '../config/config.ts'
-import { openCopy } from '../store/copy.ts'
-import type { Enrolment } from '../store/secondFactors.ts'
-import { openStore } from '../store/store.ts'
+import { readStore } from '../store/reading.ts'
 import { type Check, fine } from './doctorCheck.ts'
 
 /** Looks whether those whom the configuration names can give a code. Members of groups are not looked up. */
@@ -11,7 +8,7 @@ export async function checkCodes(config: Config): Promise<Check[]> {
   const problem = secretProblem(config)
   if (problem !== null || config.secret === null)
     return [{ what: 'PG_MARSHAL_SECRET is not usable', fix: problem ?? '' }]
-  const enrolments = await enrolmentsIn(config)
+  const enrolments = (await readStore(config.store, ({ secondFactors }) => secondFactors.all())) ?? []
   const authenticator = createAuthenticator(config.secret)
   const checks: Check[] = []
   for (const { userId, sealed } of enrolments)
@@ -35,14 +32,4 @@ export async function checkCodes(config: Config): Promise<Check[]> {
   return checks.length > 0
     ? checks
     : [{ what: 'nobody is enrolled for codes', fix: 'node src/main.ts enroll U0DANA, for each approver' }]
-}
-
-async function enrolmentsIn({ store: settings }: Config): Promise<Enrolment[]> {
-  if (settings.kind === 'sqlite' && !existsSync(settings.path)) return []
-  const store = await openCopy(settings, openStore)
-  try {
-    return await store.secondFactors.all()
-  } finally {
-    await store.close()
-  }
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { bot, type CallReason, type JournalEvent } from '../domain/approvals/journal.ts'
 import { type Proposal, requestersOf } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
@@ -124,7 +125,7 @@ export function createCalls({
           )
         }
         const calls = withSent(ladder.calls, sent)
-        if (!isSame(calls, kept)) await tx.calls.put(one.id, calls)
+        if (!isDeepStrictEqual(calls, kept)) await tx.calls.put(one.id, calls)
       }
       return { incident }
     },
@@ -133,7 +134,7 @@ export function createCalls({
       if (!callsAnybody(settings.notify)) return false
       for (const one of asksOf(card)) {
         const { kept, ladder } = await look(tables, card, one, settings)
-        if (ladder.due.length > 0 || !isSame(ladder.calls, kept)) return true
+        if (ladder.due.length > 0 || !isDeepStrictEqual(ladder.calls, kept)) return true
         asked.set(one.id, now())
       }
       return false
@@ -210,5 +211,3 @@ function reasonOf(key: CallKey, { worst }: Calls): CallReason {
   if (kind === 'request' || kind === 'remind' || kind === 'escalate' || kind === 'expiring') return kind
   return key === 'critical' && worst !== null && worst !== 'critical' ? 'worse' : 'card'
 }
-
-const isSame = (a: Calls, b: Calls): boolean => JSON.stringify(a) === JSON.stringify(b)

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Incident } from '../../src/domain/incidents/incident.ts'
 import type { Webhook } from '../../src/domain/incidents/webhook.ts'
 import { type Cards, createCards } from '../../src/notify/cards.ts'
@@ -31,14 +31,15 @@ const settings = {
 let store: Store
 let cards: Cards
 let time = 1000
+let changed: () => void
 beforeEach(async () => {
   store = await openTestStore()
   const now = () => ++time
+  changed = vi.fn()
   const cardSettings = new Map([[incident('warning').cluster, settings]])
   cards = createCards({
     ...{ store, cardSettings, now },
-    nameOf: () => null,
-    changed: () => {},
+    ...{ nameOf: () => null, changed },
     recorded: () => {},
     webhooks: createWebhookQueue({ settings: cardSettings, maskText: () => null, now }),
   })
@@ -85,4 +86,15 @@ it('calls who acknowledged what gets worse, also right after the call of another
     ['S0DBAONCALL'],
     ['S0DBAONCALL', 'U0DANA'],
   ])
+})
+
+it('writes and draws nothing where the time brought no call', async () => {
+  const one = incident('critical')
+  await put(one)
+  await put({ ...one, acknowledgedBy: 'U0DANA' })
+  vi.mocked(changed).mockClear()
+  const writes = vi.spyOn(store, 'atomically')
+  await cards.call(one.cardId)
+  expect(writes).not.toHaveBeenCalled()
+  expect(changed).not.toHaveBeenCalled()
 })

@@ -32,6 +32,7 @@ import { createCodes } from './slack/codes.ts'
 import { createHomes } from './slack/home.ts'
 import { createAccessCheck } from './slack/identity.ts'
 import { listen } from './slack/listeners.ts'
+import { createModals } from './slack/modals.ts'
 import { createNames, namedBy } from './slack/names.ts'
 import { channelLinkTo, createLinkTo, createPatientLinkTo } from './slack/permalinks.ts'
 import { createQuestions } from './slack/questions.ts'
@@ -197,7 +198,8 @@ export async function startApp(deps: {
     const { secondFactor, ...actions } = createActions({ ...shared, authenticator, linkTo, timeZoneOf })
     const { proposals } = store
     const { approve } = actions
-    const codes = createCodes({ slack, cards, proposals, clusters, approve, secondFactor, log })
+    const modals = createModals({ slack, log })
+    const codes = createCodes({ modals, cards, proposals, clusters, approve, secondFactor })
     const webhooks = createWebhookDelivery({
       webhooks: receivers,
       table: store.webhooks,
@@ -239,6 +241,7 @@ export async function startApp(deps: {
     const ingress = createIngress({ settings, botIdentity, logger: slackLogger, log, now, refusedBlocks })
     const listeners = listen(ingress.app, {
       slack,
+      modals,
       store: { ...store, seenAt: store.messages.seenAt },
       clusters,
       channels,

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { ModalView } from '@slack/types'
 import { z } from 'zod'
 import type { Approve, ButtonPress } from '../actions/approve.ts'
 import type { Caller } from '../actions/authorize.ts'
@@ -6,16 +7,12 @@ import type { AcceptedCode, SecondFactor } from '../actions/secondFactor.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import { type Refusal, refusalOf } from '../domain/approvals/access.ts'
 import { isReason } from '../domain/approvals/proposal.ts'
-import type { Log } from '../log.ts'
 import type { Cards } from '../notify/cards.ts'
-import { SlackError } from '../notify/slackError.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { answerModal, waitingModal } from '../views/answerModal.ts'
-import { richText, section, type View } from '../views/kit.ts'
-import { refusalView } from '../views/refusal.ts'
 import { type CodeFor, codeBlock, codeModal, fieldError, reasonBlock } from '../views/secondFactor.ts'
-import type { Slack } from './client.ts'
 import type { Said } from './flights.ts'
+import { type Modals, type Opened, viewOf } from './modals.ts'
 
 /** Presses that count only with a code: the modal that asks for it, and what is sent with it. */
 export type Codes = {
@@ -36,15 +33,14 @@ const openWithinMs = 1000
 const metadataShape = z.strictObject({ proposalId: z.uuid(), what: z.enum(['approve', 'breakGlass']) })
 
 export function createCodes(deps: {
-  readonly slack: Slack
+  readonly modals: Pick<Modals, 'open' | 'update'>
   readonly cards: Pick<Cards, 'state'>
   readonly proposals: Pick<Proposals, 'get'>
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   readonly approve: Approve
   readonly secondFactor: Pick<SecondFactor, 'use'>
-  readonly log: Log
 }): Codes {
-  const { slack, cards, proposals, clusters, approve, secondFactor, log } = deps
+  const { modals, cards, proposals, clusters, approve, secondFactor } = deps
 
   return {
     isAskedFor,
@@ -58,9 +54,10 @@ export function createCodes(deps: {
       const isLate = Symbol('late')
       const soon = await Promise.race([deciding, pause(openWithinMs, isLate, { ref: false })])
       if (soon === isLate) return whileWaiting(press, deciding, triggerId)
-      if (!lacksCode(soon)) return soon
-      const form = await formFor(press)
-      return form ? open(triggerId, form) : noModal('the card has moved on')
+      const next = await afterwards(press, soon)
+      if (!isForm(next)) return next
+      const opened = await modals.open(triggerId, next)
+      return 'failed' in opened ? notOpened(opened) : null
     },
 
     async read(caller, metadata, values) {
@@ -101,15 +98,15 @@ export function createCodes(deps: {
     return proposal?.state === 'open' && card ? codeModal(decision, proposal, card) : null
   }
 
-  async function open(triggerId: string, view: ReturnType<typeof codeModal>): Promise<Said> {
-    try {
-      await slack.call((client) => client.views.open({ trigger_id: triggerId, view }))
-      return null
-    } catch (error) {
-      if (!(error instanceof SlackError)) throw error
-      log.warn({ err: error }, 'the modal that asks for a code did not open')
-      return noModal(`Slack did not open the window that asks for your code (${error.code})`)
-    }
+  /** Finds what follows a press without a code: the modal that asks for it where nothing else is missing, or the answer. */
+  async function afterwards(
+    press: ButtonPress & { readonly decision: CodeFor },
+    answer: Said,
+  ): Promise<Said | ModalView> {
+    const lacksCode =
+      typeof answer === 'object' && answer !== null && 'code' in answer && answer.code === 'noCode'
+    if (!lacksCode) return answer
+    return (await formFor(press)) ?? noModal('the card has moved on')
   }
 
   /** Opens a modal that waits, and then asks for the code there, or says there why not. */
@@ -118,40 +115,23 @@ export function createCodes(deps: {
     deciding: Promise<Said>,
     triggerId: string,
   ): Promise<Said> {
-    const opening = slack.call((client) => client.views.open({ trigger_id: triggerId, view: waitingModal() }))
-    let whyNot = ''
-    const id = await opening.then(
-      ({ view }) => view?.id ?? null,
-      (error: unknown) => {
-        log.warn({ err: error }, 'the modal that asks for a code did not open')
-        if (error instanceof SlackError) whyNot = ` (${error.code})`
-        return null
-      },
-    )
-    const answer = await deciding
-    const form = lacksCode(answer) ? await formFor(press) : null
-    if (id === null)
-      return form ? noModal(`Slack did not open the window that asks for your code${whyNot}`) : answer
-    const said = answer !== null && !form ? answerModal(viewOf(answer).blocks) : null
-    try {
-      await slack.call((client) => client.views.update({ view_id: id, view: form ?? said ?? waitingModal() }))
-      return null
-    } catch (error) {
-      log.info({ err: error }, 'the modal that waits for a code was closed')
-      return form ? null : answer
-    }
+    const opened = await modals.open(triggerId, waitingModal())
+    const next = await afterwards(press, await deciding)
+    if ('failed' in opened) return isForm(next) ? notOpened(opened) : next
+    const shown = isForm(next) ? next : answerModal(viewOf(next ?? 'The card says what came of it.').blocks)
+    const isSeen = await modals.update(opened.viewId, shown)
+    // Who closed it wants to give no code, and is answered all the same.
+    return isSeen || isForm(next) ? null : next
   }
 }
 
+const isForm = (next: Said | ModalView): next is ModalView =>
+  typeof next === 'object' && next !== null && 'type' in next
+
+const notOpened = ({ failed }: Extract<Opened, { readonly failed: string }>): Refusal =>
+  noModal(`Slack did not open the window that asks for your code (${failed})`)
+
 const noModal = (why: string): Refusal => refusalOf('noCode', `${why}, so press again`)
-
-const lacksCode = (answer: Said): boolean =>
-  typeof answer === 'object' && answer !== null && 'code' in answer && answer.code === 'noCode'
-
-const viewOf = (answer: Exclude<Said, null>): View => {
-  if (typeof answer === 'string') return { text: answer, blocks: [richText(section(answer))] }
-  return 'code' in answer ? refusalView(answer) : answer
-}
 
 /** Reads what we wrote into the modal; what is none of ours stands for no proposal. */
 function readMetadata(text: string): z.output<typeof metadataShape> {

@@ -1,9 +1,8 @@
 import type { Caller } from '../actions/authorize.ts'
 import type { ReadDetails } from '../actions/details.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
-import type { Log } from '../log.ts'
 import type { Block } from '../views/kit.ts'
-import type { Slack } from './client.ts'
+import type { Modals } from './modals.ts'
 import type { Reply } from './replies.ts'
 
 /** https://docs.slack.dev/reference/block-kit/blocks */
@@ -25,37 +24,27 @@ export type DetailsModal = {
 }
 
 export const createDetailsModal = ({
-  slack,
+  modals,
   readDetails,
-  log,
 }: {
-  readonly slack: Slack
+  readonly modals: Modals
   readonly readDetails: ReadDetails
-  readonly log: Log
 }): DetailsModal => ({
-  async open(caller, cardId, { id: trigger_id, from }, reply) {
+  async open(caller, cardId, { id: triggerId, from }, reply) {
     const read = await readDetails(caller, cardId)
     if ('refusal' in read) return read.refusal
     const { modal } = read
-    try {
-      await slack.call(({ views }) =>
-        from === 'modal' ? views.push({ trigger_id, view: modal }) : views.open({ trigger_id, view: modal }),
-      )
-    } catch (error) {
-      log.info({ err: error }, 'the details did not open as a modal')
-      // There is no room for them on a Home.
-      if (from === 'home') return 'The details did not open in time: press Details again.'
-      await reply.privately({
-        text: 'Details',
-        blocks: modal.blocks.slice(0, mostBlocksOfMessage) as Block[],
-      })
-    }
+    const opened = await (from === 'modal' ? modals.push(triggerId, modal) : modals.open(triggerId, modal))
+    if ('viewId' in opened) return null
+    // There is no room for them on a Home.
+    if (from === 'home') return 'The details did not open in time: press Details again.'
+    await reply.privately({ text: 'Details', blocks: modal.blocks.slice(0, mostBlocksOfMessage) as Block[] })
     return null
   },
   async refresh(caller, cardId, viewId) {
     const read = await readDetails(caller, cardId)
     if ('refusal' in read) return read.refusal
-    if (viewId) await slack.call((client) => client.views.update({ view_id: viewId, view: read.modal }))
+    if (viewId) await modals.update(viewId, read.modal)
     return null
   },
 })

@@ -2,45 +2,36 @@ import type { App } from '@slack/bolt'
 import type { Caller } from '../actions/authorize.ts'
 import type { Silencing } from '../actions/silence.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
-import type { Log } from '../log.ts'
-import { SlackError } from '../notify/slackError.ts'
 import type { Store } from '../store/store.ts'
 import { handOverCallback, handOverModal, personIn } from '../views/card/handOver.ts'
-import type { Slack } from './client.ts'
 import type { Take } from './flights.ts'
+import type { Modals } from './modals.ts'
 import type { Reply } from './replies.ts'
 
 type HandOverDeps = {
-  readonly slack: Slack
+  readonly modals: Modals
   readonly silencing: Pick<Silencing, 'handOver'>
-  readonly log: Log
 }
 
 /** Opens the modal that asks whom an incident is handed over to, for whoever looks after it. */
 export async function askWhom(
-  { slack, silencing, log }: HandOverDeps,
+  { modals, silencing }: HandOverDeps,
   caller: Caller,
   incidentId: string,
   triggerId: string,
 ): Promise<Refusal | string | null> {
   const refusal = await silencing.handOver(caller, incidentId, null)
   if (refusal) return refusal
-  try {
-    await slack.call((client) =>
-      client.views.open({ trigger_id: triggerId, view: handOverModal(incidentId) }),
-    )
-    return null
-  } catch (error) {
-    if (!(error instanceof SlackError)) throw error
-    log.info({ err: error }, 'the modal that hands over did not open')
-    return 'The window did not open in time, so it stays with you: press "Hand over" again.'
-  }
+  const opened = await modals.open(triggerId, handOverModal(incidentId))
+  return 'failed' in opened
+    ? 'The window did not open in time, so it stays with you: press "Hand over" again.'
+    : null
 }
 
 /** Listens to the modal that `askWhom` opens. */
 export function listenToHandOver(
   app: App,
-  deps: HandOverDeps & {
+  deps: Pick<HandOverDeps, 'silencing'> & {
     readonly store: Pick<Store, 'incidents'>
     readonly take: Take
     /** Answers in private, in the channel of a cluster. */

@@ -23,17 +23,19 @@ import { createFlights } from './flights.ts'
 import { askWhom, listenToHandOver } from './handOver.ts'
 import type { Homes } from './home.ts'
 import { readMention } from './mentions.ts'
+import type { Modals } from './modals.ts'
 import { originOf } from './origin.ts'
 import type { LinkTo } from './permalinks.ts'
 import type { Questions } from './questions.ts'
 import { askWhy, listenToReasons } from './reasons.ts'
 import { createReplies, type Reply } from './replies.ts'
 import type { RightsOf } from './rights.ts'
-import { createModalReplies, listenToShortcuts, shortcuts } from './shortcuts.ts'
+import { listenToShortcuts, shortcuts } from './shortcuts.ts'
 import { createTyped } from './typed.ts'
 
 export type ListenerDeps = {
   readonly slack: Slack
+  readonly modals: Modals
   readonly store: Pick<Store, 'incidents' | 'proposals'> & Pick<Store['messages'], 'seenAt'>
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   /** The channels that the bot is configured for: answers there are visible to all, elsewhere private. */
@@ -55,11 +57,10 @@ export type ListenerDeps = {
 
 /** Every entry from Slack: acknowledge, parse, check who it is, call. Nothing is decided here. */
 export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> } {
-  const { slack, channels, homes, log, approve, questions } = deps
+  const { slack, modals, channels, homes, log, approve, questions } = deps
   const { authorize, refuse } = deps.authorization
   const replies = createReplies({ slack, log })
-  const modals = createModalReplies({ slack, log })
-  const detailsModal = createDetailsModal({ slack, readDetails: deps.readDetails, log })
+  const detailsModal = createDetailsModal(deps)
   const requests = createFlights({ linkTo: deps.linkTo, log })
   const { take } = requests
   const typed = createTyped(deps)

@@ -3,27 +3,25 @@ import type { Approve } from '../actions/approve.ts'
 import type { Caller, CheckAccess } from '../actions/authorize.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Action } from '../domain/session/action.ts'
-import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
-import type { Slack } from './client.ts'
 import type { Codes } from './codes.ts'
 import type { Said, Take } from './flights.ts'
+import type { Modals } from './modals.ts'
 import type { Reply } from './replies.ts'
 
 type ReasonDeps = {
-  readonly slack: Slack
+  readonly modals: Modals
   readonly store: Pick<Store, 'proposals'>
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   readonly approve: Approve
   readonly codes: Codes
   readonly authorization: { readonly checkAccess: CheckAccess }
-  readonly log: Log
 }
 
 /** Opens the modal that asks for a reason. The permission is checked before it opens, and again when it is sent. */
 export async function askWhy(
-  { slack, store, clusters, approve, codes, authorization: { checkAccess }, log }: ReasonDeps,
+  { modals, store, clusters, approve, codes, authorization: { checkAccess } }: ReasonDeps,
   why: ReasonFor,
   caller: Caller,
   {
@@ -49,19 +47,9 @@ export async function askWhy(
     return codes.press({ caller, proposalId, decision: why, action: proposal.action, reason: '' }, triggerId)
   if (await checkAccess(caller, why === 'deny' ? access.approvers : approvals.breakGlass, true))
     return decide()
-  try {
-    await slack.call((client) =>
-      client.views.open({
-        trigger_id: triggerId,
-        view: reasonModal(why, proposalId, proposal.action, proposal.key.pid),
-      }),
-    )
-    return null
-  } catch (error) {
-    // Without the modal there is no reason: a denial, the safe side, counts all the same; the glass stays whole.
-    log.warn({ err: error }, 'the modal did not open')
-    return decide()
-  }
+  const opened = await modals.open(triggerId, reasonModal(why, proposalId, proposal.action, proposal.key.pid))
+  // Without the modal there is no reason: a denial, the safe side, counts all the same; the glass stays whole.
+  return 'failed' in opened ? decide() : null
 }
 
 /** Listens to the modals that `askWhy` opens. */

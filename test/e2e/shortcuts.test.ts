@@ -135,6 +135,33 @@ it.each(['socket', 'http'] as const)('looks up the PIDs of a message on each clu
   await modal(room, 'U0RESP', new RegExp(`Session ${victim.pid} on orders`))
 })
 
+it('says no more to who closes a dialog, while it waits or while it is read again', async () => {
+  room = await openRoom(server.marshalUrl, { over: two })
+  const bot = await room.start()
+  const { workspace } = room
+  const closed = (times: number) =>
+    workspace.waitFor(
+      () =>
+        workspace.requests('views.update').filter(({ response }) => response?.error === 'not_found')
+          .length === times,
+      { what: `${times} updates of a closed dialog` },
+    )
+  const slow = { kind: 'slow', ms: 500, times: 1 } as const
+  workspace.fault({ method: 'users.info', ...slow })
+  await workspace.shortcut(sessions('U0RESP'))
+  await modal(room, 'U0RESP', /Looking/)
+  await workspace.closeView({ userId: 'U0RESP' })
+  await closed(1)
+  await workspace.shortcut(sessions('U0RESP'))
+  await modal(room, 'U0RESP', /Sessions on orders/)
+  workspace.fault({ method: 'views.update', ...slow })
+  await pressModal(room, 'U0RESP', 'pg_refresh_answer')
+  await workspace.closeView({ userId: 'U0RESP' })
+  await closed(2)
+  await bot.stop()
+  expect([...workspace.dms('U0RESP'), ...workspace.ephemerals('U0RESP')]).toEqual([])
+})
+
 it('says where the person sees it that a trigger was too old', async () => {
   room = await openRoom(server.marshalUrl, { over: two, workspace: { timing: { triggerMs: -1 } } })
   const { root } = await jamOne(server, shop)

@@ -3,8 +3,6 @@ import type { ButtonPress } from '../../src/actions/approve.ts'
 import type { WatchedCluster } from '../../src/commands/cluster.ts'
 import { type Refusal, refusalOf } from '../../src/domain/approvals/access.ts'
 import type { Proposal } from '../../src/domain/approvals/proposal.ts'
-import { createLog } from '../../src/log.ts'
-import type { Slack } from '../../src/slack/client.ts'
 import { createCodes, proposalIn } from '../../src/slack/codes.ts'
 import { proposal } from '../support/proposals.ts'
 
@@ -33,12 +31,13 @@ function setup({
   const carriedOut: ButtonPress[] = []
   const calls: string[] = []
   const codes = createCodes({
-    slack: {
-      call: async () => {
+    modals: {
+      open: async () => {
         calls.push('call')
-        return {}
+        return { viewId: 'V1' }
       },
-    } as unknown as Slack,
+      update: async () => true,
+    },
     cards: {
       state: async () => ({
         cluster: 'orders',
@@ -63,7 +62,6 @@ function setup({
         return used
       },
     },
-    log: createLog({ level: 'silent' }),
   })
   return { codes, tried, carriedOut, calls }
 }

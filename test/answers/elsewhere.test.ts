@@ -3,7 +3,6 @@ import { createAnswers } from '../../src/answers/answer.ts'
 import type { Past } from '../../src/answers/openCards.ts'
 import { createTop } from '../../src/answers/top.ts'
 import type { WatchedCluster } from '../../src/commands/cluster.ts'
-import type { Incident } from '../../src/domain/incidents/incident.ts'
 import { type Cluster, ClusterError } from '../../src/postgres/cluster.ts'
 import { ask, clusterConfig, pictureCluster, watching } from '../support/asking.ts'
 import * as of from '../support/builders.ts'
@@ -62,24 +61,10 @@ describe('a pid without a cluster', () => {
 })
 
 describe('trouble on another cluster', () => {
-  const trouble: Incident = {
-    id: '3f2a9c1b-0000-4000-8000-000000000001',
-    cardId: '3f2a9c1b-0000-4000-8000-000000000001',
-    digestId: null,
-    placedAt: of.takenAt,
+  const trouble = of.incident({
     cluster: 'billing',
-    key: 'connections',
     finding: { kind: 'connections', used: 99, max: 100, reserved: 3, holders: [] },
-    openedAt: of.takenAt,
-    beganAt: of.takenAt,
-    headSince: of.takenAt,
-    changedAt: of.takenAt,
-    resolvedAt: null,
-    resolution: null,
-    recommendation: null,
-    acknowledgedBy: null,
-    mostVictims: 0,
-  }
+  })
   const past = {
     incidents: { open: async (name: string) => (name === 'billing' ? [trouble] : []) },
     proposals: { inState: async () => [] },

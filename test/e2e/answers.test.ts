@@ -1,19 +1,10 @@
 import type { Message } from 'slack-workspace'
 import { expect, it } from 'vitest'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
-import type { TestServer } from '../support/postgres.ts'
 import { jamOne, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room | undefined
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 /** Opens a room whose watcher makes no card by itself. */
 const quietRoom = (over: Record<string, unknown> = {}, options: Parameters<typeof openRoom>[1] = {}) =>

@@ -4,20 +4,12 @@ import type { Message } from 'slack-workspace'
 import { describe, expect, it, test } from 'vitest'
 import type { JournalRow } from '../../src/domain/approvals/journal.ts'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
-import type { TestServer, TestSession } from '../support/postgres.ts'
+import type { TestSession } from '../support/postgres.ts'
 import { run } from '../support/process.ts'
 import { jamOne, type OpenedCard, openCard, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 /** Opens a room with a jam in it, and its card. */
 async function openedCard(options: Parameters<typeof openRoom>[1] = {}): Promise<OpenedCard> {

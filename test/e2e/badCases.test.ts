@@ -1,18 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { openRoom, type Room, wordsOf } from '../support/harness.ts'
-import type { TestServer } from '../support/postgres.ts'
 import { jamOne, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 describe.each(['socket', 'http'] as const)('over %s', (mode) => {
   it('a table and an application with 63 characters of markup, emoji and right-to-left text', async () => {

@@ -1,7 +1,6 @@
 import type { Message } from 'slack-workspace'
 import { afterEach, expect, test } from 'vitest'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
-import type { TestServer } from '../support/postgres.ts'
 import { jamOne, useShop } from '../support/shop.ts'
 
 /** A warning of one second that nobody may miss. */
@@ -12,16 +11,8 @@ const notify = {
   escalate: [{ after: '4s', mention: ['U0RESP'] }],
 }
 
-let server: TestServer
-let shop: string
 let room: Room | undefined
-useShop(
-  (opened, role) => {
-    server = opened
-    shop = role
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 afterEach(() => {
   room = undefined
 })

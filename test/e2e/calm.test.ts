@@ -1,18 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
-import { type TestServer, waitFor } from '../support/postgres.ts'
+import { waitFor } from '../support/postgres.ts'
 import { jamOne, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 const thread = (ts: string) =>
   room.workspace

@@ -1,20 +1,12 @@
 import { everyScope } from 'slack-workspace'
 import { describe, expect, it } from 'vitest'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
-import { type TestServer, waitFor } from '../support/postgres.ts'
+import { waitFor } from '../support/postgres.ts'
 import { run, serve } from '../support/process.ts'
 import { jamOne, type OpenedCard, openCard, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 /** Opens a room with a jam in it, and its card. */
 async function openedCard(options: Parameters<typeof openRoom>[1] = {}): Promise<OpenedCard> {

@@ -1,19 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { openRoom, type Room } from '../support/harness.ts'
-import type { TestServer } from '../support/postgres.ts'
 import { told } from '../support/render.ts'
 import { jamOne, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 /** The words of the modal that a person has open, once they match. */
 const modal = (userId: string, words: RegExp) =>

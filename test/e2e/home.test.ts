@@ -1,19 +1,10 @@
 import { expect, it } from 'vitest'
 import { channel, openRoom, type Room } from '../support/harness.ts'
-import type { TestServer } from '../support/postgres.ts'
 import { told } from '../support/render.ts'
 import { jamOne, openCard, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room | undefined
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 /** Text of somebody's Home, once it matches. */
 const home = (of: Room, userId: string, text: RegExp) =>

@@ -4,19 +4,11 @@ import type { Message } from 'slack-workspace'
 import { describe, expect, it } from 'vitest'
 import type { JournalRow } from '../../src/domain/approvals/journal.ts'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
-import type { TestServer, TestSession } from '../support/postgres.ts'
+import type { TestSession } from '../support/postgres.ts'
 import { jamOne, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 const alive = async (session: TestSession) => (await session.query('SELECT true AS alive')).rows[0].alive
 

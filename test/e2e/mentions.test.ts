@@ -1,18 +1,9 @@
 import { expect, it } from 'vitest'
 import { channel, hasButton, openRoom, type Room } from '../support/harness.ts'
-import type { TestServer } from '../support/postgres.ts'
 import { jamOne, openCard, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room | undefined
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 const say = (of: Room, text: string, { userId = 'U0RESP', channelId = channel, threadTs = '' } = {}) =>
   of.workspace.say({ userId, channelId, text: `<@U0APP> ${text}`, ...(threadTs && { threadTs }) })

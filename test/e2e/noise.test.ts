@@ -1,19 +1,10 @@
 import type { Overflow } from '@slack/types'
 import { describe, expect, it } from 'vitest'
 import { channel, hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
-import type { TestServer } from '../support/postgres.ts'
 import { jamOne, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 /** What stands in the channel itself, but for what a busy machine adds: that watching is behind, and that it keeps up again. */
 const inChannel = () =>

@@ -1,20 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { channel, hasButton, openRoom, type Room } from '../support/harness.ts'
-import type { TestServer } from '../support/postgres.ts'
 import { run } from '../support/process.ts'
 import { told } from '../support/render.ts'
 import { jamOne, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 const modes = (['socket', 'http'] as const).flatMap((mode) => [
   { mode, named: true },

@@ -5,19 +5,11 @@ import { describe, expect, it, test } from 'vitest'
 import type { JournalRow } from '../../src/domain/approvals/journal.ts'
 import { enrolled, type Phone, phoneOf, runEnroll } from '../support/codes.ts'
 import { openRoom, type Room, wordsOf } from '../support/harness.ts'
-import type { TestServer, TestSession } from '../support/postgres.ts'
+import type { TestSession } from '../support/postgres.ts'
 import { openCard, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 const approvals = { secondFactor: { terminate: true } }
 

@@ -1,19 +1,10 @@
 import { expect, it } from 'vitest'
 import { channel, openRoom, type Room } from '../support/harness.ts'
-import type { TestServer } from '../support/postgres.ts'
 import { told } from '../support/render.ts'
 import { jamOne, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room | undefined
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 const url = ['$', '{DATABASE_URL}'].join('')
 const two = {

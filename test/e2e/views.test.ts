@@ -1,18 +1,9 @@
 import { expect, it } from 'vitest'
 import { openRoom, type Room, wordsOf } from '../support/harness.ts'
-import type { TestServer } from '../support/postgres.ts'
 import { jamOne, useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room | undefined
-let shop: string
-
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 
 it('answers what runs most, who locks what, and what everybody does', async () => {
   room = await openRoom(server.marshalUrl)

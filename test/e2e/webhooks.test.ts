@@ -1,22 +1,14 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { documentSchema } from '../../src/views/webhooks/document.ts'
 import { openRoom, type Room } from '../support/harness.ts'
-import type { TestServer } from '../support/postgres.ts'
 import { openReceiver, type Receiver, status } from '../support/receiver.ts'
 import { jamOne, useShop } from '../support/shop.ts'
 
-let server: TestServer
-let shop: string
 let room: Room | undefined
 let pager: Receiver
 let hook: Receiver
 
-useShop(
-  (...opened) => {
-    ;[server, shop] = opened
-  },
-  () => room,
-)
+const { server, shop } = await useShop(() => room)
 beforeEach(async () => {
   pager = await openReceiver()
   hook = await openReceiver()

@@ -5,28 +5,21 @@ import { type Cards, createCards } from '../../src/notify/cards.ts'
 import { createWebhookQueue } from '../../src/notify/webhookQueue.ts'
 import type { Store } from '../../src/store/store.ts'
 import { readDocument } from '../../src/views/webhooks/document.ts'
+import { clusterConfig } from '../support/asking.ts'
 import { incident } from '../support/nights.ts'
 import { openTestStore } from '../support/store.ts'
 
 const webhook: Webhook = { kind: 'json', url: 'http://127.0.0.1:9/', secret: 'geheim', from: 'warning' }
-const settings = {
+const settings = clusterConfig('orders', {
   channel: 'C0INCIDENTS',
-  access: { approvers: ['U0DANA'] },
-  approvals: {
-    people: { cancel: 1, terminate: 1 },
-    requesterMayApprove: false,
-    secondFactor: { cancel: false, terminate: false },
-    breakGlass: [],
-    expireAfterMs: 900_000,
-  },
   notify: {
     mention: ['S0DBAONCALL'],
-    from: 'warning' as const,
+    from: 'warning',
     remindAfterMs: Number.POSITIVE_INFINITY,
     escalate: [],
     webhooks: [webhook],
   },
-}
+})
 
 let store: Store
 let cards: Cards

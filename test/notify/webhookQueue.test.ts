@@ -9,7 +9,7 @@ import { createWebhookQueue } from '../../src/notify/webhookQueue.ts'
 import type { Store } from '../../src/store/store.ts'
 import { documentSchema } from '../../src/views/webhooks/document.ts'
 import { clusterConfig } from '../support/asking.ts'
-import { session, takenAt } from '../support/builders.ts'
+import { incident as incidentOf, session, takenAt } from '../support/builders.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
@@ -44,25 +44,13 @@ function start(orders: readonly Webhook[] | null, billing: readonly Webhook[] = 
   })
 }
 
-const incident = (over: Partial<Incident> = {}): Incident => ({
-  id,
-  cardId: id,
-  digestId: null,
-  placedAt: takenAt,
-  cluster: 'orders',
-  key: 'key',
-  finding: { kind: 'longQuery', session: session(7, { query: "SELECT 'geheim'" }), seconds: 4000 },
-  openedAt: takenAt,
-  beganAt: takenAt - 4_000_000,
-  headSince: takenAt,
-  changedAt: takenAt,
-  resolvedAt: null,
-  resolution: null,
-  recommendation: null,
-  acknowledgedBy: null,
-  mostVictims: 0,
-  ...over,
-})
+const incident = (over: Partial<Incident> = {}): Incident =>
+  incidentOf({
+    id,
+    finding: { kind: 'longQuery', session: session(7, { query: "SELECT 'geheim'" }), seconds: 4000 },
+    beganAt: takenAt - 4_000_000,
+    ...over,
+  })
 const over = { resolvedAt: takenAt, resolution: 'The statement ended.' }
 
 const follow = (cards: Cards, as: Incident) => cards.commit(as.cardId, ({ incidents }) => incidents.put(as))

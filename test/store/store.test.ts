@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createVerifier, firstHash, type JournalEvent } from '../../src/domain/approvals/journal.ts'
 import { openStore, type Store, type StoreSettings } from '../../src/store/store.ts'
+import { incident as incidentOf } from '../support/builders.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
 import { type StorePlace, storePlaces } from '../support/store.ts'
 
@@ -202,24 +203,7 @@ describe.each(storePlaces)('a store in %s', (_, makePlace) => {
 
   describe('incidents', () => {
     it('lists the open ones and the recently resolved', async () => {
-      const incident = {
-        id: 'i1',
-        cardId: 'i1',
-        cluster: 'orders',
-        key: 'connections',
-        finding: { kind: 'connections', used: 9, max: 10, reserved: 0, holders: [] },
-        recommendation: null,
-        digestId: null,
-        placedAt: madeAt,
-        headSince: madeAt,
-        openedAt: madeAt,
-        beganAt: madeAt,
-        changedAt: madeAt,
-        resolvedAt: null,
-        resolution: null,
-        acknowledgedBy: null,
-        mostVictims: 0,
-      } as const
+      const incident = incidentOf({ id: 'i1', openedAt: madeAt })
       await store.incidents.put(incident)
       await store.incidents.put({ ...incident, id: 'i2', openedAt: madeAt + 1, resolvedAt: madeAt + 50 })
       expect(await store.incidents.get('i1')).toEqual(incident)

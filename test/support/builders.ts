@@ -2,6 +2,7 @@
  * Sessions, locks and snapshots for tests, with sensible defaults: a web application at work in `orders`. Ages are given
  * in seconds; the server's timestamps follow from them.
  */
+import type { Incident } from '../../src/domain/incidents/incident.ts'
 import type { Forest } from '../../src/domain/locks/blocking.ts'
 import { type Picture, pictureOf } from '../../src/domain/locks/picture.ts'
 import type {
@@ -305,4 +306,28 @@ export const thresholds: Thresholds = {
   wraparoundAbovePercent: 50,
   slotRetainsBytes: 10 * 2 ** 30,
   rules: [],
+}
+
+/** An open incident with a card of its own, seen for the first time just now: connections run out, unless it is another. */
+export const incident = (over: Partial<Incident> = {}): Incident => {
+  const { id = '3f2a9c1b-0000-4000-8000-000000000001', openedAt = takenAt } = over
+  return {
+    id,
+    cardId: id,
+    digestId: null,
+    cluster: 'orders',
+    key: 'key',
+    finding: { kind: 'connections', used: 9, max: 10, reserved: 0, holders: [] },
+    recommendation: null,
+    placedAt: openedAt,
+    headSince: openedAt,
+    openedAt,
+    beganAt: openedAt,
+    changedAt: openedAt,
+    resolvedAt: null,
+    resolution: null,
+    acknowledgedBy: null,
+    mostVictims: 0,
+    ...over,
+  }
 }

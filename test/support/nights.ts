@@ -39,25 +39,8 @@ const findings: Record<Severity, Finding> = {
 }
 
 /** An incident of a severity, with a card of its own. */
-export const incident = (severity: Severity, over: Partial<Incident> = {}): Incident => ({
-  id: 'i1',
-  cardId: 'i1',
-  digestId: null,
-  placedAt: 0,
-  cluster: 'orders',
-  key: 'k',
-  finding: findings[severity],
-  openedAt: 0,
-  beganAt: 0,
-  headSince: 0,
-  changedAt: 0,
-  resolvedAt: null,
-  resolution: null,
-  recommendation: null,
-  acknowledgedBy: null,
-  mostVictims: 0,
-  ...over,
-})
+export const incident = (severity: Severity, over: Partial<Incident> = {}): Incident =>
+  of.incident({ id: 'i1', openedAt: 0, finding: findings[severity], ...over })
 
 /** One ladder as it is kept, with the messages that wait for Slack. */
 export type Kept = { calls: Calls; waiting: Set<CallKey>; before: number | null }

@@ -1,5 +1,5 @@
 import type { Message } from 'slack-workspace'
-import { afterAll, afterEach, beforeAll } from 'vitest'
+import { afterAll, afterEach } from 'vitest'
 import type { RunningApp } from '../../src/app.ts'
 import type { Room } from './harness.ts'
 import { startTestServer, type TestServer, type TestSession } from './postgres.ts'
@@ -13,26 +13,22 @@ export async function openShop(server: TestServer): Promise<string> {
   return shop
 }
 
+/** A server with a shop, and the role of its sessions. */
+export type Shop = { readonly server: TestServer; readonly shop: string }
+
 /**
  * Gives the tests of a file a server with a shop, and closes after each test what it opened.
- * @param opened gets both before the first test
  * @param room that the test has opened, if any
  */
-export function useShop(
-  opened: (server: TestServer, shop: string) => void,
-  room: () => Room | undefined,
-): void {
-  let server: TestServer | undefined
-  beforeAll(async () => {
-    server = await startTestServer()
-    opened(server, await openShop(server))
-  })
+export async function useShop(room: () => Room | undefined): Promise<Shop> {
+  const server = await startTestServer()
   afterEach(async () => {
-    server?.resume()
+    server.resume()
     await room()?.close()
-    await server?.closeAll()
+    await server.closeAll()
   })
-  afterAll(() => server?.stop())
+  afterAll(() => server.stop())
+  return { server, shop: await openShop(server) }
 }
 
 /** A session that is idle in its transaction, and one that waits for the row that it changed. */

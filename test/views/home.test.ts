@@ -8,7 +8,15 @@ import { recommendationsFor } from '../../src/domain/incidents/recommend.ts'
 import { homeBlocks, homeView, noHomeBlocks } from '../../src/views/home.ts'
 import type { View } from '../../src/views/kit.ts'
 import { clusterConfig, pictureCluster, watching } from '../support/asking.ts'
-import { idleInTransaction, picture, rowQueue, takenAt, thresholds, waiting } from '../support/builders.ts'
+import {
+  idleInTransaction,
+  incident as incidentOf,
+  picture,
+  rowQueue,
+  takenAt,
+  thresholds,
+  waiting,
+} from '../support/builders.ts'
 import { proposal } from '../support/proposals.ts'
 import { told } from '../support/render.ts'
 
@@ -30,12 +38,8 @@ function incidentOn(
   const [finding] = findings(shown.snapshot, shown.forest, thresholds)
   if (!finding) throw new Error('nothing found')
   const id = idOf(n)
-  const incident: Incident = {
-    ...{ id, cardId: id, cluster, key: `key ${n}`, digestId: null, acknowledgedBy: null, mostVictims: 1 },
-    ...{ placedAt: takenAt, headSince: takenAt, openedAt: takenAt, beganAt: takenAt, changedAt: takenAt },
-    ...{ resolvedAt: null, resolution: null, finding },
-    recommendation: recommendationsFor(shown, { protectedSessions: [] })(finding),
-  }
+  const recommendation = recommendationsFor(shown, { protectedSessions: [] })(finding)
+  const incident = incidentOf({ id, cluster, key: `key ${n}`, finding, recommendation, mostVictims: 1 })
   const asked = proposal(
     {
       id: idOf(n + 500_000),

@@ -10,29 +10,12 @@ import {
   type Transition,
 } from '../../../src/domain/incidents/incident.ts'
 import { severityOf } from '../../../src/domain/incidents/severity.ts'
-import { idle, takenAt } from '../../support/builders.ts'
+import { idle, incident as incidentOf, takenAt } from '../../support/builders.ts'
 
 describe('place', () => {
   const opening = (n: number, openedAt = takenAt): Transition => {
     const finding = { kind: 'idle', session: idle(n, 4_000), seconds: 4_000 } as const
-    const incident: Incident = {
-      id: `i${n}`,
-      cardId: `i${n}`,
-      digestId: null,
-      placedAt: openedAt,
-      headSince: openedAt,
-      cluster: 'orders',
-      key: `k${n}`,
-      finding,
-      recommendation: null,
-      openedAt,
-      beganAt: openedAt,
-      changedAt: openedAt,
-      resolvedAt: null,
-      resolution: null,
-      acknowledgedBy: null,
-      mostVictims: 0,
-    }
+    const incident = incidentOf({ id: `i${n}`, key: `k${n}`, finding, openedAt })
     return { kind: 'opened', incident, reason: 'new' }
   }
   const place = (

@@ -3,27 +3,11 @@ import type { JournalEvent } from '../../../src/domain/approvals/journal.ts'
 import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
 import { figuresOf } from '../../../src/domain/incidents/figures.ts'
 import type { Incident } from '../../../src/domain/incidents/incident.ts'
+import { incident as incidentOf } from '../../support/builders.ts'
 import { madeAt, proposal } from '../../support/proposals.ts'
 
-const incident = (id: string, over: Partial<Incident> = {}): Incident => ({
-  id,
-  cardId: id,
-  cluster: 'orders',
-  key: 'connections',
-  finding: { kind: 'connections', used: 9, max: 10, reserved: 0, holders: [] },
-  recommendation: null,
-  digestId: null,
-  placedAt: madeAt,
-  headSince: madeAt,
-  openedAt: madeAt,
-  beganAt: madeAt - 30_000,
-  changedAt: madeAt,
-  resolvedAt: null,
-  resolution: null,
-  acknowledgedBy: null,
-  mostVictims: 0,
-  ...over,
-})
+const incident = (id: string, over: Partial<Incident> = {}): Incident =>
+  incidentOf({ id, openedAt: madeAt, beganAt: madeAt - 30_000, ...over })
 
 let seq = 0
 const row = (at: number, cardId: string | null, event: JournalEvent) => ({

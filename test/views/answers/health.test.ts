@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { findings } from '../../../src/domain/incidents/finding.ts'
-import type { Incident } from '../../../src/domain/incidents/incident.ts'
 import { recommendationsFor } from '../../../src/domain/incidents/recommend.ts'
 import type { Health } from '../../../src/domain/session/health.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
@@ -22,25 +21,8 @@ function cardOf(
   const picture = of.picture(sessions, locks, { health: of.health(health) })
   const [finding] = findings(picture.snapshot, picture.forest, of.thresholds)
   if (!finding) throw new Error('nothing found')
-  const id = '3f2a9c1b-0000-4000-8000-000000000001'
-  const incident: Incident = {
-    id,
-    cardId: id,
-    cluster: 'orders',
-    key: 'key',
-    finding,
-    recommendation: recommendationsFor(picture, { protectedSessions: [] })(finding),
-    digestId: null,
-    placedAt: of.takenAt,
-    headSince: of.takenAt,
-    openedAt: of.takenAt,
-    beganAt: of.takenAt,
-    changedAt: of.takenAt,
-    resolvedAt: null,
-    resolution: null,
-    acknowledgedBy: null,
-    mostVictims: 0,
-  }
+  const recommendation = recommendationsFor(picture, { protectedSessions: [] })(finding)
+  const incident = of.incident({ finding, recommendation })
   const card = {
     cluster: 'orders',
     incident,

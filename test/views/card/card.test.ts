@@ -19,6 +19,7 @@ import {
   idle,
   idleInTransaction,
   locksRead,
+  incident as openIncident,
   picture,
   prepared,
   rowQueue,
@@ -34,25 +35,8 @@ import { told } from '../../support/render.ts'
 
 type Found = { readonly finding: Finding; readonly recommendation: Recommendation | null }
 
-const incidentOf = ({ finding, recommendation }: Found, over: Partial<Incident> = {}): Incident => ({
-  id: '3f2a9c1b-0000-4000-8000-000000000001',
-  cardId: '3f2a9c1b-0000-4000-8000-000000000001',
-  cluster: 'orders',
-  key: 'key',
-  finding,
-  recommendation,
-  digestId: null,
-  placedAt: takenAt,
-  headSince: takenAt,
-  openedAt: takenAt,
-  beganAt: takenAt,
-  changedAt: takenAt,
-  resolvedAt: null,
-  resolution: null,
-  acknowledgedBy: null,
-  mostVictims: 0,
-  ...over,
-})
+const incidentOf = ({ finding, recommendation }: Found, over: Partial<Incident> = {}): Incident =>
+  openIncident({ finding, recommendation, ...over })
 
 const first = (sessions: readonly Session[], locks?: Parameters<typeof picture>[1]): Found => {
   const shown = picture(sessions, locks)

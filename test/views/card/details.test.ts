@@ -7,6 +7,7 @@ import { recommendationsFor } from '../../../src/domain/incidents/recommend.ts'
 import { detailsModal, type LocksNow } from '../../../src/views/card/details.ts'
 import {
   idleInTransaction,
+  incident as incidentOf,
   picture,
   relation,
   rowQueue,
@@ -31,12 +32,8 @@ const shown = picture(
 const [finding] = findings(shown.snapshot, shown.forest, thresholds)
 if (!finding) throw new Error('nothing found')
 const id = '3f2a9c1b-0000-4000-8000-000000000001'
-const incident: Incident = {
-  ...{ id, cardId: id, cluster: 'orders', key: 'key', digestId: null, acknowledgedBy: null, mostVictims: 2 },
-  ...{ placedAt: takenAt, headSince: takenAt, openedAt: takenAt, beganAt: takenAt, changedAt: takenAt },
-  ...{ resolvedAt: null, resolution: null, finding },
-  recommendation: recommendationsFor(shown, { protectedSessions: [] })(finding),
-}
+const recommendation = recommendationsFor(shown, { protectedSessions: [] })(finding)
+const incident = incidentOf({ id, finding, recommendation, mostVictims: 2 })
 const other = { action: 'cancel', pid: 3, backendStart: '2026-03-01 02:00:00+00', text: 'Cancel 3.' } as const
 const details = (
   over: Partial<Incident> = {},

@@ -4,27 +4,14 @@ import type { Finding } from '../../../src/domain/incidents/finding.ts'
 import type { Incident } from '../../../src/domain/incidents/incident.ts'
 import { digestView, wholeDigestView } from '../../../src/views/card/digest.ts'
 import type { View } from '../../../src/views/kit.ts'
-import { idle, idleInTransaction, takenAt } from '../../support/builders.ts'
+import { idle, idleInTransaction, incident as incidentOf, takenAt } from '../../support/builders.ts'
 
-const listed = (n: number, finding: Finding, over: Partial<Incident> = {}): Incident => ({
-  id: `i${n}`,
-  cardId: 'digest',
-  digestId: 'digest',
-  placedAt: takenAt,
-  headSince: takenAt,
-  cluster: 'orders',
-  key: `k${n}`,
-  finding,
-  recommendation: null,
-  openedAt: takenAt + n,
-  beganAt: takenAt + n,
-  changedAt: takenAt + n,
-  resolvedAt: null,
-  resolution: null,
-  acknowledgedBy: null,
-  mostVictims: 0,
-  ...over,
-})
+const listed = (n: number, finding: Finding, over: Partial<Incident> = {}): Incident =>
+  incidentOf({
+    ...{ id: `i${n}`, cardId: 'digest', digestId: 'digest', openedAt: takenAt + n, placedAt: takenAt },
+    finding,
+    ...over,
+  })
 const resting = (n: number, over: Partial<Incident> = {}) =>
   listed(n, { kind: 'idle', session: idle(n, 4_000), seconds: 4_000 }, over)
 const checked = (view: View): string => {

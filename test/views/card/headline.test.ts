@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { findings } from '../../../src/domain/incidents/finding.ts'
-import type { Incident } from '../../../src/domain/incidents/incident.ts'
 import { headlineOf, titleOf } from '../../../src/views/card/headline.ts'
 import * as of from '../../support/builders.ts'
 
@@ -10,24 +9,7 @@ describe('titleOf', () => {
     const { snapshot, forest } = of.picture(sessions, of.rowQueue(1, [[2, 54]]))
     const [finding] = findings(snapshot, forest, of.thresholds)
     if (!finding) throw new Error('nothing found')
-    const incident: Incident = {
-      id: '3f2a9c1b',
-      cardId: '3f2a9c1b',
-      digestId: null,
-      placedAt: of.takenAt,
-      cluster: 'orders',
-      key: 'key',
-      finding,
-      openedAt: of.takenAt,
-      beganAt: of.takenAt,
-      headSince: of.takenAt,
-      changedAt: of.takenAt,
-      resolvedAt: null,
-      resolution: null,
-      recommendation: null,
-      acknowledgedBy: null,
-      mostVictims: 1,
-    }
+    const incident = of.incident({ finding, mostVictims: 1 })
     const card = { cluster: 'orders', incident, proposals: [] }
     expect(titleOf(card)).toMatch(/^\S+ checkout blocks 1 session on orders$/)
     expect(headlineOf(card)).toBe(`${titleOf(card)} · 54 s · idle in transaction`)

@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
 import { createVerifier } from '../../src/domain/approvals/journal.ts'
 import { StoreError } from '../../src/store/failure.ts'
+import { lockStore } from '../../src/store/lock.ts'
 import { openStore, type Store, type StoreSettings } from '../../src/store/store.ts'
 import { transferStore } from '../../src/store/transfer.ts'
 import { type StorePlace, storePlaces } from '../support/store.ts'
@@ -71,6 +72,8 @@ it('moves all of it from a file to PostgreSQL and back, with the chain of the jo
   expect(was.head?.seq).toBeGreaterThan(5)
   expect(await contentOf(server)).toEqual(was)
   expect(await contentOf(back)).toEqual(was)
+  // Nobody has them any more.
+  for (const settings of [from, server, back]) await (await takeNow(settings)).close()
 })
 
 it.each(storePlaces)(
@@ -110,6 +113,18 @@ it.each(storePlaces)(
     await (await takeNow(from)).close()
   },
 )
+
+it('lets go of a source that is no store', async () => {
+  const from = await empty('sqlite')
+  if (from.kind !== 'sqlite') throw new Error('no file')
+  await mkdir(dirname(from.path))
+  await writeFile(from.path, 'not a store'.repeat(500))
+  await expect(transferStore(from, await empty('sqlite'), silent)).rejects.toThrow(
+    `The store ${from.path} cannot be opened`,
+  )
+  const unlock = await lockStore(from.path, { signal: AbortSignal.abort() })
+  unlock()
+})
 
 it('says in one sentence that there is no source, and makes none', async () => {
   const from = await empty('sqlite')

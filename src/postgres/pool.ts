@@ -23,17 +23,19 @@ export type Pool = {
  */
 export function createPool(deps: {
   readonly url: string
+  /** A file that holds the password. */
+  readonly passwordFile?: string | null
   readonly applicationName: string
   readonly most: number
 }): Pool {
-  const { url, applicationName, most } = deps
+  const { url, passwordFile = null, applicationName, most } = deps
   const pool = new pg.Pool({
     max: most,
     connectionTimeoutMillis: deadlines.connectMs,
     idleTimeoutMillis: 30_000,
     // A function that returns an object is a constructor of it.
     Client: function create() {
-      const client = createClient({ url, applicationName, deadlines })
+      const client = createClient({ url, passwordFile, applicationName, deadlines })
       client.setTypeParser(pg.types.builtins.INT8, Number)
       // One that ends while nobody waits for it: the next statement takes another one.
       client.on('error', () => {})

@@ -8,13 +8,11 @@ import { type Check, fine } from './doctorCheck.ts'
 /** Looks at a store in PostgreSQL: whether it answers, whether the role may work there, and where it should rather be. */
 export async function checkStore({ store, clusters }: Config, env: Env): Promise<Check[]> {
   if (store.kind === 'sqlite') return [fine(`a file of SQLite: ${store.path}`)]
-  const facts = await factsOf(store.url)
+  const [facts, ...watched] = await Promise.all([factsOf(store), ...clusters.map(factsOf)])
   if ('failure' in facts) return [{ what: 'cannot be used', fix: facts.failure }]
-  const shared: string[] = []
-  for (const { name, url } of clusters) {
-    const other = await factsOf(url)
-    if (!('failure' in other) && other.systemIdentifier === facts.systemIdentifier) shared.push(name)
-  }
+  const isShared = (other: Facts | Failure | undefined) =>
+    other !== undefined && !('failure' in other) && other.systemIdentifier === facts.systemIdentifier
+  const shared = clusters.filter((_, index) => isShared(watched[index]))
   const read = readDatabaseUrl(store.url)
   const advice = 'problem' in read ? null : urlAdvice(read, env.PGSSLMODE)
   return [
@@ -34,7 +32,7 @@ export async function checkStore({ store, clusters }: Config, env: Env): Promise
               : `GRANT USAGE, CREATE ON SCHEMA ${facts.schema} TO ${facts.role};`,
         },
     ...(advice ? [{ what: 'the url leaves the connection open to others', fix: advice, needed: false }] : []),
-    ...shared.map((name) => ({
+    ...shared.map(({ name }) => ({
       what: `is on the watched server ${name}, or a copy of it`,
       fix: 'When that one is in trouble, I could approve and log nothing: give the store a server of its own.',
       needed: false,
@@ -60,8 +58,16 @@ const question = `SELECT (SELECT system_identifier::text FROM pg_catalog.pg_cont
   pg_catalog.quote_ident(pg_catalog.current_schema()) AS schema,
   COALESCE(pg_catalog.has_schema_privilege(pg_catalog.current_schema(), 'CREATE'), false) AS "mayCreate"`
 
-async function factsOf(url: string): Promise<Facts | { readonly failure: string }> {
-  const pool = createPool({ url, applicationName: 'pg-marshal doctor', most: 1 })
+type Failure = { readonly failure: string }
+
+async function factsOf({
+  url,
+  passwordFile = null,
+}: {
+  readonly url: string
+  readonly passwordFile?: string | null
+}): Promise<Facts | Failure> {
+  const pool = createPool({ url, passwordFile, applicationName: 'pg-marshal doctor', most: 1 })
   try {
     const connection = await pool.connect()
     try {

@@ -17,6 +17,7 @@ import { ClusterError, createCluster } from '../postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
 import { type Check, fine } from './doctorCheck.ts'
 import { checkCodes } from './doctorCodes.ts'
+import { readMemory } from './doctorMemory.ts'
 import { checkPassFile, checkPasswordFile } from './doctorPasswords.ts'
 import { checkRefusedBlocks } from './doctorRefusedBlocks.ts'
 import { checkStore } from './doctorStore.ts'
@@ -44,18 +45,16 @@ type DoctorInput = {
  */
 export async function doctor({ config, env, out, now }: DoctorInput): Promise<0 | 1> {
   const store = await checkStore(config, env)
+  const memory = await readMemory(config.store)
   const isStoreFine = store.every(({ fix, needed = true }) => !fix || !needed)
   const parts: [string, Check[]][] = [
     [
       'Slack',
-      [
-        ...(await checkSlack(config, env, now)),
-        ...(isStoreFine ? await checkRefusedBlocks(config.store, now()) : []),
-      ],
+      [...(await checkSlack(config, env, now)), ...(isStoreFine ? checkRefusedBlocks(memory, now()) : [])],
     ],
     ['Store', store],
   ]
-  if (asksForCodes(config)) parts.push(['Codes', await checkCodes(config)])
+  if (asksForCodes(config)) parts.push(['Codes', await checkCodes(config, memory)])
   for (const cluster of config.clusters)
     parts.push([
       `Cluster ${cluster.name}`,

@@ -1,14 +1,15 @@
 import { createAuthenticator } from '../actions/authenticator.ts'
 import { asksForCodes, type Config, secretProblem } from '../config/config.ts'
-import { readStore } from '../store/reading.ts'
 import { type Check, fine } from './doctorCheck.ts'
+import type { Memory } from './doctorMemory.ts'
 
 /** Looks whether those whom the configuration names can give a code. Members of groups are not looked up. */
-export async function checkCodes(config: Config): Promise<Check[]> {
+export async function checkCodes(config: Config, memory: Memory): Promise<Check[]> {
   const problem = secretProblem(config)
   if (problem !== null || config.secret === null)
     return [{ what: 'PG_MARSHAL_SECRET is not usable', fix: problem ?? '' }]
-  const enrolments = (await readStore(config.store, ({ secondFactors }) => secondFactors.all())) ?? []
+  if ('failure' in memory) return [{ what: 'not known who is enrolled for codes', fix: memory.failure }]
+  const { enrolments } = memory
   const authenticator = createAuthenticator(config.secret)
   const checks: Check[] = []
   for (const { userId, sealed } of enrolments)

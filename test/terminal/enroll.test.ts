@@ -5,6 +5,7 @@ import { parseConfig } from '../../src/config/config.ts'
 import { freshMemory } from '../../src/domain/approvals/secondFactor.ts'
 import { openStore, type Store, type StoreSettings } from '../../src/store/store.ts'
 import { checkCodes } from '../../src/terminal/doctorCodes.ts'
+import { readMemory } from '../../src/terminal/doctorMemory.ts'
 import { phoneOf, runEnroll, secret } from '../support/codes.ts'
 import { type StorePlace, storePlaces } from '../support/store.ts'
 
@@ -122,7 +123,8 @@ describe.each(storePlaces)('enroll on a store in %s', (_, makePlace) => {
     const asking = { approvals: { secondFactor: { terminate: true }, breakGlass: { who: ['U0RESP'] } } }
     const checked = async (key?: string) => {
       const { yaml, env } = roomOn(settings, asking, key)
-      return (await checkCodes(parseConfig(yaml, env))).map(
+      const config = parseConfig(yaml, env)
+      return (await checkCodes(config, await readMemory(config.store))).map(
         ({ what, fix, needed = true }) => `${fix ? (needed ? '✗' : '!') : '✓'} ${what}`,
       )
     }

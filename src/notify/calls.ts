@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { bot, type CallReason, type JournalEvent } from '../domain/approvals/journal.ts'
-import { type Proposal, requestersOf } from '../domain/approvals/proposal.ts'
+import { requestersOf } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
 import {
   type CallKey,
@@ -11,55 +11,40 @@ import {
   coveredBy,
   isTimed,
   type Ladder,
-  type Notify,
   noCalls,
+  type Rung,
   type Sent,
   type Subject,
   withSent,
 } from '../domain/incidents/ladder.ts'
-import type { Access } from '../domain/session/policy.ts'
+import { silenceOf } from '../domain/incidents/silence.ts'
 import type { Tables } from '../store/store.ts'
 import { callNote } from '../views/card/call.ts'
 import type { CardCalls } from '../views/card/cardState.ts'
-
-/** Settings of the calls of a cluster. */
-export type CallSettings = {
-  readonly channel: string
-  readonly notify: Notify
-  readonly access: Pick<Access, 'approvers'>
-}
+import { headlineOf } from '../views/card/headline.ts'
+import type { Card, CardSettings } from './readCard.ts'
 
 /** Card whose calls are looked at. */
-export type CalledCard = {
-  readonly cardId: string
-  readonly incident: Incident | null
-  readonly proposals: readonly Proposal[]
-  readonly isSilent: boolean
-}
+type CalledCard = Omit<Card, 'incidents'>
 
-type Ask = { readonly id: string; readonly subject: Subject }
+type Ask = { readonly id: string; readonly subject: Subject; readonly settings: CardSettings }
 
 export type CallDesk = {
   /**
    * Queues the calls of a card that are due, and takes back those that wait for Slack and are not true any more: in the
    * transaction that writes down what was sent.
    * @param timed also those that come with the time
-   * @param headlineOf the headline of the card, for what stands alone: of its incident as it is then
+   * @returns the incident as it is then, and who was called
    */
   settle(
     tx: Tables & { record(event: JournalEvent): Promise<void> },
     card: CalledCard,
-    settings: CallSettings,
-    how: { readonly timed: boolean; readonly headlineOf: (incident: Incident | null) => string },
-  ): Promise<{ readonly incident: Incident | null }>
+    timed: boolean,
+  ): Promise<{ readonly incident: Incident | null; readonly calls: CardCalls | null }>
   /** Returns true when the calls of a card are not as they were written down. */
-  isDue(tables: Tables, card: CalledCard, settings: CallSettings): Promise<boolean>
-  /** Reads who was called by a card itself, and what comes next. */
-  shown(
-    tables: Pick<Tables, 'calls' | 'messages'>,
-    card: CalledCard,
-    settings: CallSettings,
-  ): Promise<CardCalls | null>
+  isDue(tables: Tables, card: CalledCard): Promise<boolean>
+  /** Reads who was called by a card itself, and what comes next; null where nobody is called. */
+  shown(tables: Pick<Tables, 'calls' | 'messages'>, card: CalledCard): Promise<CardCalls | null>
 }
 
 /** Calls are more urgent than the notes of a thread, and than the cards of a lower severity. */
@@ -80,13 +65,12 @@ export function createCalls({
   const asked = new Map<string, number>()
 
   return {
-    async settle(tx, card, settings, { timed, headlineOf }) {
-      if (!callsAnybody(settings.notify)) return { incident: card.incident }
+    async settle(tx, card, timed) {
       let { incident } = card
+      let shown: CardCalls | null = null
       for (const one of asksOf(card)) {
-        const { kept, ladder } = await look(tx, card, one, settings)
-        if (one.subject.incident?.resolvedAt != null) asked.delete(one.id)
-        else asked.set(one.id, now())
+        const { kept, ladder } = await look(tx, card.cardId, one)
+        remember(one)
         for (const key of ladder.dropped) await tx.messages.drop(callId(one.id, key))
         const holder = ladder.isWorse ? (incident?.acknowledgedBy ?? null) : null
         if (incident && holder) {
@@ -95,7 +79,7 @@ export function createCalls({
         }
         const sent: Sent[] = []
         for (const due of ladder.due.filter(({ key }) => timed || !isTimed(key))) {
-          const { channel } = settings
+          const { channel } = one.settings
           const others = await tx.calls.calledSince(now() - lookBackMs)
           const why = reasonOf(due.key, kept)
           // Who acknowledged it is among nobody else's people.
@@ -116,7 +100,7 @@ export function createCalls({
               ...callNote({
                 why,
                 people,
-                headline: headlineOf(incident),
+                headline: headlineOf({ ...card, incident }),
                 since: ladder.calls.since ?? now(),
                 expiresAt: expiring?.expiresAt ?? null,
               }),
@@ -126,51 +110,59 @@ export function createCalls({
         }
         const calls = withSent(ladder.calls, sent)
         if (!isDeepStrictEqual(calls, kept)) await tx.calls.put(one.id, calls)
+        shown = shownOf(calls, ladder.next)
       }
-      return { incident }
+      return { incident, calls: shown }
     },
 
-    async isDue(tables, card, settings) {
-      if (!callsAnybody(settings.notify)) return false
+    async isDue(tables, card) {
       for (const one of asksOf(card)) {
-        const { kept, ladder } = await look(tables, card, one, settings)
+        const { kept, ladder } = await look(tables, card.cardId, one)
         if (ladder.due.length > 0 || !isDeepStrictEqual(ladder.calls, kept)) return true
-        asked.set(one.id, now())
+        remember(one)
       }
       return false
     },
 
-    async shown(tables, card, settings) {
-      if (!callsAnybody(settings.notify)) return null
-      const asks = asksOf(card)
-      const last = asks.at(-1)
+    async shown(tables, card) {
+      const last = asksOf(card).at(-1)
       if (!last) return null
-      const { kept, ladder } = await look(tables, card, last, settings)
-      // A card that somebody deleted is posted again, which calls whom it mentions: not for what somebody looks after.
-      const inCard = ladder.calls.pausedAt === null ? kept.sent.filter((one) => one.inCard) : []
-      const mention = [...new Set(inCard.flatMap((one) => one.mention))]
-      return {
-        mention,
-        next: ladder.next && {
-          at: ladder.next.at,
-          again: mention.join() === ladder.next.mention.join(),
-          names: ladder.next.mention.flatMap((id) => nameOf(id) ?? []),
-        },
-      }
+      const { kept, ladder } = await look(tables, card.cardId, last)
+      return shownOf({ ...ladder.calls, sent: kept.sent }, ladder.next)
     },
   }
 
   async function look(
     tables: Pick<Tables, 'calls' | 'messages'>,
-    { cardId }: CalledCard,
-    { id, subject }: Ask,
-    { notify, access }: CallSettings,
+    cardId: string,
+    { id, subject, settings }: Ask,
   ): Promise<{ readonly kept: Calls; readonly ladder: Ladder }> {
     const kept = (await tables.calls.get(id)) ?? noCalls
     const waiting = await waitingOf(tables, id, cardId, kept)
     const clock = { now: now(), before: asked.get(id) ?? null }
+    const { notify, access } = settings
     const { approvers } = access
     return { kept, ladder: climb({ subject, notify, approvers, sent: kept, waiting, clock }) }
+  }
+
+  function remember({ id, subject: { incident, proposals } }: Ask) {
+    const isOver = incident ? incident.resolvedAt !== null : proposals.every(({ state }) => state !== 'open')
+    if (isOver) asked.delete(id)
+    else asked.set(id, now())
+  }
+
+  function shownOf({ pausedAt, sent }: Calls, next: Rung | null): CardCalls {
+    // A card that somebody deleted is posted again, which calls whom it mentions: not for what somebody looks after.
+    const inCard = pausedAt === null ? sent.filter((one) => one.inCard) : []
+    const mention = [...new Set(inCard.flatMap((one) => one.mention))]
+    return {
+      mention,
+      next: next && {
+        at: next.at,
+        again: mention.join() === next.mention.join(),
+        names: next.mention.flatMap((id) => nameOf(id) ?? []),
+      },
+    }
   }
 }
 
@@ -196,13 +188,21 @@ async function waitingOf(
   }
 }
 
-/** Lists the ladders of a card: that of its incident, or one for each request by hand. */
-const asksOf = ({ incident, proposals, isSilent }: CalledCard): Ask[] =>
-  incident
-    ? [{ id: incident.id, subject: { incident, proposals, isSilent } }]
-    : proposals
-        .filter((one) => requestersOf(one).length > 0)
-        .map((one) => ({ id: one.id, subject: { incident: null, proposals: [one], isSilent: false } }))
+/** Lists the ladders of a card that calls somebody: that of its incident, or one for each request by hand. */
+function asksOf({ settings, incident, proposals, silences }: CalledCard): Ask[] {
+  if (!settings || !callsAnybody(settings.notify)) return []
+  if (incident) {
+    const isSilent = silenceOf(incident, silences) !== null
+    return [{ id: incident.id, subject: { incident, proposals, isSilent }, settings }]
+  }
+  return proposals
+    .filter((one) => requestersOf(one).length > 0)
+    .map((one) => ({
+      id: one.id,
+      subject: { incident: null, proposals: [one], isSilent: false },
+      settings,
+    }))
+}
 
 const callId = (id: string, key: CallKey): string => `call:${id}:${key}`
 

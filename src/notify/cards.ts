@@ -1,29 +1,18 @@
 import { bot, earlierApproval, type JournalEvent } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
-import type { Incident } from '../domain/incidents/incident.ts'
-import type { Notify } from '../domain/incidents/ladder.ts'
 import { severityOf, worstFirst } from '../domain/incidents/severity.ts'
-import { isNews, type Silence, silenceOf } from '../domain/incidents/silence.ts'
-import type { Access, Approvals } from '../domain/session/policy.ts'
+import { isNews, silenceOf } from '../domain/incidents/silence.ts'
 import { maskQuery } from '../domain/text/mask.ts'
 import type { Message } from '../store/messages.ts'
 import type { Store, Tables } from '../store/store.ts'
 import { cardView } from '../views/card/card.ts'
-import type { CardState } from '../views/card/cardState.ts'
+import type { CardCalls, CardState } from '../views/card/cardState.ts'
 import { digestView } from '../views/card/digest.ts'
-import { headlineOf } from '../views/card/headline.ts'
 import { channelLine, refusedLine, threadLine } from '../views/card/lines.ts'
 import type { View } from '../views/kit.ts'
-import { type CalledCard, createCalls } from './calls.ts'
+import { createCalls } from './calls.ts'
+import { type Card, type CardSettings, createReadCard } from './readCard.ts'
 import type { WebhookQueue } from './webhookQueue.ts'
-
-/** Settings of the cards of a cluster: the channel, who may approve, and how many people an action needs. */
-export type CardSettings = {
-  readonly channel: string
-  readonly approvals: Approvals
-  readonly access: Pick<Access, 'approvers'>
-  readonly notify: Notify
-}
 
 /** A transaction about one card (about none): what is remembered, and what happened. */
 export type CardTx = Tables & {
@@ -73,24 +62,22 @@ export function createCards(deps: {
 }): Cards {
   const { store, cardSettings, nameOf, now, changed, recorded, webhooks } = deps
   const desk = createCalls({ nameOf, now })
+  const readCard = createReadCard(deps)
   let writable = true
 
   return {
     isWritable: () => writable,
     state: async (cardId) => {
       const incident = await store.incidents.get(cardId)
-      return cardState(store, incident, await store.proposals.ofCard(cardId))
+      const card = await readCard(store, cardId, incident ? [incident] : [])
+      return card && stateOf(card, await desk.shown(store, card))
     },
     commit: (cardId, run) => commitAll(cardId ? [cardId] : [], (tx) => run(tx.on(cardId))),
     commitAll: (cardIds, run) => commitAll(cardIds, run),
     async call(cardId) {
-      const [incident = null] = await store.incidents.ofCard(cardId)
-      const proposals = await store.proposals.ofCard(cardId)
-      const cluster = incident?.cluster ?? proposals[0]?.key.cluster
-      const settings = cluster && cardSettings.get(cluster)
-      if (!settings || !(await store.messages.isKnown(cardId))) return
-      if (await desk.isDue(store, await calledCard(store, cardId, incident, proposals), settings))
-        await commitAll([cardId], async () => {}, true)
+      const card = await readCard(store, cardId)
+      if (!card?.settings || !(await store.messages.isKnown(cardId))) return
+      if (await desk.isDue(store, card)) await commitAll([cardId], async () => {}, true)
     },
     redraw: (cluster) =>
       commitAll([], async (tx) => {
@@ -183,71 +170,41 @@ export function createCards(deps: {
     cardId: string,
     how: { readonly urgent: boolean; readonly timed: boolean },
   ) {
-    await drawInSlack(tables, cardId, how)
+    const card = await readCard(tables, cardId)
+    if (!card) return
+    const incident = await drawInSlack(tables, card, how)
     // Last: what gets worse is not acknowledged any more, and receivers hear that with it.
-    for (const one of await tables.incidents.ofCard(cardId)) await webhooks?.follow(tables, one)
+    for (const one of card.incidents)
+      await webhooks?.follow(tables, (one === card.incident && incident) || one, card.silences)
   }
 
+  /** Draws it, and returns its incident as it is then. */
   async function drawInSlack(
     tables: CardTx,
-    cardId: string,
+    card: Card,
     { urgent, timed }: { readonly urgent: boolean; readonly timed: boolean },
   ) {
-    const incidents = await tables.incidents.ofCard(cardId)
-    const [incident = null] = incidents
-    const proposals = await tables.proposals.ofCard(cardId)
-    const cluster = incident?.cluster ?? proposals[0]?.key.cluster
-    if (!cluster) return
+    const { cardId, cluster, incidents, incident, silences } = card
     const channel = await channelOf(tables, cluster, cardId)
-    if (!channel) return
-    const clusters = new Set([cluster, ...incidents.map((one) => one.cluster)])
-    const silences = (await Promise.all([...clusters].map((one) => silencesOf(tables, one)))).flat()
+    if (!channel) return incident
     const open = incidents.filter((one) => one.cardId === cardId && one.resolvedAt === null).sort(worstFirst)
     // Silence holds new cards back; those that stand are kept true.
     const isHeld = incident !== null && open.every((one) => silenceOf(one, silences) !== null)
-    if (isHeld && !(await tables.messages.isKnown(cardId))) return
-    const state = isDigest(cardId, incidents)
-      ? null
-      : await cardState(tables, await afterCalls(tables, { cardId, incident, proposals }, timed), proposals)
-    const view = state ? cardView(state) : digestView(cluster, cardId, incidents)
+    if (isHeld && !(await tables.messages.isKnown(cardId))) return incident
+    const settled = isDigest(card) ? null : await desk.settle(tables, card, timed)
+    const view = settled
+      ? cardView(stateOf({ ...card, incident: settled.incident }, settled.calls))
+      : digestView(cluster, cardId, incidents)
     const worst = open[0] ?? incident
     const priority = worst ? priorities[severityOf(worst.finding)] : priorities.critical
     await put(tables, { id: cardId, channel, threadOf: null, priority, once: false, urgent }, view)
+    return settled ? settled.incident : incident
   }
 
-  /** Calls whom the card calls now, and returns its incident as it is then. */
-  async function afterCalls(
-    tx: CardTx,
-    { cardId, incident, proposals }: Omit<CalledCard, 'isSilent'>,
-    timed: boolean,
-  ): Promise<Incident | null> {
-    const cluster = incident?.cluster ?? proposals[0]?.key.cluster
-    const settings = cluster && cardSettings.get(cluster)
-    if (!settings) return incident
-    const card = await calledCard(tx, cardId, incident, proposals)
-    const headline = (now: Incident | null) => headlineOf({ cluster, incident: now, proposals })
-    return (await desk.settle(tx, card, settings, { timed, headlineOf: headline })).incident
-  }
-
-  async function calledCard(
-    tables: Pick<Tables, 'silences'>,
-    cardId: string,
-    incident: Incident | null,
-    proposals: readonly Proposal[],
-  ): Promise<CalledCard> {
-    const isSilent =
-      incident !== null && silenceOf(incident, await silencesOf(tables, incident.cluster)) !== null
-    return { cardId, incident, proposals, isSilent }
-  }
-
-  async function cardState(
-    tables: Pick<Tables, 'silences' | 'calls' | 'messages'>,
-    incident: Incident | null,
-    proposals: readonly Proposal[],
-  ): Promise<CardState | null> {
-    const cluster = incident?.cluster ?? proposals[0]?.key.cluster
-    if (!cluster) return null
-    const settings = cardSettings.get(cluster)
+  function stateOf(
+    { cluster, settings, incident, proposals, silences }: Card,
+    calls: CardCalls | null,
+  ): CardState {
     // What is not configured any more offers nothing that would take people.
     const { people, secondFactor, breakGlass } = settings?.approvals ?? {
       people: { cancel: 1, terminate: 1 },
@@ -255,26 +212,11 @@ export function createCards(deps: {
       breakGlass: [],
     }
     return {
-      cluster,
-      incident,
-      proposals,
-      people,
-      secondFactor,
+      ...{ cluster, incident, proposals, people, secondFactor, calls },
       approvers: settings?.access.approvers.flatMap((id) => nameOf(id) ?? []) ?? [],
       breakGlass: breakGlass.length > 0,
-      silence: incident && silenceOf(incident, await silencesOf(tables, cluster)),
-      calls: settings
-        ? await desk.shown(
-            tables,
-            await calledCard(tables, cardIdOf(incident, proposals), incident, proposals),
-            settings,
-          )
-        : null,
+      silence: incident && silenceOf(incident, silences),
     }
-  }
-
-  async function silencesOf({ silences }: Pick<Tables, 'silences'>, cluster: string): Promise<Silence[]> {
-    return (await silences.ofCluster(cluster)).filter(({ until }) => until > now())
   }
 
   /**
@@ -282,12 +224,11 @@ export function createCards(deps: {
    * back.
    */
   async function threadChannel(tables: Tables, cardId: string, isNews: boolean): Promise<string | null> {
-    const incidents = await tables.incidents.ofCard(cardId)
-    const [incident] = incidents
-    if (isDigest(cardId, incidents)) return null
-    if (incident && isNews && silenceOf(incident, await silencesOf(tables, incident.cluster))) return null
-    const cluster = incident?.cluster ?? (await tables.proposals.ofCard(cardId))[0]?.key.cluster
-    return cluster ? channelOf(tables, cluster, cardId) : null
+    const card = await readCard(tables, cardId)
+    if (!card || isDigest(card)) return null
+    const { cluster, incident, silences } = card
+    if (incident && isNews && silenceOf(incident, silences)) return null
+    return channelOf(tables, cluster, cardId)
   }
 
   /**
@@ -305,10 +246,7 @@ export function createCards(deps: {
   }
 }
 
-const cardIdOf = (incident: Incident | null, [first]: readonly Proposal[]): string =>
-  incident?.cardId ?? first?.cardId ?? ''
-
-const isDigest = (cardId: string, incidents: readonly Incident[]): boolean =>
+const isDigest = ({ cardId, incidents }: Card): boolean =>
   incidents.some(({ digestId }) => digestId === cardId)
 
 /** A request by hand waits for somebody, as a critical incident does; the thread repeats what is known already. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { JournalEvent } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
-import { silenceOf } from '../domain/incidents/silence.ts'
+import { type Silence, silenceOf } from '../domain/incidents/silence.ts'
 import { incidentNews, receiversIn, type Webhook, webhookId } from '../domain/incidents/webhook.ts'
 import type { Tables } from '../store/store.ts'
 import {
@@ -17,8 +17,11 @@ import {
  * nothing of it, and makes nothing twice.
  */
 export type WebhookQueue = {
-  /** Compares an incident with what the receivers have heard of it. */
-  follow(tables: Tables, incident: Incident): Promise<void>
+  /**
+   * Compares an incident with what the receivers have heard of it.
+   * @param silences those of its cluster that last
+   */
+  follow(tables: Tables, incident: Incident, silences: readonly Silence[]): Promise<void>
   /** Passes on what happened to a proposal. */
   happened(tables: Tables, event: JournalEvent, proposal: Proposal): Promise<void>
 }
@@ -46,24 +49,19 @@ export function createWebhookQueue(deps: {
     await webhooks.enqueue({ id: document.id, receiver, subject, document: JSON.stringify(document) }, now())
   }
 
-  async function aboutOf(tables: Tables, cluster: string, incident: Incident | null): Promise<NoticeFacts> {
-    const silences = incident ? await tables.silences.ofCluster(cluster) : []
-    return {
-      id: randomUUID(),
-      now: now(),
-      channel: settings.get(cluster)?.channel ?? '',
-      silenced:
-        incident !== null &&
-        silenceOf(
-          incident,
-          silences.filter(({ until }) => until > now()),
-        ) !== null,
-      maskText,
-    }
-  }
+  const aboutOf = (
+    cluster: string,
+    incident: Incident | null,
+    silences: readonly Silence[],
+  ): Omit<NoticeFacts, 'id'> => ({
+    now: now(),
+    channel: settings.get(cluster)?.channel ?? '',
+    silenced: incident !== null && silenceOf(incident, silences) !== null,
+    maskText,
+  })
 
   return {
-    async follow(tables, incident) {
+    async follow(tables, incident, silences) {
       if (everywhere.size === 0) return
       const known = await tables.webhooks.told([incident.id])
       const receivers = new Map(receiversOf(incident.cluster).map(({ id, webhook }) => [id, webhook]))
@@ -73,7 +71,7 @@ export function createWebhookQueue(deps: {
         if (webhook) receivers.set(receiver, webhook)
       }
       if (receivers.size === 0) return
-      const about = await aboutOf(tables, incident.cluster, incident)
+      const about = aboutOf(incident.cluster, incident, silences)
       for (const [receiver, { kind, from }] of receivers) {
         const before = known.find((one) => one.receiver === receiver) ?? null
         const isQuiet = about.silenced && kind === 'pagerduty'
@@ -94,7 +92,8 @@ export function createWebhookQueue(deps: {
       const receivers = receiversOf(key.cluster).filter(({ webhook }) => webhook.kind === 'json')
       if (receivers.length === 0) return
       const incident = await tables.incidents.get(cardId)
-      const about = await aboutOf(tables, key.cluster, incident)
+      const silences = (await tables.silences.ofCluster(key.cluster)).filter(({ until }) => until > now())
+      const about = aboutOf(key.cluster, incident, silences)
       for (const { id } of receivers) {
         const document = proposalNotice(event, proposal, incident, { ...about, id: randomUUID() })
         if (document) await put(tables, id, document, cardId)

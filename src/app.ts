@@ -239,7 +239,7 @@ export async function startApp(deps: {
     const questions = createQuestions({ answers, clusters, channels, authorization })
 
     const ingress = createIngress({ settings, botIdentity, logger: slackLogger, log, now, refusedBlocks })
-    const listeners = listen(ingress.app, {
+    listen(ingress.app, {
       slack,
       modals,
       store: { ...store, seenAt: store.messages.seenAt },
@@ -365,7 +365,7 @@ export async function startApp(deps: {
     closing('http', http.close)
     closing('ingress', ingress.stop)
     await ingress.start()
-    closing('requests', listeners.drain)
+    closing('requests', ingress.drain)
 
     log.info({ port: http.port, clusters: [...clusters.keys()], mode: settings.mode }, 'pg-marshal is ready')
     return { port: http.port, stop }

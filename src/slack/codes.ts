@@ -11,8 +11,8 @@ import type { Cards } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { answerModal, waitingModal } from '../views/answerModal.ts'
 import { type CodeFor, codeBlock, codeModal, fieldError, reasonBlock } from '../views/secondFactor.ts'
-import type { Said } from './flights.ts'
 import { type Modals, type Opened, viewOf } from './modals.ts'
+import type { Said } from './take.ts'
 
 /** Presses that count only with a code: the modal that asks for it, and what is sent with it. */
 export type Codes = {

@@ -4,9 +4,9 @@ import type { Silencing } from '../actions/silence.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import type { Store } from '../store/store.ts'
 import { handOverCallback, handOverModal, personIn } from '../views/card/handOver.ts'
-import type { Take } from './flights.ts'
 import type { Modals } from './modals.ts'
 import type { Reply } from './replies.ts'
+import type { Take } from './take.ts'
 
 type HandOverDeps = {
   readonly modals: Modals

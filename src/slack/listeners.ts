@@ -19,7 +19,6 @@ import { type ButtonAction, readButton } from './buttons.ts'
 import type { Slack } from './client.ts'
 import { type Codes, proposalIn, type SentCode } from './codes.ts'
 import { createDetailsModal } from './detailsModal.ts'
-import { createFlights } from './flights.ts'
 import { askWhom, listenToHandOver } from './handOver.ts'
 import type { Homes } from './home.ts'
 import { readMention } from './mentions.ts'
@@ -31,6 +30,7 @@ import { askWhy, listenToReasons } from './reasons.ts'
 import { createReplies, type Reply } from './replies.ts'
 import type { RightsOf } from './rights.ts'
 import { listenToShortcuts, shortcuts } from './shortcuts.ts'
+import { createTake } from './take.ts'
 import { createTyped } from './typed.ts'
 
 export type ListenerDeps = {
@@ -56,13 +56,12 @@ export type ListenerDeps = {
 }
 
 /** Every entry from Slack: acknowledge, parse, check who it is, call. Nothing is decided here. */
-export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> } {
+export function listen(app: App, deps: ListenerDeps): void {
   const { slack, modals, channels, homes, log, approve, questions } = deps
   const { authorize, refuse } = deps.authorization
   const replies = createReplies({ slack, log })
   const detailsModal = createDetailsModal(deps)
-  const requests = createFlights({ linkTo: deps.linkTo, log })
-  const { take } = requests
+  const take = createTake(deps)
   const typed = createTyped(deps)
 
   app.command('/pg', async ({ command, ack, respond }) => {
@@ -169,7 +168,7 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
           )
       }
     })
-    if (isOnHome && !requests.isDraining()) await homes.opened(caller, hashOf(body.view))
+    if (isOnHome) await homes.opened(caller, hashOf(body.view))
   })
 
   app.event('app_home_opened', async ({ event, body }) => {
@@ -221,8 +220,6 @@ export function listen(app: App, deps: ListenerDeps): { drain(): Promise<void> }
     { callback_id: /^(?!deny_reason$|break_glass_reason$|pg_second_factor$|pg_hand_over$)/ },
     ({ ack }) => ack(),
   )
-
-  return { drain: requests.drain }
 
   /** Answers a press in private, in the channel of the cluster that it is about. */
   function whisperAbout(press: ButtonAction, caller: Caller): Reply {

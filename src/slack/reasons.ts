@@ -6,9 +6,9 @@ import type { Action } from '../domain/session/action.ts'
 import type { Store } from '../store/store.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
 import type { Codes } from './codes.ts'
-import type { Said, Take } from './flights.ts'
 import type { Modals } from './modals.ts'
 import type { Reply } from './replies.ts'
+import type { Said, Take } from './take.ts'
 
 type ReasonDeps = {
   readonly modals: Modals

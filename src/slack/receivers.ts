@@ -7,10 +7,10 @@ import type { Log } from '../log.ts'
 import { SlackError } from '../notify/slackError.ts'
 import { clientOptions, slackErrorOf } from './client.ts'
 import type { RefusedBlocks } from './refusedBlocks.ts'
-import { envelopeIdOf, expectEnvelopes, expectPayloads, takeOnce } from './requests.ts'
+import { envelopeIdOf, expectEnvelopes, expectPayloads, type Intake, takeOnce } from './requests.ts'
 
 /** The way in from Slack. */
-export type SlackIngress = {
+export type SlackIngress = Intake & {
   readonly app: App
   /** Takes requests on /slack/events; null in socket mode. */
   readonly requestListener: RequestListener | null
@@ -61,8 +61,8 @@ export function createIngress(deps: {
       logger,
     })
     const app = makeApp(receiver)
-    takeOnce(app, log)
     return {
+      ...takeOnce(app, log),
       app,
       requestListener: expectPayloads(settings.signingSecret, receiver.requestListener, log),
       start: async () => {},
@@ -89,8 +89,8 @@ export function createIngress(deps: {
   const [first, second] = sockets as [Socket, Socket]
   const app = makeApp(first.receiver)
   second.receiver.init(app)
-  takeOnce(app, log)
   return {
+    ...takeOnce(app, log),
     app,
     requestListener: null,
     // The first must be there, so that a bad token is reported at the start; the second may follow.

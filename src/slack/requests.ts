@@ -27,13 +27,26 @@ const isOurs = (body: unknown): boolean =>
     ? isObject(body.event) && ourEvents.has(body.event.type)
     : isObject(body) && (typeof body.command === 'string' || ours.has(body.type))
 
+export type Intake = {
+  /** Takes no more, and resolves when what is under way has ended. */
+  drain(): Promise<void>
+}
+
 /**
  * Hands to the app what is for it, and each envelope and event once: the same one may come over both sockets, and again when
- * an acknowledgement was lost, an event also over HTTP and in another envelope. The second one is acknowledged when the first is. What is not for us is acknowledged and does
- * nothing.
+ * an acknowledgement was lost, an event also over HTTP and in another envelope. The second one is acknowledged when the
+ * first is. What is not for us is acknowledged and does nothing. What comes while we stop is not acknowledged, so that Slack
+ * offers it to the next process: Bolt never gets it, since it acknowledges an event before any listener runs.
  */
-export function takeOnce(app: Pick<App, 'processEvent'>, log: Log): void {
-  const handle = app.processEvent.bind(app)
+export function takeOnce(app: Pick<App, 'processEvent'>, log: Log): Intake {
+  const underWay = new Set<Promise<void>>()
+  let draining = false
+  const process = app.processEvent.bind(app)
+  const handle = async (event: ReceiverEvent) => {
+    const handling = process(event).finally(() => underWay.delete(handling))
+    underWay.add(handling)
+    await handling
+  }
   const known = new Map<string, Promise<void>>()
   app.processEvent = async (event) => {
     if (!isOurs(event.body)) {
@@ -41,9 +54,10 @@ export function takeOnce(app: Pick<App, 'processEvent'>, log: Log): void {
       return event.ack()
     }
     const id = isEvent(event.body) ? event.body.event_id : event.customProperties?.[envelopeId]
-    if (typeof id !== 'string') return handle(event)
+    if (typeof id !== 'string') return draining ? undefined : handle(event)
     const before = known.get(id)
     if (before) return before.then(() => event.ack())
+    if (draining) return
     const { promise: acknowledged, resolve } = Promise.withResolvers<void>()
     known.set(id, acknowledged)
     for (const oldest of known.keys()) {
@@ -55,6 +69,12 @@ export function takeOnce(app: Pick<App, 'processEvent'>, log: Log): void {
       await event.ack(response)
     }
     return handle({ ...event, ack })
+  }
+  return {
+    async drain() {
+      draining = true
+      await Promise.allSettled(underWay)
+    },
   }
 }
 

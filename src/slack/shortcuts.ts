@@ -6,11 +6,11 @@ import { quoted } from '../domain/lists/filters.ts'
 import { pidsIn } from '../domain/text/pids.ts'
 import type { Log } from '../log.ts'
 import { answerModal, pickerModal, waitingModal } from '../views/answerModal.ts'
-import type { Said, Take } from './flights.ts'
 import { type Modals, viewOf } from './modals.ts'
 import type { Questions } from './questions.ts'
 import type { Replies } from './replies.ts'
 import type { RightsOf } from './rights.ts'
+import type { Said, Take } from './take.ts'
 
 /** The callback ids of the manifest. */
 export const shortcuts = { sessions: 'pg_sessions', pids: 'pg_look_up_pids' } as const

@@ -7,10 +7,10 @@ import type { SilenceCommand } from '../commands/silenceCommand.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import { joinedView } from '../views/answers/asked.ts'
 import type { View } from '../views/kit.ts'
-import type { Said } from './flights.ts'
 import type { LinkTo } from './permalinks.ts'
 import type { Questions } from './questions.ts'
 import type { Reply } from './replies.ts'
+import type { Said } from './take.ts'
 
 /** Commands that were typed after `/pg` or after a mention, and requests by a button, which are the same. */
 export type Typed = {

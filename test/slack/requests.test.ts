@@ -185,6 +185,36 @@ describe('an envelope that comes again', () => {
     expect(acks).toEqual(['a1', 'a2'])
   })
 
+  it('is left to the next process while this one stops, but for what is under way', async () => {
+    await open('socket')
+    const handled: ReceiverEvent[] = []
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+    const app = {
+      processEvent: async (one: ReceiverEvent) => {
+        handled.push(one)
+        await ended
+      },
+    }
+    const { drain } = takeOnce(app, log)
+    const acks: string[] = []
+    const first = app.processEvent(event('a1', acks))
+    let isDrained = false
+    const drained = drain().then(() => {
+      isDrained = true
+    })
+    await app.processEvent(event('b1', acks))
+    await app.processEvent({ ...event('c1', acks), customProperties: {} })
+    const mention = { type: 'event_callback', event_id: 'Ev1', event: { type: 'app_mention' } }
+    await app.processEvent({ ...event('d1', acks), body: mention })
+    expect([handled.length, acks, isDrained]).toEqual([1, [], false])
+    const again = app.processEvent(event('a2', acks))
+    await handled[0]?.ack()
+    await again
+    end()
+    await Promise.all([first, drained])
+    expect([handled.length, acks]).toEqual([1, ['a1', 'a2']])
+  })
+
   it('is known for a long time, but not all of them for ever', async () => {
     await open('socket')
     let handled = 0

@@ -20,6 +20,10 @@ export type Metrics = {
   observeSnapshot(picture: Picture, seconds: number): void
   /** A cluster could not be read: what was last seen of it is not reported any longer. */
   clusterUnseen(cluster: string): void
+  /** Reports what this replica leads and how many live. A cluster that it does not lead is another one's to report. */
+  tellLeases(leadership: Leadership): void
+  /** Counts a lease that was taken from a replica that was gone. */
+  countTakeover(): void
   /** An approved action has ended. */
   countAction(action: Action, result: Outcome['kind']): void
   /** A call to Slack failed; `code` is that of SlackError. */
@@ -30,6 +34,14 @@ export type Metrics = {
   expose(): Promise<Exposition>
   /** Every name that there is, for tests of the dashboards. */
   names(): string[]
+}
+
+/** Leases as one replica sees them. A single process has them all. */
+export type Leadership = {
+  /** Live replicas, this one included. */
+  readonly replicas: number
+  /** Every lease that there is, by its name; `takenAt`, in milliseconds since the epoch, is null where this replica has it not. */
+  readonly leases: readonly { readonly name: string; readonly takenAt: number | null }[]
 }
 
 export type WebhookResult = (typeof webhookResults)[number]
@@ -75,6 +87,9 @@ const results: readonly Outcome['kind'][] = [
   'unreachable',
   'unknown',
 ]
+
+/** Beginning of the name of a lease on a cluster; its name follows. */
+const clusterLease = 'cluster:'
 
 const webhookResults = ['taken', 'again', 'givenUp'] as const
 
@@ -197,7 +212,15 @@ export function createMetrics(deps: {
     'receiver',
     'result',
   )
+  const leads = gauge('leads', 'Whether this replica leads the lease: 1 or 0.', 'lease')
+  const leaseAge = gauge('lease_age_seconds', 'For how long this replica has led the lease.', 'lease')
+  const takeovers = counter('lease_takeovers_total', 'Leases taken from a replica that was gone.')
+  const replicas = gauge('replicas', 'Live replicas on the store as this one sees them, itself included.')
+  let leases: Leadership['leases'] = []
+  // A look that ends after its lease has gone is not reported: the next replica does it.
+  let reported: ReadonlySet<string> = new Set(clusters)
 
+  replicas.set(1)
   // What has not happened yet is 0, so that a rate sees the first time.
   for (const cluster of clusters) up.set({ cluster }, 0)
   for (const action of actions) for (const result of results) actionsTotal.inc({ action, result }, 0)
@@ -221,11 +244,19 @@ export function createMetrics(deps: {
     for (const state of [...states, 'unknown']) sessions.remove({ cluster, state })
   }
 
+  const forgetAll = (cluster: string) => {
+    forget(cluster)
+    for (const gauge of [up, seenAt, used, max, reserved]) gauge.remove({ cluster })
+    duration.remove({ cluster })
+    deadlocks.remove({ cluster })
+  }
+
   const age = (since: number | null) => (since === null ? 0 : Math.max(0, (now() - since) / 1000))
 
   return {
     observeSnapshot({ snapshot, ...picture }, seconds) {
       const { cluster, server, takenAt } = snapshot
+      if (!reported.has(cluster)) return
       forget(cluster)
       duration.observe({ cluster }, seconds)
       seenAt.set({ cluster }, takenAt / 1000)
@@ -246,9 +277,25 @@ export function createMetrics(deps: {
         tellHealth(cluster, snapshot.health)
     },
     clusterUnseen(cluster) {
+      if (!reported.has(cluster)) return
       forget(cluster)
       up.set({ cluster }, 0)
       for (const gauge of [used, max, reserved]) gauge.remove({ cluster })
+    },
+    tellLeases({ replicas: alive, leases: now }) {
+      const ours = new Set(
+        now.flatMap(({ name, takenAt }) =>
+          takenAt !== null && name.startsWith(clusterLease) ? [name.slice(clusterLease.length)] : [],
+        ),
+      )
+      for (const cluster of reported) if (!ours.has(cluster)) forgetAll(cluster)
+      for (const cluster of ours) if (!reported.has(cluster)) up.set({ cluster }, 0)
+      reported = ours
+      leases = now
+      replicas.set(alive)
+    },
+    countTakeover() {
+      takeovers.inc()
     },
     countAction(action, result) {
       actionsTotal.inc({ action, result })
@@ -279,6 +326,12 @@ export function createMetrics(deps: {
       for (const cluster of clusters)
         for (const kind of Object.keys(kindNames))
           incidents.set({ cluster, kind }, counts.get(`${cluster} ${kind}`)?.length ?? 0)
+      leads.reset()
+      leaseAge.reset()
+      for (const { name: lease, takenAt } of leases) {
+        leads.set({ lease }, takenAt === null ? 0 : 1)
+        if (takenAt !== null) leaseAge.set({ lease }, age(takenAt))
+      }
       outboxMessages.set(count)
       outboxAge.set(age(oldestAt))
       outboxEditAge.set(age(oldestEditAt))

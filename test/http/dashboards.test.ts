@@ -20,6 +20,10 @@ const metrics = createMetrics({
   },
   now: () => of.takenAt,
 })
+metrics.tellLeases({
+  replicas: 3,
+  leases: ['cluster:orders', 'outbox'].map((name) => ({ name, takenAt: of.takenAt })),
+})
 metrics.observeSnapshot(of.picture([], undefined, { health: of.health() }), 0.01)
 metrics.countSlackError('ratelimited')
 const { body } = await metrics.expose()

@@ -165,6 +165,58 @@ describe('a health check', () => {
   })
 })
 
+describe('one replica of several', () => {
+  const held = (name: string) => ({ name, takenAt: of.takenAt - 90_000 })
+  const free = (name: string) => ({ name, takenAt: null })
+
+  it('shows what it leads, for how long, what it took over, and who lives', async () => {
+    const metrics = metricsOf()
+    expect(await told(metrics, 'replicas')).toEqual([' 1'])
+    expect(await told(metrics, 'lease_takeovers_total')).toEqual([' 0'])
+    metrics.tellLeases({
+      replicas: 3,
+      leases: [held('cluster:orders'), free('cluster:shop'), free('outbox')],
+    })
+    metrics.countTakeover()
+    expect(await told(metrics, 'leads')).toEqual([
+      '{lease="cluster:orders"} 1',
+      '{lease="cluster:shop"} 0',
+      '{lease="outbox"} 0',
+    ])
+    expect(await told(metrics, 'lease_age_seconds')).toEqual(['{lease="cluster:orders"} 90'])
+    expect(await told(metrics, 'replicas')).toEqual([' 3'])
+    expect(await told(metrics, 'lease_takeovers_total')).toEqual([' 1'])
+    metrics.tellLeases({ replicas: 2, leases: [held('outbox')] })
+    expect(await told(metrics, 'leads')).toEqual(['{lease="outbox"} 1'])
+    expect(await told(metrics, 'lease_age_seconds')).toEqual(['{lease="outbox"} 90'])
+  })
+
+  it('leaves a cluster to the one that leads it, also when a look of its own ends late', async () => {
+    const metrics = metricsOf()
+    metrics.observeSnapshot(of.picture([], undefined, { health: of.health() }), 0.02)
+    metrics.tellLeases({ replicas: 2, leases: [free('cluster:orders'), held('cluster:shop')] })
+    metrics.observeSnapshot(jam, 0.02)
+    metrics.clusterUnseen('orders')
+    const { body } = await metrics.expose()
+    const series = body.split('\n').filter((line) => line.includes('cluster="orders"'))
+    expect(series.filter((line) => !line.startsWith('pg_marshal_incidents_open'))).toEqual([])
+    expect(await told(metrics, 'cluster_up')).toEqual(['{cluster="shop"} 0'])
+  })
+
+  it('has not seen a cluster that it has just taken, and keeps what it sees of one that it leads', async () => {
+    const metrics = metricsOf()
+    const ups = () => told(metrics, 'cluster_up')
+    metrics.tellLeases({ replicas: 2, leases: [free('cluster:orders'), free('cluster:added')] })
+    expect(await ups()).toEqual([])
+    const both = { replicas: 1, leases: [held('cluster:orders'), held('cluster:added')] }
+    metrics.tellLeases(both)
+    expect(await ups()).toEqual(['{cluster="orders"} 0', '{cluster="added"} 0'])
+    metrics.observeSnapshot(jam, 0.02)
+    metrics.tellLeases(both)
+    expect(await ups()).toEqual(['{cluster="orders"} 1', '{cluster="added"} 0'])
+  })
+})
+
 describe('the bot', () => {
   it('shows how quickly trouble was answered, and no step that was not taken', async () => {
     const { counts, steps } = figuresOf({ incidents: [], proposals: [], rows: [] })

@@ -97,7 +97,10 @@ export function createAnswers(deps: {
       case 'overview':
         return answerOverview(seen, { past, statusOf, refresh: typed, now: now() })
       case 'clusters':
-        return answerClusters([...clusters.values()], { past, seen, statusOf, now })
+        return answerClusters([...clusters.values()], {
+          ...{ past, seen, statusOf, now },
+          part: question.part ?? null,
+        })
       case 'history':
         return answerHistory(question, { past, clusters: names, typed, now: now() })
       case 'stats':

@@ -5,16 +5,19 @@ import { openOn, type Past } from './openCards.ts'
 
 /**
  * Shows every watched cluster, and the cards of those that cannot be seen.
+ * @param part what the names contain; null for all
  * @param seen the clusters whose cards the reader may see
  */
 export async function answerClusters(
   clusters: readonly WatchedCluster[],
   {
+    part,
     past,
     seen,
     statusOf,
     now,
   }: {
+    readonly part: string | null
     readonly past: Past | null
     readonly seen: readonly WatchedCluster[]
     readonly statusOf: (watched: WatchedCluster) => Promise<ClusterStatus>
@@ -31,5 +34,5 @@ export async function answerClusters(
     )
     if (blind?.incident) cards.set(status.name, await past.linkTo(blind.incident.cardId))
   }
-  return clustersView(all, cards, now())
+  return clustersView(all, cards, part, now())
 }

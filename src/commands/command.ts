@@ -52,7 +52,8 @@ export type Command =
   | { readonly kind: 'help' }
   /** `/pg` alone: all clusters, what is wrong and what waits for somebody. */
   | { readonly kind: 'overview' }
-  | { readonly kind: 'clusters' }
+  /** `part` of the name; absent for all. */
+  | { readonly kind: 'clusters'; readonly part?: string }
   | ListCommand
   | TopQuestion
   | LocksQuestion
@@ -158,9 +159,11 @@ export function parseCommand(typed: string): Command | CommandProblem {
     case 'rules':
       return parseRules(rest)
     case 'clusters':
-      return rest.length === 0
-        ? { kind }
-        : problem('`clusters` shows every cluster and takes nothing after it: type `/pg clusters`.')
+      if (rest.length > 1)
+        return problem(
+          '`clusters` takes a part of a name at most: type `/pg clusters` or `/pg clusters orders`.',
+        )
+      return rest[0] === undefined ? { kind } : { kind, part: rest[0].text.toLowerCase() }
     case 'health':
       return parseHealth(rest)
     case 'session':

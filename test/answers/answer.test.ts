@@ -154,6 +154,43 @@ describe('answers', () => {
     )
   })
 
+  it('shows 500 clusters with trouble first, and finds some by a part of their name', async () => {
+    const waits = (count: number) =>
+      pictureCluster(
+        of.picture(
+          Array.from({ length: count }, (_, index) => of.waiting(index + 1, 2)),
+          [],
+        ),
+      )
+    const many = watching(
+      ...Array.from({ length: 497 }, (_, index) => watched(`eu-${index}`, 'C0')),
+      { config: clusterConfig('us-few'), cluster: waits(1) },
+      { config: clusterConfig('us-many'), cluster: waits(3) },
+      watched('us-gone', 'C0', { snapshot: unreachable }),
+    )
+    const lines = (await ask('clusters', many)).view.text.split('\n')
+    expect(lines.slice(1, 3)).toEqual(['1 of 500 clusters cannot be seen.', 'Sessions wait on 2.'])
+    expect(lines.slice(3, 7).map((line) => line.split(' | ')[0])).toEqual([
+      'us-gone',
+      'us-many',
+      'us-few',
+      'eu-0',
+    ])
+    expect(lines.at(-1)).toBe(
+      '460 more clusters, none of them worse. To find one by a part of its name: /pg clusters PART',
+    )
+    const found = (await ask('clusters US-', many)).view.text
+    expect(found).toContain('1 of 3 clusters cannot be seen.')
+    expect(found).not.toContain('eu-')
+    expect((await ask('clusters asia', many)).view.text).toBe(
+      'Clusters\nNo name of 500 clusters contains this. /pg clusters shows all.',
+    )
+    const long = Array.from({ length: 500 }, (_, index) =>
+      watched(`${'n'.repeat(28)}-${index}`, 'C0', { snapshot: unreachable }),
+    )
+    expect((await ask('clusters', watching(...long))).view.text).toContain('500 of 500')
+  })
+
   it('shows all clusters, those that cannot be seen too', async () => {
     const standby = of.picture([of.waiting(1, 2), of.idle(2, 3)], [], {
       cluster: 'standby',
@@ -172,10 +209,11 @@ describe('answers', () => {
     expect(view.text).toMatchInlineSnapshot(`
       "Clusters
       2 of 4 clusters cannot be seen.
-      orders | 18.4 | 1 | 0 | 3 of 100 | 2 s ago
-      standby | 14.13 (standby) | 2 | 1 | 4 of 100 | 2 s ago
+      Sessions wait on 1.
       blind | 18.4 | ? | ? | ? of 100 | 2 s ago, without others’ state: pg_monitor is missing
-      gone | cannot be seen: the server refuses connections (connection refused)."
+      gone | cannot be seen: the server refuses connections (connection refused).
+      standby | 14.13 (standby) | 2 | 1 | 4 of 100 | 2 s ago
+      orders | 18.4 | 1 | 0 | 3 of 100 | 2 s ago"
     `)
   })
 
@@ -194,7 +232,7 @@ describe('answers', () => {
       - /pg session 4312: everything about one session
       - /pg health: everything that makes trouble at once, with its limits: locks, connections, deadlocks, prepared transactions, vacuum, wraparound, replication slots
       - /pg rules, /pg rules --app pg_dump: from when on something is trouble here, and for whom it is different
-      - /pg clusters: the servers that are watched
+      - /pg clusters [PART]: the servers that are watched, trouble first; with a part of their names, those alone
       - /pg history --since 12h, /pg history 4312, /pg history 3f2a9c1b: what happened and what was decided: lately, to a PID, on a card
       - /pg oncall: who is called for trouble now, and what happens when nobody answers
       - /pg stats, /pg stats --since 7d: how quickly trouble was seen, answered and ended, and what was denied or expired

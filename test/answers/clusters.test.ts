@@ -28,6 +28,7 @@ afterEach(() => store.close())
 const answer = async (link: (cardId: string) => string | null) => {
   const well = watched('well')
   const { text, blocks } = await answerClusters([gone, hidden, fresh, well], {
+    part: null,
     past: { ...store, linkTo: async (cardId) => link(cardId) },
     seen: [gone, fresh, well],
     statusOf: async ({ config: { name }, cluster }) =>

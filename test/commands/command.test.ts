@@ -24,6 +24,7 @@ describe('parseCommand', () => {
     ['long --older 90s', { kind: 'long', filters: { olderSeconds: 90 }, cluster: null }],
     ['idle --older 1h30m', { kind: 'idle', filters: { olderSeconds: 5400 }, cluster: null }],
     ['clusters', { kind: 'clusters' }],
+    ['clusters Eu-', { kind: 'clusters', part: 'eu-' }],
     ['activity --app web', { kind: 'activity', filters: { app: 'web' }, cluster: null }],
     ['top', { kind: 'top', sinceReset: false, all: false, filters: {}, cluster: null }],
     [
@@ -217,7 +218,10 @@ describe('parseCommand', () => {
       'quiet 30d vacation',
       'From one second to 7 days: type `/pg quiet 2h reason`, `/pg quiet off`, or `/pg quiet` to see what is silent.',
     ],
-    ['clusters now', '`clusters` shows every cluster and takes nothing after it: type `/pg clusters`.'],
+    [
+      'clusters a b',
+      '`clusters` takes a part of a name at most: type `/pg clusters` or `/pg clusters orders`.',
+    ],
     ['sessions --usr x', 'I do not know `--usr`. Did you mean `--user`?'],
     ['sessions --database x', 'I do not know `--database`. Did you mean `--db`?'],
     [

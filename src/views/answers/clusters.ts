@@ -3,7 +3,7 @@ import { isClient } from '../../domain/session/session.ts'
 import type { Snapshot } from '../../domain/session/snapshot.ts'
 import { versionWords } from '../../domain/session/versions.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
-import { bold, link, truncate, type View } from '../kit.ts'
+import { bold, code, link, truncate, type View } from '../kit.ts'
 import { count } from '../words.ts'
 import { compose, type Line, lines } from './page.ts'
 
@@ -15,16 +15,28 @@ export type ClusterStatus =
 const maxClusters = 40
 
 /**
- * Every watched cluster in one line, and the way to the cards of those that cannot be seen.
+ * Watched clusters in one line each, trouble first: what cannot be seen, then where most sessions wait. And the way to the cards of those that cannot be seen.
  * @param cards the links of these cards, by the names of their clusters; null where a card cannot be linked
+ * @param part what the names contain; null for all
  */
 export function clustersView(
-  all: readonly ClusterStatus[],
+  watched: readonly ClusterStatus[],
   cards: ReadonlyMap<string, string | null>,
+  part: string | null,
   now: number,
 ): View {
+  const all = watched.filter(({ name }) => part === null || name.includes(part)).sort(worstFirst)
+  if (all.length === 0)
+    return compose('Clusters', [
+      lines([
+        `No name of ${count(watched.length, 'cluster')} contains this. `,
+        code('/pg clusters'),
+        ' shows all.',
+      ]),
+    ])
   const shown = all.slice(0, maxClusters)
-  const unseen = all.filter((status) => 'reason' in status || !status.snapshot.server.seesOthers).length
+  const unseen = all.filter((status) => trouble(status) === notSeen).length
+  const waiting = all.filter((status) => trouble(status) > 0).length - unseen
   const headline: Line =
     unseen > 0
       ? [bold(`${unseen} of ${count(all.length, 'cluster')} cannot be seen.`)]
@@ -34,7 +46,7 @@ export function clustersView(
             : `${count(all.length, 'cluster')}, all of them seen.`,
         ]
   return compose('Clusters', [
-    lines(headline),
+    lines(headline, ...(waiting > 0 && all.length > 1 ? [[`Sessions wait on ${waiting}.`]] : [])),
     {
       kind: 'table',
       head: ['Cluster', 'Version', 'Sessions', 'Waiting', 'Connections', 'Seen'],
@@ -49,9 +61,28 @@ export function clustersView(
         ]
       }),
     ),
-    lines(...(all.length > shown.length ? [[`${all.length - shown.length} more clusters.`]] : [])),
+    lines(
+      ...(all.length > shown.length
+        ? [
+            [
+              `${count(all.length - shown.length, 'more cluster')}, none of them worse. To find one by a part of its name: `,
+              code('/pg clusters PART'),
+            ],
+          ]
+        : []),
+    ),
   ])
 }
+
+const notSeen = Number.MAX_VALUE
+
+/** Returns how far up it stands: what is not seen comes first, since nobody knows how bad it is. */
+function trouble(status: ClusterStatus): number {
+  if ('reason' in status || !status.snapshot.server.seesOthers) return notSeen
+  return status.snapshot.locks.kind === 'jammed' ? Number.MAX_SAFE_INTEGER : totals(status.snapshot).waiting
+}
+
+const worstFirst = (a: ClusterStatus, b: ClusterStatus): number => trouble(b) - trouble(a)
 
 function row(status: ClusterStatus, now: number): string[] {
   const name = truncate(status.name, 63)

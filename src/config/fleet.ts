@@ -36,6 +36,7 @@ export function gatherFleet(tree: unknown, directory: string, env: Env, files: F
   if (!isKeys(tree)) return { tree, problems: [], place: (problem) => problem }
   const { clusters, clustersFrom, templates } = tree
   const problems: ConfigProblem[] = []
+  let isWhole = true
   const origins: Origin[] = (Array.isArray(clusters) ? clusters : []).map((own, index) => ({
     path: ['clusters', index],
     own,
@@ -44,6 +45,7 @@ export function gatherFleet(tree: unknown, directory: string, env: Env, files: F
     const more = readClusters(clustersFrom, directory, env, files)
     problems.push(...more.problems)
     origins.push(...more.origins)
+    isWhole = more.isWhole
   }
   const known = isKeys(templates) ? templates : {}
   const templateOf = (own: unknown) => {
@@ -61,6 +63,15 @@ export function gatherFleet(tree: unknown, directory: string, env: Env, files: F
     }
     return over(named(template.keys, own.name), own)
   })
+  // What no cluster takes is never checked.
+  const taken = new Set(origins.map(({ own }) => templateOf(own)?.name))
+  if (isWhole)
+    for (const name of Object.keys(known).filter((name) => !taken.has(name)))
+      problems.push({
+        path: ['templates', name],
+        sentence:
+          'No cluster uses this template. Take it out, or write template: with its name at a cluster.',
+      })
   const place = (problem: ConfigProblem): ConfigProblem => {
     const [top, index, ...rest] = problem.path
     const origin = top === 'clusters' && typeof index === 'number' ? origins[index] : undefined
@@ -80,10 +91,13 @@ export function gatherFleet(tree: unknown, directory: string, env: Env, files: F
 function readClusters(from: string, directory: string, env: Env, files: Files) {
   const origins: Origin[] = []
   const problems: ConfigProblem[] = []
+  /** False where something was not read: it may hold any cluster. */
+  let isWhole = true
   const reading = <T>(read: () => T, problem: Omit<ConfigProblem, 'sentence'>, what: string): T | null => {
     try {
       return read()
     } catch (error) {
+      isWhole = false
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
       problems.push({
         ...problem,
@@ -109,13 +123,16 @@ function readClusters(from: string, directory: string, env: Env, files: Files) {
     problems.push(...read.problems.map((problem) => ({ ...problem, file })))
     const { tree } = read
     // An empty file is one whose clusters are gone, or are not there yet.
-    if (tree === undefined) continue
+    if (tree === undefined) {
+      isWhole &&= read.problems.length === 0
+      continue
+    }
     const key = isKeys(tree) && Object.keys(tree).join() === 'clusters' ? ['clusters'] : []
     const list = isKeys(tree) && key.length > 0 ? tree.clusters : tree
     if (Array.isArray(list)) origins.push(...list.map((own, index) => ({ file, path: [...key, index], own })))
     else origins.push({ file, path: key, own: list })
   }
-  return { origins, problems }
+  return { origins, problems, isWhole }
 }
 
 /** The template under the cluster: key by key, also inside of what holds keys. */

@@ -141,4 +141,18 @@ templates:
       'clusters.d/a.yaml: [2].url',
     ])
   })
+
+  it('are refused where no cluster uses them, with everything else', () => {
+    const unused = 'templates.eu: No cluster uses this template.'
+    const found = (cluster: string) =>
+      problems(templates, { 'a.yaml': cluster }).map((problem) => problem.slice(0, unused.length))
+    const own = 'name: a\nurl: postgres://m@a/db'
+    expect(found(own)).toEqual([unused])
+    expect(found(`${own}\nwacth: {}`)).toEqual([unused, expect.stringMatching(/^clusters.d.a.yaml: wacth/)])
+    // The name is misspelt: both are said.
+    expect(found(`${own}\ntemplate: ue`)).toEqual([expect.stringMatching(/template: There is/), unused])
+    // What cannot be read may use it.
+    expect(found('name: [')).not.toContain(unused)
+    expect(found('EACCES')).not.toContain(unused)
+  })
 })

@@ -175,20 +175,20 @@ describe('one replica of several', () => {
     expect(await told(metrics, 'lease_takeovers_total')).toEqual([' 0'])
     metrics.tellLeases({
       replicas: 3,
-      leases: [held('cluster:orders'), free('cluster:shop'), free('outbox')],
+      leases: [held('cluster:orders'), free('cluster:shop'), free('desk')],
     })
     metrics.countTakeover()
     expect(await told(metrics, 'leads')).toEqual([
       '{lease="cluster:orders"} 1',
       '{lease="cluster:shop"} 0',
-      '{lease="outbox"} 0',
+      '{lease="desk"} 0',
     ])
     expect(await told(metrics, 'lease_age_seconds')).toEqual(['{lease="cluster:orders"} 90'])
     expect(await told(metrics, 'replicas')).toEqual([' 3'])
     expect(await told(metrics, 'lease_takeovers_total')).toEqual([' 1'])
-    metrics.tellLeases({ replicas: 2, leases: [held('outbox')] })
-    expect(await told(metrics, 'leads')).toEqual(['{lease="outbox"} 1'])
-    expect(await told(metrics, 'lease_age_seconds')).toEqual(['{lease="outbox"} 90'])
+    metrics.tellLeases({ replicas: 2, leases: [held('desk')] })
+    expect(await told(metrics, 'leads')).toEqual(['{lease="desk"} 1'])
+    expect(await told(metrics, 'lease_age_seconds')).toEqual(['{lease="desk"} 90'])
   })
 
   it('leaves a cluster to the one that leads it, also when a look of its own ends late', async () => {

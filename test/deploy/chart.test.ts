@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments, stringify } from 'yaml'
 import packageJson from '../../package.json' with { type: 'json' }
+import { parseConfig } from '../../src/config/config.ts'
 import { fetched, hasDeployTools, helmPath } from '../support/deployTools.ts'
 
 const chart = fileURLToPath(new URL('../../deploy/helm', import.meta.url))
@@ -163,6 +164,8 @@ describe.skipIf(!hasDeployTools)('the chart, in Helm', () => {
       slack: { mode: 'socket', channel: 'C0INCIDENTS' },
       http: { host: '0.0.0.0', port: 3000 },
     })
+    const env = { STORE_PASSWORD: 'hidden' }
+    expect(parseConfig(stringify(stored), env).store).toMatchObject({ kind: 'postgres' })
     const other = { ...least, config: { ...config, queryText: 'hidden' } }
     expect(one('Deployment', other)).not.toEqual(one('Deployment'))
     expect(one('Deployment', other)).toEqual(one('Deployment', other))

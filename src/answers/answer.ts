@@ -8,7 +8,7 @@ import type { ClusterStatus } from '../views/answers/clusters.ts'
 import { helpView } from '../views/answers/help.ts'
 import { type AnswerContext, failureView, problemView } from '../views/answers/page.ts'
 import type { View } from '../views/kit.ts'
-import { answerClusters } from './clusters.ts'
+import { answerClusters, type WatcherOf } from './clusters.ts'
 import { findElsewhere } from './elsewhere.ts'
 import { answerHealth } from './health.ts'
 import { answerHistory } from './history.ts'
@@ -63,9 +63,11 @@ export function createAnswers(deps: {
   readonly top: TopAnswers
   /** Asks Slack who is called; null in the terminal. */
   readonly directory: Directory | null
+  /** Names the replica that watches a cluster; null where one process watches all. */
+  readonly watcherOf?: WatcherOf
   readonly now: () => number
 }): Answers {
-  const { clusters, past, top, directory, now } = deps
+  const { clusters, past, top, directory, watcherOf = () => null, now } = deps
 
   return async (question, channelId, asker) => {
     const seen = [...clusters.values()].filter(({ config }) => asker?.sees.has(config.name) ?? true)
@@ -98,7 +100,7 @@ export function createAnswers(deps: {
         return answerOverview(seen, { past, statusOf, refresh: typed, now: now() })
       case 'clusters':
         return answerClusters([...clusters.values()], {
-          ...{ past, seen, statusOf, now },
+          ...{ past, seen, statusOf, watcherOf, now },
           part: question.part ?? null,
         })
       case 'history':

@@ -3,6 +3,9 @@ import { type ClusterStatus, clustersView } from '../views/answers/clusters.ts'
 import type { View } from '../views/kit.ts'
 import { openOn, type Past } from './openCards.ts'
 
+/** Finds the name of the replica that watches a cluster; null where one process watches all. */
+export type WatcherOf = (cluster: string) => string | null
+
 /**
  * Shows every watched cluster, and the cards of those that cannot be seen.
  * @param part what the names contain; null for all
@@ -15,12 +18,14 @@ export async function answerClusters(
     past,
     seen,
     statusOf,
+    watcherOf,
     now,
   }: {
     readonly part: string | null
     readonly past: Past | null
     readonly seen: readonly WatchedCluster[]
     readonly statusOf: (watched: WatchedCluster) => Promise<ClusterStatus>
+    readonly watcherOf: WatcherOf
     readonly now: () => number
   },
 ): Promise<View> {
@@ -34,5 +39,5 @@ export async function answerClusters(
     )
     if (blind?.incident) cards.set(status.name, await past.linkTo(blind.incident.cardId))
   }
-  return clustersView(all, cards, part, now())
+  return clustersView(all, { cards, part, watcherOf, now: now() })
 }

@@ -25,10 +25,14 @@ beforeEach(async () => {
 })
 afterEach(() => store.close())
 
+/** Names of the replicas that watch, by cluster; empty where one process watches all. */
+let watchers: Record<string, string> = {}
+
 const answer = async (link: (cardId: string) => string | null) => {
   const well = watched('well')
   const { text, blocks } = await answerClusters([gone, hidden, fresh, well], {
     part: null,
+    watcherOf: (name) => watchers[name] ?? null,
     past: { ...store, linkTo: async (cardId) => link(cardId) },
     seen: [gone, fresh, well],
     statusOf: async ({ config: { name }, cluster }) =>
@@ -50,4 +54,13 @@ it('names the card also where it cannot be linked', async () => {
   const { text, blocks } = await answer(() => null)
   expect(text).toContain('gone has a card.')
   expect(blocks).not.toContain('"url"')
+})
+
+it('names the replica that watches each, where there are several', async () => {
+  watchers = { well: 'pod-1' }
+  const { text } = await answer(() => null)
+  expect(text).toContain('pod-1')
+  expect(text).toContain('nobody yet')
+  watchers = {}
+  expect((await answer(() => null)).text).not.toContain('nobody yet')
 })

@@ -14,16 +14,24 @@ export type ClusterStatus =
 
 const maxClusters = 40
 
+/** Question, and what is known beside the looks. */
+export type ClustersAsked = {
+  /** Links of the cards of clusters that cannot be seen, by their names; null where a card cannot be linked. */
+  readonly cards: ReadonlyMap<string, string | null>
+  /** Part that the names contain; null for all. */
+  readonly part: string | null
+  /** Names the replica that watches a cluster; null where one process watches all. */
+  readonly watcherOf: (cluster: string) => string | null
+  readonly now: number
+}
+
 /**
- * Watched clusters in one line each, trouble first: what cannot be seen, then where most sessions wait. And the way to the cards of those that cannot be seen.
- * @param cards the links of these cards, by the names of their clusters; null where a card cannot be linked
- * @param part what the names contain; null for all
+ * Draws watched clusters in one line each, trouble first: what cannot be seen, then where most sessions wait. And the way to
+ * the cards of those that cannot be seen.
  */
 export function clustersView(
   watched: readonly ClusterStatus[],
-  cards: ReadonlyMap<string, string | null>,
-  part: string | null,
-  now: number,
+  { cards, part, watcherOf, now }: ClustersAsked,
 ): View {
   const all = watched.filter(({ name }) => part === null || name.includes(part)).sort(worstFirst)
   if (all.length === 0)
@@ -35,6 +43,7 @@ export function clustersView(
       ]),
     ])
   const shown = all.slice(0, maxClusters)
+  const isShared = all.some(({ name }) => watcherOf(name) !== null)
   const unseen = all.filter((status) => trouble(status) === notSeen).length
   const waiting = all.filter((status) => trouble(status) > 0).length - unseen
   const headline: Line =
@@ -49,8 +58,14 @@ export function clustersView(
     lines(headline, ...(waiting > 0 && all.length > 1 ? [[`Sessions wait on ${waiting}.`]] : [])),
     {
       kind: 'table',
-      head: ['Cluster', 'Version', 'Sessions', 'Waiting', 'Connections', 'Seen'],
-      rows: shown.map((status) => row(status, now)),
+      head: [
+        ...['Cluster', 'Version', 'Sessions', 'Waiting', 'Connections', 'Seen'],
+        ...(isShared ? ['Watched by'] : []),
+      ],
+      rows: shown.map((status) => [
+        ...row(status, now),
+        ...(isShared ? [truncate(watcherOf(status.name) ?? 'nobody yet', 63)] : []),
+      ]),
     },
     lines(
       ...shown.flatMap((status): Line[] => {

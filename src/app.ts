@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
 import { createActions } from './actions/actions.ts'
@@ -9,16 +10,18 @@ import { createAnswers } from './answers/answer.ts'
 import { createHomeReader } from './answers/home.ts'
 import { createFiguresReader } from './answers/stats.ts'
 import { createTop } from './answers/top.ts'
+import { createClock } from './clock.ts'
 import type { WatchedCluster } from './commands/cluster.ts'
 import { asksForCodes, type Config, requireSecret, type SlackSettings } from './config/config.ts'
 import { bot } from './domain/approvals/journal.ts'
+import { clusterLease } from './domain/fleet/share.ts'
 import { receiversIn, webhookId } from './domain/incidents/webhook.ts'
 import { createMasker } from './domain/text/mask.ts'
 import { createMetrics } from './http/metrics.ts'
 import { readinessOf } from './http/readiness.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
 import { createSlackLogger, type Log } from './log.ts'
-import { createLoop, type Loop } from './loop.ts'
+import { createLoop } from './loop.ts'
 import { announceBroken } from './notify/brokenChannel.ts'
 import { createCards } from './notify/cards.ts'
 import { createOutbox, type Gaps } from './notify/outbox.ts'
@@ -44,9 +47,10 @@ import { whoAmI } from './slack/whoAmI.ts'
 import { openStore } from './store/store.ts'
 import { closeAbandoned } from './watch/abandoned.ts'
 import { callDue } from './watch/calls.ts'
-import { createClusterWatch } from './watch/clusterWatch.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
+import { createLeads, type Duty, type Leads, othersSee } from './watch/leads.ts'
 import { createSight } from './watch/sight.ts'
+import { createWatching } from './watch/watching.ts'
 
 export type RunningApp = {
   /** The port that /healthz, /readyz and, in http mode, /slack/events are served on. */
@@ -57,14 +61,17 @@ export type RunningApp = {
 
 /** Time for which a stopping process goes on delivering messages to Slack. */
 const flushMs = 5000
-/** Interval of the checks whether the store works. */
+/** Longest interval of the checks whether the store works; and between the looks whether another replica wrote there. */
 const storeCheckMs = 1000
+const changesMs = 300
 /** Interval of the checks whether Slack still takes the token. */
 const tokenCheckMs = 60_000
 /** Interval between the look-ups of the approvers' names. */
 const nameCheckMs = 600_000
 /** Interval of the checks whether the open cards still stand. */
 const cardCheckMs = 60_000
+/** Interval between the looks whether something is due. */
+const choresMs = 1000
 /** Interval between the looks whether an App Home shows something old. */
 const homeMs = 1000
 
@@ -82,12 +89,15 @@ export async function startApp(deps: {
   /** Ends a start that waits for Slack or for the store. */
   readonly signal?: AbortSignal
 }): Promise<RunningApp> {
-  const { config, slack: settings, log, now = Date.now, gaps, signal } = deps
+  const { config, slack: settings, log, gaps, signal } = deps
+  const clock = createClock(deps.now ?? Date.now)
+  const { now } = clock
   const steady = () => performance.now()
   // Where no approval takes a code, no secret is ever opened.
   const authenticator = createAuthenticator(asksForCodes(config) ? requireSecret(config) : '')
   const closers: { readonly name: string; readonly close: () => Promise<void> }[] = []
   const closing = (name: string, close: () => Promise<void>) => closers.push({ name, close })
+  let leads: Leads | null = null
   const stop = async () => {
     for (const { name, close } of closers.splice(0).reverse())
       await close().catch((error: unknown) => log.error({ err: error }, `${name} did not close`))
@@ -135,6 +145,10 @@ export async function startApp(deps: {
         log.info(`another pg-marshal works with the store; waiting up to ${seconds} s for it to end`),
     })
     closing('store', store.close)
+    // Taken over within two intervals, and not for one that is slow for a moment.
+    const shortestMs = Math.min(...config.clusters.map(({ watch }) => watch.everyMs))
+    const holdMs = Math.min(10_000, Math.max(1500, 1.4 * shortestMs))
+    const membership = store.join(hostname(), holdMs)
     for (const { kind, at } of await store.refusedBlocks.all()) refusedBlocks.remember(kind, at)
     const figures = createFiguresReader({
       past: store,
@@ -164,23 +178,22 @@ export async function startApp(deps: {
         outbox.kick()
       },
     })
-    closing('outbox', async () => {
-      await Promise.race([outbox.empty(), pause(flushMs, undefined, { ref: false })])
-      await outbox.stop()
-    })
+    // Each gives back what it leads when what it does for it has ended.
+    closing('leads', async () => leads?.stop())
     const cardSettings = new Map(watched.map(({ config }) => [config.name, config]))
     const names = createNames({ slack, ids: namedBy(config.clusters), log })
     const maskForReceivers = createMasker(config.queryText === 'hidden' ? 'hidden' : 'masked')
+    const changed = () => {
+      outbox.kick()
+      homes.changed()
+      webhooks.kick()
+    }
     const cards = createCards({
       store,
       cardSettings,
       nameOf: names.of,
       now,
-      changed() {
-        outbox.kick()
-        homes.changed()
-        webhooks.kick()
-      },
+      changed,
       webhooks: createWebhookQueue({ settings: cardSettings, maskText: maskForReceivers, now }),
       recorded: (event) => {
         if (event.kind === 'outcome') metrics.countAction(event.action, event.outcome.kind)
@@ -194,7 +207,7 @@ export async function startApp(deps: {
     const linkTo = createLinkTo({ slack, messages: store.messages, log })
     const patientLinkTo = createPatientLinkTo({ linkTo, messages: store.messages })
     const { timeZoneOf } = names
-    const shared = { cards, store, clusters, authorization, log, now, steady }
+    const shared = { cards, store, clusters, authorization, log, now, steady, replica: membership.id }
     const { secondFactor, ...actions } = createActions({ ...shared, authenticator, linkTo, timeZoneOf })
     const { proposals } = store
     const { approve } = actions
@@ -214,10 +227,17 @@ export async function startApp(deps: {
       log,
       now,
     })
-    closing('webhooks', webhooks.stop)
-    await store.webhooks.keepOnly(receivers.map(webhookId))
     const top = createTop()
-    const answers = createAnswers({ clusters, past: { ...store, linkTo }, top, directory: names.who, now })
+    const watcherOf = (cluster: string) => {
+      const { replicas = [], leaders } = leads?.last() ?? {}
+      const watcher = replicas.find(({ id }) => id === leaders?.get(clusterLease(cluster)))
+      return replicas.length > 1 && watcher ? watcher.name : null
+    }
+    const answers = createAnswers({
+      ...{ clusters, top, watcherOf, now },
+      past: { ...store, linkTo },
+      directory: names.who,
+    })
     const sight = createSight(clusters)
     const rightsOf = createRights({ clusters, checkAccess })
     const homes = createHomes({
@@ -255,88 +275,128 @@ export async function startApp(deps: {
       log,
     })
 
-    await reconcile({ cards, proposals, clusters })
-    await closeAbandoned({ cards, store, clusters: [...clusters.keys()], now })
-    outbox.start()
-    webhooks.start()
-
     const token = createTokenCheck({ slack, log })
     const slackWorks = () =>
       ingress.connected() &&
       token.refused() === null &&
       token.silent() === null &&
       outbox.failures().size === 0
+    const unseen = () =>
+      watched.flatMap(({ config: { name } }) => (sight.unseen(name) === null ? [] : [name]))
     const heartbeat =
       config.heartbeatUrl === null
         ? null
         : createHeartbeat({
             url: config.heartbeatUrl,
-            clusters: [...clusters.keys()],
-            slackWorks,
+            clusters: () => watching.led().map(({ config }) => config.name),
+            // One replica reports for all, as long as somebody sees each of the other clusters.
+            allElse: () => {
+              const round = leads?.hasDesk() ? leads.last() : null
+              return slackWorks() && round !== null && othersSee(round, [...clusters.keys()], membership.id)
+            },
             log,
             steady,
           })
     closing('heartbeat', async () => heartbeat?.stop())
 
     const storeAlarm = createStoreAlarm({
-      probe: store.probe,
+      probe: async () => {
+        await leads?.round()
+        await store.probe()
+      },
       channels,
       post: (channel, content) => slack.post(channel, null, content, `store:${channel}`),
       recovered: () => {
         outbox.kick()
-        for (const loop of watchers) loop.hurry()
+        leads?.hurry()
       },
       log,
       steady,
     })
 
-    const watchers: Loop[] = []
+    const watching = createWatching({
+      ...{ clusters, store, cards, storeAlarm, membership, sight, log, now, steady },
+      hooksOf: (name) => ({
+        saw: (picture, seconds) => {
+          top.saw(picture.snapshot)
+          sight.saw(picture.snapshot)
+          metrics.observeSnapshot(picture, seconds)
+        },
+        unseen: () => metrics.clusterUnseen(name),
+        done: (well) => {
+          sight.looked(name)
+          heartbeat?.looked(name, well)
+        },
+      }),
+    })
+    let isNewAtDesk = true
+    const desk: Duty = {
+      start() {
+        isNewAtDesk = true
+        outbox.start()
+        webhooks.start()
+      },
+      hurry: outbox.kick,
+      async stop(isLast) {
+        if (isLast) await Promise.race([outbox.empty(), pause(flushMs, undefined, { ref: false })])
+        await Promise.all([outbox.stop(), webhooks.stop()])
+      },
+    }
+    leads = createLeads({
+      membership,
+      clock,
+      about: () => ({ clusters: [...clusters.keys()], unseen: unseen() }),
+      watch: watching.duty,
+      desk,
+      after: ({ leases, leaders, replicas, takenOver }) => {
+        const names = [...leaders.keys()]
+        metrics.tellLeases({
+          replicas: replicas.length,
+          leases: names.map((name) => ({ name, takenAt: leases.get(name)?.takenAt ?? null })),
+        })
+        for (let count = 0; count < takenOver; count++) metrics.countTakeover()
+        if (watching.led().length === 0) heartbeat?.idled()
+      },
+      log,
+    })
+    const { last, hasDesk } = leads
+    /** Does what is due for all. */
+    const chores = async () => {
+      const round = last()
+      if (!round || !hasDesk()) return
+      if (isNewAtDesk) await store.webhooks.keepOnly(receivers.map(webhookId))
+      isNewAtDesk = false
+      await reconcile({ cards, proposals, clusters, isGone: round.isGone, now })
+      const known = new Set(round.replicas.flatMap((replica) => replica.clusters))
+      await closeAbandoned({ cards, store, clusters: [...known], now })
+      await expireDue({ cards, proposals, now })
+    }
+    let changes: number | null = null
     const loop = (name: string, everyMs: number, runOnce: () => Promise<void>) =>
       createLoop({ name, everyMs, runOnce, steady, log })
     const loops = [
-      loop('store check', storeCheckMs, storeAlarm.check),
+      loop('store check', Math.min(storeCheckMs, holdMs / 5), storeAlarm.check),
+      loop('changes', changesMs, async () => {
+        const before = changes
+        changes = await store.changes()
+        if (changes !== before) changed()
+      }),
       loop('names', nameCheckMs, names.look),
       loop('token check', tokenCheckMs, token.look),
-      loop('card check', cardCheckMs, () =>
-        restoreDeleted({ store, stands: slack.stands, outbox, clusters: [...clusters.keys()], log }),
-      ),
-      loop('expiry', 1000, () => expireDue({ cards, proposals, now })),
-      loop('calls', 1000, async () => {
-        for (const { config } of watched)
-          if (sight.isKnown(config.name)) await callDue({ cards, store, config })
+      loop('card check', cardCheckMs, async () => {
+        if (hasDesk())
+          await restoreDeleted({ store, stands: slack.stands, outbox, clusters: [...clusters.keys()], log })
+      }),
+      loop('chores', choresMs, chores),
+      loop('calls', choresMs, async () => {
+        const seen = watching.led().filter(({ config }) => sight.isKnown(config.name))
+        await callDue({ store, clusters: seen, log })
       }),
       loop('homes', homeMs, homes.round),
-      loop('counts of refusals', 1000, () => authorization.settleCounts()),
-      ...watched.map(({ cluster, config }) => {
-        const { channel, watch } = config
-        const runOnce = createClusterWatch({
-          cluster,
-          config,
-          neighbours: watched.flatMap((one) => (one.config.channel === channel ? [one.config.name] : [])),
-          store,
-          cards,
-          storeAlarm,
-          hooks: {
-            saw: (picture, seconds) => {
-              top.saw(picture.snapshot)
-              sight.saw(picture.snapshot)
-              metrics.observeSnapshot(picture, seconds)
-            },
-            unseen: () => metrics.clusterUnseen(cluster.name),
-            done: (well) => {
-              sight.looked(cluster.name)
-              heartbeat?.looked(cluster.name, well)
-            },
-          },
-          log,
-          now,
-          steady,
-        })
-        const watcher = loop(`watcher ${cluster.name}`, watch.everyMs, runOnce)
-        watchers.push(watcher)
-        return watcher
-      }),
+      loop('counts of refusals', choresMs, () => authorization.settleCounts()),
     ]
+    await leads.round()
+    await chores()
     for (const loop of loops) loop.start()
     closing('loops', async () => {
       await Promise.all(loops.map((loop) => loop.stop()))
@@ -353,7 +413,7 @@ export async function startApp(deps: {
           unreadable: access.unreadable(),
         },
         webhooks: webhooks.failures(),
-        clusters: config.clusters.map(({ name }) => ({ name, unseen: sight.unseen(name) })),
+        clusters: watching.led().map(({ config: { name } }) => ({ name, unseen: sight.unseen(name) })),
       })
     const http: HttpServer = await startHttp({
       ...config.http,

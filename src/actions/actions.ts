@@ -29,6 +29,8 @@ export function createActions(deps: {
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   readonly authorization: Authorization
   readonly authenticator: Authenticator
+  /** Id of this process among those that work with the store. */
+  readonly replica: string
   /** Finds the address of a card; null while it has none. */
   readonly linkTo: (cardId: string) => Promise<string | null>
   /** Finds the time zone of a person. */

@@ -51,6 +51,8 @@ export function createApprove(deps: {
   readonly authorization: Authorization
   readonly secondFactor: Pick<SecondFactor, 'hindrance'>
   readonly execute: (claimed: ProposalIn<'claimed'>) => Promise<Proposal>
+  /** Id of this process among those that work with the store. */
+  readonly replica: string
   readonly now: () => number
   readonly log: Log
 }): Approve {
@@ -111,7 +113,7 @@ export function createApprove(deps: {
         ? takeOff(seen, gone)
         : decide(seen, { ...press, userId, hasCode }, approvals, now())
     if (step === 'counted' || 'code' in step) return step
-    const written = await write(seen, step)
+    const written = await write(seen, carriedOutBy(deps.replica, step))
     if (written && ('code' in written || gone.length === 0)) return written
     const current = written ?? (await proposals.get(seen.id))
     return current
@@ -155,3 +157,9 @@ export function createApprove(deps: {
     }
   }
 }
+
+/** Notes who carries out what this step claims. */
+const carriedOutBy = (replica: string, { next, events }: Step<Proposal>): Step<Proposal> => ({
+  next: next.state === 'claimed' ? { ...next, claimedBy: replica } : next,
+  events,
+})

@@ -4,7 +4,7 @@ import type { WatchedCluster } from '../commands/cluster.ts'
 import { differences, guardOf, stillThere } from '../domain/approvals/approvedState.ts'
 import { movedOn, type Outcome } from '../domain/approvals/outcome.ts'
 import type { Proposal, ProposalIn } from '../domain/approvals/proposal.ts'
-import { type Execution, finish } from '../domain/approvals/transitions.ts'
+import { beginSignal, type Execution, finish } from '../domain/approvals/transitions.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
 import { expectedOf } from '../domain/locks/recommendation.ts'
 import { lockTableOf, rehearse } from '../domain/locks/simulation.ts'
@@ -15,6 +15,7 @@ import type { Log } from '../log.ts'
 import { advance } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
 import { attempt, type Cluster, ClusterError } from '../postgres/cluster.ts'
+import { storeFailureOf } from '../store/failure.ts'
 import { type FreshSession, readSession } from './freshSession.ts'
 
 /** Time for which the effect of a signal is watched. */
@@ -25,7 +26,9 @@ const settleForMs = 1000
 /**
  * Carries out a proposal that was claimed, with the intent written down: the session is read again, one guarded
  * statement sends the signal, the effect is watched, the outcome is written down and shown. Never sends twice: a
- * proposal is claimed once, and what goes wrong after the signal may have left ends as `unknown`.
+ * proposal is claimed once, and what goes wrong after the signal may have left ends as `unknown`. Never sends late: until when
+ * the signal may go out is written down before it does, by the clock of its server, which holds it to that. So a process that was
+ * stopped for a while sends nothing when it wakes, and another one knows whether it can have.
  * @returns the proposal with its outcome
  */
 export function createExecute(deps: {
@@ -39,10 +42,18 @@ export function createExecute(deps: {
 
   return async (claimed) => {
     const watched = clusters.get(claimed.key.cluster)
+    let current = claimed
+    const begin = async (before: string) => {
+      const begun = await cards.commit(claimed.cardId, (tx) =>
+        advance(tx, claimed, beginSignal(claimed, before)),
+      )
+      if (begun) current = begun
+      return begun
+    }
     const execution = watched
-      ? await carryOut(claimed, watched, steady).catch(afterFault)
+      ? await carryOut(claimed, { watched, begin, steady }).catch(afterFault)
       : nothingSent({ kind: 'unreachable', why: 'this cluster is not configured any more.' })
-    return finishSurely(claimed, execution)
+    return finishSurely(current, execution)
   }
 
   /** A fault of ours in the middle: whether the signal went out is not known here any more. */
@@ -68,32 +79,38 @@ export function createExecute(deps: {
   }
 }
 
-/** Once a second; after that the next start says that the outcome is unknown. */
+/** Once a second; after that another process, or the next start, says what is known. */
 const finishAttempts = 300
 
-/** Writes the outcome of a claimed proposal down and reports it. */
-export const writeOutcome = (
+/** Writes down what became of a proposal that this process has claimed, unless another one has ended it meanwhile. */
+const writeOutcome = (
   cards: Cards,
   claimed: ProposalIn<'claimed'>,
   execution: Execution,
 ): Promise<Proposal> =>
-  cards.commit(
-    claimed.cardId,
-    async (tx) =>
-      (await advance(tx, claimed, finish(claimed, execution))) ??
-      (await tx.proposals.get(claimed.id)) ??
-      claimed,
-  )
+  cards.commit(claimed.cardId, async (tx) => {
+    // That the signal begins may be written down without our hearing of it.
+    const current = (await tx.proposals.get(claimed.id)) ?? claimed
+    if (current.state !== 'claimed') return current
+    return (await advance(tx, current, finish(current, execution))) ?? current
+  })
 
 const nothingSent = (outcome: Outcome): Execution => ({ outcome, sql: null, returned: null })
 
-async function carryOut(
-  proposal: Proposal,
-  watched: WatchedCluster,
-  steady: () => number,
-): Promise<Execution> {
+type CarryOut = {
+  readonly watched: WatchedCluster
+  /** Writes down until when the signal may go out; null where another process has ended the claim. */
+  readonly begin: (before: string) => Promise<Proposal | null>
+  readonly steady: () => number
+}
+
+async function carryOut(proposal: Proposal, how: CarryOut): Promise<Execution> {
+  const { watched, begin, steady } = how
   const { cluster, config } = watched
   const { action, key } = proposal
+  // Before the session is read: what it was like then must hold for no longer.
+  const before = await attempt(cluster.signalBefore, ({ reason }) => ({ reason }))
+  if (typeof before !== 'string') return nothingSent({ kind: 'unreachable', why: before.reason })
   const seen = await readSession(cluster, key.pid)
   if ('code' in seen)
     return nothingSent(
@@ -110,19 +127,26 @@ async function carryOut(
   const youngForMs = action === 'terminate' && seen.pooled ? settledInMs(seen.session) : 0
   if (youngForMs > 0) {
     await pause(youngForMs)
-    return carryOut(proposal, watched, steady)
+    return carryOut(proposal, how)
   }
+
+  const begun = await begin(before).catch((error: unknown) => storeFailureOf(error) ?? 'see my log')
+  if (begun === null) return nothingSent({ kind: 'notSent', why: 'another process has ended it.' })
+  if (typeof begun === 'string')
+    return nothingSent({ kind: 'notSent', why: `my journal could not be written: ${begun}.` })
 
   let sent: { sql: string; returned: boolean } | null = null
   try {
     const sentAt = steady()
     const elapsed = () => Math.round(steady() - sentAt)
-    const result = await cluster.signal(guardOf(proposal))
+    const result = await cluster.signal(guardOf(begun))
     if (result.kind === 'changed')
       return {
         ...nothingSent({ kind: 'changed', what: `${key.pid} changed in the last moment` }),
         sql: result.sql,
       }
+    if (result.kind === 'late')
+      return { ...nothingSent({ kind: 'notSent', why: cameTooLate }), sql: result.sql }
     sent = { sql: result.sql, returned: result.returned }
     const outcome = await watch({ ...proposal, victims: seen.victims }, cluster, elapsed)
     return { ...sent, outcome: await compared(outcome, expectedOnEnd(seen, action), cluster) }
@@ -136,6 +160,8 @@ async function carryOut(
     }
   }
 }
+
+const cameTooLate = 'more than five seconds had passed since the session was read.'
 
 /**
  * Returns the time until the transaction of a pooled session is a second old. Behind a pooler in transaction mode

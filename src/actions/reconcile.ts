@@ -1,22 +1,55 @@
 import type { WatchedCluster } from '../commands/cluster.ts'
+import type { Outcome } from '../domain/approvals/outcome.ts'
+import type { ProposalIn } from '../domain/approvals/proposal.ts'
+import { finish } from '../domain/approvals/transitions.ts'
+import { advance } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
+import { attempt } from '../postgres/cluster.ts'
 import type { Proposals } from '../store/proposals.ts'
-import { describeNow, writeOutcome } from './execute.ts'
+import { describeNow } from './execute.ts'
+
+/** Time after which a claim is ended although its server does not say what time it is. */
+const longestMs = 30_000
 
 /**
- * After a crash: proposals that were claimed and never got an outcome. Whether their signal went out nobody can know,
- * so it is never sent again; the card says so, and how the session looks now.
+ * Ends what was claimed by a process that is gone. Where it had not begun the signal, it can send none any more,
+ * for it would have to write that down first. Where it had, nobody can know whether the signal went out, so it is never sent again:
+ * once its time has passed at its server, the card says so, and how the session looks then.
  */
 export async function reconcile(deps: {
   readonly cards: Cards
   readonly proposals: Proposals
   readonly clusters: ReadonlyMap<string, WatchedCluster>
+  /** Decides whether the process that claimed one has ended. */
+  readonly isGone: (replica: string) => boolean
+  readonly now: () => number
 }): Promise<void> {
-  for (const claimed of await deps.proposals.inState('claimed')) {
-    const watched = deps.clusters.get(claimed.key.cluster)
-    const now = watched
-      ? await describeNow(watched.cluster, claimed)
-      : `Cluster ${claimed.key.cluster} is not configured any more.`
-    await writeOutcome(deps.cards, claimed, { outcome: { kind: 'unknown', now }, sql: null, returned: null })
+  const { cards, proposals, clusters, isGone, now } = deps
+  for (const claimed of await proposals.inState('claimed')) {
+    if (!isGone(claimed.claimedBy ?? '')) continue
+    const outcome = await outcomeOf(claimed, clusters.get(claimed.key.cluster), now())
+    if (outcome === null) continue
+    const execution = { outcome, sql: null, returned: null }
+    // Whoever had it may wake at this moment: then the one of both that comes first counts.
+    await cards.commit(claimed.cardId, (tx) => advance(tx, claimed, finish(claimed, execution)))
   }
+}
+
+/** Says what is known of a signal; null while it may still go out. */
+async function outcomeOf(
+  claimed: ProposalIn<'claimed'>,
+  watched: WatchedCluster | undefined,
+  now: number,
+): Promise<Outcome | null> {
+  const { claimedBy, claimedAt, signalBefore, key } = claimed
+  if (claimedBy !== undefined && signalBefore === undefined)
+    return { kind: 'notSent', why: 'the process that had it ended before it sent anything.' }
+  if (!watched) return { kind: 'unknown', now: `Cluster ${key.cluster} is not configured any more.` }
+  const isPast =
+    signalBefore === undefined ||
+    (await attempt(
+      () => watched.cluster.isPast(signalBefore),
+      () => now - (claimedAt ?? 0) > longestMs,
+    ))
+  return isPast ? { kind: 'unknown', now: await describeNow(watched.cluster, claimed) } : null
 }

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Outcome } from '../domain/approvals/outcome.ts'
+import { clusterOfLease } from '../domain/fleet/share.ts'
 import { type Figures, responseResults, responseSteps } from '../domain/incidents/figures.ts'
 import {
   connectionsUsed,
@@ -85,11 +86,9 @@ const results: readonly Outcome['kind'][] = [
   'changed',
   'refused',
   'unreachable',
+  'notSent',
   'unknown',
 ]
-
-/** Beginning of the name of a lease on a cluster; its name follows. */
-const clusterLease = 'cluster:'
 
 const webhookResults = ['taken', 'again', 'givenUp'] as const
 
@@ -284,9 +283,7 @@ export function createMetrics(deps: {
     },
     tellLeases({ replicas: alive, leases: now }) {
       const ours = new Set(
-        now.flatMap(({ name, takenAt }) =>
-          takenAt !== null && name.startsWith(clusterLease) ? [name.slice(clusterLease.length)] : [],
-        ),
+        now.flatMap(({ name, takenAt }) => (takenAt === null ? [] : (clusterOfLease(name) ?? []))),
       )
       for (const cluster of reported) if (!ours.has(cluster)) forgetAll(cluster)
       for (const cluster of ours) if (!reported.has(cluster)) up.set({ cluster }, 0)

@@ -4,6 +4,7 @@ import { severityOf, worstFirst } from '../domain/incidents/severity.ts'
 import { isNews, silenceOf } from '../domain/incidents/silence.ts'
 import { maskQuery } from '../domain/text/mask.ts'
 import type { Message } from '../store/messages.ts'
+import { type Fence, LeaseLost } from '../store/replicas.ts'
 import type { Store, Tables } from '../store/store.ts'
 import { cardView } from '../views/card/card.ts'
 import type { CardCalls, CardState } from '../views/card/cardState.ts'
@@ -42,6 +43,8 @@ export type Cards = {
   state(cardId: string): Promise<CardState | null>
   /** Returns true when the last change could be written to the store. */
   isWritable(): boolean
+  /** The same, for who may write only as long as a check in each transaction lets it. */
+  fencedBy(fence: Fence): Cards
 }
 
 /**
@@ -65,37 +68,47 @@ export function createCards(deps: {
   const readCard = createReadCard(deps)
   let writable = true
 
-  return {
-    isWritable: () => writable,
-    state: async (cardId) => {
-      const incident = await store.incidents.get(cardId)
-      const card = await readCard(store, cardId, incident ? [incident] : [])
-      return card && stateOf(card, await desk.shown(store, card))
-    },
-    commit: (cardId, run) => commitAll(cardId ? [cardId] : [], (tx) => run(tx.on(cardId))),
-    commitAll: (cardIds, run) => commitAll(cardIds, run),
-    async call(cardId) {
-      const card = await readCard(store, cardId)
-      if (!card?.settings || !(await store.messages.isKnown(cardId))) return
-      if (await desk.isDue(store, card)) await commitAll([cardId], async () => {}, true)
-    },
-    redraw: (cluster) =>
-      commitAll([], async (tx) => {
-        const open = await tx.incidents.open(cluster)
-        for (const cardId of new Set(open.map(({ cardId }) => cardId)))
-          await draw(tx.on(cardId), cardId, { urgent: false, timed: false })
-      }),
+  return cardsWith(async () => {})
+
+  function cardsWith(fence: Fence): Cards {
+    return {
+      isWritable: () => writable,
+      fencedBy: cardsWith,
+      state: async (cardId) => {
+        const incident = await store.incidents.get(cardId)
+        const card = await readCard(store, cardId, incident ? [incident] : [])
+        return card && stateOf(card, await desk.shown(store, card))
+      },
+      commit: (cardId, run) => commitAll(cardId ? [cardId] : [], (tx) => run(tx.on(cardId)), { fence }),
+      commitAll: (cardIds, run) => commitAll(cardIds, run, { fence }),
+      async call(cardId) {
+        const card = await readCard(store, cardId)
+        if (!card?.settings || !(await store.messages.isKnown(cardId))) return
+        if (await desk.isDue(store, card)) await commitAll([cardId], async () => {}, { fence, timed: true })
+      },
+      redraw: (cluster) =>
+        commitAll(
+          [],
+          async (tx) => {
+            const open = await tx.incidents.open(cluster)
+            for (const cardId of new Set(open.map(({ cardId }) => cardId)))
+              await draw(tx.on(cardId), cardId, { urgent: false, timed: false })
+          },
+          { fence },
+        ),
+    }
   }
 
   /** @param timed makes also the calls that come with the time */
   async function commitAll<T>(
     cardIds: readonly string[],
     run: (tx: CardsTx) => Promise<T>,
-    timed = false,
+    { fence, timed = false }: { readonly fence: Fence; readonly timed?: boolean },
   ): Promise<T> {
     const happened: { readonly cardId: string | null; readonly event: JournalEvent }[] = []
     try {
       const result = await store.atomically(async (tables) => {
+        await fence(tables)
         const on = (cardId: string | null): CardTx => ({
           ...tables,
           record(event) {
@@ -116,7 +129,7 @@ export function createCards(deps: {
       changed()
       return result
     } catch (error) {
-      writable = false
+      if (!(error instanceof LeaseLost)) writable = false
       throw error
     }
   }

@@ -27,6 +27,7 @@ import {
   serverFrom,
   sessionFrom,
   signalRows,
+  signalTimeRows,
   textRows,
 } from './rows.ts'
 import { signalStatement } from './signalStatement.ts'
@@ -40,11 +41,12 @@ export type { StatementStatsRead } from './statementStats.ts'
 
 /**
  * `sent`: what pg_cancel_backend or pg_terminate_backend returned. `changed`: the guard matched nothing, and nothing
- * was sent. `sql` is the statement with its values, for the journal.
+ * was sent. `late`: its time had passed, and nothing was sent. `sql` is the statement with its values, for the journal.
  */
 export type SignalResult =
   | { readonly kind: 'sent'; readonly returned: boolean; readonly sql: string }
   | { readonly kind: 'changed'; readonly sql: string }
+  | { readonly kind: 'late'; readonly sql: string }
 
 export type Cluster = {
   readonly name: string
@@ -77,6 +79,10 @@ export type Cluster = {
    * code (DEADLINE, CONNECTION_LOST, 57P01, …) it is not known whether the signal was sent.
    */
   signal(guard: Guard): Promise<SignalResult>
+  /** Reads until when a signal may go out that is decided now, by the clock of the server. Throws ClusterError. */
+  signalBefore(): Promise<string>
+  /** Decides whether a time has passed by the clock of the server. Throws ClusterError. */
+  isPast(time: string): Promise<boolean>
   /** Returns true for one of our own connections, which no snapshot shows. */
   isOwn(pid: number): boolean
   /** Lists the privileges that the bot's role lacks here. Throws ClusterError. */
@@ -139,8 +145,9 @@ export function createCluster(options: ClusterOptions): Cluster {
       // What a statement looks up at its first use comes from shared catalogs, and in a storm that may take seconds.
       checked(activityRows, await query(statements.activity, [null]))
       await query(statements.text, [[], 0])
-      await query(statements.cancel, [0, null, null, null, null])
-      await query(statements.terminate, [0, null, null, null, null, null])
+      await query(statements.signalTime, [null])
+      await query(statements.cancel, [0, null, null, null, null, null])
+      await query(statements.terminate, [0, null, null, null, null, null, null])
     },
   })
   const locks = createConnection({
@@ -285,6 +292,11 @@ export function createCluster(options: ClusterOptions): Cluster {
       locks.drop(clusterErrorWith('CONNECTION_LOST'))
   }
 
+  const signalTime = async (time: string | null) => {
+    const [row] = checked(signalTimeRows, await activity.query(statements.signalTime, [time]))
+    return row
+  }
+
   let flight: Promise<Snapshot> | null = null
   return {
     name,
@@ -334,10 +346,12 @@ export function createCluster(options: ClusterOptions): Cluster {
       const [row] = checked(signalRows, await activity.query(statements[action], values))
       const result: SignalResult = row
         ? { kind: 'sent', returned: row.returned, sql }
-        : { kind: 'changed', sql }
+        : { kind: (await signalTime(guard.signalBefore)).past ? 'late' : 'changed', sql }
       log.info({ action, pid: key.pid, backendStart: key.backendStart, result: result.kind }, 'signal')
       return result
     },
+    signalBefore: async () => (await signalTime(null)).before,
+    isPast: async (time) => (await signalTime(time)).past,
     missingPrivileges: async () => missingPrivilegesOf(await learn(locks.query)),
     close: async () => {
       await Promise.all([activity.close(), locks.close()])

@@ -272,6 +272,7 @@ const preparedRows = z.array(
 export const preparedFrom = (rows: unknown): PreparedTransaction[] => checked(preparedRows, rows)
 
 export const signalRows = z.array(z.object({ returned: z.boolean() })).max(1)
+export const signalTimeRows = z.tuple([z.object({ before: z.string(), past: z.boolean() })])
 
 /** A relation that has the name that was asked for, or is a partition of one. */
 export type NamedRelation = {

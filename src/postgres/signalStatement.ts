@@ -12,7 +12,7 @@ export function signalStatement(guard: Guard): {
     guard.action === 'cancel'
       ? [guard.queryStart, guard.stateChange, guard.queryId]
       : [guard.xactStart, guard.backendXid, guard.state, guard.stateChange]
-  const values = [pid, backendStart, ...state]
+  const values = [pid, backendStart, ...state, guard.signalBefore]
   return { values, sql: withValues(statements[guard.action].text, values) }
 }
 

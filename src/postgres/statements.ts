@@ -44,6 +44,7 @@ export const statements = {
   healthSlots: read('health_slots'),
   logAccess: read('log_access'),
   logTail: read('log_tail'),
+  signalTime: read('signal_time'),
   cancel: read('cancel'),
   terminate: read('terminate'),
   statementStatsFacts: read('statement_stats_facts'),

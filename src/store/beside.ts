@@ -20,7 +20,7 @@ export async function besideBot<T>(settings: StoreSettings, run: (tables: Tables
       // Whoever writes holds this row, or the whole file of SQLite: so nothing that is read here changes any more.
       await db
         .updateTable('writer')
-        .set(({ ref }) => ({ epoch: ref('epoch') }))
+        .set(({ ref }) => ({ changes: ref('changes') }))
         .execute()
       return run(tablesIn(db))
     })

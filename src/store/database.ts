@@ -1,9 +1,9 @@
 import { Kysely, sql } from 'kysely'
 import { StoreError } from './failure.ts'
-import { holdStore } from './holding.ts'
 import { lockStore, type StoreWait } from './lock.ts'
 import { migrate, stateOfTables } from './migrations.ts'
 import { openPostgres } from './postgres.ts'
+import { aloneWith, joinFleet, type Membership } from './replicas.ts'
 import type { Schema } from './schema.ts'
 import { openSqlite, prepareFile } from './sqlite.ts'
 
@@ -17,15 +17,24 @@ export type Database = {
   readonly db: Kysely<Schema>
   /** Writes something small, so that a store that takes nothing any more is noticed. */
   probe(): Promise<void>
+  /**
+   * Makes this process one of those that work with the store.
+   * @param name for people
+   * @param holdMs time for which a replica that says nothing keeps what it has
+   */
+  join(name: string, holdMs: number): Membership
+  /** Counts the changes by any process; null where no other one can make any. */
+  changes(): Promise<number | null>
   close(): Promise<void>
 }
 
 /**
  * Opens what a store is in, with its schema up to date.
+ * @param alone keeps other processes from a store in SQLite
  * @throws StoreError when it cannot be opened, or when another process keeps it
  */
 export const openDatabase = (settings: StoreSettings, alone: StoreWait | null): Promise<Database> =>
-  settings.kind === 'sqlite' ? inSqlite(settings.path, alone) : inPostgres(settings.url, alone)
+  settings.kind === 'sqlite' ? inSqlite(settings.path, alone) : inPostgres(settings.url)
 
 /** @param path a missing directory is made */
 async function inSqlite(path: string, alone: StoreWait | null): Promise<Database> {
@@ -42,6 +51,8 @@ async function inSqlite(path: string, alone: StoreWait | null): Promise<Database
     return {
       db,
       probe: async () => file.probe(),
+      join: () => aloneWith(async () => file.probe()),
+      changes: async () => null,
       close: async () => {
         await db.destroy()
         unlock()
@@ -59,20 +70,26 @@ async function inSqlite(path: string, alone: StoreWait | null): Promise<Database
   }
 }
 
-/** @param alone takes it for this process; without it, a bot may work with it at the same time */
-async function inPostgres(url: string, alone: StoreWait | null): Promise<Database> {
+async function inPostgres(url: string): Promise<Database> {
   const server = openPostgres(url)
   try {
-    const bare = new Kysely<Schema>({ dialect: server.dialect(null) })
+    const bare = new Kysely<Schema>({ dialect: server.dialect(false) })
     await migrate(bare, await schemaOf(bare))
-    const holding = alone && (await holdStore(bare, alone))
-    const db = new Kysely<Schema>({ dialect: server.dialect(holding?.epoch ?? null) })
+    const db = new Kysely<Schema>({ dialect: server.dialect(true) })
     return {
       db,
-      probe: async () => holding?.renew(),
+      probe: async () => {
+        await db
+          .updateTable('writer')
+          .set(({ ref }) => ({ changes: ref('changes') }))
+          .execute()
+      },
+      join: (name, holdMs) => joinFleet(bare, { name, holdMs }),
+      async changes() {
+        const { changes } = await bare.selectFrom('writer').select('changes').executeTakeFirstOrThrow()
+        return Number(changes)
+      },
       close: async () => {
-        // It is given back by its end as well, only later.
-        await holding?.giveBack().catch(() => {})
         await db.destroy()
         await server.end()
       },
@@ -89,7 +106,7 @@ async function inPostgres(url: string, alone: StoreWait | null): Promise<Databas
  */
 export async function openPostgresToRead(url: string): Promise<Pick<Database, 'db' | 'close'> | null> {
   const server = openPostgres(url)
-  const db = new Kysely<Schema>({ dialect: server.dialect(null) })
+  const db = new Kysely<Schema>({ dialect: server.dialect(false) })
   try {
     const state = await stateOfTables(db, await schemaOf(db))
     if (state === 'older')

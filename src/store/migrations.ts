@@ -164,6 +164,30 @@ const migrations: Record<string, Migration> = {
       await db.schema.createIndex('proposals_created').on('proposals').column('created_at').execute()
     },
   },
+  // The columns `epoch` and `held_until` of `writer` are for processes of the version before, which works alone.
+  '008_replicas': {
+    async up(db) {
+      await db.schema
+        .alterTable('writer')
+        .addColumn('changes', 'bigint', (column) => column.notNull().defaultTo(0))
+        .execute()
+      await db.schema
+        .createTable('replicas')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('joined_at', 'bigint', (column) => column.notNull())
+        .addColumn('seen_until', 'bigint', (column) => column.notNull())
+        .addColumn('data', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema
+        .createTable('leases')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('replica', 'text')
+        .addColumn('epoch', 'bigint', (column) => column.notNull())
+        .addColumn('taken_at', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
 }
 
 /**

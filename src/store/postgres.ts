@@ -2,11 +2,10 @@ import { type Dialect, PostgresDialect, type PostgresPoolClient } from 'kysely'
 import { ClusterError } from '../postgres/errors.ts'
 import { createPool, type PooledConnection } from '../postgres/pool.ts'
 import { StoreError } from './failure.ts'
-import { takenOver } from './holding.ts'
 
 export type PostgresStore = {
-  /** @param epoch of the process that works with it; null: transactions of any process, which do not exclude each other */
-  dialect(epoch: number | null): Dialect
+  /** @param writes false: transactions that do not exclude each other, for reading, and before there are tables */
+  dialect(writes: boolean): Dialect
   end(): Promise<void>
 }
 
@@ -15,19 +14,19 @@ const mostConnections = 5
 
 /**
  * Kysely's dialect for a store in PostgreSQL. What is read in a transaction must still be so when it writes, as in
- * SQLite, so each transaction begins with a lock on one row: one writer at a time, and a chain of the journal without
- * gaps. The row has the epoch of the process that works with the store: one that another has taken over from changes
- * nothing any more, also where it was stopped in between and wakes. The limits hold for the transaction alone, so that a
- * pooler may stand between. A process that stops in the middle of one loses it, and the row, after a few seconds.
+ * SQLite, so each transaction begins with a lock on one row: one writer at a time among all replicas, and a chain of the
+ * journal without gaps. The row counts them, so that the others notice that there is something new. The limits hold for
+ * the transaction alone, so that a pooler may stand between. A process that stops in the middle of one loses it, and the
+ * row, after a few seconds.
  */
 export function openPostgres(url: string): PostgresStore {
   const pool = createPool({ url, applicationName: 'pg-marshal store', most: mostConnections })
   return {
-    dialect: (epoch) =>
+    dialect: (writes) =>
       new PostgresDialect({
         pool: {
           options: {},
-          connect: async () => clientOf(await pool.connect().catch(thrown), epoch),
+          connect: async () => clientOf(await pool.connect().catch(thrown), writes),
           end: async () => {},
         },
       }),
@@ -44,13 +43,13 @@ const begin = [
   'SET LOCAL synchronous_commit = on',
 ].join('; ')
 
-function clientOf(connection: PooledConnection, epoch: number | null): PostgresPoolClient {
+function clientOf(connection: PooledConnection, writes: boolean): PostgresPoolClient {
   let isLost = false
   const query = async (sql: string, parameters: readonly unknown[]) => {
     // The server has rolled back by itself where the connection is lost: that must not hide why.
     if (isLost && sql === 'rollback') return { command: 'ROLLBACK' as const, rowCount: 0, rows: [] }
     try {
-      return await (sql === 'begin' ? beginOn(connection, epoch) : connection.query(sql, parameters))
+      return await (sql === 'begin' ? beginOn(connection, writes) : connection.query(sql, parameters))
     } catch (error) {
       isLost ||= error instanceof ClusterError && !isSqlState(error.code)
       return thrown(error)
@@ -61,12 +60,10 @@ function clientOf(connection: PooledConnection, epoch: number | null): PostgresP
 }
 
 /** Begins a transaction, wholly or not at all: Kysely gives the connection back without a rollback where this fails. */
-async function beginOn(connection: PooledConnection, epoch: number | null) {
+async function beginOn(connection: PooledConnection, writes: boolean) {
   try {
     const begun = await connection.query(begin, [])
-    if (epoch === null) return begun
-    const { rowCount } = await connection.query('SELECT FROM writer WHERE epoch = $1 FOR UPDATE', [epoch])
-    if (rowCount === 0) throw new StoreError(takenOver, null)
+    if (writes) await connection.query('UPDATE writer SET changes = changes + 1', [])
     return begun
   } catch (error) {
     await connection.query('ROLLBACK', []).catch(() => {})

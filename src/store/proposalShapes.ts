@@ -23,6 +23,7 @@ const outcome = union<Outcome, 'kind'>('kind', {
   changed: { what: anyText },
   refused: { why: anyText },
   unreachable: { why: anyText },
+  notSent: { why: anyText },
   unknown: { now: anyText },
 })
 
@@ -52,6 +53,8 @@ const proposalFields: Fields<ProposalFields> = {
   retriedAfterMs: orNull(number),
   createdAt: number,
   claimedAt: orNull(number),
+  claimedBy: anyText.optional(),
+  signalBefore: anyText.optional(),
   expiresAt: number,
 }
 export const proposalShape = union<Proposal, 'state'>('state', {
@@ -90,7 +93,11 @@ export const eventShape = union<JournalEvent, 'kind'>('kind', {
   denied: { ...ofProposal, reason: anyText },
   expired: ofProposal,
   withdrawn: { ...ofProposal, reason: anyText },
-  intended: { ...onSession, statement: orNull(anyText), approvedBy: listOf(anyText) },
+  intended: {
+    ...onSession,
+    statement: orNull(anyText),
+    approvedBy: listOf(anyText),
+  },
   outcome: { ...onSession, sql: orNull(anyText), returned: orNull(flag), outcome },
   retried: { ...ofProposal, pid: number, afterMs: number },
   incidentOpened: ofIncident,

@@ -58,13 +58,31 @@ export type Schema = {
     previous: string
     hash: string
   }
-  /** One row, for a store in PostgreSQL: see `openPostgres`. */
+  /** One row, which each transaction locks where several processes may write: see `openPostgres`. */
   writer: {
     id: number
-    /** Grows with each process that begins to work with the store. */
+    /** Grows with each transaction that writes, so that the other replicas notice it. */
+    changes: number
+  }
+  /** Processes that work with the store, in PostgreSQL. Times are those of the store's server. */
+  replicas: {
+    id: string
+    /** Name for people. */
+    name: string
+    joined_at: number
+    /** Until when it is taken to live without a word. */
+    seen_until: number
+    /** Clusters that it knows, and those that it cannot see. */
+    data: string
+  }
+  /** Rights of one replica to do what one at a time does. */
+  leases: {
+    name: string
+    /** Id of the replica that has it; null where it gave it back. */
+    replica: string | null
+    /** Grows each time that somebody takes it. */
     epoch: number
-    /** Until when the one of this epoch has it, by the clock of the store's server; 0 when it gave it back. */
-    held_until: number
+    taken_at: number
   }
   messages: {
     id: string
@@ -107,7 +125,10 @@ export type Schema = {
   }
 }
 
-/** Tables with what is remembered; the row that writers lock is not. */
+/** Tables that are about processes, not about what is remembered. */
+type OfProcesses = 'writer' | 'replicas' | 'leases'
+
+/** Tables with what is remembered. */
 export const tableNames = Object.keys({
   proposals: 1,
   incidents: 1,
@@ -119,7 +140,7 @@ export const tableNames = Object.keys({
   messages: 1,
   webhook_told: 1,
   webhook_deliveries: 1,
-} satisfies Record<Exclude<keyof Schema, 'writer'>, 1>) as Exclude<keyof Schema, 'writer'>[]
+} satisfies Record<Exclude<keyof Schema, OfProcesses>, 1>) as Exclude<keyof Schema, OfProcesses>[]
 
 /** Runs all of it or nothing, in the transaction that is open already or in one of its own. */
 export const atomically = <T>(db: Kysely<Schema>, run: (db: Kysely<Schema>) => Promise<T>): Promise<T> =>

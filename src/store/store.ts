@@ -1,12 +1,13 @@
 import type { Kysely } from 'kysely'
 import { type CallsTable, callsIn } from './calls.ts'
-import { openDatabase, type StoreSettings } from './database.ts'
+import { type Database, openDatabase, type StoreSettings } from './database.ts'
 import { type Incidents, incidentsIn } from './incidents.ts'
 import { type Journal, journalIn } from './journal.ts'
 import type { StoreWait } from './lock.ts'
 import { type Messages, messagesIn } from './messages.ts'
 import { type Proposals, proposalsIn } from './proposals.ts'
 import { type RefusedBlocksTable, refusedBlocksIn } from './refusedBlocks.ts'
+import { type Leases, leasesIn } from './replicas.ts'
 import { atomically, type Schema } from './schema.ts'
 import { type SecondFactors, secondFactorsIn } from './secondFactors.ts'
 import { type Silences, silencesIn } from './silences.ts'
@@ -24,24 +25,26 @@ export type Tables = {
   readonly webhooks: Webhooks
   readonly calls: CallsTable
   readonly refusedBlocks: RefusedBlocksTable
+  readonly leases: Leases
 }
 
 /** The bot's own memory: everything that has to survive a crash. */
-export type Store = Tables & {
-  /** Runs all of it or nothing. Inside, use only the tables that are handed in. */
-  atomically<T>(run: (tables: Tables) => Promise<T>): Promise<T>
-  /** Resolves when something could be written just now, and what is open be read; throws why not: see `storeFailureOf`. */
-  probe(): Promise<void>
-  close(): Promise<void>
-}
+export type Store = Tables &
+  Pick<Database, 'join' | 'changes'> & {
+    /** Runs all of it or nothing. Inside, use only the tables that are handed in. */
+    atomically<T>(run: (tables: Tables) => Promise<T>): Promise<T>
+    /** Resolves when something could be written just now, and what is open be read; throws why not: see `storeFailureOf`. */
+    probe(): Promise<void>
+    close(): Promise<void>
+  }
 
 /**
  * Opens the store and brings its schema up to date.
- * @param alone keeps other processes from working with it at the same time
+ * @param alone keeps other processes from a store in SQLite
  * @throws StoreError when it cannot be opened, or when another process keeps it
  */
 export async function openStore(settings: StoreSettings, alone: StoreWait | null = null): Promise<Store> {
-  const { db, probe, close } = await openDatabase(settings, alone)
+  const { db, probe, join, changes, close } = await openDatabase(settings, alone)
   const records = tablesIn(db)
   return {
     ...records,
@@ -51,6 +54,8 @@ export async function openStore(settings: StoreSettings, alone: StoreWait | null
       await records.incidents.openOutside([])
       await records.proposals.inState('open')
     },
+    join,
+    changes,
     close,
   }
 }
@@ -65,4 +70,5 @@ export const tablesIn = (db: Kysely<Schema>): Tables => ({
   webhooks: webhooksIn(db),
   calls: callsIn(db),
   refusedBlocks: refusedBlocksIn(db),
+  leases: leasesIn(db),
 })

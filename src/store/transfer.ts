@@ -24,6 +24,7 @@ export async function transferStore(
   try {
     const target = await openDatabase(to, {})
     try {
+      await refuseWhileUsed(target)
       return await atomically(target.db, (db) => copyTables(source.db, db, report))
     } finally {
       await target.close()
@@ -35,7 +36,16 @@ export async function transferStore(
 
 /** Opens a store in which nobody else writes until it is closed. */
 async function openSource(settings: StoreSettings): Promise<Database> {
-  if (settings.kind === 'postgres') return openDatabase(settings, {})
+  if (settings.kind === 'postgres') {
+    const source = await openDatabase(settings, {})
+    try {
+      await refuseWhileUsed(source)
+      return source
+    } catch (error) {
+      await source.close()
+      throw error
+    }
+  }
   const { path } = settings
   const unlock = await lockStore(path).catch((error: unknown) => {
     throw error instanceof StoreError ? error : unreadableFile(path, error)
@@ -47,6 +57,18 @@ async function openSource(settings: StoreSettings): Promise<Database> {
     unlock()
     throw error
   }
+}
+
+/** @throws StoreError while a bot works with it */
+async function refuseWhileUsed({ join }: Database) {
+  const membership = join('store copy', 1000)
+  const { replicas } = await membership.round({ clusters: [], unseen: [] })
+  await membership.leave()
+  if (replicas.some(({ id }) => id !== membership.id))
+    throw new StoreError(
+      'Another pg-marshal works with the store. Stop it, and try again after ten seconds.',
+      null,
+    )
 }
 
 async function copyTables(

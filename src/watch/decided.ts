@@ -26,7 +26,7 @@ const followedForMs = 24 * 3_600_000
 
 /**
  * Follows what was decided: "Offer again" stands on a card for as long as its session is there as it was, and after an outcome
- * that nobody knows, a session that still is what was approved is offered again, for approvals of its own.
+ * that nobody knows, or where we stopped in the middle, a session that still is what was approved is offered again, for approvals of its own.
  */
 export function createDecidedSync(deps: {
   readonly cluster: Pick<Cluster, 'withText'>
@@ -49,7 +49,7 @@ export function createDecidedSync(deps: {
       const session = sessions.get(one.key.pid)
       if (session && isUntold(session)) continue
       const isPast = !session || !isAsItWas(one, session, picture)
-      if (session && !isPast && one.outcome?.kind === 'unknown') await offerAfresh(one, session, picture)
+      if (session && !isPast && isOfferedAfresh(one)) await offerAfresh(one, session, picture)
       if (isPast !== (one.isPast ?? false))
         await cards.commit(one.cardId, (tx) => advance(tx, one, notePast(one, isPast)))
     }
@@ -89,6 +89,10 @@ export function createDecidedSync(deps: {
     })
   }
 }
+
+/** Nobody knows what came of it, or we stopped before it began. */
+const isOfferedAfresh = ({ outcome }: Proposal): boolean =>
+  outcome?.kind === 'unknown' || outcome?.kind === 'notSent'
 
 const isLatest = async ({ id, cardId }: Proposal, proposals: Pick<Store['proposals'], 'ofCard'>) =>
   (await proposals.ofCard(cardId)).at(-1)?.id === id

@@ -7,6 +7,8 @@ import type { Log } from '../log.ts'
 export type Heartbeat = {
   /** A look at a cluster has ended. `seen`: it was read with what its sessions do, and what follows was written down. */
   looked(cluster: string, seen: boolean): void
+  /** There is no cluster to watch here, and others watch them all. */
+  idled(): void
   /** Resolves when no request is under way; none is sent after. */
   stop(): Promise<void>
 }
@@ -38,15 +40,17 @@ export function afterLook(
   look: { readonly cluster: string; readonly seen: boolean },
   {
     clusters,
-    slackWorks,
+    allElse,
     now,
-  }: { readonly clusters: readonly string[]; readonly slackWorks: boolean; readonly now: number },
+  }: { readonly clusters: readonly string[]; readonly allElse: boolean; readonly now: number },
 ): { readonly pulse: Pulse; readonly beat: boolean } {
-  const missing = new Set(pulse.missing)
+  // What another replica watches by now is not missing here.
+  const watched = new Set(clusters)
+  const missing = new Set([...pulse.missing].filter((cluster) => watched.has(cluster)))
   if (look.seen) missing.delete(look.cluster)
   else missing.add(look.cluster)
   if (missing.size > 0) return { pulse: { ...pulse, missing }, beat: false }
-  return { pulse: { ...pulse, missing: new Set(clusters) }, beat: slackWorks && now >= pulse.notBefore }
+  return { pulse: { ...pulse, missing: new Set(clusters) }, beat: allElse && now >= pulse.notBefore }
 }
 
 /** Backs off while it is not taken: 1 s, 2 s, 4 s, … a minute at most. */
@@ -64,19 +68,22 @@ const isTaken = (reply: HeartbeatReply): boolean =>
 
 /**
  * @param url is asked for with a plain GET; a redirect is not followed. It is a secret and never logged.
- * @param slackWorks whether messages reach Slack at the moment
  */
 export function createHeartbeat(deps: {
   readonly url: string
-  readonly clusters: readonly string[]
-  readonly slackWorks: () => boolean
+  /** Returns the clusters that this process watches now. */
+  readonly clusters: () => readonly string[]
+  /** Returns true while messages reach Slack, and every other cluster is seen. */
+  readonly allElse: () => boolean
   readonly log: Log
   /** Milliseconds of a clock that nobody sets: else it could keep us quiet for hours. */
   readonly steady: () => number
 }): Heartbeat {
-  const { url, clusters, slackWorks, log, steady } = deps
+  const { url, clusters, allElse, log, steady } = deps
   const stopping = new AbortController()
-  let pulse: Pulse = { missing: new Set(clusters), failures: 0, notBefore: 0 }
+  // What is watched here is known at the first look.
+  let pulse: Pulse = { missing: new Set(), failures: 0, notBefore: 0 }
+  let isFirst = true
   let flight: Promise<void> | null = null
 
   const send = async () => {
@@ -89,15 +96,24 @@ export function createHeartbeat(deps: {
     if (pulse.failures === 0 && before > 0) log.info({ attempts: before }, 'the heartbeat is taken again')
   }
 
+  const beat = () => {
+    flight ??= send().finally(() => {
+      flight = null
+    })
+  }
+
   return {
     looked(cluster, seen) {
       if (stopping.signal.aborted) return
-      const next = afterLook(pulse, { cluster, seen }, { clusters, slackWorks: slackWorks(), now: steady() })
+      const all = { clusters: clusters(), allElse: allElse(), now: steady() }
+      if (isFirst) pulse = { ...pulse, missing: new Set(all.clusters) }
+      isFirst = false
+      const next = afterLook(pulse, { cluster, seen }, all)
       pulse = next.pulse
-      if (!next.beat || flight) return
-      flight = send().finally(() => {
-        flight = null
-      })
+      if (next.beat) beat()
+    },
+    idled() {
+      if (!stopping.signal.aborted && allElse() && steady() >= pulse.notBefore) beat()
     },
     async stop() {
       stopping.abort()

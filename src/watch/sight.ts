@@ -7,6 +7,8 @@ export type Sight = {
   saw(snapshot: Snapshot): void
   /** A look at a cluster has ended, however it went. */
   looked(cluster: string): void
+  /** It is not watched here any more. */
+  left(cluster: string): void
   /** Returns true when it was looked at since the start: what is open there is known. */
   isKnown(cluster: string): boolean
   /** Returns why a cluster, or what its sessions do, cannot be seen now; null while it can. */
@@ -23,6 +25,10 @@ export function createSight(clusters: ReadonlyMap<string, { readonly cluster: Cl
       else veiled.add(cluster)
     },
     looked: (cluster) => void known.add(cluster),
+    left(cluster) {
+      veiled.delete(cluster)
+      known.delete(cluster)
+    },
     isKnown: (cluster) => known.has(cluster),
     unseen: (name) =>
       clusters.get(name)?.cluster.failure()?.reason ?? (veiled.has(name) ? withoutGrant.reason : null),

@@ -55,6 +55,7 @@ const approving = (
     proposals: store.proposals,
     clusters: new Map([['orders', with_]]),
     authorization: createAuthorization({ checkAccess, cards, now, log }),
+    replica: 'this process',
     secondFactor: { hindrance: async () => hindrance },
     execute: async (claimed) => {
       executed.push(claimed.id)

@@ -30,8 +30,8 @@ const started = async (): Promise<Bot> => {
 
 const jam = () => jamOne(server, shop)
 
-describe('killed between press and outcome', () => {
-  it('says after the restart that it does not know, how the session is, and sends nothing', async () => {
+describe('killed between press and signal', () => {
+  it('says after the restart that nothing was sent, and offers it again', async () => {
     room = await openRoom(server.marshalUrl)
     const { root } = await jam()
     const bot = await started()
@@ -44,13 +44,14 @@ describe('killed between press and outcome', () => {
     server.resume()
 
     await started()
-    await room.until(card.ts, /Outcome unknown: the signal may have been sent/)
-    const line = await room.line(/^Terminate .* Outcome unknown/)
-    expect(wordsOf(line)).toContain('The session is still there, idle in transaction.')
+    const line = await room.line(
+      /^Terminate .* Nothing was sent: the process that had it ended before it sent anything/,
+    )
+    expect(wordsOf(line)).toMatch(/approved by/)
     // It is offered again by itself, and takes an approval of its own.
     const again = await room.card('approve_terminate')
     expect(again.ts).toBe(card.ts)
-    expect(wordsOf(again)).toMatch(/Outcome unknown/)
+    expect(wordsOf(again)).toMatch(/Nothing was sent/)
     expect(wordsOf(again)).not.toMatch(/pproved by/)
     expect((await root.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
     const offerOf = (message: typeof card) => /"value":"([0-9a-f-]{36})"/.exec(wordsOf(message))?.[1]
@@ -61,7 +62,7 @@ describe('killed between press and outcome', () => {
   })
 })
 
-describe('killed between press and outcome, and started without that cluster', () => {
+describe('killed between press and signal, and started without that cluster', () => {
   it('tells of the action in the channel all the same', async () => {
     room = await openRoom(server.marshalUrl)
     await jam()
@@ -74,7 +75,7 @@ describe('killed between press and outcome, and started without that cluster', (
     server.resume()
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
     await room.start({ clusters: [{ name: 'stock', url: '${DATABASE_URL}' }] })
-    const line = await room.line(/^Terminate .* on orders, approved by <@U0DANA>.* Outcome unknown/)
+    const line = await room.line(/^Terminate .* on orders, approved by <@U0DANA>.* Nothing was sent/)
     expect(wordsOf(line)).toMatch(/journal \d+ · [0-9a-f]{16}"/)
   })
 })

@@ -262,7 +262,7 @@ describe('the bot', () => {
     metrics.countAction('terminate', 'effective')
     metrics.countAction('cancel', 'unknown')
     const lines = await told(metrics, 'actions_total')
-    expect(lines).toHaveLength(12)
+    expect(lines).toHaveLength(14)
     expect(lines).toContain('{action="terminate",result="effective"} 2')
     expect(lines).toContain('{action="cancel",result="unknown"} 1')
     expect(lines).toContain('{action="cancel",result="refused"} 0')

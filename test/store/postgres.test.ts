@@ -2,7 +2,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createVerifier, type JournalEvent } from '../../src/domain/approvals/journal.ts'
 import { storeFailureOf } from '../../src/store/failure.ts'
-import { openStore } from '../../src/store/store.ts'
+import { openStore, type Store } from '../../src/store/store.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
 import { emptyStoreOn } from '../support/store.ts'
 
@@ -14,73 +14,27 @@ afterAll(() => server.stop())
 
 const event: JournalEvent = { kind: 'expired', actor: 'pg-marshal', proposalId: 'p' }
 
-it("is one process's alone: the next one waits for it, and takes it over when that one is gone", async () => {
-  const settings = await emptyStoreOn(server)
-  const first = await openStore(settings, {})
-  await first.journal.append(1, null, event)
-  let seconds = 0
-  const second = openStore(settings, {
-    onWait: (most) => {
-      seconds = most
-      void first.close()
-    },
-  })
-  const next = await second
-  expect(seconds).toBeGreaterThan(0)
-  expect((await next.journal.append(2, null, event)).seq).toBe(2)
-  await next.probe()
-  await next.close()
-})
-
-it('refuses a second process as long as the first one says that it has it', async () => {
-  const settings = await emptyStoreOn(server)
-  const first = await openStore(settings, {})
-  const stop = new AbortController()
-  stop.abort()
-  await expect(openStore(settings, { signal: stop.signal })).rejects.toThrow('Another pg-marshal works')
-  await first.journal.append(1, null, event)
-  await first.close()
-})
-
-it('takes nothing more from a process that slept while another one took over', async () => {
-  const settings = await emptyStoreOn(server)
-  const sleeper = await openStore(settings, {})
-  await sleeper.journal.append(1, null, event)
-  const role = new URL(settings.url).username
-  // As after ten seconds without a word.
-  await server.admin.query(`UPDATE ${role}.writer SET held_until = 0`)
-  const next = await openStore(settings, {})
-  const late = await sleeper.atomically(({ journal }) => journal.append(2, null, event)).catch(storeFailureOf)
-  expect(late).toContain('another pg-marshal works with it now')
-  expect(await sleeper.probe().catch(storeFailureOf)).toContain('another pg-marshal works with it now')
-  expect((await next.journal.append(3, null, event)).seq).toBe(2)
-  await sleeper.close()
-  // The end of the sleeper did not give back what it had no more.
-  await next.probe()
-  await next.journal.append(4, null, event)
-  await next.close()
-})
-
 it('has one chain without a gap, however many write at the same time', async () => {
   const settings = await emptyStoreOn(server)
-  const store = await openStore(settings, {})
+  const stores = [await openStore(settings), await openStore(settings), await openStore(settings)]
   await Promise.all(
     Array.from({ length: 60 }, (_, n) =>
-      store.atomically(async ({ journal }) => {
+      (stores[n % 3] as Store).atomically(async ({ journal }) => {
         await journal.append(n, null, event)
         await journal.append(n, 'card', event)
       }),
     ),
   )
   const verifier = createVerifier()
-  for await (const row of store.journal.all()) expect(verifier.check(row)).toBeNull()
+  for await (const row of (stores[0] as Store).journal.all()) expect(verifier.check(row)).toBeNull()
   expect(verifier.head()?.seq).toBe(120)
-  await store.close()
+  expect(await stores[2]?.changes()).toBe(60)
+  for (const store of stores) await store.close()
 })
 
 it('loses a change in the middle of which it stops, and goes on with the next', async () => {
   const settings = await emptyStoreOn(server)
-  const store = await openStore(settings, {})
+  const store = await openStore(settings)
   let goOn = () => {}
   const stuck = store
     .atomically(async ({ journal }) => {
@@ -112,7 +66,7 @@ it('loses a change in the middle of which it stops, and goes on with the next', 
 
 it('says what is wrong with its server, and goes on when it is well again', async () => {
   const settings = await emptyStoreOn(server)
-  const store = await openStore(settings, {})
+  const store = await openStore(settings)
   const failure = () => store.probe().then(() => null, storeFailureOf)
   const role = new URL(settings.url).username
   const set = async (sql: string) => {

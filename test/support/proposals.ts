@@ -39,4 +39,4 @@ export function proposal<S extends ProposalState = 'open'>(
 
 /** The guard of a signal that somebody requested by hand, for this session as it is here. */
 export const guardFor = (action: Action, session: Session, over: Partial<ProposalFields> = {}): Guard =>
-  guardOf(proposal({ action, requestedBy: 'U0RIA', ...over }, session))
+  guardOf(proposal({ action, requestedBy: 'U0RIA', signalBefore: 'infinity', ...over }, session))

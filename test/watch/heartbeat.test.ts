@@ -26,7 +26,7 @@ describe('the cycle', () => {
         const next = afterLook(
           pulse,
           { cluster: look[0] ?? '', seen: look[1] === '+' },
-          { clusters: all, slackWorks, now: 100 },
+          { clusters: all, allElse: slackWorks, now: 100 },
         )
         pulse = next.pulse
         return next.beat ? `${look} |` : look
@@ -102,8 +102,8 @@ describe('a heartbeat', () => {
     const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     heartbeat = createHeartbeat({
       url: `${address}/ping/secret-uuid`,
-      clusters: all,
-      slackWorks: () => slackWorks,
+      clusters: () => all,
+      allElse: () => slackWorks,
       log: logTo(lines),
       steady: () => time,
     })

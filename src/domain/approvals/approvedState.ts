@@ -12,9 +12,15 @@ type Approved = Pick<Proposal, 'action' | 'session' | 'victims' | 'requestedBy'>
 /** Facts that must still be true of a session for the server to send the signal. Times are text: see SessionKey. */
 export type Guard = CancelGuard | TerminateGuard
 
-export type CancelGuard = {
-  readonly action: 'cancel'
+/** Facts of both kinds. */
+type CommonGuard = {
   readonly key: SessionKey
+  /** Time by the clock of the server after which it sends nothing; null: it never does. */
+  readonly signalBefore: string | null
+}
+
+export type CancelGuard = CommonGuard & {
+  readonly action: 'cancel'
   /** The statement that was approved; else the next one would die. Null matches nothing. */
   readonly queryStart: string | null
   /**
@@ -26,9 +32,8 @@ export type CancelGuard = {
   readonly queryId: string | null
 }
 
-export type TerminateGuard = {
+export type TerminateGuard = CommonGuard & {
   readonly action: 'terminate'
-  readonly key: SessionKey
   /** Begin of the approved transaction. Null: none was seen, and none may be there now. */
   readonly xactStart: string | null
   /** Its id, where it had one: transactions of one message begin at the same time. */
@@ -39,13 +44,14 @@ export type TerminateGuard = {
   readonly stateChange: string | null
 }
 
-export function guardOf(approved: Approved & { readonly key: SessionKey }): Guard {
-  const { key, session } = approved
+export function guardOf(approved: Approved & Pick<Proposal, 'key' | 'signalBefore'>): Guard {
+  const { key, session, signalBefore = null } = approved
+  const common = { key, signalBefore }
   const { queryStart, queryId, xactStart, backendXid, state, stateChange } = session
-  if (approved.action === 'cancel') return { action: 'cancel', key, queryStart, stateChange, queryId }
+  if (approved.action === 'cancel') return { action: 'cancel', ...common, queryStart, stateChange, queryId }
   return hasVisibleTransaction(session)
-    ? { action: 'terminate', key, xactStart, backendXid, state: null, stateChange: null }
-    : { action: 'terminate', key, xactStart, backendXid, state, stateChange: unchangedSince(approved) }
+    ? { action: 'terminate', ...common, xactStart, backendXid, state: null, stateChange: null }
+    : { action: 'terminate', ...common, xactStart, backendXid, state, stateChange: unchangedSince(approved) }
 }
 
 /**

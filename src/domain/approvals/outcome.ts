@@ -23,8 +23,8 @@ export type Outcome =
     }
   /** Nothing was sent: it was not the session, or not the state, that was approved. */
   | { readonly kind: 'changed'; readonly what: string }
-  /** Nothing was sent: the server refused (42501), or could not be reached. */
-  | { readonly kind: 'refused' | 'unreachable'; readonly why: string }
+  /** Nothing was sent: the server refused (42501), could not be reached, or it came too late. */
+  | { readonly kind: 'refused' | 'unreachable' | 'notSent'; readonly why: string }
   /** The signal may have been sent; the bot stopped or lost the connection. `now` says how the session looks. */
   | { readonly kind: 'unknown'; readonly now: string }
 

@@ -53,6 +53,10 @@ export type ProposalFields = {
   readonly createdAt: number
   /** Time of the last approval, right before the signal; null before that. */
   readonly claimedAt: number | null
+  /** Id of the process that claimed it; absent where a version before 0.2 did. */
+  readonly claimedBy?: string | undefined
+  /** Time by the clock of the watched server after which no signal goes out any more; absent: none may have gone out. */
+  readonly signalBefore?: string | undefined
   readonly expiresAt: number
 }
 
@@ -125,7 +129,7 @@ export const mayBeOfferedAgain = ({ state, outcome, isPast }: Proposal): boolean
     state === 'withdrawn' ||
     (state === 'done' &&
       outcome !== null &&
-      ['changed', 'refused', 'unreachable', 'unknown'].includes(outcome.kind)))
+      ['changed', 'refused', 'unreachable', 'notSent', 'unknown'].includes(outcome.kind)))
 
 /**
  * Finds the proposal that may still end this session, among those for its pid, oldest first: it waits for approvals, or is

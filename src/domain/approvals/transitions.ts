@@ -144,6 +144,16 @@ const claim = (
   ],
 })
 
+/**
+ * Begins the signal: from now on it may have gone out. Where another process has ended the claim meanwhile, this step finds
+ * nothing to change, and no signal goes out.
+ * @param before time by the clock of the watched server after which none goes out any more
+ */
+export const beginSignal = (claimed: ProposalIn<'claimed'>, before: string): Step<ProposalIn<'claimed'>> => ({
+  next: { ...claimed, signalBefore: before },
+  events: [],
+})
+
 /** Takes off the approvals of people who may not approve any more. */
 export const takeOff = (open: OpenProposal, userIds: readonly string[]): Step<OpenProposal> => ({
   next: { ...open, approvals: open.approvals.filter(({ userId }) => !userIds.includes(userId)) },

@@ -2,6 +2,7 @@
 -- that began at $3, is reported as running since $4 and, where both are known, has the id $5. A statement that has ended is
 -- not cancelled: the next one would die for it. A fast-path call keeps the query_start of what ran before it, hence $4.
 -- Our own session cannot match, since its statement begins with this one; the condition says so all the same.
+-- After $6 nothing is sent: who was stopped before this statement must not send late what was approved then.
 -- One statement outside a transaction, so that the server looks and signals at the same moment. No rows: not sent.
 SELECT pg_catalog.pg_cancel_backend(a.pid) AS returned
 FROM pg_catalog.pg_stat_get_activity($1::int) AS a
@@ -13,3 +14,4 @@ WHERE a.pid = $1::int
   AND a.query_start = $3::timestamptz
   AND a.state_change = $4::timestamptz
   AND ($5::text IS NULL OR a.query_id IS NULL OR a.query_id::text = $5)
+  AND pg_catalog.clock_timestamp() < $6::timestamptz

@@ -3,6 +3,7 @@
 -- is aborted outside a savepoint. Then the session must be in state $5, and unless $6 is NULL since then.
 -- With track_activities = off the state is 'disabled' and all times are NULL: nothing distinguishes its transactions.
 -- Our own session cannot match, since its transaction begins with this statement; the condition says so all the same.
+-- After $7 nothing is sent: who was stopped before this statement must not send late what was approved then.
 -- One statement outside a transaction, so that the server looks and signals at the same moment. No rows: not sent.
 SELECT pg_catalog.pg_terminate_backend(a.pid) AS returned
 FROM pg_catalog.pg_stat_get_activity($1::int) AS a
@@ -15,3 +16,4 @@ WHERE a.pid = $1::int
   AND ($4::text IS NULL OR a.backend_xid::text = $4)
   AND ($5::text IS NULL OR a.state = $5)
   AND ($6::timestamptz IS NULL OR a.state_change = $6)
+  AND pg_catalog.clock_timestamp() < $7::timestamptz

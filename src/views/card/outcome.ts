@@ -33,6 +33,7 @@ export function outcomeSentence({
     case 'refused':
       return `Nothing was sent. ${outcome.why}`
     case 'unreachable':
+    case 'notSent':
       return `Nothing was sent: ${outcome.why}`
     case 'unknown':
       return `Outcome unknown: the signal may have been sent. ${outcome.now}`

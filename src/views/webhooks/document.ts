@@ -57,7 +57,7 @@ const proposal = z.object({
   expiresAt: time,
   outcome: z
     .object({
-      kind: z.enum(['effective', 'still', 'changed', 'refused', 'unreachable', 'unknown']),
+      kind: z.enum(['effective', 'still', 'changed', 'refused', 'unreachable', 'notSent', 'unknown']),
       sentence: text,
     })
     .nullable(),

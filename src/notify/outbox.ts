@@ -53,6 +53,10 @@ const slackGaps: Gaps = { postMs: 1000, sameMs: 3000, editMs: 1200 }
 const pauses = { firstMs: 500, longestMs: 60_000 }
 /** While the store cannot be written. */
 const unwritablePauseMs = 1000
+/** A call to Slack is given up after 5 s. A process that was stopped before it calls no more. */
+const callWithinMs = 1000
+/** Time after which a post that was begun has come to Slack, or never will. */
+const postedWithinMs = callWithinMs + 6000
 /** Slack asks for no longer patience. */
 const mostHeldMs = 600_000
 
@@ -177,6 +181,7 @@ export function createOutbox(deps: {
         revision: content.revision,
         ts: await bring(message, content, state),
       }
+      if (ts === null) return
       unwritten.set(message.id, { revision, ts })
       const copy = await messages.delivered(message.id, revision, ts, now())
       unwritten.delete(message.id)
@@ -190,9 +195,9 @@ export function createOutbox(deps: {
     }
   }
 
-  /** @returns the ts at which the message stands now */
-  async function bring(message: Pending, content: Content, state: ChannelState): Promise<string> {
-    const { id, channel, threadTs } = message
+  /** @returns the ts at which the message stands now; null where it was left to another replica, or for later */
+  async function bring(message: Pending, content: Content, state: ChannelState): Promise<string | null> {
+    const { id, channel, threadTs, notBefore } = message
     if (message.ts) {
       editsNotBefore = now() + gaps.editMs
       await poster.update(channel, message.ts, content)
@@ -205,8 +210,10 @@ export function createOutbox(deps: {
         return found
       }
     }
-    state.postNotBefore = now() + gaps.postMs
-    await messages.posting(id)
+    const begun = now()
+    state.postNotBefore = begun + gaps.postMs
+    if (!(await messages.posting(id, notBefore, begun + postedWithinMs))) return null
+    if (now() - begun > callWithinMs) return null
     return poster.post(channel, threadTs, { ...content, broadcast: message.broadcast }, id)
   }
 

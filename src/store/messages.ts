@@ -64,8 +64,13 @@ export type Messages = {
     readonly revision: number
   } | null>
   backlog(): Promise<Backlog>
-  /** It is about to be posted: should the process end before it hears of it, the message may stand in Slack. */
-  posting(id: string): Promise<void>
+  /**
+   * It is about to be posted: should the process end before it hears of it, the message may stand in Slack. Nobody else
+   * posts it, or looks for it, until then.
+   * @param seen `notBefore` as it was read: whoever was faster has changed it
+   * @returns false where somebody else posts it, or has
+   */
+  posting(id: string, seen: number, until: number): Promise<boolean>
   /**
    * It stands in Slack as of this revision.
    * @returns where else it was seen meanwhile; null as a rule
@@ -221,8 +226,15 @@ export function messagesIn(db: Kysely<Schema>): Messages {
       }
       return { count: Number(count), oldestAt: await oldest('is'), oldestEditAt: await oldest('is not') }
     },
-    async posting(id) {
-      await db.updateTable('messages').set({ error: posting }).where('id', '=', id).execute()
+    async posting(id, seen, until) {
+      const { numUpdatedRows } = await db
+        .updateTable('messages')
+        .set({ error: posting, not_before: until })
+        .where('id', '=', id)
+        .where('ts', 'is', null)
+        .where('not_before', '=', seen)
+        .executeTakeFirst()
+      return numUpdatedRows > 0n
     },
     delivered: (id, revision, ts, now) =>
       atomically(db, async (db) => {

@@ -66,9 +66,13 @@ afterEach(async () => {
 })
 
 /** @param gaps null: as it is by default */
-const outboxOf = (poster: Poster, gaps: Gaps | null = { postMs: 0, sameMs: 0, editMs: 0 }): Outbox =>
+const outboxOf = (
+  poster: Poster,
+  gaps: Gaps | null = { postMs: 0, sameMs: 0, editMs: 0 },
+  messages = store.messages,
+): Outbox =>
   createOutbox({
-    messages: store.messages,
+    messages,
     poster,
     log: createLog({ level: 'silent' }),
     now: () => time,
@@ -387,15 +391,46 @@ describe('outbox', () => {
       async () => (await store.messages.pending())[0]?.lastError === 'posting',
       'the post is under way',
     )
-    // What a process that is killed now leaves behind, another one finds.
+    // What a process that is killed now leaves behind, another one finds, once it must have come.
     const next = fakeSlack()
     next.has('ts7')
     const heir = outboxOf(next.poster)
     heir.start()
+    time += 6999
+    await heir.idle()
+    expect(next.calls).toEqual([])
+    time += 1
     await heir.idle()
     await heir.stop()
     resolve()
     expect(next.calls).toEqual(['find C1: card', 'update ts7: card'])
+  })
+
+  it('leaves a post to another replica that was faster', async () => {
+    const other = fakeSlack()
+    const both = [outboxOf(slack.poster), outboxOf(other.poster)]
+    await put('card')
+    for (const one of both) one.start()
+    await Promise.all(both.map((one) => one.empty()))
+    await Promise.all(both.map((one) => one.stop()))
+    expect([...slack.calls, ...other.calls]).toEqual(['post C1: card'])
+  })
+
+  it.each([
+    [1000, ['post C1: card']],
+    [1001, []],
+  ])('stopped for %i ms right before a call, makes these: %j', async (ms, calls) => {
+    const posting: typeof store.messages.posting = async (...given) => {
+      const mayPost = await store.messages.posting(...given)
+      time += ms
+      return mayPost
+    }
+    const woken = outboxOf(slack.poster, undefined, { ...store.messages, posting })
+    await put('card')
+    woken.start()
+    await woken.idle()
+    await woken.stop()
+    expect(slack.calls).toEqual(calls)
   })
 
   it('edits a message every few seconds at most, unless the change is urgent', async () => {

@@ -194,6 +194,22 @@ describe.each(storePlaces)('a store in %s', (_, makePlace) => {
       expect(await store.messages.seenAt('card', channel, '1.1')).toBe('1.3')
     })
 
+    it('is posted by the one who was first to say so, and by nobody where it stands', async () => {
+      await store.messages.put(message(), madeAt)
+      await store.messages.put(message({ id: 'seen' }), madeAt)
+      await store.messages.put(message({ id: 'other' }), madeAt)
+      expect(await store.messages.posting('card', 0, madeAt + 7)).toBe(true)
+      expect(await store.messages.posting('card', 0, madeAt + 8)).toBe(false)
+      expect(await store.messages.pending()).toMatchObject([
+        { id: 'card', notBefore: madeAt + 7, lastError: 'posting' },
+        { id: 'seen', notBefore: 0, lastError: null },
+        { id: 'other', notBefore: 0, lastError: null },
+      ])
+      expect(await store.messages.posting('card', madeAt + 7, madeAt + 9)).toBe(true)
+      await store.messages.seenAt('seen', message().channel, '1.1')
+      expect(await store.messages.posting('seen', 0, madeAt + 7)).toBe(false)
+    })
+
     it('counts the attempts', async () => {
       await store.messages.put(message(), madeAt)
       await store.messages.failed('card', madeAt + 500, 'ratelimited')

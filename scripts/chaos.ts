@@ -1,43 +1,82 @@
+import { parseArgs } from 'node:util'
 import { chaosRound, prepare, type Round, seeded } from '../test/support/chaos.ts'
 import { startTestServer } from '../test/support/postgres.ts'
+import { describeStep, replicaRound } from '../test/support/replicaChaos.ts'
+import { openGround } from '../test/support/replicas.ts'
 
-/** `npm run chaos [-- ROUNDS [SEED]]`: kills the bot at random moments of approvals, and prints what came of it. */
-const [rounds = 40, first = Date.now() % 1_000_000] = process.argv.slice(2).map(Number)
-const server = await startTestServer()
-const results: Round[] = []
-let failed = 0
+/**
+ * `npm run chaos [-- ROUNDS [SEED]]`: kills the bot at random moments of approvals, and prints what came of it.
+ * With `--replicas 3`: several processes on one store in PostgreSQL, and everything around them breaks as well.
+ */
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { replicas: { type: 'string' } },
+})
+const [rounds = 40, first = Date.now() % 1_000_000] = positionals.map(Number)
 const started = performance.now()
-try {
-  const shop = await prepare(server)
-  for (let n = 0; n < rounds; n++) {
-    const seed = first + n
+let passed = 0
+let failed = 0
+
+/** Plays the rounds, one after the other; a failed one does not keep the others from theirs. */
+async function play(round: (seed: number) => Promise<string>): Promise<void> {
+  for (let seed = first; seed < first + rounds; seed++)
     try {
-      const round = await chaosRound(server, shop, seeded(seed))
-      results.push(round)
-      console.log(
-        `seed ${seed}: ${round.presses} presses, killed ${round.killedAt}; outcome: ${round.outcome ?? 'none, nothing was claimed'}`,
-      )
+      console.log(`seed ${seed}: ${await round(seed)}`)
+      passed++
     } catch (error) {
       failed++
       console.log(`seed ${seed} FAILED: ${error instanceof Error ? error.message : error}`)
     }
-  }
-} finally {
-  await server.stop()
 }
 
-const table = (title: string, keys: readonly string[]) => {
+function table(title: string, keys: readonly string[]): void {
   console.log(`\n${title}`)
-  for (const [key, group] of Map.groupBy(keys, (one) => one)) console.log(`  ${key}: ${group.length}`)
+  for (const [key, group] of Map.groupBy(keys.toSorted(), (one) => one))
+    console.log(`  ${key}: ${group.length}`)
 }
-table(
-  'killed',
-  results.map(({ killedAt }) => killedAt),
-)
-table(
-  'outcomes',
-  results.map(({ outcome }) => outcome ?? 'nothing was claimed'),
-)
+
+async function oneProcess(): Promise<void> {
+  const server = await startTestServer()
+  const results: Round[] = []
+  try {
+    const shop = await prepare(server)
+    await play(async (seed) => {
+      const round = await chaosRound(server, shop, seeded(seed))
+      results.push(round)
+      return `${round.presses} presses, killed ${round.killedAt}; outcome: ${round.outcome ?? 'none, nothing was claimed'}`
+    })
+  } finally {
+    await server.stop()
+  }
+  table(
+    'killed',
+    results.map(({ killedAt }) => killedAt),
+  )
+  table(
+    'outcomes',
+    results.map(({ outcome }) => outcome ?? 'nothing was claimed'),
+  )
+}
+
+async function severalReplicas(replicas: number): Promise<void> {
+  const ground = await openGround()
+  const steps: string[] = []
+  const results: string[] = []
+  try {
+    await play(async (seed) => {
+      const { plan, outcomes, seconds } = await replicaRound(ground, seed, replicas)
+      steps.push(...plan.steps.map(({ kind }) => kind))
+      results.push(...outcomes)
+      return `${plan.steps.map(describeStep).join(', ')}; outcomes: ${outcomes.join(', ')}; ${seconds.toFixed(1)} s`
+    })
+  } finally {
+    await ground.stop()
+  }
+  table('disturbances', steps)
+  table('outcomes', results)
+}
+
+await (values.replicas === undefined ? oneProcess() : severalReplicas(Number(values.replicas)))
 console.log(`\n${rounds} rounds in ${Math.round((performance.now() - started) / 1000)} s`)
-console.log(`${results.length} passed, ${failed} failed`)
+console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed > 0 ? 1 : 0

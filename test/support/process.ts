@@ -54,12 +54,17 @@ export async function run(
   }
 }
 
-/** Runs the service and waits until it says that it is ready. */
+/**
+ * Runs the service and waits until it says that it is ready.
+ * @param begun is called with the process as soon as there is one
+ */
 export async function serve(
   room: Pick<Room, 'directory' | 'env' | 'yaml'>,
   nodeArgs: readonly string[] = [],
+  begun: (bot: Bot) => void = () => {},
 ): Promise<Bot> {
   const bot = await run(room, [], nodeArgs)
+  begun(bot)
   await waitFor(
     () => {
       if (bot.child.exitCode !== null || bot.child.signalCode !== null)

@@ -25,6 +25,8 @@ type Options = {
   // biome-ignore lint/suspicious/noExplicitAny: the functions differ; each is called with what the page sent.
   readonly control: Readonly<Record<string, (...args: any[]) => unknown>>
   readonly origin: () => string
+  /** Further origins under which it is reached. */
+  readonly fronts: ReadonlySet<string>
   readonly commands: Manifest['commands']
   readonly shortcuts: Manifest['shortcuts']
   readonly socketCount: () => number
@@ -134,7 +136,7 @@ export const createControlApi = (options: Options) => {
   const isOurs = (request: IncomingMessage): boolean => {
     // Not as text: a browser leaves port 80 out.
     const here = new URL(options.origin()).origin
-    const allowed = [here, here.replace('127.0.0.1', 'localhost')]
+    const allowed = [here, here.replace('127.0.0.1', 'localhost'), ...options.fronts]
     const { host, origin } = request.headers
     return (
       URL.canParse(`http://${host}`) &&

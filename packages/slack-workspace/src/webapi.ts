@@ -74,13 +74,17 @@ const check = (context: MethodContext, method: Method, token: string, args: Json
 }
 
 /** Answers `/api/<method>` as https://docs.slack.dev/apis/web-api/ describes: always 200, except for 429 and trouble. */
-export const createWebApi = (context: () => MethodContext, faults: Faults, pacing: Pacing) => {
-  const answer = (name: string, args: Json, token: string): Json => {
+export const createWebApi = (
+  contextOf: (request: IncomingMessage) => MethodContext,
+  faults: Faults,
+  pacing: Pacing,
+) => {
+  const answer = (context: MethodContext, name: string, args: Json, token: string): Json => {
     try {
       const method = Object.hasOwn(methods, name) ? methods[name] : undefined
       if (!method) throw new SlackRefusal('unknown_method', { req_method: name })
-      check(context(), method, token, args)
-      return { ok: true, ...method.run(context(), args, token) }
+      check(context, method, token, args)
+      return { ok: true, ...method.run(context, args, token) }
     } catch (error) {
       if (!(error instanceof SlackRefusal)) throw error
       return { ok: false, error: error.code, ...error.extra }
@@ -88,7 +92,8 @@ export const createWebApi = (context: () => MethodContext, faults: Faults, pacin
   }
 
   return async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
-    const { state, scopes } = context()
+    const context = contextOf(request)
+    const { state, scopes } = context
     const name = url.pathname.slice('/api/'.length)
     const body = await readBody(request)
     let given: Json
@@ -105,7 +110,7 @@ export const createWebApi = (context: () => MethodContext, faults: Faults, pacin
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? String(inBody ?? '')
     await faults.respond(
       { method: name, response, headers: { 'x-oauth-scopes': [...scopes].join(',') } },
-      () => pacing.refuse(name, args) ?? { status: 200, body: answer(name, args, token) },
+      () => pacing.refuse(name, args) ?? { status: 200, body: answer(context, name, args, token) },
       (result) => state.log({ method: name, args, at: state.now(), ...(result ? { response: result } : {}) }),
     )
   }

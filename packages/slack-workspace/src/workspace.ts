@@ -104,6 +104,8 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
   let duplicates = 0
   let base = ''
   const baseUrl = () => base
+  /** Origins of what stands in front of it. */
+  const fronts = new Set<string>()
 
   const state = createState(options.seed ?? exampleTeam, now, options.history)
   const views = createViews(state)
@@ -147,7 +149,7 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
   })
 
   const webApi = createWebApi(
-    () => ({
+    ({ headers }) => ({
       state,
       views,
       triggers,
@@ -156,7 +158,8 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
       hasHome: manifest?.hasHome ?? true,
       tokens,
       files,
-      baseUrl,
+      // The socket goes the way of the call that asks for it.
+      baseUrl: () => (fronts.has(`http://${headers.host}`) ? `http://${headers.host}` : base),
     }),
     faults,
     pacing,
@@ -258,6 +261,7 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
     state,
     control,
     origin: baseUrl,
+    fronts,
     commands,
     shortcuts: manifest?.shortcuts ?? [],
     socketCount: sockets.count,
@@ -307,6 +311,10 @@ export const createWorkspace = async (options: WorkspaceOptions = {}) => {
       SLACK_BOT_TOKEN: tokens.bot,
       SLACK_APP_TOKEN: tokens.app,
       SLACK_SIGNING_SECRET: signingSecret,
+    },
+    /** Lets apps reach it also through a forwarder of the caller's, at this origin. */
+    setFront: (origin: string) => {
+      fronts.add(origin)
     },
     /** Turns to signed HTTP (an address) or back to socket mode (`undefined`). */
     setRequestUrl: (url: string | undefined) => {

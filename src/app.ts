@@ -14,7 +14,7 @@ import { createClock } from './clock.ts'
 import type { WatchedCluster } from './commands/cluster.ts'
 import { asksForCodes, type Config, requireSecret, type SlackSettings } from './config/config.ts'
 import { bot } from './domain/approvals/journal.ts'
-import { clusterLease } from './domain/fleet/share.ts'
+import { clusterLease, deskLease } from './domain/fleet/share.ts'
 import { receiversIn, webhookId } from './domain/incidents/webhook.ts'
 import { createMasker } from './domain/text/mask.ts'
 import { createMetrics } from './http/metrics.ts'
@@ -348,8 +348,8 @@ export async function startApp(deps: {
       about: () => ({ clusters: [...clusters.keys()], unseen: unseen() }),
       watch: watching.duty,
       desk,
-      after: ({ leases, leaders, replicas, takenOver }) => {
-        const names = [...leaders.keys()]
+      after: ({ leases, replicas, takenOver }) => {
+        const names = [deskLease, ...[...clusters.keys()].map(clusterLease)]
         metrics.tellLeases({
           replicas: replicas.length,
           leases: names.map((name) => ({ name, takenAt: leases.get(name)?.takenAt ?? null })),

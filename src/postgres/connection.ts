@@ -166,11 +166,11 @@ export function createConnection(options: ConnectionOptions): Connection {
           throw why
         })
       })
-      tail = result
-        .catch(() => {})
-        .finally(() => {
-          inLine--
-        })
+      // Nothing of the answer: the next one in line would keep it for as long as nobody asks.
+      const ended = () => {
+        inLine--
+      }
+      tail = result.then(ended, ended)
       if (options.onDeadline === 'drop') return result
       // What still stands in line when its time is over is never sent.
       return within(deadlineMs, result).catch((error) => {

@@ -37,7 +37,8 @@ export function createReachability(deps: {
   readonly now: () => number
 }): Reachability {
   const { cluster, neighbours, cardsPerMinute, store, cards, now } = deps
-  let last: Snapshot | null = null
+  // Only what is shown of it: a whole look at each of hundreds of clusters would be most of the memory.
+  let last: Omit<LastSeen, 'openIncidents'> | null = null
   /** False while none is open: then the store needs not be asked at each look. */
   let mayBeOpen = true
 
@@ -59,7 +60,7 @@ export function createReachability(deps: {
     lost: visibility.lost,
     async back(snapshot) {
       await visibility.back()
-      if (snapshot.server.seesOthers) last = snapshot
+      if (snapshot.server.seesOthers) last = seenIn(snapshot)
     },
   }
 
@@ -140,20 +141,24 @@ export function createReachability(deps: {
   }
 
   async function findingOf({ code, reason }: ClusterError, seconds: number): Promise<Unreachable> {
-    return { kind: 'unreachable', code, reason, seconds, last: last && (await lastSeenIn(last)) }
+    return { kind: 'unreachable', code, reason, seconds, last: await lastSeen() }
   }
 
-  async function lastSeenIn(snapshot: Snapshot): Promise<LastSeen> {
-    const clients = snapshot.sessions.filter(isClient)
+  async function lastSeen(): Promise<LastSeen | null> {
+    if (last === null) return null
     const open = await store.incidents.open(cluster)
-    return {
-      at: snapshot.takenAt,
-      sessions: clients.length,
-      waiting: clients.filter(waitsForLock).length,
-      used: connectionsUsed(snapshot),
-      max: snapshot.server.maxConnections,
-      openIncidents: open.filter((one) => !isUnreachable(one)).length,
-    }
+    return { ...last, openIncidents: open.filter((one) => !isUnreachable(one)).length }
+  }
+}
+
+function seenIn(snapshot: Snapshot): Omit<LastSeen, 'openIncidents'> {
+  const clients = snapshot.sessions.filter(isClient)
+  return {
+    at: snapshot.takenAt,
+    sessions: clients.length,
+    waiting: clients.filter(waitsForLock).length,
+    used: connectionsUsed(snapshot),
+    max: snapshot.server.maxConnections,
   }
 }
 

@@ -55,6 +55,7 @@ export function createWatching(deps: {
       const loop = createLoop({
         name: `watcher ${name}`,
         everyMs: config.watch.everyMs,
+        phase: [...clusters.keys()].indexOf(name) / clusters.size,
         runOnce: unlessLost(log, look),
         steady,
         log,

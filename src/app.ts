@@ -44,6 +44,7 @@ import { createRefusedBlocks } from './slack/refusedBlocks.ts'
 import { createRights } from './slack/rights.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
 import { whoAmI } from './slack/whoAmI.ts'
+import { quietReads } from './store/quietReads.ts'
 import { openStore } from './store/store.ts'
 import { closeAbandoned } from './watch/abandoned.ts'
 import { callDue } from './watch/calls.ts'
@@ -314,8 +315,10 @@ export async function startApp(deps: {
       steady,
     })
 
+    let changes: number | null = null
     const watching = createWatching({
-      ...{ clusters, store, cards, storeAlarm, membership, sight, log, now, steady },
+      ...{ clusters, cards, storeAlarm, membership, sight, log, now, steady },
+      store: quietReads(store, () => `${changes} ${store.writes()}`),
       hooksOf: (name) => ({
         saw: (picture, seconds) => {
           top.saw(picture.snapshot)
@@ -371,7 +374,6 @@ export async function startApp(deps: {
       await closeAbandoned({ cards, store, clusters: [...known], now })
       await expireDue({ cards, proposals, now })
     }
-    let changes: number | null = null
     const loop = (name: string, everyMs: number, runOnce: () => Promise<void>) =>
       createLoop({ name, everyMs, runOnce, steady, log })
     const loops = [

@@ -23,6 +23,8 @@ export type Database = {
    * @param holdMs time for which a replica that says nothing keeps what it has
    */
   join(name: string, holdMs: number): Membership
+  /** Counts what this process has written. */
+  writes(): number
   /** Counts the changes by any process; null where no other one can make any. */
   changes(): Promise<number | null>
   close(): Promise<void>
@@ -52,6 +54,7 @@ async function inSqlite(path: string, alone: StoreWait | null): Promise<Database
       db,
       probe: async () => file.probe(),
       join: () => aloneWith(async () => file.probe()),
+      writes: file.writes,
       changes: async () => null,
       close: async () => {
         await db.destroy()
@@ -84,6 +87,7 @@ async function inPostgres(url: string): Promise<Database> {
           .set(({ ref }) => ({ changes: ref('changes') }))
           .execute()
       },
+      writes: server.writes,
       join: (name, holdMs) => joinFleet(bare, { name, holdMs }),
       async changes() {
         const { changes } = await bare.selectFrom('writer').select('changes').executeTakeFirstOrThrow()

@@ -2,10 +2,13 @@ import { type Dialect, PostgresDialect, type PostgresPoolClient } from 'kysely'
 import { ClusterError } from '../postgres/errors.ts'
 import { createPool, type PooledConnection } from '../postgres/pool.ts'
 import { StoreError } from './failure.ts'
+import { isWrite } from './schema.ts'
 
 export type PostgresStore = {
   /** @param writes false: transactions that do not exclude each other, for reading, and before there are tables */
   dialect(writes: boolean): Dialect
+  /** Counts the statements that wrote something. */
+  writes(): number
   end(): Promise<void>
 }
 
@@ -20,16 +23,21 @@ const mostConnections = 5
  * row, after a few seconds.
  */
 export function openPostgres(url: string): PostgresStore {
+  let written = 0
+  const wrote = () => {
+    written++
+  }
   const pool = createPool({ url, applicationName: 'pg-marshal store', most: mostConnections })
   return {
     dialect: (writes) =>
       new PostgresDialect({
         pool: {
           options: {},
-          connect: async () => clientOf(await pool.connect().catch(thrown), writes),
+          connect: async () => clientOf(await pool.connect().catch(thrown), writes, wrote),
           end: async () => {},
         },
       }),
+    writes: () => written,
     end: () => pool.end(),
   }
 }
@@ -43,16 +51,20 @@ const begin = [
   'SET LOCAL synchronous_commit = on',
 ].join('; ')
 
-function clientOf(connection: PooledConnection, writes: boolean): PostgresPoolClient {
+function clientOf(connection: PooledConnection, writes: boolean, wrote: () => void): PostgresPoolClient {
   let isLost = false
   const query = async (sql: string, parameters: readonly unknown[]) => {
     // The server has rolled back by itself where the connection is lost: that must not hide why.
     if (isLost && sql === 'rollback') return { command: 'ROLLBACK' as const, rowCount: 0, rows: [] }
+    // Before it is sent and when it is through: what is read in between may be of before.
+    if (isWrite(sql)) wrote()
     try {
       return await (sql === 'begin' ? beginOn(connection, writes) : connection.query(sql, parameters))
     } catch (error) {
       isLost ||= error instanceof ClusterError && !isSqlState(error.code)
       return thrown(error)
+    } finally {
+      if (isWrite(sql)) wrote()
     }
   }
   // Kysely asks with a cursor only where somebody streams, which nobody does here.

@@ -145,3 +145,6 @@ export const tableNames = Object.keys({
 /** Runs all of it or nothing, in the transaction that is open already or in one of its own. */
 export const atomically = <T>(db: Kysely<Schema>, run: (db: Kysely<Schema>) => Promise<T>): Promise<T> =>
   db.isTransaction ? run(db) : db.transaction().execute(run)
+
+/** Recognises a statement that changes what is remembered, as Kysely writes it. */
+export const isWrite = (sql: string): boolean => /^(?:insert|update|delete|commit)\b/i.test(sql)

@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto'
 import { type BigIntStats, closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { type Dialect, SqliteDialect } from 'kysely'
 import { StoreError } from './failure.ts'
+import { isWrite } from './schema.ts'
 
 /** Makes the directory and the file, where they are missing. */
 export function prepareFile(path: string): void {
@@ -16,8 +17,12 @@ export type SqliteFile = {
   readonly dialect: Dialect
   /** Writes something small, so that a store that takes nothing any more is noticed. Throws what SQLite says. */
   probe(): void
+  /** Counts the statements that wrote something. */
+  writes(): number
 }
 
+/** Statements that differ; lists of values make some of any length. */
+const mostPrepared = 200
 /** From this size on what is in the write-ahead log is brought into the file: SQLite's own default, 1,000 pages. */
 const checkpointBytes = 4_096_000n
 
@@ -93,7 +98,19 @@ export function openSqlite(path: string, isGuest = false): SqliteFile {
     }
   }
 
+  /** As long as it is open: the driver of Kysely prepares a statement for each time that it runs. */
+  const prepared = new Map<string, StatementSync>()
+  let written = 0
+  const statementOf = (sql: string): StatementSync => {
+    const known = prepared.get(sql)
+    if (known) return known
+    const statement = database.prepare(sql)
+    if (prepared.size < mostPrepared) prepared.set(sql, statement)
+    return statement
+  }
+
   return {
+    writes: () => written,
     probe() {
       checkFiles()
       // It belongs to whoever has one open: that one reports how it ends.
@@ -112,7 +129,8 @@ export function openSqlite(path: string, isGuest = false): SqliteFile {
           // SQLite has rolled back by itself after some failures: that must not hide why.
           if (isRollback && !database.isTransaction) return nothingToDo
           if (!isRollback) checkFiles()
-          const statement = database.prepare(sql)
+          if (isWrite(sql)) written++
+          const statement = statementOf(sql)
           const values = (parameters: readonly unknown[]) => parameters as readonly SQLInputValue[]
           return {
             reader: statement.columns().length > 0,

@@ -30,7 +30,7 @@ export type Tables = {
 
 /** The bot's own memory: everything that has to survive a crash. */
 export type Store = Tables &
-  Pick<Database, 'join' | 'changes'> & {
+  Pick<Database, 'join' | 'writes' | 'changes'> & {
     /** Runs all of it or nothing. Inside, use only the tables that are handed in. */
     atomically<T>(run: (tables: Tables) => Promise<T>): Promise<T>
     /** Resolves when something could be written just now, and what is open be read; throws why not: see `storeFailureOf`. */
@@ -44,7 +44,7 @@ export type Store = Tables &
  * @throws StoreError when it cannot be opened, or when another process keeps it
  */
 export async function openStore(settings: StoreSettings, alone: StoreWait | null = null): Promise<Store> {
-  const { db, probe, join, changes, close } = await openDatabase(settings, alone)
+  const { db, probe, join, writes, changes, close } = await openDatabase(settings, alone)
   const records = tablesIn(db)
   return {
     ...records,
@@ -55,6 +55,7 @@ export async function openStore(settings: StoreSettings, alone: StoreWait | null
       await records.proposals.inState('open')
     },
     join,
+    writes,
     changes,
     close,
   }

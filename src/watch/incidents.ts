@@ -129,9 +129,10 @@ export function createIncidentReport(deps: {
 
   /** Our actions since these incidents opened. What ends while this is read is still among those that are under way. */
   async function actionsSince(open: readonly Incident[]): Promise<Pick<Known, 'claimed' | 'done'>> {
+    if (open.length === 0) return { claimed: [], done: [] }
     const claimed = await store.proposals.inState('claimed')
     const since = Math.min(...open.map(({ openedAt }) => openedAt)) - config.approvals.expireAfterMs
-    return { claimed, done: open.length === 0 ? [] : await store.proposals.doneSince(since) }
+    return { claimed, done: await store.proposals.doneSince(since) }
   }
 
   async function write(

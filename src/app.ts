@@ -306,6 +306,7 @@ export async function startApp(deps: {
         await store.probe()
       },
       channels,
+      speaks: () => leads?.hasDesk() ?? true,
       post: (channel, content) => slack.post(channel, null, content, `store:${channel}`),
       recovered: () => {
         outbox.kick()

@@ -30,12 +30,14 @@ const remindMs = 600_000
 export function createStoreAlarm(deps: {
   readonly probe: () => Promise<void>
   readonly channels: ReadonlySet<string>
+  /** Returns false where another replica says that the store fails: once is enough. */
+  readonly speaks?: () => boolean
   readonly post: (channel: string, content: Content) => Promise<unknown>
   readonly recovered: () => void
   readonly log: Log
   readonly steady: () => number
 }): StoreAlarm {
-  const { probe, channels, post, recovered, log, steady } = deps
+  const { probe, channels, speaks = () => true, post, recovered, log, steady } = deps
   let failure: string | null = null
   /** Last report to each channel, of the store and of what is seen, with its time. */
   const lastReports = new Map<string, { readonly at: number; readonly seen: string }>()
@@ -47,10 +49,11 @@ export function createStoreAlarm(deps: {
     noted,
     async check() {
       try {
-        await probe()
+        // One connection to it may have been lost while we slept: the next one is another.
+        await probe().catch(probe)
       } catch (error) {
         if (!noted(error)) throw error
-        await Promise.all([...channels].map((channel) => report(channel, '')))
+        if (speaks()) await Promise.all([...channels].map((channel) => report(channel, '')))
         return
       }
       if (failure !== null) {

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { type PostgresOptions, startPostgres, startStandby, type TemporaryPostgres } from 'temporary-postgres'
+import { mortal } from './lifeline.ts'
 import { waitFor } from './postgres.ts'
 
 /** A PostgreSQL server for stores that restarts, and that fails over to another port. */
@@ -29,7 +30,7 @@ export function atPort(url: string, port: number): string {
 export async function startMovingStore(): Promise<MovingStore> {
   const packageDir = process.env.PG_MARSHAL_TEST_POSTGRES
   const options: PostgresOptions = packageDir ? { packageDir } : {}
-  let server: TemporaryPostgres = await startPostgres(options)
+  let server: TemporaryPostgres = mortal(await startPostgres(options))
   let made = 0
   return {
     port: () => server.port,
@@ -43,7 +44,7 @@ export async function startMovingStore(): Promise<MovingStore> {
     restart: () => server.restart(),
     async failOver(moved) {
       const before = server
-      const next = await startStandby(before, options)
+      const next = mortal(await startStandby(before, options))
       try {
         // A commit that nobody confirmed to the standby is lost with the machine: as the setup guide says.
         await ask(before.url, "ALTER SYSTEM SET synchronous_standby_names = '*'")

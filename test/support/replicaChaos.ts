@@ -50,8 +50,14 @@ export function planOf(seed: number, replicas: number): Plan {
   const random = seeded(seed)
   const below = (limit: number) => Math.floor(random() * limit)
   const one = <T>(from: readonly T[]): T => from[below(from.length)] as T
+  const presses = Array.from({ length: 4 + below(6) }, () => ({
+    afterMs: below(3000),
+    place: below(watchedNames.length),
+    person: one(['U0DANA', 'U0DEVI', 'U0DANA', 'U0GUEST']),
+  }))
   const step = (): Step => {
-    const afterMs = below(2500)
+    // Most fall into the middle of an approval.
+    const afterMs = random() < 0.7 ? one(presses).afterMs + below(250) : below(2500)
     const replica = below(replicas)
     const kind = one([
       ...([
@@ -89,12 +95,8 @@ export function planOf(seed: number, replicas: number): Plan {
   return {
     clocksMs: Array.from({ length: replicas }, () => one([0, -600_000, 90_000, 3000, -2000, 7_200_000])),
     frozenMs: watchedNames.map(() => (random() < 0.3 ? 500 + below(3000) : 0)),
-    steps: Array.from({ length: 2 + below(4) }, step),
-    presses: Array.from({ length: 4 + below(6) }, () => ({
-      afterMs: below(3000),
-      place: below(watchedNames.length),
-      person: one(['U0DANA', 'U0DEVI', 'U0DANA', 'U0GUEST']),
-    })),
+    steps: Array.from({ length: 3 + below(4) }, step),
+    presses,
     twice: random() < 0.3,
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { everyScope, exampleTeam, type Message } from 'slack-workspace'
 import { type Forwarder, startForwarder } from './forwarder.ts'
 import { hasButton, openRoom, type Room } from './harness.ts'
-import { setLifeline } from './lifeline.ts'
+import { mortal, setLifeline } from './lifeline.ts'
 import { atPort, type MovingStore, startMovingStore } from './movingStore.ts'
 import { startTestServer, type TestServer } from './postgres.ts'
 import { type Bot, serve } from './process.ts'
@@ -34,7 +34,7 @@ export async function openGround(): Promise<Ground> {
     stops.push(store.stop)
     const watched: Watched[] = []
     for (const name of watchedNames) {
-      const server = await startTestServer()
+      const server = mortal(await startTestServer())
       stops.push(server.stop)
       const shop = await openShop(server)
       await server.admin.query('CREATE EXTENSION pg_stat_statements')

@@ -1,0 +1,212 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createExecute } from '../../src/actions/execute.ts'
+import { reconcile } from '../../src/actions/reconcile.ts'
+import type { ProposalFields } from '../../src/domain/approvals/proposal.ts'
+import { createLog } from '../../src/log.ts'
+import { type Cards, createCards } from '../../src/notify/cards.ts'
+import type { Cluster } from '../../src/postgres/cluster.ts'
+import { clusterErrorWith } from '../../src/postgres/errors.ts'
+import { StoreError } from '../../src/store/failure.ts'
+import type { Store } from '../../src/store/store.ts'
+import { clusterConfig, pictureCluster, watching } from '../support/asking.ts'
+import { idleInTransaction, picture } from '../support/builders.ts'
+import { madeAt, proposal } from '../support/proposals.ts'
+import { openTestStore } from '../support/store.ts'
+
+const session = idleInTransaction(4312, 600)
+const config = clusterConfig('orders')
+
+let store: Store
+let cards: Cards
+beforeEach(async () => {
+  store = await openTestStore()
+  cards = createCards({
+    store,
+    cardSettings: new Map([['orders', config]]),
+    nameOf: () => null,
+    now: () => madeAt,
+    changed: () => {},
+    recorded: () => {},
+  })
+})
+afterEach(() => store.close())
+
+const claim = async (over: Partial<ProposalFields> = {}) => {
+  const claimed = proposal({ state: 'claimed', claimedAt: madeAt, ...over }, session)
+  await store.proposals.add(claimed)
+  return claimed
+}
+const outcomes = async () =>
+  (await store.journal.ofCards(['card-1'], 20)).flatMap(({ event }) =>
+    event.kind === 'outcome' ? [event.outcome] : [],
+  )
+const seeing = (over: Partial<Cluster> = {}) =>
+  pictureCluster(picture([session]), [], { isOwn: () => false, look: async () => [session], ...over })
+
+describe('a claim whose process is gone', () => {
+  const stillThere = { kind: 'unknown', now: 'The session is still there, idle in transaction.' }
+  const takeOver = async (
+    over: Partial<ProposalFields>,
+    cluster: Cluster | null,
+    { isGone = true, after = 0 } = {},
+  ) => {
+    await claim(over)
+    await reconcile({
+      cards,
+      proposals: store.proposals,
+      clusters: cluster ? watching({ config, cluster }) : new Map(),
+      isGone: () => isGone,
+      now: () => madeAt + after,
+    })
+    return outcomes()
+  }
+  const unasked = seeing({ isPast: () => Promise.reject(new Error('nobody need ask')) })
+  const unseen = seeing({ isPast: () => Promise.reject(clusterErrorWith('ECONNREFUSED')) })
+  const began = { claimedBy: 'gone', signalBefore: '2026-03-01 03:00:05+00' }
+
+  it('sent nothing where it had not begun, whatever the server is like', async () => {
+    expect(await takeOver({ claimedBy: 'gone' }, unasked)).toEqual([
+      { kind: 'notSent', why: 'the process that had it ended before it sent anything.' },
+    ])
+  })
+
+  it('is left alone while the process is there', async () => {
+    expect(await takeOver(began, unasked, { isGone: false })).toEqual([])
+    expect((await store.proposals.inState('claimed')).length).toBe(1)
+  })
+
+  it('of a version that wrote no deadline is unknown at once', async () => {
+    expect(await takeOver({}, unasked)).toEqual([stillThere])
+  })
+
+  it('of a cluster that is not configured any more is unknown at once', async () => {
+    expect(await takeOver(began, null)).toEqual([
+      { kind: 'unknown', now: 'Cluster orders is not configured any more.' },
+    ])
+  })
+
+  it('waits for the deadline by the clock of the server, however late it is here', async () => {
+    const before = seeing({ isPast: async () => false })
+    expect(await takeOver(began, before, { after: 3_600_000 })).toEqual([])
+  })
+
+  it('is unknown once that has passed', async () => {
+    const asked: string[] = []
+    const after = seeing({
+      isPast: async (time) => {
+        asked.push(time)
+        return true
+      },
+    })
+    expect(await takeOver(began, after)).toEqual([stillThere])
+    expect(asked).toEqual([began.signalBefore])
+  })
+
+  it('of a server that cannot be seen waits for half a minute', async () => {
+    expect(await takeOver(began, unseen, { after: 30_000 })).toEqual([])
+  })
+
+  it('of a server that cannot be seen is unknown after that', async () => {
+    expect(await takeOver(began, unseen, { after: 30_001 })).toEqual([stillThere])
+  })
+})
+
+describe('a process that carries out its claim', () => {
+  const sent: string[] = []
+  beforeEach(() => {
+    sent.length = 0
+  })
+  const whole = (over: Partial<Cluster> = {}) =>
+    seeing({
+      signalBefore: async () => '2026-03-01 03:00:05+00',
+      signal: async () => {
+        sent.push('signal')
+        return { kind: 'sent', returned: true, sql: 'SELECT' }
+      },
+      look: async () => [],
+      ...over,
+    })
+  const execute = (cluster: Cluster, with_: Cards = cards) =>
+    createExecute({
+      cards: with_,
+      clusters: watching({ config, cluster }),
+      steady: () => 0,
+      log: createLog({ level: 'silent' }),
+    })
+
+  it('writes the deadline down before it sends, and keeps it', async () => {
+    const claimed = await claim({ claimedBy: 'this' })
+    let standing: string | undefined
+    const cluster = whole({
+      signal: async ({ signalBefore }) => {
+        standing = (await store.proposals.get(claimed.id))?.signalBefore
+        expect(signalBefore).toBe(standing)
+        return { kind: 'sent', returned: true, sql: 'SELECT' }
+      },
+    })
+    const done = await execute(cluster)(claimed)
+    expect(standing).toBe('2026-03-01 03:00:05+00')
+    expect(done).toMatchObject({ state: 'done', signalBefore: standing, outcome: { kind: 'effective' } })
+  })
+
+  it('asks for the time before it looks', async () => {
+    const asked: string[] = []
+    const cluster = whole({
+      signalBefore: async () => {
+        asked.push('time')
+        return '2026-03-01 03:00:05+00'
+      },
+      snapshot: async () => {
+        asked.push('look')
+        return picture([session]).snapshot
+      },
+    })
+    await execute(cluster)(await claim({ claimedBy: 'this' }))
+    expect(asked.slice(0, 2)).toEqual(['time', 'look'])
+  })
+
+  it('sends nothing where the server does not say what time it is', async () => {
+    const cluster = whole({ signalBefore: () => Promise.reject(clusterErrorWith('ECONNREFUSED')) })
+    const done = await execute(cluster)(await claim({ claimedBy: 'this' }))
+    expect(done.outcome).toEqual({ kind: 'unreachable', why: clusterErrorWith('ECONNREFUSED').reason })
+    expect(sent).toEqual([])
+  })
+
+  it('sends nothing, and says nothing, where another one has ended the claim', async () => {
+    const claimed = await claim({ claimedBy: 'this' })
+    await reconcile({
+      cards,
+      proposals: store.proposals,
+      clusters: new Map(),
+      isGone: () => true,
+      now: () => madeAt,
+    })
+    const said = await outcomes()
+    expect((await execute(whole())(claimed)).outcome).toEqual(said[0])
+    expect(sent).toEqual([])
+    expect(await outcomes()).toEqual(said)
+  })
+
+  /** The first commit fails: before it is written, or after, when nobody hears that it was. */
+  const failing = (isWritten: boolean): Cards => {
+    let commits = 0
+    return {
+      ...cards,
+      async commit(cardId, run) {
+        const isFirst = ++commits === 1
+        if (!isFirst) return cards.commit(cardId, run)
+        if (isWritten) await cards.commit(cardId, run)
+        throw new StoreError('its disk is full', null)
+      },
+    }
+  }
+  it.each([false, true])('sends nothing where the store fails at that (written: %s)', async (isWritten) => {
+    const done = await execute(whole(), failing(isWritten))(await claim({ claimedBy: 'this' }))
+    expect(done).toMatchObject({
+      state: 'done',
+      outcome: { kind: 'notSent', why: 'my journal could not be written: its disk is full.' },
+    })
+    expect(sent).toEqual([])
+    expect(await outcomes()).toHaveLength(1)
+  })
+})

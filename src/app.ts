@@ -11,11 +11,9 @@ import { createHomeReader } from './answers/home.ts'
 import { createFiguresReader } from './answers/stats.ts'
 import { createTop } from './answers/top.ts'
 import { createClock } from './clock.ts'
-import type { WatchedCluster } from './commands/cluster.ts'
 import { asksForCodes, type Config, requireSecret, type SlackSettings } from './config/config.ts'
 import { bot } from './domain/approvals/journal.ts'
 import { clusterLease, deskLease } from './domain/fleet/share.ts'
-import { receiversIn, webhookId } from './domain/incidents/webhook.ts'
 import { createMasker } from './domain/text/mask.ts'
 import { createMetrics } from './http/metrics.ts'
 import { readinessOf } from './http/readiness.ts'
@@ -30,6 +28,7 @@ import { createStoreAlarm } from './notify/storeAlarm.ts'
 import { createWebhookQueue } from './notify/webhookQueue.ts'
 import { createWebhookDelivery } from './notify/webhooks.ts'
 import { createCluster } from './postgres/cluster.ts'
+import { createReload } from './reload.ts'
 import { clientOptions, createSlack } from './slack/client.ts'
 import { createCodes } from './slack/codes.ts'
 import { createHomes } from './slack/home.ts'
@@ -50,12 +49,15 @@ import { closeAbandoned } from './watch/abandoned.ts'
 import { callDue } from './watch/calls.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
 import { createLeads, type Duty, type Leads, othersSee } from './watch/leads.ts'
+import { createRegistry } from './watch/registry.ts'
 import { createSight } from './watch/sight.ts'
 import { createWatching } from './watch/watching.ts'
 
 export type RunningApp = {
   /** The port that /healthz, /readyz and, in http mode, /slack/events are served on. */
   readonly port: number
+  /** Reads the configuration again, and goes on with it; where it cannot be used, everything stays as it was. Never throws. */
+  reload(load: () => Config): Promise<void>
   /** Finishes and acknowledges what is under way, delivers what is left to say, closes everything. */
   stop(): Promise<void>
 }
@@ -94,8 +96,9 @@ export async function startApp(deps: {
   const clock = createClock(deps.now ?? Date.now)
   const { now } = clock
   const steady = () => performance.now()
-  // Where no approval takes a code, no secret is ever opened.
-  const authenticator = createAuthenticator(asksForCodes(config) ? requireSecret(config) : '')
+  if (asksForCodes(config)) requireSecret(config)
+  // Where no approval takes a code, no secret is ever opened; it may be asked for later.
+  const authenticator = createAuthenticator(config.secret ?? '')
   const closers: { readonly name: string; readonly close: () => Promise<void> }[] = []
   const closing = (name: string, close: () => Promise<void>) => closers.push({ name, close })
   let leads: Leads | null = null
@@ -106,10 +109,16 @@ export async function startApp(deps: {
 
   try {
     const slackLogger = createSlackLogger(log)
-    const receivers = receiversIn(config.clusters)
+    const maskText = createMasker(config.queryText)
+    const registry = createRegistry({
+      config,
+      connect: (one) => createCluster({ ...one, log, maskText, now }),
+    })
+    const { clusters, channels, settings: cardSettings, receivers } = registry
+    const clusterNames = () => [...clusters.keys()]
     const metrics = createMetrics({
       version: packageJson.version,
-      clusters: config.clusters.map(({ name }) => name),
+      clusters: clusterNames,
       remembered: {
         openIncidents: async () =>
           (await store.incidents.openOutside([])).map(({ cluster, finding: { kind } }) => ({
@@ -151,23 +160,10 @@ export async function startApp(deps: {
     const holdMs = Math.min(10_000, Math.max(1500, 1.4 * shortestMs))
     const membership = store.join(hostname(), holdMs)
     for (const { kind, at } of await store.refusedBlocks.all()) refusedBlocks.remember(kind, at)
-    const figures = createFiguresReader({
-      past: store,
-      clusters: config.clusters.map(({ name }) => name),
-      now,
-    })
+    const figures = createFiguresReader({ past: store, clusters: clusterNames, now })
+    closing('clusters', registry.close)
+    await registry.start()
 
-    const maskText = createMasker(config.queryText)
-    const clusters = new Map<string, WatchedCluster>()
-    for (const clusterConfig of config.clusters) {
-      const cluster = createCluster({ ...clusterConfig, log, maskText, now })
-      clusters.set(cluster.name, { config: clusterConfig, cluster })
-      closing(`cluster ${cluster.name}`, cluster.close)
-    }
-    const watched = [...clusters.values()]
-    await Promise.all(watched.map(({ cluster }) => cluster.start()))
-
-    const channels = new Set([config.slack.channel, ...watched.map(({ config }) => config.channel)])
     const outbox = createOutbox({
       messages: store.messages,
       poster: slack,
@@ -181,8 +177,7 @@ export async function startApp(deps: {
     })
     // Each gives back what it leads when what it does for it has ended.
     closing('leads', async () => leads?.stop())
-    const cardSettings = new Map(watched.map(({ config }) => [config.name, config]))
-    const names = createNames({ slack, ids: namedBy(config.clusters), log })
+    const names = createNames({ slack, ids: () => namedBy(registry.config().clusters), log })
     const maskForReceivers = createMasker(config.queryText === 'hidden' ? 'hidden' : 'masked')
     const changed = () => {
       outbox.kick()
@@ -195,7 +190,7 @@ export async function startApp(deps: {
       nameOf: names.of,
       now,
       changed,
-      webhooks: createWebhookQueue({ settings: cardSettings, maskText: maskForReceivers, now }),
+      webhooks: createWebhookQueue({ settings: cardSettings, receivers, maskText: maskForReceivers, now }),
       recorded: (event) => {
         if (event.kind === 'outcome') metrics.countAction(event.action, event.outcome.kind)
       },
@@ -252,7 +247,7 @@ export async function startApp(deps: {
         now,
       }),
       rightsOf,
-      unseenNow: () => JSON.stringify(config.clusters.map(({ name }) => sight.unseen(name))),
+      unseenNow: () => JSON.stringify(clusterNames().map((name) => [name, sight.unseen(name)])),
       now,
       steady,
       log,
@@ -282,8 +277,7 @@ export async function startApp(deps: {
       token.refused() === null &&
       token.silent() === null &&
       outbox.failures().size === 0
-    const unseen = () =>
-      watched.flatMap(({ config: { name } }) => (sight.unseen(name) === null ? [] : [name]))
+    const unseen = () => clusterNames().filter((name) => sight.unseen(name) !== null)
     const heartbeat =
       config.heartbeatUrl === null
         ? null
@@ -293,7 +287,7 @@ export async function startApp(deps: {
             // One replica reports for all, as long as somebody sees each of the other clusters.
             allElse: () => {
               const round = leads?.hasDesk() ? leads.last() : null
-              return slackWorks() && round !== null && othersSee(round, [...clusters.keys()], membership.id)
+              return slackWorks() && round !== null && othersSee(round, clusterNames(), membership.id)
             },
             log,
             steady,
@@ -349,11 +343,11 @@ export async function startApp(deps: {
     leads = createLeads({
       membership,
       clock,
-      about: () => ({ clusters: [...clusters.keys()], unseen: unseen() }),
+      about: () => ({ clusters: clusterNames(), unseen: unseen() }),
       watch: watching.duty,
       desk,
       after: ({ leases, replicas, takenOver }) => {
-        const names = [deskLease, ...[...clusters.keys()].map(clusterLease)]
+        const names = [deskLease, ...clusterNames().map(clusterLease)]
         metrics.tellLeases({
           replicas: replicas.length,
           leases: names.map((name) => ({ name, takenAt: leases.get(name)?.takenAt ?? null })),
@@ -363,12 +357,12 @@ export async function startApp(deps: {
       },
       log,
     })
-    const { last, hasDesk } = leads
+    const { last, hasDesk, renew, round } = leads
     /** Does what is due for all. */
     const chores = async () => {
       const round = last()
       if (!round || !hasDesk()) return
-      if (isNewAtDesk) await store.webhooks.keepOnly(receivers.map(webhookId))
+      if (isNewAtDesk) await store.webhooks.keepOnly([...receivers.keys()])
       isNewAtDesk = false
       await reconcile({ cards, proposals, clusters, isGone: round.isGone, now })
       const known = new Set(round.replicas.flatMap((replica) => replica.clusters))
@@ -377,8 +371,9 @@ export async function startApp(deps: {
     }
     const loop = (name: string, everyMs: number, runOnce: () => Promise<void>) =>
       createLoop({ name, everyMs, runOnce, steady, log })
+    const storeCheck = loop('store check', Math.min(storeCheckMs, holdMs / 5), storeAlarm.check)
     const loops = [
-      loop('store check', Math.min(storeCheckMs, holdMs / 5), storeAlarm.check),
+      storeCheck,
       loop('changes', changesMs, async () => {
         const before = changes
         changes = await store.changes()
@@ -388,7 +383,7 @@ export async function startApp(deps: {
       loop('token check', tokenCheckMs, token.look),
       loop('card check', cardCheckMs, async () => {
         if (hasDesk())
-          await restoreDeleted({ store, stands: slack.stands, outbox, clusters: [...clusters.keys()], log })
+          await restoreDeleted({ store, stands: slack.stands, outbox, clusters: clusterNames(), log })
       }),
       loop('chores', choresMs, chores),
       loop('calls', choresMs, async () => {
@@ -398,12 +393,30 @@ export async function startApp(deps: {
       loop('homes', homeMs, homes.round),
       loop('counts of refusals', choresMs, () => authorization.settleCounts()),
     ]
-    await leads.round()
+    await round()
     await chores()
     for (const loop of loops) loop.start()
     closing('loops', async () => {
       await Promise.all(loops.map((loop) => loop.stop()))
     })
+
+    const reload = createReload({
+      async apply(config) {
+        const changes = await registry.replace(config)
+        await renew(changes.changed)
+        isNewAtDesk = true
+        storeCheck.hurry()
+        changed()
+        void names.look()
+        return changes
+      },
+      cards,
+      channel: () => registry.config().slack.channel,
+      replica: () => ((last()?.replicas.length ?? 0) > 1 ? hostname() : null),
+      log,
+      now,
+    })
+    closing('reading of the configuration', reload.stop)
 
     const ready = () =>
       readinessOf({
@@ -430,8 +443,8 @@ export async function startApp(deps: {
     await ingress.start()
     closing('requests', ingress.drain)
 
-    log.info({ port: http.port, clusters: [...clusters.keys()], mode: settings.mode }, 'pg-marshal is ready')
-    return { port: http.port, stop }
+    log.info({ port: http.port, clusters: clusterNames(), mode: settings.mode }, 'pg-marshal is ready')
+    return { port: http.port, stop, reload: reload.run }
   } catch (error) {
     await stop()
     throw error

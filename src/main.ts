@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import packageJson from '../package.json' with { type: 'json' }
-import { startApp } from './app.ts'
+import { type RunningApp, startApp } from './app.ts'
 import { ConfigError, loadConfig, requireSlack } from './config/config.ts'
 import { createLog } from './log.ts'
 import { SlackError } from './notify/slackError.ts'
@@ -157,9 +157,19 @@ function misused(what: string): ExitCode {
   return 2
 }
 
-/** Runs until SIGTERM or SIGINT, then finishes what is under way. A second signal ends it at once. */
+/**
+ * Runs until SIGTERM or SIGINT, then finishes what is under way. A second signal ends it at once. SIGHUP lets it read its
+ * configuration again.
+ */
 async function serve(): Promise<ExitCode> {
-  const config = loadConfig({ env: process.env })
+  const load = () => loadConfig({ env: process.env })
+  let app: RunningApp | null = null
+  let isAskedEarly = false
+  process.on('SIGHUP', () => {
+    if (app) void app.reload(load)
+    else isAskedEarly = true
+  })
+  const config = load()
   const slack = requireSlack(config, process.env)
   const log = createLog({ level: config.logLevel })
   const stop = new AbortController()
@@ -175,7 +185,8 @@ async function serve(): Promise<ExitCode> {
     stop.abort('uncaughtException')
   })
   try {
-    const app = await startApp({ config, slack, log, signal: stop.signal })
+    app = await startApp({ config, slack, log, signal: stop.signal })
+    if (isAskedEarly) void app.reload(load)
     await stopped
     log.info({ signal: stop.signal.reason }, 'pg-marshal stops')
     await app.stop()

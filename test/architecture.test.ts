@@ -45,7 +45,19 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   actions: [...domain, ...own, ...edges],
   slack: [...domain, ...own, 'config', 'store', 'views', 'notify', 'commands', 'answers', 'actions'],
   terminal: [...domain, ...own, ...edges, 'answers', 'actions', 'slack'],
-  'app.ts': [...domain, ...own, ...edges, 'loop.ts', 'http', 'watch', 'answers', 'actions', 'slack'],
+  'reload.ts': [...domain, ...own, 'config', 'views', 'notify'],
+  'app.ts': [
+    ...domain,
+    ...own,
+    ...edges,
+    'loop.ts',
+    'reload.ts',
+    'http',
+    'watch',
+    'answers',
+    'actions',
+    'slack',
+  ],
   'main.ts': ['log.ts', 'config', 'store', 'notify', 'terminal', 'app.ts'],
 }
 

@@ -46,7 +46,8 @@ const holdsMs = 60_000
 /** Reads the figures of the last 30 days, at most once a minute however often they are asked for. */
 export function createFiguresReader(deps: {
   readonly past: Pick<Tables, 'incidents' | 'proposals' | 'journal'>
-  readonly clusters: readonly string[]
+  /** Returns the clusters that are watched now. */
+  readonly clusters: () => readonly string[]
   readonly now: () => number
 }): () => Promise<Figures> {
   const { past, clusters, now } = deps
@@ -54,7 +55,7 @@ export function createFiguresReader(deps: {
   return () => {
     const at = now()
     if (last !== null && at >= last.at && at - last.at < holdsMs) return last.figures
-    const figures = readFigures(past, clusters, at - exposedDays * 86_400_000)
+    const figures = readFigures(past, clusters(), at - exposedDays * 86_400_000)
     last = { at, figures }
     // A look that failed is not kept.
     figures.catch(() => {

@@ -1,16 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { ConfigChanges } from '../domain/approvals/journal.ts'
 import type { ClusterConfig, Config } from './config.ts'
 
-/** Difference between the configuration that holds and one that was read. Clusters stand by their names, in order. */
-export type ConfigChanges = {
-  readonly added: readonly string[]
-  readonly changed: readonly string[]
-  readonly removed: readonly string[]
-  /** Keys of what holds for the whole bot, and is another at once. */
-  readonly settings: readonly string[]
-  /** Keys of what is another from the next start on. */
-  readonly restart: readonly string[]
-}
+export type { ConfigChanges }
 
 const needRestart = {
   'slack.mode': ({ slack }) => slack.mode,
@@ -53,44 +45,6 @@ export const withoutRestart = (before: Config, after: Config): Config => ({
 export const isElsewhere = (before: ClusterConfig, after: ClusterConfig): boolean =>
   before.url !== after.url || before.passwordFile !== after.passwordFile
 
-/** Says in one sentence or two what changed; null where nothing did. */
-export function changesSentence({
-  added,
-  changed,
-  removed,
-  settings,
-  restart,
-}: ConfigChanges): string | null {
-  const parts = [
-    ...(['added', 'changed', 'removed'] as const).flatMap((what) => {
-      const names = { added, changed, removed }[what]
-      return names.length === 0 ? [] : [{ count: names.length, rest: ` ${what} (${some(names)})` }]
-    }),
-  ].map(({ count, rest }, index) =>
-    index > 0 ? `${count}${rest}` : `${count} ${count === 1 ? 'cluster' : 'clusters'}${rest}`,
-  )
-  const all = [...parts, ...settings.map((key) => `${key} changed`)]
-  if (all.length + restart.length === 0) return null
-  const now = all.length > 0 ? `: ${all.join(', ')}.` : '.'
-  const later = restart.length > 0 ? ` Needs a restart: ${restart.join(', ')}.` : ''
-  return `Configuration read${now}${later}`
-}
-
-/** Says in short what is wrong: `problems` hold no secrets. */
-export function problemsSentence(problems: readonly string[]): string {
-  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
-  const more = problems.length - mostProblems
-  return [
-    `Configuration not read, the old one stays: ${count}.`,
-    ...problems.slice(0, mostProblems).map((problem) => `• ${problem}`),
-    ...(more > 0 ? [`… and ${more} more, all of them in my log.`] : []),
-  ].join('\n')
-}
-
-const mostProblems = 5
-const mostNames = 10
-
-const some = (names: readonly string[]): string =>
-  names.length > mostNames
-    ? `${names.slice(0, mostNames).join(', ')} and ${names.length - mostNames} more`
-    : names.join(', ')
+/** Decides whether all is as it was. */
+export const changesNothing = (changes: ConfigChanges): boolean =>
+  Object.values(changes).every((names) => names.length === 0)

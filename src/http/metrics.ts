@@ -100,8 +100,8 @@ const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 export function createMetrics(deps: {
   readonly version: string
-  /** The names of all clusters that are watched. */
-  readonly clusters: readonly string[]
+  /** Returns the names of all clusters that are watched now. */
+  readonly clusters: () => readonly string[]
   readonly remembered: Remembered
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -217,11 +217,11 @@ export function createMetrics(deps: {
   const replicas = gauge('replicas', 'Live replicas on the store as this one sees them, itself included.')
   let leases: Leadership['leases'] = []
   // A look that ends after its lease has gone is not reported: the next replica does it.
-  let reported: ReadonlySet<string> = new Set(clusters)
+  let reported: ReadonlySet<string> = new Set(clusters())
 
   replicas.set(1)
   // What has not happened yet is 0, so that a rate sees the first time.
-  for (const cluster of clusters) up.set({ cluster }, 0)
+  for (const cluster of clusters()) up.set({ cluster }, 0)
   for (const action of actions) for (const result of results) actionsTotal.inc({ action, result }, 0)
   for (const code of [...knownSlackCodes, 'other']) slackErrors.inc({ code }, 0)
 
@@ -320,7 +320,8 @@ export function createMetrics(deps: {
         for (const result of webhookResults) webhookAttempts.inc({ receiver, result }, 0)
       }
       const counts = Map.groupBy(open, ({ cluster, kind }) => `${cluster} ${kind}`)
-      for (const cluster of clusters)
+      incidents.reset()
+      for (const cluster of clusters())
         for (const kind of Object.keys(kindNames))
           incidents.set({ cluster, kind }, counts.get(`${cluster} ${kind}`)?.length ?? 0)
       leads.reset()

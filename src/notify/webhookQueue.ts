@@ -3,7 +3,7 @@ import type { JournalEvent } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
 import { type Silence, silenceOf } from '../domain/incidents/silence.ts'
-import { incidentNews, receiversIn, type Webhook, webhookId } from '../domain/incidents/webhook.ts'
+import { incidentNews, type Webhook, webhookId } from '../domain/incidents/webhook.ts'
 import type { Tables } from '../store/store.ts'
 import {
   incidentNotice,
@@ -32,11 +32,12 @@ export function createWebhookQueue(deps: {
     string,
     { readonly channel: string; readonly notify: { readonly webhooks: readonly Webhook[] } }
   >
+  /** Receivers of all clusters, by their ids. */
+  readonly receivers: ReadonlyMap<string, Webhook>
   readonly maskText: NoticeFacts['maskText']
   readonly now: () => number
 }): WebhookQueue {
-  const { settings, maskText, now } = deps
-  const everywhere = new Map(receiversIn(settings.values()).map((webhook) => [webhookId(webhook), webhook]))
+  const { settings, receivers: everywhere, maskText, now } = deps
   const receiversOf = (cluster: string) =>
     (settings.get(cluster)?.notify.webhooks ?? []).map((webhook) => ({ id: webhookId(webhook), webhook }))
 

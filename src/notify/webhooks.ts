@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Backoff, backoff } from '../backoff.ts'
-import { type Webhook, webhookId, webhookName } from '../domain/incidents/webhook.ts'
+import { type Webhook, webhookName } from '../domain/incidents/webhook.ts'
 import type { Log } from '../log.ts'
 import type { Delivery, Webhooks } from '../store/webhooks.ts'
 import { readDocument, type WebhookDocument } from '../views/webhooks/document.ts'
@@ -59,7 +59,8 @@ const usualPatience = {
  * order, and again until it is taken or given up. A receiver that takes nothing holds up nobody else.
  */
 export function createWebhookDelivery(deps: {
-  readonly webhooks: readonly Webhook[]
+  /** By their ids; they may become others at any time. */
+  readonly webhooks: ReadonlyMap<string, Webhook>
   readonly table: Webhooks
   /** The address of a card; null while it has none. */
   readonly linkTo: (cardId: string) => Promise<string | null>
@@ -72,9 +73,9 @@ export function createWebhookDelivery(deps: {
   readonly now: () => number
   readonly patience?: Partial<typeof usualPatience>
 }): WebhookDelivery {
-  const { table, linkTo, channelLink, giveUp, tried, log, now } = deps
+  const { webhooks, table, linkTo, channelLink, giveUp, tried, log, now } = deps
   const patience = { ...usualPatience, ...deps.patience }
-  const receivers = new Map(deps.webhooks.map((webhook) => [webhookId(webhook), receiverOf(webhook)]))
+  const known = new Map<string, Receiver>()
   const flights = new Set<Promise<void>>()
   const stopping = new AbortController()
   let emptied: (() => void)[] = []
@@ -92,12 +93,12 @@ export function createWebhookDelivery(deps: {
       await Promise.all(flights)
     },
     failures: () =>
-      [...receivers.values()].flatMap(({ webhook, failing }) =>
+      [...receiversNow().values()].flatMap(({ webhook, failing }) =>
         failing === null ? [] : [{ receiver: webhookName(webhook), code: failing }],
       ),
     async waiting() {
       const backlog = new Map((await table.backlog()).map((one) => [one.receiver, one]))
-      return [...receivers].map(([id, { webhook }]) => {
+      return [...receiversNow()].map(([id, { webhook }]) => {
         const { count = 0, oldestAt = null } = backlog.get(id) ?? {}
         return { receiver: webhookName(webhook), count, oldestAt }
       })
@@ -109,8 +110,20 @@ export function createWebhookDelivery(deps: {
       }),
   }
 
+  /** The receivers that are configured now, with what is known of them. */
+  function receiversNow(): ReadonlyMap<string, Receiver> {
+    for (const id of known.keys()) if (!webhooks.has(id)) known.delete(id)
+    for (const [id, webhook] of webhooks) {
+      const receiver = known.get(id)
+      if (receiver) receiver.webhook = webhook
+      else known.set(id, receiverOf(webhook))
+    }
+    return known
+  }
+
   /** Starts the next attempt of every receiver that is free, and sets the alarm for those that have to wait. */
   async function plan() {
+    const receivers = receiversNow()
     const waiting = receivers.size === 0 ? [] : await table.heads()
     const heads = waiting.filter(({ receiver }) => receivers.has(receiver))
     const time = now()
@@ -208,7 +221,7 @@ export function createWebhookDelivery(deps: {
 }
 
 type Receiver = {
-  readonly webhook: Webhook
+  webhook: Webhook
   isBusy: boolean
   notBefore: number
   /** Attempts in a row that failed. */

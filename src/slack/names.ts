@@ -39,13 +39,14 @@ export function createNames({
   log,
 }: {
   readonly slack: Slack
-  readonly ids: ReadonlySet<string>
+  /** Returns everybody who may have to be named now. */
+  readonly ids: () => ReadonlySet<string>
   readonly log: Log
 }): Names {
   const names = new Map<string, string>()
 
   async function people() {
-    for (const id of ids) if (!isGroup(id)) await person(id)
+    for (const id of ids()) if (!isGroup(id)) await person(id)
   }
 
   async function person(id: string): Promise<string> {
@@ -56,7 +57,7 @@ export function createNames({
   }
 
   async function groups() {
-    if (![...ids].some(isGroup)) return
+    if (![...ids()].some(isGroup)) return
     const { usergroups = [] } = await slack.call((client) => client.usergroups.list({}))
     for (const { id, handle } of usergroups) if (id && handle) names.set(id, `@${handle}`)
   }

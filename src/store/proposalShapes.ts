@@ -67,6 +67,7 @@ export const proposalShape = union<Proposal, 'state'>('state', {
 })
 
 const actor = anyText
+const names = listOf(anyText)
 const ofProposal = { actor, proposalId: anyText }
 const onSession = { ...ofProposal, action: actionShape, session: sessionKeyShape }
 const ofIncident = { actor, what: anyText, incidentId: anyText.optional() }
@@ -113,6 +114,11 @@ export const eventShape = union<JournalEvent, 'kind'>('kind', {
     why: oneOf<CallReason>({ card: 1, worse: 1, request: 1, remind: 1, escalate: 1, expiring: 1 }),
     people: listOf(anyText),
   },
+  configured: {
+    ...{ actor, replica: orNull(anyText) },
+    ...{ added: names, changed: names, removed: names, settings: names, restart: names },
+  },
+  misconfigured: { actor, replica: orNull(anyText), problems: names },
   silenced: { actor, cluster: anyText, what: anyText, until: number, reason: anyText },
   silenceEnded: {
     actor,

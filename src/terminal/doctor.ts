@@ -60,7 +60,7 @@ export async function doctor({ config, env, out, now }: DoctorInput): Promise<0 
       `Cluster ${cluster.name}`,
       [...(await checkCluster(cluster, now)), ...checkUrl(cluster.url, env), ...checkPasswordFile(cluster)],
     ])
-  const receivers = receiversIn(config.clusters)
+  const receivers = [...receiversIn(config.clusters).values()]
   if (receivers.length > 0) parts.push(['Webhooks', await checkWebhooks(receivers)])
   const passFile = checkPassFile(env)
   if (passFile.length > 0) parts.push(['Passwords', passFile])

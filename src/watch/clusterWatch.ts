@@ -17,13 +17,13 @@ const longestHealthMs = 60_000
 
 /**
  * Makes all that watches one cluster.
- * @param neighbours the clusters whose cards stand in the same channel, this one among them
+ * @param neighbours returns the clusters whose cards stand in the same channel, this one among them
  * @returns one look, and what follows from it
  */
 export function createClusterWatch(deps: {
   readonly cluster: Cluster
   readonly config: ClusterConfig
-  readonly neighbours: readonly string[]
+  readonly neighbours: () => readonly string[]
   readonly store: Store
   readonly cards: Cards
   readonly storeAlarm: Pick<StoreAlarm, 'noted' | 'report'>

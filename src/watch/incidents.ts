@@ -38,7 +38,7 @@ export function createIncidentReport(deps: {
   readonly cluster: Cluster
   readonly config: ClusterConfig
   /** The clusters whose cards stand in the same channel, this one among them. */
-  readonly neighbours: readonly string[]
+  readonly neighbours: () => readonly string[]
   readonly store: Store
   readonly cards: Cards
   readonly now: () => number

@@ -25,6 +25,8 @@ export type Leads = {
   /** Returns true while it does the work for all. */
   hasDesk(): boolean
   hurry(): void
+  /** Ends the watching of these clusters; the next round begins it with what holds then, where the lease is still ours. */
+  renew(clusters: readonly string[]): Promise<void>
   /** Ends everything, and gives it back at once. */
   stop(): Promise<void>
 }
@@ -49,7 +51,8 @@ export function createLeads(deps: {
 }): Leads {
   const { membership, clock, about, watch, desk, after, log } = deps
   const duties = new Map<string, { readonly lease: Lease; readonly duty: Duty }>()
-  const ending = new Set<Promise<void>>()
+  /** By their leases. */
+  const ending = new Map<string, Promise<void>>()
   let last: Round | null = null
   let stopping = false
 
@@ -75,16 +78,24 @@ export function createLeads(deps: {
     hurry() {
       for (const { duty } of duties.values()) duty.hurry()
     },
+    async renew(clusters) {
+      const names = clusters.map(clusterLease)
+      for (const name of names) {
+        const has = duties.get(name)
+        if (has) end(name, has.duty)
+      }
+      await Promise.all(names.map((name) => ending.get(name)))
+    },
     async stop() {
       stopping = true
       for (const [name, { duty }] of duties) end(name, duty, true)
-      await Promise.all(ending)
+      await Promise.all(ending.values())
       await membership.leave()
     },
   }
 
   function begin(lease: Lease, make: () => Duty) {
-    if (duties.has(lease.name)) return
+    if (duties.has(lease.name) || ending.has(lease.name)) return
     const duty = make()
     duties.set(lease.name, { lease, duty })
     log.info({ lease: lease.name, epoch: lease.epoch }, 'this replica leads')
@@ -94,8 +105,10 @@ export function createLeads(deps: {
   function end(name: string, duty: Duty, isLast = false) {
     duties.delete(name)
     log.info({ lease: name }, 'this replica leads no longer')
-    const ended = duty.stop(isLast).finally(() => ending.delete(ended))
-    ending.add(ended)
+    const ended = duty.stop(isLast).finally(() => {
+      if (ending.get(name) === ended) ending.delete(name)
+    })
+    ending.set(name, ended)
   }
 }
 

@@ -30,7 +30,7 @@ export type Reachability = {
 export function createReachability(deps: {
   readonly cluster: string
   /** The clusters whose cards stand in the same channel, this one among them. */
-  readonly neighbours: readonly string[]
+  readonly neighbours: () => readonly string[]
   readonly cardsPerMinute: number
   readonly store: Store
   readonly cards: Cards
@@ -136,7 +136,7 @@ export function createReachability(deps: {
   async function others({ incidents }: Pick<CardsTx, 'incidents'>): Promise<Incident[]> {
     const open = await incidents.openOutside([])
     return open.filter(
-      (one) => isUnreachable(one) && one.cluster !== cluster && neighbours.includes(one.cluster),
+      (one) => isUnreachable(one) && one.cluster !== cluster && neighbours().includes(one.cluster),
     )
   }
 

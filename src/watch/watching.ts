@@ -41,9 +41,10 @@ export function createWatching(deps: {
     duty(name, lease) {
       const { cluster, config } = clusters.get(name) ?? unknown(name)
       const cards = deps.cards.fencedBy(membership.fence(lease))
-      const neighbours = [...clusters.values()].flatMap((one) =>
-        one.config.channel === config.channel ? [one.config.name] : [],
-      )
+      const neighbours = () =>
+        [...clusters.values()].flatMap((one) =>
+          one.config.channel === config.channel ? [one.config.name] : [],
+        )
       const look = createClusterWatch({
         ...deps,
         cluster,

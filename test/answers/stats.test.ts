@@ -49,7 +49,7 @@ it('counts what was asked on the clusters that the reader may see, since then', 
 
 it('reads the figures for a scrape at most once a minute', async () => {
   let at = now
-  const figures = createFiguresReader({ past: store, clusters: ['orders'], now: () => at })
+  const figures = createFiguresReader({ past: store, clusters: () => ['orders'], now: () => at })
   const proposals = async () => (await figures()).counts.proposals
   expect(await proposals()).toBe(0)
   await store.proposals.add(proposal({ createdAt: madeAt, key: { ...proposal().key, cluster: 'orders' } }))
@@ -71,7 +71,7 @@ it('asks again after a look that failed', async () => {
       },
     },
   }
-  const figures = createFiguresReader({ past, clusters: ['orders'], now: () => now })
+  const figures = createFiguresReader({ past, clusters: () => ['orders'], now: () => now })
   await expect(figures()).rejects.toThrow('disk')
   fails = false
   expect((await figures()).counts.incidents).toBe(0)

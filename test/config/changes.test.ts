@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import {
-  changesOf,
-  changesSentence,
-  isElsewhere,
-  problemsSentence,
-  withoutRestart,
-} from '../../src/config/changes.ts'
+import { changesNothing, changesOf, isElsewhere, withoutRestart } from '../../src/config/changes.ts'
 import { parseConfig } from '../../src/config/config.ts'
 
 const base = {
@@ -78,40 +72,9 @@ describe('isElsewhere', () => {
   })
 })
 
-describe('changesSentence', () => {
-  it('counts and names, and says what needs a restart', () => {
-    expect(changesSentence(none)).toBe(null)
-    expect(changesSentence({ ...none, added: ['a', 'b'], changed: ['c'], removed: ['d'] })).toBe(
-      'Configuration read: 2 clusters added (a, b), 1 changed (c), 1 removed (d).',
-    )
-    expect(changesSentence({ ...none, removed: ['d'], restart: ['http.port', 'store.url'] })).toBe(
-      'Configuration read: 1 cluster removed (d). Needs a restart: http.port, store.url.',
-    )
-    expect(changesSentence({ ...none, settings: ['slack.channel'] })).toBe(
-      'Configuration read: slack.channel changed.',
-    )
-    expect(changesSentence({ ...none, restart: ['http.port'] })).toBe(
-      'Configuration read. Needs a restart: http.port.',
-    )
-  })
-
-  it('names ten clusters at most', () => {
-    const many = (count: number) => Array.from({ length: count }, (_, n) => `c${n}`)
-    expect(changesSentence({ ...none, changed: many(10) })).toContain('c8, c9).')
-    expect(changesSentence({ ...none, changed: many(500) })).toMatch(
-      /^.*: 500 clusters .* c9 and 490 more\)\.$/,
-    )
-  })
-})
-
-describe('problemsSentence', () => {
-  it('counts all and shows the first few', () => {
-    expect(problemsSentence(['x: wrong.'])).toBe(
-      'Configuration not read, the old one stays: 1 problem.\n• x: wrong.',
-    )
-    const five = ['1', '2', '3', '4', '5']
-    expect(problemsSentence(five)).not.toContain('more')
-    expect(problemsSentence([...five, '6', '7'])).toMatch(/^[^6]*\n… and 2 more, all of them in my log\.$/)
-    expect(problemsSentence([...five, '6', '7'])).toContain('7 problems')
+describe('changesNothing', () => {
+  it('is false for anything that is another', () => {
+    expect(changesNothing(none)).toBe(true)
+    for (const key of Object.keys(none)) expect(changesNothing({ ...none, [key]: ['x'] })).toBe(false)
   })
 })

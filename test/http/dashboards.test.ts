@@ -8,7 +8,7 @@ import * as of from '../support/builders.ts'
 const noSteps = figuresOf({ incidents: [], proposals: [], rows: [] }).steps
 const metrics = createMetrics({
   version: '0',
-  clusters: ['orders'],
+  clusters: () => ['orders'],
   remembered: {
     openIncidents: async () => [],
     backlog: async () => ({ count: 0, oldestAt: null, oldestEditAt: null }),

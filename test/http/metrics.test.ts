@@ -12,7 +12,7 @@ const nothing: Remembered = {
 const metricsOf = (remembered: Partial<Remembered> = {}, clusters = ['orders', 'shop']) =>
   createMetrics({
     version: '1.2.3',
-    clusters,
+    clusters: () => clusters,
     remembered: { ...nothing, ...remembered },
     now: () => of.takenAt,
   })

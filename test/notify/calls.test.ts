@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Incident } from '../../src/domain/incidents/incident.ts'
-import type { Webhook } from '../../src/domain/incidents/webhook.ts'
+import { receiversIn, type Webhook } from '../../src/domain/incidents/webhook.ts'
 import { type Cards, createCards } from '../../src/notify/cards.ts'
 import { createWebhookQueue } from '../../src/notify/webhookQueue.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -34,7 +34,12 @@ beforeEach(async () => {
     ...{ store, cardSettings, now },
     ...{ nameOf: () => null, changed },
     recorded: () => {},
-    webhooks: createWebhookQueue({ settings: cardSettings, maskText: () => null, now }),
+    webhooks: createWebhookQueue({
+      settings: cardSettings,
+      receivers: receiversIn(cardSettings.values()),
+      maskText: () => null,
+      now,
+    }),
   })
 })
 afterEach(() => store.close())

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { expire, finish, withdraw } from '../../src/domain/approvals/transitions.ts'
 import type { Incident } from '../../src/domain/incidents/incident.ts'
-import { type Webhook, webhookId } from '../../src/domain/incidents/webhook.ts'
+import { receiversIn, type Webhook, webhookId } from '../../src/domain/incidents/webhook.ts'
 import { maskQuery } from '../../src/domain/text/mask.ts'
 import { advance } from '../../src/notify/advance.ts'
 import { type Cards, createCards } from '../../src/notify/cards.ts'
@@ -40,7 +40,12 @@ function start(orders: readonly Webhook[] | null, billing: readonly Webhook[] = 
     now,
     changed: () => {},
     recorded: () => {},
-    webhooks: createWebhookQueue({ settings, maskText: (text) => text && maskQuery(text), now }),
+    webhooks: createWebhookQueue({
+      settings,
+      receivers: receiversIn(settings.values()),
+      maskText: (text) => text && maskQuery(text),
+      now,
+    }),
   })
 }
 

@@ -86,7 +86,7 @@ function start(
 ) {
   const log = createLog({ level: 'trace', destination: { write: (line: string) => void lines.push(line) } })
   delivery = createWebhookDelivery({
-    webhooks,
+    webhooks: new Map(webhooks.map((webhook) => [webhookId(webhook), webhook])),
     table: store.webhooks,
     linkTo: async (cardId) => `https://slack.test/${cardId}`,
     channelLink: (channel) => `https://slack.test/channel/${channel}`,

@@ -39,7 +39,7 @@ function start(meanwhile: () => Promise<void> = async () => {}): IncidentReport 
   return createIncidentReport({
     cluster,
     config,
-    neighbours: [config.name],
+    neighbours: () => [config.name],
     store,
     cards,
     now: () => of.takenAt,

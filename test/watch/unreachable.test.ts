@@ -36,7 +36,7 @@ afterEach(() => store.close())
 const start = (cluster = 'orders', cardsPerMinute = 6) =>
   createReachability({
     cluster,
-    neighbours: ['orders', 'billing'],
+    neighbours: () => ['orders', 'billing'],
     cardsPerMinute,
     store,
     cards,

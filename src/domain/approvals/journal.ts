@@ -181,6 +181,26 @@ export type JournalEvent =
       readonly since: number | null
       readonly reason: string
     }
+  /** While the bot ran, another configuration took the place of the one that held. */
+  | ({ readonly kind: 'configured'; readonly actor: string; readonly replica: string | null } & ConfigChanges)
+  /** While the bot ran, a configuration was read that cannot be used: all that is wrong with it, without any secret. */
+  | {
+      readonly kind: 'misconfigured'
+      readonly actor: string
+      readonly replica: string | null
+      readonly problems: readonly string[]
+    }
+
+/** Difference between the configuration that held and one that was read. Clusters stand by their names, in order. */
+export type ConfigChanges = {
+  readonly added: readonly string[]
+  readonly changed: readonly string[]
+  readonly removed: readonly string[]
+  /** Keys of what holds for the whole bot, and is another at once. */
+  readonly settings: readonly string[]
+  /** Keys of what is another from the next start on. */
+  readonly restart: readonly string[]
+}
 
 /** Reason of a call: what happened, or that nobody answered. */
 export type CallReason = 'card' | 'worse' | 'request' | 'remind' | 'escalate' | 'expiring'

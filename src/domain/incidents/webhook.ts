@@ -21,14 +21,13 @@ export function webhookId(webhook: Webhook): string {
 export const webhookName = ({ kind, url }: Pick<Webhook, 'kind' | 'url'>): string =>
   `${kind} ${new URL(url).origin}`
 
-/** Lists the receivers of all clusters, each once. */
+/** Finds the receivers of all clusters, by their ids. */
 export const receiversIn = (
   clusters: Iterable<{ readonly notify: { readonly webhooks: readonly Webhook[] } }>,
-): Webhook[] => [
-  ...new Map(
+): Map<string, Webhook> =>
+  new Map(
     [...clusters].flatMap(({ notify }) => notify.webhooks).map((webhook) => [webhookId(webhook), webhook]),
-  ).values(),
-]
+  )
 
 /** Knowledge of a receiver about an incident that is not over. */
 export type Told = {

@@ -256,6 +256,8 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
     case 'lacking':
     case 'blind':
     case 'seesAgain':
+    case 'configured':
+    case 'misconfigured':
       return null
   }
 }

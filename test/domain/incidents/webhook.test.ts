@@ -142,6 +142,11 @@ describe('a receiver', () => {
   it('of several clusters is one', () => {
     expect(
       receiversIn([{ notify: { webhooks: [json, pager] } }, { notify: { webhooks: [{ ...json }] } }]),
-    ).toEqual([json, pager])
+    ).toEqual(
+      new Map<string, Webhook>([
+        [webhookId(json), json],
+        [webhookId(pager), pager],
+      ]),
+    )
   })
 })

@@ -86,7 +86,7 @@ describe('SIGHUP', () => {
     // A file that went is wrong as well.
     await rm(join(room.directory, 'pg-marshal.yaml'))
     hangUp()
-    await room.line(/^Configuration not read: 1 problem\. [^]*There is no file /)
+    await room.line(/^Configuration not read: 1 problem\. .*\n• There is no file /)
     await writeFile(join(room.directory, 'pg-marshal.yaml'), room.yaml)
     await rm(join(room.directory, 'clusters.d', 'a.yaml'))
     await file('b.yaml', clusterAt('b'))
@@ -129,7 +129,7 @@ describe('SIGHUP', () => {
     await file('more.yaml', clusterAt(other))
     hangUp()
     await room.line(/^Configuration read: 1 cluster changed \(stock\)\.$/)
-    await room.until(blind.ts, /[Ss]een again/)
+    await room.until(blind.ts, /The server answers again/)
   })
 })
 

@@ -2,7 +2,7 @@ import type { ConfigChanges, JournalEvent } from '../domain/approvals/journal.ts
 import { escapeText, type View } from './kit.ts'
 import { count } from './words.ts'
 
-/** What follows from reading the configuration again, for the channel. */
+/** Message for the channel about a configuration that was read again. */
 export function configurationView(
   event: JournalEvent & { readonly kind: 'configured' | 'misconfigured' },
 ): View {

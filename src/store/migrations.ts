@@ -188,6 +188,36 @@ const migrations: Record<string, Migration> = {
         .execute()
     },
   },
+  // Whatever it is called, SQLite keeps bytes as they are.
+  '009_history': {
+    async up(db) {
+      await db.schema
+        .createTable('history_chunks')
+        .addColumn('chunk', 'text', (column) => column.notNull())
+        .addColumn('piece', 'integer', (column) => column.notNull())
+        .addColumn('cluster', 'text', (column) => column.notNull())
+        .addColumn('from_at', 'bigint', (column) => column.notNull())
+        .addColumn('to_at', 'bigint', (column) => column.notNull())
+        .addColumn('changes', 'text', (column) => column.notNull())
+        .addColumn('bytes', 'bigint', (column) => column.notNull())
+        .addColumn('data', 'bytea', (column) => column.notNull())
+        .addPrimaryKeyConstraint('history_chunks_one', ['chunk', 'piece'])
+        .execute()
+      await db.schema
+        .createIndex('history_chunks_time')
+        .on('history_chunks')
+        .columns(['cluster', 'from_at', 'to_at'])
+        .execute()
+      await db.schema
+        .createTable('history_texts')
+        .addColumn('cluster', 'text', (column) => column.notNull())
+        .addColumn('id', 'text', (column) => column.notNull())
+        .addColumn('text', 'text', (column) => column.notNull())
+        .addColumn('used_at', 'bigint', (column) => column.notNull())
+        .addPrimaryKeyConstraint('history_texts_one', ['cluster', 'id'])
+        .execute()
+    },
+  },
 }
 
 /**

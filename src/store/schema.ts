@@ -105,6 +105,25 @@ export type Schema = {
     error: string | null
     created_at: number
   }
+  /** Looks of the past: a part of a chunk, or (piece -1) all of it. */
+  history_chunks: {
+    chunk: string
+    piece: number
+    cluster: string
+    from_at: number
+    to_at: number
+    /** Times of its looks that show another jam than the one before, as a JSON list. */
+    changes: string
+    bytes: number
+    data: Uint8Array
+  }
+  /** Statements that the looks name. `used_at`: used then, and for up to an hour after. */
+  history_texts: {
+    cluster: string
+    id: string
+    text: string
+    used_at: number
+  }
   /** Knowledge of each receiver about an incident that is not over. */
   webhook_told: {
     receiver: string
@@ -140,6 +159,8 @@ export const tableNames = Object.keys({
   messages: 1,
   webhook_told: 1,
   webhook_deliveries: 1,
+  history_chunks: 1,
+  history_texts: 1,
 } satisfies Record<Exclude<keyof Schema, OfProcesses>, 1>) as Exclude<keyof Schema, OfProcesses>[]
 
 /** Runs all of it or nothing, in the transaction that is open already or in one of its own. */

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { type CallsTable, callsIn } from './calls.ts'
 import { type Database, openDatabase, type StoreSettings } from './database.ts'
+import { type History, historyIn } from './history.ts'
 import { type Incidents, incidentsIn } from './incidents.ts'
 import { type Journal, journalIn } from './journal.ts'
 import type { StoreWait } from './lock.ts'
@@ -26,6 +27,7 @@ export type Tables = {
   readonly calls: CallsTable
   readonly refusedBlocks: RefusedBlocksTable
   readonly leases: Leases
+  readonly history: History
 }
 
 /** The bot's own memory: everything that has to survive a crash. */
@@ -72,4 +74,5 @@ export const tablesIn = (db: Kysely<Schema>): Tables => ({
   calls: callsIn(db),
   refusedBlocks: refusedBlocksIn(db),
   leases: leasesIn(db),
+  history: historyIn(db),
 })

@@ -114,6 +114,8 @@ export type Snapshot = {
   readonly server: Server
   /** Every process of pg_stat_activity but our own connections. */
   readonly sessions: readonly Session[]
+  /** Statements by pid, masked, for the record; absent where none is kept. A view asks for what it shows (see withText). */
+  readonly texts?: ReadonlyMap<number, string>
   /** Number of our own connections (two at most); they count against max_connections. */
   readonly ownConnections: number
   readonly locks: Locks

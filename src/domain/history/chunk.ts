@@ -1,0 +1,270 @@
+import { createHash } from 'node:crypto'
+import type { Session } from '../session/session.ts'
+import type { Snapshot } from '../session/snapshot.ts'
+import {
+  ageAt,
+  clockOf,
+  codeOfTime,
+  isSameTime,
+  plainFields,
+  type Time,
+  type TimeCode,
+  timeFields,
+  timeFrom,
+  timeOfCode,
+} from './fields.ts'
+import type { PastLook } from './look.ts'
+import { restFrom, restOf } from './rest.ts'
+
+/**
+ * Looks one after the other, each as what is not as in the one before. What grows by itself (ages) is kept as the time that
+ * it counts from. A session is known by pid and backend_start.
+ */
+
+export type ChunkHead = {
+  readonly version: 1
+  readonly cluster: string
+  /** Interval of the looks, milliseconds. */
+  readonly everyMs: number
+  /** Milliseconds since the epoch; the times of all looks count from here. */
+  readonly startedAt: number
+}
+
+/** Positions of sessions, each as the distance from the one before, and a value for each. */
+type Column = readonly [field: number, slots: readonly number[], values: readonly unknown[]]
+
+export type Row =
+  | ChunkHead
+  /** Milliseconds after the start, and why nothing was seen. */
+  | readonly [number, string]
+  | readonly [
+      ms: number,
+      /** The server's clock, microseconds after the start. */
+      base: number,
+      /** Positions in the look before. */
+      gone: readonly number[],
+      /** Positions in this one, and their pids. */
+      came: readonly (readonly [number, number])[],
+      columns: readonly Column[],
+      /** Those of `restKeys` that changed, by their number. */
+      rest: readonly (readonly [number, unknown])[],
+      /** Words that are new: ids of statements, and query ids. Each is named by its number in the chunk. */
+      words: readonly string[],
+    ]
+
+const queryIdField = plainFields.length
+const textField = plainFields.length + 1
+const sameWaitField = plainFields.length + 2
+const firstTimeField = plainFields.length + 3
+
+type Known = { readonly pid: number; readonly values: unknown[]; readonly times: Time[] }
+
+const noTime: Time = { text: null, start: null, age: null }
+const unknown = (pid: number): Known => ({
+  pid,
+  values: new Array(firstTimeField).fill(null),
+  times: timeFields.map(() => noTime),
+})
+
+/** Id of a statement in the table of texts: the same for all looks of a cluster. */
+export const textId = (text: string): string =>
+  createHash('sha256').update(text).digest('base64url').slice(0, 16)
+
+export type ChunkWriter = {
+  readonly head: ChunkHead
+  /** Returns the row of a look. Its time must be later than that of the one before. */
+  add(look: PastLook): Row
+  /** Statements that the chunk names, by id. */
+  readonly texts: ReadonlyMap<string, string>
+}
+
+export function writeChunk(head: ChunkHead): ChunkWriter {
+  let known: Known[] = []
+  let rest: readonly string[] = []
+  const words = new Map<string, number>()
+  const ids = new Map<string, string>()
+  const texts = new Map<string, string>()
+  const idOf = (text: string) => {
+    const id = ids.get(text) ?? textId(text)
+    ids.set(text, id)
+    texts.set(id, text)
+    return id
+  }
+  return {
+    head,
+    texts,
+    add(look) {
+      const ms = look.takenAt - head.startedAt
+      if (!('snapshot' in look)) return [ms, look.unseen]
+      const { snapshot } = look
+      const { sessions } = snapshot
+      const base = clockOf(sessions, look.takenAt)
+      const newWords: string[] = []
+      const wordOf = (text: string | null): number | null => {
+        if (text === null) return null
+        const number = words.get(text)
+        if (number !== undefined) return number
+        words.set(text, words.size)
+        newWords.push(text)
+        return words.size - 1
+      }
+      const { kept, gone } = stay(known, sessions)
+      const columns = new Map<number, { slots: number[]; values: unknown[]; last: number }>()
+      const change = (field: number, slot: number, value: unknown) => {
+        const column = columns.get(field) ?? { slots: [], values: [], last: 0 }
+        columns.set(field, column)
+        column.slots.push(slot - column.last)
+        column.values.push(value)
+        column.last = slot
+      }
+      const came: [number, number][] = []
+      known = sessions.map((session, slot) => {
+        const before = kept.get(session)
+        if (!before) came.push([slot, session.pid])
+        const one = before ?? unknown(session.pid)
+        const text = snapshot.texts?.get(session.pid)
+        const values = [
+          ...plainFields.map((field) => session[field] ?? null),
+          wordOf(session.queryId),
+          text === undefined ? null : wordOf(idOf(text)),
+          sinceOf(session.sameWaitSeconds, ms),
+        ]
+        const times = timeFields.map(([start, age]) => timeFrom(session[start], session[age], base))
+        for (const [field, value] of values.entries()) {
+          const was = one.values[field]
+          if (Array.isArray(value) ? String(value) !== String(was) : value !== was)
+            change(field, slot, field === sameWaitField && typeof value === 'number' ? ms - value : value)
+        }
+        for (const [index, time] of times.entries())
+          if (!isSameTime(time, one.times[index] ?? noTime))
+            change(firstTimeField + index, slot, codeOfTime(time, base))
+        return { pid: session.pid, values, times }
+      })
+      const now = restOf(snapshot)
+      const changed = now.flatMap((json, index) =>
+        json === rest[index] ? [] : [[index, JSON.parse(json)] as const],
+      )
+      rest = now
+      return [
+        ms,
+        base - head.startedAt * 1000,
+        gone,
+        came,
+        [...columns].map(([field, { slots, values }]): Column => [field, slots, values]),
+        changed,
+        newWords,
+      ]
+    },
+  }
+}
+
+/** The moment since when it waits, as milliseconds after the start; a list where it is no whole number of them. */
+function sinceOf(seconds: number | undefined, ms: number): unknown {
+  if (seconds === undefined) return null
+  const since = ms - Math.round(seconds * 1000)
+  return (ms - since) / 1000 === seconds ? since : [seconds]
+}
+
+const keyOf = (pid: number, backendStart: string | null | undefined) => `${pid} ${backendStart}`
+
+/** Finds those of before that are still there, in the same order; the others are gone, or come again. */
+function stay(known: readonly Known[], sessions: readonly Session[]) {
+  const at = new Map(known.map((one, index) => [keyOf(one.pid, one.times[0]?.text), index]))
+  const kept = new Map<Session, Known>()
+  const keptAt = new Set<number>()
+  let last = -1
+  for (const session of sessions) {
+    const index = at.get(keyOf(session.pid, session.backendStart)) ?? -1
+    const one = known[index]
+    if (!one || index <= last) continue
+    last = index
+    keptAt.add(index)
+    kept.set(session, one)
+  }
+  return { kept, gone: known.flatMap((_, index) => (keptAt.has(index) ? [] : [index])) }
+}
+
+/**
+ * Reads the looks of a chunk again, in order.
+ * @param textOf the statement with this id; undefined where it is not there any more
+ */
+export function readChunk(rows: readonly Row[], textOf: (id: string) => string | undefined): PastLook[] {
+  const [head, ...looks] = rows
+  if (head === undefined || !('version' in head)) return []
+  let known: Known[] = []
+  const rest: unknown[] = []
+  const words: string[] = []
+  return looks.flatMap((row): PastLook[] => {
+    if ('version' in row) return []
+    const takenAt = head.startedAt + row[0]
+    if (row.length === 2) return [{ takenAt, unseen: row[1] }]
+    const [ms, baseAfter, gone, came, columns, changed, newWords] = row
+    const base = head.startedAt * 1000 + baseAfter
+    words.push(...newWords)
+    for (const [index, value] of changed) rest[index] = value
+    const left = new Set(gone)
+    known = known
+      .filter((_, index) => !left.has(index))
+      .map(({ pid, values, times }) => ({ pid, values: [...values], times: [...times] }))
+    for (const [slot, pid] of came) known.splice(slot, 0, unknown(pid))
+    for (const [field, slots, values] of columns) {
+      let slot = 0
+      for (const [index, distance] of slots.entries()) {
+        slot += distance
+        const one = known[slot]
+        if (!one) continue
+        const value = values[index]
+        if (field >= firstTimeField) one.times[field - firstTimeField] = timeOfCode(value as TimeCode, base)
+        else one.values[field] = field === sameWaitField && typeof value === 'number' ? ms - value : value
+      }
+    }
+    const texts = new Map(
+      known.flatMap(({ pid, values }) => {
+        const id = values[textField]
+        const text = id === null ? undefined : textOf(words[id as number] ?? '')
+        return text === undefined ? [] : [[pid, text] as const]
+      }),
+    )
+    const snapshot: Snapshot = {
+      cluster: head.cluster,
+      takenAt,
+      ...restFrom(rest),
+      sessions: known.map((one) => sessionFrom(one, ms, base, words)),
+      texts,
+    }
+    return [{ takenAt, snapshot }]
+  })
+}
+
+/** Ids of the statements that these rows name. */
+export const wordsIn = (rows: readonly Row[]): string[] =>
+  rows.flatMap((row) => ('version' in row || row.length === 2 ? [] : row[6]))
+
+function sessionFrom(
+  { pid, values, times }: Known,
+  ms: number,
+  base: number,
+  words: readonly string[],
+): Session {
+  const { leaves, ...plain } = Object.fromEntries(plainFields.map((field, index) => [field, values[index]]))
+  const since = values[sameWaitField]
+  const queryId = values[queryIdField]
+  return {
+    pid,
+    ...plain,
+    queryId: queryId === null ? null : words[queryId as number],
+    ...(leaves === null ? {} : { leaves }),
+    ...(since === null
+      ? {}
+      : { sameWaitSeconds: Array.isArray(since) ? since[0] : (ms - Number(since)) / 1000 }),
+    ...Object.fromEntries(
+      timeFields.flatMap(([start, age], index) => {
+        const time = times[index] ?? noTime
+        return [
+          [start, time.text],
+          [age, time.start === null ? time.age : ageAt(time.start, base)],
+        ]
+      }),
+    ),
+  } as Session
+}

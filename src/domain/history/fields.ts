@@ -1,0 +1,85 @@
+import type { Session } from '../session/session.ts'
+import { microsecondsOf, serverTimeOf } from './serverTime.ts'
+
+/** Fields of a session that are kept as they are. */
+export const plainFields = [
+  'leaderPid',
+  'backendType',
+  'datname',
+  'usename',
+  'isSuperuser',
+  'applicationName',
+  'clientAddr',
+  'state',
+  'waitEventType',
+  'waitEvent',
+  'backendXid',
+  'backendXmin',
+  'query',
+  'leaves',
+] as const satisfies readonly (keyof Session)[]
+
+/** Pairs of a time and an age since then. The age grows from look to look, the time does not. */
+export const timeFields = [
+  ['backendStart', 'backendSeconds'],
+  ['xactStart', 'xactSeconds'],
+  ['queryStart', 'querySeconds'],
+  ['stateChange', 'stateSeconds'],
+] as const satisfies readonly (readonly [keyof Session, keyof Session])[]
+
+type Missing = Exclude<
+  keyof Session,
+  'pid' | 'queryId' | 'sameWaitSeconds' | (typeof plainFields)[number] | (typeof timeFields)[number][0 | 1]
+>
+/** Does not compile where a field of a session is kept nowhere. */
+export const nothingMissing: [Missing] extends [never] ? true : Missing = true
+
+/** A time of the server, as text, and the moment from which its age is counted (µs); `age`: one that fits to no moment. */
+export type Time = {
+  readonly text: string | null
+  readonly start: number | null
+  readonly age: number | null
+}
+
+/** Number: microseconds before the look, from which the text follows. A list: what does not follow. */
+export type TimeCode =
+  | number
+  | null
+  | readonly [string | null, number]
+  | readonly [string | null, null, number | null]
+
+/** @param base the server's clock at the look, µs */
+export function timeFrom(text: string | null, age: number | null, base: number): Time {
+  if (age === null) return { text, start: null, age: null }
+  const start = base - Math.round(age * 1e6)
+  const fits = Number.isSafeInteger(start) && ageAt(start, base) === age
+  return fits ? { text, start, age: null } : { text, start: null, age }
+}
+
+export const ageAt = (start: number, base: number): number => (base - start) / 1e6
+
+/** A time that cannot change on its own: it is written again only where it is another one. */
+export const isSameTime = (a: Time, b: Time): boolean =>
+  a.text === b.text && a.start === b.start && a.age === b.age
+
+export function codeOfTime({ text, start, age }: Time, base: number): TimeCode {
+  if (start === null) return text === null && age === null ? null : [text, null, age]
+  return text !== null && microsecondsOf(text) === start ? base - start : [text, base - start]
+}
+
+export function timeOfCode(code: TimeCode, base: number): Time {
+  if (code === null) return { text: null, start: null, age: null }
+  if (typeof code === 'number') return { text: serverTimeOf(base - code), start: base - code, age: null }
+  const [text, before, age = null] = code
+  return before === null ? { text, start: null, age } : { text, start: base - before, age: null }
+}
+
+/** Finds the server's clock at the look: every age of it goes by the same one. */
+export function clockOf(sessions: readonly Session[], takenAt: number): number {
+  for (const { backendStart, backendSeconds } of sessions) {
+    const start = microsecondsOf(backendStart)
+    const base = start === null ? null : start + Math.round(backendSeconds * 1e6)
+    if (base !== null && Number.isSafeInteger(base)) return base
+  }
+  return Math.round(takenAt * 1000)
+}

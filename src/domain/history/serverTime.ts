@@ -1,0 +1,30 @@
+/** Times as the server writes them to our connections: ISO, in UTC, with up to six digits of a second. */
+const shape = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?\+00$/
+
+/** Reads such a time as microseconds since the epoch; null where it cannot be written again to the letter. */
+export function microsecondsOf(text: string): number | null {
+  const [, year, month, day, hour, minute, second, fraction = ''] = shape.exec(text) ?? []
+  if (year === undefined) return null
+  const ms = Date.UTC(
+    Number(year),
+    Number(month) - 1,
+    Number(day),
+    Number(hour),
+    Number(minute),
+    Number(second),
+  )
+  const micros = ms * 1000 + Number(fraction.padEnd(6, '0'))
+  return Number.isSafeInteger(micros) && serverTimeOf(micros) === text ? micros : null
+}
+
+/** Writes it again as the server did. */
+export function serverTimeOf(micros: number): string {
+  const seconds = Math.floor(micros / 1_000_000)
+  const fraction = String(micros - seconds * 1_000_000)
+    .padStart(6, '0')
+    .replace(/0+$/, '')
+  const date = new Date(seconds * 1000)
+  if (Number.isNaN(date.getTime())) return ''
+  const whole = date.toISOString().slice(0, 19).replace('T', ' ')
+  return `${whole}${fraction === '' ? '' : `.${fraction}`}+00`
+}

@@ -1,0 +1,52 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Row, readChunk, writeChunk } from '../../../src/domain/history/chunk.ts'
+import type { PastLook } from '../../../src/domain/history/look.ts'
+import { serverTimeOf } from '../../../src/domain/history/serverTime.ts'
+import type { Session } from '../../../src/domain/session/session.ts'
+import { looksOf, randomLooks } from '../../support/looks.ts'
+
+const head = { version: 1, cluster: 'orders', everyMs: 5_000, startedAt: 1_772_334_000_000 } as const
+
+/** Reads what was written, after the way through the store. */
+function again(looks: readonly PastLook[]): PastLook[] {
+  const writer = writeChunk(head)
+  const rows: Row[] = [head, ...looks.map(writer.add)]
+  return readChunk(JSON.parse(JSON.stringify(rows)), (id) => writer.texts.get(id))
+}
+
+describe('chunks', () => {
+  it('give each look back as it was', () => {
+    fc.assert(
+      fc.property(randomLooks(head.startedAt), (looks) => {
+        expect(again(looks)).toEqual(looks)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('write nothing about a session that only grows older', () => {
+    const [first, second] = looksOf(head.startedAt, 2, 50, 0)
+    const writer = writeChunk(head)
+    if (!first || !second) throw new Error('no looks')
+    writer.add(first)
+    expect(JSON.stringify(writer.add(second)).length).toBeLessThan(60)
+  })
+
+  it('keep microseconds, and a time that is none', () => {
+    const [look] = looksOf(head.startedAt, 1, 1, 0)
+    if (!look || !('snapshot' in look)) throw new Error('no look')
+    const odd: Partial<Session>[] = [
+      { xactStart: '10000-01-01 00:00:00+00', xactSeconds: 0 },
+      { xactStart: serverTimeOf(1_772_333_999_123_456), xactSeconds: null },
+      { xactStart: null, xactSeconds: 3.25 },
+      { xactStart: '2026-03-01 03:00:00.500000+00', xactSeconds: 1e12 },
+    ]
+    for (const over of odd) {
+      const [session] = look.snapshot.sessions
+      if (!session) throw new Error('no session')
+      const one = { ...look, snapshot: { ...look.snapshot, sessions: [{ ...session, ...over }] } }
+      expect(again([one])).toEqual([one])
+    }
+  })
+})

@@ -14,7 +14,7 @@ import { createClock } from './clock.ts'
 import { asksForCodes, type Config, requireSecret, type SlackSettings } from './config/config.ts'
 import { bot } from './domain/approvals/journal.ts'
 import { clusterLease, deskLease } from './domain/fleet/share.ts'
-import { createMasker } from './domain/text/mask.ts'
+import { createMasker, maskQuery } from './domain/text/mask.ts'
 import { createMetrics } from './http/metrics.ts'
 import { readinessOf } from './http/readiness.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
@@ -49,6 +49,7 @@ import { closeAbandoned } from './watch/abandoned.ts'
 import { callDue } from './watch/calls.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
 import { createLeads, type Duty, type Leads, othersSee } from './watch/leads.ts'
+import { createRecorder } from './watch/recorder.ts'
 import { createRegistry } from './watch/registry.ts'
 import { createSight } from './watch/sight.ts'
 import { createWatching } from './watch/watching.ts'
@@ -110,9 +111,11 @@ export async function startApp(deps: {
   try {
     const slackLogger = createSlackLogger(log)
     const maskText = createMasker(config.queryText)
+    const { keepMs } = config.history
+    const recordText = config.queryText === 'hidden' || keepMs === null ? null : maskQuery
     const registry = createRegistry({
       config,
-      connect: (one) => createCluster({ ...one, log, maskText, now }),
+      connect: (one) => createCluster({ ...one, log, maskText, recordText, now }),
     })
     const { clusters, channels, settings: cardSettings, receivers } = registry
     const clusterNames = () => [...clusters.keys()]
@@ -311,6 +314,16 @@ export async function startApp(deps: {
     })
 
     let changes: number | null = null
+    const recorder =
+      keepMs === null
+        ? null
+        : createRecorder({
+            history: store.history,
+            everyMsOf: (name) => clusters.get(name)?.config.watch.everyMs ?? 0,
+            maskText: recordText ?? (() => null),
+            ...{ keepMs, mostBytes: config.history.mostBytes, log, now },
+          })
+    closing('history', async () => recorder?.stop())
     const watching = createWatching({
       ...{ clusters, cards, storeAlarm, membership, sight, log, now, steady },
       store: quietReads(store, () => `${changes} ${store.writes()}`),
@@ -319,8 +332,12 @@ export async function startApp(deps: {
           top.saw(picture.snapshot)
           sight.saw(picture.snapshot)
           metrics.observeSnapshot(picture, seconds)
+          recorder?.saw(picture)
         },
-        unseen: () => metrics.clusterUnseen(name),
+        unseen: (why) => {
+          metrics.clusterUnseen(name)
+          recorder?.unseen(name, now(), why)
+        },
         done: (well) => {
           sight.looked(name)
           heartbeat?.looked(name, well)
@@ -428,6 +445,7 @@ export async function startApp(deps: {
           untaken: outbox.failures(),
           unreadable: access.unreadable(),
         },
+        history: recorder?.failure() ?? null,
         webhooks: webhooks.failures(),
         clusters: watching.led().map(({ config: { name } }) => ({ name, unseen: sight.unseen(name) })),
       })

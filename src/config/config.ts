@@ -47,6 +47,8 @@ export type Config = {
     | { readonly kind: 'sqlite'; readonly path: string }
     | { readonly kind: 'postgres'; readonly url: string }
   readonly queryText: QueryText
+  /** For how long looks are kept (milliseconds; null: none is), and how much room they may take (bytes). */
+  readonly history: { readonly keepMs: number | null; readonly mostBytes: number }
   /** Asked for after each full cycle of watching; who knows it can keep us quiet: never log it, never show it. */
   readonly heartbeatUrl: string | null
   readonly logLevel: LogLevel
@@ -234,6 +236,10 @@ function resolveConfig(file: File, directory: string, logLevel: LogLevel, env: E
     clusters: file.clusters.map((cluster) => resolveCluster(file, directory, cluster)),
     store: file.store?.url ?? { kind: 'sqlite', path: './data/pg-marshal.db' },
     queryText: file.queryText ?? 'masked',
+    history: {
+      keepMs: file.history?.keep === undefined ? 7 * 86_400_000 : file.history.keep,
+      mostBytes: file.history?.most ?? 2 * 2 ** 30,
+    },
     heartbeatUrl: file.watch?.heartbeatUrl ?? null,
     logLevel,
     secret: env.PG_MARSHAL_SECRET?.trim() || null,

@@ -163,6 +163,15 @@ function isWebAddress(text: string): boolean {
 const watch = configSection({ ...limits, heartbeatUrl: heartbeatUrl.optional() })
 const clusterWatch = configSection(limits)
 
+/** Milliseconds; null: nothing is recorded. YAML reads `off` as false. */
+const keep = z.unknown().transform((value, context) => {
+  if (value === 'off' || value === false) return null
+  const parsed = duration(3600 * second, 365 * day, 'from 1h to 365d, or off').safeParse(value)
+  if (parsed.success) return parsed.data
+  for (const { message } of parsed.error.issues) context.addIssue({ code: 'custom', message })
+  return z.NEVER
+})
+
 const urlHint = `Write postgres://user:password@host:5432/database, best as \${NAME} from the environment.`
 
 const databaseUrl = z.string(required(urlHint)).superRefine((text, context) => {
@@ -226,6 +235,7 @@ export const fileSchema = configSection({
   watch: watch.optional(),
   notify: notify.optional(),
   store: configSection({ url: storeUrl.optional() }).optional(),
+  history: configSection({ keep: keep.optional(), most: size.optional() }).optional(),
   queryText: word('masked', 'full', 'hidden').optional(),
 })
 

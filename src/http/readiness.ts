@@ -25,12 +25,14 @@ export type Condition = {
     /** Codes with which Slack does not show who is in a group, by group id. */
     readonly unreadable: ReadonlyMap<string, string>
   }
+  /** Reason why looks cannot be recorded. */
+  readonly history: string | null
   readonly webhooks: readonly { readonly receiver: string; readonly code: string }[]
   readonly clusters: readonly { readonly name: string; readonly unseen: string | null }[]
 }
 
 /** Sorts what is wrong by whether a restart or another replica may mend it. */
-export function readinessOf({ store, slack, webhooks, clusters }: Condition): Readiness {
+export function readinessOf({ store, slack, history, webhooks, clusters }: Condition): Readiness {
   const untaken = (isAway: boolean) =>
     [...slack.untaken].flatMap(([channel, { code, kind }]) =>
       isSlackAway(kind) === isAway ? [`Slack: ${channel} takes no messages (${code})`] : [],
@@ -49,6 +51,7 @@ export function readinessOf({ store, slack, webhooks, clusters }: Condition): Re
         ([group, code]) => `Slack: it does not show who is in the group ${group} (${code})`,
       ),
       ...untaken(false),
+      ...(history && !store.failure ? [`History: looks cannot be recorded: ${history}`] : []),
       ...webhooks.map(({ receiver, code }) => `Webhook: ${receiver} does not take what I send (${code})`),
       ...clusters.flatMap(({ name, unseen }) => (unseen === null ? [] : [`${name}: ${unseen}`])),
     ],

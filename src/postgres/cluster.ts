@@ -15,6 +15,7 @@ import { ClusterError, clusterErrorWith } from './errors.ts'
 import { createHealthReader } from './healthReader.ts'
 import { createLockReader, type RelationLocks } from './lockReader.ts'
 import { type MissingPrivilege, missingPrivilegesOf } from './missingPrivileges.ts'
+import { createRecordedTexts } from './recordedTexts.ts'
 import {
   type ActivityRow,
   activityRows,
@@ -98,11 +99,16 @@ export type ClusterOptions = {
   readonly log: Log
   /** Applied to every statement text before it leaves here. */
   readonly maskText: (text: string) => string | null
+  /** Masks the statements of all sessions for the record (see `Snapshot.texts`); without it they are not read. */
+  readonly recordText?: ((text: string) => string | null) | null
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** Milliseconds: for a new connection, for a look at the activity or a signal, and for the lock table. */
   readonly deadlines?: { readonly connect?: number; readonly activity?: number; readonly locks?: number }
 }
+
+/** Bytes of a statement that the record keeps: as many as an answer on the terminal shows. */
+const longestRecorded = 2_000
 
 /** Time for which names of databases and roles, and our own grants, are believed. */
 const factsLastMs = 60_000
@@ -143,7 +149,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     prepare: async (query) => {
       await learn(query)
       // What a statement looks up at its first use comes from shared catalogs, and in a storm that may take seconds.
-      checked(activityRows, await query(statements.activity, [null]))
+      checked(activityRows, await query(statements.activity, [null, null, 0]))
       await query(statements.text, [[], 0])
       await query(statements.signalTime, [null])
       await query(statements.cancel, [0, null, null, null, null, null])
@@ -206,9 +212,11 @@ export function createCluster(options: ClusterOptions): Cluster {
     return learning
   }
 
+  const recorded = createRecordedTexts(options.recordText ?? null)
   const readActivity = async (pids: readonly number[] | null): Promise<ActivityRow[]> => {
+    const since = pids === null ? recorded.since() : null
     const rows = await blindIfOdd(async () =>
-      checked(activityRows, await activity.query(statements.activity, [pids])),
+      checked(activityRows, await activity.query(statements.activity, [pids, since, longestRecorded])),
     )
     // A few rows do not show how the server is.
     if (!areNamed(rows, names)) await learnAgain(pids === null && isCalm(rows))
@@ -238,6 +246,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     const locksPid = locks.pid()
     const rows = await readActivity(null)
     const takenAt = now()
+    const texts = recorded.take(rows)
     const facts = known()
     freeLocksConnection(rows)
     if (locksPid === locks.pid()) dropStrayLocks(rows)
@@ -262,6 +271,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       takenAt,
       server,
       sessions: [...sessions, ...unseen],
+      ...(texts && { texts }),
       ownConnections: own.size,
       locks: lockTable,
       health: healthReader.last(),

@@ -42,6 +42,8 @@ const activityRow = z.object({
   query_seconds: seconds,
   state_seconds: seconds,
   backend_seconds: seconds,
+  now: z.number(),
+  query: z.instanceof(Buffer).nullable(),
 })
 export type ActivityRow = z.infer<typeof activityRow>
 export const activityRows = z.array(activityRow)
@@ -112,7 +114,7 @@ export function sessionFrom(row: ActivityRow, names: CatalogNames): Session {
  * A statement in whatever encoding its database has: UTF-8 where it may be that, else each byte as a letter (LATIN1), as the
  * server's own scanner takes them. Where it was cut within a character, that one is left out.
  */
-function decoded(bytes: Buffer): string {
+export function decoded(bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true })
   } catch {

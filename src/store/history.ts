@@ -29,7 +29,7 @@ export type FoundLook = { readonly look: PastLook; readonly everyMs: number }
 export type History = {
   /** Writes statements by id, which the pieces that follow name. */
   addTexts(cluster: string, texts: ReadonlyMap<string, string>, at: number): Promise<void>
-  addPiece(piece: HistoryPiece): Promise<void>
+  addPieces(pieces: readonly HistoryPiece[]): Promise<void>
   /** Writes a chunk that is complete in place of its pieces. */
   addWhole(chunk: Omit<HistoryPiece, 'piece'>): Promise<void>
   /** Lists the looks between two times, both included, in order. */
@@ -73,14 +73,19 @@ const pack = (rows: readonly Row[]): Uint8Array =>
   })
 
 export function historyIn(db: Kysely<Schema>): History {
-  const insert = async ({ chunk, piece, cluster, fromAt, toAt, changes, rows }: HistoryPiece) => {
-    const data = pack(rows)
-    const values = { cluster, from_at: fromAt, to_at: toAt, changes: JSON.stringify(changes), data }
-    await db
-      .insertInto('history_chunks')
-      .values({ chunk, piece, ...values, bytes: data.byteLength })
-      .onConflict((conflict) => conflict.columns(['chunk', 'piece']).doNothing())
-      .execute()
+  const insert = async (pieces: readonly HistoryPiece[]) => {
+    const rows = pieces.map(({ chunk, piece, cluster, fromAt, toAt, changes, rows }) => {
+      const data = pack(rows)
+      return {
+        ...{ chunk, piece, cluster, from_at: fromAt, to_at: toAt },
+        ...{ changes: JSON.stringify(changes), bytes: data.byteLength, data },
+      }
+    })
+    for (let from = 0; from < rows.length; from += batch)
+      await db
+        .insertInto('history_chunks')
+        .values(rows.slice(from, from + batch))
+        .execute()
   }
 
   const textsOf = async (cluster: string, ids: readonly string[]): Promise<Map<string, string>> => {
@@ -196,9 +201,9 @@ export function historyIn(db: Kysely<Schema>): History {
           .onConflict((conflict) => conflict.columns(['cluster', 'id']).doUpdateSet({ used_at: at }))
           .execute()
     },
-    addPiece: insert,
+    addPieces: insert,
     async addWhole(chunk) {
-      await insert({ ...chunk, piece: whole })
+      await insert([{ ...chunk, piece: whole }])
       await db
         .deleteFrom('history_chunks')
         .where('chunk', '=', chunk.chunk)

@@ -10,7 +10,7 @@ import type { WatchStatus } from './status.ts'
 export type WatchHooks = {
   /** `seconds`: how long it took. */
   saw(picture: Picture, seconds: number): void
-  unseen(): void
+  unseen(why: string): void
   /** After it was worked in. `well`: the sessions were seen, and what follows was written down. */
   done(well: boolean): void
 }
@@ -95,7 +95,7 @@ export function createWatcher(deps: {
       well = picture.snapshot.server.seesOthers
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error
-      hooks.unseen()
+      hooks.unseen(error.reason)
       // That nothing at all is seen says more than that the health check failed.
       failed = 0
       // The same again at every look is no news.

@@ -1,4 +1,5 @@
--- Tier 1: every process of the server ($1 NULL), or those with the given pids. No statement text.
+-- Tier 1: every process of the server ($1 NULL), or those with the given pids. Statements that began since $2 (NULL: none), each
+-- cut at $3 bytes and as bytes, as in text.sql: the record wants them, and each is sent once.
 --
 -- It reads the function behind pg_stat_activity and not the view: the view joins pg_database and pg_authid, and a lock
 -- on a shared catalog is never a fast-path lock. In a storm of deadlock checks (1,000 sessions on one row) the view
@@ -24,7 +25,11 @@ SELECT a.pid,
        extract(epoch FROM t.now - a.xact_start)::float8 AS xact_seconds,
        extract(epoch FROM t.now - a.query_start)::float8 AS query_seconds,
        extract(epoch FROM t.now - a.state_change)::float8 AS state_seconds,
-       extract(epoch FROM t.now - a.backend_start)::float8 AS backend_seconds
+       extract(epoch FROM t.now - a.backend_start)::float8 AS backend_seconds,
+       extract(epoch FROM t.now)::float8 AS now,
+       CASE WHEN $2::float8 IS NOT NULL AND (a.query_start IS NULL OR extract(epoch FROM a.query_start)::float8 >= $2::float8)
+            THEN pg_catalog.substring(pg_catalog.replace(a.query COLLATE "C", E'\\', E'\\\\')::bytea, 1, $3::int)
+       END AS query
 FROM (SELECT pg_catalog.clock_timestamp() AS now OFFSET 0) AS t,
      pg_catalog.pg_stat_get_activity(NULL) AS a
 WHERE $1::int[] IS NULL OR a.pid = ANY ($1)

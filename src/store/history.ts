@@ -30,8 +30,8 @@ export type History = {
   /** Writes statements by id, which the pieces that follow name. */
   addTexts(cluster: string, texts: ReadonlyMap<string, string>, at: number): Promise<void>
   addPieces(pieces: readonly HistoryPiece[]): Promise<void>
-  /** Writes a chunk that is complete in place of its pieces. */
-  addWhole(chunk: Omit<HistoryPiece, 'piece'>): Promise<void>
+  /** Puts one row in the place of the pieces of a chunk that nothing is added to any more. */
+  join(chunk: string): Promise<void>
   /** Lists the looks between two times, both included, in order. */
   between(cluster: string, from: number, to: number): Promise<FoundLook[]>
   /** Finds the look at this time or before it, and those beside that one. */
@@ -202,13 +202,26 @@ export function historyIn(db: Kysely<Schema>): History {
           .execute()
     },
     addPieces: insert,
-    async addWhole(chunk) {
-      await insert([{ ...chunk, piece: whole }])
-      await db
-        .deleteFrom('history_chunks')
-        .where('chunk', '=', chunk.chunk)
+    async join(chunk) {
+      const pieces = await db
+        .selectFrom('history_chunks')
+        .selectAll()
+        .where('chunk', '=', chunk)
         .where('piece', '>', whole)
+        .orderBy('piece')
         .execute()
+      const [first] = pieces
+      if (!first || pieces.length < 2) return
+      await insert([
+        {
+          ...{ chunk, piece: whole, cluster: first.cluster },
+          fromAt: Number(first.from_at),
+          toAt: Number(pieces.at(-1)?.to_at),
+          changes: pieces.flatMap(({ changes }) => JSON.parse(changes) as number[]),
+          rows: pieces.flatMap(({ data }) => unpack(chunk, data)),
+        },
+      ])
+      await db.deleteFrom('history_chunks').where('chunk', '=', chunk).where('piece', '>', whole).execute()
     },
     async between(cluster, from, to) {
       const looks = await read(cluster, await chunksIn(cluster, from, to))

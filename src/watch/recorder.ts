@@ -28,8 +28,6 @@ type Waiting = { readonly look: PastLook; readonly jam: string }
 type Open = {
   readonly id: string
   readonly writer: ChunkWriter
-  readonly rows: Row[]
-  readonly changes: number[]
   pieces: number
   lastAt: number
 }
@@ -67,7 +65,12 @@ export function createRecorder({
   let keptAt = Number.NEGATIVE_INFINITY
 
   const add = (cluster: string, waiting: Waiting) => {
-    const recorded: Recorded = clusters.get(cluster) ?? { waiting: [], open: null, lastJam: null, marked: new Map() }
+    const recorded: Recorded = clusters.get(cluster) ?? {
+      waiting: [],
+      open: null,
+      lastJam: null,
+      marked: new Map(),
+    }
     clusters.set(cluster, recorded)
     recorded.waiting.push(waiting)
     const all = [...clusters.values()]
@@ -101,8 +104,6 @@ export function createRecorder({
         fromAt: times[0] ?? 0,
         toAt: times.at(-1) ?? 0,
       })
-      open.rows.push(...rows)
-      open.changes.push(...changes)
       rows = []
       times = []
       changes = []
@@ -117,7 +118,7 @@ export function createRecorder({
         if (open) done.push(open)
         const head = { version: 1, cluster, everyMs: everyMsOf(cluster), startedAt: takenAt } as const
         recorded.open = {
-          ...{ id: randomUUID(), rows: [], changes: [], pieces: 0, lastAt: takenAt },
+          ...{ id: randomUUID(), pieces: 0, lastAt: takenAt },
           writer: writeChunk(head),
         }
         rows.push(head)
@@ -153,7 +154,7 @@ export function createRecorder({
     for (const { recorded, count } of takenIn) recorded.waiting.splice(0, count)
     if (failure !== null) log.info('looks are recorded again')
     failure = null
-    for (const { cluster, done } of takenIn) for (const one of done) await complete(cluster, one)
+    for (const one of takenIn.flatMap(({ done }) => done)) await complete(one)
     await keepHouse()
   }
 
@@ -169,18 +170,10 @@ export function createRecorder({
     for (const id of due.keys()) marked.set(id, at)
   }
 
-  /** Writes it in one. Where that fails its pieces stay, and say the same. */
-  async function complete(cluster: string, { id, writer, rows, changes, lastAt, pieces }: Open) {
+  /** Where that fails its pieces stay, and say the same. */
+  async function complete({ id, pieces }: Open) {
     if (pieces < 2) return
-    try {
-      await history.addWhole({
-        ...{ chunk: id, cluster, changes, rows },
-        fromAt: writer.head.startedAt,
-        toAt: lastAt,
-      })
-    } catch (error) {
-      log.debug({ err: error }, 'a chunk stays in pieces')
-    }
+    await history.join(id).catch((error: unknown) => log.debug({ err: error }, 'a chunk stays in pieces'))
   }
 
   async function keepHouse() {
@@ -216,8 +209,8 @@ export function createRecorder({
       timer = null
       writing = writing.then(write)
       await writing
-      for (const [cluster, recorded] of clusters) {
-        if (recorded.open) await complete(cluster, recorded.open)
+      for (const recorded of clusters.values()) {
+        if (recorded.open) await complete(recorded.open)
         recorded.open = null
       }
     },

@@ -1,0 +1,105 @@
+import { isTimeZone } from './hours.ts'
+
+const dayMs = 86_400_000
+
+const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: dayMs } as const
+
+const example = '14:05, 14:05:30, yesterday 23:10, 20 min ago or 2026-03-01T14:05'
+
+const agoShape =
+  /^(\d{1,6})\s*(?:(s)(?:ec(?:ond)?s?)?|(m)(?:in(?:ute)?s?)?|(h)(?:ours?)?|(d)(?:ays?)?)\s+ago$/i
+const shape =
+  /^(?:(?<yesterday>yesterday)\s+|(?<date>\d{4}-\d{2}-\d{2})[T ])?(?<time>\d{1,2}:\d{2}(?::\d{2})?)(?<offset>Z|[+-]\d{2}:?\d{2})?$/i
+
+/**
+ * Reads a moment that is over, as people write it: `14:05`, `14:05:30`, `yesterday 23:10`, `20 min ago`, ISO. A time that
+ * the clock shows twice is the later one that is over; one that it leaves out is the moment at which it jumped.
+ * @param timeZone where the text says no offset; one that is not known counts as UTC
+ * @param now milliseconds since the epoch
+ * @returns milliseconds since the epoch, or one sentence that says what to write instead (it never repeats the text)
+ */
+export function parsePastMoment(
+  text: string,
+  timeZone: string,
+  now: number,
+): { readonly at: number } | { readonly problem: string } {
+  const trimmed = text.trim()
+  const [, many, ...units] = agoShape.exec(trimmed) ?? []
+  const unit = units.find((one) => one !== undefined)
+  if (many !== undefined && unit !== undefined)
+    return { at: now - Number(many) * unitMs[unit.toLowerCase() as keyof typeof unitMs] }
+  const parts = shape.exec(trimmed)?.groups
+  const timeMs = parts && timeOf(parts.time ?? '')
+  if (!parts || timeMs === null || timeMs === undefined) return { problem: `Write a time like ${example}.` }
+  const offset = parts.offset === undefined ? null : offsetOf(parts.offset)
+  if (offset === undefined || (offset !== null && parts.date === undefined))
+    return {
+      problem: `Write a time with an offset like 2026-03-01T14:05+01:00, or without one like ${example}.`,
+    }
+  const clock = clockOf(isTimeZone(timeZone) ? timeZone : 'UTC')
+  const today = Math.floor(clock(now) / dayMs) * dayMs
+  const day = parts.date === undefined ? today - (parts.yesterday ? dayMs : 0) : dayOf(parts.date)
+  if (day === null) return { problem: `No such day: write one like ${example}.` }
+  const shown = day + timeMs
+  const at = offset === null ? momentOf(clock, shown, now) : shown - offset
+  if (at <= now) return { at }
+  return {
+    problem: `That is still to come: write a time that is over, like ${parts.date === undefined ? `yesterday ${parts.time}` : '20 min ago'}.`,
+  }
+}
+
+function timeOf(time: string): number | null {
+  const [hour = 0, minute = 0, second = 0] = time.split(':').map(Number)
+  return hour < 24 && minute < 60 && second < 60 ? (hour * 3600 + minute * 60 + second) * 1000 : null
+}
+
+/** Date.parse takes 30 February for 2 March. */
+function dayOf(date: string): number | null {
+  const day = Date.parse(`${date}T00:00:00Z`)
+  return !Number.isNaN(day) && new Date(day).toISOString().startsWith(date) ? day : null
+}
+
+function offsetOf(offset: string): number | undefined {
+  const [, sign, hours, minutes] = /^([+-])(\d{2}):?(\d{2})$/.exec(offset) ?? []
+  if (sign === undefined) return 0
+  if (Number(hours) > 14 || Number(minutes) > 59) return undefined
+  return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000
+}
+
+/** Time that the clock of a place shows at a moment, in milliseconds as if that place had UTC. */
+type Clock = (at: number) => number
+
+function clockOf(timeZone: string): Clock {
+  const format = new Intl.DateTimeFormat('en', {
+    timeZone,
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+    second: 'numeric',
+    hourCycle: 'h23',
+  })
+  return (at) => {
+    const of = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, Number(value)]))
+    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = of
+    return Date.UTC(year, month - 1, day, hour, minute, second) + (((at % 1000) + 1000) % 1000)
+  }
+}
+
+function momentOf(clock: Clock, shown: number, now: number): number {
+  // A day before and after, so that whatever the clock does in between, both of its offsets are known.
+  const [before, after] = [shown - dayMs, shown + dayMs].map((at) => clock(at) - at) as [number, number]
+  const [first, last] = [shown - Math.max(before, after), shown - Math.min(before, after)]
+  const fitting = [first, last].filter((at) => clock(at) === shown)
+  const over = fitting.filter((at) => at <= now)
+  const found = over.at(-1) ?? fitting[0]
+  if (found !== undefined) return found
+  let [early, late] = [first, last]
+  while (late - early > 1) {
+    const middle = Math.floor((early + late) / 2)
+    if (clock(middle) - middle === before) early = middle
+    else late = middle
+  }
+  return late
+}

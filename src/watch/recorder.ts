@@ -170,7 +170,7 @@ export function createRecorder({
     for (const id of due.keys()) marked.set(id, at)
   }
 
-  /** Where that fails its pieces stay, and say the same. */
+  /** Joins the pieces of a chunk. Where that fails they stay, and say the same. */
   async function complete({ id, pieces }: Open) {
     if (pieces < 2) return
     await history.join(id).catch((error: unknown) => log.debug({ err: error }, 'a chunk stays in pieces'))

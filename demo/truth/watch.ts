@@ -69,7 +69,7 @@ export async function watchTruth(options: {
 
   const look = async (): Promise<Picture> => {
     const takenAt = Date.now()
-    const rows = activityRows.parse(await activity.query(statements.activity, [null]))
+    const rows = activityRows.parse(await activity.query(statements.activity, [null, null, 0]))
     if (!areNamed(rows, names)) names = namesFrom(await activity.query(statements.names, []))
     if (facts === null) throw activity.failure()
     const sessions = rows.map((row) => sessionFrom(row, names))

@@ -3,6 +3,7 @@ import { chaosRound, prepare, type Round, seeded } from '../test/support/chaos.t
 import { startTestServer } from '../test/support/postgres.ts'
 import { describeStep, replicaRound } from '../test/support/replicaChaos.ts'
 import { openGround } from '../test/support/replicas.ts'
+import { noVersionBefore } from '../test/support/versionBefore.ts'
 
 /**
  * `npm run chaos [-- ROUNDS [SEED]]`: kills the bot at random moments of approvals, and prints what came of it.
@@ -60,6 +61,7 @@ async function oneProcess(): Promise<void> {
 
 async function severalReplicas(replicas: number): Promise<void> {
   const ground = await openGround()
+  if (ground.before === null) console.log(noVersionBefore)
   const steps: string[] = []
   const results: string[] = []
   try {

@@ -14,20 +14,23 @@ export type Bot = {
   kill(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
 }
 
-const main = resolve(import.meta.dirname, '../../src/main.ts')
+const mainOfNow = resolve(import.meta.dirname, '../../src/main.ts')
+
+/** Surroundings of a process. `main` is that of another version of the code. */
+export type Place = Pick<Room, 'directory' | 'env' | 'yaml'> & { readonly main?: string }
 
 /**
  * Runs `node src/main.ts` with these arguments in the room's environment.
  * @param nodeArgs options of Node itself; with any, the process can be talked to over IPC
  */
 export async function run(
-  room: Pick<Room, 'directory' | 'env' | 'yaml'>,
+  room: Place,
   args: readonly string[] = [],
   nodeArgs: readonly string[] = [],
 ): Promise<Bot> {
   const config = join(room.directory, 'pg-marshal.yaml')
   await writeFile(config, room.yaml)
-  const child = spawn(process.execPath, [...nodeArgs, main, ...args], {
+  const child = spawn(process.execPath, [...nodeArgs, room.main ?? mainOfNow, ...args], {
     env: { PATH: process.env.PATH, ...room.env, LOG_LEVEL: 'info', PG_MARSHAL_CONFIG: config },
     stdio: ['ignore', 'pipe', 'pipe', ...(nodeArgs.length > 0 ? (['ipc'] as const) : [])],
   })
@@ -57,11 +60,13 @@ export async function run(
 /**
  * Runs the service and waits until it says that it is ready.
  * @param begun is called with the process as soon as there is one
+ * @param boundMs of the wait, where many start at once on a busy machine
  */
 export async function serve(
-  room: Pick<Room, 'directory' | 'env' | 'yaml'>,
+  room: Place,
   nodeArgs: readonly string[] = [],
   begun: (bot: Bot) => void = () => {},
+  boundMs?: number,
 ): Promise<Bot> {
   const bot = await run(room, [], nodeArgs)
   begun(bot)
@@ -72,7 +77,7 @@ export async function serve(
       return bot.output().includes('pg-marshal is ready')
     },
     'the bot is ready',
-    { seen: bot.output },
+    { seen: bot.output, ...(boundMs !== undefined && { boundMs }) },
   )
   return bot
 }

@@ -18,6 +18,7 @@ import { jamOne } from './shop.ts'
 /** Disturbance of a round. */
 type Step = { readonly afterMs: number } & (
   | { readonly kind: 'kill' | 'stop'; readonly replica: number; readonly forMs: number }
+  | { readonly kind: 'upgrade'; readonly replica: number }
   | { readonly kind: 'freeze'; readonly replica: number; readonly forMs: number }
   | {
       readonly kind: 'cut' | 'hold' | 'slow'
@@ -92,14 +93,25 @@ export function planOf(seed: number, replicas: number): Plan {
         return { afterMs, kind }
     }
   }
-  return {
+  const drawn = {
     clocksMs: Array.from({ length: replicas }, () => one([0, -600_000, 90_000, 3000, -2000, 7_200_000])),
     frozenMs: watchedNames.map(() => (random() < 0.3 ? 500 + below(3000) : 0)),
     steps: Array.from({ length: 3 + below(4) }, step),
     presses,
     twice: random() < 0.3,
   }
+  // All of them, so that the round begins with the version before.
+  const upgradesAfterMs = random() < 0.35 ? below(3000) : null
+  if (upgradesAfterMs === null) return drawn
+  const upgrades = drawn.clocksMs.map((_, replica) => ({
+    afterMs: upgradesAfterMs,
+    kind: 'upgrade' as const,
+    replica,
+  }))
+  return { ...drawn, steps: [...drawn.steps, ...upgrades] }
 }
+
+const isUpgrade = ({ kind }: Step) => kind === 'upgrade'
 
 export const describeStep = (step: Step): string => {
   const { afterMs, kind, ...rest } = step
@@ -113,7 +125,8 @@ export const describeStep = (step: Step): string => {
  * what is still open is approved, and everything must come to its end. Throws with the history when a promise is broken.
  */
 export async function replicaRound(ground: Ground, seed: number, replicas = 3): Promise<ReplicaRound> {
-  const plan = planOf(seed, replicas)
+  const drawn = planOf(seed, replicas)
+  const plan = ground.before ? drawn : { ...drawn, steps: drawn.steps.filter((step) => !isUpgrade(step)) }
   const started = performance.now()
   const history: string[] = []
   const note = (what: string) => history.push(`${new Date().toISOString().slice(11, -1)} ${what}`)
@@ -121,14 +134,14 @@ export async function replicaRound(ground: Ground, seed: number, replicas = 3): 
     await server.admin.query('SELECT pg_stat_statements_reset()')
     await truncate(join(dirname(server.dataDir), 'server.log'))
   }
-  const fleet = await openFleet(ground, plan.clocksMs)
+  const fleet = await openFleet(ground, plan.clocksMs, plan.steps.some(isUpgrade) ? ground.before : null)
   const frozen = new Set<number>()
   try {
     const jams = await Promise.all(
       ground.watched.map(async (watched) => ({ watched, ...(await jamOne(watched.server, watched.shop)) })),
     )
     await Promise.all(fleet.replicas.map((replica) => replica.start()))
-    await waitFor(() => watchedNames.every(fleet.approvable), 'each server has a card')
+    await waitFor(() => watchedNames.every(fleet.approvable), 'each server has a card', { boundMs: 60_000 })
     note('each server has a card')
     for (const [place, { root }] of jams.entries())
       if (plan.frozenMs[place]) {
@@ -155,12 +168,16 @@ export async function replicaRound(ground: Ground, seed: number, replicas = 3): 
       (step) => ('replica' in step ? step.replica : 'all'),
     )
     const begun = performance.now()
+    let rolling = Promise.resolve()
     await Promise.all(
       [...turns.values()].map(async (steps) => {
         for (const step of steps) {
           await delay(Math.max(0, step.afterMs - (performance.now() - begun)))
           note(describeStep(step))
-          await disturb(ground, fleet, step)
+          if (step.kind === 'upgrade') {
+            rolling = rolling.then(() => fleet.replicas[step.replica]?.upgrade())
+            await rolling
+          } else await disturb(ground, fleet, step)
           note(`${step.kind} is over`)
         }
       }),
@@ -221,7 +238,11 @@ async function press(fleet: Fleet, place: number, userId: string, note: (what: s
   note(`${userId} pressed on ${name}: ${pressed.complaint ?? 'taken'}`)
 }
 
-async function disturb({ store }: Ground, { room, replicas }: Fleet, step: Step): Promise<void> {
+async function disturb(
+  { store }: Ground,
+  { room, replicas }: Fleet,
+  step: Exclude<Step, { kind: 'upgrade' }>,
+): Promise<void> {
   const replica = 'replica' in step ? replicas[step.replica] : undefined
   const move = (port: number) => {
     for (const { links } of replicas) links.store.moveTo(port)

@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { everyScope, exampleTeam, type Message } from 'slack-workspace'
 import { type Forwarder, startForwarder } from './forwarder.ts'
@@ -6,8 +7,9 @@ import { hasButton, openRoom, type Room } from './harness.ts'
 import { mortal, setLifeline } from './lifeline.ts'
 import { atPort, type MovingStore, startMovingStore } from './movingStore.ts'
 import { startTestServer, type TestServer } from './postgres.ts'
-import { type Bot, serve } from './process.ts'
+import { type Bot, type Place, serve } from './process.ts'
 import { openShop } from './shop.ts'
+import { unpackVersionBefore } from './versionBefore.ts'
 
 /** Names of the watched servers. Each has a channel of its own, since Slack takes one message a second in each. */
 export const watchedNames = ['alpha', 'beta', 'gamma'] as const
@@ -20,6 +22,8 @@ export type Watched = { readonly name: WatchedName; readonly server: TestServer;
 export type Ground = {
   readonly store: MovingStore
   readonly watched: readonly Watched[]
+  /** Path of main.ts of the version before; null where it is not here. */
+  readonly before: string | null
   stop(): Promise<void>
 }
 
@@ -40,7 +44,9 @@ export async function openGround(): Promise<Ground> {
       await server.admin.query('CREATE EXTENSION pg_stat_statements')
       watched.push({ name, server, shop })
     }
-    return { store, watched, stop }
+    const directory = await mkdtemp(join(tmpdir(), 'pg-marshal-before-'))
+    stops.push(() => rm(directory, { recursive: true, force: true }))
+    return { store, watched, before: await unpackVersionBefore(join(directory, 'code')), stop }
   } catch (error) {
     await stop()
     throw error
@@ -55,6 +61,8 @@ export type LinkName = (typeof linkNames)[number]
 export type Replica = {
   readonly links: Readonly<Record<LinkName, Forwarder>>
   start(): Promise<void>
+  /** Ends it cleanly, and starts the version of now in its place. */
+  upgrade(): Promise<void>
   /** Sends a signal to the process that runs. */
   signal(name: NodeJS.Signals): void
   /** Resolves when it has ended. */
@@ -75,8 +83,15 @@ export type Fleet = {
   close(): Promise<void>
 }
 
-/** @param clocksMs one replica for each: how far its clock is from the machine's */
-export async function openFleet({ store, watched }: Ground, clocksMs: readonly number[]): Promise<Fleet> {
+/**
+ * @param clocksMs one replica for each: how far its clock is from the machine's
+ * @param main that of the version that they begin with; null for that of now
+ */
+export async function openFleet(
+  { store, watched }: Ground,
+  clocksMs: readonly number[],
+  main: string | null,
+): Promise<Fleet> {
   const storeUrl = await store.empty()
   const clusters = watchedNames.map((name) => ({
     name,
@@ -113,8 +128,7 @@ export async function openFleet({ store, watched }: Ground, clocksMs: readonly n
   const replicas = await Promise.all(
     clocksMs.map((apartMs, place) =>
       openReplica(
-        room,
-        join(room.directory, `replica-${place}`),
+        { ...room, directory: join(room.directory, `replica-${place}`), ...(main && { main }) },
         {
           slack: room.workspace.port,
           store: store.port(),
@@ -152,26 +166,32 @@ export async function openFleet({ store, watched }: Ground, clocksMs: readonly n
 const clockModule = new URL('./shiftedClock.ts', import.meta.url).href
 
 async function openReplica(
-  room: Room,
-  directory: string,
+  given: Place & { readonly workspace: Room['workspace'] },
   ports: Readonly<Record<LinkName, number>>,
   envOf: (links: Replica['links']) => Record<string, string>,
 ): Promise<Replica> {
-  await mkdir(directory)
+  await mkdir(given.directory)
   const links = Object.fromEntries(
     await Promise.all(linkNames.map(async (name) => [name, await startForwarder(ports[name])])),
   ) as Replica['links']
-  room.workspace.setFront(`http://127.0.0.1:${links.slack.port}`)
-  const env = { ...room.env, ...envOf(links) }
+  given.workspace.setFront(`http://127.0.0.1:${links.slack.port}`)
+  let place: Place = { ...given, env: { ...given.env, ...envOf(links) } }
   const bots: Bot[] = []
-  return {
+  const replica: Replica = {
     links,
     async start() {
-      await serve({ directory, env, yaml: room.yaml }, ['--import', clockModule], (bot) => {
+      const begun = (bot: Bot) => {
         bots.push(bot)
         const dismiss = setLifeline(bot.child.pid ?? 0)
         bot.child.once('exit', dismiss)
-      })
+      }
+      await serve(place, ['--import', clockModule], begun, 60_000)
+    },
+    async upgrade() {
+      await replica.end('SIGTERM')
+      const { main: _, ...now } = place
+      place = now
+      await replica.start()
     },
     signal: (name) => void bots.at(-1)?.child.kill(name),
     async end(name) {
@@ -181,4 +201,5 @@ async function openReplica(
     },
     said: () => bots.map((bot) => bot.output()).join('\n--- started again ---\n'),
   }
+  return replica
 }

@@ -1,4 +1,5 @@
 /** Block Kit, drawn: https://docs.slack.dev/reference/block-kit/blocks */
+import { chart } from './chart.js'
 import { controlNode, inputNode } from './controls.js'
 import { h } from './dom.js'
 import { longText } from './long.js'
@@ -131,6 +132,7 @@ const drawn = {
       block.title ? h('figcaption', { class: 'faint' }, plainOf(block.title)) : null,
       image(block),
     ),
+  data_visualization: (block) => h('div', { class: 'block' }, chart(block)),
   input,
   alert: (block, surface) =>
     h(

@@ -3,6 +3,7 @@
  * https://docs.slack.dev/reference/methods/chat.update, https://docs.slack.dev/reference/methods/views.open. The shapes
  * of blocks and views are in `shapes.ts`.
  */
+import { mostCharts } from './charts.ts'
 import { isObject, lengthOf, type Rule } from './rules.ts'
 import { blocksRule, type Surface, viewRule } from './shapes.ts'
 import { type Block, type Json, SlackRefusal } from './types.ts'
@@ -27,12 +28,15 @@ const refusal = (code: string, problems: readonly string[]) =>
     response_metadata: { messages: problems.map((problem) => `[ERROR] ${problem}`) },
   })
 
-/** Every string a reader would see: `text`s, `value`s of numbers, alt texts. */
+/** Fields that a reader sees. Titles and labels are objects everywhere but in charts. */
+const visibleFields = ['text', 'alt_text', 'title', 'name', 'label']
+
+/** Every string a reader would see: `text`s, `value`s of numbers, alt texts, the words of charts. */
 const visibleText = (value: unknown): number => {
   if (Array.isArray(value)) return value.reduce((sum: number, entry) => sum + visibleText(entry), 0)
   if (!isObject(value)) return 0
   return Object.entries(value).reduce((sum, [name, entry]) => {
-    if (typeof entry === 'string') return sum + (name === 'text' || name === 'alt_text' ? lengthOf(entry) : 0)
+    if (typeof entry === 'string') return sum + (visibleFields.includes(name) ? lengthOf(entry) : 0)
     return sum + visibleText(entry)
   }, 0)
 }
@@ -44,6 +48,12 @@ export function checkBlocks(value: unknown, surface: Surface = 'message'): asser
   if (problems.length > 0) throw refusal('invalid_blocks', problems)
   const tables = value.filter((block) => isObject(block) && block.type === 'table')
   if (tables.length > 1) throw refusal('invalid_attachments', ['only_one_table_allowed'])
+  const charts = value.filter((block) => isObject(block) && block.type === 'data_visualization')
+  if (charts.length > mostCharts) {
+    throw refusal('invalid_blocks', [
+      `no more than ${mostCharts} data_visualization blocks allowed [json-pointer:/blocks]`,
+    ])
+  }
   if (visibleText(tables) > tableTextLimit) {
     throw refusal('invalid_blocks', [
       `table text must be less than ${tableTextLimit + 1} characters [json-pointer:/blocks]`,

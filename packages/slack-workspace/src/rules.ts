@@ -45,6 +45,19 @@ export const whole =
     if (value < min) report(`must be at least ${min}`, pointer)
   }
 
+/** @param above what it must be greater than */
+export const number =
+  (above = Number.NEGATIVE_INFINITY): Rule =>
+  (value, pointer, report) => {
+    if (typeof value !== 'number' || !Number.isFinite(value)) return report('must provide a number', pointer)
+    if (value <= above) report(`must be greater than ${above}`, pointer)
+  }
+
+/** A list without repeats. */
+export const distinct: Rule = (value, pointer, report) => {
+  if (Array.isArray(value) && new Set(value).size < value.length) report('must be unique', pointer)
+}
+
 export const oneOf =
   (...allowed: readonly string[]): Rule =>
   (value, pointer, report) => {

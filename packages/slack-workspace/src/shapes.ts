@@ -5,6 +5,7 @@
  * Newer AI blocks (card, carousel, plan, task_card, data_table, container) are refused as unsupported: the page cannot
  * draw them, and a refusal is seen sooner than an empty message.
  */
+import { chartRule } from './charts.ts'
 import * as rule from './rules.ts'
 import { isObject, type Rule } from './rules.ts'
 
@@ -257,6 +258,7 @@ const blocks: Readonly<Record<string, Rule>> = {
     { ...type, rows: rule.list(rule.list(cell, 20), 100) },
     { ...blockId, column_settings: rule.list(columnOrNull, 20, 0) },
   ),
+  data_visualization: rule.object({ ...type, title: rule.text(50), chart: chartRule }, blockId),
   alert: rule.object(
     { ...type, text: anyText(3000) },
     { ...blockId, level: rule.oneOf('default', 'info', 'warning', 'error', 'success') },
@@ -264,10 +266,12 @@ const blocks: Readonly<Record<string, Rule>> = {
 }
 const without = (names: readonly string[]) =>
   Object.fromEntries(Object.entries(blocks).filter(([name]) => !names.includes(name)))
+/** Blocks that neither a modal nor the Home tab takes. */
+const forMessages = ['table', 'markdown', 'data_visualization']
 const surfaces: Record<Surface, Rule> = {
   message: rule.byType(without(['alert'])),
-  modal: rule.byType(without(['table', 'markdown'])),
-  home: rule.byType(without(['table', 'markdown', 'alert'])),
+  modal: rule.byType(without(forMessages)),
+  home: rule.byType(without([...forMessages, 'alert'])),
 }
 
 /** `block_id` is unique in a message or view, `action_id` inside its block. */

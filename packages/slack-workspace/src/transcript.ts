@@ -12,11 +12,22 @@ const wordsOf = (value: unknown): string => {
   if (value.type === 'table') {
     return (value.rows as unknown[][]).map((row) => row.map(wordsOf).join(' | ')).join('\n')
   }
+  if (value.type === 'data_visualization') return chartWords(value)
   if (value.type === 'user') return `<@${value.user_id}>`
   return ['label', 'text', 'fields', 'elements', 'element', 'accessory', 'alt_text']
     .map((name) => wordsOf(value[name]))
     .filter(Boolean)
     .join(' ')
+}
+
+/** A chart as its title and a line for each series: `Sessions | Lock: 10:00 2, 10:05 0`. */
+function chartWords({ title, chart }: Record<string, unknown>): string {
+  if (!isObject(chart)) return ''
+  const { series = [{ name: chart.type, data: chart.segments }] } = chart
+  const lines = (series as { name: string; data: { label: string; value: number }[] }[]).map(
+    ({ name, data }) => `${name}: ${data.map(({ label, value }) => `${label} ${value}`).join(', ')}`,
+  )
+  return [title, ...lines].join(' | ')
 }
 
 const blocksText = (blocks: readonly Block[]): string => blocks.map(wordsOf).filter(Boolean).join('\n')

@@ -169,6 +169,42 @@ describe.skipIf(!hasBrowser)('the page, in a browser', () => {
     expect(await page.evaluate('window.hit')).toBeUndefined()
   })
 
+  test('charts are drawn, each series with its name, and HTML in a name stays text', async () => {
+    await open()
+    const categories = ['10:00', '10:05', '10:10']
+    const data = (...values: number[]) =>
+      categories.map((label, index) => ({ label, value: values[index] ?? 0 }))
+    const series = [
+      { name: '<img onerror=x>', data: data(0, 12, 3) },
+      { name: 'IO', data: data(1, 0.5, -2) },
+    ]
+    const axis_config = { categories, y_label: 'sessions' }
+    for (const type of ['line', 'bar', 'area']) {
+      const block = { type: 'data_visualization', title: `A ${type}`, chart: { type, series, axis_config } }
+      await app.client.chat.postMessage({ channel, text: type, blocks: [block] })
+    }
+    const segments = [
+      { label: 'Lock', value: 3 },
+      { label: 'IO', value: 1 },
+    ]
+    const pie = { type: 'data_visualization', title: 'A pie', chart: { type: 'pie', segments } }
+    await app.client.chat.postMessage({ channel, text: 'pie', blocks: [pie] })
+    const figure = (title: string) => page.locator('.chart', { hasText: title })
+    await figure('A pie').waitFor()
+    expect(await figure('A pie').locator('li').allTextContents()).toEqual(['Lock 75 %', 'IO 25 %'])
+    expect(await figure('A pie').locator('path').count()).toBe(2)
+    expect(await figure('A line').locator('li').allTextContents()).toEqual(['<img onerror=x>', 'IO'])
+    expect(await figure('A line').locator('circle').count()).toBe(6)
+    expect(await figure('A area').locator('path').count()).toBe(2)
+    expect(await figure('A bar').locator('rect').count()).toBe(6)
+    expect(await figure('A bar').locator('svg').getAttribute('aria-label')).toContain(
+      'IO: 10:00 1, 10:05 0.5, 10:10 -2',
+    )
+    expect(
+      await page.locator('.chart').evaluateAll((all) => all.map((one) => one.innerHTML).join()),
+    ).not.toMatch(/NaN|<img/)
+  })
+
   test('everything works by keyboard: a command, a dialog, an approval, the thread', async () => {
     await open()
     const composer = page.getByRole('combobox', { name: 'Message #incidents' })

@@ -53,6 +53,18 @@ const table = (rows: number, cells: number, text = 'x') => ({
   type: 'table',
   rows: times(rows, () => times(cells, () => raw(text))),
 })
+const points = (count: number, value = 1) => times(count, (index) => ({ label: `c${index}`, value }))
+const chartOf = (chart: object, extra: object = {}) => ({
+  type: 'data_visualization',
+  title: 'Sessions',
+  chart,
+  ...extra,
+})
+const pie = (segments: object[]) => chartOf({ type: 'pie', segments })
+const line = (series: object[], categories: string[], axis: object = {}) =>
+  chartOf({ type: 'line', series, axis_config: { categories, ...axis } })
+const names = (count: number) => points(count).map(({ label }) => label)
+const one = (count: number, name = 'Lock') => ({ name, data: points(count) })
 const rich = (...elements: object[]) => ({ type: 'rich_text', elements })
 const confirm = (extra: object) => ({
   title: plain('Sure?'),
@@ -248,6 +260,96 @@ describe('blocks at the limit pass, one above is refused with a pointer to the f
       'unsupported type: rich_text_quote [json-pointer:/blocks/0/elements/0/elements/0/type]',
     ],
     [
+      'the title of a chart',
+      [chartOf({ type: 'pie', segments: points(1) }, { title: long(50), block_id: 'a' })],
+      [chartOf({ type: 'pie', segments: points(1) }, { title: long(51) })],
+      'must be less than 51 characters [json-pointer:/blocks/0/title]',
+    ],
+    [
+      'the kinds of charts',
+      ['bar', 'area'].map((type) =>
+        chartOf({ type, series: [one(1)], axis_config: { categories: names(1) } }),
+      ),
+      [chartOf({ type: 'donut', segments: points(1) })],
+      'unsupported type: donut [json-pointer:/blocks/0/chart/type]',
+    ],
+    [
+      'slices of a pie',
+      [pie(points(6))],
+      [pie(points(7))],
+      'no more than 6 items allowed [json-pointer:/blocks/0/chart/segments]',
+    ],
+    [
+      'a slice of nothing',
+      [pie(points(1, 0.001))],
+      [pie(points(1, 0))],
+      'must be greater than 0 [json-pointer:/blocks/0/chart/segments/0/value]',
+    ],
+    [
+      'values of a chart',
+      [line([{ name: 'a', data: points(2, -1.5) }], names(2))],
+      [line([{ name: 'a', data: [{ label: 'c0', value: null }] }], names(1))],
+      'must provide a number [json-pointer:/blocks/0/chart/series/0/data/0/value]',
+    ],
+    [
+      'series of a chart',
+      [
+        line(
+          times(6, (n) => one(2, `s${n}`)),
+          names(2),
+        ),
+      ],
+      [
+        line(
+          times(7, (n) => one(2, `s${n}`)),
+          names(2),
+        ),
+      ],
+      'no more than 6 items allowed [json-pointer:/blocks/0/chart/series]',
+    ],
+    [
+      'names of series',
+      [line([one(1, long(20))], names(1))],
+      [line([one(1, long(21))], names(1))],
+      'must be less than 21 characters [json-pointer:/blocks/0/chart/series/0/name]',
+    ],
+    [
+      'series that are told from each other',
+      [line([one(1, 'a'), one(1, 'b')], names(1))],
+      [line([one(1, 'a'), one(1, 'a')], names(1))],
+      'must be unique [json-pointer:/blocks/0/chart/series]',
+    ],
+    [
+      'categories of a chart',
+      [line([one(20)], names(20), { x_label: long(50), y_label: long(50) })],
+      [line([one(21)], names(21))],
+      'no more than 20 items allowed [json-pointer:/blocks/0/chart/axis_config/categories]',
+    ],
+    [
+      'categories that are told from each other',
+      [line([one(2)], names(2))],
+      [line([{ name: 'a', data: [...points(1), ...points(1)] }], ['c0', 'c0'])],
+      'must be unique [json-pointer:/blocks/0/chart/axis_config/categories]',
+    ],
+    [
+      'the title of an axis',
+      [line([one(1)], names(1), { y_label: 'sessions' })],
+      [line([one(1)], names(1), { y_label: long(51) })],
+      'must be less than 51 characters [json-pointer:/blocks/0/chart/axis_config/y_label]',
+    ],
+    [
+      'a value for each category',
+      [line([{ name: 'a', data: points(3).reverse() }], names(3))],
+      [line([one(3), one(2, 'b')], names(3))],
+      'labels must match axis_config.categories [json-pointer:/blocks/0/chart/series/1/data]',
+    ],
+    [
+      'a value for no other category',
+      [line([one(1)], ['c0'])],
+      [line([one(1)], ['other'])],
+      'labels must match axis_config.categories [json-pointer:/blocks/0/chart/series/0/data]',
+    ],
+    [
       'unknown block',
       [{ type: 'divider' }],
       [{ type: 'banner' }],
@@ -338,6 +440,19 @@ describe('blocks at the limit pass, one above is refused with a pointer to the f
     })
     expect(await post(times(4, () => section(long(2600))))).toMatchObject({ error: 'msg_blocks_too_long' })
   })
+
+  test('two charts a message, whose words count as well', async () => {
+    const post = (blocks: object[]) => call('chat.postMessage', { channel, text: 'x', blocks })
+    const chart = line([one(20, long(20))], names(20))
+    expect(await post([chart, chart])).toMatchObject({ error: 'ok' })
+    expect(await post([chart, chart, chart])).toMatchObject({
+      error: 'invalid_blocks',
+      messages: ['[ERROR] no more than 2 data_visualization blocks allowed [json-pointer:/blocks]'],
+    })
+    expect(await post([...times(4, () => section(long(2490))), chart])).toMatchObject({
+      error: 'msg_blocks_too_long',
+    })
+  })
 })
 
 describe('views', () => {
@@ -379,6 +494,11 @@ describe('views', () => {
       'no more than 100 items allowed [json-pointer:/view/blocks]',
     ],
     ['table', modal({ blocks: [table(1, 1)] }), 'unsupported type: table [json-pointer:/view/blocks/0/type]'],
+    [
+      'chart',
+      modal({ blocks: [pie(points(1))] }),
+      'unsupported type: data_visualization [json-pointer:/view/blocks/0/type]',
+    ],
     [
       'input without submit',
       modal({ blocks: [{ type: 'input', label: plain('a'), element: { type: 'plain_text_input' } }] }),

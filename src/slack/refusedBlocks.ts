@@ -1,5 +1,12 @@
 import type { webApi } from '@slack/bolt'
-import { type AnyBlock, canBePlain, inPlain, isBlock } from '../views/plainBlocks.ts'
+import {
+  type AnyBlock,
+  canBePlain,
+  chartKind,
+  chartStandIns,
+  inPlain,
+  isBlock,
+} from '../views/plainBlocks.ts'
 
 /** Calls over HTTP, as the Slack SDK makes them. */
 export type Fetch = (...args: Parameters<webApi.FetchFunction>) => Promise<Response>
@@ -86,7 +93,8 @@ export function createRefusedBlocks(deps: {
         search.tried.add(nameOf(way))
         failed.set(make, search)
         const named = answer.flatMap(({ index }) => blocks[index]?.type ?? []).filter(canBePlain)
-        search.suspects = named.length > 0 ? [...new Set(named)] : null
+        // What stands in for one kind may be refused as well.
+        search.suspects = named.length > 0 ? [...new Set([...(search.suspects ?? []), ...named])] : null
         search.isKind = answer.every(({ isType }) => isType)
       }
     },
@@ -102,16 +110,22 @@ type Search = {
 
 const nameOf = (way: readonly string[]): string => [...way].sort().join(' ')
 
-/** Chooses what to write plainly next: nothing, what Slack points to, each kind alone, then all. Undefined: all was tried. */
+/**
+ * Chooses what to write plainly next: nothing, what Slack points to, each kind alone, the newest first, then all. Undefined:
+ * all was tried.
+ */
 function nextWay(
   blocks: readonly AnyBlock[],
   known: ReadonlySet<string>,
   { tried, suspects }: Search,
 ): readonly string[] | undefined {
-  const kinds = [...new Set(blocks.map(({ type }) => type))].filter(
-    (kind) => canBePlain(kind) && !known.has(kind),
-  )
-  const ways = [[], ...(suspects ? [suspects] : []), ...kinds.map((kind) => [kind]), kinds]
+  const types = new Set(blocks.map(({ type }) => type))
+  const unknown = (kind: string) => canBePlain(kind) && !known.has(kind)
+  const standIns = types.has(chartKind) ? chartStandIns.filter(unknown) : []
+  // A workspace knows the newest kind last.
+  const kinds = [...types].filter(unknown).sort((a, b) => Number(b === chartKind) - Number(a === chartKind))
+  const all = [...new Set([...kinds, ...standIns])]
+  const ways = [[], ...(suspects ? [suspects] : []), ...kinds.map((kind) => [kind]), all]
   return ways.find((way) => !tried.has(nameOf(way)))
 }
 

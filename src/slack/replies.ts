@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { KnownBlock } from '@slack/types'
+import type { Block } from '@slack/types'
 import type { Caller } from '../actions/authorize.ts'
 import type { Log } from '../log.ts'
 import { SlackError } from '../notify/slackError.ts'
@@ -130,7 +130,7 @@ export function createReplies({ slack, log }: { readonly slack: Slack; readonly 
   }
 }
 
-type ReplyContent = { readonly text: string; readonly blocks?: KnownBlock[] }
+type ReplyContent = { readonly text: string; readonly blocks?: Block[] }
 
 const content = (view: View | string): ReplyContent =>
   typeof view === 'string' ? { text: view } : { text: view.text, blocks: [...view.blocks] }

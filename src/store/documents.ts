@@ -1,4 +1,4 @@
-import type { KnownBlock } from '@slack/types'
+import type { Block } from '@slack/types'
 import { z } from 'zod'
 import type { JournalEvent } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
@@ -42,12 +42,12 @@ export const readEvent = (seq: number, json: string): JournalEvent =>
 
 /** Only carried to Slack, which looks closer. */
 const blocksShape = listOf(
-  z.custom<KnownBlock>(
+  z.custom<Block>(
     (one) => typeof one === 'object' && one !== null && 'type' in one && typeof one.type === 'string',
   ),
 )
 
-export const readBlocks = (id: string, json: string): readonly KnownBlock[] =>
+export const readBlocks = (id: string, json: string): readonly Block[] =>
   fitting('messages', id, blocksShape, parsed(json))
 
 /** Reader and writer of one kind of document, in the column `data` of its table. */

@@ -1,4 +1,4 @@
-import type { KnownBlock } from '@slack/types'
+import type { Block } from '@slack/types'
 import { type Kysely, sql } from 'kysely'
 import { readBlocks } from './documents.ts'
 import { atomically, type Schema } from './schema.ts'
@@ -20,7 +20,7 @@ export type Message = {
   /** The fallback for notifications and screen readers, escaped already. */
   readonly text: string
   /** Block Kit. */
-  readonly blocks: readonly KnownBlock[]
+  readonly blocks: readonly Block[]
 }
 
 /** A message whose wanted content is not in Slack yet. */
@@ -60,7 +60,7 @@ export type Messages = {
   /** Reads the current content of a message. */
   content(id: string): Promise<{
     readonly text: string
-    readonly blocks: readonly KnownBlock[]
+    readonly blocks: readonly Block[]
     readonly revision: number
   } | null>
   backlog(): Promise<Backlog>

@@ -1,4 +1,5 @@
 import { isStillRefused, tryAgainMs } from '../slack/refusedBlocks.ts'
+import { chartKind } from '../views/plainBlocks.ts'
 import type { Check } from './doctorCheck.ts'
 import type { Memory } from './doctorMemory.ts'
 
@@ -11,7 +12,7 @@ export function checkRefusedBlocks(memory: Memory, now: number): Check[] {
   const refused = memory.refused.filter(({ at }) => isStillRefused(at, now))
   return refused.map(({ kind, at }) => ({
     what: `this workspace refuses blocks of the kind ${kind}`,
-    fix: `They go as plain sections with the same buttons. They are tried again after a day, at ${new Date(at + tryAgainMs).toISOString().slice(0, 16).replace('T', ' ')} UTC.`,
+    fix: `They go as ${kind === chartKind ? 'tables' : 'plain sections with the same buttons'}. They are tried again after a day, at ${new Date(at + tryAgainMs).toISOString().slice(0, 16).replace('T', ' ')} UTC.`,
     needed: false,
   }))
 }

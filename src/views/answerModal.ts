@@ -1,6 +1,7 @@
 import type { ModalView, StaticSelect } from '@slack/types'
 import { pickClusterAction } from './buttons.ts'
-import { type Block, bold, bullets, plainText, richText, section, text } from './kit.ts'
+import { chartRows, inColumns } from './chart.ts'
+import { type Block, bold, bullets, plainText, preformatted, richText, section, text } from './kit.ts'
 
 /** Callback id of every modal that shows an answer. */
 export const answerCallback = 'pg_answer'
@@ -10,7 +11,10 @@ const mostBlocks = 100
 /** https://docs.slack.dev/reference/block-kit/block-elements/select-menu-element */
 const mostOptions = 100
 
-const modal = (blocks: readonly Block[], close = 'Close'): ModalView => ({
+/** https://docs.slack.dev/reference/block-kit/blocks: a chart is for messages alone. */
+type ModalBlock = ModalView['blocks'][number]
+
+const modal = (blocks: readonly ModalBlock[], close = 'Close'): ModalView => ({
   type: 'modal',
   callback_id: answerCallback,
   title: plainText('pg-marshal', 24),
@@ -21,11 +25,11 @@ const modal = (blocks: readonly Block[], close = 'Close'): ModalView => ({
 /** Stands until the answer is there: a modal opens within three seconds or not at all. */
 export const waitingModal = (): ModalView => modal([richText(section('Looking …'))])
 
-/** Draws an answer as a modal, which takes no tables. */
-export const answerModal = (blocks: readonly Block[]): ModalView => modal(blocks.flatMap(withoutTable))
+/** Draws an answer as a modal, which takes no tables and no charts. */
+export const answerModal = (blocks: readonly Block[]): ModalView => modal(blocks.flatMap(forModal))
 
 /** Draws what is said about a press in a modal, over that one. */
-export const saidModal = (blocks: readonly Block[]): ModalView => modal(blocks.flatMap(withoutTable), 'Back')
+export const saidModal = (blocks: readonly Block[]): ModalView => modal(blocks.flatMap(forModal), 'Back')
 
 /** Draws the modal that asks for a cluster. */
 export function pickerModal(names: readonly string[]): ModalView {
@@ -49,8 +53,10 @@ export function pickerModal(names: readonly string[]): ModalView {
   return modal([richText(section('The sessions of which cluster?')), { type: 'actions', elements: [select] }])
 }
 
-/** Writes each row of a table as a line, the first cell in bold. */
-function withoutTable(block: Block): Block[] {
+/** Writes each row of a table as a line, the first cell in bold, and a chart in columns. */
+function forModal(block: Block): ModalBlock[] {
+  if (block.type === 'data_visualization')
+    return [richText(section(bold(block.title)), preformatted(inColumns(chartRows(block))))]
   if (block.type !== 'table') return [block]
   const [, ...rows] = block.rows.map((row) =>
     row.map((cell) => ('text' in cell && typeof cell.text === 'string' ? cell.text.trim() : '')),

@@ -21,7 +21,28 @@ import type {
   TableBlock,
 } from '@slack/types'
 
-export type Block = KnownBlock
+/**
+ * Block of a chart, which `@slack/types` does not know yet:
+ * https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block
+ */
+export type ChartBlock = {
+  readonly type: 'data_visualization'
+  readonly title: string
+  readonly chart: {
+    readonly type: 'line' | 'bar' | 'area'
+    readonly series: readonly {
+      readonly name: string
+      readonly data: readonly { readonly label: string; readonly value: number }[]
+    }[]
+    readonly axis_config: {
+      readonly categories: readonly string[]
+      readonly x_label?: string
+      readonly y_label?: string
+    }
+  }
+}
+
+export type Block = KnownBlock | ChartBlock
 
 /** A leaf of a rich text. */
 export type Leaf = RichTextElement

@@ -1,4 +1,5 @@
-import { escapeText, truncate } from './kit.ts'
+import { chartRows, inColumns } from './chart.ts'
+import { type ChartBlock, escapeText, preformatted, richText, table, truncate } from './kit.ts'
 
 /** Kinds that every workspace knows, or that sections cannot say. */
 const kept: readonly string[] = ['section', 'actions', 'divider', 'input', 'image', 'file']
@@ -20,9 +21,34 @@ export const isBlock = (value: unknown): value is AnyBlock =>
 /** Decides whether a block of this kind can be said in plain sections. */
 export const canBePlain = (kind: string): boolean => !kept.includes(kind)
 
-/** Writes blocks of these kinds as plain sections with the same words, and with the same buttons. */
-export const inPlain = (blocks: readonly AnyBlock[], kinds: ReadonlySet<string>): AnyBlock[] =>
-  blocks.flatMap((block) => (kinds.has(block.type) && canBePlain(block.type) ? plain(block) : [block]))
+export const chartKind: ChartBlock['type'] = 'data_visualization'
+
+/** Kinds in which a chart is said where a workspace knows none. */
+export const chartStandIns: readonly string[] = ['table', 'rich_text']
+
+const isChart = (block: AnyBlock): block is ChartBlock =>
+  block.type === chartKind &&
+  'chart' in block &&
+  isObject(block.chart) &&
+  Array.isArray(block.chart.series) &&
+  isObject(block.chart.axis_config)
+
+/**
+ * Writes blocks of these kinds as plain sections with the same words, and with the same buttons. A chart becomes a table,
+ * and where a message has one already, which is all that Slack takes, columns.
+ */
+export function inPlain(blocks: readonly AnyBlock[], kinds: ReadonlySet<string>): AnyBlock[] {
+  let hasTable = kinds.has('table') || blocks.some(({ type }) => type === 'table')
+  return blocks.flatMap((block) => {
+    if (!kinds.has(block.type) || !canBePlain(block.type)) return [block]
+    if (!isChart(block)) return plain(block)
+    const rows = chartRows(block)
+    const standIn = hasTable ? richText(preformatted(inColumns(rows))) : table(rows)
+    hasTable = true
+    const title = section(truncate(escapeText(block.title), longestSection))
+    return [title, ...(kinds.has(standIn.type) ? plain(standIn) : [standIn])]
+  })
+}
 
 function plain(block: AnyBlock): AnyBlock[] {
   const buttons = buttonsIn(block)

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createRefusedBlocks } from '../../src/slack/refusedBlocks.ts'
 
 const day = 86_400_000
@@ -9,7 +9,7 @@ const blocks = [
 ]
 
 /** A workspace that answers what `judge` says to the kinds of blocks in a call. */
-function open(judge: (kinds: readonly string[]) => Response) {
+function open(judge: (kinds: readonly string[]) => Response, sent: readonly object[] = blocks) {
   let time = 10 * day
   const learned: [string, number][] = []
   const bare: (readonly string[])[] = []
@@ -35,14 +35,14 @@ function open(judge: (kinds: readonly string[]) => Response) {
     kinds: () => [...refused.kinds()].sort(),
     async post() {
       const fetch = refused.wrap(async (_, init) => {
-        const sent: { type: string }[] = JSON.parse(
+        const came: { type: string }[] = JSON.parse(
           new URLSearchParams(String(init?.body)).get('blocks') ?? '[]',
         )
-        const kinds = sent.map(({ type }) => type)
+        const kinds = came.map(({ type }) => type)
         calls.push(kinds.join(' '))
         return judge(kinds)
       })
-      const body = new URLSearchParams({ text: 'words', blocks: JSON.stringify(blocks) }).toString()
+      const body = new URLSearchParams({ text: 'words', blocks: JSON.stringify(sent) }).toString()
       const response = await fetch('https://slack.test/api/chat.postMessage', { method: 'POST', body })
       return response.status === 200 ? response.json() : response.status
     },
@@ -152,4 +152,52 @@ it.each([
   )
   await fetch('https://slack.test/response', { method: 'POST', body: JSON.stringify({ text: 'a', blocks }) })
   expect(learned).toEqual(isTaken ? ['table'] : [])
+})
+
+describe('a chart', () => {
+  const chart = {
+    type: 'data_visualization',
+    title: 'Active sessions',
+    chart: {
+      type: 'line',
+      series: [{ name: 'Lock', data: [{ label: '10:00', value: 2 }] }],
+      axis_config: { categories: ['10:00'] },
+    },
+  }
+  const naming =
+    (...kinds: string[]) =>
+    (sent: readonly string[]) => {
+      const at = sent.flatMap((kind, index) => (kinds.includes(kind) ? [index] : []))
+      return at.length > 0 ? refusing(...at.map((n) => `no [json-pointer:/blocks/${n}/type]`)) : ok()
+    }
+
+  it.each([true, false])('is tried once, and goes as a table from then on (named: %s)', async (isNamed) => {
+    const room = open((isNamed ? naming : without)('data_visualization'), [blocks[1] ?? {}, chart])
+    for (let n = 0; n < 2; n++) expect(await room.post()).toEqual({ ok: true })
+    expect(room.calls).toEqual([
+      'rich_text data_visualization',
+      'rich_text section table',
+      'rich_text section table',
+    ])
+    expect(room.learned).toEqual([['data_visualization', 10 * day]])
+  })
+
+  it.each([
+    ['table', 'section rich_text', true],
+    ['table', 'section section', false],
+    ['table rich_text', 'section section', true],
+    ['table rich_text', 'section section', false],
+  ])('goes otherwise where %s is refused too: %s (named: %s)', async (others, last, isNamed) => {
+    const kinds = ['data_visualization', ...others.split(' ')]
+    const room = open((isNamed ? naming : without)(...kinds), [chart])
+    for (let n = 0; n < 2; n++) expect(await room.post()).toEqual({ ok: true })
+    expect(room.calls.slice(-2)).toEqual([last, last])
+    expect(room.bare).toEqual([])
+  })
+
+  it('goes as columns beside a table', async () => {
+    const room = open(without('data_visualization'), [chart, blocks[0] ?? {}])
+    await room.post()
+    expect(room.calls.at(-1)).toBe('section rich_text table')
+  })
 })

@@ -1,5 +1,6 @@
 import { checkBlocks } from 'slack-workspace'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { chartOf } from '../../src/views/chart.ts'
 import {
   bold,
   bullets,
@@ -52,4 +53,52 @@ it('keeps the buttons of a block that is not known, and leaves what is known as 
   expect(inPlain([{ ...known, type: 'context_actions' }, known], all)).toEqual([known, known])
   const rich = richText(section('as it is'))
   expect(inPlain([rich], new Set(['table']))).toEqual([rich])
+})
+
+describe('a chart', () => {
+  const chart = chartOf({
+    ...{ kind: 'line', title: 'Active & <!here>', x: 'Europe/Berlin', y: 'sessions' },
+    labels: ['10:00', '10:05'],
+    series: [
+      { name: 'Lock', values: [2, 10.5] },
+      { name: '<@U0DANA>', values: [0, 1] },
+    ],
+  })
+  if (!chart) throw new Error('no chart')
+  const cells = (block: unknown) =>
+    (block as { rows: { text: string }[][] }).rows.map((row) => row.map(({ text }) => text))
+
+  it('becomes a table under its title', () => {
+    const [title, rows, ...rest] = inPlain([chart], new Set(['data_visualization']))
+    checkBlocks([title, rows])
+    expect(rest).toEqual([])
+    expect(title).toMatchObject({ text: { type: 'plain_text', text: 'Active & <!here>' } })
+    expect(cells(rows)).toEqual([
+      ['Europe/Berlin', 'Lock', '<@U0DANA>'],
+      ['10:00', '2', '0'],
+      ['10:05', '10.5', '1'],
+    ])
+  })
+
+  it('becomes columns where a message has a table, and plain words where neither is known', () => {
+    const beside = inPlain([chart, chart, table([['a']])], new Set(['data_visualization']))
+    checkBlocks(beside)
+    expect(beside.map(({ type }) => type)).toEqual(['section', 'rich_text', 'section', 'rich_text', 'table'])
+    expect(JSON.stringify(beside[1])).toContain(
+      'Europe/Berlin  Lock  <@U0DANA>\\n10:00             2          0\\n10:05          10.5          1',
+    )
+    expect(inPlain([chart, chart], new Set(['data_visualization'])).map(({ type }) => type)).toEqual([
+      'section',
+      'table',
+      'section',
+      'rich_text',
+    ])
+    const noTables = inPlain([chart], new Set(['data_visualization', 'table']))
+    expect(noTables.map(({ type }) => type)).toEqual(['section', 'rich_text'])
+    const plain = inPlain([chart], new Set(['data_visualization', 'table', 'rich_text']))
+    checkBlocks(plain)
+    expect(plain.map(({ type }) => type)).toEqual(['section', 'section'])
+    expect(JSON.stringify(plain)).toContain('10:05          10.5          1')
+    expect(inPlain([chart], new Set(['table']))).toEqual([chart])
+  })
 })

@@ -107,12 +107,16 @@ const lastButtons = (refresh: string | null, { newer, older }: AnswerActions['pa
 const fits = (blocks: readonly Block[]): boolean =>
   blocks.length <= mostBlocks && charactersIn(blocks) <= mostCharacters
 
+/** Fields that a reader sees; all but `text` are objects everywhere but in charts. */
+const read = ['text', 'title', 'name', 'label']
+
 /** Counts what a reader sees; the names of fields and ids are not among it. */
 export function charactersIn(value: unknown): number {
   if (Array.isArray(value)) return value.reduce((sum: number, one) => sum + charactersIn(one), 0)
   if (typeof value !== 'object' || value === null) return 0
   return Object.entries(value).reduce(
-    (sum, [key, one]) => sum + (key === 'text' && typeof one === 'string' ? one.length : charactersIn(one)),
+    (sum, [key, one]) =>
+      sum + (read.includes(key) && typeof one === 'string' ? one.length : charactersIn(one)),
     0,
   )
 }

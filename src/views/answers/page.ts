@@ -7,11 +7,13 @@ import { grantorOn } from '../../domain/session/platform.ts'
 import type { Thresholds } from '../../domain/session/policy.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
+import { chartRows } from '../chart.ts'
 import {
   type Block,
   bold,
   bullets,
   buttonRow,
+  type ChartBlock,
   code,
   escapeText,
   header,
@@ -56,6 +58,7 @@ export type Piece =
       readonly head: readonly string[]
       readonly rows: readonly (readonly string[])[]
     }
+  | { readonly kind: 'chart'; readonly chart: ChartBlock }
   | { readonly kind: 'preformatted'; readonly value: string }
   | { readonly kind: 'buttons'; readonly buttons: readonly Button[] }
 
@@ -83,6 +86,7 @@ function flatten(piece: Piece): Piece {
       return { ...piece, lines: piece.lines.map((line) => line.map(part)) }
     case 'table':
       return { ...piece, rows: piece.rows.map((row) => row.map(inLine)) }
+    case 'chart':
     case 'preformatted':
     case 'buttons':
       return piece
@@ -111,6 +115,8 @@ function blocksOf(piece: Piece): Block[] {
           ),
         ]),
       ]
+    case 'chart':
+      return [piece.chart]
     case 'preformatted':
       return [richText(preformatted(piece.value))]
     case 'buttons':
@@ -126,6 +132,8 @@ function wordsOf(piece: Piece): string[] {
       return piece.lines.map((line) => `- ${plainWords(line)}`)
     case 'table':
       return piece.rows.map((row) => row.map(escapeText).filter(Boolean).join(' | '))
+    case 'chart':
+      return [[piece.chart.title], ...chartRows(piece.chart)].map((row) => row.map(escapeText).join(' | '))
     case 'preformatted':
       return piece.value.split('\n').map((line) => escapeText(truncate(line, 600)))
     // Words are read, not pressed.

@@ -6,7 +6,7 @@ export type Clock = {
   following<T extends { readonly storeNow: number | null }>(ask: () => Promise<T>): Promise<T>
 }
 
-/** A reading that took longer says too little about now. */
+/** A reading that took longer says only between which two times the clock must be. */
 const longestReadingMs = 1000
 
 /** Makes a clock that goes by `own` until it is told another one: replicas on one store go by the clock of its server. */
@@ -18,8 +18,12 @@ export function createClock(own: () => number): Clock {
       const before = own()
       const answer = await ask()
       const after = own()
-      if (answer.storeNow !== null && after >= before && after - before <= longestReadingMs)
-        offset = Math.round(answer.storeNow - (before + after) / 2)
+      if (answer.storeNow === null || after < before) return answer
+      const [least, most] = [answer.storeNow - after, answer.storeNow - before]
+      offset =
+        after - before <= longestReadingMs
+          ? Math.round((least + most) / 2)
+          : Math.min(most, Math.max(least, offset))
       return answer
     },
   }

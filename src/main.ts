@@ -5,6 +5,7 @@ import { type RunningApp, startApp } from './app.ts'
 import { ConfigError, loadConfig, requireSlack } from './config/config.ts'
 import { createLog } from './log.ts'
 import { SlackError } from './notify/slackError.ts'
+import { startPatiently } from './patience.ts'
 import { StoreError } from './store/failure.ts'
 import { auditExport, auditVerify, parseHead, parseMoment } from './terminal/audit.ts'
 import { check, misuseOf } from './terminal/check.ts'
@@ -185,7 +186,11 @@ async function serve(): Promise<ExitCode> {
     stop.abort('uncaughtException')
   })
   try {
-    app = await startApp({ config, slack, log, signal: stop.signal })
+    app = await startPatiently(() => startApp({ config, slack, log, signal: stop.signal }), {
+      log,
+      signal: stop.signal,
+      steady: () => performance.now(),
+    })
     if (isAskedEarly) void app.reload(load)
     await stopped
     log.info({ signal: stop.signal.reason }, 'pg-marshal stops')

@@ -60,7 +60,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'actions',
     'slack',
   ],
-  'main.ts': ['log.ts', 'config', 'store', 'notify', 'terminal', 'app.ts'],
+  'patience.ts': [...own, 'store'],
+  'main.ts': ['log.ts', 'config', 'store', 'notify', 'terminal', 'patience.ts', 'app.ts'],
 }
 
 /** Who may speak to the world outside. What is not listed here, anybody but the domain may import. */

@@ -1,3 +1,5 @@
+import { ClusterError } from '../postgres/errors.ts'
+
 /** The store cannot be used; the message says why and what to do. */
 export class StoreError extends Error {
   constructor(message: string, cause: unknown) {
@@ -33,4 +35,10 @@ export function storeFailureOf(error: unknown): string | null {
   if (error instanceof StoreError) return error.message
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return null
   return sqliteReasons[error.errcode & 0xff] ?? null
+}
+
+/** Decides whether the store's server may be well again in a moment, as in a restart or a failover. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof ClusterError) return error.retryable
+  return error instanceof StoreError && isPassing(error.cause)
 }

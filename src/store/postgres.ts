@@ -101,6 +101,7 @@ const reasons: Readonly<Record<string, string>> = {
     'its server takes no writes: it is a standby or set to read only, so let store.url lead to the primary',
   '42501':
     'its role may not write there: let it own its schema (doctor shows how), or, to read alone, have USAGE there and SELECT on its tables',
+  '55P03': 'its server is busy: another replica, or somebody else, holds its tables for more than 5 s',
   '42P01': 'a table of it is missing, so restore it, or restart me with an empty database',
 }
 

@@ -7,6 +7,7 @@ import { createLog } from './log.ts'
 import { SlackError } from './notify/slackError.ts'
 import { startPatiently } from './patience.ts'
 import { StoreError } from './store/failure.ts'
+import { advise } from './terminal/advise.ts'
 import { auditExport, auditVerify, parseHead, parseMoment } from './terminal/audit.ts'
 import { check, misuseOf } from './terminal/check.ts'
 import { doctor } from './terminal/doctor.ts'
@@ -19,6 +20,7 @@ const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
   node src/main.ts                      the service (also: serve)
   node src/main.ts sessions  [--cluster NAME] [--json]   what /pg sessions would show
   node src/main.ts blocking  [--cluster NAME] [--json]   who blocks whom
+  node src/main.ts advise [--since 7d] [--cluster NAME] [--json]   settings that would have prevented the trouble
   node src/main.ts check [--cluster NAME] [--blocked-for 60s] …  a probe for Nagios and the like; check --help
   node src/main.ts doctor               what is missing, in Slack and in each cluster, and how to grant it
   node src/main.ts audit verify [--head HASH]            whether the journal is as it was written; HASH, or its first 16 digits, from the channel
@@ -43,6 +45,7 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
   serve: [],
   sessions: ['cluster', 'json'],
   blocking: ['cluster', 'json'],
+  advise: ['cluster', 'json', 'since'],
   doctor: [],
   enroll: ['list', 'remove'],
   'audit verify': ['head'],
@@ -60,6 +63,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     options: {
       cluster: { type: 'string' },
       json: { type: 'boolean' },
+      since: { type: 'string' },
       head: { type: 'string' },
       from: { type: 'string' },
       to: { type: 'string' },
@@ -111,6 +115,16 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     case 'blocking':
       return look({
         what: command,
+        name: values.cluster ?? null,
+        json: values.json ?? false,
+        config: loadConfig({ env: process.env }),
+        out: process.stdout,
+        err: process.stderr,
+        now: Date.now,
+      })
+    case 'advise':
+      return advise({
+        since: values.since,
         name: values.cluster ?? null,
         json: values.json ?? false,
         config: loadConfig({ env: process.env }),

@@ -17,6 +17,7 @@ const domain = [
   'domain/fleet',
   'domain/lists',
   'domain/history',
+  'domain/advice',
 ]
 /** Used by whatever reaches outside, import nothing of ours. */
 const own = ['backoff.ts', 'clock.ts', 'log.ts']
@@ -31,6 +32,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'domain/fleet': [],
   'domain/lists': ['domain/text', 'domain/session', 'domain/locks', 'domain/incidents'],
   'domain/history': ['domain/text', 'domain/session', 'domain/locks'],
+  'domain/advice': ['domain/text', 'domain/session', 'domain/locks', 'domain/incidents', 'domain/history'],
   'backoff.ts': [],
   'clock.ts': [],
   'log.ts': [],

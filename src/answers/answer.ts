@@ -8,6 +8,7 @@ import type { ClusterStatus } from '../views/answers/clusters.ts'
 import { helpView } from '../views/answers/help.ts'
 import { type AnswerContext, failureView, problemView } from '../views/answers/page.ts'
 import type { View } from '../views/kit.ts'
+import { answerAdvise } from './advise.ts'
 import { answerClusters, type WatcherOf } from './clusters.ts'
 import { findElsewhere } from './elsewhere.ts'
 import { answerHealth } from './health.ts'
@@ -153,6 +154,12 @@ export function createAnswers(deps: {
           ],
         }
       }
+      case 'advise':
+        return {
+          view: await answerAdvise(question, watched, picture, { past, now: asked.now }),
+          proposed: [],
+          about: [],
+        }
       case 'top':
         return { view: await top.answer(question, watched.cluster, picture, asked), proposed: [], about: [] }
       default:

@@ -3,12 +3,14 @@ import { subjectOf } from '../domain/incidents/finding.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
 import { worstFirst } from '../domain/incidents/severity.ts'
 import { storeFailureOf } from '../store/failure.ts'
+import type { History } from '../store/history.ts'
 import type { Tables } from '../store/store.ts'
 import type { OpenCard } from '../views/answers/actions.ts'
 import { titleOf } from '../views/card/headline.ts'
 
 /** Memory that answers look into, and the way to a card in Slack. */
 export type Past = Pick<Tables, 'journal' | 'proposals' | 'incidents'> & {
+  readonly history: Pick<History, 'between'>
   linkTo(cardId: string): Promise<string | null>
 }
 

@@ -47,6 +47,13 @@ export type StatsQuestion = {
   readonly cluster?: string
 }
 
+/** `/pg advise [--since 7d]`: what would have prevented the trouble of that time. */
+export type AdviseQuestion = {
+  readonly kind: 'advise'
+  readonly sinceMs: number
+  readonly cluster: string | null
+}
+
 /** Command after `/pg`. `cluster` is the name as typed; null when none was. */
 export type Command =
   | { readonly kind: 'help' }
@@ -58,6 +65,7 @@ export type Command =
   | TopQuestion
   | LocksQuestion
   | RulesQuestion
+  | AdviseQuestion
   | SilenceCommand
   | { readonly kind: 'health'; readonly cluster: string | null }
   /** `/pg oncall`: who is called now, and what happens when. All clusters where none is named. */
@@ -84,6 +92,7 @@ export const kinds = [
   'clusters',
   'health',
   'rules',
+  'advise',
   'history',
   'stats',
   'oncall',
@@ -128,6 +137,10 @@ const meant: Readonly<Record<string, string>> = {
   deadlocks: 'health',
   prepared: 'health',
   checkup: 'health',
+  advice: 'advise',
+  prevent: 'advise',
+  settings: 'advise',
+  timeouts: 'advise',
   pid: 'session',
   show: 'session',
   servers: 'clusters',
@@ -158,6 +171,8 @@ export function parseCommand(typed: string): Command | CommandProblem {
       return parseTop(rest)
     case 'rules':
       return parseRules(rest)
+    case 'advise':
+      return parseAdvise(rest)
     case 'clusters':
       if (rest.length > 1)
         return problem(
@@ -297,6 +312,20 @@ export const historyPage = ({ sinceMs, cluster }: HistoryQuestion, page: number)
     `history --since ${writeDuration(sinceMs)} --page ${page}`,
     ...(cluster === undefined ? [] : [`--cluster ${quoted(cluster)}`]),
   ].join(' ')
+
+/** A week: what happens once in a while happened in it. */
+export const usualAdviseMs = 7 * 86_400_000
+
+function parseAdvise(words: readonly Word[]): Command | CommandProblem {
+  const given = takeOptions('advise', words, ['since', 'cluster'])
+  if ('kind' in given) return given
+  if (given.others.length > 0)
+    return problem('`advise` takes `--since` and `--cluster`: type `/pg advise --since 30d`.')
+  const since = given.values.get('since')
+  const age = since === undefined ? { ms: usualAdviseMs } : parseDuration(since)
+  if ('problem' in age) return problem(`\`--since\`: ${age.problem}`)
+  return { kind: 'advise', sinceMs: age.ms, cluster: given.values.get('cluster') ?? null }
+}
 
 const usualStatsMs = 30 * 86_400_000
 

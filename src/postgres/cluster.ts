@@ -1,3 +1,4 @@
+import { type SetValue, settingNames } from '../domain/advice/settings.ts'
 import type { Guard } from '../domain/approvals/approvedState.ts'
 import type { Health } from '../domain/session/health.ts'
 import { followWaits, type WaitsSeen } from '../domain/session/heldUp.ts'
@@ -27,6 +28,7 @@ import {
   platformFrom,
   serverFrom,
   sessionFrom,
+  settingRows,
   signalRows,
   signalTimeRows,
   textRows,
@@ -86,6 +88,8 @@ export type Cluster = {
   isPast(time: string): Promise<boolean>
   /** Returns true for one of our own connections, which no snapshot shows. */
   isOwn(pid: number): boolean
+  /** Reads the settings that prevent trouble, as they are made for each role and database. Throws ClusterError. */
+  settings(): Promise<SetValue[]>
   /** Lists the privileges that the bot's role lacks here. Throws ClusterError. */
   missingPrivileges(): Promise<MissingPrivilege[]>
   close(): Promise<void>
@@ -362,6 +366,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     },
     signalBefore: async () => (await signalTime(null)).before,
     isPast: async (time) => (await signalTime(time)).past,
+    settings: async () => checked(settingRows, await locks.query(statements.roleSettings, [settingNames])),
     missingPrivileges: async () => missingPrivilegesOf(await learn(locks.query)),
     close: async () => {
       await Promise.all([activity.close(), locks.close()])

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { settingNames } from '../domain/advice/settings.ts'
 import { platformOf } from '../domain/session/platform.ts'
 import { gidFrom } from '../domain/session/prepared.ts'
 import type { PreparedTransaction, Session } from '../domain/session/session.ts'
@@ -297,3 +298,14 @@ const namedRelationRows = z.array(
 export const namedRelationsFrom = (rows: unknown): NamedRelation[] => checked(namedRelationRows, rows)
 
 export const knownRelationRows = z.array(z.object({ schema: z.string(), name: z.string() }))
+
+/** Rows of role_settings.sql. */
+export const settingRows = z.array(
+  z.object({
+    name: z.enum(settingNames),
+    role: textColumn,
+    database: textColumn,
+    unit: textColumn,
+    value: textColumn,
+  }),
+)

@@ -47,6 +47,7 @@ export const statements = {
   signalTime: read('signal_time'),
   cancel: read('cancel'),
   terminate: read('terminate'),
+  roleSettings: read('role_settings'),
   statementStatsFacts: read('statement_stats_facts'),
   statementStatsNames: read('statement_stats_names'),
   statementStatsInfo: read('statement_stats_info'),

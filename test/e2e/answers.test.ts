@@ -59,6 +59,23 @@ it('asks the approvers by one press on an answer, and reads it again in place', 
   await room.until(answer.ts, /(0|1) of \d+ sessions match|Nobody/)
 })
 
+it('advises what would have prevented the trouble, and changes nothing', async () => {
+  room = await openRoom(server.marshalUrl, {
+    over: { watch: { every: '200ms', blockedFor: '300ms' }, queryText: 'masked' },
+  })
+  const { root } = await jamOne(server, shop)
+  await room.start()
+  await room.card('approve_terminate')
+  await room.type('U0RESP', 'advise')
+  const answer = await room.line(/^What would have prevented it on orders/)
+  expect(answer.text).toContain('I change nothing')
+  expect(answer.text).toContain("ALTER SYSTEM SET log_lock_waits = 'on';")
+  expect(answer.text).toMatch(/By 1 incident of the last 7 d and the looks of the last 1 d\./)
+  const { rows } = await server.admin.query('SELECT count(*)::int AS made FROM pg_db_role_setting')
+  expect(rows).toEqual([{ made: 0 }])
+  await root.query('ROLLBACK')
+})
+
 it('shows a stale answer as it is now, and says that the session has gone', async () => {
   room = await quietRoom()
   const { root } = await jamOne(server, shop)

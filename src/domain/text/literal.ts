@@ -31,6 +31,24 @@ export function sqlIdentifier(name: string): string {
   return doubled.search(unseen) >= 0 ? `U&"${escaped}"` : `"${doubled}"`
 }
 
+/**
+ * Words that are no name without quotes, or not everywhere: reserved, and those that may name a function or type
+ * (https://www.postgresql.org/docs/current/sql-keywords-appendix.html).
+ */
+const reserved = new Set(
+  `all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation column
+  concurrently constraint create cross current_catalog current_date current_role current_schema current_time
+  current_timestamp current_user default deferrable desc distinct do else end except false fetch for foreign freeze from
+  full grant group having ilike in initially inner intersect into is isnull join lateral leading left like limit localtime
+  localtimestamp natural not notnull null offset on only or order outer overlaps placing primary references returning
+  right select session_user similar some symmetric system_user table tablesample then to trailing true union unique user
+  using variadic verbose when where window with`.split(/\s+/),
+)
+
+/** A name as an SQL identifier, without quotes where it needs none: `shop`, `"Shop"`, `"user"`. */
+export const sqlName = (name: string): string =>
+  /^[a-z_][a-z0-9_]*$/.test(name) && !reserved.has(name) ? name : sqlIdentifier(name)
+
 /** A name in a sentence, whole and as it is: plain where it can be mistaken for nothing else. */
 export const nameWords = (name: string): string =>
   /^[\p{L}\p{N}_.@-]+$/u.test(name) ? name : sqlIdentifier(name)

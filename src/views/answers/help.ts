@@ -18,6 +18,7 @@ export function helpView(clusters: readonly string[]): View {
       '`/pg session 4312`: everything about one session',
       '`/pg health`: everything that makes trouble at once, with its limits: locks, connections, deadlocks, prepared transactions, vacuum, wraparound, replication slots',
       '`/pg rules`, `/pg rules --app pg_dump`: from when on something is trouble here, and for whom it is different',
+      '`/pg advise`, `/pg advise --since 30d`: settings that would have prevented the trouble of that time, as statements to run',
       '`/pg clusters [PART]`: the servers that are watched, trouble first; with a part of their names, those alone',
       '`/pg history --since 12h`, `/pg history 4312`, `/pg history 3f2a9c1b`: what happened and what was decided: lately, to a PID, on a card',
       '`/pg oncall`: who is called for trouble now, and what happens when nobody answers',

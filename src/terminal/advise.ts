@@ -1,0 +1,31 @@
+import { adviseOn } from '../answers/advise.ts'
+import type { Past } from '../answers/openCards.ts'
+import { usualAdviseMs } from '../commands/command.ts'
+import { pictureOf } from '../domain/locks/picture.ts'
+import { parseDuration } from '../domain/text/duration.ts'
+import { readStore } from '../store/reading.ts'
+import { adviseView } from '../views/answers/advise.ts'
+import { type LookInput, plainView, withCluster } from './withCluster.ts'
+
+/**
+ * `advise` in the terminal: what would have prevented the trouble that the bot saw, by its store.
+ * @returns 0, or 2 when the cluster is not known or cannot be seen
+ */
+export async function advise(input: LookInput & { readonly since: string | undefined }): Promise<0 | 2> {
+  const { since, json, config, out, err, now } = input
+  const reach = since === undefined ? { ms: usualAdviseMs } : parseDuration(since)
+  if ('problem' in reach) {
+    err.write(`--since: ${reach.problem}\n`)
+    return 2
+  }
+  const sinceMs = reach.ms
+  return withCluster(input, async (watched): Promise<0> => {
+    const picture = pictureOf(await watched.cluster.snapshot())
+    const adviseBy = (past: Past | null) => adviseOn({ sinceMs }, watched, picture, { past, now: now() })
+    const advised =
+      (await readStore(config.store, (tables) => adviseBy({ ...tables, linkTo: async () => null }))) ??
+      (await adviseBy(null))
+    out.write(json ? `${JSON.stringify(advised, null, 2)}\n` : plainView(adviseView(advised)))
+    return 0
+  })
+}

@@ -1,19 +1,16 @@
 import { hostname } from 'node:os'
-import { setTimeout as pause } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
 import { createActions } from './actions/actions.ts'
 import { createAuthenticator } from './actions/authenticator.ts'
 import { createAuthorization } from './actions/authorize.ts'
-import { expireDue } from './actions/expire.ts'
-import { reconcile } from './actions/reconcile.ts'
 import { createAnswers } from './answers/answer.ts'
-import { createHomeReader } from './answers/home.ts'
 import { createFiguresReader } from './answers/stats.ts'
 import { createTop } from './answers/top.ts'
 import { createClock } from './clock.ts'
 import { asksForCodes, type Config, requireSecret, type SlackSettings } from './config/config.ts'
+import { createDesk } from './desk.ts'
 import { bot } from './domain/approvals/journal.ts'
-import { clusterLease, deskLease } from './domain/fleet/share.ts'
+import { clusterLease, deskLease, holdFor } from './domain/fleet/share.ts'
 import { createMasker, maskQuery } from './domain/text/mask.ts'
 import { createMetrics } from './http/metrics.ts'
 import { readinessOf } from './http/readiness.ts'
@@ -23,32 +20,24 @@ import { createLoop } from './loop.ts'
 import { announceBroken } from './notify/brokenChannel.ts'
 import { createCards } from './notify/cards.ts'
 import { createOutbox, type Gaps } from './notify/outbox.ts'
-import { restoreDeleted } from './notify/repost.ts'
 import { createStoreAlarm } from './notify/storeAlarm.ts'
 import { createWebhookQueue } from './notify/webhookQueue.ts'
 import { createWebhookDelivery } from './notify/webhooks.ts'
 import { createCluster } from './postgres/cluster.ts'
 import { createReload } from './reload.ts'
 import { clientOptions, createSlack } from './slack/client.ts'
-import { createCodes } from './slack/codes.ts'
-import { createHomes } from './slack/home.ts'
+import { createConversation } from './slack/conversation.ts'
 import { createAccessCheck } from './slack/identity.ts'
-import { listen } from './slack/listeners.ts'
-import { createModals } from './slack/modals.ts'
 import { createNames, namedBy } from './slack/names.ts'
 import { channelLinkTo, createLinkTo, createPatientLinkTo } from './slack/permalinks.ts'
-import { createQuestions } from './slack/questions.ts'
-import { createIngress } from './slack/receivers.ts'
 import { createRefusedBlocks } from './slack/refusedBlocks.ts'
-import { createRights } from './slack/rights.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
 import { whoAmI } from './slack/whoAmI.ts'
 import { quietReads } from './store/quietReads.ts'
 import { openStore } from './store/store.ts'
-import { closeAbandoned } from './watch/abandoned.ts'
 import { callDue } from './watch/calls.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
-import { createLeads, type Duty, type Leads, othersSee } from './watch/leads.ts'
+import { createLeads, type Leads, othersSee, watcherIn } from './watch/leads.ts'
 import { createRecorder } from './watch/recorder.ts'
 import { createRegistry } from './watch/registry.ts'
 import { createSight } from './watch/sight.ts'
@@ -63,8 +52,6 @@ export type RunningApp = {
   stop(): Promise<void>
 }
 
-/** Time for which a stopping process goes on delivering messages to Slack. */
-const flushMs = 5000
 /** Longest interval of the checks whether the store works; and between the looks whether another replica wrote there. */
 const storeCheckMs = 1000
 const changesMs = 300
@@ -158,9 +145,7 @@ export async function startApp(deps: {
         log.info(`another pg-marshal works with the store; waiting up to ${seconds} s for it to end`),
     })
     closing('store', store.close)
-    // Taken over within two intervals, and not for one that is slow for a moment.
-    const shortestMs = Math.min(...config.clusters.map(({ watch }) => watch.everyMs))
-    const holdMs = Math.min(10_000, Math.max(1500, 1.4 * shortestMs))
+    const holdMs = holdFor(config.clusters.map(({ watch }) => watch.everyMs))
     const membership = store.join(hostname(), holdMs)
     for (const { kind, at } of await store.refusedBlocks.all()) refusedBlocks.remember(kind, at)
     const figures = createFiguresReader({ past: store, clusters: clusterNames, now })
@@ -200,18 +185,13 @@ export async function startApp(deps: {
     })
 
     const access = createAccessCheck({ slack, ourTeamId: botIdentity.teamId, now })
-    const checkAccess = access.check
-    const authorization = createAuthorization({ checkAccess, cards, now, log })
+    const authorization = createAuthorization({ checkAccess: access.check, cards, now, log })
     closing('counts of refusals', () => authorization.settleCounts(true))
     const linkTo = createLinkTo({ slack, messages: store.messages, log })
     const patientLinkTo = createPatientLinkTo({ linkTo, messages: store.messages })
     const { timeZoneOf } = names
     const shared = { cards, store, clusters, authorization, log, now, steady, replica: membership.id }
-    const { secondFactor, ...actions } = createActions({ ...shared, authenticator, linkTo, timeZoneOf })
-    const { proposals } = store
-    const { approve } = actions
-    const modals = createModals({ slack, log })
-    const codes = createCodes({ modals, cards, proposals, clusters, approve, secondFactor })
+    const actions = createActions({ ...shared, authenticator, linkTo, timeZoneOf })
     const webhooks = createWebhookDelivery({
       webhooks: receivers,
       table: store.webhooks,
@@ -227,59 +207,26 @@ export async function startApp(deps: {
       now,
     })
     const top = createTop()
-    const watcherOf = (cluster: string) => {
-      const { replicas = [], leaders } = leads?.last() ?? {}
-      const watcher = replicas.find(({ id }) => id === leaders?.get(clusterLease(cluster)))
-      return replicas.length > 1 && watcher ? watcher.name : null
-    }
     const answers = createAnswers({
-      ...{ clusters, top, watcherOf, now },
+      ...{ clusters, top, now },
+      watcherOf: (cluster) => watcherIn(leads?.last() ?? null, cluster),
       past: { ...store, linkTo },
       directory: names.who,
     })
     const sight = createSight(clusters)
-    const rightsOf = createRights({ clusters, checkAccess })
-    const homes = createHomes({
-      slack,
-      reader: createHomeReader({
-        store,
-        clusters,
-        cardState: cards.state,
-        linkTo,
-        unseen: sight.unseen,
-        now,
-      }),
-      rightsOf,
-      unseenNow: () => JSON.stringify(clusterNames().map((name) => [name, sight.unseen(name)])),
-      now,
-      steady,
-      log,
+    const { ingress, homes } = createConversation({
+      ...{ settings, botIdentity, slack, refusedBlocks, logger: slackLogger },
+      ...{ store, cards, clusters, channels, authorization, actions, answers },
+      ...{ linkTo, patientLinkTo, unseen: sight.unseen, now, steady, log },
     })
-    const questions = createQuestions({ answers, clusters, channels, authorization })
-
-    const ingress = createIngress({ settings, botIdentity, logger: slackLogger, log, now, refusedBlocks })
-    listen(ingress.app, {
-      slack,
-      modals,
-      store: { ...store, seenAt: store.messages.seenAt },
-      clusters,
-      channels,
-      questions,
-      ...actions,
-      codes,
-      linkTo: patientLinkTo,
-      homes,
-      rightsOf,
-      authorization,
-      log,
-    })
-
     const token = createTokenCheck({ slack, log })
     const slackWorks = () =>
       ingress.connected() &&
       token.refused() === null &&
       token.silent() === null &&
       outbox.failures().size === 0
+    /** Returns the last round while this replica has the desk. */
+    const turn = () => (leads?.hasDesk() ? leads.last() : null)
     const unseen = () => clusterNames().filter((name) => sight.unseen(name) !== null)
     const heartbeat =
       config.heartbeatUrl === null
@@ -289,7 +236,7 @@ export async function startApp(deps: {
             clusters: () => watching.led().map(({ config }) => config.name),
             // One replica reports for all, as long as somebody sees each of the other clusters.
             allElse: () => {
-              const round = leads?.hasDesk() ? leads.last() : null
+              const round = turn()
               return slackWorks() && round !== null && othersSee(round, clusterNames(), membership.id)
             },
             log,
@@ -344,25 +291,14 @@ export async function startApp(deps: {
         },
       }),
     })
-    let isNewAtDesk = true
-    const desk: Duty = {
-      start() {
-        isNewAtDesk = true
-        outbox.start()
-        webhooks.start()
-      },
-      hurry: outbox.kick,
-      async stop(isLast) {
-        if (isLast) await Promise.race([outbox.empty(), pause(flushMs, undefined, { ref: false })])
-        await Promise.all([outbox.stop(), webhooks.stop()])
-      },
-    }
+    const { stands } = slack
+    const desk = createDesk({ store, cards, clusters, receivers, outbox, webhooks, stands, turn, now, log })
     leads = createLeads({
       membership,
       clock,
       about: () => ({ clusters: clusterNames(), unseen: unseen() }),
       watch: watching.duty,
-      desk,
+      desk: desk.duty,
       after: ({ leases, replicas, takenOver }) => {
         const names = [deskLease, ...clusterNames().map(clusterLease)]
         metrics.tellLeases({
@@ -374,18 +310,7 @@ export async function startApp(deps: {
       },
       log,
     })
-    const { last, hasDesk, renew, round } = leads
-    /** Does what is due for all. */
-    const chores = async () => {
-      const round = last()
-      if (!round || !hasDesk()) return
-      if (isNewAtDesk) await store.webhooks.keepOnly([...receivers.keys()])
-      isNewAtDesk = false
-      await reconcile({ cards, proposals, clusters, isGone: round.isGone, now })
-      const known = new Set(round.replicas.flatMap((replica) => replica.clusters))
-      await closeAbandoned({ cards, store, clusters: [...known], now })
-      await expireDue({ cards, proposals, now })
-    }
+    const { last, renew, round } = leads
     const loop = (name: string, everyMs: number, runOnce: () => Promise<void>) =>
       createLoop({ name, everyMs, runOnce, steady, log })
     const storeCheck = loop('store check', Math.min(storeCheckMs, holdMs / 5), storeAlarm.check)
@@ -398,11 +323,8 @@ export async function startApp(deps: {
       }),
       loop('names', nameCheckMs, names.look),
       loop('token check', tokenCheckMs, token.look),
-      loop('card check', cardCheckMs, async () => {
-        if (hasDesk())
-          await restoreDeleted({ store, stands: slack.stands, outbox, clusters: clusterNames(), log })
-      }),
-      loop('chores', choresMs, chores),
+      loop('card check', cardCheckMs, desk.checkCards),
+      loop('chores', choresMs, desk.chores),
       loop('calls', choresMs, async () => {
         const seen = watching.led().filter(({ config }) => sight.isKnown(config.name))
         await callDue({ store, clusters: seen, log })
@@ -411,7 +333,7 @@ export async function startApp(deps: {
       loop('counts of refusals', choresMs, () => authorization.settleCounts()),
     ]
     await round()
-    await chores()
+    await desk.chores()
     for (const loop of loops) loop.start()
     closing('loops', async () => {
       await Promise.all(loops.map((loop) => loop.stop()))
@@ -421,7 +343,7 @@ export async function startApp(deps: {
       async apply(config) {
         const changes = await registry.replace(config)
         await renew(changes.changed)
-        isNewAtDesk = true
+        desk.reconfigured()
         storeCheck.hurry()
         changed()
         void names.look()

@@ -129,3 +129,10 @@ export const othersSee = (round: Round, clusters: readonly string[], ownId: stri
     ({ id, unseen }) =>
       id === ownId || unseen.every((cluster) => round.leaders.get(clusterLease(cluster)) !== id),
   )
+
+/** Finds the name of the replica that watches a cluster; null where one process watches all, or nobody this one. */
+export function watcherIn(round: Round | null, cluster: string): string | null {
+  const { replicas = [], leaders } = round ?? {}
+  const watcher = replicas.find(({ id }) => id === leaders?.get(clusterLease(cluster)))
+  return replicas.length > 1 && watcher ? watcher.name : null
+}

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { figuresOf } from '../../src/domain/incidents/figures.ts'
 import { kindNames } from '../../src/domain/incidents/severity.ts'
-import { createMetrics, type Remembered } from '../../src/http/metrics.ts'
+import { createMetrics } from '../../src/http/metrics.ts'
+import type { Remembered } from '../../src/http/rememberedMetrics.ts'
 import * as of from '../support/builders.ts'
 
 const nothing: Remembered = {

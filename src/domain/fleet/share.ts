@@ -62,3 +62,12 @@ export const chosen = (members: readonly Member[], holder: string | null): strin
   const ids = members.map(({ id }) => id).sort()
   return holder !== null && ids.includes(holder) ? holder : (ids[0] ?? null)
 }
+
+/**
+ * Time for which a replica that says nothing keeps what it has: it is taken over within two intervals, and not for one that is
+ * slow for a moment.
+ * @param everyMs intervals at which the clusters are looked at
+ * @returns milliseconds
+ */
+export const holdFor = (everyMs: readonly number[]): number =>
+  Math.min(10_000, Math.max(1500, 1.4 * Math.min(...everyMs)))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { chosen, type Member, share } from '../../../src/domain/fleet/share.ts'
+import { chosen, holdFor, type Member, share } from '../../../src/domain/fleet/share.ts'
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k']
 const replicas = ['r1', 'r2', 'r3', 'r4', 'r5']
@@ -62,4 +62,12 @@ it('lets the work for all stay where it is, as long as that one lives', () => {
   expect(chosen(members.toReversed(), 'r9')).toBe('r1')
   expect(chosen(members, null)).toBe('r1')
   expect(chosen([], 'r1')).toBeNull()
+})
+
+describe('what a silent replica has', () => {
+  it('goes to another one within two of the shortest intervals, and never for a short pause', () => {
+    expect(holdFor([5000, 60_000])).toBe(7000)
+    expect(holdFor([500])).toBe(1500)
+    expect(holdFor([60_000])).toBe(10_000)
+  })
 })

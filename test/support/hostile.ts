@@ -95,7 +95,7 @@ export function answerStatements(
   }
 }
 
-const [bool, int4, float8, text, texts] = [16, 23, 701, 25, 1009] as const
+const [bool, bytea, int4, float8, text, texts] = [16, 17, 23, 701, 25, 1009] as const
 
 /** Rows that a calm PostgreSQL 18 with one session answers. */
 export const goodRows = {
@@ -148,6 +148,8 @@ export const goodRows = {
       ['query_seconds', float8, null],
       ['state_seconds', float8, null],
       ['backend_seconds', float8, '9'],
+      ['now', float8, '1772334000'],
+      ['query', bytea, null],
     ],
   ],
 } satisfies Record<string, readonly (readonly Column[])[]>

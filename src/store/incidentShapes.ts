@@ -143,6 +143,7 @@ export const incidentShape = object<Incident>({
   resolution: orNull(anyText),
   recommendation: orNull(recommendation),
   acknowledgedBy: orNull(anyText),
+  prevention: anyText.optional(),
   mostVictims: number,
 })
 

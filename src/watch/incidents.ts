@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { ClusterConfig } from '../config/config.ts'
+import { preventionOf } from '../domain/advice/preventions.ts'
 import { bot, type JournalEvent } from '../domain/approvals/journal.ts'
 import { type Finding, findingKey, findings, subjectOf, withSession } from '../domain/incidents/finding.ts'
 import { follow, type Known, type Look } from '../domain/incidents/follow.ts'
@@ -16,9 +17,10 @@ import { findingName } from '../domain/incidents/severity.ts'
 import { hasEnded, type Silence } from '../domain/incidents/silence.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { sessionsByPid } from '../domain/session/session.ts'
+import type { Server } from '../domain/session/snapshot.ts'
 import type { Cards } from '../notify/cards.ts'
 import { endSilences } from '../notify/endSilences.ts'
-import type { Cluster, ClusterError } from '../postgres/cluster.ts'
+import { attempt, type Cluster, type ClusterError } from '../postgres/cluster.ts'
 import { withStatements } from '../postgres/withStatements.ts'
 import type { Store, Tables } from '../store/store.ts'
 import { createDecidedSync } from './decided.ts'
@@ -71,7 +73,9 @@ export function createIncidentReport(deps: {
       const open = incidents.filter(({ resolvedAt }) => resolvedAt === null)
       const look = await lookAt(picture, open)
       const known: Known = { incidents, silences, lookedAt, ...(await actionsSince(open)) }
-      const transitions = follow(look, known, config.watch, randomUUID)
+      const transitions = await Promise.all(
+        follow(look, known, config.watch, randomUUID).map((one) => withPrevention(one, snapshot.server)),
+      )
       const seenOf = seenIn(look)
       if (transitions.length > 0) await write(transitions, seenOf, picture)
       await showSilences(silences)
@@ -155,6 +159,18 @@ export function createIncidentReport(deps: {
         await proposalSync.syncOnCard({ tx, drawn: cardIds }, incident, seenOf(incident), picture)
       }
     })
+  }
+
+  /** Adds what would have prevented it to an incident that is over. It asks the server what is set there. */
+  async function withPrevention(transition: Transition, target: Server): Promise<Transition> {
+    const { kind, incident } = transition
+    if (kind !== 'resolved') return transition
+    const { slotRetainsBytes } = config.watch
+    const prevention = await attempt(
+      async () => preventionOf(incident, { settings: await cluster.settings(), target, slotRetainsBytes }),
+      () => null,
+    )
+    return prevention === null ? transition : { ...transition, incident: { ...incident, prevention } }
   }
 
   /** Posts what a silence held back when it has ended; and cards that it covered no longer say so. */

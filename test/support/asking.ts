@@ -63,6 +63,7 @@ export function pictureCluster(
     locksOn: unused,
     statementStats: { read: unused, texts: unused },
     signal: unused,
+    settings: async () => [],
     missingPrivileges: async () => [],
     close: unused,
     ...over,

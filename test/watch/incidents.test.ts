@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Session } from '../../src/domain/session/session.ts'
 import { type Cards, createCards } from '../../src/notify/cards.ts'
+import { type Cluster, ClusterError } from '../../src/postgres/cluster.ts'
 import type { Store } from '../../src/store/store.ts'
 import { historyView } from '../../src/views/answers/history.ts'
 import { createIncidentReport, type IncidentReport } from '../../src/watch/incidents.ts'
@@ -29,8 +30,9 @@ afterEach(async () => {
 })
 
 /** A bot that was just started. */
-function start(meanwhile: () => Promise<void> = async () => {}): IncidentReport {
+function start(meanwhile: () => Promise<void> = async () => {}, over: Partial<Cluster> = {}): IncidentReport {
   const cluster = pictureCluster(of.picture([]), [], {
+    ...over,
     withText: async (asked) => {
       await meanwhile()
       return [...asked]
@@ -61,6 +63,29 @@ it('keeps an acknowledgement that comes in the middle of a look', async () => {
   expect([changed?.acknowledgedBy, changed?.id]).toEqual(['U0DANA', opened.id])
   // The look did change it, and did not merely leave it alone.
   expect(changed?.finding).not.toEqual(opened.finding)
+})
+
+it('says on a card that is over what would have prevented it', async () => {
+  const off = { role: null, database: null, unit: 'ms', value: '0' } as const
+  const set = { name: 'idle_in_transaction_session_timeout', ...off } as const
+  await look([of.idleInTransaction(1, 600)])
+  const [opened] = await store.incidents.open('orders')
+  await start(undefined, { settings: async () => [set] }).seen(of.picture([]))
+  const resolved = await store.incidents.get(opened?.id ?? '')
+  expect(opened).not.toHaveProperty('prevention')
+  expect(resolved?.prevention).toBe(
+    "ALTER ROLE shop IN DATABASE orders SET idle_in_transaction_session_timeout = '60s';",
+  )
+})
+
+it('resolves a card also where nobody says what is set', async () => {
+  await look([of.idleInTransaction(1, 600)])
+  const [opened] = await store.incidents.open('orders')
+  const settings = () => Promise.reject(new ClusterError('gone', 'CONNECTION_LOST', true))
+  await start(undefined, { settings }).seen(of.picture([]))
+  const resolved = await store.incidents.get(opened?.id ?? '')
+  expect(resolved?.resolvedAt).not.toBeNull()
+  expect(resolved).not.toHaveProperty('prevention')
 })
 
 it('names in the history of a digest what each row is about', async () => {

@@ -1,4 +1,4 @@
-import type { Evidence, Prevention } from './prevention.ts'
+import type { Evidence, PastTrouble, Prevention } from './prevention.ts'
 import { serverSettings } from './serverSettings.ts'
 import { timeLimits } from './timeLimits.ts'
 
@@ -10,3 +10,13 @@ export const preventionsFor = (known: Evidence): Prevention[] => [
   ...timeLimits(known),
   ...serverSettings(known),
 ]
+
+/** Finds the statement that would have prevented one trouble; null where there is none, or it was run already. */
+export function preventionOf(
+  trouble: PastTrouble,
+  known: Pick<Evidence, 'settings' | 'target' | 'slotRetainsBytes'>,
+): string | null {
+  const all = preventionsFor({ ...known, troubles: [trouble], spells: [], isRecorded: false })
+  // That waits are written to the log prevents none.
+  return all.find(({ setting }) => setting !== 'log_lock_waits')?.statement ?? null
+}

@@ -5,7 +5,6 @@ import type { Scope, SettingName } from './settings.ts'
 /** Facts about the server that a statement depends on. */
 export type Target = {
   readonly platform: Platform
-  readonly versionNum: number
   /** A standby takes over what is set on its primary. */
   readonly inRecovery: boolean
 }

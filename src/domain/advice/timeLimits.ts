@@ -14,8 +14,6 @@ type TimeLimit = {
   /** Values to choose from, and the one that is taken where nothing speaks against it; seconds. */
   readonly ladder: readonly number[]
   readonly usual: number
-  /** The first server_version_num that knows it. */
-  readonly since: number
   readonly effect: string
 }
 
@@ -25,7 +23,6 @@ const limits = {
     kind: 'idleInTransaction',
     ladder: [10, 30, 60, 300, 900, 3600],
     usual: 60,
-    since: 90_600,
     effect:
       'The server ends a session that sits idle in its transaction for longer, and rolls the transaction back. Its application has to connect again.',
   },
@@ -34,7 +31,6 @@ const limits = {
     kind: 'statement',
     ladder: [10, 30, 60, 300, 900, 3600, 14_400],
     usual: 300,
-    since: 0,
     effect:
       'The server cancels a statement that takes longer; waiting for locks counts. The session stays, its transaction fails. Dumps, reports and index builds of this role then SET their own value.',
   },
@@ -43,7 +39,6 @@ const limits = {
     kind: 'lockWait',
     ladder: [1, 2, 5, 10, 30],
     usual: 5,
-    since: 90_300,
     effect:
       'A statement of this role gives up when it has waited for a lock for longer, so the queue behind it goes on. Whoever runs the migration tries again. It holds for all statements of the role: give migrations a role of their own.',
   },
@@ -52,7 +47,6 @@ const limits = {
     kind: 'transaction',
     ladder: [60, 300, 900, 3600],
     usual: 300,
-    since: 170_000,
     effect:
       'The server ends a session whose transaction takes longer, whatever it does in it; also dumps and long reports of this role.',
   },
@@ -61,7 +55,6 @@ const limits = {
     kind: 'idle',
     ladder: [600, 1800, 3600, 14_400, 43_200],
     usual: 3600,
-    since: 140_000,
     effect:
       'The server ends a session that sits idle outside a transaction for longer. A pool that does not expect it hands out dead connections: set the idle timeout of the pool below this, or put a pooler (PgBouncer in transaction mode) before the server.',
   },
@@ -78,7 +71,8 @@ type Blamed = {
 
 export function timeLimits(known: Evidence): Prevention[] {
   const blamed = [...known.troubles.flatMap(blame), ...queued(known.spells)].filter(
-    ({ limit }) => limit.since <= known.target.versionNum,
+    // What the server's version lacks has no value there.
+    ({ limit }) => known.settings.some(({ name }) => name === limit.setting),
   )
   const groups = Map.groupBy(blamed, ({ limit, scope }) => JSON.stringify([limit.setting, scope]))
   return [...groups.values()]

@@ -31,6 +31,8 @@ export type Incident = {
   readonly recommendation: Recommendation | null
   /** Person who said that they look after it; null while nobody did. */
   readonly acknowledgedBy: string | null
+  /** Statement that would have prevented it, as of its last end; absent where there is none. */
+  readonly prevention?: string
   /** The most sessions that it ever kept waiting. */
   readonly mostVictims: number
 }

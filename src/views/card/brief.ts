@@ -33,7 +33,11 @@ function linesIn(card: CardState, words: number, room: Room): Line[] {
   const { incident, proposals } = card
   const latest = proposals.at(-1) ?? null
   if (incident?.resolvedAt != null)
-    return [[endOf(incident)], ...(latest?.claimedAt != null ? [standing(latest, card, room)] : [])]
+    return [
+      [endOf(incident)],
+      ...(latest?.claimedAt != null ? [standing(latest, card, room)] : []),
+      ...preventedBy(incident),
+    ]
   const where = latest ? [standing(latest, card, room)] : []
   const whose = latest && askedBy(latest, room)
   const pending = latest === null || latest.state === 'open'
@@ -51,6 +55,12 @@ function linesIn(card: CardState, words: number, room: Room): Line[] {
 /** Says what ended the incident and how many it hurt. The headline has how long. */
 const endOf = ({ resolution, mostVictims, finding }: Incident): string =>
   `${resolution}${mostVictims > 0 && finding.kind !== 'blocking' ? ` It kept up to ${count(mostVictims, 'session')} waiting.` : ''}`
+
+/** Shows the statement that would have prevented it. Whom else it hits, `/pg advise` knows. */
+const preventedBy = ({ prevention }: Incident): Line[] =>
+  prevention === undefined
+    ? []
+    : [[bold('Would have prevented it: '), code(onOneLine(prevention)), ' ', code('/pg advise')]]
 
 /** Says what came of the cancel in whose place a terminate is proposed. */
 function inVain({ proposals }: CardState, room: Room): Line[] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Evidence, PastTrouble } from '../../../src/domain/advice/prevention.ts'
-import { preventionsFor } from '../../../src/domain/advice/preventions.ts'
+import { preventionOf, preventionsFor } from '../../../src/domain/advice/preventions.ts'
 import type { SettingName, SetValue } from '../../../src/domain/advice/settings.ts'
 import type { Spell } from '../../../src/domain/advice/spells.ts'
 import type { Finding } from '../../../src/domain/incidents/finding.ts'
@@ -44,11 +44,12 @@ const about = (finding: Finding): PastTrouble => ({ finding, mostVictims: 0 })
 
 const known = (troubles: readonly PastTrouble[], over: Partial<Evidence> = {}): Evidence => ({
   ...{ troubles, spells: [], isRecorded: true, settings: off, slotRetainsBytes: 10 * 1024 ** 3 },
-  target: { platform: 'own', versionNum: 180_004, inRecovery: false },
+  target: { platform: 'own', inRecovery: false },
   ...over,
 })
-const on = (versionNum: number, platform: Platform = 'own', inRecovery = false) => ({
-  target: { platform, versionNum, inRecovery },
+const on = (platform: Platform, inRecovery = false) => ({ target: { platform, inRecovery } })
+const without = (...names: readonly SettingName[]) => ({
+  settings: off.filter(({ name }) => !names.includes(name)),
 })
 const withSet = (name: SettingName, value: string, over: Partial<SetValue> = {}): readonly SetValue[] => [
   ...off,
@@ -142,9 +143,21 @@ describe('a session idle in its transaction that kept others waiting', () => {
     expect(statements(known([chatty]))).toEqual([
       "ALTER ROLE shop IN DATABASE orders SET transaction_timeout = '5min';",
     ])
-    expect(statements(known([chatty], on(160_004)))).toEqual([])
-    expect(statements(known([chatty], on(170_000)))).toHaveLength(1)
+    expect(statements(known([chatty], without('transaction_timeout')))).toEqual([])
     expect(statements(known([jam(idleInTransaction(1, 300, { xactSeconds: 1200 }))]))[0]).toContain('idle_in')
+  })
+})
+
+describe('the statement for one trouble', () => {
+  const settings = off.map((one) => (one.name === 'log_lock_waits' ? { ...one, value: 'off' } : one))
+  const { target, slotRetainsBytes } = known([])
+
+  it('is the one that prevents it, and none that only writes it down', () => {
+    const of = (trouble: PastTrouble) => preventionOf(trouble, { settings, target, slotRetainsBytes })
+    expect(of(jam(idleInTransaction(1, 900)))).toBe(
+      "ALTER ROLE shop IN DATABASE orders SET idle_in_transaction_session_timeout = '60s';",
+    )
+    expect(of(jam(idleInTransaction(1, 5)))).toBeNull()
   })
 })
 
@@ -200,8 +213,7 @@ describe('other trouble of a role', () => {
     expect(statements(known([full({})]))).toEqual([])
     expect(statements(known([full({ idle: 80, datname: undefined })]))).toEqual([])
     expect(statements(known([full({ idle: 80, usename: '' })]))).toEqual([])
-    expect(statements(known([full({ idle: 80 })], on(130_000)))).toEqual([])
-    expect(statements(known([full({ idle: 80 })], on(140_000)))).toHaveLength(1)
+    expect(statements(known([full({ idle: 80 })], without('idle_session_timeout')))).toEqual([])
     expect(
       statements(known([full({ idle: 80 })], { settings: withSet('idle_session_timeout', '12h') })),
     ).toEqual([])
@@ -230,7 +242,7 @@ describe('other trouble of a role', () => {
   })
 
   it('is made on the primary of a standby', () => {
-    const [advice] = preventionsFor(known([jam(session(1, { stateSeconds: 400 }))], on(180_000, 'own', true)))
+    const [advice] = preventionsFor(known([jam(session(1, { stateSeconds: 400 }))], on('own', true)))
     expect(advice?.statement).toMatch(/ -- on the primary$/)
     expect(advice?.undo).toMatch(/ -- on the primary$/)
   })
@@ -294,8 +306,7 @@ describe('for the whole server', () => {
     expect(size?.trouble).toBe('Replication slot archive kept up to 48 GB of WAL.')
     expect(idleSlot?.statement).toContain("SET idle_replication_slot_timeout = '1d'")
     expect(idleSlot?.trouble).toBe('Replication slot archive had no consumer for up to 2 h.')
-    const settings = off.filter(({ name }) => name !== 'idle_replication_slot_timeout')
-    expect(preventionsFor(known([behind], { settings }))).toHaveLength(1)
+    expect(preventionsFor(known([behind], without('idle_replication_slot_timeout')))).toHaveLength(1)
     const busy = about({ kind: 'replicationSlot', slot: slot('archive', { active: true, retainedBytes: 5 }) })
     expect(preventionsFor(known([busy])).map(({ setting }) => setting)).toEqual(['max_slot_wal_keep_size'])
     expect(
@@ -337,7 +348,7 @@ describe('for the whole server', () => {
     ['cloudSql', 'deadlock_timeout = 5s, in the database flags of Cloud SQL'],
     ['azure', 'deadlock_timeout = 5s, in the server parameters of Azure Database for PostgreSQL'],
   ] as const)('is made in the words of %s', (platform, statement) => {
-    const [advice] = preventionsFor(known([storm], on(180_000, platform)))
+    const [advice] = preventionsFor(known([storm], on(platform)))
     expect(advice).toMatchObject({ statement, undo: null })
   })
 })

@@ -181,6 +181,15 @@ describe('a card', () => {
     expect(over.text).toMatch(/^🟢 Resolved: orders (?:\w+) .* · 1\smin\nThe server answers again\.$/)
   })
 
+  it('of a resolved incident shows what would have prevented it', () => {
+    const prevention = "ALTER ROLE shop IN DATABASE orders SET statement_timeout = '5min';"
+    const over = { resolvedAt: takenAt + 60_000, resolution: 'It is gone.' }
+    const shown = (more: Partial<Incident>) =>
+      card({ incident: incidentOf(first([idle(1, 7_200)]), { prevention, ...more }) }).text
+    expect(shown(over)).toContain(`Would have prevented it: ${prevention} /pg advise`)
+    expect(shown({})).not.toContain('prevented')
+  })
+
   it('of a resolved incident says how it ended and has no buttons', () => {
     const incident = incidentOf(first([idle(1, 7_200)]), {
       beganAt: takenAt - 30_000,

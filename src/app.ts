@@ -4,6 +4,7 @@ import { createActions } from './actions/actions.ts'
 import { createAuthenticator } from './actions/authenticator.ts'
 import { createAuthorization } from './actions/authorize.ts'
 import { createAnswers } from './answers/answer.ts'
+import { createSharedReport } from './answers/report.ts'
 import { createFiguresReader } from './answers/stats.ts'
 import { createTop } from './answers/top.ts'
 import { createClock } from './clock.ts'
@@ -207,16 +208,18 @@ export async function startApp(deps: {
       now,
     })
     const top = createTop()
+    const past = { ...store, linkTo, settle: async () => recorder?.settle() }
     const answers = createAnswers({
       ...{ clusters, top, now },
       watcherOf: (cluster) => watcherIn(leads?.last() ?? null, cluster),
-      past: { ...store, linkTo },
+      past,
       directory: names.who,
     })
     const sight = createSight(clusters)
     const { ingress, homes } = createConversation({
       ...{ settings, botIdentity, slack, refusedBlocks, logger: slackLogger },
       ...{ store, cards, clusters, channels, authorization, actions, answers },
+      sharedReport: createSharedReport({ past, clusters, directory: names.who, now }),
       ...{ linkTo, patientLinkTo, unseen: sight.unseen, now, steady, log },
     })
     const token = createTokenCheck({ slack, log })

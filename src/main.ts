@@ -13,6 +13,7 @@ import { check, misuseOf } from './terminal/check.ts'
 import { doctor } from './terminal/doctor.ts'
 import { enroll } from './terminal/enroll.ts'
 import { look } from './terminal/look.ts'
+import { report, reportFormats } from './terminal/report.ts'
 import { storeCopy } from './terminal/storeCopy.ts'
 
 const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
@@ -21,6 +22,7 @@ const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
   node src/main.ts sessions  [--cluster NAME] [--json]   what /pg sessions would show
   node src/main.ts blocking  [--cluster NAME] [--json]   who blocks whom
   node src/main.ts advise [--since 7d] [--cluster NAME] [--json]   settings that would have prevented the trouble
+  node src/main.ts report [INCIDENT] [--format md|html|json] [--cluster NAME]   an incident as one would write it up; the newest one
   node src/main.ts check [--cluster NAME] [--blocked-for 60s] …  a probe for Nagios and the like; check --help
   node src/main.ts doctor               what is missing, in Slack and in each cluster, and how to grant it
   node src/main.ts audit verify [--head HASH]            whether the journal is as it was written; HASH, or its first 16 digits, from the channel
@@ -46,6 +48,7 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
   sessions: ['cluster', 'json'],
   blocking: ['cluster', 'json'],
   advise: ['cluster', 'json', 'since'],
+  report: ['cluster', 'format'],
   doctor: [],
   enroll: ['list', 'remove'],
   'audit verify': ['head'],
@@ -64,6 +67,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
       cluster: { type: 'string' },
       json: { type: 'boolean' },
       since: { type: 'string' },
+      format: { type: 'string' },
       head: { type: 'string' },
       from: { type: 'string' },
       to: { type: 'string' },
@@ -102,6 +106,23 @@ async function main(args: readonly string[]): Promise<ExitCode> {
       what: list ? 'list' : remove === null ? 'add' : 'remove',
       userId: asked[0] ?? '',
       config: loadConfig({ env: process.env }),
+      out: process.stdout,
+      err: process.stderr,
+      now: Date.now,
+    })
+  }
+  if (command === 'report') {
+    const format = reportFormats.find((one) => one === (values.format ?? 'md'))
+    if (rest.length > 1 || format === undefined)
+      return misused(
+        'Write "report INCIDENT --format html", with the id of one incident, and md, html or json.',
+      )
+    return report({
+      named: rest[0]?.toLowerCase() ?? null,
+      cluster: values.cluster,
+      format,
+      config: loadConfig({ env: process.env }),
+      timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       out: process.stdout,
       err: process.stderr,
       now: Date.now,

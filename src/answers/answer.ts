@@ -19,6 +19,7 @@ import { answerOncall, type Directory } from './oncall.ts'
 import type { Past } from './openCards.ts'
 import { answerOverview } from './overview.ts'
 import { mostProposed, proposedFor } from './proposed.ts'
+import { answerReport } from './report.ts'
 import { answerRules } from './rules.ts'
 import { answerSession } from './session.ts'
 import { recommendFor } from './statements.ts'
@@ -29,7 +30,7 @@ import { type Looked, type Reader, withWays } from './ways.ts'
 /** Command that can be answered by looking alone. */
 export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' } | SilenceCommand>
 
-const remembered = ['help', 'overview', 'clusters', 'history', 'stats', 'oncall'] as const
+const remembered = ['help', 'overview', 'clusters', 'history', 'stats', 'oncall', 'report'] as const
 
 /** Question that is about no single cluster. */
 type Remembered = Extract<Question, { readonly kind: (typeof remembered)[number] }>
@@ -106,6 +107,11 @@ export function createAnswers(deps: {
         })
       case 'history':
         return answerHistory(question, { past, clusters: names, typed, now: now() })
+      case 'report':
+        return answerReport(question, {
+          ...{ past, directory, typed, now },
+          configs: seen.map(({ config }) => config),
+        })
       case 'stats':
         return answerStats(question, { past, clusters: names, now: now() })
       case 'oncall':

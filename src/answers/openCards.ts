@@ -12,6 +12,8 @@ import { titleOf } from '../views/card/headline.ts'
 export type Past = Pick<Tables, 'journal' | 'proposals' | 'incidents'> & {
   readonly history: Pick<History, 'between'>
   linkTo(cardId: string): Promise<string | null>
+  /** Writes into the record what was seen a moment ago. Absent where this process looks at nothing. */
+  settle?(): Promise<void>
 }
 
 /** An open incident with its card, or a request by hand, which is about no incident. */

@@ -39,6 +39,15 @@ export type HistoryQuestion = {
   readonly cluster?: string
 }
 
+/** `/pg report [INCIDENT]`: an incident as one would write it up; the newest where none is named. */
+export type ReportQuestion = {
+  readonly kind: 'report'
+  /** Beginning of the id of an incident or its card. */
+  readonly incident: string | null
+  /** The name as typed; absent for all clusters. */
+  readonly cluster?: string
+}
+
 /** `/pg stats [--since 30d]`: how quickly trouble was seen, answered and ended. */
 export type StatsQuestion = {
   readonly kind: 'stats'
@@ -72,6 +81,7 @@ export type Command =
   | { readonly kind: 'oncall'; readonly cluster?: string }
   | { readonly kind: 'session'; readonly pid: number; readonly cluster: string | null }
   | HistoryQuestion
+  | ReportQuestion
   | StatsQuestion
   | ActionCommand
 
@@ -94,6 +104,7 @@ export const kinds = [
   'rules',
   'advise',
   'history',
+  'report',
   'stats',
   'oncall',
   'snooze',
@@ -126,6 +137,9 @@ const meant: Readonly<Record<string, string>> = {
   journal: 'history',
   log: 'history',
   audit: 'history',
+  postmortem: 'report',
+  retrospective: 'report',
+  summary: 'report',
   status: 'overview',
   vacuum: 'health',
   bloat: 'health',
@@ -185,6 +199,8 @@ export function parseCommand(typed: string): Command | CommandProblem {
       return parseSession(rest)
     case 'history':
       return parseHistory(rest)
+    case 'report':
+      return parseReport(rest)
     case 'stats':
       return parseStats(rest)
     case 'oncall':
@@ -293,9 +309,26 @@ function parseHistory(words: readonly Word[]): Command | CommandProblem {
   const word = about.text.toLowerCase()
   // Eight digits may be the beginning of an id; a PID is shorter almost everywhere.
   if (isPid(word) && word.length < 8) return { ...asked, pid: Number(word), card: null }
-  if (/^[0-9a-f]{8}[0-9a-f-]{0,28}$/.test(word)) return { ...asked, pid: null, card: word }
+  if (isIncidentId(word)) return { ...asked, pid: null, card: word }
   if (isPid(word)) return { ...asked, pid: Number(word), card: null }
   return problem(`\`${shown(about.text)}\` is neither a PID nor an incident: ${example}.`)
+}
+
+/** Recognises the beginning of an id, as it stands at the foot of a card. */
+const isIncidentId = (word: string): boolean => /^[0-9a-f]{8}[0-9a-f-]{0,28}$/.test(word)
+
+function parseReport(words: readonly Word[]): Command | CommandProblem {
+  const given = takeOptions('report', words, ['cluster'])
+  if ('kind' in given) return given
+  const asked = { kind: 'report', ...optional('cluster', given.values.get('cluster')) } as const
+  const [about, ...more] = given.others
+  if (about === undefined) return { ...asked, incident: null }
+  const example =
+    'type `/pg report` for the newest one, or `/pg report 3f2a9c1b` with the id at the foot of a card'
+  if (more.length > 0) return problem(`\`report\` takes one incident: ${example}.`)
+  const word = about.text.toLowerCase()
+  if (isIncidentId(word)) return { ...asked, incident: word }
+  return problem(`\`${shown(about.text)}\` is no id of an incident: ${example}.`)
 }
 
 function parseOncall(words: readonly Word[]): Command | CommandProblem {

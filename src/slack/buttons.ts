@@ -16,6 +16,7 @@ import {
   refreshAnswerAction,
   refreshHomeAction,
   type SnoozeChoice,
+  shareReportAction,
   showAllAction,
   showAnswerAction,
   snoozeAction,
@@ -28,7 +29,10 @@ import {
 export type ButtonAction =
   | { readonly kind: 'approve' | 'deny'; readonly action: Action; readonly proposalId: string }
   | { readonly kind: 'details' | 'refresh' | 'showAll'; readonly cardId: string }
-  | { readonly kind: 'acknowledge' | 'takeOver' | 'handBack' | 'handOver'; readonly incidentId: string }
+  | {
+      readonly kind: 'acknowledge' | 'takeOver' | 'handBack' | 'handOver' | 'shareReport'
+      readonly incidentId: string
+    }
   | { readonly kind: 'snooze'; readonly incidentId: string; readonly choice: '30m' | SnoozeChoice }
   | { readonly kind: 'offerAgain' | 'breakGlass' | 'ask'; readonly proposalId: string }
   | { readonly kind: 'propose'; readonly action: Action; readonly session: SessionKey }
@@ -101,6 +105,7 @@ export function readButton(actionId: unknown, value: unknown): ButtonAction {
   if (actionId === takeOverAction) return { kind: 'takeOver', incidentId: parsed.data }
   if (actionId === handBackAction) return { kind: 'handBack', incidentId: parsed.data }
   if (actionId === handOverAction) return { kind: 'handOver', incidentId: parsed.data }
+  if (actionId === shareReportAction) return { kind: 'shareReport', incidentId: parsed.data }
   if (actionId === snoozeAction) return { kind: 'snooze', incidentId: parsed.data, choice: '30m' }
   if (actionId === breakGlassAction) return { kind: 'breakGlass', proposalId: parsed.data }
   return { kind: 'malformed' }

@@ -3,6 +3,7 @@ import type { Actions } from '../actions/actions.ts'
 import type { Authorization } from '../actions/authorize.ts'
 import type { Answers } from '../answers/answer.ts'
 import { createHomeReader } from '../answers/home.ts'
+import type { SharedReport } from '../answers/report.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { SlackSettings } from '../config/config.ts'
 import type { Log } from '../log.ts'
@@ -36,6 +37,7 @@ export function createConversation(deps: {
   readonly authorization: Authorization
   readonly actions: Actions
   readonly answers: Answers
+  readonly sharedReport: SharedReport
   /** Finds the address of a card. */
   readonly linkTo: LinkTo
   /** Finds it also for one that is on its way. */
@@ -63,6 +65,7 @@ export function createConversation(deps: {
     ...{ slack, modals, clusters, codes, homes, rightsOf, authorization, log },
     ...pressed,
     channels: deps.channels,
+    sharedReport: deps.sharedReport,
     questions: createQuestions(deps),
     store: { ...store, seenAt: store.messages.seenAt },
     linkTo: deps.patientLinkTo,

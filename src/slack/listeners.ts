@@ -5,6 +5,7 @@ import { type Authorization, type Caller, unknownButton } from '../actions/autho
 import type { ReadDetails } from '../actions/details.ts'
 import type { Propose } from '../actions/propose.ts'
 import type { Silencing } from '../actions/silence.ts'
+import type { SharedReport } from '../answers/report.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import { parseCommand } from '../commands/command.ts'
 import { quoted } from '../domain/lists/filters.ts'
@@ -29,6 +30,7 @@ import type { Questions } from './questions.ts'
 import { askWhy, listenToReasons } from './reasons.ts'
 import { createReplies, type Reply } from './replies.ts'
 import type { RightsOf } from './rights.ts'
+import { askWhere, listenToSharing } from './shareReport.ts'
 import { listenToShortcuts, shortcuts } from './shortcuts.ts'
 import { createTake } from './take.ts'
 import { createTyped } from './typed.ts'
@@ -50,6 +52,7 @@ export type ListenerDeps = {
   readonly linkTo: LinkTo
   readonly silencing: Silencing
   readonly homes: Homes
+  readonly sharedReport: SharedReport
   readonly rightsOf: RightsOf
   readonly authorization: Authorization
   readonly log: Log
@@ -130,6 +133,8 @@ export function listen(app: App, deps: ListenerDeps): void {
           return deps.silencing.lookAfter(caller, press.incidentId, press.kind)
         case 'handOver':
           return askWhom(deps, caller, press.incidentId, body.trigger_id)
+        case 'shareReport':
+          return askWhere(deps, caller, press.incidentId, body.trigger_id)
         case 'snooze':
           return deps.silencing.snooze(caller, press.incidentId, press.choice)
         case 'showAll':
@@ -213,11 +218,17 @@ export function listen(app: App, deps: ListenerDeps): void {
     whisper: (cluster, caller) => replies.whispering(channelOf(cluster), caller),
   })
 
+  listenToSharing(app, {
+    ...deps,
+    take,
+    whisper: (cluster, caller) => replies.whispering(channelOf(cluster), caller),
+  })
+
   // What is not ours is acknowledged, so that nobody sees Slack's own error, and does nothing.
   const ours = Object.values(shortcuts).join('|')
   app.shortcut(new RegExp(`^(?!(?:${ours})$)`), ({ ack }) => ack())
   app.view(
-    { callback_id: /^(?!deny_reason$|break_glass_reason$|pg_second_factor$|pg_hand_over$)/ },
+    { callback_id: /^(?!deny_reason$|break_glass_reason$|pg_second_factor$|pg_hand_over$|pg_share_report$)/ },
     ({ ack }) => ack(),
   )
 

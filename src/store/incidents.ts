@@ -13,9 +13,16 @@ export type Incidents = {
   open(cluster: string): Promise<Incident[]>
   /** The open incidents of clusters that are not among these; oldest first. */
   openOutside(clusters: readonly string[]): Promise<Incident[]>
+  /** Those whose id, or that of a card of theirs, begins so (four digits and more); oldest first. */
+  like(beginning: string): Promise<Incident[]>
+  /** The last ones to open on these clusters, or on any that there ever was (null), newest first. */
+  latest(clusters: readonly string[] | null, limit: number): Promise<Incident[]>
   /** The open incidents of a cluster, and those resolved after `since`; oldest first. */
   recent(cluster: string, since: number): Promise<Incident[]>
 }
+
+/** Largest number of incidents whose ids begin alike that anybody can mean. */
+const mostAlike = 50
 
 export function incidentsIn(db: Kysely<Schema>): Incidents {
   const select = db.selectFrom('incidents').select(['id', 'data'])
@@ -54,6 +61,22 @@ export function incidentsIn(db: Kysely<Schema>): Incidents {
     async openOutside(clusters) {
       const open = await oldestFirst(select.where('resolved_at', 'is', null))
       return open.filter(({ cluster }) => !clusters.includes(cluster))
+    },
+    async like(beginning) {
+      if (!/^[0-9a-f][0-9a-f-]{3,}$/.test(beginning)) return []
+      const pattern = `${beginning}%`
+      const columns = ['id', 'card_id', 'digest_id'] as const
+      return oldestFirst(
+        select
+          .where((where) => where.or(columns.map((column) => where(column, 'like', pattern))))
+          .limit(mostAlike),
+      )
+    },
+    async latest(clusters, limit) {
+      if (clusters?.length === 0) return []
+      const those = clusters === null ? select : select.where('cluster', 'in', clusters)
+      const rows = await those.orderBy('opened_at', 'desc').orderBy('id').limit(limit).execute()
+      return rows.map(read)
     },
     recent: (cluster, since) =>
       oldestFirst(

@@ -21,6 +21,8 @@ export const refreshAnswerAction = 'pg_refresh_answer'
 /** The same with another page of it. */
 export const pageActions = { newer: 'pg_newer', older: 'pg_older' } as const
 export const showAnswerAction = 'pg_show_answer'
+/** Shows a report to a channel that the person chooses. */
+export const shareReportAction = 'pg_share_report'
 export const refreshHomeAction = 'pg_refresh_home'
 /** The menu of clusters in the modal of a shortcut. */
 export const pickClusterAction = 'pg_pick_cluster'

@@ -13,6 +13,8 @@ export type Recorder = {
   unseen(cluster: string, at: number, why: string): void
   /** Reason why nothing can be written; null: all is well. */
   failure(): string | null
+  /** Writes what waits now, for who wants to read it. */
+  settle(): Promise<void>
   /** Writes what waits, and completes the open chunks. */
   stop(): Promise<void>
 }
@@ -204,6 +206,10 @@ export function createRecorder({
       add(cluster, { look, jam: jamIn(look) })
     },
     failure: () => failure,
+    async settle() {
+      writing = writing.then(write)
+      await writing
+    },
     async stop() {
       if (timer) clearTimeout(timer)
       timer = null

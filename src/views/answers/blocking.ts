@@ -113,7 +113,8 @@ const suspectLines = (sessions: readonly Session[]): Line[] =>
     truncate(`${whoOf(session)} · ${stateOf(session)}`, longestLine),
   ])
 
-function treeLines(
+/** Draws one jam, a line for each session. */
+export function treeLines(
   tree: Tree,
   sessions: ReadonlyMap<number, Session>,
   texts: ReadonlyMap<number, string | null>,

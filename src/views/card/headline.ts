@@ -82,6 +82,13 @@ export function titleOf(card: Pick<CardState, 'cluster' | 'incident' | 'proposal
   return `${begins}${truncate(subject, room)}${ends}`
 }
 
+/** Says what an incident is or was, without a sign: `checkout blocked 6 sessions on orders`. */
+export function incidentWords(incident: Incident): string {
+  const { subject, says } = findingWords(incident, incident.resolvedAt !== null)
+  const where = onOneLine(clean(incident.cluster))
+  return incident.finding.kind === 'unreachable' ? `${where}${says}` : `${subject}${says} on ${where}`
+}
+
 /** Says what a request by hand asks for, or what became of it. */
 function requestWords({ action, session, state, outcome }: Proposal, cluster: string): string {
   const whom = `${shortNameAndPid(session)} on ${cluster}`

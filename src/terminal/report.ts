@@ -1,0 +1,87 @@
+import packageJson from '../../package.json' with { type: 'json' }
+import { findIncident } from '../answers/findReport.ts'
+import { readReport } from '../answers/readReport.ts'
+import type { Config } from '../config/config.ts'
+import { readStore } from '../store/reading.ts'
+import { shortId } from '../views/card/card.ts'
+import { incidentWords } from '../views/card/headline.ts'
+import { clockIn } from '../views/report/clock.ts'
+import { reportDocument } from '../views/report/document.ts'
+import { reportMarkdown } from '../views/report/markdown.ts'
+import { reportPage } from '../views/report/page.ts'
+import { withNames } from '../views/report/people.ts'
+import { writeReport } from '../views/report/sections.ts'
+
+type Out = { write(text: string): unknown }
+
+export const reportFormats = ['md', 'html', 'json'] as const
+export type ReportFormat = (typeof reportFormats)[number]
+
+/**
+ * `report INCIDENT`: the incident as one would write it up, from the store. A bot that runs is not disturbed.
+ * @param named beginning of the id of the incident; null: the newest one
+ * @param timeZone of the times in it
+ * @returns 0, or 2 where there is none to report
+ */
+export async function report({
+  named,
+  cluster,
+  format,
+  config,
+  names = new Map(),
+  timeZone,
+  out,
+  err,
+  now,
+}: {
+  readonly named: string | null
+  readonly cluster: string | undefined
+  readonly format: ReportFormat
+  readonly config: Config
+  /** Names of people and groups by their ids in Slack. */
+  readonly names?: ReadonlyMap<string, string>
+  readonly timeZone: string
+  readonly out: Out
+  readonly err: Out
+  readonly now: () => number
+}): Promise<0 | 2> {
+  const { store, clusters } = config
+  const result = await readStore(store, async (tables): Promise<0 | 2> => {
+    // Also of a cluster that is not watched any more.
+    const known = await tables.incidents.latest(null, 1000)
+    const seen = [...new Set([...clusters.map(({ name }) => name), ...known.map((one) => one.cluster)])]
+    const chosen = await findIncident(tables.incidents, named, cluster, seen)
+    if ('problem' in chosen) {
+      err.write(`${chosen.problem.replaceAll('`', '"')}\n`)
+      for (const one of chosen.others)
+        err.write(
+          `  ${shortId(one.id)}  ${new Date(one.openedAt).toISOString().slice(0, 16).replace('T', ' ')} UTC  ${incidentWords(one)}\n`,
+        )
+      return 2
+    }
+    const { incident } = chosen
+    const watched = clusters.find(({ name }) => name === incident.cluster)
+    const told = await readReport(tables, incident, {
+      everyMs: watched?.watch.everyMs ?? 5000,
+      protectedSessions: watched?.protected ?? [],
+      now: now(),
+    })
+    const written = withNames(writeReport(told), names)
+    const clock = clockIn(timeZone, told.from)
+    switch (format) {
+      case 'md':
+        out.write(reportMarkdown(written, clock))
+        break
+      case 'html':
+        out.write(reportPage(told, written, { clock, version: packageJson.version, writtenAt: now() }))
+        break
+      case 'json':
+        out.write(`${JSON.stringify(reportDocument(told, written), null, 2)}\n`)
+    }
+    return 0
+  })
+  if (result !== null) return result
+  const place = store.kind === 'sqlite' ? `at ${store.path}` : 'in the schema that its role works in'
+  err.write(`There is no store ${place}; store.url in the configuration says where it is.\n`)
+  return 2
+}

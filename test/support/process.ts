@@ -78,6 +78,10 @@ export async function serve(
     },
     'the bot is ready',
     { seen: bot.output, ...(boundMs !== undefined && { boundMs }) },
-  )
+  ).catch((error: unknown) => {
+    // Whoever waits for it never gets it, and could not end it.
+    bot.child.kill('SIGKILL')
+    throw error
+  })
   return bot
 }

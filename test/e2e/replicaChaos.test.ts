@@ -3,6 +3,8 @@ import { replicaRound } from '../support/replicaChaos.ts'
 import { type Ground, openGround } from '../support/replicas.ts'
 import { noVersionBefore } from '../support/versionBefore.ts'
 
+/** Longer than any wait of a round, so that one which fails can say why. */
+const patienceMs = 300_000
 let ground: Ground
 
 beforeAll(async () => {
@@ -17,12 +19,16 @@ it.each([2, 3])(
     const { outcomes } = await replicaRound(ground, seed)
     expect(outcomes.length).toBeGreaterThanOrEqual(3)
   },
-  120_000,
+  patienceMs,
 )
 
-it('… and while the version before is replaced, one replica after the other (seed 1)', async ({ skip }) => {
-  if (ground.before === null) skip(noVersionBefore)
-  const { outcomes, plan } = await replicaRound(ground, 1)
-  expect(outcomes.length).toBeGreaterThanOrEqual(3)
-  expect(plan.steps.filter(({ kind }) => kind === 'upgrade')).toHaveLength(3)
-}, 120_000)
+it(
+  '… and while the version before is replaced, one replica after the other (seed 1)',
+  async ({ skip }) => {
+    if (ground.before === null) skip(noVersionBefore)
+    const { outcomes, plan } = await replicaRound(ground, 1)
+    expect(outcomes.length).toBeGreaterThanOrEqual(3)
+    expect(plan.steps.filter(({ kind }) => kind === 'upgrade')).toHaveLength(3)
+  },
+  patienceMs,
+)

@@ -41,6 +41,9 @@ export type Plan = {
   readonly twice: boolean
 }
 
+/** Time in which everything comes to its end even on a machine that has no time for it: it takes 2 s on one that has. */
+const settlesInMs = 180_000
+
 export type ReplicaRound = {
   readonly plan: Plan
   readonly outcomes: readonly string[]
@@ -141,7 +144,9 @@ export async function replicaRound(ground: Ground, seed: number, replicas = 3): 
       ground.watched.map(async (watched) => ({ watched, ...(await jamOne(watched.server, watched.shop)) })),
     )
     await Promise.all(fleet.replicas.map((replica) => replica.start()))
-    await waitFor(() => watchedNames.every(fleet.approvable), 'each server has a card', { boundMs: 60_000 })
+    await waitFor(() => watchedNames.every(fleet.approvable), 'each server has a card', {
+      boundMs: settlesInMs,
+    })
     note('each server has a card')
     for (const [place, { root }] of jams.entries())
       if (plan.frozenMs[place]) {
@@ -195,7 +200,7 @@ export async function replicaRound(ground: Ground, seed: number, replicas = 3): 
         return !watchedNames.some(fleet.approvable) && (await isSettled(ground, fleet))
       },
       'nothing is left to approve, every claim has an outcome, and Slack has everything',
-      { boundMs: 60_000, seen: () => fleet.room.workspace.transcript() },
+      { boundMs: settlesInMs, seen: () => fleet.room.workspace.transcript() },
     )
     note('everything is settled')
     await Promise.all(jams.map(({ root }) => root.close()))
@@ -207,7 +212,7 @@ export async function replicaRound(ground: Ground, seed: number, replicas = 3): 
         return incidents.every(({ resolvedAt }) => resolvedAt !== null) && (await isSettled(ground, fleet))
       },
       'every incident is over, and Slack knows it',
-      { boundMs: 40_000, seen: () => fleet.room.workspace.transcript() },
+      { boundMs: settlesInMs, seen: () => fleet.room.workspace.transcript() },
     )
     const faults = await faultsOf(ground, fleet, facts)
     if (faults.length > 0) throw new Error(faults.join('\n'))

@@ -185,7 +185,7 @@ async function openReplica(
         const dismiss = setLifeline(bot.child.pid ?? 0)
         bot.child.once('exit', dismiss)
       }
-      await serve(place, ['--import', clockModule], begun, 60_000)
+      await serve(place, ['--import', clockModule], begun, 120_000)
     },
     async upgrade() {
       await replica.end('SIGTERM')

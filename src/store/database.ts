@@ -1,7 +1,7 @@
 import { Kysely, sql } from 'kysely'
 import { StoreError } from './failure.ts'
 import { lockStore, type StoreWait } from './lock.ts'
-import { migrate, stateOfTables } from './migrations.ts'
+import { migrate, stateOfTables } from './migrate.ts'
 import { openPostgres } from './postgres.ts'
 import { aloneWith, joinFleet, type Membership } from './replicas.ts'
 import type { Schema } from './schema.ts'

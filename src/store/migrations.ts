@@ -1,8 +1,11 @@
-import type { Kysely } from 'kysely'
-import { type Migration, Migrator } from 'kysely/migration'
-import type { Schema } from './schema.ts'
+import type { Migration } from 'kysely/migration'
 
-const migrations: Record<string, Migration> = {
+/**
+ * Steps that made the tables what they are, by names in the order of time. One that was released is never changed. A new one only
+ * adds, since replicas of the version before work on meanwhile (test/store/additive.test.ts); each of its statements has
+ * the few seconds for which they can wait.
+ */
+export const migrations: Readonly<Record<string, Migration>> = {
   '001_start': {
     async up(db) {
       await db.schema
@@ -219,32 +222,3 @@ const migrations: Record<string, Migration> = {
     },
   },
 }
-
-/**
- * Brings the tables up to date. A newer version may have done that already, and works beside us: each migration only adds
- * (docs/decisions), so there is nothing to do.
- * @param schema the one of PostgreSQL in which they are
- */
-export async function migrate(db: Kysely<Schema>, schema: string | null): Promise<void> {
-  if ((await stateOfTables(db, schema)) === 'current') return
-  const { error } = await migratorOf(db, schema).migrateToLatest()
-  if (error) throw error
-}
-
-/** Looks how far the tables are, and changes nothing. */
-export async function stateOfTables(
-  db: Kysely<Schema>,
-  schema: string | null,
-): Promise<'none' | 'older' | 'current'> {
-  const ours = await migratorOf(db, schema).getMigrations()
-  const done = ours.filter(({ executedAt }) => executedAt !== undefined).length
-  return done === ours.length ? 'current' : done > 0 ? 'older' : 'none'
-}
-
-const migratorOf = (db: Kysely<Schema>, schema: string | null) =>
-  new Migrator({
-    db,
-    provider: { getMigrations: async () => migrations },
-    // Without it, those of somebody else in another schema are taken for ours.
-    ...(schema !== null && { migrationTableSchema: schema }),
-  })

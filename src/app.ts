@@ -38,6 +38,7 @@ import { quietReads } from './store/quietReads.ts'
 import { openStore } from './store/store.ts'
 import { callDue } from './watch/calls.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
+import { createHistoryKeeping } from './watch/historyKeeping.ts'
 import { createLeads, type Leads, othersSee, watcherIn } from './watch/leads.ts'
 import { createRecorder } from './watch/recorder.ts'
 import { createRegistry } from './watch/registry.ts'
@@ -58,6 +59,8 @@ const storeCheckMs = 1000
 const changesMs = 300
 /** Interval of the checks whether Slack still takes the token. */
 const tokenCheckMs = 60_000
+/** Interval of the looks whether something in the record of looks is too old, or too much. */
+const historyKeptMs = 300_000
 /** Interval between the look-ups of the approvers' names. */
 const nameCheckMs = 600_000
 /** Interval of the checks whether the open cards still stand. */
@@ -119,6 +122,14 @@ export async function startApp(deps: {
         backlog: () => store.messages.backlog(),
         figures: () => figures(),
         webhooks: () => webhooks.waiting(),
+        ...(keepMs === null
+          ? {}
+          : {
+              history: () => ({
+                ...(recorder?.counts() ?? { written: 0, lost: 0 }),
+                extent: leads?.hasDesk() ? keeping.extent() : null,
+              }),
+            }),
       },
       now,
     })
@@ -164,6 +175,22 @@ export async function startApp(deps: {
         outbox.kick()
       },
     })
+    const recorder =
+      keepMs === null
+        ? null
+        : createRecorder({
+            history: store.history,
+            everyMsOf: (name) => clusters.get(name)?.config.watch.everyMs ?? 0,
+            maskText: recordText ?? (() => null),
+            ...{ log, now },
+          })
+    const keeping = createHistoryKeeping({ history: store.history, ...config.history, log, now })
+    const historyFailure = () => {
+      const [unrecorded, unremoved] = [recorder?.failure() ?? null, keeping.failure()]
+      if (unrecorded !== null) return `looks cannot be recorded: ${unrecorded}`
+      return unremoved === null ? null : `old looks cannot be removed: ${unremoved}`
+    }
+    closing('history', async () => recorder?.stop())
     // Each gives back what it leads when what it does for it has ended.
     closing('leads', async () => leads?.stop())
     const names = createNames({ slack, ids: () => namedBy(registry.config().clusters), log })
@@ -264,16 +291,6 @@ export async function startApp(deps: {
     })
 
     let changes: number | null = null
-    const recorder =
-      keepMs === null
-        ? null
-        : createRecorder({
-            history: store.history,
-            everyMsOf: (name) => clusters.get(name)?.config.watch.everyMs ?? 0,
-            maskText: recordText ?? (() => null),
-            ...{ keepMs, mostBytes: config.history.mostBytes, log, now },
-          })
-    closing('history', async () => recorder?.stop())
     const watching = createWatching({
       ...{ clusters, cards, storeAlarm, membership, sight, log, now, steady },
       store: quietReads(store, () => `${changes} ${store.writes()}`),
@@ -291,6 +308,10 @@ export async function startApp(deps: {
         done: (well) => {
           sight.looked(name)
           heartbeat?.looked(name, well)
+        },
+        left: () => {
+          sight.left(name)
+          recorder?.left(name)
         },
       }),
     })
@@ -323,6 +344,9 @@ export async function startApp(deps: {
         const before = changes
         changes = await store.changes()
         if (changes !== before) changed()
+      }),
+      loop('history', historyKeptMs, async () => {
+        if (turn()) await keeping.run()
       }),
       loop('names', nameCheckMs, names.look),
       loop('token check', tokenCheckMs, token.look),
@@ -370,7 +394,7 @@ export async function startApp(deps: {
           untaken: outbox.failures(),
           unreadable: access.unreadable(),
         },
-        history: recorder?.failure() ?? null,
+        history: historyFailure(),
         webhooks: webhooks.failures(),
         clusters: watching.led().map(({ config: { name } }) => ({ name, unseen: sight.unseen(name) })),
       })

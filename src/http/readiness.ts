@@ -25,7 +25,7 @@ export type Condition = {
     /** Codes with which Slack does not show who is in a group, by group id. */
     readonly unreadable: ReadonlyMap<string, string>
   }
-  /** Reason why looks cannot be recorded. */
+  /** Clause on what cannot be done about the record of looks, and why. */
   readonly history: string | null
   readonly webhooks: readonly { readonly receiver: string; readonly code: string }[]
   readonly clusters: readonly { readonly name: string; readonly unseen: string | null }[]
@@ -51,7 +51,7 @@ export function readinessOf({ store, slack, history, webhooks, clusters }: Condi
         ([group, code]) => `Slack: it does not show who is in the group ${group} (${code})`,
       ),
       ...untaken(false),
-      ...(history && !store.failure ? [`History: looks cannot be recorded: ${history}`] : []),
+      ...(history && !store.failure ? [`History: ${history}`] : []),
       ...webhooks.map(({ receiver, code }) => `Webhook: ${receiver} does not take what I send (${code})`),
       ...clusters.flatMap(({ name, unseen }) => (unseen === null ? [] : [`${name}: ${unseen}`])),
     ],

@@ -16,6 +16,13 @@ export type Remembered = {
   }>
   /** Figures of the last 30 days. */
   readonly figures: () => Promise<Figures>
+  /** Looks in the record; absent where none is kept. `extent`: of all clusters, at one replica alone. */
+  readonly history?: () => {
+    readonly written: number
+    readonly lost: number
+    /** `oldestAt`: milliseconds since the epoch. */
+    readonly extent: { readonly bytes: number; readonly oldestAt: number | null } | null
+  }
   /** One for each receiver of webhooks, by its name. */
   readonly webhooks?: () => Promise<
     readonly { readonly receiver: string; readonly count: number; readonly oldestAt: number | null }[]
@@ -37,7 +44,7 @@ export function createRememberedMetrics(deps: {
   readonly now: () => number
 }): RememberedMetrics {
   const { clusters, remembered, now } = deps
-  const { gauge } = deps.meters
+  const { gauge, counter } = deps.meters
   const incidents = gauge('incidents_open', 'Incidents that are not over.', 'cluster', 'kind')
   const outboxMessages = gauge('outbox_messages', 'Messages that are not in Slack as they should be.')
   const outboxAge = gauge(
@@ -61,6 +68,29 @@ export function createRememberedMetrics(deps: {
     'Age of the oldest that a receiver has not taken yet; 0 without any.',
     'receiver',
   )
+  const historyLooks = counter(
+    'history_looks_total',
+    'Looks that were recorded (written), and that were lost since the store took none (lost).',
+    'result',
+  )
+  const historyBytes = gauge('history_bytes', 'Room that the record of all looks takes.')
+  const historyOldest = gauge(
+    'history_oldest_timestamp_seconds',
+    'When the oldest look was taken that is still kept.',
+  )
+  // Without labels they would begin with 0, which here is no figure.
+  historyBytes.remove()
+  historyOldest.remove()
+  let counted = { written: 0, lost: 0 }
+  const tellHistory = ({ written, lost, extent }: ReturnType<NonNullable<Remembered['history']>>) => {
+    historyLooks.inc({ result: 'written' }, written - counted.written)
+    historyLooks.inc({ result: 'lost' }, lost - counted.lost)
+    counted = { written, lost }
+    historyBytes.remove()
+    historyOldest.remove()
+    if (extent) historyBytes.set(extent.bytes)
+    if (extent?.oldestAt) historyOldest.set(extent.oldestAt / 1000)
+  }
   const age = (since: number | null) => secondsSince(since, now())
 
   return {
@@ -71,6 +101,7 @@ export function createRememberedMetrics(deps: {
         remembered.figures(),
         remembered.webhooks?.(),
       ])
+      if (remembered.history) tellHistory(remembered.history())
       const counts = Map.groupBy(open, ({ cluster, kind }) => `${cluster} ${kind}`)
       incidents.reset()
       for (const cluster of clusters())

@@ -1,20 +1,26 @@
-import { Kysely, sql } from 'kysely'
-import { StoreError } from './failure.ts'
+import { existsSync } from 'node:fs'
+import { type Dialect, Kysely, sql } from 'kysely'
+import { StoreError, unreadableFile } from './failure.ts'
 import { lockStore, type StoreWait } from './lock.ts'
 import { migrate, stateOfTables } from './migrate.ts'
 import { openPostgres } from './postgres.ts'
 import { aloneWith, joinFleet, type Membership } from './replicas.ts'
 import type { Schema } from './schema.ts'
-import { openSqlite, prepareFile } from './sqlite.ts'
+import { memory, openLightSqlite, openSqlite, prepareFile } from './sqlite.ts'
 
 /** Place of the store; the kind decides the dialect. */
 export type StoreSettings =
   | { readonly kind: 'sqlite'; readonly path: string }
   | { readonly kind: 'postgres'; readonly url: string }
 
+/** Runs something with the tables of the record of looks, all of it or nothing. */
+export type HistoryDatabase = <T>(run: (db: Kysely<Schema>) => Promise<T>) => Promise<T>
+
 /** An open store, whatever it is in. */
 export type Database = {
   readonly db: Kysely<Schema>
+  /** It is opened when first used, and a failure of it is its own: nobody who wants something else of the store waits for it. */
+  readonly history: HistoryDatabase
   /** Writes something small, so that a store that takes nothing any more is noticed. */
   probe(): Promise<void>
   /**
@@ -50,13 +56,16 @@ async function inSqlite(path: string, alone: StoreWait | null): Promise<Database
       await db.destroy()
       throw error
     })
+    const history = openHistoryBeside(path)
     return {
       db,
+      history: history.run,
       probe: async () => file.probe(),
       join: () => aloneWith(async () => file.probe()),
       writes: file.writes,
       changes: async () => null,
       close: async () => {
+        await history.close()
         await db.destroy()
         unlock()
       },
@@ -73,6 +82,61 @@ async function inSqlite(path: string, alone: StoreWait | null): Promise<Database
   }
 }
 
+/** Path of the file with the record of looks that belongs to a store in SQLite. */
+export const historyBeside = (path: string): string => `${path}-history`
+
+/**
+ * The record of looks has a file of its own: it is large, written all the time, and may be lost. Both have all tables, so that
+ * there is one list of migrations; each uses its own.
+ */
+const openHistoryBeside = (path: string) =>
+  openedLate(historyBeside(path), (file) => {
+    prepareFile(file)
+    return withTables(openLightSqlite(file, false))
+  })
+
+/** Opens the record of a store in SQLite beside a bot that may be writing there; one that is missing is empty. */
+export const openHistoryToRead = (path: string) =>
+  openedLate(historyBeside(path), async (file) => {
+    if (!existsSync(file)) return withTables(openLightSqlite(memory, false))
+    const db = new Kysely<Schema>({ dialect: openLightSqlite(file, true) })
+    if ((await stateOfTables(db, null)) === 'current') return db
+    // It was made just now, or by an older version.
+    await db.destroy()
+    return withTables(openLightSqlite(memory, false))
+  })
+
+async function withTables(dialect: Dialect): Promise<Kysely<Schema>> {
+  const db = new Kysely<Schema>({ dialect })
+  await migrate(db, null).catch(async (error) => {
+    await db.destroy()
+    throw error
+  })
+  return db
+}
+
+function openedLate(file: string, open: (file: string) => Promise<Kysely<Schema>>) {
+  let opened: Promise<Kysely<Schema>> | null = null
+  const openNow = async () => {
+    try {
+      return await open(file)
+    } catch (error) {
+      opened = null
+      throw error instanceof StoreError ? error : unreadableFile(file, error)
+    }
+  }
+  return {
+    run: async <T>(run: (db: Kysely<Schema>) => Promise<T>): Promise<T> => {
+      opened ??= openNow()
+      return (await opened).transaction().execute(run)
+    },
+    close: async () => {
+      const db = await opened?.catch(() => null)
+      await db?.destroy()
+    },
+  }
+}
+
 async function inPostgres(url: string): Promise<Database> {
   const server = openPostgres(url)
   try {
@@ -81,6 +145,7 @@ async function inPostgres(url: string): Promise<Database> {
     const db = new Kysely<Schema>({ dialect: server.dialect(true) })
     return {
       db,
+      history: (run) => bare.transaction().execute(run),
       probe: async () => {
         await db
           .updateTable('writer')
@@ -108,7 +173,9 @@ async function inPostgres(url: string): Promise<Database> {
  * Opens a store in PostgreSQL without a change to it, not even to its tables: a role that may only read can do that.
  * @returns null when there are no tables of ours, since no bot has worked with it yet
  */
-export async function openPostgresToRead(url: string): Promise<Pick<Database, 'db' | 'close'> | null> {
+export async function openPostgresToRead(
+  url: string,
+): Promise<Pick<Database, 'db' | 'history' | 'close'> | null> {
   const server = openPostgres(url)
   const db = new Kysely<Schema>({ dialect: server.dialect(false) })
   try {
@@ -121,6 +188,7 @@ export async function openPostgresToRead(url: string): Promise<Pick<Database, 'd
     if (state === 'current')
       return {
         db,
+        history: (run) => db.transaction().execute(run),
         close: async () => {
           await db.destroy()
           await server.end()

@@ -1,7 +1,10 @@
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
 import { type Kysely, sql } from 'kysely'
 import { type Row, readChunk, wordsIn } from '../domain/history/chunk.ts'
 import type { PastLook } from '../domain/history/look.ts'
+import type { HistoryDatabase } from './database.ts'
 import { StoreError } from './failure.ts'
 import type { Schema } from './schema.ts'
 
@@ -22,17 +25,16 @@ export type HistoryPiece = {
 /** A look with the interval of its time, milliseconds. */
 export type FoundLook = { readonly look: PastLook; readonly everyMs: number }
 
-/**
- * Record of the looks at all clusters. Nothing is written in a transaction: each row stands for itself, so that nobody who
- * writes something of weight waits for it.
- */
+/** Record of the looks at all clusters. Nothing of it excludes, or waits for, those who write something of weight. */
 export type History = {
   /** Writes statements by id, which the pieces that follow name. */
   addTexts(cluster: string, texts: ReadonlyMap<string, string>, at: number): Promise<void>
   addPieces(pieces: readonly HistoryPiece[]): Promise<void>
   /** Puts one row in the place of the pieces of a chunk that nothing is added to any more. */
   join(chunk: string): Promise<void>
-  /** Lists the looks between two times, both included, in order. */
+  /** Reads the looks between two times, both included, in order: for a long time, of which only a part is in memory at once. */
+  each(cluster: string, from: number, to: number): AsyncIterable<FoundLook>
+  /** Lists them: for a short time. */
   between(cluster: string, from: number, to: number): Promise<FoundLook[]>
   /** Finds the look at this time or before it, and those beside that one. */
   at(cluster: string, at: number): Promise<LooksAround>
@@ -42,8 +44,11 @@ export type History = {
   prune(before: number): Promise<void>
   /** Removes the oldest chunks until no more than so many bytes are left. @returns the number of chunks */
   shrink(mostBytes: number): Promise<number>
-  size(): Promise<number>
+  extent(): Promise<HistoryExtent>
 }
+
+/** Room that the record takes, and the time of its oldest look, milliseconds; null: it has none. */
+export type HistoryExtent = { readonly bytes: number; readonly oldestAt: number | null }
 
 export type LooksAround = {
   /** The look before the one that was found, and the one after it (or after the time, where none was found); milliseconds. */
@@ -63,40 +68,29 @@ export const markTextsMs = 3_600_000
 
 /** Rows that are written or looked up at once. */
 const batch = 200
+/** Pieces that are looked at to remove their chunks at once, so that others get their turn. */
+const removedAtOnce = 50
 
 /** Measured in bench/history.ts: higher ones cost more time than they save room. */
 const level = 9
 
-const pack = (rows: readonly Row[]): Uint8Array =>
-  zstdCompressSync(JSON.stringify(rows), {
-    params: { [constants.ZSTD_c_compressionLevel]: level },
-  })
+const compress = promisify(zstdCompress)
+const decompress = promisify(zstdDecompress)
+const pack = (json: string): Promise<Uint8Array> =>
+  compress(json, { params: { [constants.ZSTD_c_compressionLevel]: level } })
 
-export function historyIn(db: Kysely<Schema>): History {
-  const insert = async (pieces: readonly HistoryPiece[]) => {
-    const rows = pieces.map(({ chunk, piece, cluster, fromAt, toAt, changes, rows }) => {
-      const data = pack(rows)
-      return {
-        ...{ chunk, piece, cluster, from_at: fromAt, to_at: toAt },
-        ...{ changes: JSON.stringify(changes), bytes: data.byteLength, data },
-      }
-    })
-    for (let from = 0; from < rows.length; from += batch)
-      await db
-        .insertInto('history_chunks')
-        .values(rows.slice(from, from + batch))
-        .execute()
-  }
-
+export function historyIn(use: HistoryDatabase): History {
   const textsOf = async (cluster: string, ids: readonly string[]): Promise<Map<string, string>> => {
     const texts = new Map<string, string>()
     for (let at = 0; at < ids.length; at += batch) {
-      const some = await db
-        .selectFrom('history_texts')
-        .select(['id', 'text'])
-        .where('cluster', '=', cluster)
-        .where('id', 'in', ids.slice(at, at + batch))
-        .execute()
+      const some = await use((db) =>
+        db
+          .selectFrom('history_texts')
+          .select(['id', 'text'])
+          .where('cluster', '=', cluster)
+          .where('id', 'in', ids.slice(at, at + batch))
+          .execute(),
+      )
       for (const { id, text } of some) texts.set(id, text)
     }
     return texts
@@ -105,19 +99,21 @@ export function historyIn(db: Kysely<Schema>): History {
   /** Reads all looks of these chunks, in order; what two replicas saw at one moment once. */
   const read = async (cluster: string, chunks: readonly string[]): Promise<FoundLook[]> => {
     if (chunks.length === 0) return []
-    const found = await db
-      .selectFrom('history_chunks')
-      .select(['chunk', 'piece', 'data'])
-      .where('chunk', 'in', chunks)
-      .orderBy('piece')
-      .execute()
-    const rows = [...Map.groupBy(found, ({ chunk }) => chunk)].map(([chunk, pieces]) => {
-      const first = pieces[0]?.piece === whole ? pieces.slice(0, 1) : pieces
+    const found = await use((db) =>
+      db
+        .selectFrom('history_chunks')
+        .select(['chunk', 'piece', 'data'])
+        .where('chunk', 'in', chunks)
+        .orderBy('piece')
+        .execute(),
+    )
+    const rows: Row[][] = []
+    for (const [chunk, pieces] of Map.groupBy(found, ({ chunk }) => chunk)) {
       // Of one whose beginning is gone nothing can be read.
-      return first[0]?.piece === whole || first[0]?.piece === 0
-        ? first.flatMap(({ data }) => unpack(chunk, data))
-        : []
-    })
+      if (pieces[0]?.piece !== whole && pieces[0]?.piece !== 0) continue
+      const unpacked = await Promise.all(pieces.map(({ data }) => unpack(chunk, data)))
+      rows.push(unpacked.flatMap((json): Row[] => JSON.parse(json)))
+    }
     const texts = await textsOf(cluster, [...new Set(rows.flatMap(wordsIn))])
     const looks = new Map<number, FoundLook>()
     for (const ofChunk of rows) {
@@ -131,101 +127,194 @@ export function historyIn(db: Kysely<Schema>): History {
     return [...looks.values()].sort((a, b) => a.look.takenAt - b.look.takenAt)
   }
 
-  /** Ids of the chunks that may have looks between these times. */
-  const chunksIn = async (cluster: string, from: number, to: number): Promise<string[]> => {
-    const rows = await db
-      .selectFrom('history_chunks')
-      .select('chunk')
-      .distinct()
-      .where('cluster', '=', cluster)
-      .where('from_at', '>=', from - longestChunkMs)
-      .where('from_at', '<=', to)
-      .where('to_at', '>=', from)
-      .execute()
-    return rows.map(({ chunk }) => chunk)
+  /** The chunks that may have looks between these times, in order of their beginnings. */
+  const chunksIn = (cluster: string, from: number, to: number) =>
+    use(async (db) => {
+      const rows = await db
+        .selectFrom('history_chunks')
+        .select(({ fn }) => ['chunk', fn.min('from_at').as('start'), fn.max('to_at').as('end')])
+        .where('cluster', '=', cluster)
+        .where('from_at', '>=', from - longestChunkMs)
+        .where('from_at', '<=', to)
+        .where('to_at', '>=', from)
+        .groupBy('chunk')
+        .orderBy('start')
+        .execute()
+      return rows.map(({ chunk, start, end }) => ({ chunk, start: Number(start), end: Number(end) }))
+    })
+
+  /** Reads them group by group: those of a group overlap in time, as those of two replicas do. */
+  async function* each(cluster: string, from: number, to: number): AsyncGenerator<FoundLook> {
+    let group: string[] = []
+    let until = Number.NEGATIVE_INFINITY
+    const looksOf = async () => {
+      const looks = await read(cluster, group)
+      await nextTurn()
+      return looks.filter(({ look }) => look.takenAt >= from && look.takenAt <= to)
+    }
+    for (const { chunk, start, end } of await chunksIn(cluster, from, to)) {
+      if (start > until) {
+        yield* await looksOf()
+        group = []
+      }
+      group.push(chunk)
+      until = Math.max(until, end)
+    }
+    yield* await looksOf()
   }
 
-  /** Start of the last piece that begins at this time or before, of the first one after it. */
-  const startBy = async (cluster: string, at: number): Promise<number | null> => {
-    const row = await db
-      .selectFrom('history_chunks')
-      .select('from_at')
-      .where('cluster', '=', cluster)
-      .where('from_at', '<=', at)
-      .orderBy('from_at', 'desc')
-      .limit(1)
-      .executeTakeFirst()
-    return row ? Number(row.from_at) : null
-  }
-  const startAfter = async (cluster: string, at: number): Promise<number | null> => {
-    const row = await db
-      .selectFrom('history_chunks')
-      .select('from_at')
-      .where('cluster', '=', cluster)
-      .where('from_at', '>', at)
-      .orderBy('from_at')
-      .limit(1)
-      .executeTakeFirst()
-    return row ? Number(row.from_at) : null
-  }
+  /** Time of the last piece that begins at this time or before, or of the first one after it. */
+  const startBeside = (cluster: string, at: number, side: '<=' | '>'): Promise<number | null> =>
+    use(async (db) => {
+      const row = await db
+        .selectFrom('history_chunks')
+        .select('from_at')
+        .where('cluster', '=', cluster)
+        .where('from_at', side, at)
+        .orderBy('from_at', side === '>' ? 'asc' : 'desc')
+        .limit(1)
+        .executeTakeFirst()
+      return row ? Number(row.from_at) : null
+    })
 
   /** All looks of the chunks that may have the last one at this time or before. */
   const around = async (cluster: string, at: number): Promise<FoundLook[]> => {
-    const start = await startBy(cluster, at)
-    return start === null ? [] : read(cluster, await chunksIn(cluster, start, at))
+    const start = await startBeside(cluster, at, '<=')
+    if (start === null) return []
+    const chunks = await chunksIn(cluster, start, at)
+    return read(
+      cluster,
+      chunks.map(({ chunk }) => chunk),
+    )
   }
 
-  const removeTextsBefore = async (before: number) => {
-    await db
-      .deleteFrom('history_texts')
-      .where('used_at', '<', before - markTextsMs)
-      .execute()
-  }
+  /** Removes some of the oldest chunks that begin before this time, no more than have so many bytes, but for the last of them. */
+  const removeOldest = (before: number, bytes = Number.POSITIVE_INFINITY) =>
+    use(async (db) => {
+      const oldest = await db
+        .selectFrom('history_chunks')
+        .select('chunk')
+        .where('from_at', '<', before)
+        .orderBy('from_at')
+        .limit(removedAtOnce)
+        .execute()
+      if (oldest.length === 0) return []
+      const rows = await db
+        .selectFrom('history_chunks')
+        .select(({ fn }) => ['chunk', fn.min('from_at').as('start'), fn.sum('bytes').as('bytes')])
+        .where(
+          'chunk',
+          'in',
+          oldest.map(({ chunk }) => chunk),
+        )
+        .groupBy('chunk')
+        .orderBy('start')
+        .execute()
+      let sum = 0
+      const chunks: { readonly chunk: string; readonly bytes: number }[] = []
+      for (const { chunk, bytes: own } of rows) {
+        if (sum >= bytes) break
+        chunks.push({ chunk, bytes: Number(own) })
+        sum += Number(own)
+      }
+      await db
+        .deleteFrom('history_chunks')
+        .where(
+          'chunk',
+          'in',
+          chunks.map(({ chunk }) => chunk),
+        )
+        .execute()
+      return chunks
+    })
 
-  const size = async (): Promise<number> => {
-    const row = await db
-      .selectFrom('history_chunks')
-      .select(sql<number | string | null>`sum(bytes)`.as('bytes'))
-      .executeTakeFirst()
-    return Number(row?.bytes ?? 0)
-  }
+  const removeTexts = (before: number): Promise<number> =>
+    use(async (db) => {
+      const { numDeletedRows } = await db
+        .deleteFrom('history_texts')
+        .where('used_at', '<', before - markTextsMs)
+        .executeTakeFirst()
+      return Number(numDeletedRows)
+    })
+
+  const extent = (): Promise<HistoryExtent> =>
+    use(async (db) => {
+      const bytes = async (table: 'history_chunks' | 'history_texts') => {
+        const row = await db
+          .selectFrom(table)
+          .select(sql<number | string | null>`sum(bytes)`.as('bytes'))
+          .executeTakeFirst()
+        return Number(row?.bytes ?? 0)
+      }
+      const oldestAt = await startOf(db)
+      return { bytes: (await bytes('history_chunks')) + (await bytes('history_texts')), oldestAt }
+    })
 
   return {
-    size,
-    async addTexts(cluster, texts, at) {
-      const all = [...texts].map(([id, text]) => ({ cluster, id, text, used_at: at }))
-      for (let from = 0; from < all.length; from += batch)
-        await db
-          .insertInto('history_texts')
-          .values(all.slice(from, from + batch))
-          .onConflict((conflict) => conflict.columns(['cluster', 'id']).doUpdateSet({ used_at: at }))
-          .execute()
+    extent,
+    each,
+    async between(cluster, from, to) {
+      const looks: FoundLook[] = []
+      for await (const look of each(cluster, from, to)) looks.push(look)
+      return looks
     },
-    addPieces: insert,
+    async addTexts(cluster, texts, at) {
+      const all = [...texts].map(([id, text]) => ({
+        ...{ cluster, id, text, used_at: at },
+        bytes: Buffer.byteLength(text),
+      }))
+      for (let from = 0; from < all.length; from += batch)
+        await use((db) =>
+          db
+            .insertInto('history_texts')
+            .values(all.slice(from, from + batch))
+            .onConflict((conflict) =>
+              conflict
+                .columns(['cluster', 'id'])
+                .doUpdateSet({ used_at: at })
+                // What was seen before a clock was set back still needs it.
+                .where('history_texts.used_at', '<', at),
+            )
+            .execute(),
+        )
+    },
+    async addPieces(pieces) {
+      const rows = await Promise.all(pieces.map(async (piece) => rowOf(piece, JSON.stringify(piece.rows))))
+      for (let from = 0; from < rows.length; from += batch)
+        await use((db) =>
+          db
+            .insertInto('history_chunks')
+            .values(rows.slice(from, from + batch))
+            .execute(),
+        )
+    },
     async join(chunk) {
-      const pieces = await db
-        .selectFrom('history_chunks')
-        .selectAll()
-        .where('chunk', '=', chunk)
-        .where('piece', '>', whole)
-        .orderBy('piece')
-        .execute()
+      const pieces = await use((db) =>
+        db
+          .selectFrom('history_chunks')
+          .selectAll()
+          .where('chunk', '=', chunk)
+          .where('piece', '>', whole)
+          .orderBy('piece')
+          .execute(),
+      )
       const [first] = pieces
       if (!first || pieces.length < 2) return
-      await insert([
+      const lists = await Promise.all(pieces.map(({ data }) => unpack(chunk, data)))
+      const joined = await rowOf(
         {
           ...{ chunk, piece: whole, cluster: first.cluster },
           fromAt: Number(first.from_at),
           toAt: Number(pieces.at(-1)?.to_at),
           changes: pieces.flatMap(({ changes }) => JSON.parse(changes) as number[]),
-          rows: pieces.flatMap(({ data }) => unpack(chunk, data)),
         },
-      ])
-      await db.deleteFrom('history_chunks').where('chunk', '=', chunk).where('piece', '>', whole).execute()
-    },
-    async between(cluster, from, to) {
-      const looks = await read(cluster, await chunksIn(cluster, from, to))
-      return looks.filter(({ look }) => look.takenAt >= from && look.takenAt <= to)
+        // They are lists, none empty: there is no need to read them.
+        `[${lists.map((list) => list.slice(1, -1)).join()}]`,
+      )
+      await use(async (db) => {
+        await db.deleteFrom('history_chunks').where('chunk', '=', chunk).execute()
+        await db.insertInto('history_chunks').values(joined).execute()
+      })
     },
     async at(cluster, at) {
       const looks = await around(cluster, at)
@@ -234,62 +323,72 @@ export function historyIn(db: Kysely<Schema>): History {
       const here = found?.look.takenAt ?? at
       const inOlder = index === 0 ? await around(cluster, here - 1) : looks
       const before = inOlder.findLast(({ look }) => look.takenAt < here)?.look.takenAt ?? null
-      const next = [looks[index + 1]?.look.takenAt ?? null, await startAfter(cluster, here)]
+      const next = [looks[index + 1]?.look.takenAt ?? null, await startBeside(cluster, here, '>')]
       const after = next.filter((one) => one !== null).sort((a, b) => a - b)[0] ?? null
       return { found, before: found ? before : null, after }
     },
-    async changeAfter(cluster, at) {
-      const rows = await db
-        .selectFrom('history_chunks')
-        .select('changes')
-        .where('cluster', '=', cluster)
-        .where('to_at', '>', at)
-        .where('changes', '!=', '[]')
-        .orderBy('from_at')
-        .limit(10)
-        .execute()
-      const times = rows.flatMap(({ changes }) => JSON.parse(changes) as number[])
-      return times.filter((time) => time > at).sort((a, b) => a - b)[0] ?? null
-    },
+    changeAfter: (cluster, at) =>
+      use(async (db) => {
+        const rows = await db
+          .selectFrom('history_chunks')
+          .select('changes')
+          .where('cluster', '=', cluster)
+          .where('from_at', '>=', at - longestChunkMs)
+          .where('to_at', '>', at)
+          .where('changes', '!=', '[]')
+          .orderBy('from_at')
+          .limit(10)
+          .execute()
+        const times = rows.flatMap(({ changes }) => JSON.parse(changes) as number[])
+        return times.filter((time) => time > at).sort((a, b) => a - b)[0] ?? null
+      }),
     async prune(before) {
-      const old = db
-        .selectFrom('history_chunks')
-        .select('chunk')
-        .groupBy('chunk')
-        .having((one) => one.fn.max('to_at'), '<', before)
-      await db.deleteFrom('history_chunks').where('chunk', 'in', old).execute()
-      await removeTextsBefore(before)
+      // A chunk that begins so early has ended before that time.
+      while ((await removeOldest(before - longestChunkMs)).length > 0) await nextTurn()
+      await removeTexts(before)
     },
     async shrink(mostBytes) {
-      let left = await size()
-      if (left <= mostBytes) return 0
-      const chunks = await db
-        .selectFrom('history_chunks')
-        .select([
-          'chunk',
-          sql<number | string>`sum(bytes)`.as('bytes'),
-          sql<number | string>`min(from_at)`.as('start'),
-        ])
-        .groupBy('chunk')
-        .orderBy('start')
-        .execute()
       let dropped = 0
-      for (const { chunk, bytes } of chunks) {
-        if (left <= mostBytes) break
-        await db.deleteFrom('history_chunks').where('chunk', '=', chunk).execute()
-        left -= Number(bytes)
-        dropped++
+      let over = (await extent()).bytes - mostBytes
+      while (over > 0) {
+        const chunks = await removeOldest(Number.MAX_SAFE_INTEGER, over)
+        if (chunks.length === 0) return dropped
+        dropped += chunks.length
+        over -= chunks.reduce((sum, { bytes }) => sum + bytes, 0)
+        const removed = await removeTexts((await use(startOf)) ?? Number.MAX_SAFE_INTEGER)
+        if (removed > 0) over = (await extent()).bytes - mostBytes
+        await nextTurn()
       }
-      const first = Number(chunks[dropped]?.start ?? 0)
-      if (first > 0) await removeTextsBefore(first)
       return dropped
     },
   }
 }
 
-function unpack(chunk: string, data: Uint8Array): Row[] {
+/** Time of the first look of all; null without any. */
+async function startOf(db: Kysely<Schema>): Promise<number | null> {
+  const row = await db
+    .selectFrom('history_chunks')
+    .select('from_at')
+    .orderBy('from_at')
+    .limit(1)
+    .executeTakeFirst()
+  return row ? Number(row.from_at) : null
+}
+
+async function rowOf(
+  { chunk, piece, cluster, fromAt, toAt, changes }: Omit<HistoryPiece, 'rows'>,
+  json: string,
+) {
+  const data = await pack(json)
+  return {
+    ...{ chunk, piece, cluster, from_at: fromAt, to_at: toAt },
+    ...{ changes: JSON.stringify(changes), bytes: data.byteLength, data },
+  }
+}
+
+async function unpack(chunk: string, data: Uint8Array): Promise<string> {
   try {
-    return JSON.parse(zstdDecompressSync(data).toString())
+    return (await decompress(data)).toString()
   } catch (error) {
     throw new StoreError(`I cannot read chunk ${chunk} of its table history_chunks`, error)
   }

@@ -209,7 +209,13 @@ export const migrations: Readonly<Record<string, Migration>> = {
       await db.schema
         .createIndex('history_chunks_time')
         .on('history_chunks')
-        .columns(['cluster', 'from_at', 'to_at'])
+        .columns(['cluster', 'from_at', 'to_at', 'chunk'])
+        .execute()
+      // With all that is needed to find the oldest ones and the size, for the rows themselves are large.
+      await db.schema
+        .createIndex('history_chunks_age')
+        .on('history_chunks')
+        .columns(['from_at', 'chunk', 'bytes'])
         .execute()
       await db.schema
         .createTable('history_texts')
@@ -217,7 +223,13 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .addColumn('id', 'text', (column) => column.notNull())
         .addColumn('text', 'text', (column) => column.notNull())
         .addColumn('used_at', 'bigint', (column) => column.notNull())
+        .addColumn('bytes', 'bigint', (column) => column.notNull())
         .addPrimaryKeyConstraint('history_texts_one', ['cluster', 'id'])
+        .execute()
+      await db.schema
+        .createIndex('history_texts_used')
+        .on('history_texts')
+        .columns(['used_at', 'bytes'])
         .execute()
     },
   },

@@ -5,9 +5,12 @@ import { StoreError } from './failure.ts'
 import { isWrite } from './schema.ts'
 
 export type PostgresStore = {
-  /** @param writes false: transactions that do not exclude each other, for reading, and before there are tables */
+  /**
+   * @param writes false: transactions that do not exclude each other, for reading, for what is of no weight, and before there
+   * are tables
+   */
   dialect(writes: boolean): Dialect
-  /** Counts the statements that wrote something. */
+  /** Counts the statements that wrote something, but for those. */
   writes(): number
   end(): Promise<void>
 }
@@ -33,7 +36,8 @@ export function openPostgres(url: string): PostgresStore {
       new PostgresDialect({
         pool: {
           options: {},
-          connect: async () => clientOf(await pool.connect().catch(thrown), writes, wrote),
+          connect: async () =>
+            clientOf(await pool.connect().catch(thrown), writes, writes ? wrote : () => {}),
           end: async () => {},
         },
       }),

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { openCopy } from './copy.ts'
-import { openPostgresToRead, type StoreSettings } from './database.ts'
+import { openHistoryToRead, openPostgresToRead, type StoreSettings } from './database.ts'
+import { type History, historyIn } from './history.ts'
 import { type Tables, tablesIn } from './store.ts'
 
 /**
@@ -11,17 +12,24 @@ import { type Tables, tablesIn } from './store.ts'
  */
 export async function readStore<T>(
   settings: StoreSettings,
-  run: (tables: Tables) => Promise<T>,
+  run: (tables: Tables & { readonly history: History }) => Promise<T>,
 ): Promise<T | null> {
   const opened = await (settings.kind === 'postgres'
     ? openPostgresToRead(settings.url)
     : existsSync(settings.path)
-      ? openCopy(settings.path)
+      ? openFiles(settings.path)
       : null)
   if (!opened) return null
   try {
-    return await run(tablesIn(opened.db))
+    return await run({ ...tablesIn(opened.db), history: historyIn(opened.history) })
   } finally {
     await opened.close()
   }
+}
+
+/** The record of looks is no evidence, and large: it is read where it is. */
+async function openFiles(path: string) {
+  const copy = await openCopy(path)
+  const history = openHistoryToRead(path)
+  return { ...copy, history: history.run, close: () => copy.close().finally(history.close) }
 }

@@ -123,6 +123,7 @@ export type Schema = {
     id: string
     text: string
     used_at: number
+    bytes: number
   }
   /** Knowledge of each receiver about an incident that is not over. */
   webhook_told: {
@@ -147,7 +148,13 @@ export type Schema = {
 /** Tables that are about processes, not about what is remembered. */
 type OfProcesses = 'writer' | 'replicas' | 'leases'
 
-/** Tables with what is remembered. */
+/** Tables of the record of looks, each with what tells its rows apart. */
+export const historyTables = {
+  history_chunks: ['chunk', 'piece'],
+  history_texts: ['cluster', 'id'],
+} as const
+
+/** Tables with all else that is remembered. */
 export const tableNames = Object.keys({
   proposals: 1,
   incidents: 1,
@@ -159,9 +166,9 @@ export const tableNames = Object.keys({
   messages: 1,
   webhook_told: 1,
   webhook_deliveries: 1,
-  history_chunks: 1,
-  history_texts: 1,
-} satisfies Record<Exclude<keyof Schema, OfProcesses>, 1>) as Exclude<keyof Schema, OfProcesses>[]
+} satisfies Record<Remembered, 1>) as Remembered[]
+
+type Remembered = Exclude<keyof Schema, OfProcesses | keyof typeof historyTables>
 
 /** Runs all of it or nothing, in the transaction that is open already or in one of its own. */
 export const atomically = <T>(db: Kysely<Schema>, run: (db: Kysely<Schema>) => Promise<T>): Promise<T> =>

@@ -98,17 +98,7 @@ export function openSqlite(path: string, isGuest = false): SqliteFile {
     }
   }
 
-  /** As long as it is open: the driver of Kysely prepares a statement for each time that it runs. */
-  const prepared = new Map<string, StatementSync>()
   let written = 0
-  const statementOf = (sql: string): StatementSync => {
-    const known = prepared.get(sql)
-    if (known) return known
-    const statement = database.prepare(sql)
-    if (prepared.size < mostPrepared) prepared.set(sql, statement)
-    return statement
-  }
-
   return {
     writes: () => written,
     probe() {
@@ -118,30 +108,73 @@ export function openSqlite(path: string, isGuest = false): SqliteFile {
       checkpoint()
       count(counted + 1)
     },
-    dialect: new SqliteDialect({
-      database: {
-        close: () => {
-          database.close()
-          closeSync(descriptor)
-        },
-        prepare(sql) {
-          const isRollback = /^rollback$/i.test(sql)
-          // SQLite has rolled back by itself after some failures: that must not hide why.
-          if (isRollback && !database.isTransaction) return nothingToDo
-          if (!isRollback) checkFiles()
-          if (isWrite(sql)) written++
-          const statement = statementOf(sql)
-          const values = (parameters: readonly unknown[]) => parameters as readonly SQLInputValue[]
-          return {
-            reader: statement.columns().length > 0,
-            all: (parameters) => statement.all(...values(parameters)),
-            run: (parameters) => statement.run(...values(parameters)),
-            iterate: (parameters) => statement.iterate(...values(parameters)),
-          }
-        },
+    dialect: dialectOver(database, {
+      before(sql) {
+        checkFiles()
+        if (isWrite(sql)) written++
       },
+      closed: () => closeSync(descriptor),
     }),
   }
+}
+
+/**
+ * Opens a file for what is of no weight, as the record of looks is: it is written without waiting for the disk, so a machine that
+ * loses its power may lose the last of it, a process that is killed nothing. SQLite brings the log into the file.
+ */
+export function openLightSqlite(path: string, readOnly: boolean): Dialect {
+  const database = new DatabaseSync(path, { readOnly })
+  database.exec('PRAGMA busy_timeout = 5000')
+  if (!readOnly) database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+  const was = path === memory ? null : stat(path)
+  return dialectOver(database, {
+    before() {
+      if (was && !isSameFile(was, stat(path))) throw new StoreError(replaced, null)
+    },
+    closed() {},
+  })
+}
+
+/** SQLite's own name for a database that is nowhere. */
+export const memory = ':memory:'
+
+function dialectOver(
+  database: DatabaseSync,
+  { before, closed }: { readonly before: (sql: string) => void; readonly closed: () => void },
+): Dialect {
+  /** As long as it is open: the driver of Kysely prepares a statement for each time that it runs. */
+  const prepared = new Map<string, StatementSync>()
+  const statementOf = (sql: string): StatementSync => {
+    const statement = prepared.get(sql) ?? database.prepare(sql)
+    // The one that was not used for longest goes first.
+    prepared.delete(sql)
+    prepared.set(sql, statement)
+    const [oldest] = prepared.keys()
+    if (prepared.size > mostPrepared && oldest !== undefined) prepared.delete(oldest)
+    return statement
+  }
+  return new SqliteDialect({
+    database: {
+      close() {
+        database.close()
+        closed()
+      },
+      prepare(sql) {
+        const isRollback = /^rollback$/i.test(sql)
+        // SQLite has rolled back by itself after some failures: that must not hide why.
+        if (isRollback && !database.isTransaction) return nothingToDo
+        if (!isRollback) before(sql)
+        const statement = statementOf(sql)
+        const values = (parameters: readonly unknown[]) => parameters as readonly SQLInputValue[]
+        return {
+          reader: statement.columns().length > 0,
+          all: (parameters) => statement.all(...values(parameters)),
+          run: (parameters) => statement.run(...values(parameters)),
+          iterate: (parameters) => statement.iterate(...values(parameters)),
+        }
+      },
+    },
+  })
 }
 
 const replaced = 'its file was replaced or changed by somebody else, so restart me'

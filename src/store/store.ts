@@ -27,12 +27,12 @@ export type Tables = {
   readonly calls: CallsTable
   readonly refusedBlocks: RefusedBlocksTable
   readonly leases: Leases
-  readonly history: History
 }
 
 /** The bot's own memory: everything that has to survive a crash. */
 export type Store = Tables &
   Pick<Database, 'join' | 'writes' | 'changes'> & {
+    readonly history: History
     /** Runs all of it or nothing. Inside, use only the tables that are handed in. */
     atomically<T>(run: (tables: Tables) => Promise<T>): Promise<T>
     /** Resolves when something could be written just now, and what is open be read; throws why not: see `storeFailureOf`. */
@@ -46,10 +46,11 @@ export type Store = Tables &
  * @throws StoreError when it cannot be opened, or when another process keeps it
  */
 export async function openStore(settings: StoreSettings, alone: StoreWait | null = null): Promise<Store> {
-  const { db, probe, join, writes, changes, close } = await openDatabase(settings, alone)
+  const { db, history, probe, join, writes, changes, close } = await openDatabase(settings, alone)
   const records = tablesIn(db)
   return {
     ...records,
+    history: historyIn(history),
     atomically: (run) => atomically(db, (db) => run(tablesIn(db))),
     async probe() {
       await probe()
@@ -74,5 +75,4 @@ export const tablesIn = (db: Kysely<Schema>): Tables => ({
   calls: callsIn(db),
   refusedBlocks: refusedBlocksIn(db),
   leases: leasesIn(db),
-  history: historyIn(db),
 })

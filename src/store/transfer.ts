@@ -1,12 +1,13 @@
 import { type Kysely, sql } from 'kysely'
 import { openCopy } from './copy.ts'
-import { type Database, openDatabase, type StoreSettings } from './database.ts'
+import { type Database, openDatabase, openHistoryToRead, type StoreSettings } from './database.ts'
 import { StoreError, unreadableFile } from './failure.ts'
 import { lockStore } from './lock.ts'
-import { atomically, type Schema, tableNames } from './schema.ts'
+import { atomically, historyTables, type Schema, tableNames } from './schema.ts'
 
-/** Rows that are written at once. */
+/** Rows that are written at once; those of the record of looks are large. */
 const page = 500
+const historyPage = 50
 
 /**
  * Copies all that a store has into an empty one, row by row as it is stored, so that the chain of the journal holds. All
@@ -25,7 +26,10 @@ export async function transferStore(
     const target = await openDatabase(to, {})
     try {
       await refuseWhileUsed(target)
-      return await atomically(target.db, (db) => copyTables(source.db, db, report))
+      await refuseUnlessEmpty(target)
+      // Of no weight on its own, so what is left of one that failed makes room.
+      const looks = await copyHistory(source, target, report)
+      return looks + (await atomically(target.db, (db) => copyTables(source.db, db, report)))
     } finally {
       await target.close()
     }
@@ -52,7 +56,12 @@ async function openSource(settings: StoreSettings): Promise<Database> {
   })
   try {
     const copy = await openCopy(path)
-    return { ...copy, close: () => copy.close().finally(unlock) }
+    const history = openHistoryToRead(path)
+    return {
+      ...copy,
+      history: history.run,
+      close: () => copy.close().finally(history.close).finally(unlock),
+    }
   } catch (error) {
     unlock()
     throw error
@@ -71,17 +80,49 @@ async function refuseWhileUsed({ join }: Database) {
     )
 }
 
+async function refuseUnlessEmpty({ db }: Database) {
+  for (const table of tableNames)
+    if (await db.selectFrom(table).select(sql`1`.as('one')).limit(1).executeTakeFirst())
+      throw new StoreError(
+        `The store to copy into is not empty: its table ${table} has rows. Name another one.`,
+        null,
+      )
+}
+
+async function copyHistory(
+  from: Pick<Database, 'history'>,
+  to: Pick<Database, 'history'>,
+  report: (table: string, rows: number) => void,
+): Promise<number> {
+  let sum = 0
+  for (const table of ['history_chunks', 'history_texts'] as const) {
+    const [first, second] = historyTables[table]
+    await to.history((db) => db.deleteFrom(table).execute())
+    let rows = 0
+    let last: Record<string, unknown> | undefined
+    for (;;) {
+      const some = await from.history((db) => {
+        const all = db.selectFrom(table).selectAll().orderBy(sql.ref(first)).orderBy(sql.ref(second))
+        const after =
+          last && sql<boolean>`(${sql.ref(first)}, ${sql.ref(second)}) > (${last[first]}, ${last[second]})`
+        return (after ? all.where(after) : all).limit(historyPage).execute()
+      })
+      if (some.length > 0) await to.history((db) => db.insertInto(table).values(some).execute())
+      rows += some.length
+      last = some.at(-1)
+      if (some.length < historyPage) break
+    }
+    report(table, rows)
+    sum += rows
+  }
+  return sum
+}
+
 async function copyTables(
   from: Kysely<Schema>,
   to: Kysely<Schema>,
   report: (table: string, rows: number) => void,
 ): Promise<number> {
-  for (const table of tableNames)
-    if (await to.selectFrom(table).select(sql`1`.as('one')).limit(1).executeTakeFirst())
-      throw new StoreError(
-        `The store to copy into is not empty: its table ${table} has rows. Name another one.`,
-        null,
-      )
   let sum = 0
   for (const table of tableNames) {
     let rows = 0

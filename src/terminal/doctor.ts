@@ -17,6 +17,7 @@ import { ClusterError, createCluster } from '../postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
 import { type Check, fine } from './doctorCheck.ts'
 import { checkCodes } from './doctorCodes.ts'
+import { checkHistory } from './doctorHistory.ts'
 import { readMemory } from './doctorMemory.ts'
 import { checkPassFile, checkPasswordFile } from './doctorPasswords.ts'
 import { checkRefusedBlocks } from './doctorRefusedBlocks.ts'
@@ -52,7 +53,7 @@ export async function doctor({ config, env, out, now }: DoctorInput): Promise<0 
       'Slack',
       [...(await checkSlack(config, env, now)), ...(isStoreFine ? checkRefusedBlocks(memory, now()) : [])],
     ],
-    ['Store', store],
+    ['Store', [...store, ...(isStoreFine ? checkHistory(memory, config.history, now()) : [])]],
   ]
   if (asksForCodes(config)) parts.push(['Codes', await checkCodes(config, memory)])
   for (const cluster of config.clusters)

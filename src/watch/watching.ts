@@ -9,7 +9,6 @@ import type { Store } from '../store/store.ts'
 import type { CalledCluster } from './calls.ts'
 import { createClusterWatch } from './clusterWatch.ts'
 import { type Duty, unlessLost } from './leads.ts'
-import type { Sight } from './sight.ts'
 import type { WatchHooks } from './watcher.ts'
 
 /** The watching of the clusters that this replica leads. */
@@ -26,20 +25,20 @@ export function createWatching(deps: {
   readonly cards: Cards
   readonly storeAlarm: Pick<StoreAlarm, 'noted' | 'report'>
   readonly membership: Pick<Membership, 'fence'>
-  readonly sight: Sight
-  /** Hooks for the looks at a cluster. */
-  readonly hooksOf: (cluster: string) => WatchHooks
+  /** Hooks for the looks at a cluster; `left`: it is not watched here any more. */
+  readonly hooksOf: (cluster: string) => WatchHooks & { readonly left: () => void }
   readonly log: Log
   readonly now: () => number
   readonly steady: () => number
 }): Watching {
-  const { clusters, membership, sight, log, steady } = deps
+  const { clusters, membership, log, steady } = deps
   const led = new Map<string, CalledCluster>()
 
   return {
     led: () => [...led.values()],
     duty(name, lease) {
       const { cluster, config } = clusters.get(name) ?? unknown(name)
+      const hooks = deps.hooksOf(name)
       const cards = deps.cards.fencedBy(membership.fence(lease))
       const neighbours = () =>
         [...clusters.values()].flatMap((one) =>
@@ -51,7 +50,7 @@ export function createWatching(deps: {
         config,
         neighbours,
         cards,
-        hooks: deps.hooksOf(name),
+        hooks,
       })
       const loop = createLoop({
         name: `watcher ${name}`,
@@ -70,7 +69,7 @@ export function createWatching(deps: {
         async stop() {
           led.delete(name)
           await loop.stop()
-          sight.left(name)
+          hooks.left()
         },
       }
     },

@@ -16,6 +16,7 @@ const metrics = createMetrics({
       ...figuresOf({ incidents: [], proposals: [], rows: [] }),
       steps: { ...noSteps, cardToApproved: { n: 3, p50: 40_000, p95: 90_000 } },
     }),
+    history: () => ({ written: 3, lost: 1, extent: { bytes: 7, oldestAt: of.takenAt } }),
     webhooks: async () => [{ receiver: 'pagerduty https://events.pagerduty.com', count: 0, oldestAt: null }],
   },
   now: () => of.takenAt,

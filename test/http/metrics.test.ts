@@ -233,6 +233,36 @@ describe('the bot', () => {
     expect(await told(metrics, 'responses')).toContain('{result="denied"} 2')
   })
 
+  it('counts the looks that were recorded, and tells the extent of the record where that is known', async () => {
+    const told7 = { written: 5, lost: 1, extent: { bytes: 7, oldestAt: of.takenAt } }
+    const states = [
+      { written: 3, lost: 0, extent: null },
+      told7,
+      told7,
+      { written: 6, lost: 1, extent: { bytes: 0, oldestAt: null } },
+    ]
+    let at = 0
+    const metrics = metricsOf({ history: () => states[at] ?? told7 })
+    const all = async () => ({
+      looks: await told(metrics, 'history_looks_total'),
+      bytes: await told(metrics, 'history_bytes'),
+      oldest: await told(metrics, 'history_oldest_timestamp_seconds'),
+    })
+    expect(await told(metricsOf(), 'history_bytes')).toEqual([])
+    expect((await all()).looks).toEqual(['{result="written"} 3', '{result="lost"} 0'])
+    expect((await all()).bytes).toEqual([])
+    expect((await all()).oldest).toEqual([])
+    at = 1
+    const looks = ['{result="written"} 5', '{result="lost"} 1']
+    expect(await all()).toEqual({ looks, bytes: [' 7'], oldest: [` ${of.takenAt / 1000}`] })
+    at = 3
+    expect(await all()).toEqual({
+      looks: ['{result="written"} 6', '{result="lost"} 1'],
+      bytes: [' 0'],
+      oldest: [],
+    })
+  })
+
   it('tells open incidents and the outbox as they are remembered at that moment', async () => {
     const open = [
       { cluster: 'orders', kind: 'blocking' as const },

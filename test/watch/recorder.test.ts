@@ -1,26 +1,26 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { PastLook } from '../../src/domain/history/look.ts'
-import { pictureOf } from '../../src/domain/locks/picture.ts'
-import { createLog } from '../../src/log.ts'
+import { type Picture, pictureOf } from '../../src/domain/locks/picture.ts'
+import { createLog, type Log } from '../../src/log.ts'
+import { StoreError } from '../../src/store/failure.ts'
 import { longestChunkMs } from '../../src/store/history.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
+import { createHistoryKeeping } from '../../src/watch/historyKeeping.ts'
 import { createRecorder, type Recorder } from '../../src/watch/recorder.ts'
 import { looksOf, randomLooks } from '../support/looks.ts'
-import { type StorePlace, storePlaces } from '../support/store.ts'
+import { openTestStore, type StorePlace, storePlaces } from '../support/store.ts'
 
 const start = Date.UTC(2026, 2, 1)
 const dayMs = 86_400_000
 
 const recorderOn = (
-  store: Store,
-  over: { keepMs?: number; mostBytes?: number; now?: () => number } = {},
+  store: Pick<Store, 'history'>,
+  over: { now?: () => number; everyMsOf?: () => number; log?: Log } = {},
 ): Recorder =>
   createRecorder({
     history: store.history,
     everyMsOf: () => 5_000,
-    keepMs: 7 * dayMs,
-    mostBytes: Number.POSITIVE_INFINITY,
     maskText: (text) => text,
     log: createLog({ level: 'silent' }),
     now: () => start,
@@ -110,30 +110,113 @@ describe.each(storePlaces)('a record in %s', (_, place) => {
       const recorder = recorderOn(store, { now: () => now })
       for (const look of old) tell(recorder, look)
       await recorder.stop()
+      // The first chunk ends one second before that.
+      const endsAt = (old[60]?.takenAt ?? 0) + 1
+      await store.history.prune(endsAt - 1000)
       expect(await all(store)).toHaveLength(100)
-      now = later + longestChunkMs + 7 * dayMs
-      await store.history.prune(start + longestChunkMs + 2)
+      await store.history.prune(endsAt + longestChunkMs)
       const left = await all(store)
-      expect(left.length).toBeGreaterThan(30)
-      expect(left.length).toBeLessThan(61)
+      expect(left.map(({ look }) => look)).toEqual(old.slice(61))
       now = later
-      for (const look of young) tell(recorder, look)
-      await recorder.stop()
+      const another = recorderOn(store, { now: () => now })
+      for (const look of young) tell(another, look)
+      await another.stop()
+      await store.history.prune(later)
       expect((await all(store)).map(({ look }) => look)).toEqual(young)
+      await store.history.prune(later + 8 * dayMs)
+      expect(await store.history.extent()).toEqual({ bytes: 0, oldestAt: null })
     }))
 
-  it('drops the oldest chunks first where there is too much', () =>
+  it('drops the oldest chunks first where there is too much, of all clusters, and counts the statements', () =>
     withStore(async (store) => {
       const recorder = recorderOn(store)
       const looks = looksOf(start, 200, 5, 0.5)
       for (const look of looks) tell(recorder, look)
       await recorder.stop()
-      const size = await store.history.size()
-      expect(await store.history.shrink(size)).toBe(0)
-      expect(await store.history.shrink(size - 1)).toBe(1)
+      const { bytes, oldestAt } = await store.history.extent()
+      expect(oldestAt).toBe(looks[0]?.takenAt)
+      expect(await store.history.shrink(bytes)).toBe(0)
+      expect(await store.history.shrink(bytes - 1)).toBe(1)
       const left = await all(store)
-      expect(left.at(-1)?.look).toEqual(looks.at(-1))
-      expect(left[0]?.look).toEqual(looks[61])
+      expect(left.map(({ look }) => look)).toEqual(looks.slice(61))
+      await store.history.addTexts('stock', new Map([['long', 'x'.repeat(2 * bytes)]]), start + dayMs)
+      expect((await store.history.extent()).bytes).toBeGreaterThan(2 * bytes)
+      expect(await store.history.shrink(bytes)).toBe(3)
+      expect(await store.history.extent()).toEqual({ bytes: 0, oldestAt: null })
+    }))
+
+  it('reads a long time in order, chunk by chunk, those of two replicas together', () =>
+    withStore(async (store) => {
+      const looks = looksOf(start, 180, 2, 0.5)
+      const one = recorderOn(store)
+      const other = recorderOn(store)
+      for (const [index, look] of looks.entries()) {
+        if (index < 100) tell(one, look)
+        if (index > 90) tell(other, look)
+        else if (index % 10 === 0) other.unseen('orders', look.takenAt, 'no way there')
+      }
+      await Promise.all([one.stop(), other.stop()])
+      const found: PastLook[] = []
+      for await (const { look } of store.history.each(
+        'orders',
+        looks[5]?.takenAt ?? 0,
+        looks[170]?.takenAt ?? 0,
+      ))
+        found.push(look)
+      expect(found).toEqual(looks.slice(5, 171))
+    }))
+
+  it('begins a new chunk where the interval is another one, so that each look speaks for its own time', () =>
+    withStore(async (store) => {
+      let everyMs = 5_000
+      const recorder = recorderOn(store, { everyMsOf: () => everyMs })
+      const looks = looksOf(start, 4, 2, 0.5)
+      for (const look of looks.slice(0, 2)) tell(recorder, look)
+      await expect.poll(async () => (await all(store)).length, { timeout: 5_000 }).toBe(2)
+      everyMs = 60_000
+      for (const look of looks.slice(2)) tell(recorder, look)
+      await recorder.stop()
+      expect((await all(store)).map(({ everyMs }) => everyMs)).toEqual([5_000, 5_000, 60_000, 60_000])
+    }))
+
+  it('completes the chunk of a cluster that is left, and goes on when it is watched again', () =>
+    withStore(async (store) => {
+      const recorder = recorderOn(store)
+      const joined: string[] = []
+      const watched = recorderOn({
+        history: {
+          ...store.history,
+          join: async (chunk) => {
+            joined.push(chunk)
+            await store.history.join(chunk)
+          },
+        },
+      })
+      const looks = looksOf(start, 4, 2, 0.5)
+      for (const look of looks.slice(0, 3)) {
+        tell(watched, look)
+        await expect.poll(async () => (await all(store)).at(-1)?.look, { timeout: 5_000 }).toEqual(look)
+      }
+      watched.left('orders')
+      watched.left('unknown')
+      await expect.poll(() => joined, { timeout: 5_000 }).toHaveLength(1)
+      for (const look of looks.slice(3)) tell(watched, look)
+      await watched.stop()
+      await recorder.stop()
+      expect((await all(store)).map(({ look }) => look)).toEqual(looks)
+    }))
+
+  it('calls nothing a change that only a restart lies before', () =>
+    withStore(async (store) => {
+      const looks = looksOf(start, 6, 2, 0)
+      for (const some of [looks.slice(0, 2), looks.slice(2, 3), looks.slice(5)]) {
+        const recorder = recorderOn(store)
+        for (const look of some) tell(recorder, look)
+        await recorder.stop()
+      }
+      // The first one of all; and one before which nothing was seen for longer than a look speaks for.
+      expect(await store.history.changeAfter('orders', 0)).toBe(looks[0]?.takenAt)
+      expect(await store.history.changeAfter('orders', looks[0]?.takenAt ?? 0)).toBe(looks[5]?.takenAt)
     }))
 
   it('finds the next look that shows another jam', () =>
@@ -151,31 +234,182 @@ describe.each(storePlaces)('a record in %s', (_, place) => {
 })
 
 describe('the recorder', () => {
-  it('keeps what the store does not take, and says so', async () => {
-    const place = storePlaces[0]?.[1]
-    const stores = await place?.()
-    if (!stores) throw new Error('no store')
-    const store = await openStore(await stores.empty())
+  let store: Store
+  beforeEach(async () => {
+    store = await openTestStore()
+  })
+  afterEach(() => store.close())
+  const read = async () => (await store.history.between('orders', 0, start + dayMs)).map(({ look }) => look)
+  const lines: string[] = []
+  const log = createLog({ level: 'info', destination: { write: (line) => void lines.push(line) } })
+  const broken = (isBroken: () => boolean) => ({
+    history: {
+      ...store.history,
+      async addPieces(pieces: Parameters<Store['history']['addPieces']>[0]) {
+        if (isBroken()) throw new StoreError('its disk is full', null)
+        await store.history.addPieces(pieces)
+      },
+    },
+  })
+
+  it('keeps what the store does not take, says so once, and loses the oldest looks where memory has no room', async () => {
     let isBroken = true
-    const recorder = recorderOn({
-      ...store,
+    lines.length = 0
+    const recorder = recorderOn(
+      broken(() => isBroken),
+      { log },
+    )
+    const looks = looksOf(start, 40, 1000, 0)
+    for (const look of looks.slice(0, 2)) tell(recorder, look)
+    await expect.poll(recorder.failure, { timeout: 5_000 }).toBe('its disk is full')
+    for (const look of looks.slice(2)) tell(recorder, look)
+    expect(recorder.counts()).toEqual({ written: 0, lost: 11 })
+    isBroken = false
+    await expect.poll(recorder.failure, { timeout: 10_000 }).toBeNull()
+    await recorder.stop()
+    expect(await read()).toEqual(looks.slice(11))
+    expect(recorder.counts()).toEqual({ written: 29, lost: 11 })
+    expect(lines.filter((line) => line.includes('cannot be recorded'))).toHaveLength(1)
+    expect(lines.filter((line) => line.includes('"lost":11'))).toHaveLength(1)
+  })
+
+  it('keeps nobody waiting while the store hangs, not even the one who stops it', async () => {
+    const never = new Promise<void>(() => {})
+    const recorder = recorderOn({ history: { ...store.history, addPieces: () => never } })
+    for (const look of looksOf(start, 3, 3, 0.5)) tell(recorder, look)
+    const begun = performance.now()
+    for (const look of looksOf(start, 300, 1, 0.5)) tell(recorder, look)
+    expect(performance.now() - begun).toBeLessThan(1_000)
+    await recorder.stop()
+  }, 10_000)
+
+  it('writes at once what somebody wants to read, and lets nobody wait for a store that hangs', async () => {
+    const recorder = recorderOn(store)
+    const looks = looksOf(start, 2, 2, 0.5)
+    for (const look of looks) tell(recorder, look)
+    await recorder.settle()
+    expect(await read()).toEqual(looks)
+    await recorder.stop()
+    const never = new Promise<void>(() => {})
+    const hanging = recorderOn({ history: { ...store.history, addPieces: () => never } })
+    for (const look of looks) tell(hanging, look)
+    const begun = performance.now()
+    await hanging.settle()
+    expect(performance.now() - begun).toBeLessThan(4_000)
+  })
+
+  it('ends also when a look comes while it is being stopped', async () => {
+    const recorder = recorderOn(store)
+    const looks = looksOf(start, 3, 2, 0.5)
+    for (const look of looks.slice(0, 2)) tell(recorder, look)
+    const stopped = recorder.stop()
+    for (const look of looks.slice(2)) tell(recorder, look)
+    await stopped
+    expect((await read()).slice(0, 2)).toEqual(looks.slice(0, 2))
+  })
+
+  it('leaves out a look that it cannot keep, and throws nothing at who looks', async () => {
+    const recorder = recorderOn(store)
+    const looks = looksOf(start, 5, 2, 0.5)
+    const [, , third] = looks
+    if (!third || !('snapshot' in third)) throw new Error('no look')
+    const odd = {
+      takenAt: third.takenAt,
+      snapshot: { ...third.snapshot, server: { ...third.snapshot.server } },
+    }
+    Object.defineProperty(odd.snapshot.server, 'toJSON', {
+      value: () => {
+        throw new Error('odd')
+      },
+      enumerable: true,
+    })
+    for (const look of looks) tell(recorder, look === third ? odd : look)
+    expect(() => recorder.saw({} as Picture)).not.toThrow()
+    await recorder.stop()
+    expect(await read()).toEqual(looks.filter((look) => look !== third))
+    expect(recorder.counts()).toEqual({ written: 4, lost: 1 })
+  })
+})
+
+describe('the limits of the record', () => {
+  const keepingOn = (
+    history: Partial<Store['history']>,
+    over: { mostBytes?: number; now?: () => number } = {},
+  ) => {
+    const said: string[] = []
+    const log = createLog({ level: 'info', destination: { write: (line) => void said.push(line) } })
+    const keeping = createHistoryKeeping({
       history: {
-        ...store.history,
-        addPieces: async (pieces) => {
-          if (isBroken) throw new Error('no')
-          await store.history.addPieces(pieces)
-        },
+        prune: async () => {},
+        shrink: async () => 0,
+        extent: async () => ({ bytes: 7, oldestAt: start }),
+        ...history,
+      },
+      keepMs: 2 * dayMs,
+      mostBytes: 5_000_000,
+      now: () => start,
+      ...over,
+      log,
+    })
+    return { keeping, said }
+  }
+
+  it('remove what is older than it is kept, and say at most once a day that there is too much', async () => {
+    const pruned: number[] = []
+    let now = start
+    const { keeping, said } = keepingOn(
+      { prune: async (before) => void pruned.push(before), shrink: async () => 3 },
+      { now: () => now },
+    )
+    expect(keeping.extent()).toBeNull()
+    await keeping.run()
+    now += dayMs - 1
+    await keeping.run()
+    expect(pruned).toEqual([start - 2 * dayMs, now - 2 * dayMs])
+    expect(said).toHaveLength(1)
+    expect(said[0]).toContain('history.most')
+    expect(said[0]).toContain(new Date(start).toISOString())
+    now += 1
+    await keeping.run()
+    expect(said).toHaveLength(2)
+    expect(keeping.extent()).toEqual({ bytes: 7, oldestAt: start })
+  })
+
+  it('say nothing where all has room', async () => {
+    const { keeping, said } = keepingOn({})
+    await keeping.run()
+    expect(said).toEqual([])
+    expect(keeping.failure()).toBeNull()
+  })
+
+  it('drop everything where nothing is kept any more', async () => {
+    const pruned: number[] = []
+    const keeping = createHistoryKeeping({
+      history: {
+        prune: async (before) => void pruned.push(before),
+        shrink: async () => 0,
+        extent: async () => ({ bytes: 0, oldestAt: null }),
+      },
+      ...{ keepMs: null, mostBytes: 1, now: () => start, log: createLog({ level: 'silent' }) },
+    })
+    await keeping.run()
+    expect(pruned).toEqual([start])
+  })
+
+  it('say once that the store fails, and that it works again', async () => {
+    let isBroken = true
+    const { keeping, said } = keepingOn({
+      prune: async () => {
+        if (isBroken) throw new StoreError('its disk is full', null)
       },
     })
-    const looks = looksOf(start, 3, 4, 0.5)
-    for (const look of looks.slice(0, 2)) tell(recorder, look)
-    await expect.poll(recorder.failure, { timeout: 5_000 }).not.toBeNull()
+    await keeping.run()
+    await keeping.run()
+    expect(keeping.failure()).toBe('its disk is full')
+    expect(said).toHaveLength(1)
     isBroken = false
-    for (const look of looks.slice(2)) tell(recorder, look)
-    await recorder.stop()
-    expect(recorder.failure()).toBeNull()
-    expect((await store.history.between('orders', 0, start + dayMs)).map(({ look }) => look)).toEqual(looks)
-    await store.close()
-    await stores.close()
+    await keeping.run()
+    expect(keeping.failure()).toBeNull()
+    expect(said).toHaveLength(2)
   })
 })

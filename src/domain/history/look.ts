@@ -52,8 +52,10 @@ export function lookAt({ snapshot }: Picture, maskText: (text: string) => string
 export function jamIn(look: PastLook, picture: Picture | null = null): string {
   if (!('snapshot' in look)) return 'notSeen'
   const { forest } = picture ?? pictureOf(look.snapshot)
-  const roots = forest.roots.map(
-    ({ pid, prepared, victims }) => `${prepared?.xid ?? pid}<${victims.toSorted((a, b) => a - b).join()}`,
-  )
-  return [sightOf(look), ...roots.sort(), ...forest.cycles.map((pids) => `=${pids.join()}`)].join(' ')
+  // Many readers before one ALTER TABLE have the same victims, in one and the same list.
+  const heads = [...Map.groupBy(forest.roots, ({ victims }) => victims)].map(([victims, roots]) => {
+    const names = roots.map(({ pid, prepared }) => `${prepared?.xid ?? pid}`).sort()
+    return `${names.join()}<${victims.toSorted((a, b) => a - b).join()}`
+  })
+  return [sightOf(look), ...heads.sort(), ...forest.cycles.map((pids) => `=${pids.join()}`)].join(' ')
 }

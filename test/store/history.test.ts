@@ -1,0 +1,186 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { PastLook } from '../../src/domain/history/look.ts'
+import { pictureOf } from '../../src/domain/locks/picture.ts'
+import { createLog } from '../../src/log.ts'
+import { readStore } from '../../src/store/reading.ts'
+import { openStore, type Store, type StoreSettings } from '../../src/store/store.ts'
+import { transferStore } from '../../src/store/transfer.ts'
+import { createRecorder } from '../../src/watch/recorder.ts'
+import { incident } from '../support/builders.ts'
+import { looksOf } from '../support/looks.ts'
+import { waitFor } from '../support/postgres.ts'
+import { type StorePlace, storePlaces } from '../support/store.ts'
+
+const start = Date.UTC(2026, 2, 1)
+const far = start + 86_400_000
+
+async function record(store: Store, looks: readonly PastLook[], cluster = 'orders') {
+  const recorder = createRecorder({
+    history: store.history,
+    everyMsOf: () => 5_000,
+    maskText: (text) => text,
+    log: createLog({ level: 'silent' }),
+    now: () => start,
+  })
+  for (const look of looks)
+    if ('snapshot' in look) recorder.saw(pictureOf({ ...look.snapshot, cluster }))
+    else recorder.unseen(cluster, look.takenAt, look.unseen)
+  await recorder.stop()
+  return recorder
+}
+
+const looksIn = async ({ history }: Pick<Store, 'history'>) =>
+  (await history.between('orders', 0, far)).map(({ look }) => look)
+
+describe.each(storePlaces)('the record in %s', (_, place) => {
+  let stores: StorePlace
+  beforeAll(async () => {
+    stores = await place()
+  })
+  afterAll(() => stores.close())
+
+  it('counts as no change of what is remembered, so that nobody asks again for it', async () => {
+    const store = await openStore(await stores.empty())
+    const before = [store.writes(), await store.changes()]
+    await record(store, looksOf(start, 100, 3, 0.5))
+    await store.history.prune(far)
+    expect([store.writes(), await store.changes()]).toEqual(before)
+    await store.incidents.put(incident())
+    expect(store.writes()).toBeGreaterThan(before[0] ?? 0)
+    await store.close()
+  })
+
+  it('can be read beside the bot that writes it', async () => {
+    const settings = await stores.empty()
+    const store = await openStore(settings)
+    const looks = looksOf(start, 70, 3, 0.5)
+    await record(store, looks)
+    expect(await readStore(settings, looksIn)).toEqual(looks)
+    await store.close()
+    expect(await readStore(settings, looksIn)).toEqual(looks)
+  })
+
+  it('goes along when the store moves to another place', async () => {
+    const looks = looksOf(start, 130, 3, 0.5)
+    for (const [, another] of storePlaces) {
+      const place = await another()
+      const [from, to] = [await stores.empty(), await place.empty()]
+      const store = await openStore(from)
+      await record(store, looks)
+      await store.close()
+      await transferStore(from, to, () => {})
+      const moved = await openStore(to)
+      expect(await looksIn(moved)).toEqual(looks)
+      await moved.close()
+      await place.close()
+    }
+  })
+
+  it('gives what a process wrote that was killed, but for the last seconds', async () => {
+    const settings = await stores.empty()
+    await (await openStore(settings)).close()
+    const child = spawn(
+      process.execPath,
+      [resolve(import.meta.dirname, 'fixtures/recording.ts'), JSON.stringify(settings), String(start)],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    let told = 0
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      told = Number(text.trim().split('\n').at(-1))
+    })
+    const ended = once(child, 'exit')
+    const seen = async () => (await readStore(settings, looksIn)) ?? []
+    await waitFor(async () => (await seen()).length > 20, 'looks of another process')
+    const toldBefore = told
+    child.kill('SIGKILL')
+    await ended
+    const looks = await seen()
+    // It tells ten looks a second, and what it has told is written after one.
+    expect(looks.length).toBeGreaterThan(toldBefore - 30)
+    expect(looks).toEqual(looksOf(start, looks.length, 3, 0.5))
+  })
+})
+
+describe('the record beside a store in a file', () => {
+  let directory: string
+  let path: string
+  let settings: StoreSettings
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'pg-marshal-store-'))
+    path = join(directory, 'store.db')
+    settings = { kind: 'sqlite', path }
+  })
+  afterEach(() => rm(directory, { recursive: true }))
+
+  it('has a file of its own, which no other user may read, and leaves that of the store alone', async () => {
+    const store = await openStore(settings)
+    const stamp = async () => {
+      const { mtimeNs, size } = await stat(`${path}-wal`, { bigint: true })
+      return `${mtimeNs} ${size}`
+    }
+    const before = await stamp()
+    await record(store, looksOf(start, 70, 3, 0.5))
+    expect(await stamp()).toBe(before)
+    expect((await stat(`${path}-history`)).mode & 0o777).toBe(0o600)
+    await store.close()
+  })
+
+  it('fails alone where its file is damaged or gone', async () => {
+    await writeFile(`${path}-history`, 'no database at all, and long enough for a page of one'.repeat(100))
+    const damaged = await openStore(settings)
+    expect((await record(damaged, looksOf(start, 2, 3, 0.5))).failure()).toContain('store.db-history')
+    await damaged.incidents.put(incident())
+    await damaged.close()
+
+    await rm(`${path}-history`)
+    const store = await openStore(settings)
+    expect((await record(store, looksOf(start, 2, 3, 0.5))).failure()).toBeNull()
+    await rm(`${path}-history`)
+    expect((await record(store, looksOf(start, 2, 3, 0.5))).failure()).toContain('cannot be found')
+    await store.incidents.put(incident())
+    await store.close()
+  })
+
+  it('finds what it needs by an index', async () => {
+    const store = await openStore(settings)
+    await record(store, looksOf(start, 130, 3, 0.5))
+    await store.close()
+    const database = new DatabaseSync(`${path}-history`)
+    const plan = (sql: string) =>
+      database
+        .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+        .all()
+        .map(({ detail }) => String(detail))
+        .join('; ')
+    const inTime =
+      /SEARCH history_chunks USING (?:COVERING )?INDEX history_chunks_time \(cluster=\? AND from_at/
+    expect(
+      plan(
+        "SELECT from_at FROM history_chunks WHERE cluster = 'a' AND from_at <= 5 ORDER BY from_at DESC LIMIT 1",
+      ),
+    ).toMatch(inTime)
+    expect(
+      plan(
+        "SELECT chunk, min(from_at) AS s, max(to_at) FROM history_chunks WHERE cluster = 'a' AND from_at >= 1 AND from_at <= 5 AND to_at >= 3 GROUP BY chunk ORDER BY s",
+      ),
+    ).toMatch(/COVERING INDEX history_chunks_time \(cluster=\? AND from_at/)
+    expect(
+      plan(
+        "SELECT changes FROM history_chunks WHERE cluster = 'a' AND from_at >= 1 AND to_at > 3 AND changes != '[]' ORDER BY from_at LIMIT 10",
+      ),
+    ).toMatch(inTime)
+    expect(plan('SELECT chunk FROM history_chunks WHERE from_at < 5 ORDER BY from_at LIMIT 50')).toMatch(
+      /COVERING INDEX history_chunks_age \(from_at/,
+    )
+    expect(plan('SELECT sum(bytes) FROM history_chunks')).toMatch(/COVERING INDEX history_chunks_age/)
+    expect(plan('SELECT sum(bytes) FROM history_texts')).toMatch(/COVERING INDEX history_texts_used/)
+    expect(plan('DELETE FROM history_texts WHERE used_at < 5')).toMatch(/INDEX history_texts_used/)
+    database.close()
+  })
+})

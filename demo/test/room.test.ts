@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { hasBrowser, listenForProblems, openBrowser } from '../../packages/slack-workspace/test/browser.ts'
+import {
+  hasBrowser,
+  listenForProblems,
+  openBrowser,
+  seriousFaults,
+} from '../../packages/slack-workspace/test/browser.ts'
 import { waitFor } from '../../test/support/postgres.ts'
 import { openPracticeRoom, type PracticeRoom } from '../room.ts'
 
@@ -276,16 +279,3 @@ const countSteps = `{
   })
   window.steps = () => Math.max(0, ...[...places.values()].map((seen) => seen.size))
 }`
-
-/** Lists what axe calls serious or critical, in words. */
-async function seriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'))
-  const found = (await page.evaluate('axe.run()')) as {
-    violations: { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }[]
-  }
-  return found.violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) =>
-      nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')} ${failureSummary}`),
-    )
-}

@@ -1,4 +1,5 @@
 /** Looks of a jam that is over. All times are seconds after `takenAt` of the builders. */
+import type { JournalEvent, JournalRow } from '../../src/domain/approvals/journal.ts'
 import type { Report } from '../../src/domain/history/report.ts'
 import { beginReport, type ReportInput } from '../../src/domain/history/reportLooks.ts'
 import { beginTrail } from '../../src/domain/history/trail.ts'
@@ -14,6 +15,7 @@ import {
   incident,
   lockTable,
   rowQueue,
+  server,
   serverTime,
   snapshot,
   takenAt,
@@ -32,6 +34,8 @@ export type Holder = {
 }
 /** One who wants it, and in which statement since when. */
 export type Waiter = Holder
+
+type Over = { readonly locks?: Locks; readonly seesOthers?: boolean }
 
 /** The same session with its times where they belong at another moment. */
 export function movedTo(seconds: number, session: Session): Session {
@@ -52,7 +56,7 @@ export const look = (
   seconds: number,
   sessions: readonly Session[],
   groups: readonly LockGroup[],
-  { locks, texts }: { readonly locks?: Locks; readonly texts?: ReadonlyMap<number, string> } = {},
+  { locks, texts, seesOthers = true }: Over & { readonly texts?: ReadonlyMap<number, string> } = {},
 ): TimedLook => ({
   everyMs,
   look: {
@@ -61,6 +65,7 @@ export const look = (
       sessions.map((one) => movedTo(seconds, one)),
       {
         takenAt: at(seconds),
+        server: server({ seesOthers }),
         locks:
           locks ??
           (groups.length === 0
@@ -77,7 +82,7 @@ export function rowLook(
   seconds: number,
   holders: readonly Holder[],
   waiters: readonly Waiter[],
-  over: { readonly locks?: Locks } = {},
+  over: Over = {},
 ): TimedLook {
   const now = ({ from, to }: Holder) => from <= seconds && seconds < to
   const holder = holders.find(now)
@@ -144,3 +149,9 @@ export function reportFrom(
   writer.add(stretchesOf(looks, at(from), at(to)))
   return writer.end(everyMs)
 }
+
+/** A row of the journal, so many seconds after the beginning. */
+export const journalRow = (seconds: number, event: JournalEvent): JournalRow => ({
+  ...{ seq: seconds, at: at(seconds), cardId: incident().id, previous: '', hash: '' },
+  event,
+})

@@ -83,6 +83,8 @@ function partOf(part: Leaf | string, clock: ReportClock): string {
   if (typeof part === 'string') return inline(part)
   if (part.type === 'date') return clock.time(part.timestamp * 1000)
   if (part.type === 'link') return inline(part.text ?? '')
+  if (part.type === 'user') return inline(part.user_id)
+  if (part.type === 'usergroup') return inline(part.usergroup_id)
   if (part.type !== 'text') return ''
   if (part.style?.code) return codeSpan(part.text)
   if (!part.style?.bold) return inline(part.text)

@@ -105,6 +105,8 @@ function partOf(part: Leaf | string, clock: ReportClock): Markup {
     return html`<time datetime="${new Date(at).toISOString()}">${clock.time(at)}</time>`
   }
   if (part.type === 'link') return html`${part.text ?? ''}`
+  if (part.type === 'user') return html`${part.user_id}`
+  if (part.type === 'usergroup') return html`${part.usergroup_id}`
   if (part.type !== 'text') return nothing
   if (part.style?.code) return html`<code>${part.text}</code>`
   return part.style?.bold ? html`<b>${part.text}</b>` : html`${part.text}`

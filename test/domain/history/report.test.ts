@@ -224,6 +224,21 @@ describe('what nobody saw', () => {
     expect(report.worst?.waiting).toBe(3)
   })
 
+  it('because the role might not see others is no calm either', () => {
+    const blinded = every5(0, 120, (seconds) =>
+      seconds === 50
+        ? rowLook(seconds, [checkout], [], { seesOthers: false, locks: { kind: 'none' } })
+        : jam(seconds),
+    )
+    const report = reportFrom(blinded, about, { from: 0, to: 120 })
+    expect(report.gaps).toEqual([
+      { from: at(50), to: at(55), sight: 'partly', why: 'pg-marshal may not see what other sessions do.' },
+    ])
+    expect(report.course).toContainEqual({ from: at(50), to: at(55), sight: 'notSeen', waiting: null })
+    expect(report.waits).toHaveLength(3)
+    expect(report.holders).toHaveLength(1)
+  })
+
   it('reasons of the look are kept', () => {
     const blind = looks.map((one) =>
       one.look.takenAt === at(50) || one.look.takenAt === at(55)

@@ -122,6 +122,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
       cluster: values.cluster,
       format,
       config: loadConfig({ env: process.env }),
+      env: process.env,
       timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       out: process.stdout,
       err: process.stderr,

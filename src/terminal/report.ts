@@ -2,6 +2,9 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { findIncident } from '../answers/findReport.ts'
 import { readReport } from '../answers/readReport.ts'
 import type { Config } from '../config/config.ts'
+import { createLog, createSlackLogger } from '../log.ts'
+import { clientOptions, createSlack } from '../slack/client.ts'
+import { createNames } from '../slack/names.ts'
 import { readStore } from '../store/reading.ts'
 import { shortId } from '../views/card/card.ts'
 import { incidentWords } from '../views/card/headline.ts'
@@ -9,9 +12,10 @@ import { clockIn } from '../views/report/clock.ts'
 import { reportDocument } from '../views/report/document.ts'
 import { reportMarkdown } from '../views/report/markdown.ts'
 import { reportPage } from '../views/report/page.ts'
-import { withNames } from '../views/report/people.ts'
+import { peopleIn, withNames } from '../views/report/people.ts'
 import { writeReport } from '../views/report/sections.ts'
 
+type Env = Readonly<Record<string, string | undefined>>
 type Out = { write(text: string): unknown }
 
 export const reportFormats = ['md', 'html', 'json'] as const
@@ -28,7 +32,7 @@ export async function report({
   cluster,
   format,
   config,
-  names = new Map(),
+  env,
   timeZone,
   out,
   err,
@@ -38,8 +42,7 @@ export async function report({
   readonly cluster: string | undefined
   readonly format: ReportFormat
   readonly config: Config
-  /** Names of people and groups by their ids in Slack. */
-  readonly names?: ReadonlyMap<string, string>
+  readonly env: Env
   readonly timeZone: string
   readonly out: Out
   readonly err: Out
@@ -66,7 +69,8 @@ export async function report({
       protectedSessions: watched?.protected ?? [],
       now: now(),
     })
-    const written = withNames(writeReport(told), names)
+    const unnamed = writeReport(told)
+    const written = withNames(unnamed, await namesOf(peopleIn(unnamed), env, now))
     const clock = clockIn(timeZone, told.from)
     switch (format) {
       case 'md':
@@ -84,4 +88,26 @@ export async function report({
   const place = store.kind === 'sqlite' ? `at ${store.path}` : 'in the schema that its role works in'
   err.write(`There is no store ${place}; store.url in the configuration says where it is.\n`)
   return 2
+}
+
+/** Asks Slack for the names, where there is a token. Without an answer people stand there by their ids. */
+async function namesOf(
+  ids: readonly string[],
+  { SLACK_BOT_TOKEN: token, SLACK_API_URL: apiUrl }: Env,
+  now: () => number,
+): Promise<ReadonlyMap<string, string>> {
+  const names = new Map<string, string>()
+  if (!token) return names
+  const log = createLog({ level: 'silent' })
+  const slack = createSlack({
+    token,
+    options: clientOptions({ apiUrl, logger: createSlackLogger(log), now }),
+  })
+  const { who } = createNames({ slack, ids: () => new Set(ids), log })
+  for (const id of ids) {
+    const { name, unread } = await who(id)
+    if (unread !== null) break
+    names.set(id, name)
+  }
+  return names
 }

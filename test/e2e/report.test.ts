@@ -33,6 +33,7 @@ async function printed(room: Room, format: ReportFormat, named: string | null = 
   const code = await report({
     ...{ named, cluster: undefined, format, timeZone: 'Europe/Berlin', now: Date.now },
     config: parseConfig(room.yaml, room.env),
+    env: room.env,
     out: { write: (text: string) => out.push(text) },
     err: { write: (text: string) => err.push(text) },
   })
@@ -111,6 +112,34 @@ it('tells the waits that another recorder saw, and that the server wrote into it
   expect(all).toBeLessThanOrEqual(told.cost.mostSeconds + 0.2)
 }, 60_000)
 
+it('names the time in which the bot did not run, and takes nobody for gone in it', async () => {
+  room = await openRoom(server.marshalUrl)
+  const first = await room.start()
+  const { root, victim } = await jamOne(server, shop)
+  await room.card('approve_terminate')
+  await first.stop()
+  const stopped = Date.now()
+  // A look speaks for two seconds.
+  await server.until(`SELECT clock_timestamp() > to_timestamp(${stopped / 1000 + 3})`)
+  await room.start()
+  const card = await room.card('approve_terminate')
+  await room.press('U0DANA', card, 'approve_terminate')
+  await root.ended
+  await room.until(card.ts, /^🟢 Resolved/)
+  await room.type('U0RESP', 'report')
+  expect(wordsOf(await room.line(/^Report: checkout/))).toMatch(/Not seen/)
+
+  const told = await document(room)
+  expect(told.notSeen).toMatchObject([{ sight: 'notSeen' }])
+  const [gap] = told.notSeen
+  expect(Math.abs(Date.parse(gap?.from ?? '') - stopped - 2000)).toBeLessThan(1000)
+  expect(told.waits).toHaveLength(1)
+  const ms = (await waitsInLog(server)).get(victim.pid) ?? 0
+  expect(told.waits[0]?.leastSeconds).toBeLessThanOrEqual(ms / 1000 + 0.05)
+  expect(told.waits[0]?.mostSeconds).toBeGreaterThanOrEqual(ms / 1000 - 0.05)
+  expect(told.began.maybeEarlier).toBe(false)
+})
+
 /** Presses "Share to a channel", and waits for the question where to. */
 async function openModal(userId: string, told: Message) {
   await room?.press(userId, told, 'pg_share_report')
@@ -154,6 +183,9 @@ it('reports in Slack, and shares it for who is in the channel, under their name'
   expect(others).toEqual([])
   expect(wordsOf(shared as Message)).toMatch(/Shared by .*U0RESP/)
   expect(hasButton(shared as Message, 'pg_share_report')).toBe(false)
+
+  expect(await printed(room, 'md')).toMatch(/dana approved/)
+  expect(await printed(room, 'html')).not.toMatch(/U0DANA|paying/)
 
   await room.type('U0RESP', 'report 00000000')
   await room.line(/There is no incident 00000000 that you may see/)

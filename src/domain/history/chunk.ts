@@ -57,7 +57,13 @@ const textField = plainFields.length + 1
 const sameWaitField = plainFields.length + 2
 const firstTimeField = plainFields.length + 3
 
-type Known = { readonly pid: number; readonly values: unknown[]; readonly times: Time[] }
+type Known = {
+  readonly pid: number
+  readonly values: unknown[]
+  readonly times: Time[]
+  /** What does not change from look to look by itself, once it was asked for. */
+  still?: Session | undefined
+}
 
 const noTime: Time = { text: null, start: null, age: null }
 const unknown = (pid: number): Known => ({
@@ -203,9 +209,7 @@ export function readChunk(rows: readonly Row[], textOf: (id: string) => string |
     words.push(...newWords)
     for (const [index, value] of changed) rest[index] = value
     const left = new Set(gone)
-    known = known
-      .filter((_, index) => !left.has(index))
-      .map(({ pid, values, times }) => ({ pid, values: [...values], times: [...times] }))
+    known = known.filter((_, index) => !left.has(index))
     for (const [slot, pid] of came) known.splice(slot, 0, unknown(pid))
     for (const [field, slots, values] of columns) {
       let slot = 0
@@ -213,18 +217,18 @@ export function readChunk(rows: readonly Row[], textOf: (id: string) => string |
         slot += distance
         const one = known[slot]
         if (!one) continue
+        one.still = undefined
         const value = values[index]
         if (field >= firstTimeField) one.times[field - firstTimeField] = timeOfCode(value as TimeCode, base)
         else one.values[field] = field === sameWaitField && typeof value === 'number' ? ms - value : value
       }
     }
-    const texts = new Map(
-      known.flatMap(({ pid, values }) => {
-        const id = values[textField]
-        const text = id === null ? undefined : textOf(words[id as number] ?? '')
-        return text === undefined ? [] : [[pid, text] as const]
-      }),
-    )
+    const texts = new Map<number, string>()
+    for (const { pid, values } of known) {
+      const id = values[textField]
+      const text = id === null ? undefined : textOf(words[id as number] ?? '')
+      if (text !== undefined) texts.set(pid, text)
+    }
     const snapshot: Snapshot = {
       cluster: head.cluster,
       takenAt,
@@ -240,31 +244,34 @@ export function readChunk(rows: readonly Row[], textOf: (id: string) => string |
 export const wordsIn = (rows: readonly Row[]): string[] =>
   rows.flatMap((row) => ('version' in row || row.length === 2 ? [] : row[6]))
 
-function sessionFrom(
-  { pid, values, times }: Known,
-  ms: number,
-  base: number,
-  words: readonly string[],
-): Session {
+function sessionFrom(one: Known, ms: number, base: number, words: readonly string[]): Session {
+  const still = one.still ?? stillOf(one, words)
+  one.still = still
+  const session: { -readonly [Field in keyof Session]: Session[Field] } = { ...still }
+  for (let index = 0; index < timeFields.length; index++) {
+    const [, age] = timeFields[index] as (typeof timeFields)[number]
+    const start = one.times[index]?.start ?? null
+    if (start !== null) session[age] = ageAt(start, base)
+  }
+  const since = one.values[sameWaitField]
+  if (since !== null) session.sameWaitSeconds = Array.isArray(since) ? since[0] : (ms - Number(since)) / 1000
+  return session
+}
+
+/** The session with ages only where nothing grows. */
+function stillOf({ pid, values, times }: Known, words: readonly string[]): Session {
   const { leaves, ...plain } = Object.fromEntries(plainFields.map((field, index) => [field, values[index]]))
-  const since = values[sameWaitField]
   const queryId = values[queryIdField]
   return {
     pid,
     ...plain,
     queryId: queryId === null ? null : words[queryId as number],
     ...(leaves === null ? {} : { leaves }),
-    ...(since === null
-      ? {}
-      : { sameWaitSeconds: Array.isArray(since) ? since[0] : (ms - Number(since)) / 1000 }),
     ...Object.fromEntries(
-      timeFields.flatMap(([start, age], index) => {
-        const time = times[index] ?? noTime
-        return [
-          [start, time.text],
-          [age, time.start === null ? time.age : ageAt(time.start, base)],
-        ]
-      }),
+      timeFields.flatMap(([start, age], index) => [
+        [start, times[index]?.text ?? null],
+        [age, times[index]?.age ?? null],
+      ]),
     ),
   } as Session
 }

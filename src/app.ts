@@ -240,12 +240,13 @@ export async function startApp(deps: {
       ...{ clusters, top, now },
       watcherOf: (cluster) => watcherIn(leads?.last() ?? null, cluster),
       past,
+      record: keepMs === null ? null : { ...store.history, settle: past.settle },
       directory: names.who,
     })
     const sight = createSight(clusters)
     const { ingress, homes } = createConversation({
       ...{ settings, botIdentity, slack, refusedBlocks, logger: slackLogger },
-      ...{ store, cards, clusters, channels, authorization, actions, answers },
+      ...{ store, cards, clusters, channels, authorization, actions, answers, timeZoneOf },
       sharedReport: createSharedReport({ past, clusters, directory: names.who, now }),
       ...{ linkTo, patientLinkTo, unseen: sight.unseen, now, steady, log },
     })

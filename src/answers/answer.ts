@@ -19,12 +19,14 @@ import { answerOncall, type Directory } from './oncall.ts'
 import type { Past } from './openCards.ts'
 import { answerOverview } from './overview.ts'
 import { mostProposed, proposedFor } from './proposed.ts'
+import type { PastLooks } from './record.ts'
 import { answerReport } from './report.ts'
 import { answerRules } from './rules.ts'
 import { answerSession } from './session.ts'
 import { recommendFor } from './statements.ts'
 import { answerStats } from './stats.ts'
 import type { TopAnswers } from './top.ts'
+import { answerWaits } from './waits.ts'
 import { type Looked, type Reader, withWays } from './ways.ts'
 
 /** Command that can be answered by looking alone. */
@@ -39,7 +41,7 @@ const isRemembered = (question: Question): question is Remembered =>
   remembered.some((kind) => kind === question.kind)
 
 /** Question that a look at a cluster answers. */
-type AboutNow = Exclude<Question, Remembered | { readonly kind: 'rules' }>
+type AboutNow = Exclude<Question, Remembered | { readonly kind: 'rules' | 'waits' }>
 
 /** `failed`: there was nothing to show, only why; a reply for the one who asked alone. */
 export type Answer = { readonly view: View; readonly failed?: boolean }
@@ -56,12 +58,16 @@ export type Asker = {
   readonly typed: string
   /** Clusters that all who read it may see. */
   readonly sees: ReadonlySet<string>
+  /** Asks where they are: IANA. */
+  timeZone(): Promise<string>
 }
 
 export function createAnswers(deps: {
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   /** Memory of the past; null when there is no store, as in the terminal. */
   readonly past: Past | null
+  /** Record of the looks of the past; null where none is kept, if absent as well. */
+  readonly record?: PastLooks | null
   readonly top: TopAnswers
   /** Asks Slack who is called; null in the terminal. */
   readonly directory: Directory | null
@@ -69,7 +75,7 @@ export function createAnswers(deps: {
   readonly watcherOf?: WatcherOf
   readonly now: () => number
 }): Answers {
-  const { clusters, past, top, directory, watcherOf = () => null, now } = deps
+  const { clusters, past, record = null, top, directory, watcherOf = () => null, now } = deps
 
   return async (question, channelId, asker) => {
     const seen = [...clusters.values()].filter(({ config }) => asker?.sees.has(config.name) ?? true)
@@ -82,6 +88,17 @@ export function createAnswers(deps: {
     if ('problem' in watched) return { view: problemView(watched.problem), failed: true }
     if (question.kind === 'rules')
       return { view: await answerRules(question, watched, clusters.size > 1, now()) }
+    if (question.kind === 'waits') {
+      const timeZone = (await asker?.timeZone()) ?? Intl.DateTimeFormat().resolvedOptions().timeZone
+      const context = {
+        cluster: watched.config.name,
+        several: clusters.size > 1,
+        now: now(),
+        timeZone,
+        typed,
+      }
+      return { view: await answerWaits(question, context, record) }
+    }
     return attempt(
       () => look(question, watched, { seen, notes, typed }),
       ({ reason }) => ({ view: failureView(watched.config.name, reason), failed: true }),

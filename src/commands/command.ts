@@ -2,10 +2,20 @@ import { type Filters, quoted } from '../domain/lists/filters.ts'
 import { parseDuration, writeDuration } from '../domain/text/duration.ts'
 import { nearest } from '../domain/text/nearest.ts'
 import { type ActionCommand, parseAction } from './actionCommand.ts'
-import { type CommandProblem, isPid, optional, problem, readPid, shown, takeOptions } from './grammar.ts'
+import {
+  type CommandProblem,
+  isPid,
+  namesIn,
+  optional,
+  problem,
+  readPid,
+  shown,
+  takeOptions,
+} from './grammar.ts'
 import { type ListCommand, parseList } from './listCommand.ts'
 import { type LocksQuestion, parseLocks } from './locksCommand.ts'
 import { parseQuiet, parseSnooze, parseUnsnooze, type SilenceCommand } from './silenceCommand.ts'
+import { parseWaits, type WaitsQuestion } from './waitsCommand.ts'
 import { splitWords, type Word } from './words.ts'
 
 /** `/pg rules [--db] [--user] [--app]`. */
@@ -82,6 +92,7 @@ export type Command =
   | { readonly kind: 'session'; readonly pid: number; readonly cluster: string | null }
   | HistoryQuestion
   | ReportQuestion
+  | WaitsQuestion
   | StatsQuestion
   | ActionCommand
 
@@ -105,6 +116,7 @@ export const kinds = [
   'advise',
   'history',
   'report',
+  'waits',
   'stats',
   'oncall',
   'snooze',
@@ -128,7 +140,9 @@ const meant: Readonly<Record<string, string>> = {
   escalation: 'oncall',
   rotation: 'oncall',
   figures: 'stats',
-  waits: 'activity',
+  ash: 'waits',
+  waited: 'waits',
+  'wait-events': 'waits',
   states: 'activity',
   mute: 'snooze',
   silence: 'snooze',
@@ -201,6 +215,8 @@ export function parseCommand(typed: string): Command | CommandProblem {
       return parseHistory(rest)
     case 'report':
       return parseReport(rest)
+    case 'waits':
+      return parseWaits(rest)
     case 'stats':
       return parseStats(rest)
     case 'oncall':
@@ -232,12 +248,7 @@ function parseRules(words: readonly Word[]): Command | CommandProblem {
   if (given.others.length > 0)
     return problem('`rules` takes names of a session: type `/pg rules --app pg_dump --user backup`.')
   const { values } = given
-  const filters = {
-    ...optional('db', values.get('db')),
-    ...optional('user', values.get('user')),
-    ...optional('app', values.get('app')),
-  }
-  return { kind: 'rules', filters, cluster: values.get('cluster') ?? null }
+  return { kind: 'rules', filters: namesIn(values), cluster: values.get('cluster') ?? null }
 }
 
 /** A statement of pg_stat_statements has a database and a user, and no application, state or age. */

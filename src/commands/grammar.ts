@@ -1,3 +1,4 @@
+import type { Filters } from '../domain/lists/filters.ts'
 import { nearest } from '../domain/text/nearest.ts'
 import { clean, truncate } from '../views/kit.ts'
 import { optionOf, type Word } from './words.ts'
@@ -142,3 +143,10 @@ function unknownOption(command: string, name: string, known: readonly CommandOpt
 /** A key only where there is a value. */
 export const optional = <Key extends string, Value>(key: Key, value: Value | undefined) =>
   value === undefined ? {} : ({ [key]: value } as { readonly [_ in Key]: Value })
+
+/** The options that name sessions. */
+export const namesIn = (values: Given['values']): Pick<Filters, 'db' | 'user' | 'app'> => ({
+  ...optional('db', values.get('db')),
+  ...optional('user', values.get('user')),
+  ...optional('app', values.get('app')),
+})

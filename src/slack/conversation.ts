@@ -38,6 +38,8 @@ export function createConversation(deps: {
   readonly actions: Actions
   readonly answers: Answers
   readonly sharedReport: SharedReport
+  /** Asks Slack for the time zone of a person. */
+  readonly timeZoneOf: (userId: string) => Promise<string>
   /** Finds the address of a card. */
   readonly linkTo: LinkTo
   /** Finds it also for one that is on its way. */

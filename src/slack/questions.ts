@@ -4,6 +4,7 @@ import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
 import { parseCommand } from '../commands/command.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import type { People } from '../domain/session/policy.ts'
+import { SlackError } from '../notify/slackError.ts'
 import type { View } from '../views/kit.ts'
 import type { Reply } from './replies.ts'
 
@@ -36,11 +37,13 @@ export function createQuestions({
   answers,
   clusters,
   channels,
+  timeZoneOf,
   authorization: { authorize, checkAccess, refuse },
 }: {
   readonly answers: Answers
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   readonly channels: ReadonlySet<string>
+  readonly timeZoneOf: (userId: string) => Promise<string>
   readonly authorization: Authorization
 }): Questions {
   return {
@@ -89,7 +92,8 @@ export function createQuestions({
         const refusal = await authorize(entry, config.access.viewers, false)
         if (refusal) return refusal
       }
-    const { view, failed = false } = await answers(parsed, channelId, { typed, sees })
+    const timeZone = () => timeZoneOf(caller.userId).catch(utcWhereSlackFails)
+    const { view, failed = false } = await answers(parsed, channelId, { typed, sees, timeZone })
     await deliver(view, failed)
     return null
   }
@@ -136,3 +140,9 @@ export function createQuestions({
 
 const isQuestion = (command: Parsed): command is Question =>
   !['problem', 'cancel', 'terminate', 'snooze', 'unsnooze', 'quiet'].includes(command.kind)
+
+/** An answer says whose clock its times are of. */
+function utcWhereSlackFails(error: unknown): string {
+  if (!(error instanceof SlackError)) throw error
+  return 'UTC'
+}

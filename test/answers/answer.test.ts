@@ -80,7 +80,10 @@ describe('answers', () => {
         now: () => of.takenAt,
       })
       const question = { kind, filters: {}, cluster: null }
-      const { view } = await answers(question, null, { typed: kind, sees: new Set(['orders']) })
+      const { view } = await answers(question, null, {
+        ...{ typed: kind, sees: new Set(['orders']) },
+        timeZone: async () => 'UTC',
+      })
       return JSON.stringify(view.blocks).match(/Propose: [^"]*/g)
     }
     expect(await proposedBy('long')).toEqual(['Propose: terminate checkout (1)', 'Propose: cancel facts (4)'])
@@ -232,8 +235,11 @@ describe('answers', () => {
       - /pg session 4312: everything about one session
       - /pg health: everything that makes trouble at once, with its limits: locks, connections, deadlocks, prepared transactions, vacuum, wraparound, replication slots
       - /pg rules, /pg rules --app pg_dump: from when on something is trouble here, and for whom it is different
+      - /pg advise, /pg advise --since 30d: settings that would have prevented the trouble of that time, as statements to run
       - /pg clusters [PART]: the servers that are watched, trouble first; with a part of their names, those alone
       - /pg history --since 12h, /pg history 4312, /pg history 3f2a9c1b: what happened and what was decided: lately, to a PID, on a card
+      - /pg report, /pg report 3f2a9c1b: an incident as one would write it up, the newest or the one of that card; a button shares it
+      - /pg waits, /pg waits --since 6h --app web: what active sessions waited for, over time, and which statements, applications and relations waited most
       - /pg oncall: who is called for trouble now, and what happens when nobody answers
       - /pg stats, /pg stats --since 7d: how quickly trouble was seen, answered and ended, and what was denied or expired
       Act (asks the approvers; nothing is sent before one of them presses the button)

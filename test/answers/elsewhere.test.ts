@@ -74,7 +74,10 @@ describe('trouble on another cluster', () => {
   const answers = createAnswers({ clusters, past, top: createTop(), directory: null, now: () => of.takenAt })
   const read = async (kind: 'sessions' | 'overview', cluster: string, sees: string[]) => {
     const question = kind === 'sessions' ? { kind, filters: {}, cluster } : { kind }
-    const { view } = await answers(question, null, { typed: kind, sees: new Set(sees) })
+    const { view } = await answers(question, null, {
+      ...{ typed: kind, sees: new Set(sees) },
+      timeZone: async () => 'UTC',
+    })
     return JSON.stringify(view)
   }
 

@@ -36,6 +36,7 @@ function openDesk({ failed = false } = {}) {
       watched('billing', ['U0DANA'], 'C0BILLING'),
     ),
     channels: new Set(['C0ORDERS', 'C0BILLING']),
+    timeZoneOf: async () => 'Europe/Berlin',
     authorization,
   })
   const ways: string[] = []

@@ -61,7 +61,7 @@ type Known = {
   readonly pid: number
   readonly values: unknown[]
   readonly times: Time[]
-  /** What does not change from look to look by itself, once it was asked for. */
+  /** Fields that do not change from look to look by themselves, once they were asked for. */
   still?: Session | undefined
 }
 

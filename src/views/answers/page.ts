@@ -93,6 +93,9 @@ function flatten(piece: Piece): Piece {
   }
 }
 
+/** Heads of columns with statements. */
+const copied = ['Statement', 'Name']
+
 function blocksOf(piece: Piece): Block[] {
   switch (piece.kind) {
     case 'lines':
@@ -106,12 +109,12 @@ function blocksOf(piece: Piece): Block[] {
     case 'bullets':
       return piece.lines.length === 0 ? [] : [richText(bullets(...piece.lines))]
     case 'table':
-      // A statement is copied as it is; everything else keeps its numbers and units together.
+      // What is copied stays as it is; everything else keeps its numbers and units together.
       return [
         table([
           piece.head,
           ...piece.rows.map((row) =>
-            row.map((cell, column) => (piece.head[column] === 'Statement' ? cell : unbroken(cell))),
+            row.map((cell, column) => (copied.includes(piece.head[column] ?? '') ? cell : unbroken(cell))),
           ),
         ]),
       ]

@@ -1,0 +1,32 @@
+import type { Filters } from '../domain/lists/filters.ts'
+import { parseDuration } from '../domain/text/duration.ts'
+import { type CommandProblem, namesIn, problem, takeOptions } from './grammar.ts'
+import type { Word } from './words.ts'
+
+/** `/pg waits [--since 1h] [--db] [--user] [--app]`: what active sessions waited for, by the record. */
+export type WaitsQuestion = {
+  readonly kind: 'waits'
+  readonly sinceMs: number
+  readonly filters: Pick<Filters, 'db' | 'user' | 'app'>
+  readonly cluster: string | null
+}
+
+const usualWaitsMs = 3_600_000
+
+export function parseWaits(words: readonly Word[]): WaitsQuestion | CommandProblem {
+  const given = takeOptions('waits', words, ['since', 'db', 'user', 'app', 'cluster'])
+  if ('kind' in given) return given
+  const { values, others } = given
+  if (others.length > 0)
+    return problem('`waits` takes `--since` and names of sessions: type `/pg waits --since 1h --app web`.')
+  const since = values.get('since')
+  const age = since === undefined ? { ms: usualWaitsMs } : parseDuration(since)
+  if ('problem' in age) return problem(`\`--since\`: ${age.problem}`)
+  if (age.ms < 1000) return problem('`--since`: write at least `1s`.')
+  return {
+    kind: 'waits',
+    sinceMs: age.ms,
+    filters: namesIn(values),
+    cluster: values.get('cluster') ?? null,
+  }
+}

@@ -12,6 +12,7 @@ import { auditExport, auditVerify, parseHead, parseMoment } from './terminal/aud
 import { check, misuseOf } from './terminal/check.ts'
 import { doctor } from './terminal/doctor.ts'
 import { enroll } from './terminal/enroll.ts'
+import { askOnTerminal, hostSessions, hostSignal } from './terminal/host.ts'
 import { look } from './terminal/look.ts'
 import { report, reportFormats } from './terminal/report.ts'
 import { storeCopy } from './terminal/storeCopy.ts'
@@ -30,6 +31,8 @@ const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
   node src/main.ts store copy FROM TO   moves a store: addresses like sqlite:./data/pg-marshal.db and postgres://user@host/database
   node src/main.ts enroll U0DANA        a QR code for the authenticator app of this person, where approvals take a code
   node src/main.ts enroll --list        who is enrolled; --remove U0DANA takes somebody off
+  node src/main.ts host sessions [--cluster NAME] [--json]  processes of a server on this machine (host: local), where nothing else answers
+  node src/main.ts host cancel|terminate PID [--cluster NAME]  the last resort: you type what is to be done
   node src/main.ts --version            the versions of pg-marshal and of Node
 
 Settings come from pg-marshal.yaml (PG_MARSHAL_CONFIG names another) and the environment; secrets may stand in a file:
@@ -54,6 +57,9 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
   'audit verify': ['head'],
   'audit export': ['from', 'to'],
   'store copy': [],
+  'host sessions': ['cluster', 'json'],
+  'host cancel': ['cluster'],
+  'host terminate': ['cluster'],
 }
 
 async function main(args: readonly string[]): Promise<ExitCode> {
@@ -86,7 +92,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     process.stdout.write(usage)
     return 0
   }
-  const asked = command === 'audit' || command === 'store' ? `${command} ${rest[0]}` : command
+  const asked = ['audit', 'store', 'host'].includes(command) ? `${command} ${rest[0]}` : command
   const known = Object.hasOwn(optionsOf, asked) ? optionsOf[asked] : undefined
   const [alien] = Object.keys(values).filter((name) => known && !known.includes(name))
   if (alien) return misused(`"${asked}" takes no --${alien}.`)
@@ -97,6 +103,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
       return misused('Write "store copy FROM TO", with two addresses as store.url has them.')
     return storeCopy({ from, to, out: process.stdout, err: process.stderr })
   }
+  if (command === 'host') return host(rest, values)
   if (command === 'enroll') {
     const { list = false, remove = null } = values
     const asked = [...rest, ...(remove === null ? [] : [remove])]
@@ -187,6 +194,27 @@ async function audit(
     return misused('--from and --to take a day or a moment, like 2026-03-01 or 2026-03-01T03:00:00Z.')
   if (start > end) return misused('--from is later than --to.')
   return auditExport({ config, from: start, to: end, out: process.stdout, err: process.stderr })
+}
+
+async function host(
+  [what, pid, ...more]: readonly string[],
+  { cluster = null, json = false }: { cluster?: string | null | undefined; json?: boolean | undefined },
+): Promise<ExitCode> {
+  const input = { name: cluster, out: process.stdout, err: process.stderr }
+  if (what === 'sessions' && pid === undefined)
+    return hostSessions({ ...input, json, config: loadConfig({ env: process.env }) })
+  if ((what !== 'cancel' && what !== 'terminate') || !/^[1-9]\d{0,9}$/.test(pid ?? '') || more.length > 0)
+    return misused('Write "host sessions", "host cancel PID" or "host terminate PID".')
+  const config = loadConfig({ env: process.env })
+  return hostSignal({
+    ...input,
+    action: what,
+    pid: Number(pid),
+    config,
+    ask: askOnTerminal,
+    now: Date.now,
+    steady: () => performance.now(),
+  })
 }
 
 function misused(what: string): ExitCode {

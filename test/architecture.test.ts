@@ -18,6 +18,7 @@ const domain = [
   'domain/lists',
   'domain/history',
   'domain/advice',
+  'domain/host',
 ]
 /** Used by whatever reaches outside, import nothing of ours. */
 const own = ['backoff.ts', 'clock.ts', 'log.ts']
@@ -32,11 +33,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'domain/fleet': [],
   'domain/lists': ['domain/text', 'domain/session', 'domain/locks', 'domain/incidents'],
   'domain/history': ['domain/text', 'domain/session', 'domain/locks', 'domain/approvals', 'domain/incidents'],
+  'domain/host': ['domain/text', 'domain/session'],
   'domain/advice': ['domain/text', 'domain/session', 'domain/locks', 'domain/incidents', 'domain/history'],
   'backoff.ts': [],
   'clock.ts': [],
   'log.ts': [],
   'loop.ts': ['log.ts'],
+  host: domain,
   http: [...domain, 'notify'],
   config: domain,
   postgres: [...domain, ...own],
@@ -48,7 +51,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   answers: [...domain, 'config', 'postgres', 'store', 'views', 'commands'],
   actions: [...domain, ...own, ...edges],
   slack: [...domain, ...own, 'config', 'store', 'views', 'notify', 'commands', 'answers', 'actions'],
-  terminal: [...domain, ...own, ...edges, 'answers', 'actions', 'slack'],
+  terminal: [...domain, ...own, ...edges, 'host', 'answers', 'actions', 'slack'],
   'reload.ts': [...domain, ...own, 'config', 'views', 'notify'],
   'desk.ts': [...domain, ...own, 'store', 'notify', 'commands', 'actions', 'watch'],
   'app.ts': [

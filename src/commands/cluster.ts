@@ -12,11 +12,11 @@ export type WatchedCluster = { readonly config: ClusterConfig; readonly cluster:
  * @param channelId where the command came from; null outside of Slack
  * @returns or one sentence that says which there are
  */
-export function pickCluster(
-  clusters: ReadonlyMap<string, WatchedCluster>,
+export function pickCluster<Watched extends Pick<WatchedCluster, 'config'>>(
+  clusters: ReadonlyMap<string, Watched>,
   name: string | null,
   channelId: string | null,
-): WatchedCluster | { readonly problem: string } {
+): Watched | { readonly problem: string } {
   const names = [...clusters.keys()]
   const configured = `Configured: ${some(names)}.`
   if (name !== null) {

@@ -27,6 +27,8 @@ export type ClusterConfig = {
   readonly url: string
   /** An absolute path; read at each connect. */
   readonly passwordFile: string | null
+  /** `local`: it runs on this machine, and its processes may be seen and signalled by us. */
+  readonly host: 'local' | null
   readonly channel: string
   readonly access: Access
   readonly approvals: Approvals
@@ -259,6 +261,7 @@ function resolveCluster(file: File, directory: string, cluster: File['clusters']
     name: cluster.name,
     url: cluster.url,
     passwordFile: cluster.passwordFile === undefined ? null : besideConfig(directory, cluster.passwordFile),
+    host: cluster.host ?? null,
     channel: cluster.channel ?? file.slack.channel,
     access: {
       viewers: cluster.access?.viewers ?? access?.viewers ?? 'everyone',

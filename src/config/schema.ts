@@ -203,6 +203,7 @@ const cluster = configSection({
   template: z.string({ error: 'Write the name of one of the templates.' }).optional(),
   url: databaseUrl,
   passwordFile: z.string({ error: passwordFileHint }).min(1, { error: passwordFileHint }).optional(),
+  host: word('local').optional(),
   channel: channel.optional(),
   access: access.optional(),
   approvals: approvals.optional(),

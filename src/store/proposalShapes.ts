@@ -70,6 +70,7 @@ const actor = anyText
 const names = listOf(anyText)
 const ofProposal = { actor, proposalId: anyText }
 const onSession = { ...ofProposal, action: actionShape, session: sessionKeyShape }
+const onHost = { actor, by: anyText, cluster: anyText, action: actionShape, pid: number }
 const ofIncident = { actor, what: anyText, incidentId: anyText.optional() }
 const ofSight = { actor, cluster: anyText, since: orNull(number), reason: anyText }
 
@@ -90,6 +91,8 @@ export const eventShape = union<JournalEvent, 'kind'>('kind', {
   codesLocked: { ...ofProposal, cluster: anyText, wrong: number, until: number },
   enrolled: { actor, userId: anyText, by: anyText },
   unenrolled: { actor, userId: anyText, by: anyText },
+  hostIntended: { ...onHost, startTicks: anyText, title: anyText },
+  hostOutcome: { ...onHost, sent: flag, what: anyText },
   brokeGlass: { ...onSession, reason: anyText },
   denied: { ...ofProposal, reason: anyText },
   expired: ofProposal,

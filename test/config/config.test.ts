@@ -35,6 +35,7 @@ describe('a valid file', () => {
           name: 'orders',
           url: 'postgres://pg_marshal@db/postgres',
           passwordFile: null,
+          host: null,
           channel: 'C0INCIDENTS',
           access: { viewers: 'everyone', requesters: 'everyone', approvers: ['U0DANA'] },
           approvals: {

@@ -65,6 +65,29 @@ export type JournalEvent =
       readonly userId: string
       readonly by: string
     }
+  /** On the machine of the server, by one of its users: the last thing that is written before a signal of the system is sent. */
+  | {
+      readonly kind: 'hostIntended'
+      readonly actor: string
+      readonly by: string
+      readonly cluster: string
+      readonly action: Action
+      readonly pid: number
+      /** Start of the process, see HostProcess. */
+      readonly startTicks: string
+      readonly title: string
+    }
+  /** Result of that. `sent` is false where it had changed in the last moment. */
+  | {
+      readonly kind: 'hostOutcome'
+      readonly actor: string
+      readonly by: string
+      readonly cluster: string
+      readonly action: Action
+      readonly pid: number
+      readonly sent: boolean
+      readonly what: string
+    }
   /** One named person acted alone. */
   | {
       readonly kind: 'brokeGlass'

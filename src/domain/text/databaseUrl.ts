@@ -80,3 +80,9 @@ export function urlAdvice(url: DatabaseUrl, envMode: string | undefined): string
     ? 'Nothing is encrypted: who is on the way reads statements and changes what is seen. End the url with ?sslmode=verify-full, with sslrootcert where the authority is your own.'
     : null
 }
+
+/** Returns the port in the address of a server. */
+export function portIn(text: string): number {
+  const url = new URL(text)
+  return Number(url.port || url.searchParams.get('port') || 5432)
+}

@@ -16,7 +16,7 @@ import {
   user,
   type View,
 } from '../kit.ts'
-import { count, nameOf } from '../words.ts'
+import { count, nameOf, onOneLine } from '../words.ts'
 import { callReasons } from './call.ts'
 import { outcomeSentence } from './outcome.ts'
 
@@ -148,6 +148,8 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
   if (event.kind === 'lacking')
     return view([bold(`Missing on ${event.cluster}: `), `${event.what} `, code(event.remedy)])
   if (event.kind === 'seesAgain') return view([bold(`Sees ${event.cluster} again. `), event.reason])
+  if (event.kind === 'hostIntended' || event.kind === 'hostOutcome')
+    return proved(view(journalLine(event, null) ?? []), row)
   if (event.kind !== 'outcome' || !proposal) return null
   const said = view([
     bold(
@@ -161,11 +163,14 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
     ]),
     `: ${outcomeSentence(proposal)}`,
   ])
-  return {
-    ...said,
-    blocks: [...said.blocks, context(`journal ${row.seq} · ${row.hash.slice(0, shortestHead)}`)],
-  }
+  return proved(said, row)
 }
+
+/** Adds where the journal has it: with the hash, nobody can take it out unseen. */
+const proved = (said: View, { seq, hash }: JournalRow): View => ({
+  ...said,
+  blocks: [...said.blocks, context(`journal ${seq} · ${hash.slice(0, shortestHead)}`)],
+})
 
 /** Writes an event for a thread or a history. `proposal` says who requested it and must be notified. */
 export function journalLine(event: JournalEvent, proposal: Proposal | null): Line | null {
@@ -195,6 +200,16 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
       return [user(event.userId), ` was enrolled for codes on my machine, by ${event.by}.`]
     case 'unenrolled':
       return [user(event.userId), ` is not enrolled for codes any more, says ${event.by} on my machine.`]
+    case 'hostIntended':
+      return [
+        bold('From the operating system: '),
+        `${event.by} is about to ${event.action} process ${event.pid} on ${event.cluster} (${onOneLine(event.title)}).`,
+      ]
+    case 'hostOutcome':
+      return [
+        bold('From the operating system: '),
+        `${event.by}, ${event.action} of process ${event.pid} on ${event.cluster}: ${event.what}`,
+      ]
     case 'denied':
       return [
         user(event.actor),

@@ -1,0 +1,183 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Config } from '../../src/config/config.ts'
+import type { Protected } from '../../src/domain/session/policy.ts'
+import { readStore } from '../../src/store/reading.ts'
+import { hostSessions, hostSignal } from '../../src/terminal/host.ts'
+import { clusterConfig } from '../support/asking.ts'
+import { startTestServer, type TestServer, type TestSession } from '../support/postgres.ts'
+
+let server: TestServer
+let directory: string
+let shop: string
+let told: { out: string; err: string }
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'pg-marshal-host-'))
+  server = await startTestServer()
+  shop = await server.createRole('shop')
+})
+afterEach(() => server.closeAll())
+afterAll(async () => {
+  await server.stop()
+  await rm(directory, { recursive: true })
+})
+
+const configWith = (over: object = {}): Config =>
+  ({
+    clusters: [clusterConfig('orders', { url: server.marshalUrl, host: 'local', ...over })],
+    store: { kind: 'sqlite', path: join(directory, 'store.db') },
+  }) as unknown as Config
+
+const inputs = (over: object = {}) => {
+  told = { out: '', err: '' }
+  const to = (key: 'out' | 'err') => ({
+    write: (text: string) => {
+      told[key] += text
+    },
+  })
+  return { name: null, config: configWith(over), out: to('out'), err: to('err') }
+}
+
+/** Runs it with what somebody types. */
+const signal = (
+  action: 'cancel' | 'terminate',
+  { pid }: { readonly pid: number },
+  {
+    typed = `${action} ${pid}`,
+    meanwhile = async () => {},
+    over = {},
+  }: {
+    readonly typed?: string
+    readonly meanwhile?: () => Promise<unknown>
+    readonly over?: object
+  } = {},
+) =>
+  hostSignal({
+    ...{ ...inputs(over), action, pid, now: Date.now, steady: () => performance.now() },
+    ask: async () => {
+      await meanwhile()
+      return typed
+    },
+  })
+
+const journal = async () =>
+  (await readStore(configWith().store, async (tables) => {
+    const events = []
+    for await (const { event } of tables.journal.all()) events.push(JSON.parse(event))
+    return { events, waiting: (await tables.messages.backlog()).count }
+  })) ?? { events: [], waiting: 0 }
+
+const isThere = async ({ pid }: TestSession) =>
+  (await server.admin.query('SELECT count(*)::int AS n FROM pg_stat_activity WHERE pid = $1', [pid])).rows[0]
+    .n === 1
+
+describe('host sessions', () => {
+  it('shows who is served, from the operating system, and says what that cannot show', async () => {
+    const session = await server.open('checkout', shop)
+    await session.query('BEGIN')
+    expect(await hostSessions({ ...inputs(), json: false })).toBe(0)
+    expect(told.out).toContain('From the operating system: no locks')
+    expect(told.out).toMatch(
+      new RegExp(`^${session.pid}  shop \\S+ .*: idle in transaction  \\(sleeps; since .* of CPU; read`, 'm'),
+    )
+    expect(await hostSessions({ ...inputs(), json: true })).toBe(0)
+    const { processes } = JSON.parse(told.out)
+    expect(processes.find((one: { pid: number }) => one.pid === session.pid)).toMatchObject({ state: 'S' })
+  })
+
+  it('needs the word that the server runs here, and a server that does', async () => {
+    expect(await hostSessions({ ...inputs({ host: null }), json: false })).toBe(2)
+    expect(told.err).toContain('write host: local')
+    expect(await hostSessions({ ...inputs({ url: 'postgres://m@localhost:1/x' }), json: false })).toBe(2)
+    expect(told.err).toContain('listens on port 1')
+  })
+})
+
+describe('host terminate', () => {
+  it('ends the one that was typed, once, and writes it down before and after', async () => {
+    const session = await server.open('checkout', shop)
+    const other = await server.open('web', shop)
+    expect(await signal('terminate', session)).toBe(0)
+    expect(told.out).toMatch(new RegExp(`${session.pid} is gone, .* after the signal`))
+    expect([await isThere(session), await isThere(other)]).toEqual([false, true])
+    const { events, waiting } = await journal()
+    const about = { cluster: 'orders', action: 'terminate', pid: session.pid }
+    expect(events.slice(-2)).toMatchObject([
+      { kind: 'hostIntended', ...about },
+      { kind: 'hostOutcome', ...about, sent: true },
+    ])
+    expect(waiting).toBe(2)
+  })
+
+  it.each([
+    ['no', 'terminate'],
+    ['', 'y'],
+    ['cancel', 'cancel'],
+  ])('sends nothing for another word (%s)', async (_, word) => {
+    const session = await server.open('checkout', shop)
+    expect(
+      await signal('terminate', session, { typed: `${word} ${session.pid}`.replace('terminate', 'kill') }),
+    ).toBe(2)
+    expect(told.err).toContain('Nothing was sent.')
+    expect(await isThere(session)).toBe(true)
+  })
+
+  it('sends nothing where the process is another one by then', async () => {
+    const session = await server.open('checkout', shop)
+    const gone = async () => {
+      await session.close()
+      await server.until('SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $1', [session.pid])
+    }
+    expect(await signal('terminate', session, { meanwhile: gone })).toBe(2)
+    expect(told.err).toContain('Nothing was sent: it is gone.')
+    expect((await journal()).events.at(-1)).toMatchObject({ kind: 'hostOutcome', sent: false })
+  })
+
+  it('touches no process of the server itself, none of another server, and none that is protected', async () => {
+    const { rows } = await server.admin.query(
+      "SELECT pid FROM pg_stat_activity WHERE backend_type <> 'client backend'",
+    )
+    for (const one of rows) {
+      expect(await signal('terminate', one)).toBe(2)
+      expect(told.err).toMatch(/serves no client/)
+    }
+    expect(await signal('terminate', { pid: process.pid })).toBe(2)
+    expect(told.err).toContain('There is no process')
+    const session = await server.open('checkout', shop)
+    const rules: Protected[] = [{ user: 'shop' }]
+    expect(await signal('terminate', session, { over: { protected: rules } })).toBe(2)
+    expect(told.err).toContain('protected by the configuration')
+    expect(await isThere(session)).toBe(true)
+    // What only the application decides cannot be seen here, and is said.
+    const byApplication = { over: { protected: [{ applicationName: 'pg_dump' }] } }
+    expect(await signal('terminate', session, byApplication)).toBe(0)
+    expect(told.out).toContain('may be the one that is protected (pg_dump)')
+  })
+
+  it('says that a signal is pending where the process is stopped', async () => {
+    const session = await server.open('checkout', shop)
+    process.kill(session.pid, 'SIGSTOP')
+    try {
+      expect(await signal('terminate', session)).toBe(1)
+      expect(told.out).toContain('is stopped (SIGSTOP, or a debugger): the signal is pending')
+    } finally {
+      process.kill(session.pid, 'SIGCONT')
+    }
+    await session.ended
+  })
+})
+
+describe('host cancel', () => {
+  it('ends the statement and leaves the session, where every slot of the server is taken', async () => {
+    const session = await server.open('report', shop)
+    const slept = session.start('SELECT pg_sleep(3600)')
+    await server.until("SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1", [session.pid])
+    expect(await signal('cancel', session)).toBe(0)
+    expect(told.out).toContain('Its statement has ended')
+    expect(await slept).toMatchObject({ code: '57014' })
+    expect(await isThere(session)).toBe(true)
+  })
+})

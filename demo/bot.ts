@@ -1,5 +1,5 @@
 import { startApp } from '../src/app.ts'
-import { parseConfig, requireSlack } from '../src/config/config.ts'
+import { type Config, parseConfig, requireSlack } from '../src/config/config.ts'
 import { createLog } from '../src/log.ts'
 
 export type WatchedServer = {
@@ -14,6 +14,8 @@ export type WatchedServer = {
 export type Bot = {
   /** Starts it, or starts it again when it is to watch something else. */
   watch(servers: readonly WatchedServer[]): Promise<void>
+  /** Its configuration; null before it watches anything. */
+  config(): Config | null
   stop(): Promise<void>
 }
 
@@ -48,6 +50,7 @@ export function createBot(env: Readonly<Record<string, string>>, store: string, 
   const log = createLog({ level: process.env.LOG_LEVEL ?? 'silent' })
   let app: { stop(): Promise<void> } | null = null
   let isStopped = false
+  let current: Config | null = null
 
   const stop = async () => {
     const running = app
@@ -64,11 +67,13 @@ export function createBot(env: Readonly<Record<string, string>>, store: string, 
         store: { url: `sqlite:${store}` },
       })
       const config = parseConfig(yaml, env)
+      current = config
       await stop()
       if (isStopped) return
       app = await startApp({ config, slack: requireSlack(config, env), log })
       if (isStopped) await stop()
     },
+    config: () => current,
     stop: () => {
       isStopped = true
       return stop()

@@ -30,11 +30,16 @@ export type GameDayState =
       readonly called: boolean
     }
 
+/** Round that was played last: since when, milliseconds, and with which sessions. */
+export type Played = { readonly since: number; readonly pids: ReadonlySet<number> }
+
 export type GameDay = {
   /** Stops all other trouble and plays one whose name stays hidden. Rejects when one plays already. */
   start(): Promise<void>
   giveUp(): Promise<void>
   state(): GameDayState
+  /** The round that is over; null before the first one, and while one is played. */
+  played(): Played | null
   /** Takes note that somebody is called outside of Slack. */
   called(): void
   /** Takes note of a look at the server; called after the director has seen it. */
@@ -47,6 +52,7 @@ type Round = {
   seenAt: number | null
   calledAt: number | null
   movedAt: number | null
+  readonly pids: Set<number>
 }
 
 /** Extra work, beyond the gentlest way, that still counts as the gentlest way. Seconds. */
@@ -65,6 +71,7 @@ export function createGameDay(options: {
   let round: Round | null = null
   let preparing = false
   let report: Report | null = null
+  let played: Played | null = null
   let lastId = ''
 
   workspace.onChange((change) => {
@@ -81,7 +88,8 @@ export function createGameDay(options: {
     const over = round
     if (over === null) return
     round = null
-    const { scenario, since, seenAt, calledAt, movedAt } = over
+    const { scenario, since, seenAt, calledAt, movedAt, pids } = over
+    played = { since, pids }
     const after = (at: number | null) => (at === null ? null : Math.max(0, (at - since) / 1000))
     const { losses, gentlest } = director.damage(scenario.id)
     const sum = (all: readonly Loss[]) => all.reduce((seconds, loss) => seconds + loss.seconds, 0)
@@ -111,6 +119,7 @@ export function createGameDay(options: {
       if (round || preparing) throw new Error('a game day is being played')
       preparing = true
       report = null
+      played = null
       changed()
       try {
         await director.stopAll()
@@ -119,7 +128,7 @@ export function createGameDay(options: {
         if (!scenario) throw new Error('there is no trouble to play')
         lastId = scenario.id
         await director.start(scenario.id)
-        round = { scenario, since: now(), seenAt: null, calledAt: null, movedAt: null }
+        round = { scenario, since: now(), seenAt: null, calledAt: null, movedAt: null, pids: new Set() }
       } finally {
         preparing = false
         changed()
@@ -142,11 +151,13 @@ export function createGameDay(options: {
         called: calledAt !== null,
       }
     },
+    played: () => played,
     called: () => {
       if (round) round.calledAt ??= now()
     },
     tick: () => {
       const id = round?.scenario.id
+      for (const pid of id ? director.pidsOf(id) : []) round?.pids.add(pid)
       if (!id || director.playing().find((one) => one.id === id)?.phase !== 'over') return
       // What is left of it goes on as after a real incident, until somebody stops it or plays again.
       finish(true)

@@ -11,6 +11,7 @@ import { createBot } from './bot.ts'
 import { createPracticeFaults } from './faults.ts'
 import { createGameDay } from './gameday.ts'
 import { openPager } from './pager.ts'
+import { roundReport } from './report.ts'
 import { team } from './team.ts'
 import { createDirector, type Director } from './trouble/director.ts'
 import { scenarios } from './trouble/index.ts'
@@ -187,6 +188,12 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
         startGameDay: gameDay.start,
         giveUpGameDay: gameDay.giveUp,
         setFault: faults.set,
+      },
+      pages: {
+        report: () => {
+          const [played, config] = [gameDay.played(), bot.config()]
+          return played && config ? roundReport(played, config, workspace.env) : null
+        },
       },
       state: () => ({
         server: truth.view(),

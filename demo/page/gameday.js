@@ -29,6 +29,15 @@ function reportNode(report) {
       line('Lost', lossText(report.losses)),
       line('The gentlest way', `${report.gentlestWords} It costs ${workText(report.gentlest)}.`),
     ),
+    h(
+      'p',
+      null,
+      h(
+        'a',
+        { href: '/panel/report', target: '_blank', rel: 'noopener', 'data-focus': 'report' },
+        'The bot’s report of it',
+      ),
+    ),
     report.wasGentlest ? h('p', { class: 'verdict' }, icon('check'), ' That was the gentlest way.') : null,
   )
 }

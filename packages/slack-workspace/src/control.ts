@@ -15,6 +15,8 @@ export type Panel = {
   readonly module: URL
   /** May be called at `POST /control/panel/<name>`. */
   readonly controls: Options['control']
+  /** Pages that are made when somebody opens `/panel/<name>`: HTML with nothing but styles of its own; null: there is none. */
+  readonly pages?: Readonly<Record<string, () => Promise<string | null> | null>>
   readonly state: () => Json
   readonly onChange: (listener: () => void) => void
 }
@@ -47,6 +49,13 @@ const security = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
+}
+
+/** For pages of the host, which run nothing and load nothing. */
+const still = {
+  ...security,
+  'content-security-policy':
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
 
 /** The page, its live updates, and the switches of the workspace. */
@@ -116,6 +125,16 @@ export const createControlApi = (options: Options) => {
     }
   }
 
+  const ownPage = (pages: NonNullable<Panel['pages']>, name: string) =>
+    Object.hasOwn(pages, name) ? pages[name] : undefined
+
+  const madePage = async (response: ServerResponse, make: () => Promise<string | null> | null) => {
+    const content = await make()
+    if (content === null) return sendJson(response, 404, { ok: false, error: 'not_found' })
+    response.writeHead(200, { 'content-type': mediaTypes['.html'], ...still })
+    response.end(content)
+  }
+
   const call = async (request: IncomingMessage, response: ServerResponse, name: string) => {
     const [table, own] = name.startsWith('panel/')
       ? [panel?.controls ?? {}, name.slice('panel/'.length)]
@@ -154,6 +173,8 @@ export const createControlApi = (options: Options) => {
     if (pathname === '/control/events') return stream(response)
     if (pathname === '/control/state') return sendJson(response, 200, snapshot())
     if (pathname.startsWith('/page/')) return file(response, pageDir, pathname.slice('/page/'.length))
+    const page = panel?.pages && ownPage(panel.pages, pathname.slice('/panel/'.length))
+    if (page && pathname.startsWith('/panel/')) return madePage(response, page)
     if (panel && pathname.startsWith('/panel/'))
       return file(response, new URL('./', panel.module), pathname.slice('/panel/'.length))
     if (pathname === '/' || pathname.startsWith('/archives/')) return file(response, pageDir, 'index.html')

@@ -33,6 +33,7 @@ test('a panel of the host adds its files, controls and state to those of the wor
         return what
       },
     },
+    pages: { made: async () => `<p>${turned}</p>`, none: () => null },
     state: () => ({ turned }),
     onChange: (listener) => {
       changed = listener
@@ -43,7 +44,21 @@ test('a panel of the host adds its files, controls and state to those of the wor
     'text/javascript; charset=utf-8',
     'export const own = true',
   ])
-  for (const path of ['/panel/index.html', '/panel/..%2Fown.js', '/page/own.js'])
+  const made = await at('/panel/made')
+  expect([made.headers.get('content-type'), await made.text()]).toEqual([
+    'text/html; charset=utf-8',
+    '<p>nothing</p>',
+  ])
+  expect(made.headers.get('content-security-policy')).toMatch(
+    /^default-src 'none'; style-src 'unsafe-inline';/,
+  )
+  for (const path of [
+    '/panel/none',
+    '/panel/toString',
+    '/panel/index.html',
+    '/panel/..%2Fown.js',
+    '/page/own.js',
+  ])
     expect((await at(path)).status).toBe(404)
 
   const events = await at('/control/events')

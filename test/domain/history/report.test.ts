@@ -230,7 +230,8 @@ describe('what nobody saw', () => {
         ? rowLook(seconds, [checkout], [], { seesOthers: false, locks: { kind: 'none' } })
         : jam(seconds),
     )
-    const report = reportFrom(blinded, about, { from: 0, to: 120 })
+    const report = reportFrom(blinded, { ...about, openedAt: at(70) }, { from: 0, to: 120 })
+    expect(report.began.firstWaitAt).toBe(at(12))
     expect(report.gaps).toEqual([
       { from: at(50), to: at(55), sight: 'partly', why: 'pg-marshal may not see what other sessions do.' },
     ])

@@ -16,12 +16,14 @@ import { askOnTerminal, hostSessions, hostSignal } from './terminal/host.ts'
 import { look } from './terminal/look.ts'
 import { report, reportFormats } from './terminal/report.ts'
 import { storeCopy } from './terminal/storeCopy.ts'
+import { waits } from './terminal/waits.ts'
 
 const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
 
   node src/main.ts                      the service (also: serve)
   node src/main.ts sessions  [--cluster NAME] [--json]   what /pg sessions would show
   node src/main.ts blocking  [--cluster NAME] [--json]   who blocks whom
+  node src/main.ts waits  [--since 1h] [--app WEB] [--user NAME] [--db NAME] [--cluster NAME] [--json]   what sessions waited for
   node src/main.ts advise [--since 7d] [--cluster NAME] [--json]   settings that would have prevented the trouble
   node src/main.ts report [INCIDENT] [--format md|html|json] [--cluster NAME]   an incident as one would write it up; the newest one
   node src/main.ts check [--cluster NAME] [--blocked-for 60s] …  a probe for Nagios and the like; check --help
@@ -45,11 +47,14 @@ All settings: docs/setup.md
 /** 0: well. 1: something is wrong that was looked for. 2: it could not be done, and the message says why. `check` has its own. */
 type ExitCode = 0 | 1 | 2 | 3
 
+const sessionNames = ['db', 'user', 'app'] as const
+
 /** Options of each command. Any other is refused, because it would be ignored silently. */
 const optionsOf: Readonly<Record<string, readonly string[]>> = {
   serve: [],
   sessions: ['cluster', 'json'],
   blocking: ['cluster', 'json'],
+  waits: ['since', ...sessionNames, 'cluster', 'json'],
   advise: ['cluster', 'json', 'since'],
   report: ['cluster', 'format'],
   doctor: [],
@@ -73,6 +78,9 @@ async function main(args: readonly string[]): Promise<ExitCode> {
       cluster: { type: 'string' },
       json: { type: 'boolean' },
       since: { type: 'string' },
+      db: { type: 'string' },
+      user: { type: 'string' },
+      app: { type: 'string' },
       format: { type: 'string' },
       head: { type: 'string' },
       from: { type: 'string' },
@@ -144,6 +152,22 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     case 'blocking':
       return look({
         what: command,
+        name: values.cluster ?? null,
+        json: values.json ?? false,
+        config: loadConfig({ env: process.env }),
+        out: process.stdout,
+        err: process.stderr,
+        now: Date.now,
+      })
+    case 'waits':
+      return waits({
+        options: new Map(
+          (['since', ...sessionNames] as const).flatMap((option) => {
+            const value = values[option]
+            return value === undefined ? [] : [[option, value] as const]
+          }),
+        ),
+        timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
         name: values.cluster ?? null,
         json: values.json ?? false,
         config: loadConfig({ env: process.env }),

@@ -13,3 +13,9 @@ export const unrecordedView = (): View =>
   problemView(
     'Nothing is recorded here: `history.keep` is `off` in the configuration. With `history.keep: 7d` each look is kept from the next start on, at no further query.',
   )
+
+/** Says that the record has nothing of a cluster. */
+export const notYetView = (cluster: string): View =>
+  problemView(
+    `Nothing is recorded of \`${cluster}\` yet. Each look is kept a second after it was taken: ask again in a minute.`,
+  )

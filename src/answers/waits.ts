@@ -1,36 +1,35 @@
 import type { WaitsQuestion } from '../commands/waitsCommand.ts'
 import { spansOf, stretchesOf, type TimedLook } from '../domain/history/waiting.ts'
-import { beginWaits } from '../domain/history/waits.ts'
+import { beginWaits, type WaitSums } from '../domain/history/waits.ts'
 import { matchesFilters } from '../domain/lists/filters.ts'
 import { isTimeZone } from '../domain/text/hours.ts'
 import { noActions, withActions } from '../views/answers/actions.ts'
-import { problemView } from '../views/answers/page.ts'
 import { type AskedWaits, waitsView } from '../views/answers/waits.ts'
 import type { View } from '../views/kit.ts'
-import { type PastLooks, unrecordedView } from './record.ts'
+import { notYetView, type PastLooks, unrecordedView } from './record.ts'
 
 /** Points of the chart. */
 const spans = 12
 /** Looks that are counted at once, so that a long time needs little memory. */
 const atOnce = 100
 
-/** Answers what sessions waited for, from the record: a cluster that cannot be seen now has one as well. */
-export async function answerWaits(
+/** Sums of what sessions waited for, and the begin of the record where it does not reach as far back as was asked. */
+export type ReadWaits = { readonly sums: WaitSums; readonly begins: number | null }
+
+/**
+ * Reads what sessions waited for, from the record: a cluster that cannot be seen now has one as well.
+ * @returns null where nothing is recorded of it yet
+ */
+export async function readWaits(
   { sinceMs, filters }: WaitsQuestion,
-  asked: Omit<AskedWaits, 'sinceMs' | 'filters' | 'begins'> & { readonly typed: string | null },
-  record: PastLooks | null,
-): Promise<View> {
-  if (!record) return unrecordedView()
-  const { cluster, now, typed } = asked
-  const timeZone = isTimeZone(asked.timeZone) ? asked.timeZone : 'UTC'
+  { cluster, now }: { readonly cluster: string; readonly now: number },
+  record: PastLooks,
+): Promise<ReadWaits | null> {
   await record.settle?.()
   const wanted = now - sinceMs
   const { found, after } = await record.at(cluster, wanted)
   const begins = found ? null : after
-  if (!found && (begins === null || begins >= now))
-    return problemView(
-      `Nothing is recorded of \`${cluster}\` yet. Each look is kept a second after it was taken: ask again in a minute.`,
-    )
+  if (!found && (begins === null || begins >= now)) return null
   const from = Math.max(wanted, begins ?? wanted)
   const waits = beginWaits(spansOf(from, now, spans), (session) => matchesFilters(session, filters))
   let looks: TimedLook[] = found ? [found] : []
@@ -46,6 +45,20 @@ export async function answerWaits(
     if (looks.length > atOnce) addUntil(look.look.takenAt)
   }
   addUntil(now)
-  const view = waitsView(waits.end(), { ...asked, timeZone, sinceMs, filters, begins })
-  return withActions(view, { ...noActions, refresh: typed })
+  return { sums: waits.end(), begins }
+}
+
+/** Answers what sessions waited for. */
+export async function answerWaits(
+  question: WaitsQuestion,
+  asked: Omit<AskedWaits, 'sinceMs' | 'filters' | 'begins'> & { readonly typed: string | null },
+  record: PastLooks | null,
+): Promise<View> {
+  if (!record) return unrecordedView()
+  const read = await readWaits(question, asked, record)
+  if (!read) return notYetView(asked.cluster)
+  const timeZone = isTimeZone(asked.timeZone) ? asked.timeZone : 'UTC'
+  const { sinceMs, filters } = question
+  const view = waitsView(read.sums, { ...asked, timeZone, sinceMs, filters, begins: read.begins })
+  return withActions(view, { ...noActions, refresh: asked.typed })
 }

@@ -56,7 +56,7 @@ const meantOptions: Readonly<Record<string, CommandOption>> = {
   server: 'cluster',
 }
 
-export type Given = { readonly values: Map<CommandOption, string>; readonly others: Word[] }
+export type Given = { readonly values: ReadonlyMap<CommandOption, string>; readonly others: readonly Word[] }
 
 /** Takes the options out of the words. */
 export function takeOptions(

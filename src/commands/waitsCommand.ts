@@ -1,6 +1,6 @@
 import type { Filters } from '../domain/lists/filters.ts'
 import { parseDuration } from '../domain/text/duration.ts'
-import { type CommandProblem, namesIn, problem, takeOptions } from './grammar.ts'
+import { type CommandProblem, type Given, namesIn, problem, takeOptions } from './grammar.ts'
 import type { Word } from './words.ts'
 
 /** `/pg waits [--since 1h] [--db] [--user] [--app]`: what active sessions waited for, by the record. */
@@ -16,9 +16,13 @@ const usualWaitsMs = 3_600_000
 export function parseWaits(words: readonly Word[]): WaitsQuestion | CommandProblem {
   const given = takeOptions('waits', words, ['since', 'db', 'user', 'app', 'cluster'])
   if ('kind' in given) return given
-  const { values, others } = given
-  if (others.length > 0)
-    return problem('`waits` takes `--since` and names of sessions: type `/pg waits --since 1h --app web`.')
+  return given.others.length > 0
+    ? problem('`waits` takes `--since` and names of sessions: type `/pg waits --since 1h --app web`.')
+    : readWaitsOptions(given.values)
+}
+
+/** Reads the values of the options. */
+export function readWaitsOptions(values: Given['values']): WaitsQuestion | CommandProblem {
   const since = values.get('since')
   const age = since === undefined ? { ms: usualWaitsMs } : parseDuration(since)
   if ('problem' in age) return problem(`\`--since\`: ${age.problem}`)

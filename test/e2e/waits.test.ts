@@ -43,6 +43,20 @@ describe.each(['socket', 'http'] as const)('/pg waits, over %s', (mode) => {
     const none = await askUntil(/No session matched/, 'waits --since 1m --user nobody')
     expect(kindsIn(none)).not.toContain('data_visualization')
 
+    const terminal = await run(room, ['waits', '--since', '1m', '--app', 'web', '--json'])
+    expect(await terminal.ended).toBe(0)
+    expect(JSON.parse(terminal.output())).toMatchObject({
+      cluster: 'orders',
+      recordBegins: expect.stringContaining('T'),
+      types: [{ type: 'Lock', most: { sessions: 1 } }],
+      statements: [{ statement: 'UPDATE orders SET state = ? WHERE id = ?' }],
+      applications: [{ application: 'web' }],
+      relations: [{ relation: 'orders' }],
+    })
+    const words = await run(room, ['waits', '--since', '1m'])
+    expect(await words.ended).toBe(0)
+    expect(words.output()).toMatch(/^Waits on orders, the last 1 min\nMostly waits for locks \(Lock\)/)
+
     room.workspace.refuseBlocks(['data_visualization'], mode === 'socket')
     const refusals = () =>
       ['chat.postMessage', 'response_url']
@@ -72,4 +86,20 @@ it('says how to switch the record on', async () => {
   const answer = await room.line(/^pg-marshal/)
   expect(told(answer.blocks)).toContain('history.keep is off')
   expect(told(answer.blocks)).toContain('history.keep: 7d')
+  const terminal = await run(room, ['waits'])
+  expect(await terminal.ended).toBe(2)
+  expect(terminal.output()).toContain('"history.keep" is "off"'.replaceAll('"', ''))
+})
+
+it('says on the terminal what to type instead, and that there is no record yet', async () => {
+  room = await openRoom(server.marshalUrl)
+  const ask = async (...options: readonly string[]) => {
+    const terminal = await run(room, ['waits', ...options])
+    return `${await terminal.ended} ${terminal.output()}`
+  }
+  expect(await ask()).toMatch(
+    /^2 There is no store at .*store\.db; store\.url in the configuration says where/,
+  )
+  expect(await ask('--since', '5')).toMatch(/^2 "--since": A duration needs a unit/)
+  expect(await ask('--cluster', 'billing')).toMatch(/^2 There is no cluster "billing" here/)
 })

@@ -177,7 +177,7 @@ const reasons: Readonly<Record<string, Reason>> = {
   },
   TOO_LARGE: {
     retryable: true,
-    reason: 'The server sent more than 32 MB for one answer, so the connection was ended.',
+    reason: 'The server sent more in one answer than any PostgreSQL has to say, so nothing of it counts.',
   },
   LOGIN_UNKNOWN: {
     retryable: false,

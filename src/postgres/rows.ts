@@ -5,6 +5,7 @@ import { gidFrom } from '../domain/session/prepared.ts'
 import type { PreparedTransaction, Session } from '../domain/session/session.ts'
 import type { LockGroup, LockTarget, Server, SharedRows } from '../domain/session/snapshot.ts'
 import { checked } from './checked.ts'
+import { clusterErrorWith } from './errors.ts'
 
 /** Rows of each statement of sql/, checked and turned into the words of the domain. */
 
@@ -201,7 +202,13 @@ const lockRows = z.array(
 
 export type LockRead = { readonly readAt: number | null; readonly groups: readonly LockGroup[] }
 
+/** More than the lock table of any server has of contended locks: whoever reads them for longer serves nobody else meanwhile. */
+const mostLocks = 200_000
+
+/** @throws TOO_LARGE; BAD_ROWS */
 export function locksFrom(rows: unknown): LockRead {
+  if (Array.isArray(rows) && rows.reduce((sum, row) => sum + (row?.pids?.length ?? 0), 0) > mostLocks)
+    throw clusterErrorWith('TOO_LARGE')
   const parsed = checked(lockRows, rows)
   return {
     readAt: parsed.at(-1)?.read_at ?? null,

@@ -12,10 +12,12 @@ import { ClusterError, clusterErrorWith } from './errors.ts'
  */
 
 /**
- * For one message, and for all that one statement is answered with, as it weighs in memory: some small rows or empty
- * fields take much more room there than on the wire.
+ * For all that comes from one of our requests to the next, as it weighs in memory: some small rows or empty fields take much
+ * more room there than on the wire.
  */
 const mostWeight = 32 * 2 ** 20
+/** For one message: the driver reads it in one go, and meanwhile nobody else is served. Our largest rows have a tenth of it. */
+const mostOfOne = 2 ** 20
 const weightOf = { message: 256, field: 64 }
 
 /**
@@ -34,9 +36,14 @@ function checked(stream: Duplex, methods: readonly LoginMethod[] | null): EventE
   const messages = new EventEmitter()
   const isVerified = () => stream instanceof TLSSocket && stream.authorized
   const checkLogin = createLoginCheck(() => methods ?? (isVerified() ? loginMethods : safeMethods))
-  const read = createMessageReader((type, body) => {
+  const { read, asked } = createMessageReader((type, body) => {
     if (type === 'R') checkLogin(body.readInt32BE(0))
   })
+  const write = stream.write
+  stream.write = (...args: unknown[]) => {
+    asked()
+    return Reflect.apply(write, stream, args)
+  }
   stream.on('data', (chunk: Buffer) => {
     // What came before the connection was given up may still arrive.
     if (stream.destroyed) return
@@ -74,7 +81,8 @@ function createLoginCheck(allowed: () => readonly LoginMethod[]) {
 
 /**
  * Cuts what arrives into messages; each whole one is checked, shown to `look` and passed on. It holds no more than
- * one message, and throws a ClusterError when that, or an answer, becomes too large, or has not the form of its kind.
+ * one message, and throws a ClusterError when that, or all since `asked`, becomes too large, or has not the form of its kind.
+ * That a server says that it is ready ends nothing: it may say so without end.
  */
 export function createMessageReader(look: (type: string, body: Buffer) => void) {
   let store: Buffer = Buffer.alloc(0)
@@ -93,7 +101,7 @@ export function createMessageReader(look: (type: string, body: Buffer) => void) 
     return store.subarray(0, held + chunk.length)
   }
 
-  return (chunk: Buffer, pass: (message: Buffer) => void): void => {
+  const read = (chunk: Buffer, pass: (message: Buffer) => void): void => {
     const arrived = joined(chunk)
     let at = 0
     while (arrived.length - at >= 5) {
@@ -102,18 +110,16 @@ export function createMessageReader(look: (type: string, body: Buffer) => void) 
       const length = arrived.readUInt32BE(at + 1)
       const end = at + 1 + length
       // Only a row may be so large that it is one; anything else was never meant as a message.
-      if (form === undefined || length < 4 || (length > mostWeight && type !== 'D'))
+      if (form === undefined || length < 4 || (length > mostOfOne && type !== 'D'))
         throw clusterErrorWith('BAD_MESSAGE')
       // What is announced counts at once, before there is room for it.
-      if (answered + length > mostWeight) throw clusterErrorWith('TOO_LARGE')
+      if (length > mostOfOne || answered + length > mostWeight) throw clusterErrorWith('TOO_LARGE')
       if (arrived.length < end) break
       const body = arrived.subarray(at + 5, end)
       if (!form(body)) throw clusterErrorWith('BAD_MESSAGE')
       look(type, body)
       const fields = type === 'D' || type === 'T' ? body.readUInt16BE(0) : 0
       answered += length + weightOf.message + fields * weightOf.field
-      // The server is ready: the answer is over.
-      if (type === 'Z') answered = 0
       pass(arrived.subarray(at, end))
       at = end
     }
@@ -121,6 +127,13 @@ export function createMessageReader(look: (type: string, body: Buffer) => void) 
     // A copy, not the piece itself: it may lie in the store, where the next one is written.
     if (at > 0 || held === 0) store = Buffer.from(rest)
     held = rest.length
+  }
+  return {
+    read,
+    /** Begins to count anew: what comes now may be the answer to a request. */
+    asked() {
+      answered = 0
+    },
   }
 }
 

@@ -3,7 +3,7 @@ import type { ClusterConfig } from '../config/config.ts'
 import { preventionOf } from '../domain/advice/preventions.ts'
 import { bot, type JournalEvent } from '../domain/approvals/journal.ts'
 import { type Finding, findingKey, findings, subjectOf, withSession } from '../domain/incidents/finding.ts'
-import { follow, type Known, type Look } from '../domain/incidents/follow.ts'
+import { follow, type Known, type Look, withinReach } from '../domain/incidents/follow.ts'
 import {
   hasOwnCard,
   type Incident,
@@ -113,10 +113,9 @@ export function createIncidentReport(deps: {
     const { snapshot } = picture
     const retriesOf = await followRetries(deps, snapshot)
     const before = new Map(open.map((incident) => [incident.key, incident]))
-    const found = findings(snapshot, picture.forest, config.watch, {
-      open: new Set(before.keys()),
-      waited: waitersOf(open),
-    })
+    const keys = new Set(before.keys())
+    const all = findings(snapshot, picture.forest, config.watch, { open: keys, waited: waitersOf(open) })
+    const found = withinReach(all, keys)
     const standingFor = (finding: Finding) => before.get(findingKey(finding))?.recommendation?.target ?? null
     const input = { protectedSessions: config.protected, standingFor }
     const rough = recommendationsFor(picture, input)

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { type Backoff, backoff } from '../backoff.ts'
 import { type ChunkWriter, type Row, writeChunk } from '../domain/history/chunk.ts'
 import { jamIn, lookAt, type PastLook, reachOf } from '../domain/history/look.ts'
@@ -150,7 +150,7 @@ export function createRecorder({
         const [first] = looks
         if (first && recorded.lastJam === null)
           recorded.lastJam = await jamBefore(cluster, first.look.takenAt)
-        takenIn.push({ cluster, recorded, ...takeIn(cluster, recorded, looks) })
+        takenIn.push({ cluster, recorded, ...(await takeIn(cluster, recorded, looks)) })
       }
       for (const { cluster, recorded, done } of takenIn)
         await markTexts(cluster, recorded, [...done, ...(recorded.open ? [recorded.open] : [])])
@@ -209,8 +209,8 @@ export function createRecorder({
     }
   }
 
-  /** Takes looks into chunks. */
-  function takeIn(cluster: string, recorded: Recorded, looks: readonly Waiting[]) {
+  /** Takes looks into chunks. Between two of them others have a turn. */
+  async function takeIn(cluster: string, recorded: Recorded, looks: readonly Waiting[]) {
     const done: Open[] = []
     const pieces: HistoryPiece[] = []
     let rows: Row[] = []
@@ -231,6 +231,7 @@ export function createRecorder({
     }
     const everyMs = everyMsOf(cluster)
     for (const { look, jam } of looks) {
+      await turn()
       const { takenAt } = look
       if (!recorded.open || !fits(recorded.open, takenAt, everyMs)) {
         endPiece()

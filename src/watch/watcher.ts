@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { type Picture, pictureOf } from '../domain/locks/picture.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import type { Log } from '../log.ts'
@@ -85,6 +86,8 @@ export function createWatcher(deps: {
       const seconds = (steady() - startedAt) / 1000
       const picture = pictureOf(await withHealth(snapshot))
       lastReason = ''
+      // Where there is much to see, the looks at others have a turn before it is worked in.
+      await turn()
       hooks.saw(picture, seconds)
       const isKept = await kept(async () => {
         await status.seen(snapshot.server.seesOthers)

@@ -285,7 +285,7 @@ describe('the reader of messages', () => {
       fc.property(fc.array(fc.nat(bytes.length)), (cuts) => {
         const ends = [...cuts, bytes.length].sort((a, b) => a - b)
         const passed: Buffer[] = []
-        const read = createMessageReader(() => {})
+        const { read } = createMessageReader(() => {})
         let from = 0
         for (const end of ends) {
           // The socket may use its buffer again.
@@ -297,6 +297,27 @@ describe('the reader of messages', () => {
         expect(Buffer.concat(passed).equals(bytes)).toBe(true)
       }),
     )
+  })
+
+  test('counts what comes from one request to the next, however often the server is ready', () => {
+    const { read, asked } = createMessageReader(() => {})
+    const flood = Buffer.concat(Array.from({ length: 1000 }, () => ready))
+    const pour = () => {
+      for (let times = 0; times < 1000; times++) read(flood, () => {})
+    }
+    expect(pour).toThrow(expect.objectContaining({ code: 'TOO_LARGE' }))
+    for (let times = 0; times < 1000; times++) {
+      asked()
+      read(flood, () => {})
+    }
+  })
+
+  test('takes no message of more than 1 MB, at once', () => {
+    const announced = (type: string, length: number) => () =>
+      createMessageReader(() => {}).read(message(type, Buffer.alloc(0), length), () => {})
+    expect(announced('D', 2 ** 20)).not.toThrow()
+    expect(announced('D', 2 ** 20 + 1)).toThrow(expect.objectContaining({ code: 'TOO_LARGE' }))
+    expect(announced('S', 2 ** 20 + 1)).toThrow(expect.objectContaining({ code: 'BAD_MESSAGE' }))
   })
 
   test('survives whatever is changed in them, at the driver too', { timeout: 60_000 }, async () => {

@@ -52,47 +52,53 @@ export function answerStatements(
   rowsOf: Readonly<Record<string, readonly (readonly Column[])[]>>,
 ): (socket: Socket, phase: number, received: Buffer) => void {
   const pending = new WeakMap<Socket, string>()
+  const written = new WeakMap<readonly (readonly Column[])[], Buffer>()
   return (socket, phase, received) => {
     if (phase === 0) return void socket.write(loggedIn)
     const asked = (pending.get(socket) ?? '') + received.toString('latin1')
     const isWhole = asked.endsWith('S\0\0\0\u0004')
     pending.set(socket, isWhole ? '' : asked)
     if (!isWhole) return
-    const name = /pg_marshal_(\w+)/.exec(asked)?.[1] ?? ''
-    const rows = rowsOf[name] ?? []
-    const columns = rows[0] ?? []
-    const described = columns.map(([column, oid]) =>
-      Buffer.concat([
-        Buffer.from(`${column}\0`),
-        Buffer.alloc(6),
-        int32(oid),
-        Buffer.from([255, 255, 255, 255, 255, 255, 0, 0]),
-      ]),
-    )
-    const data = rows.map((row) =>
-      message(
-        'D',
-        Buffer.concat([
-          Buffer.from([0, row.length]),
-          ...row.map(([, , text]) =>
-            text === null ? int32(-1) : Buffer.concat([int32(Buffer.byteLength(text)), Buffer.from(text)]),
-          ),
-        ]),
-      ),
-    )
-    socket.write(
-      Buffer.concat([
-        message('1'),
-        message('2'),
-        columns.length === 0
-          ? message('n')
-          : message('T', Buffer.concat([Buffer.from([0, columns.length]), ...described])),
-        ...data,
-        message('C', Buffer.from('SELECT 1\0')),
-        ready,
-      ]),
-    )
+    const rows = rowsOf[/pg_marshal_(\w+)/.exec(asked)?.[1] ?? ''] ?? noRows
+    const answer = written.get(rows) ?? answerWith(rows)
+    written.set(rows, answer)
+    socket.write(answer)
   }
+}
+
+const noRows: readonly (readonly Column[])[] = []
+
+function answerWith(rows: readonly (readonly Column[])[]): Buffer {
+  const columns = rows[0] ?? []
+  const described = columns.map(([column, oid]) =>
+    Buffer.concat([
+      Buffer.from(`${column}\0`),
+      Buffer.alloc(6),
+      int32(oid),
+      Buffer.from([255, 255, 255, 255, 255, 255, 0, 0]),
+    ]),
+  )
+  const data = rows.map((row) =>
+    message(
+      'D',
+      Buffer.concat([
+        Buffer.from([0, row.length]),
+        ...row.map(([, , text]) =>
+          text === null ? int32(-1) : Buffer.concat([int32(Buffer.byteLength(text)), Buffer.from(text)]),
+        ),
+      ]),
+    ),
+  )
+  return Buffer.concat([
+    message('1'),
+    message('2'),
+    columns.length === 0
+      ? message('n')
+      : message('T', Buffer.concat([Buffer.from([0, columns.length]), ...described])),
+    ...data,
+    message('C', Buffer.from('SELECT 1\0')),
+    ready,
+  ])
 }
 
 const [bool, bytea, int4, float8, text, texts] = [16, 17, 23, 701, 25, 1009] as const

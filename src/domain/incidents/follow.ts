@@ -4,9 +4,10 @@ import type { Snapshot } from '../session/snapshot.ts'
 import { formatDuration } from '../text/duration.ts'
 import { assignCards } from './assignCards.ts'
 import { causeOf, concerns } from './cause.ts'
-import type { Finding } from './finding.ts'
+import { type Finding, findingKey } from './finding.ts'
 import { fold, type Incident, type Transition } from './incident.ts'
 import type { Recommendation } from './recommend.ts'
+import { severityRank } from './severity.ts'
 import { type Silence, silenceOf } from './silence.ts'
 
 /** Result of one look at a cluster: what is wrong, and what helps. */
@@ -14,6 +15,26 @@ export type Look = {
   readonly snapshot: Snapshot
   readonly found: readonly Finding[]
   readonly recommendationOf: (finding: Finding) => Recommendation | null
+}
+
+/** So many incidents of a kind are followed at a time in a cluster: more than anybody reads, and a moment's work at each look. */
+export const mostFollowed = 100
+
+/**
+ * Leaves what is followed already, and of what is new the worst, as far as there is room for its kind: a thousand idle sessions
+ * take no place from a jam.
+ * @param open keys of the incidents that are open
+ */
+export function withinReach(found: readonly Finding[], open: ReadonlySet<string>): Finding[] {
+  const kept = [...Map.groupBy(found, ({ kind }) => kind).values()].flatMap((same) => {
+    const [followed = [], fresh = []] = [true, false].map((is) =>
+      same.filter((finding) => open.has(findingKey(finding)) === is),
+    )
+    const worst = fresh.toSorted((a, b) => severityRank({ finding: a }) - severityRank({ finding: b }))
+    return [...followed, ...worst.slice(0, Math.max(0, mostFollowed - followed.length))]
+  })
+  const isKept = new Set(kept)
+  return found.filter((finding) => isKept.has(finding))
 }
 
 /** Facts from before, with which a look is compared. */

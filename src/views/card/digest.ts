@@ -1,4 +1,5 @@
 import { type Finding, subjectOf } from '../../domain/incidents/finding.ts'
+import { mostFollowed } from '../../domain/incidents/follow.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import { findingName, kindNames, worstFirst } from '../../domain/incidents/severity.ts'
 import { sessionKeyOf } from '../../domain/session/session.ts'
@@ -49,6 +50,13 @@ export function digestView(ofCluster: string, cardId: string, incidents: readonl
     ...open.slice(0, shownAtFirst).flatMap((incident) => [...listed([incident]), ...wayOut(incident)]),
     lines(
       ...(open.length > shownAtFirst ? [[`${open.length - shownAtFirst} more: press Show all.`]] : []),
+      ...(open.length < mostFollowed / 2
+        ? []
+        : [
+            [
+              `Of each kind ${mostFollowed} are followed at a time: /pg blocking, /pg long and /pg idle show all.`,
+            ],
+          ]),
       ...others,
       [
         'Too many came at once for a card each; the worst of them get one as others end. A button asks for an approval now, ',

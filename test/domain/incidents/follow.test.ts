@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Finding } from '../../../src/domain/incidents/finding.ts'
-import { follow, type Known } from '../../../src/domain/incidents/follow.ts'
+import { type Finding, findingKey } from '../../../src/domain/incidents/finding.ts'
+import { follow, type Known, mostFollowed, withinReach } from '../../../src/domain/incidents/follow.ts'
 import type { Incident } from '../../../src/domain/incidents/incident.ts'
 import { type Session, sessionKeyOf } from '../../../src/domain/session/session.ts'
 import { clusterConfig } from '../../support/asking.ts'
@@ -24,6 +24,39 @@ function look(found: readonly Finding[], known: Partial<Known>, afterMs = 0) {
 const opened = (): Incident[] => look([long], {}).map(({ incident }) => incident)
 const claimed = proposal({ id: 'p', cardId: 'by-hand', state: 'claimed' })
 const silence = { id: 's', cluster: 'orders', since: 0, until: 0, by: 'U1', reason: '' }
+
+describe('withinReach', () => {
+  const idle = (pid: number): Finding => ({ kind: 'idle', session: of.session(pid), seconds: 4000 })
+  const crowd = Array.from({ length: mostFollowed + 20 }, (_, index) => idle(1000 + index))
+  const keys = (found: readonly Finding[]) => found.map(findingKey)
+
+  it('leaves all where there is room, in its order', () => {
+    const found = [...crowd.slice(0, mostFollowed), long]
+    expect(withinReach(found, new Set())).toEqual(found)
+  })
+
+  it('leaves out what is too many of a kind, and nothing of another kind', () => {
+    expect(withinReach([...crowd, long], new Set())).toEqual([...crowd.slice(0, mostFollowed), long])
+  })
+
+  it('goes on with what is followed already, and takes new ones into the room that is left', () => {
+    const open = new Set(keys(crowd.slice(10)))
+    expect(withinReach(crowd, open)).toEqual(crowd.slice(10))
+    const few = new Set(keys(crowd.slice(-5)))
+    expect(withinReach(crowd, few)).toEqual([...crowd.slice(0, mostFollowed - 5), ...crowd.slice(-5)])
+  })
+
+  it('prefers the worst', () => {
+    const slots = crowd.map(
+      (_, index): Finding => ({
+        ...{ kind: 'wraparound', database: `d${index}`, age: 1, counts: 'transactions', freezeMaxAge: 1 },
+        ...{ holder: null, others: 0, ratio: index === crowd.length - 1 ? 0.9 : 0.6 },
+      }),
+    )
+    expect(withinReach(slots, new Set())).toContain(slots.at(-1))
+    expect(withinReach(slots, new Set())).toHaveLength(mostFollowed)
+  })
+})
 
 describe('follow', () => {
   it('opens an incident for what is new, on a card of its own', () => {

@@ -46,6 +46,13 @@ describe('a digest', () => {
     )
   })
 
+  it('says where there may be more than are followed', () => {
+    const many = (count: number) => Array.from({ length: count }, (_, index) => resting(index + 1))
+    const sentence = 'Of each kind 100 are followed at a time'
+    expect(checked(digestView('orders', 'digest', many(49)))).not.toContain(sentence)
+    expect(checked(digestView('orders', 'digest', many(50)))).toContain(sentence)
+  })
+
   it('proposes for each row that is shown what helps against it, and nothing where nothing helps', () => {
     const target = (pid: number) => ({
       target: {

@@ -218,7 +218,9 @@ describe('/pg waits', () => {
       'Sessions mostly worked, and waited most for reads and writes (IO): 3,600 of 10,800 active session-seconds (33 %), at most 1 session at once, at 04:00:00.',
     )
     expect(await read(calm)).toContain('Nobody waited: active sessions worked, 3,600 session-seconds in 1 h.')
-    expect(await read((at) => lookAt(at, [of.idle(1, 5)]))).toContain('No session was active when I looked.')
+    const { text, view } = await ask('waits', recordOf(every5s(0, 60, (at) => lookAt(at, [of.idle(1, 5)]))))
+    expect(text).toContain('No session was active when I looked.')
+    expect(view.blocks.map(({ type }) => type)).toEqual(['header', 'rich_text', 'rich_text', 'actions'])
     expect(await read((at) => lookAt(at, []))).toContain('There was no session in that time.')
   })
 
@@ -254,6 +256,7 @@ describe('/pg waits', () => {
 
 it.each([
   ['waits', { sinceMs: 3_600_000, filters: {}, cluster: null }],
+  ['waits --since 1s', { sinceMs: 1000, filters: {}, cluster: null }],
   [
     'Waits --since 1d --user shop --app "two words" --db=orders --cluster eu',
     { sinceMs: 86_400_000, filters: { user: 'shop', app: 'two words', db: 'orders' }, cluster: 'eu' },

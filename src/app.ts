@@ -4,6 +4,7 @@ import { createActions } from './actions/actions.ts'
 import { createAuthenticator } from './actions/authenticator.ts'
 import { createAuthorization } from './actions/authorize.ts'
 import { createAnswers } from './answers/answer.ts'
+import { recordOf } from './answers/record.ts'
 import { createSharedReport } from './answers/report.ts'
 import { createFiguresReader } from './answers/stats.ts'
 import { createTop } from './answers/top.ts'
@@ -240,7 +241,7 @@ export async function startApp(deps: {
       ...{ clusters, top, now },
       watcherOf: (cluster) => watcherIn(leads?.last() ?? null, cluster),
       past,
-      record: keepMs === null ? null : { ...store.history, settle: past.settle },
+      record: recordOf({ ...store.history, settle: past.settle }, config),
       directory: names.who,
     })
     const sight = createSight(clusters)

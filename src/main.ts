@@ -12,6 +12,7 @@ import { auditExport, auditVerify, parseHead, parseMoment } from './terminal/aud
 import { check, misuseOf } from './terminal/check.ts'
 import { doctor } from './terminal/doctor.ts'
 import { enroll } from './terminal/enroll.ts'
+import { historyAt } from './terminal/historyAt.ts'
 import { askOnTerminal, hostSessions, hostSignal } from './terminal/host.ts'
 import { look } from './terminal/look.ts'
 import { report, reportFormats } from './terminal/report.ts'
@@ -24,6 +25,7 @@ const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
   node src/main.ts sessions  [--cluster NAME] [--json]   what /pg sessions would show
   node src/main.ts blocking  [--cluster NAME] [--json]   who blocks whom
   node src/main.ts waits  [--since 1h] [--app WEB] [--user NAME] [--db NAME] [--cluster NAME] [--json]   what sessions waited for
+  node src/main.ts history at TIME [--cluster NAME] [--json]   who blocked whom then, as "14:05", "yesterday 23:10", "20 min ago" or 2026-03-01T14:05
   node src/main.ts advise [--since 7d] [--cluster NAME] [--json]   settings that would have prevented the trouble
   node src/main.ts report [INCIDENT] [--format md|html|json] [--cluster NAME]   an incident as one would write it up; the newest one
   node src/main.ts check [--cluster NAME] [--blocked-for 60s] …  a probe for Nagios and the like; check --help
@@ -55,6 +57,7 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
   sessions: ['cluster', 'json'],
   blocking: ['cluster', 'json'],
   waits: ['since', ...sessionNames, 'cluster', 'json'],
+  'history at': ['cluster', 'json'],
   advise: ['cluster', 'json', 'since'],
   report: ['cluster', 'format'],
   doctor: [],
@@ -100,7 +103,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     process.stdout.write(usage)
     return 0
   }
-  const asked = ['audit', 'store', 'host'].includes(command) ? `${command} ${rest[0]}` : command
+  const asked = ['audit', 'store', 'host', 'history'].includes(command) ? `${command} ${rest[0]}` : command
   const known = Object.hasOwn(optionsOf, asked) ? optionsOf[asked] : undefined
   const [alien] = Object.keys(values).filter((name) => known && !known.includes(name))
   if (alien) return misused(`"${asked}" takes no --${alien}.`)
@@ -120,6 +123,21 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     return enroll({
       what: list ? 'list' : remove === null ? 'add' : 'remove',
       userId: asked[0] ?? '',
+      config: loadConfig({ env: process.env }),
+      out: process.stdout,
+      err: process.stderr,
+      now: Date.now,
+    })
+  }
+  if (command === 'history') {
+    const [what, ...time] = rest
+    if (what !== 'at' || time.length === 0)
+      return misused('Write "history at TIME", with a time that is over, like "history at 14:05".')
+    return historyAt({
+      time: time.join(' '),
+      timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      name: values.cluster ?? null,
+      json: values.json ?? false,
       config: loadConfig({ env: process.env }),
       out: process.stdout,
       err: process.stderr,

@@ -9,6 +9,7 @@ import { helpView } from '../views/answers/help.ts'
 import { type AnswerContext, failureView, problemView } from '../views/answers/page.ts'
 import type { View } from '../views/kit.ts'
 import { answerAdvise } from './advise.ts'
+import { answerAt } from './at.ts'
 import { answerClusters, type WatcherOf } from './clusters.ts'
 import { findElsewhere } from './elsewhere.ts'
 import { answerHealth } from './health.ts'
@@ -41,7 +42,7 @@ const isRemembered = (question: Question): question is Remembered =>
   remembered.some((kind) => kind === question.kind)
 
 /** Question that a look at a cluster answers. */
-type AboutNow = Exclude<Question, Remembered | { readonly kind: 'rules' | 'waits' }>
+type AboutNow = Exclude<Question, Remembered | { readonly kind: 'rules' | 'waits' | 'at' }>
 
 /** `failed`: there was nothing to show, only why; a reply for the one who asked alone. */
 export type Answer = { readonly view: View; readonly failed?: boolean }
@@ -98,6 +99,13 @@ export function createAnswers(deps: {
         typed,
       }
       return { view: await answerWaits(question, context, record) }
+    }
+    if (question.kind === 'at') {
+      const timeZone = (await asker?.timeZone()) ?? Intl.DateTimeFormat().resolvedOptions().timeZone
+      return answerAt(question, watched, {
+        ...{ record, timeZone, canPress: typed !== null, now: now() },
+        several: clusters.size > 1,
+      })
     }
     return attempt(
       () => look(question, watched, { seen, notes, typed }),

@@ -1,4 +1,3 @@
-import type { WatchedCluster } from '../commands/cluster.ts'
 import type { ListCommand } from '../commands/listCommand.ts'
 import { activityOf } from '../domain/lists/activity.ts'
 import { jamMatches } from '../domain/lists/filters.ts'
@@ -13,17 +12,17 @@ import { listView } from '../views/answers/list.ts'
 import type { AnswerContext } from '../views/answers/page.ts'
 import { sessionsShown, sessionsView } from '../views/answers/sessions.ts'
 import { mostProposed, proposedEach, proposedFor } from './proposed.ts'
-import { recommendFor, textsOf } from './statements.ts'
+import { recommendFor, textsOf, type WithStatements } from './statements.ts'
 import type { Looked } from './ways.ts'
 
 /** Largest number of lines in a tree, and of roots that it begins with. */
 const treeLines = 40
 const maxTrees = 8
 
-/** Answers the commands that list sessions. */
+/** Answers the commands that list sessions. Of the cluster it asks for statements alone. */
 export async function answerList(
   kind: ListCommand['kind'],
-  watched: WatchedCluster,
+  watched: WithStatements,
   picture: Picture,
   asked: AnswerContext,
 ): Promise<Looked> {

@@ -1,9 +1,10 @@
-import type { History } from '../store/history.ts'
+import type { Config } from '../config/config.ts'
+import type { FoundLook, History } from '../store/history.ts'
 import { problemView } from '../views/answers/page.ts'
 import type { View } from '../views/kit.ts'
 
 /** Record of the looks of the past, as it may be asked. */
-export type PastLooks = Pick<History, 'at' | 'each'> & {
+export type PastLooks = Pick<History, 'at' | 'each' | 'between' | 'changeBefore' | 'changeAfter'> & {
   /** Writes into the record what was seen a moment ago. Absent where this process looks at nothing. */
   settle?(): Promise<void>
 }
@@ -19,3 +20,31 @@ export const notYetView = (cluster: string): View =>
   problemView(
     `Nothing is recorded of \`${cluster}\` yet. Each look is kept a second after it was taken: ask again in a minute.`,
   )
+
+/** Returns the record as the configuration lets it be asked; null where none is kept. */
+export function recordOf(
+  record: PastLooks,
+  { history, queryText }: Pick<Config, 'history' | 'queryText'>,
+): PastLooks | null {
+  if (history.keepMs === null) return null
+  return queryText === 'hidden' ? withoutTexts(record) : record
+}
+
+/** Leaves the statements out of a record from before they were to be hidden. */
+const withoutTexts = (record: PastLooks): PastLooks => ({
+  ...record,
+  async at(cluster, at) {
+    const around = await record.at(cluster, at)
+    return { ...around, found: around.found && bare(around.found) }
+  },
+  async *each(cluster, from, to) {
+    for await (const one of record.each(cluster, from, to)) yield bare(one)
+  },
+  between: async (cluster, from, to) => (await record.between(cluster, from, to)).map(bare),
+})
+
+function bare(found: FoundLook): FoundLook {
+  if (!('snapshot' in found.look)) return found
+  const { texts: _, ...snapshot } = found.look.snapshot
+  return { ...found, look: { ...found.look, snapshot } }
+}

@@ -9,12 +9,15 @@ import type { Advice } from '../views/answers/options.ts'
 import { truncate } from '../views/kit.ts'
 import { shortNameAndPid } from '../views/words.ts'
 
+/** A cluster by its statements, of now or of the past. */
+export type WithStatements = Pick<WatchedCluster, 'config'> & { readonly cluster: Pick<Cluster, 'withText'> }
+
 /** Length of each statement in a list. */
 export const shortStatement = 400
 
 /** Statements by pid: worth showing, but not worth an answer without the rest. */
 export async function textsOf(
-  cluster: Cluster,
+  cluster: Pick<Cluster, 'withText'>,
   sessions: readonly Session[],
 ): Promise<Map<number, string | null>> {
   const withTexts = await attempt(
@@ -29,7 +32,7 @@ export async function textsOf(
  * TABLE" says more than "asks for AccessExclusiveLock".
  */
 export async function recommendFor(
-  { cluster, config }: WatchedCluster,
+  { cluster, config }: WithStatements,
   picture: Picture,
   jams: readonly Jam[],
 ): Promise<Advice[]> {

@@ -2,6 +2,7 @@ import { type Filters, quoted } from '../domain/lists/filters.ts'
 import { parseDuration, writeDuration } from '../domain/text/duration.ts'
 import { nearest } from '../domain/text/nearest.ts'
 import { type ActionCommand, parseAction } from './actionCommand.ts'
+import { type AtQuestion, parseAt } from './atCommand.ts'
 import {
   type CommandProblem,
   isPid,
@@ -93,6 +94,7 @@ export type Command =
   | HistoryQuestion
   | ReportQuestion
   | WaitsQuestion
+  | AtQuestion
   | StatsQuestion
   | ActionCommand
 
@@ -117,6 +119,7 @@ export const kinds = [
   'history',
   'report',
   'waits',
+  'at',
   'stats',
   'oncall',
   'snooze',
@@ -154,6 +157,9 @@ const meant: Readonly<Record<string, string>> = {
   postmortem: 'report',
   retrospective: 'report',
   summary: 'report',
+  was: 'at',
+  past: 'at',
+  when: 'at',
   status: 'overview',
   vacuum: 'health',
   bloat: 'health',
@@ -217,6 +223,8 @@ export function parseCommand(typed: string): Command | CommandProblem {
       return parseReport(rest)
     case 'waits':
       return parseWaits(rest)
+    case 'at':
+      return parseAt(rest)
     case 'stats':
       return parseStats(rest)
     case 'oncall':

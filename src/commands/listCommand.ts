@@ -1,12 +1,25 @@
 import { type Filters, type StateFilter, stateFilters, stateWord } from '../domain/lists/filters.ts'
 import { parseDuration } from '../domain/text/duration.ts'
 import { nearest } from '../domain/text/nearest.ts'
-import { type CommandProblem, isPid, listOptions, optional, problem, shown, takeOptions } from './grammar.ts'
+import {
+  type CommandProblem,
+  type Given,
+  isPid,
+  listOptions,
+  optional,
+  problem,
+  shown,
+  takeOptions,
+} from './grammar.ts'
 import type { Word } from './words.ts'
+
+/** The commands that list sessions. */
+export const listKinds = ['sessions', 'blocking', 'long', 'idle', 'activity'] as const
+export type ListKind = (typeof listKinds)[number]
 
 /** `/pg sessions`, `blocking`, `long`, `idle`, `activity`: the sessions that the filters leave. */
 export type ListCommand = {
-  readonly kind: 'sessions' | 'blocking' | 'long' | 'idle' | 'activity'
+  readonly kind: ListKind
   readonly filters: Filters
   readonly cluster: string | null
 }
@@ -22,6 +35,13 @@ export function parseList(kind: ListCommand['kind'], words: readonly Word[]): Li
         ? `\`${kind}\` takes no PID: type \`/pg session ${Number(extra.text)}\`.`
         : `\`${kind}\` does not take the word \`${shown(extra.text)}\`: a filter is written like \`--app web\`.`,
     )
+  const filters = filtersIn(values)
+  if ('kind' in filters) return filters
+  return { kind, filters, cluster: values.get('cluster') ?? null }
+}
+
+/** Reads the filters of a list among its options. */
+export function filtersIn(values: Given['values']): Filters | CommandProblem {
   const state = values.get('state')
   const asked = state === undefined ? undefined : readState(state)
   if (asked !== undefined && typeof asked !== 'string') return asked
@@ -30,15 +50,11 @@ export function parseList(kind: ListCommand['kind'], words: readonly Word[]): Li
   if (duration && 'problem' in duration)
     return problem(`\`--older ${shown(older ?? '')}\`: ${duration.problem}`)
   return {
-    kind,
-    filters: {
-      ...optional('db', values.get('db')),
-      ...optional('user', values.get('user')),
-      ...optional('app', values.get('app')),
-      ...optional('state', asked),
-      ...optional('olderSeconds', duration && duration.ms / 1000),
-    },
-    cluster: values.get('cluster') ?? null,
+    ...optional('db', values.get('db')),
+    ...optional('user', values.get('user')),
+    ...optional('app', values.get('app')),
+    ...optional('state', asked),
+    ...optional('olderSeconds', duration && duration.ms / 1000),
   }
 }
 

@@ -8,6 +8,7 @@ import {
   detailsAction,
   handBackAction,
   handOverAction,
+  momentActions,
   offerAgainAction,
   pageActions,
   pickClusterAction,
@@ -73,7 +74,9 @@ export function readButton(actionId: unknown, value: unknown): ButtonAction {
       ? { kind: 'propose', action: proposed, session: session.data }
       : { kind: 'malformed' }
   }
-  const inPlace = [refreshAnswerAction, ...Object.values(pageActions)].some((known) => known === actionId)
+  const inPlace = [refreshAnswerAction, ...Object.values(pageActions), ...Object.values(momentActions)].some(
+    (known) => known === actionId,
+  )
   if (inPlace || actionId === showAnswerAction) {
     const asked = question.safeParse(readJson(value))
     const kind = inPlace ? 'refreshAnswer' : 'showAnswer'

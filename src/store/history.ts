@@ -38,7 +38,9 @@ export type History = {
   between(cluster: string, from: number, to: number): Promise<FoundLook[]>
   /** Finds the look at this time or before it, and those beside that one. */
   at(cluster: string, at: number): Promise<LooksAround>
-  /** Finds the first look after this time that shows another jam than the one before it. */
+  /** Finds the last look at this time or before it that shows another jam than the one before it. */
+  changeBefore(cluster: string, at: number): Promise<number | null>
+  /** Finds the first look after this time that does. */
   changeAfter(cluster: string, at: number): Promise<number | null>
   /** Removes the chunks that end before this time, and the statements that none names any more. */
   prune(before: number): Promise<void>
@@ -327,6 +329,20 @@ export function historyIn(use: HistoryDatabase): History {
       const after = next.filter((one) => one !== null).sort((a, b) => a - b)[0] ?? null
       return { found, before: found ? before : null, after }
     },
+    changeBefore: (cluster, at) =>
+      use(async (db) => {
+        const rows = await db
+          .selectFrom('history_chunks')
+          .select('changes')
+          .where('cluster', '=', cluster)
+          .where('from_at', '<=', at)
+          .where('changes', '!=', '[]')
+          .orderBy('from_at', 'desc')
+          .limit(10)
+          .execute()
+        const times = rows.flatMap(({ changes }) => JSON.parse(changes) as number[])
+        return times.filter((time) => time <= at).sort((a, b) => b - a)[0] ?? null
+      }),
     changeAfter: (cluster, at) =>
       use(async (db) => {
         const rows = await db

@@ -20,6 +20,8 @@ export const refreshAction = 'pg_refresh'
 export const refreshAnswerAction = 'pg_refresh_answer'
 /** The same with another page of it. */
 export const pageActions = { newer: 'pg_newer', older: 'pg_older' } as const
+/** The same about another moment of the past. */
+export const momentActions = { earlier: 'pg_earlier', later: 'pg_later', change: 'pg_next_change' } as const
 export const showAnswerAction = 'pg_show_answer'
 /** Shows a report to a channel that the person chooses. */
 export const shareReportAction = 'pg_share_report'
@@ -62,6 +64,12 @@ export const refreshAnswerButton = (command: string): Button | null =>
 /** Makes the button that turns an answer to another page, in place. */
 export const pageButton = (to: keyof typeof pageActions, command: string): Button | null =>
   answerButton(pageActions[to], to === 'newer' ? 'Newer' : 'Older', command)
+
+const momentLabels = { earlier: 'Earlier', later: 'Later', change: 'Next change' } as const
+
+/** Makes the button that goes to another moment of the past, in place. */
+export const momentButton = (to: keyof typeof momentActions, command: string): Button | null =>
+  answerButton(momentActions[to], momentLabels[to], command)
 
 /** Makes a button that shows another answer. */
 export const showAnswerButton = (label: string, command: string): Button | null =>

@@ -238,6 +238,7 @@ describe('answers', () => {
       - /pg advise, /pg advise --since 30d: settings that would have prevented the trouble of that time, as statements to run
       - /pg clusters [PART]: the servers that are watched, trouble first; with a part of their names, those alone
       - /pg history --since 12h, /pg history 4312, /pg history 3f2a9c1b: what happened and what was decided: lately, to a PID, on a card
+      - /pg at 14:05, /pg at yesterday 23:10, /pg at 20 min ago: what was seen then, by your clock: who blocked whom where somebody waited, else the sessions; /pg at 14:05 sessions (or blocking, long, idle, activity) says which list, with its filters
       - /pg report, /pg report 3f2a9c1b: an incident as one would write it up, the newest or the one of that card; a button shares it
       - /pg waits, /pg waits --since 6h --app web: what active sessions waited for, over time, and which statements, applications and relations waited most
       - /pg oncall: who is called for trouble now, and what happens when nobody answers

@@ -25,6 +25,8 @@ const hostile = [
   '…',
 ]
 
+const unused = () => expect.fail('waits are read look by look')
+
 /** A record of these looks, every five seconds where none other is said. */
 const recordOf = (looks: readonly PastLook[], everyMs = 5000): PastLooks => ({
   async at(_, at) {
@@ -39,6 +41,9 @@ const recordOf = (looks: readonly PastLook[], everyMs = 5000): PastLooks => ({
   async *each(_, from, to) {
     for (const look of looks) if (look.takenAt >= from && look.takenAt <= to) yield { look, everyMs }
   },
+  between: unused,
+  changeBefore: unused,
+  changeAfter: unused,
 })
 
 const lookAt = (

@@ -24,6 +24,31 @@ describe('parseCommand', () => {
     ['long --older 90s', { kind: 'long', filters: { olderSeconds: 90 }, cluster: null }],
     ['idle --older 1h30m', { kind: 'idle', filters: { olderSeconds: 5400 }, cluster: null }],
     ['clusters', { kind: 'clusters' }],
+    ['at 14:05', { kind: 'at', time: '14:05', show: null, filters: {}, cluster: null }],
+    [
+      'at yesterday 23:10 Sessions --app web --cluster eu',
+      { kind: 'at', time: 'yesterday 23:10', show: 'sessions', filters: { app: 'web' }, cluster: 'eu' },
+    ],
+    [
+      'at --state idle in transaction blocking 20 min ago',
+      {
+        kind: 'at',
+        time: '20 min ago',
+        show: 'blocking',
+        filters: { state: 'idle in transaction' },
+        cluster: null,
+      },
+    ],
+    [
+      'at “2026-03-01 14:05:30” --older 5m --db orders --user shop',
+      {
+        kind: 'at',
+        time: '2026-03-01 14:05:30',
+        show: null,
+        filters: { olderSeconds: 300, db: 'orders', user: 'shop' },
+        cluster: null,
+      },
+    ],
     ['clusters Eu-', { kind: 'clusters', part: 'eu-' }],
     ['activity --app web', { kind: 'activity', filters: { app: 'web' }, cluster: null }],
     ['top', { kind: 'top', sinceReset: false, all: false, filters: {}, cluster: null }],
@@ -149,6 +174,22 @@ describe('parseCommand', () => {
   it.each([
     ['sesions', 'I do not know the command `sesions`. Did you mean `sessions`?'],
     ['block', 'I do not know the command `block`. Did you mean `blocking`?'],
+    [
+      'at',
+      '`at` needs a time that is over: type `/pg at 14:05`, `/pg at yesterday 23:10` or `/pg at 20 min ago`.',
+    ],
+    [
+      'at sessions',
+      '`at` needs a time that is over: type `/pg at 14:05`, `/pg at yesterday 23:10` or `/pg at 20 min ago`.',
+    ],
+    [
+      'at 14:05 --state sleeping',
+      'There is no state `sleeping`. Write `active`, `idle`, `idle-in-transaction` or `waiting`.',
+    ],
+    [
+      'at 14:05 --since 1h',
+      '`at` takes no `--since`, only `--db`, `--user`, `--app`, `--state`, `--older`, `--cluster`.',
+    ],
     ['kill 12', 'I do not know the command `kill`. Did you mean `terminate`?'],
     ['blocked', 'I do not know the command `blocked`. Did you mean `blocking`?'],
     ['lock', 'I do not know the command `lock`. Did you mean `locks`?'],

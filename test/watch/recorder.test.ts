@@ -230,6 +230,13 @@ describe.each(storePlaces)('a record in %s', (_, place) => {
       expect(await changeAfter(0)).toBe(looks[4]?.takenAt)
       expect(await changeAfter(4)).toBe(looks[6]?.takenAt)
       expect(await changeAfter(6)).toBeNull()
+      const changeBefore = (at: number) => store.history.changeBefore('orders', at)
+      expect(await changeBefore(start + 365 * dayMs)).toBe(looks[6]?.takenAt)
+      expect(await changeBefore(looks[6]?.takenAt ?? 0)).toBe(looks[6]?.takenAt)
+      expect(await changeBefore((looks[6]?.takenAt ?? 0) - 1)).toBe(looks[4]?.takenAt)
+      expect(await changeBefore(looks[3]?.takenAt ?? 0)).toBe(looks[0]?.takenAt)
+      expect(await changeBefore(start)).toBeNull()
+      expect(await store.history.changeBefore('billing', start + 365 * dayMs)).toBeNull()
     }))
 })
 

@@ -9,25 +9,34 @@ const example = '14:05, 14:05:30, yesterday 23:10, 20 min ago or 2026-03-01T14:0
 const agoShape =
   /^(\d{1,6})\s*(?:(s)(?:ec(?:ond)?s?)?|(m)(?:in(?:ute)?s?)?|(h)(?:ours?)?|(d)(?:ays?)?)\s+ago$/i
 const shape =
-  /^(?:(?<yesterday>yesterday)\s+|(?<date>\d{4}-\d{2}-\d{2})[T ])?(?<time>\d{1,2}:\d{2}(?::\d{2})?)(?<offset>Z|[+-]\d{2}:?\d{2})?$/i
+  /^(?:(?<yesterday>yesterday)\s+|(?<date>\d{4}-\d{2}-\d{2})[T ])?(?<time>\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)(?<offset>Z|[+-]\d{2}:?\d{2})?$/i
+
+/** A moment that is over, milliseconds since the epoch. */
+export type PastMoment = {
+  readonly at: number
+  /** The earlier moment at which the clock of the place showed the same; null: it showed it once. */
+  readonly earlier: number | null
+  /** True where the clock never showed what was written: it jumped over it at this moment. */
+  readonly isSkipped: boolean
+}
 
 /**
  * Reads a moment that is over, as people write it: `14:05`, `14:05:30`, `yesterday 23:10`, `20 min ago`, ISO. A time that
  * the clock shows twice is the later one that is over; one that it leaves out is the moment at which it jumped.
  * @param timeZone where the text says no offset; one that is not known counts as UTC
  * @param now milliseconds since the epoch
- * @returns milliseconds since the epoch, or one sentence that says what to write instead (it never repeats the text)
+ * @returns or one sentence that says what to write instead (it never repeats the text)
  */
 export function parsePastMoment(
   text: string,
   timeZone: string,
   now: number,
-): { readonly at: number } | { readonly problem: string } {
+): PastMoment | { readonly problem: string } {
   const trimmed = text.trim()
   const [, many, ...units] = agoShape.exec(trimmed) ?? []
   const unit = units.find((one) => one !== undefined)
   if (many !== undefined && unit !== undefined)
-    return { at: now - Number(many) * unitMs[unit.toLowerCase() as keyof typeof unitMs] }
+    return onlyAt(now - Number(many) * unitMs[unit.toLowerCase() as keyof typeof unitMs])
   const parts = shape.exec(trimmed)?.groups
   const timeMs = parts && timeOf(parts.time ?? '')
   if (!parts || timeMs === null || timeMs === undefined) return { problem: `Write a time like ${example}.` }
@@ -41,16 +50,20 @@ export function parsePastMoment(
   const day = parts.date === undefined ? today - (parts.yesterday ? dayMs : 0) : dayOf(parts.date)
   if (day === null) return { problem: `No such day: write one like ${example}.` }
   const shown = day + timeMs
-  const at = offset === null ? momentOf(clock, shown, now) : shown - offset
-  if (at <= now) return { at }
+  const moment = offset === null ? momentOf(clock, shown, now) : onlyAt(shown - offset)
+  if (moment.at <= now) return moment
   return {
     problem: `That is still to come: write a time that is over, like ${parts.date === undefined ? `yesterday ${parts.time}` : '20 min ago'}.`,
   }
 }
 
+const onlyAt = (at: number): PastMoment => ({ at, earlier: null, isSkipped: false })
+
 function timeOf(time: string): number | null {
   const [hour = 0, minute = 0, second = 0] = time.split(':').map(Number)
-  return hour < 24 && minute < 60 && second < 60 ? (hour * 3600 + minute * 60 + second) * 1000 : null
+  return hour < 24 && minute < 60 && second < 60
+    ? (hour * 3600 + minute * 60) * 1000 + Math.round(second * 1000)
+    : null
 }
 
 /** Date.parse takes 30 February for 2 March. */
@@ -87,19 +100,19 @@ function clockOf(timeZone: string): Clock {
   }
 }
 
-function momentOf(clock: Clock, shown: number, now: number): number {
+function momentOf(clock: Clock, shown: number, now: number): PastMoment {
   // A day before and after, so that whatever the clock does in between, both of its offsets are known.
   const [before, after] = [shown - dayMs, shown + dayMs].map((at) => clock(at) - at) as [number, number]
   const [first, last] = [shown - Math.max(before, after), shown - Math.min(before, after)]
   const fitting = [first, last].filter((at) => clock(at) === shown)
   const over = fitting.filter((at) => at <= now)
   const found = over.at(-1) ?? fitting[0]
-  if (found !== undefined) return found
+  if (found !== undefined) return { ...onlyAt(found), earlier: fitting.find((at) => at < found) ?? null }
   let [early, late] = [first, last]
   while (late - early > 1) {
     const middle = Math.floor((early + late) / 2)
     if (clock(middle) - middle === before) early = middle
     else late = middle
   }
-  return late
+  return { ...onlyAt(late), isSkipped: true }
 }

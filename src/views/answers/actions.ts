@@ -3,6 +3,8 @@ import type { Action } from '../../domain/session/action.ts'
 import type { SessionKey } from '../../domain/session/session.ts'
 import {
   detailsButton,
+  type momentActions,
+  momentButton,
   pageButton,
   proposeButton,
   refreshAnswerButton,
@@ -53,7 +55,11 @@ export type AnswerActions = {
   readonly refresh: string | null
   /** The commands that read the pages beside this one; null where there is none. */
   readonly pages: { readonly newer: string | null; readonly older: string | null }
+  /** The commands that show other moments of the past. */
+  readonly moments: Moments
 }
+
+export type Moments = { readonly [to in keyof typeof momentActions]?: string | null }
 
 export const noActions: AnswerActions = {
   notes: [],
@@ -62,6 +68,7 @@ export const noActions: AnswerActions = {
   shows: [],
   refresh: null,
   pages: { newer: null, older: null },
+  moments: {},
 }
 
 /** Slack's limits: https://docs.slack.dev/reference/block-kit/blocks */
@@ -75,7 +82,7 @@ const mostRows = 10
 /** Adds links and buttons to an answer. Where they do not fit they give way, the last ones first. */
 export function withActions(
   view: View,
-  { notes, proposed, cards, shows, refresh, pages }: AnswerActions,
+  { notes, proposed, cards, shows, refresh, pages, moments }: AnswerActions,
 ): View {
   const [title, ...rest] = view.blocks
   const cardLines = cards.filter(({ isNamed }) => !isNamed).map(cardLine)
@@ -85,7 +92,10 @@ export function withActions(
     ...rest,
     ...(cardLines.length > 0 ? [richText(bullets(...cardLines))] : []),
   ]
-  const extras = [...buttonRows(proposed, cards, shows), ...buttonRow(...lastButtons(refresh, pages))]
+  const extras = [
+    ...buttonRows(proposed, cards, shows),
+    ...buttonRow(...lastButtons(refresh, pages, moments)),
+  ]
   const last = extras.at(-1)
   // Refresh goes last: without it an old answer cannot be made true.
   const rows = extras.slice(0, -1).slice(0, mostRows)
@@ -97,8 +107,15 @@ export function withActions(
   }
 }
 
-const lastButtons = (refresh: string | null, { newer, older }: AnswerActions['pages']): Button[] =>
+const lastButtons = (
+  refresh: string | null,
+  { newer, older }: AnswerActions['pages'],
+  { earlier = null, later = null, change = null }: Moments,
+): Button[] =>
   [
+    earlier === null ? null : momentButton('earlier', earlier),
+    later === null ? null : momentButton('later', later),
+    change === null ? null : momentButton('change', change),
     newer === null ? null : pageButton('newer', newer),
     older === null ? null : pageButton('older', older),
     refresh === null ? null : refreshAnswerButton(refresh),

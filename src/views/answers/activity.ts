@@ -2,15 +2,16 @@ import type { Activity, Counted } from '../../domain/lists/activity.ts'
 import { filterWords, hasFilters } from '../../domain/lists/filters.ts'
 import { bold, code, type View } from '../kit.ts'
 import { count } from '../words.ts'
+import { notices } from './notices.ts'
 import {
   type AnswerContext,
   compose,
   footer,
   type Line,
   lines,
-  notices,
   oneLine,
   type PictureAnswer,
+  titled,
 } from './page.ts'
 
 /** Largest number of names in each list. */
@@ -26,7 +27,7 @@ export function activityView({
   const more = clients > 0 ? 'more ' : ''
   const { filters } = asked
   const nothing: Counted[] = working > 0 ? [{ name: 'nothing (they work)', count: working }] : []
-  return compose(`Activity on ${asked.cluster}`, [
+  return compose(titled(`Activity on ${asked.cluster}`, asked), [
     lines(
       ...notices(picture, asked),
       ...(clients === 0 && unseen > 0 ? [] : [headline(activity, asked)]),

@@ -18,6 +18,7 @@ import {
   waitEventOf,
   whoOf,
 } from '../words.ts'
+import { askAgain, notices } from './notices.ts'
 import { type Advice, optionLines } from './options.ts'
 import {
   type AnswerContext,
@@ -26,9 +27,9 @@ import {
   footer,
   type Line,
   lines,
-  notices,
   oneLine,
   type PictureAnswer,
+  titled,
 } from './page.ts'
 
 /** Depth from which a line names whom it waits behind and moves no further to the right. */
@@ -50,7 +51,7 @@ export function blockingView({ picture, laidOut, otherRoots, texts, advice, aske
   const sessions = sessionsByPid(picture.snapshot.sessions)
   const { trees, moreTrees } = laidOut
   const drawn = trees.flatMap((tree) => treeLines(tree, sessions, texts, picture))
-  return compose(`Who blocks whom on ${asked.cluster}`, [
+  return compose(titled(`Who blocks whom on ${asked.cluster}`, asked), [
     lines(...notices(picture, asked), ...headline(picture, laidOut, asked)),
     ...(drawn.length > 0 ? [{ kind: 'preformatted', value: drawn.join('\n') } as const] : []),
     { kind: 'bullets', lines: optionLines(bySession(advice), asked, { mostJams: 5, mostOthers: 2 }) },
@@ -68,7 +69,7 @@ export function blockingView({ picture, laidOut, otherRoots, texts, advice, aske
             ],
           ]
         : []),
-      ...byHand(trees, picture.snapshot.server.platform),
+      ...(asked.past ? [] : byHand(trees, picture.snapshot.server.platform)),
     ),
     footer(picture, asked),
   ])
@@ -102,7 +103,7 @@ function headline(picture: Picture, { trees, moreTrees }: Trees, asked: AnswerCo
     : [
         [
           bold(`${count(waiting, 'session waits', 'sessions wait')} for a lock, `),
-          'but who holds it was not to be seen in that moment: ask again.',
+          `but who holds it was not to be seen in that moment: ${askAgain(asked)}.`,
         ],
       ]
 }

@@ -9,6 +9,7 @@ import { bold, code, link, type View } from '../kit.ts'
 import { count, holderOf } from '../words.ts'
 import type { OpenCard } from './actions.ts'
 import { withinLimits } from './healthWithin.ts'
+import { notices } from './notices.ts'
 import {
   type AnswerContext,
   asOf,
@@ -17,7 +18,6 @@ import {
   footer,
   type Line,
   lines,
-  notices,
   type PictureAnswer,
 } from './page.ts'
 

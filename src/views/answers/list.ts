@@ -5,6 +5,7 @@ import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
 import { bold, code, truncate, type View } from '../kit.ts'
 import { count, stateOf, whoOf } from '../words.ts'
+import { notices } from './notices.ts'
 import {
   type AnswerContext,
   compose,
@@ -12,9 +13,9 @@ import {
   type Line,
   limitFor,
   lines,
-  notices,
   oneLine,
   type PictureAnswer,
+  titled,
 } from './page.ts'
 import { narrower, whyShown } from './sessions.ts'
 
@@ -37,7 +38,7 @@ export function listView({ picture, kind, chosen, texts, asked }: ListAnswer): V
     truncate(whyShown(session, picture.forest), 120),
     oneLine(texts.get(session.pid) ?? session.query, 100),
   ])
-  return compose(`${titles[kind]} sessions on ${asked.cluster}`, [
+  return compose(titled(`${titles[kind]} sessions on ${asked.cluster}`, asked), [
     lines(
       ...notices(picture, asked),
       ...(picture.snapshot.server.seesOthers ? [headline(kind, chosen, asked)] : []),

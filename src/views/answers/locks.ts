@@ -7,6 +7,7 @@ import { listSome } from '../../domain/text/sentence.ts'
 import { bold, truncate, type View } from '../kit.ts'
 import { count, nameOf, stateOf } from '../words.ts'
 import { ages, maxRows, modesOf, targetRows, wordsOfTarget } from './lockTable.ts'
+import { notices } from './notices.ts'
 import {
   type AnswerContext,
   asOf,
@@ -15,7 +16,6 @@ import {
   footer,
   type Line,
   lines,
-  notices,
   type PictureAnswer,
   type Piece,
 } from './page.ts'

@@ -6,7 +6,7 @@ import { type AnswerContext, commandTo, type Line } from './page.ts'
 export type Advice = JamRecommendation & { readonly whose: string | null }
 
 /**
- * Shows how to end each of these jams, with the command to ask for it. The same way is shown once. Several are marked with whose
+ * Shows how to end each of these jams, with the command to ask for it while there is still time. The same way is shown once. Several are marked with whose
  * jam they end.
  * @param mostOthers how many other ways out are shown for each jam
  */
@@ -22,18 +22,21 @@ export function optionLines(
     const key = pids.length > 1 ? pids.toSorted((a, b) => a - b).join() : one.text
     if (!distinct.has(key)) distinct.set(key, one)
   }
+  const { past } = asked
+  const [best, other, none] = past
+    ? ['What would have ended it', 'So would this', 'Nothing from here would have ended it']
+    : ['Best way out', 'Other way out', 'No way out from here']
   const marked = (whose: string | null) => (distinct.size > 1 && whose !== null ? ` for ${whose}` : '')
   return [...distinct.values()]
     .slice(0, mostJams)
-    .flatMap(({ best, text, others, whose }): Line[] => [
-      best
+    .flatMap(({ best: way, text, others, whose }): Line[] => [
+      way
         ? [
-            bold(`Best way out${marked(whose)}: `),
+            bold(`${best}${marked(whose)}: `),
             text,
-            ' ',
-            commandTo(asked, `${best.action} ${best.pid} reason`),
+            ...(past ? [] : [' ', commandTo(asked, `${way.action} ${way.pid} reason`)]),
           ]
-        : [bold(`No way out from here${marked(whose)}: `), text],
-      ...others.slice(0, mostOthers).map((other): Line => [bold('Other way out: '), other.text]),
+        : [bold(`${none}${marked(whose)}: `), text],
+      ...others.slice(0, mostOthers).map(({ text }): Line => [bold(`${other}: `), text]),
     ])
 }

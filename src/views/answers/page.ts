@@ -2,11 +2,8 @@ import type { Button } from '@slack/types'
 import { totals } from '../../domain/incidents/finding.ts'
 import { type Filters, filterWords, quoted } from '../../domain/lists/filters.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
-import { type ReplayWait, replayPatience, replayWait } from '../../domain/locks/replay.ts'
-import { grantorOn } from '../../domain/session/platform.ts'
 import type { Thresholds } from '../../domain/session/policy.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
-import { list } from '../../domain/text/sentence.ts'
 import { chartRows } from '../chart.ts'
 import {
   type Block,
@@ -42,7 +39,23 @@ export type AnswerContext = {
   readonly thresholds: Thresholds
   /** Privileges that the role lacks; filled only when the sessions of others cannot be seen. */
   readonly missing: readonly { readonly what: string; readonly fix: string }[]
+  /** Moment of the past that is shown; absent: now. */
+  readonly past?: ShownMoment
 }
+
+/** Moment of the past that an answer is about: nothing in it can be acted on. */
+export type ShownMoment = {
+  /** Its time, for a title. */
+  readonly when: string
+  /** Its time as ISO 8601, for a command. */
+  readonly iso: string
+  /** Said first: how it was seen. */
+  readonly notes: readonly Line[]
+}
+
+/** Titles an answer, with its time where that is not now. */
+export const titled = (title: string, { past }: AnswerContext): string =>
+  past ? `${title} at ${past.when}` : title
 
 /** Parts that every answer about a picture has. */
 export type PictureAnswer = { readonly picture: Picture; readonly asked: AnswerContext }
@@ -163,14 +176,14 @@ function wholeLines(all: readonly string[], max: number): string {
   return fitting.join('\n')
 }
 
-/** A command to type, as `/pg long --db orders`. */
+/** A command to type, as `/pg long --db orders`; of the past, the same about its moment. */
 export function commandTo(
-  asked: Pick<AnswerContext, 'cluster' | 'several'>,
+  asked: Pick<AnswerContext, 'cluster' | 'several' | 'past'>,
   words: string,
   filters: Filters = {},
 ): Leaf {
   const parts = [
-    '/pg',
+    asked.past ? `/pg at ${asked.past.iso}` : '/pg',
     words,
     filterWords(filters),
     asked.several ? `--cluster ${quoted(asked.cluster)}` : '',
@@ -204,74 +217,10 @@ function totalsWords({ snapshot }: Picture): string {
   ].join(' · ')
 }
 
-export const footer = (picture: Picture, asked: AnswerContext): Piece =>
-  lines([`${totalsWords(picture)}. `, ...asOf(picture.snapshot.takenAt, asked.now)])
-
-/**
- * Warns everybody who reads this picture: of missing privileges, of locks that cannot be read, and on a standby of a
- * replay that waits.
- */
-export function notices(picture: Picture, asked: AnswerContext): Line[] {
-  const { snapshot, forestTakenAt } = picture
-  const { locks, server } = snapshot
-  const blind: Line[] = server.seesOthers
-    ? []
-    : [
-        [
-          bold(
-            `pg-marshal may not see other sessions on ${asked.cluster}, so this picture says nothing about them.`,
-          ),
-        ],
-        ...(asked.missing.length === 0
-          ? [
-              [
-                `Its role is no member of pg_monitor. As ${grantorOn(server.platform)}: `,
-                code('GRANT pg_monitor TO …'),
-              ],
-            ]
-          : asked.missing.slice(0, 3).map(({ what, fix }): Line => [`${what} `, code(fix)])),
-      ]
-  if (locks.kind !== 'jammed') return [...blind, ...replayLines(picture)]
-  const { waiting } = totals(snapshot)
-  return [
-    ...blind,
-    ...replayLines(picture),
-    [
-      bold(
-        `${count(waiting, 'session waits', 'sessions wait')} for a lock, and who blocks them cannot be read. `,
-      ),
-      `${locks.why.replace(/\.$/, '')}. `,
-      ...(forestTakenAt === null
-        ? ['Who blocks whom was not read before.']
-        : [
-            `Who blocks whom is shown as it was ${formatDuration((asked.now - forestTakenAt) / 1000)} ago, at `,
-            moment(forestTakenAt),
-            '.',
-          ]),
-    ],
-  ]
-}
-
-/** A standby whose replay stands still shows older and older data, whatever its sessions do. */
-function replayLines(picture: Picture): Line[] {
-  const replay = replayWait(picture)
-  if (replay === null) return []
-  const { server } = picture.snapshot
-  const pids = replay.holders.slice(0, 5).map(({ pid }) => pid)
-  const who =
-    pids.length > 0
-      ? ` ${replay.sure ? 'Held back by' : 'Likely held back by'} ${list(pids)}.`
-      : ' The catalogs do not show by whom.'
-  return [
-    [bold(`Replay of this standby waits ${replayWords[replay.kind]}.`), `${who} ${replayPatience(server)}`],
-  ]
-}
-
-const replayWords: Record<ReplayWait['kind'], string> = {
-  lock: 'for a lock that the primary took',
-  snapshot: 'to remove rows that sessions here may still see (RecoveryConflictSnapshot)',
-  pin: 'to clean up a page that a session here looks at (BufferPin)',
-  tablespace: 'to drop a tablespace that sessions here use (RecoveryConflictTablespace)',
+export const footer = (picture: Picture, { past, now }: AnswerContext): Piece => {
+  const { takenAt } = picture.snapshot
+  const then: Line = ['As it was at ', moment(takenAt, '{date_short_pretty} {time_secs}'), '.']
+  return lines([`${totalsWords(picture)}. `, ...(past ? then : asOf(takenAt, now))])
 }
 
 /** A threshold: `1 h`, `never`. */

@@ -9,6 +9,7 @@ import { formatDuration } from '../../domain/text/duration.ts'
 import { capital, list, listSome } from '../../domain/text/sentence.ts'
 import { bold, clean, truncate, type View } from '../kit.ts'
 import { count, lockOf, nameOf, stateOf, targetOf, waitEventOf } from '../words.ts'
+import { notices } from './notices.ts'
 import { type Advice, optionLines } from './options.ts'
 import {
   type AnswerContext,
@@ -17,7 +18,6 @@ import {
   compose,
   type Line,
   lines,
-  notices,
   type PictureAnswer,
   type Piece,
 } from './page.ts'

@@ -17,6 +17,7 @@ import {
   waitEventOf,
   whoOf,
 } from '../words.ts'
+import { askAgain, notices } from './notices.ts'
 import { type Advice, optionLines } from './options.ts'
 import {
   type AnswerContext,
@@ -26,10 +27,10 @@ import {
   type Line,
   limitFor,
   lines,
-  notices,
   oneLine,
   type PictureAnswer,
   thresholdWords,
+  titled,
 } from './page.ts'
 
 /** The sessions whose statements the view shows. */
@@ -55,7 +56,7 @@ export function sessionsView({ picture, selection, texts, advice, asked }: Sessi
       group.sessions.map((session) => sessionRow(group.kind, session, picture.forest, texts)),
     ),
   ]
-  return compose(`Sessions on ${asked.cluster}`, [
+  return compose(titled(`Sessions on ${asked.cluster}`, asked), [
     lines(...notices(picture, asked), ...summary(picture, selection, asked)),
     ...(rows.length > 0
       ? [{ kind: 'table', head: ['What', 'PID', 'Who', 'State', 'Why', 'Statement'], rows } as const]
@@ -67,8 +68,8 @@ export function sessionsView({ picture, selection, texts, advice, asked }: Sessi
 
 const groupWords: Record<GroupKind, (n: number, asked: AnswerContext) => string> = {
   suspect: (n) => `${count(n, 'session')} idle in a transaction may be behind it`,
-  waiting: (n) =>
-    `${count(n, 'session waits', 'sessions wait')} for a lock, and who holds it was not to be seen in that moment: ask again`,
+  waiting: (n, asked) =>
+    `${count(n, 'session waits', 'sessions wait')} for a lock, and who holds it was not to be seen in that moment: ${askAgain(asked)}`,
   longQuery: (n, { thresholds }) =>
     `${count(n, 'statement runs', 'statements run')} for longer than ${limitFor(thresholds.queryLongerThanSeconds, thresholds)}`,
   idleInTransaction: (n, { thresholds }) =>

@@ -5,6 +5,7 @@ import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { bold, clean, code, moment, truncate, type View } from '../kit.ts'
 import { count, stateOf, waitEventOf, whoOf } from '../words.ts'
+import { notices } from './notices.ts'
 import {
   type AnswerContext,
   commandTo,
@@ -12,7 +13,6 @@ import {
   footer,
   type Line,
   lines,
-  notices,
   oneLine,
   type PictureAnswer,
   type Piece,

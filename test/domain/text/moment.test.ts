@@ -23,6 +23,8 @@ describe('a moment', () => {
     ['2026-03-01T14:05', '2026-03-01T13:05:00Z'],
     ['2026-03-01 14:05:30', '2026-03-01T13:05:30Z'],
     ['2026-03-01T14:05Z', '2026-03-01T14:05:00Z'],
+    ['2026-03-01T14:05:30.25Z', '2026-03-01T14:05:30.250Z'],
+    ['13:05:30.5', '2026-06-10T11:05:30.500Z'],
     ['2026-03-01T14:05-0330', '2026-03-01T17:35:00Z'],
     ['2026-03-01T14:05+14:00', '2026-03-01T00:05:00Z'],
   ])('%s is %s', (text, at) => expect(read(text)).toBe(at))
@@ -55,6 +57,23 @@ describe('a moment', () => {
     expect(read('02:30', berlin, '2026-10-25T00:45:00Z')).toBe('2026-10-25T00:30:00Z')
   })
 
+  test('says what the clock of the place did to it', () => {
+    const about = (text: string, zone = berlin, now = '2026-12-01T00:00:00Z') => {
+      const parsed = parsePastMoment(text, zone, Date.parse(now))
+      if ('problem' in parsed) throw new Error(parsed.problem)
+      const { earlier, isSkipped } = parsed
+      return { earlier: earlier === null ? null : new Date(earlier).toISOString(), isSkipped }
+    }
+    const once = { earlier: null, isSkipped: false }
+    expect(about('2026-10-25T02:30')).toEqual({ earlier: '2026-10-25T00:30:00.000Z', isSkipped: false })
+    // The second one is still to come.
+    expect(about('02:30', berlin, '2026-10-25T00:45:00Z')).toEqual(once)
+    expect(about('2026-03-29T02:30')).toEqual({ earlier: null, isSkipped: true })
+    for (const other of ['2026-10-25T02:30+01:00', '2026-10-25T03:30', '2026-06-01T02:30', '5 min ago'])
+      expect(about(other)).toEqual(once)
+    expect(about('2026-10-25T02:30', 'UTC')).toEqual(once)
+  })
+
   test('that the clock leaves out is the one at which it jumped', () => {
     expect(read('02:30', berlin, '2026-03-29T12:00:00Z')).toBe('2026-03-29T01:00:00Z')
     expect(read('2011-12-30T12:00', 'Pacific/Apia')).toBe('2011-12-30T10:00:00Z')
@@ -76,7 +95,7 @@ describe('a moment', () => {
       fc.property(zones, seconds, (zone, second) => {
         const at = second * 1000
         const shown = new Date(at).toLocaleString('sv-SE', { timeZone: zone })
-        expect(parsePastMoment(shown, zone, at)).toEqual({ at })
+        expect(parsePastMoment(shown, zone, at)).toMatchObject({ at })
       }),
     )
   })

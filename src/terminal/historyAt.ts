@@ -1,0 +1,81 @@
+import { lookUp, seenView, withTexts } from '../answers/at.ts'
+import { blockingJson } from '../answers/json.ts'
+import { recordOf } from '../answers/record.ts'
+import { pickCluster } from '../commands/cluster.ts'
+import { pictureOf } from '../domain/locks/picture.ts'
+import { readStore } from '../store/reading.ts'
+import { notSeenView } from '../views/answers/moment.ts'
+import { type LookInput, plainView } from './withCluster.ts'
+
+/**
+ * `history at TIME`: what `blocking` would have said then, from the store. A bot that runs is not disturbed.
+ * @param timeZone of the time, where it says none, and of the times that are shown
+ * @returns 0, or 2 when the cluster was not seen then, which is never to be mistaken for calm
+ */
+export async function historyAt({
+  time,
+  timeZone,
+  name,
+  json,
+  config,
+  out,
+  err,
+  now,
+}: LookInput & { readonly time: string; readonly timeZone: string }): Promise<0 | 2> {
+  const { store, clusters } = config
+  const picked = pickCluster(new Map(clusters.map((config) => [config.name, { config }])), name, null)
+  if ('problem' in picked) {
+    err.write(`${picked.problem.replaceAll('`', '"')}\n`)
+    return 2
+  }
+  const question = { kind: 'at', time, show: 'blocking', filters: {}, cluster: picked.config.name } as const
+  const result = await readStore(store, async (tables): Promise<0 | 2> => {
+    const found = await lookUp(question, picked, {
+      ...{ timeZone, now: now(), several: clusters.length > 1 },
+      record: recordOf(tables.history, config),
+    })
+    if ('problem' in found) {
+      err.write(plainView(found.problem))
+      return 2
+    }
+    const { known, asked } = found
+    const { look } = known
+    if (!look) {
+      err.write(plainView(notSeenView(known, asked)))
+      if (json) out.write(`${JSON.stringify(notSeenJson(picked.config.name, known), null, 2)}\n`)
+      return 2
+    }
+    if (!json) {
+      out.write(plainView(await seenView(known, look, asked, picked)))
+      return 0
+    }
+    const { snapshot } = look
+    const shown = blockingJson(
+      pictureOf(snapshot),
+      picked.config.protected,
+      withTexts(snapshot.sessions, snapshot),
+    )
+    out.write(`${JSON.stringify(shown, null, 2)}\n`)
+    return 0
+  })
+  if (result !== null) return result
+  const place = store.kind === 'sqlite' ? `at ${store.path}` : 'in the schema that its role works in'
+  err.write(`There is no store ${place}; store.url in the configuration says where it is.\n`)
+  return 2
+}
+
+/** The fields of `blocking --json`, none of which can be taken for calm. */
+const notSeenJson = (
+  cluster: string,
+  { at, why, before, after }: { at: number; why: string | null; before: number | null; after: number | null },
+) => ({
+  cluster,
+  takenAt: null,
+  roots: null,
+  cycles: null,
+  sessions: null,
+  /** Reason why nothing was seen, where one was recorded; the nearest looks that saw something. */
+  notSeen: { at: iso(at), why, before: iso(before), after: iso(after) },
+})
+
+const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString())

@@ -1,7 +1,7 @@
 /**
  * `npm run bench:fleet -- [CLUSTERS …]`: what one process of the bot takes that watches so many clusters (250 and 500 where none
- * is named), each with 100 sessions, every five seconds. Ten real servers stand for them: each is watched under many names, and
- * the connections of the bot itself are most of the sessions that are seen.
+ * is named), each with 100 sessions of others, every five seconds. Ten real servers stand for them: each is watched under many
+ * names, by a role for each, and hides the connections of the other ones. Half of the sessions run a statement between two looks.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,7 +17,11 @@ import { startPostgres } from 'temporary-postgres'
 const sizes = process.argv.slice(2).map(Number)
 const counts = sizes.length > 0 ? sizes : [250, 500]
 const serverCount = 10
+/** Sessions of the shop on each server. */
 const sessionsEach = 100
+/** Of them, so many percent run a statement between two looks. */
+const busyPercent = 50
+const tickMs = 50
 const everyMs = 5000
 const settleMs = 40_000
 const measureMs = 60_000
@@ -25,6 +29,7 @@ const measureMs = 60_000
 type Measured = {
   readonly clusters: number
   readonly sessionsEach: number
+  readonly busyPercent: number
   /** Share of one core, percent. */
   readonly cpuPercent: number
   /** Resident memory, MB: after a minute, and the most that there ever was. */
@@ -53,32 +58,33 @@ say('written to bench/results/fleet.json')
 
 async function measured(clusters: number): Promise<Measured> {
   const perServer = Math.ceil(clusters / serverCount)
-  const others = Math.max(0, sessionsEach - 2 * perServer)
   const home = await mkdtemp(join(tmpdir(), 'pg-marshal-fleet-'))
   const servers = await Promise.all(
     Array.from({ length: serverCount }, () =>
       startPostgres({
-        settings: { max_connections: 2 * perServer + others + 20, shared_buffers: '16MB', autovacuum: false },
+        settings: {
+          max_connections: 2 * perServer + sessionsEach + 20,
+          shared_buffers: '16MB',
+          autovacuum: false,
+        },
       }),
     ),
   )
-  const sessions: pg.Client[] = []
+  const shops: Shop[] = []
   let bot: ChildProcess | null = null
   const workspace = await createWorkspace({
     manifest: await readManifest(new URL('../manifest.yml', import.meta.url)),
   })
   try {
-    const urls = await Promise.all(
-      servers.map((server) => server.createRole('marshal', ['pg_monitor', 'pg_signal_backend'])),
-    )
-    for (const server of servers)
-      for (let made = 0; made < others; made++) {
-        const client = new pg.Client({ connectionString: server.url, application_name: `web-${made}` })
-        client.on('error', () => {})
-        await client.connect()
-        await client.query(`SELECT 'an order of the shop, number ${made}' AS what, repeat('x', 10) AS more`)
-        sessions.push(client)
-      }
+    const urls: string[][] = []
+    for (const server of servers) {
+      await hideOthers(server.url)
+      const ofServer: string[] = []
+      for (let made = 0; made < perServer; made++)
+        ofServer.push(await server.createRole(`marshal_${made}`, ['pg_monitor', 'pg_signal_backend']))
+      urls.push(ofServer)
+      shops.push(await openShop(server.url))
+    }
     const config = join(home, 'pg-marshal.yaml')
     await writeFile(
       config,
@@ -88,7 +94,7 @@ async function measured(clusters: number): Promise<Measured> {
         access: { approvers: ['U0DANA'] },
         clusters: Array.from({ length: clusters }, (_, index) => ({
           name: `cluster-${index}`,
-          url: urls[index % serverCount],
+          url: urls[index % serverCount]?.[Math.floor(index / serverCount)],
         })),
         watch: { every: `${everyMs}ms`, connectionsAbove: 100 },
         store: { url: `sqlite:${join(home, 'store.db')}` },
@@ -110,7 +116,8 @@ async function measured(clusters: number): Promise<Measured> {
     const memory = resident(pid)
     return {
       clusters,
-      sessionsEach: 2 * perServer + others,
+      sessionsEach,
+      busyPercent,
       cpuPercent: Math.round((1000 * used) / passed) / 10,
       residentMb: memory.now,
       peakMb: memory.peak,
@@ -122,10 +129,62 @@ async function measured(clusters: number): Promise<Measured> {
       bot.kill('SIGKILL')
       await once(bot, 'close')
     }
-    await Promise.all(sessions.map((client) => client.end().catch(() => {})))
+    await Promise.all(shops.map((shop) => shop.close()))
     await Promise.all(servers.map((server) => server.stop()))
     await workspace.close()
     await rm(home, { recursive: true, force: true })
+  }
+}
+
+/** Shows each watching role no connection of another one: they would outnumber the sessions of the shop. */
+async function hideOthers(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query('SET allow_system_table_mods = on')
+  const { rows } = await client.query(
+    "SELECT pg_get_function_arguments('pg_catalog.pg_stat_get_activity(int)'::regprocedure) AS columns",
+  )
+  await client.query(
+    'ALTER FUNCTION pg_catalog.pg_stat_get_activity(int) RENAME TO pg_stat_get_activity_of_all',
+  )
+  await client.query(`
+    CREATE FUNCTION pg_catalog.pg_stat_get_activity(${rows[0]?.columns}) RETURNS SETOF record LANGUAGE sql STABLE AS $$
+      SELECT * FROM pg_catalog.pg_stat_get_activity_of_all($1) AS a
+      WHERE a.application_name <> 'pg-marshal' OR a.usesysid = current_user::regrole::oid
+    $$`)
+  await client.end()
+}
+
+type Shop = { close(): Promise<void> }
+
+/** Opens the sessions of a shop, which go on with its business: mostly brief statements, and now and then a slow one. */
+async function openShop(url: string): Promise<Shop> {
+  const clients: pg.Client[] = []
+  for (let made = 0; made < sessionsEach; made++) {
+    const client = new pg.Client({ connectionString: url, application_name: `web-${made % 20}` })
+    client.on('error', () => {})
+    await client.connect()
+    clients.push(client)
+  }
+  const ask = (index: number) =>
+    clients[index % sessionsEach]
+      ?.query(
+        `SELECT 'what order number ${index} of the shop contains' AS what, repeat('x', 10) AS more FROM pg_sleep(${index % 20 === 0 ? 2 : 0})`,
+      )
+      .catch(() => {})
+  for (let index = 0; index < sessionsEach; index++) void ask(index)
+  let asked = 0
+  let due = 0
+  const timer = setInterval(() => {
+    due += (sessionsEach * busyPercent * tickMs) / (100 * everyMs)
+    // 37 and 100 have no common divisor, so each session has its turn.
+    for (; due >= 1; due--) void ask(37 * asked++)
+  }, tickMs)
+  return {
+    async close() {
+      clearInterval(timer)
+      await Promise.all(clients.map((client) => client.end().catch(() => {})))
+    },
   }
 }
 

@@ -3,18 +3,16 @@ import { loginsUnseenMs } from '../../src/domain/session/loggingIn.ts'
 import { tellingRoles } from '../../src/domain/session/platform.ts'
 import { isClient, type Session } from '../../src/domain/session/session.ts'
 import type { Log } from '../../src/log.ts'
+import { activityFrom, areNamed, sessionFrom } from '../../src/postgres/activityRows.ts'
 import { createConnection } from '../../src/postgres/connection.ts'
 import { clusterErrorOf } from '../../src/postgres/errors.ts'
 import { createLockReader } from '../../src/postgres/lockReader.ts'
 import {
-  activityRows,
-  areNamed,
   type CatalogNames,
   type Facts,
   factsFrom,
   namesFrom,
   serverFrom,
-  sessionFrom,
   textRows,
 } from '../../src/postgres/rows.ts'
 import { statements } from '../../src/postgres/statements.ts'
@@ -69,10 +67,10 @@ export async function watchTruth(options: {
 
   const look = async (): Promise<Picture> => {
     const takenAt = Date.now()
-    const rows = activityRows.parse(await activity.query(statements.activity, [null, null, 0]))
+    const { rows, at } = activityFrom(await activity.query(statements.activity, [null, null, 0]))
     if (!areNamed(rows, names)) names = namesFrom(await activity.query(statements.names, []))
     if (facts === null) throw activity.failure()
-    const sessions = rows.map((row) => sessionFrom(row, names))
+    const sessions = rows.map((row) => sessionFrom(row, at, names))
     const others = sessions.filter(({ applicationName }) => applicationName !== ownName)
     const server = serverFrom(facts, true)
     const snapshot = {

@@ -10,6 +10,14 @@ import type { LockGroup, Snapshot } from '../domain/session/snapshot.ts'
 import { newerWords } from '../domain/session/versions.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
 import type { Log } from '../log.ts'
+import {
+  type ActivityRead,
+  type ActivityRow,
+  activityFrom,
+  areNamed,
+  type SaidBefore,
+  sessionFrom,
+} from './activityRows.ts'
 import { badRows, checked } from './checked.ts'
 import { createConnection } from './connection.ts'
 import { ClusterError, clusterErrorWith } from './errors.ts'
@@ -18,16 +26,12 @@ import { createLockReader, type RelationLocks } from './lockReader.ts'
 import { type MissingPrivilege, missingPrivilegesOf } from './missingPrivileges.ts'
 import { createRecordedTexts } from './recordedTexts.ts'
 import {
-  type ActivityRow,
-  activityRows,
-  areNamed,
   type CatalogNames,
   type Facts,
   factsFrom,
   namesFrom,
   platformFrom,
   serverFrom,
-  sessionFrom,
   settingRows,
   signalRows,
   signalTimeRows,
@@ -153,7 +157,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     prepare: async (query) => {
       await learn(query)
       // What a statement looks up at its first use comes from shared catalogs, and in a storm that may take seconds.
-      checked(activityRows, await query(statements.activity, [null, null, 0]))
+      activityFrom(await query(statements.activity, [null, null, 0]))
       await query(statements.text, [[], 0])
       await query(statements.signalTime, [null])
       await query(statements.cancel, [0, null, null, null, null, null])
@@ -217,14 +221,16 @@ export function createCluster(options: ClusterOptions): Cluster {
   }
 
   const recorded = createRecordedTexts(options.recordText ?? null)
-  const readActivity = async (pids: readonly number[] | null): Promise<ActivityRow[]> => {
+  const saidBefore: SaidBefore = new Map()
+  const readActivity = async (pids: readonly number[] | null): Promise<ActivityRead> => {
     const since = pids === null ? recorded.since() : null
-    const rows = await blindIfOdd(async () =>
-      checked(activityRows, await activity.query(statements.activity, [pids, since, longestRecorded])),
-    )
+    const read = await blindIfOdd(async () => {
+      const rows = await activity.query(statements.activity, [pids, since, longestRecorded])
+      return activityFrom(rows, pids === null ? saidBefore : undefined)
+    })
     // A few rows do not show how the server is.
-    if (!areNamed(rows, names)) await learnAgain(pids === null && isCalm(rows))
-    return rows
+    if (!areNamed(read.rows, names)) await learnAgain(pids === null && isCalm(read.rows))
+    return read
   }
   const isCalm = (rows: readonly ActivityRow[]) => rows.every((row) => row.wait_event !== 'LockManager')
   const known = (): Facts => {
@@ -248,9 +254,10 @@ export function createCluster(options: ClusterOptions): Cluster {
   let waitsSeen: WaitsSeen = new Map()
   const take = async (): Promise<Snapshot> => {
     const locksPid = locks.pid()
-    const rows = await readActivity(null)
+    const read = await readActivity(null)
+    const { rows, at } = read
     const takenAt = now()
-    const texts = recorded.take(rows)
+    const texts = recorded.take(read)
     const facts = known()
     freeLocksConnection(rows)
     if (locksPid === locks.pid()) dropStrayLocks(rows)
@@ -259,7 +266,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     if (!seesOthers || takenAt - factsAt > factsLastMs) void learnAgain(isCalm(rows))
 
     const own = new Set([activity.pid(), locks.pid()].filter((pid) => pid !== null))
-    const others = rows.filter((row) => !own.has(row.pid)).map((row) => sessionFrom(row, names))
+    const others = rows.filter((row) => !own.has(row.pid)).map((row) => sessionFrom(row, at, names))
     const { sessions, seen } = followWaits(waitsSeen, others, takenAt)
     waitsSeen = seen
     const server = serverFrom(facts, seesOthers)
@@ -328,8 +335,8 @@ export function createCluster(options: ClusterOptions): Cluster {
     health: healthReader.read,
     isOwn: (pid) => pid === activity.pid() || pid === locks.pid(),
     look: async (pids) => {
-      const rows = await readActivity(pids)
-      return rows.map((row) => sessionFrom(row, names))
+      const { rows, at } = await readActivity(pids)
+      return rows.map((row) => sessionFrom(row, at, names))
     },
     withText: async (sessions, maxLength = 2_000) => {
       if (sessions.length === 0) return []

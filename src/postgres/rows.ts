@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { settingNames } from '../domain/advice/settings.ts'
 import { platformOf } from '../domain/session/platform.ts'
 import { gidFrom } from '../domain/session/prepared.ts'
-import type { PreparedTransaction, Session } from '../domain/session/session.ts'
+import type { PreparedTransaction } from '../domain/session/session.ts'
 import type { LockGroup, LockTarget, Server, SharedRows } from '../domain/session/snapshot.ts'
 import { checked } from './checked.ts'
 import { clusterErrorWith } from './errors.ts'
@@ -11,44 +11,11 @@ import { clusterErrorWith } from './errors.ts'
 
 const textColumn = z.string().nullable()
 const number = z.number().nullable()
-/** A time to the microsecond, kept as the server writes it: it is compared, never reckoned with. */
-const time = z
+/** A time to the microsecond, kept as the server writes it to us, in UTC. */
+export const time = z
   .string()
-  .regex(/^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d/, 'expected a timestamp')
+  .regex(/^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$/, 'expected a timestamp')
   .nullable()
-/** Ages go by the server's clock, which may stand still or step back by a little. */
-const seconds = z
-  .number()
-  .nullable()
-  .transform((age) => (age === null ? null : Math.max(0, age)))
-
-const activityRow = z.object({
-  pid: z.number(),
-  leader_pid: number,
-  backend_type: textColumn,
-  backend_start: time,
-  datid: number,
-  usesysid: number,
-  application_name: textColumn,
-  client_addr: textColumn,
-  state: textColumn,
-  wait_event_type: textColumn,
-  wait_event: textColumn,
-  xact_start: time,
-  query_start: time,
-  state_change: time,
-  backend_xid: textColumn,
-  backend_xmin: textColumn,
-  query_id: textColumn,
-  xact_seconds: seconds,
-  query_seconds: seconds,
-  state_seconds: seconds,
-  backend_seconds: seconds,
-  now: z.number(),
-  query: z.instanceof(Buffer).nullable(),
-})
-export type ActivityRow = z.infer<typeof activityRow>
-export const activityRows = z.array(activityRow)
 
 /** Names by oid, as far as they are known. */
 export type CatalogNames = {
@@ -73,43 +40,6 @@ export function namesFrom(rows: unknown): CatalogNames {
     else roles.set(oid, { name, isSuperuser: is_superuser })
   }
   return { databases, roles }
-}
-
-/** Returns true when every database and role of these rows has its name. Oid 0: a process that has none. */
-export const areNamed = (rows: readonly ActivityRow[], names: CatalogNames): boolean =>
-  rows.every(
-    ({ datid, usesysid }) =>
-      (!datid || names.databases.has(datid)) && (!usesysid || names.roles.has(usesysid)),
-  )
-
-export function sessionFrom(row: ActivityRow, names: CatalogNames): Session {
-  const role = row.usesysid ? names.roles.get(row.usesysid) : undefined
-  return {
-    pid: row.pid,
-    leaderPid: row.leader_pid,
-    // Without pg_monitor the server shows neither: an empty identity matches no guard, and is no client backend.
-    backendType: row.backend_type ?? '',
-    backendStart: row.backend_start ?? '',
-    datname: row.datid ? (names.databases.get(row.datid) ?? null) : null,
-    usename: role?.name ?? null,
-    isSuperuser: role?.isSuperuser ?? false,
-    applicationName: row.application_name ?? '',
-    clientAddr: row.client_addr,
-    state: row.state,
-    waitEventType: row.wait_event_type,
-    waitEvent: row.wait_event,
-    xactStart: row.xact_start,
-    queryStart: row.query_start,
-    stateChange: row.state_change,
-    backendXid: row.backend_xid,
-    backendXmin: row.backend_xmin,
-    queryId: row.query_id,
-    xactSeconds: row.xact_seconds,
-    querySeconds: row.query_seconds,
-    stateSeconds: row.state_seconds,
-    backendSeconds: row.backend_seconds ?? 0,
-    query: null,
-  }
 }
 
 /**

@@ -17,6 +17,7 @@ import {
   loggedIn,
   message,
   ready,
+  saidWith,
   startHostileServer,
 } from '../support/hostile.ts'
 
@@ -179,13 +180,24 @@ describe('rows of another content make the cluster blind, with the reason in wor
     ['a NULL where none can be', ['activity', 'pid', ['pid', 23, null]], /\(pid: expected number/],
     ['a text for a number', ['activity', 'pid', ['pid', 25, 'sesame']], /\(pid: expected number/],
     ['a number that is none', ['activity', 'pid', ['pid', 23, 'sesame']], /\(pid: expected number/],
-    ['a missing column', ['activity', 'state', null], /\(state: expected string/],
+    ['a missing column', ['activity', 'said', null], /\(said: expected string/],
+    ['a text that is no list', ['activity', 'said', ['said', 25, 'sesame']], /\(the rows: expected a list/],
+    ['a list of one', ['activity', 'said', ['said', 25, '["sesame"]']], /\(the rows: expected a list/],
+    ['jsonb for text', ['activity', 'said', ['said', 3802, '{"sesame": 1}']], /\(said: expected string/],
     [
       'a timestamp that is none',
-      ['activity', 'backend_start', ['backend_start', 25, 'sesame']],
+      ['activity', 'said', saidWith(2, 'sesame')],
       /\(backend_start: expected a timestamp/,
     ],
-    ['jsonb for text', ['activity', 'state', ['state', 3802, '{"sesame": 1}']], /\(state: expected string/],
+    [
+      'a timestamp of another zone',
+      ['activity', 'said', saidWith(2, '2026-01-01 10:00:00+02')],
+      /\(backend_start: expected a timestamp/,
+    ],
+    ['an oid that is none', ['activity', 'said', saidWith(3, 'sesame')], /\(datid: expected a number/],
+    ['an object for a state', ['activity', 'said', saidWith(7, { sesame: 1 })], /\(state: expected string/],
+    ['no statement', ['activity', 'query', null], /\(query: /],
+    ['a clock that is none', ['activity', 'now', ['now', 701, 'sesame']], /\(now: expected number/],
     ['another shape of facts', ['facts', 'datid', ['datid', 3802, '["sesame"]']], /\(datid: expected number/],
     ['a kind that is none', ['names', 'kind', ['kind', 25, 'sesame']], /\(kind: expected one of/],
   ])('%s', async (_, [statement, name, column], reason) => {
@@ -212,7 +224,7 @@ describe('rows of another content make the cluster blind, with the reason in wor
   })
 
   test('so does a lock table of another shape, which is no jam', async () => {
-    const waiting = changedRows('activity', 'wait_event_type', ['wait_event_type', 25, 'Lock'])
+    const waiting = changedRows('activity', 'said', saidWith(8, 'Lock'))
     const lock: readonly Column[] = [
       ['target', 25, 'sesame'],
       ['mode', 25, 'ShareLock'],

@@ -104,6 +104,26 @@ function answerWith(rows: readonly (readonly Column[])[]): Buffer {
 const [bool, bytea, int4, float8, text, texts] = [16, 17, 23, 701, 25, 1009] as const
 
 /** Rows that a calm PostgreSQL 18 with one session answers. */
+/** As activity.sql lists the columns of a process. */
+const said: readonly (string | null)[] = [
+  null,
+  'client backend',
+  '2026-01-01 10:00:00.123456+00',
+  '5',
+  null,
+  '',
+  null,
+  'idle',
+  ...new Array(8).fill(null),
+]
+
+/** The same with another value at this place. */
+export const saidWith = (place: number, value: unknown): Column => [
+  'said',
+  text,
+  JSON.stringify(said.with(place, value as string)),
+]
+
 export const goodRows = {
   facts: [
     [
@@ -134,27 +154,8 @@ export const goodRows = {
   activity: [
     [
       ['pid', int4, '4711'],
-      ['leader_pid', int4, null],
-      ['backend_type', text, 'client backend'],
-      ['backend_start', text, '2026-01-01 10:00:00.123456+00'],
-      ['datid', float8, '5'],
-      ['usesysid', float8, null],
-      ['application_name', text, ''],
-      ['client_addr', text, null],
-      ['state', text, 'idle'],
-      ['wait_event_type', text, null],
-      ['wait_event', text, null],
-      ['xact_start', text, null],
-      ['query_start', text, null],
-      ['state_change', text, null],
-      ['backend_xid', text, null],
-      ['backend_xmin', text, null],
-      ['query_id', text, null],
-      ['xact_seconds', float8, null],
-      ['query_seconds', float8, null],
-      ['state_seconds', float8, null],
-      ['backend_seconds', float8, '9'],
-      ['now', float8, '1772334000'],
+      ['said', text, JSON.stringify(said)],
+      ['now', float8, '1767261609.5'],
       ['query', bytea, null],
     ],
   ],

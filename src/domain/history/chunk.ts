@@ -5,7 +5,7 @@ import {
   ageAt,
   clockOf,
   codeOfTime,
-  isSameTime,
+  goesOn,
   plainFields,
   type Time,
   type TimeCode,
@@ -84,6 +84,7 @@ export type ChunkWriter = {
   readonly texts: ReadonlyMap<string, string>
 }
 
+/** Writes only what differs, and keeps no more of a look than that: hundreds of clusters are recorded at the same time. */
 export function writeChunk(head: ChunkHead): ChunkWriter {
   let known: Known[] = []
   let rest: readonly string[] = []
@@ -91,7 +92,9 @@ export function writeChunk(head: ChunkHead): ChunkWriter {
   const ids = new Map<string, string>()
   const texts = new Map<string, string>()
   const idOf = (text: string) => {
-    const id = ids.get(text) ?? textId(text)
+    const known = ids.get(text)
+    if (known !== undefined) return known
+    const id = textId(text)
     ids.set(text, id)
     texts.set(id, text)
     return id
@@ -114,7 +117,6 @@ export function writeChunk(head: ChunkHead): ChunkWriter {
         newWords.push(text)
         return words.size - 1
       }
-      const { kept, gone } = stay(known, sessions)
       const columns = new Map<number, { slots: number[]; values: unknown[]; last: number }>()
       const change = (field: number, slot: number, value: unknown) => {
         const column = columns.get(field) ?? { slots: [], values: [], last: 0 }
@@ -123,28 +125,31 @@ export function writeChunk(head: ChunkHead): ChunkWriter {
         column.values.push(value)
         column.last = slot
       }
+      const note = (one: Known, field: number, slot: number, value: unknown, code = value) => {
+        const was = one.values[field]
+        if (value === was || (Array.isArray(value) && String(value) === String(was))) return
+        one.values[field] = value
+        change(field, slot, code)
+      }
+      const { kept, gone } = stay(known, sessions)
       const came: [number, number][] = []
       known = sessions.map((session, slot) => {
-        const before = kept.get(session)
+        const before = kept[slot]
         if (!before) came.push([slot, session.pid])
         const one = before ?? unknown(session.pid)
+        for (const [field, name] of plainFields.entries()) note(one, field, slot, session[name] ?? null)
+        note(one, queryIdField, slot, wordOf(session.queryId))
         const text = snapshot.texts?.get(session.pid)
-        const values = [
-          ...plainFields.map((field) => session[field] ?? null),
-          wordOf(session.queryId),
-          text === undefined ? null : wordOf(idOf(text)),
-          sinceOf(session.sameWaitSeconds, ms),
-        ]
-        const times = timeFields.map(([start, age]) => timeFrom(session[start], session[age], base))
-        for (const [field, value] of values.entries()) {
-          const was = one.values[field]
-          if (Array.isArray(value) ? String(value) !== String(was) : value !== was)
-            change(field, slot, field === sameWaitField && typeof value === 'number' ? ms - value : value)
+        note(one, textField, slot, text === undefined ? null : wordOf(idOf(text)))
+        const since = sinceOf(session.sameWaitSeconds, ms)
+        note(one, sameWaitField, slot, since, typeof since === 'number' ? ms - since : since)
+        for (const [index, [start, age]] of timeFields.entries()) {
+          if (goesOn(one.times[index] ?? noTime, session[start], session[age], base)) continue
+          const time = timeFrom(session[start], session[age], base)
+          one.times[index] = time
+          change(firstTimeField + index, slot, codeOfTime(time, base))
         }
-        for (const [index, time] of times.entries())
-          if (!isSameTime(time, one.times[index] ?? noTime))
-            change(firstTimeField + index, slot, codeOfTime(time, base))
-        return { pid: session.pid, values, times }
+        return one
       })
       const now = restOf(snapshot)
       const changed = now.flatMap((json, index) =>
@@ -171,23 +176,21 @@ function sinceOf(seconds: number | undefined, ms: number): unknown {
   return (ms - since) / 1000 === seconds ? since : [seconds]
 }
 
-const keyOf = (pid: number, backendStart: string | null | undefined) => `${pid} ${backendStart}`
-
-/** Finds those of before that are still there, in the same order; the others are gone, or come again. */
+/** Finds those of before that are still there, in the same order, for each place; the others are gone, or come again. */
 function stay(known: readonly Known[], sessions: readonly Session[]) {
-  const at = new Map(known.map((one, index) => [keyOf(one.pid, one.times[0]?.text), index]))
-  const kept = new Map<Session, Known>()
-  const keptAt = new Set<number>()
+  const at = new Map<number, number>()
+  for (const [index, { pid }] of known.entries()) at.set(pid, index)
+  const isKept = new Array<boolean>(known.length).fill(false)
   let last = -1
-  for (const session of sessions) {
-    const index = at.get(keyOf(session.pid, session.backendStart)) ?? -1
+  const kept = sessions.map(({ pid, backendStart }) => {
+    const index = at.get(pid) ?? -1
     const one = known[index]
-    if (!one || index <= last) continue
+    if (!one || index <= last || one.times[0]?.text !== backendStart) return undefined
     last = index
-    keptAt.add(index)
-    kept.set(session, one)
-  }
-  return { kept, gone: known.flatMap((_, index) => (keptAt.has(index) ? [] : [index])) }
+    isKept[index] = true
+    return one
+  })
+  return { kept, gone: isKept.flatMap((here, index) => (here ? [] : [index])) }
 }
 
 /**

@@ -58,13 +58,13 @@ export function timeFrom(text: string | null, age: number | null, base: number):
 
 export const ageAt = (start: number, base: number): number => (base - start) / 1e6
 
-/** A time that cannot change on its own: it is written again only where it is another one. */
-export const isSameTime = (a: Time, b: Time): boolean =>
-  a.text === b.text && a.start === b.start && a.age === b.age
+/** Decides whether this age at the look is that since the same time as before: only what does not go on is written. */
+export const goesOn = (before: Time, text: string | null, age: number | null, base: number): boolean =>
+  before.text === text && (before.start === null ? before.age : ageAt(before.start, base)) === age
 
 export function codeOfTime({ text, start, age }: Time, base: number): TimeCode {
   if (start === null) return text === null && age === null ? null : [text, null, age]
-  return text !== null && microsecondsOf(text) === start ? base - start : [text, base - start]
+  return text !== null && serverTimeOf(start) === text ? base - start : [text, base - start]
 }
 
 export function timeOfCode(code: TimeCode, base: number): Time {

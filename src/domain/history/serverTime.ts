@@ -1,9 +1,9 @@
 /** Times as the server writes them to our connections: ISO, in UTC, with up to six digits of a second. */
-const shape = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?\+00$/
+const shape = /^(\d{4,6})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?\+00$/
 
-/** Reads such a time as microseconds since the epoch; null where it cannot be written again to the letter. */
-export function microsecondsOf(text: string): number | null {
-  const [, year, month, day, hour, minute, second, fraction = ''] = shape.exec(text) ?? []
+/** Reads such a time as microseconds since the epoch; null where it is none. */
+export function microsecondsIn(text: string | null): number | null {
+  const [, year, month, day, hour, minute, second, fraction = ''] = shape.exec(text ?? '') ?? []
   if (year === undefined) return null
   const ms = Date.UTC(
     Number(year),
@@ -13,8 +13,13 @@ export function microsecondsOf(text: string): number | null {
     Number(minute),
     Number(second),
   )
-  const micros = ms * 1000 + Number(fraction.padEnd(6, '0'))
-  return Number.isSafeInteger(micros) && serverTimeOf(micros) === text ? micros : null
+  return ms * 1000 + Number(fraction.padEnd(6, '0'))
+}
+
+/** Reads it, where it can be written again to the letter; else null. */
+export function microsecondsOf(text: string): number | null {
+  const micros = microsecondsIn(text)
+  return micros !== null && Number.isSafeInteger(micros) && serverTimeOf(micros) === text ? micros : null
 }
 
 /** Writes it again as the server did. */

@@ -4,28 +4,29 @@
 -- It reads the function behind pg_stat_activity and not the view: the view joins pg_database and pg_authid, and a lock
 -- on a shared catalog is never a fast-path lock. In a storm of deadlock checks (1,000 sessions on one row) the view
 -- stalled for 16 s, this never for more than 80 ms. The names of the oids are kept on our side (names.sql).
+--
+-- `said` is all that changes only when the process does something, as one text: where it is as before, it need not be read
+-- again. Ages follow from the times and `now`.
 -- Cost: 2.5 ms on the server with 1,000 sessions, 5.5 ms with 2,000. No locks.
 SELECT a.pid,
-       a.leader_pid,
-       a.backend_type,
-       a.backend_start::text,
-       a.datid::int8::float8,
-       a.usesysid::int8::float8,
-       a.application_name,
-       pg_catalog.host(a.client_addr) AS client_addr,
-       a.state,
-       a.wait_event_type,
-       a.wait_event,
-       a.xact_start::text,
-       a.query_start::text,
-       a.state_change::text,
-       a.backend_xid::text,
-       a.backend_xmin::text,
-       a.query_id::text,
-       extract(epoch FROM t.now - a.xact_start)::float8 AS xact_seconds,
-       extract(epoch FROM t.now - a.query_start)::float8 AS query_seconds,
-       extract(epoch FROM t.now - a.state_change)::float8 AS state_seconds,
-       extract(epoch FROM t.now - a.backend_start)::float8 AS backend_seconds,
+       pg_catalog.array_to_json(ARRAY[
+         a.leader_pid::text,
+         a.backend_type,
+         a.backend_start::text,
+         a.datid::text,
+         a.usesysid::text,
+         a.application_name,
+         pg_catalog.host(a.client_addr),
+         a.state,
+         a.wait_event_type,
+         a.wait_event,
+         a.xact_start::text,
+         a.query_start::text,
+         a.state_change::text,
+         a.backend_xid::text,
+         a.backend_xmin::text,
+         a.query_id::text
+       ])::text AS said,
        extract(epoch FROM t.now)::float8 AS now,
        CASE WHEN $2::float8 IS NOT NULL AND (a.query_start IS NULL OR extract(epoch FROM a.query_start)::float8 >= $2::float8)
             THEN pg_catalog.substring(pg_catalog.replace(a.query COLLATE "C", E'\\', E'\\\\')::bytea, 1, $3::int)

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { microsecondsIn } from '../domain/history/serverTime.ts'
 import type { Session } from '../domain/session/session.ts'
-import { checked } from './checked.ts'
-import { type CatalogNames, time } from './rows.ts'
+import { checked, oddRows } from './checked.ts'
+import type { CatalogNames } from './rows.ts'
 
 /**
  * Rows of activity.sql. Most sessions say at a look what they said at the one before: such a row is the same object, so with
@@ -13,50 +13,13 @@ const answer = z.array(
   z.object({ pid: z.number(), said: z.string(), now: z.number(), query: z.instanceof(Buffer).nullable() }),
 )
 
-const text = z.string().nullable()
-const number = z.string().regex(/^\d+$/, 'expected a number').transform(Number).nullable()
+type Column = string | null
 
-/** Columns of `said`, in its order. */
-const columns = {
-  leader_pid: number,
-  backend_type: text,
-  backend_start: time,
-  datid: number,
-  usesysid: number,
-  application_name: text,
-  client_addr: text,
-  state: text,
-  wait_event_type: text,
-  wait_event: text,
-  xact_start: time,
-  query_start: time,
-  state_change: time,
-  backend_xid: text,
-  backend_xmin: text,
-  query_id: text,
-}
-const columnNames = Object.keys(columns)
-const saidColumns = z
-  .string()
-  .transform((json, context) => {
-    try {
-      const list: unknown = JSON.parse(json)
-      if (Array.isArray(list) && list.length === columnNames.length)
-        return Object.fromEntries(columnNames.map((name, index) => [name, list[index]]))
-    } catch {}
-    context.addIssue({ code: 'custom', message: 'expected a list of columns' })
-    return z.NEVER
-  })
-  .pipe(z.object(columns))
+/** Number of columns in `said`. */
+const width = 16
 
 /** What the server says of one process. The times are there as it writes them, and in microseconds since the epoch. */
-export type ActivityRow = Readonly<z.infer<typeof saidColumns>> & {
-  readonly pid: number
-  readonly backendAt: number | null
-  readonly xactAt: number | null
-  readonly queryAt: number | null
-  readonly stateAt: number | null
-}
+export type ActivityRow = ReturnType<typeof rowFrom>
 
 export type ActivityRead = {
   readonly rows: readonly ActivityRow[]
@@ -88,16 +51,56 @@ export function activityFrom(rows: unknown, before: SaidBefore = new Map()): Act
   return { rows: current, at: Math.round((read[0]?.now ?? 0) * 1e6), queries }
 }
 
-function rowFrom(pid: number, said: string): ActivityRow {
-  const row = checked(saidColumns, said)
+function rowFrom(pid: number, said: string) {
+  const columns = columnsOf(said)
+  const at = (index: number): Column => columns[index] ?? null
+  const [backend_start, xact_start, query_start, state_change] = [at(2), at(10), at(11), at(12)]
   return {
-    ...row,
     pid,
-    backendAt: microsecondsIn(row.backend_start),
-    xactAt: microsecondsIn(row.xact_start),
-    queryAt: microsecondsIn(row.query_start),
-    stateAt: microsecondsIn(row.state_change),
-  }
+    leader_pid: numberIn('leader_pid', at(0)),
+    backend_type: at(1),
+    backend_start,
+    datid: numberIn('datid', at(3)),
+    usesysid: numberIn('usesysid', at(4)),
+    application_name: at(5),
+    client_addr: at(6),
+    state: at(7),
+    wait_event_type: at(8),
+    wait_event: at(9),
+    xact_start,
+    query_start,
+    state_change,
+    backend_xid: at(13),
+    backend_xmin: at(14),
+    query_id: at(15),
+    backendAt: timeIn('backend_start', backend_start),
+    xactAt: timeIn('xact_start', xact_start),
+    queryAt: timeIn('query_start', query_start),
+    stateAt: timeIn('state_change', state_change),
+  } as const
+}
+
+/** Every column comes as a text, as the server writes it. */
+function columnsOf(said: string): readonly Column[] {
+  try {
+    const list: unknown = JSON.parse(said)
+    const isColumn = (one: unknown) => one === null || typeof one === 'string'
+    if (Array.isArray(list) && list.length === width && list.every(isColumn)) return list
+  } catch {}
+  throw oddRows('said', `expected a list of ${width} texts`)
+}
+
+function numberIn(column: string, text: Column): number | null {
+  if (text === null) return null
+  if (/^\d+$/.test(text)) return Number(text)
+  throw oddRows(column, 'expected a number')
+}
+
+function timeIn(column: string, text: Column): number | null {
+  if (text === null) return null
+  const time = microsecondsIn(text)
+  if (time !== null) return time
+  throw oddRows(column, 'expected a timestamp')
 }
 
 /** Forgets the processes that are gone. */

@@ -12,11 +12,15 @@ export function checked<T extends z.ZodType>(schema: T, rows: unknown): z.output
   // Without the number of the row: the same fault at each look is the same reason.
   const column = issue?.path.filter((step) => typeof step === 'string').join('.') || 'the rows'
   const expected = issue?.message.replace(/^[^:]*: /, '') ?? 'something else'
-  throw new ClusterError(
+  throw oddRows(column, expected)
+}
+
+/** Makes the error for rows with something else in a column than their statement yields. */
+export const oddRows = (column: string, expected: string): ClusterError =>
+  new ClusterError(
     `The server answered with rows that are not what was asked for (${column}: ${expected}): check that host and port in the url lead to a PostgreSQL server itself.`,
     badRows,
     true,
   )
-}
 
 export const badRows = 'BAD_ROWS'

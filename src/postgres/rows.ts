@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
 import { settingNames } from '../domain/advice/settings.ts'
 import { platformOf } from '../domain/session/platform.ts'
@@ -11,10 +12,10 @@ import { clusterErrorWith } from './errors.ts'
 
 const textColumn = z.string().nullable()
 const number = z.number().nullable()
-/** A time to the microsecond, kept as the server writes it to us, in UTC. */
-export const time = z
+/** A time to the microsecond, kept as the server writes it. */
+const time = z
   .string()
-  .regex(/^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$/, 'expected a timestamp')
+  .regex(/^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d/, 'expected a timestamp')
   .nullable()
 
 /** Names by oid, as far as they are known. */
@@ -47,6 +48,7 @@ export function namesFrom(rows: unknown): CatalogNames {
  * server's own scanner takes them. Where it was cut within a character, that one is left out.
  */
 export function decoded(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString()
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true })
   } catch {

@@ -40,6 +40,7 @@ export function createDecidedSync(deps: {
   return async (picture) => {
     const { snapshot } = picture
     const decided = await store.proposals.decidedSince(snapshot.takenAt - followedForMs)
+    if (decided.length === 0) return
     const sessions = sessionsByPid(snapshot.sessions)
     for (const one of decided) {
       if (one.key.cluster !== config.name || one.createdAt > snapshot.takenAt) continue

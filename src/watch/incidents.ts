@@ -116,6 +116,8 @@ export function createIncidentReport(deps: {
     const keys = new Set(before.keys())
     const all = findings(snapshot, picture.forest, config.watch, { open: keys, waited: waitersOf(open) })
     const found = withinReach(all, keys)
+    // As mostly: then there is nothing to recommend, and nobody to name.
+    if (found.length === 0) return { snapshot, found, recommendationOf: () => null }
     const standingFor = (finding: Finding) => before.get(findingKey(finding))?.recommendation?.target ?? null
     const input = { protectedSessions: config.protected, standingFor }
     const rough = recommendationsFor(picture, input)

@@ -137,18 +137,20 @@ export function writeChunk(head: ChunkHead): ChunkWriter {
         const before = kept[slot]
         if (!before) came.push([slot, session.pid])
         const one = before ?? unknown(session.pid)
-        for (const [field, name] of plainFields.entries()) note(one, field, slot, session[name] ?? null)
+        plainFields.forEach((name, field) => {
+          note(one, field, slot, session[name] ?? null)
+        })
         note(one, queryIdField, slot, wordOf(session.queryId))
         const text = snapshot.texts?.get(session.pid)
         note(one, textField, slot, text === undefined ? null : wordOf(idOf(text)))
         const since = sinceOf(session.sameWaitSeconds, ms)
         note(one, sameWaitField, slot, since, typeof since === 'number' ? ms - since : since)
-        for (const [index, [start, age]] of timeFields.entries()) {
-          if (goesOn(one.times[index] ?? noTime, session[start], session[age], base)) continue
+        timeFields.forEach(([start, age], index) => {
+          if (goesOn(one.times[index] ?? noTime, session[start], session[age], base)) return
           const time = timeFrom(session[start], session[age], base)
           one.times[index] = time
           change(firstTimeField + index, slot, codeOfTime(time, base))
-        }
+        })
         return one
       })
       const now = restOf(snapshot)
@@ -179,7 +181,9 @@ function sinceOf(seconds: number | undefined, ms: number): unknown {
 /** Finds those of before that are still there, in the same order, for each place; the others are gone, or come again. */
 function stay(known: readonly Known[], sessions: readonly Session[]) {
   const at = new Map<number, number>()
-  for (const [index, { pid }] of known.entries()) at.set(pid, index)
+  known.forEach(({ pid }, index) => {
+    at.set(pid, index)
+  })
   const isKept = new Array<boolean>(known.length).fill(false)
   let last = -1
   const kept = sessions.map(({ pid, backendStart }) => {

@@ -2,8 +2,8 @@
 const shape = /^(\d{4,6})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?\+00$/
 
 /** Reads such a time as microseconds since the epoch; null where it is none. */
-export function microsecondsIn(text: string | null): number | null {
-  const [, year, month, day, hour, minute, second, fraction = ''] = shape.exec(text ?? '') ?? []
+export function microsecondsIn(text: string): number | null {
+  const [, year, month, day, hour, minute, second, fraction = ''] = shape.exec(text) ?? []
   if (year === undefined) return null
   const ms = Date.UTC(
     Number(year),

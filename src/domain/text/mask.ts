@@ -23,7 +23,10 @@ export function maskQuery(text: string, longest: number = cap): string {
   let masked = ''
   /** White space and comments since the last token that is shown in any case. */
   let between = ''
-  for (const { kind, start, end } of tokens(looked)) {
+  for (let start = 0, end = 0; start < looked.length; start = end) {
+    const token = next(looked, start)
+    const { kind } = token
+    end = token.end
     if (kind === 'space') between += ' '
     else if (isComment(looked, start)) between += '?'
     else {

@@ -166,10 +166,12 @@ async function openShop(url: string): Promise<Shop> {
     await client.connect()
     clients.push(client)
   }
+  // Half of them carry their values in the statement, the others as parameters.
   const ask = (index: number) =>
     clients[index % sessionsEach]
       ?.query(
-        `SELECT 'what order number ${index} of the shop contains' AS what, repeat('x', 10) AS more FROM pg_sleep(${index % 20 === 0 ? 2 : 0})`,
+        `SELECT 'what order number ${index % 2 === 0 ? index : 0} contains' AS what, $1::int AS page FROM pg_sleep(${index % 20 === 0 ? 2 : 0})`,
+        [index],
       )
       .catch(() => {})
   for (let index = 0; index < sessionsEach; index++) void ask(index)

@@ -13,7 +13,7 @@ import { asksForCodes, type Config, requireSecret, type SlackSettings } from './
 import { createDesk } from './desk.ts'
 import { bot } from './domain/approvals/journal.ts'
 import { clusterLease, deskLease, holdFor } from './domain/fleet/share.ts'
-import { createMasker, maskQuery } from './domain/text/mask.ts'
+import { createMasker, createRememberingMasker } from './domain/text/mask.ts'
 import { createMetrics } from './http/metrics.ts'
 import { readinessOf } from './http/readiness.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
@@ -104,7 +104,7 @@ export async function startApp(deps: {
     const slackLogger = createSlackLogger(log)
     const maskText = createMasker(config.queryText)
     const { keepMs } = config.history
-    const recordText = config.queryText === 'hidden' || keepMs === null ? null : maskQuery
+    const recordText = config.queryText === 'hidden' || keepMs === null ? null : createRememberingMasker()
     const registry = createRegistry({
       config,
       connect: (one) => createCluster({ ...one, log, maskText, recordText, now }),

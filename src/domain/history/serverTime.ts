@@ -25,11 +25,19 @@ export function microsecondsOf(text: string): number | null {
 /** Writes it again as the server did. */
 export function serverTimeOf(micros: number): string {
   const seconds = Math.floor(micros / 1_000_000)
-  const fraction = String(micros - seconds * 1_000_000)
-    .padStart(6, '0')
-    .replace(/0+$/, '')
+  const rest = micros - seconds * 1_000_000
+  const whole = wholeOf(seconds)
+  if (whole === '') return ''
+  return rest === 0 ? `${whole}+00` : `${whole}.${String(rest).padStart(6, '0').replace(/0+$/, '')}+00`
+}
+
+/** The last one: the times of a session lie close together. */
+let last = { seconds: Number.NaN, text: '' }
+
+function wholeOf(seconds: number): string {
+  if (seconds === last.seconds) return last.text
   const date = new Date(seconds * 1000)
-  if (Number.isNaN(date.getTime())) return ''
-  const whole = date.toISOString().slice(0, 19).replace('T', ' ')
-  return `${whole}${fraction === '' ? '' : `.${fraction}`}+00`
+  const text = Number.isNaN(date.getTime()) ? '' : date.toISOString().slice(0, 19).replace('T', ' ')
+  last = { seconds, text }
+  return text
 }

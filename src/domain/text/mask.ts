@@ -23,19 +23,27 @@ export function maskQuery(text: string, longest: number = cap): string {
   let masked = ''
   /** White space and comments since the last token that is shown in any case. */
   let between = ''
+  /** What is kept as it stands, to be added in one piece: most of a statement is. */
+  let from = 0
+  let to = 0
   for (let start = 0, end = 0; start < looked.length; start = end) {
     const token = next(looked, start)
     const { kind } = token
     end = token.end
     if (kind === 'space') between += ' '
     else if (isComment(looked, start)) between += '?'
-    else {
-      const shown = kind === 'kept' ? looked.slice(start, end) : isNameAt(looked, start) ? '…' : '?'
-      masked += (shown === ';' ? withoutComments(between) : between) + shown
+    else if (kind === 'kept' && looked[start] !== ';' && between === looked.slice(to, start)) {
+      to = end
+      between = ''
+    } else {
+      const shown = kind === 'kept' ? '' : isNameAt(looked, start) ? '…' : '?'
+      masked += looked.slice(from, to) + (looked[start] === ';' ? withoutComments(between) : between) + shown
+      from = kind === 'kept' ? start : end
+      to = end
       between = ''
     }
   }
-  const shown = (masked + withoutComments(between)).replace(/^ | $/g, '')
+  const shown = (masked + looked.slice(from, to) + withoutComments(between)).replace(/^ | $/g, '')
   return text.length > looked.length && !shown.endsWith('…') ? `${shown} …` : shown
 }
 
@@ -52,6 +60,23 @@ export function createMasker(mode: QueryText): (text: string | null) => string |
   if (mode === 'hidden') return () => null
   if (mode === 'full') return (text) => text
   return (text) => (text === null ? null : maskQuery(text))
+}
+
+/** Statements that a masker remembers, at most. */
+const mostRemembered = 2_000
+
+/** Masks statements and remembers them: most come again and again, and then all that keep one share the same text. */
+export function createRememberingMasker(): (text: string) => string {
+  const known = new Map<string, string>()
+  return (text) => {
+    const before = known.get(text)
+    if (before !== undefined) return before
+    const masked = maskQuery(text)
+    // Those that are in use come back at once.
+    if (known.size >= mostRemembered) known.clear()
+    known.set(text, masked)
+    return masked
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createMasker, maskQuery } from '../../../src/domain/text/mask.ts'
+import { createMasker, createRememberingMasker, maskQuery } from '../../../src/domain/text/mask.ts'
 import { startCpu } from '../../support/cpu.ts'
 
 describe('maskQuery', () => {
@@ -163,4 +163,11 @@ describe('time', () => {
     // Quadratic would be minutes.
     expect(cpu()).toBeLessThan(5_000)
   })
+})
+
+it('remembers what it has masked, and no more than it may', () => {
+  const mask = createRememberingMasker()
+  for (let round = 0; round < 2; round++)
+    for (let number = 0; number < 2_100; number++)
+      expect(mask(`SELECT t${number}, 4711`)).toBe(`SELECT t${number}, ?`)
 })

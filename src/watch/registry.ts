@@ -28,6 +28,9 @@ export type Registry = {
   close(): Promise<void>
 }
 
+/** Clusters that are connected to at the same time. A login takes time of both sides: hundreds at once would miss their deadlines. */
+const atOnce = 50
+
 /** Longer than an action that was begun needs its connection. */
 const retiredMs = 30_000
 
@@ -48,7 +51,7 @@ export function createRegistry(deps: {
     ...{ clusters, settings, channels, receivers },
     config: () => config,
     async start() {
-      await Promise.all([...clusters.values()].map(({ cluster }) => cluster.start()))
+      await startAll([...clusters.values()].map(({ cluster }) => cluster))
     },
     async replace(read) {
       const changes = changesOf(config, read)
@@ -61,7 +64,7 @@ export function createRegistry(deps: {
       )
       const before = new Set([...clusters.values()].map(({ cluster }) => cluster))
       const after = [...next.values()].map(({ cluster }) => cluster)
-      await Promise.all(after.filter((cluster) => !before.has(cluster)).map((cluster) => cluster.start()))
+      await startAll(after.filter((cluster) => !before.has(cluster)))
       config = withoutRestart(config, read)
       adopt(next)
       for (const cluster of before) if (!after.includes(cluster)) retire(cluster)
@@ -90,6 +93,14 @@ export function createRegistry(deps: {
     }
     retired.set(cluster, setTimeout(close, retiredMs).unref())
   }
+}
+
+async function startAll(clusters: readonly Cluster[]): Promise<void> {
+  const waiting = clusters.values()
+  const startThem = async () => {
+    for (const cluster of waiting) await cluster.start()
+  }
+  await Promise.all(Array.from({ length: atOnce }, startThem))
 }
 
 /** Makes a collection hold what another one holds. */

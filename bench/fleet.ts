@@ -19,7 +19,7 @@ const counts = sizes.length > 0 ? sizes : [250, 500]
 const serverCount = 10
 /** Sessions of the shop on each server. */
 const sessionsEach = 100
-/** Of them, so many percent run a statement between two looks. */
+/** Percent of them that run a statement between two looks. */
 const busyPercent = 50
 const tickMs = 50
 const everyMs = 5000

@@ -18,7 +18,7 @@ type Column = string | null
 /** Number of columns in `said`. */
 const width = 16
 
-/** What the server says of one process. The times are there as it writes them, and in microseconds since the epoch. */
+/** Words of the server about one process. The times are there as it writes them, and in microseconds since the epoch. */
 export type ActivityRow = ReturnType<typeof rowFrom>
 
 export type ActivityRead = {
@@ -29,7 +29,7 @@ export type ActivityRead = {
   readonly queries: ReadonlyMap<number, Buffer>
 }
 
-/** What the processes said at the look before, by pid. */
+/** Words about each process at the look before, by pid. */
 export type SaidBefore = Map<number, { readonly said: string; readonly row: ActivityRow }>
 
 /**

@@ -78,8 +78,14 @@ const level = 9
 
 const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
-const pack = (json: string): Promise<Uint8Array> =>
-  compress(json, { params: { [constants.ZSTD_c_compressionLevel]: level } })
+/** Without the size zstd makes room for megabytes each time. */
+const pack = (json: string): Promise<Uint8Array> => {
+  const bytes = Buffer.from(json)
+  return compress(bytes, {
+    pledgedSrcSize: bytes.length,
+    params: { [constants.ZSTD_c_compressionLevel]: level },
+  })
+}
 
 export function historyIn(use: HistoryDatabase): History {
   const textsOf = async (cluster: string, ids: readonly string[]): Promise<Map<string, string>> => {
@@ -281,7 +287,9 @@ export function historyIn(use: HistoryDatabase): History {
         )
     },
     async addPieces(pieces) {
-      const rows = await Promise.all(pieces.map(async (piece) => rowOf(piece, JSON.stringify(piece.rows))))
+      const rows: Awaited<ReturnType<typeof rowOf>>[] = []
+      // One after the other: those of hundreds of clusters at once would take memory that never comes back.
+      for (const piece of pieces) rows.push(await rowOf(piece, JSON.stringify(piece.rows)))
       for (let from = 0; from < rows.length; from += batch)
         await use((db) =>
           db

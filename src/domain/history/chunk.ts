@@ -125,11 +125,11 @@ export function writeChunk(head: ChunkHead): ChunkWriter {
         column.values.push(value)
         column.last = slot
       }
-      const note = (one: Known, field: number, slot: number, value: unknown, code = value) => {
+      const isNew = (one: Known, field: number, value: unknown): boolean => {
         const was = one.values[field]
-        if (value === was || (Array.isArray(value) && String(value) === String(was))) return
+        if (value === was || (Array.isArray(value) && String(value) === String(was))) return false
         one.values[field] = value
-        change(field, slot, code)
+        return true
       }
       const { kept, gone } = stay(known, sessions)
       const came: [number, number][] = []
@@ -137,14 +137,18 @@ export function writeChunk(head: ChunkHead): ChunkWriter {
         const before = kept[slot]
         if (!before) came.push([slot, session.pid])
         const one = before ?? unknown(session.pid)
+        const note = (field: number, value: unknown) => {
+          if (isNew(one, field, value)) change(field, slot, value)
+        }
         plainFields.forEach((name, field) => {
-          note(one, field, slot, session[name] ?? null)
+          note(field, session[name] ?? null)
         })
-        note(one, queryIdField, slot, wordOf(session.queryId))
+        note(queryIdField, wordOf(session.queryId))
         const text = snapshot.texts?.get(session.pid)
-        note(one, textField, slot, text === undefined ? null : wordOf(idOf(text)))
+        note(textField, text === undefined ? null : wordOf(idOf(text)))
         const since = sinceOf(session.sameWaitSeconds, ms)
-        note(one, sameWaitField, slot, since, typeof since === 'number' ? ms - since : since)
+        if (isNew(one, sameWaitField, since))
+          change(sameWaitField, slot, typeof since === 'number' ? ms - since : since)
         timeFields.forEach(([start, age], index) => {
           if (goesOn(one.times[index] ?? noTime, session[start], session[age], base)) return
           const time = timeFrom(session[start], session[age], base)

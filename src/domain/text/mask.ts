@@ -23,7 +23,7 @@ export function maskQuery(text: string, longest: number = cap): string {
   let masked = ''
   /** White space and comments since the last token that is shown in any case. */
   let between = ''
-  /** What is kept as it stands, to be added in one piece: most of a statement is. */
+  /** Bounds of what is kept as it stands, to be added in one piece: most of a statement is. */
   let from = 0
   let to = 0
   for (let start = 0, end = 0; start < looked.length; start = end) {

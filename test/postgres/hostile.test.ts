@@ -186,16 +186,24 @@ describe('rows of another content make the cluster blind, with the reason in wor
     ['jsonb for text', ['activity', 'said', ['said', 3802, '{"sesame": 1}']], /\(said: expected string/],
     [
       'a timestamp that is none',
-      ['activity', 'said', saidWith(2, 'sesame')],
+      ['activity', 'said', ['said', 25, saidWith({ backend_start: 'sesame' })]],
       /\(backend_start: expected a timestamp/,
     ],
     [
       'a timestamp of another zone',
-      ['activity', 'said', saidWith(2, '2026-01-01 10:00:00+02')],
+      ['activity', 'said', ['said', 25, saidWith({ backend_start: '2026-01-01 10:00:00+02' })]],
       /\(backend_start: expected a timestamp/,
     ],
-    ['an oid that is none', ['activity', 'said', saidWith(3, 'sesame')], /\(datid: expected a number/],
-    ['an object for a state', ['activity', 'said', saidWith(7, { sesame: 1 })], /\(said: expected a list/],
+    [
+      'an oid that is none',
+      ['activity', 'said', ['said', 25, saidWith({ datid: 'sesame' })]],
+      /\(datid: expected a number/,
+    ],
+    [
+      'an object for a state',
+      ['activity', 'said', ['said', 25, saidWith({ state: { sesame: 1 } })]],
+      /\(said: expected a list/,
+    ],
     ['no statement', ['activity', 'query', null], /\(query: /],
     ['a clock that is none', ['activity', 'now', ['now', 701, 'sesame']], /\(now: expected number/],
     ['another shape of facts', ['facts', 'datid', ['datid', 3802, '["sesame"]']], /\(datid: expected number/],
@@ -224,7 +232,7 @@ describe('rows of another content make the cluster blind, with the reason in wor
   })
 
   test('so does a lock table of another shape, which is no jam', async () => {
-    const waiting = changedRows('activity', 'said', saidWith(8, 'Lock'))
+    const waiting = changedRows('activity', 'said', ['said', 25, saidWith({ wait_event_type: 'Lock' })])
     const lock: readonly Column[] = [
       ['target', 25, 'sesame'],
       ['mode', 25, 'ShareLock'],

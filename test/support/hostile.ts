@@ -103,27 +103,31 @@ function answerWith(rows: readonly (readonly Column[])[]): Buffer {
 
 const [bool, bytea, int4, float8, text, texts] = [16, 17, 23, 701, 25, 1009] as const
 
+/** Columns of a process, in the order in which activity.sql lists them. */
+const said = {
+  leader_pid: null,
+  backend_type: 'client backend',
+  backend_start: '2026-01-01 10:00:00.123456+00',
+  datid: '5',
+  usesysid: null,
+  application_name: '',
+  client_addr: null,
+  state: 'idle',
+  wait_event_type: null,
+  wait_event: null,
+  xact_start: null,
+  query_start: null,
+  state_change: null,
+  backend_xid: null,
+  backend_xmin: null,
+  query_id: null,
+}
+
+/** Text of these columns, with others in the place of some. */
+export const saidWith = (over: Readonly<Partial<Record<keyof typeof said, unknown>>>): string =>
+  JSON.stringify(Object.values({ ...said, ...over }))
+
 /** Rows that a calm PostgreSQL 18 with one session answers. */
-/** As activity.sql lists the columns of a process. */
-const said: readonly (string | null)[] = [
-  null,
-  'client backend',
-  '2026-01-01 10:00:00.123456+00',
-  '5',
-  null,
-  '',
-  null,
-  'idle',
-  ...new Array(8).fill(null),
-]
-
-/** The same with another value at this place. */
-export const saidWith = (place: number, value: unknown): Column => [
-  'said',
-  text,
-  JSON.stringify(said.with(place, value as string)),
-]
-
 export const goodRows = {
   facts: [
     [
@@ -154,7 +158,7 @@ export const goodRows = {
   activity: [
     [
       ['pid', int4, '4711'],
-      ['said', text, JSON.stringify(said)],
+      ['said', text, saidWith({})],
       ['now', float8, '1767261609.5'],
       ['query', bytea, null],
     ],

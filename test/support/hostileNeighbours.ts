@@ -7,6 +7,7 @@ import {
   loggedIn,
   message,
   ready,
+  saidWith,
   startHostileServer,
 } from './hostile.ts'
 
@@ -68,21 +69,19 @@ const crowd = (over: Readonly<Record<string, string>>): readonly (readonly Colum
     ),
   )
 const began = '2026-01-01 10:00:00.123456+00'
+/** So much later that it is a trouble. */
+const now = String(Date.UTC(2026, 0, 1, 12, 30) / 1000)
 const idle = crowd({
-  state: 'idle in transaction',
-  xact_start: began,
-  state_change: began,
-  xact_seconds: '9000',
-  state_seconds: '9000',
+  said: saidWith({ state: 'idle in transaction', xact_start: began, state_change: began }),
+  now,
 })
 const waiting = crowd({
-  state: 'active',
-  wait_event_type: 'Lock',
-  wait_event: 'transactionid',
-  query_start: began,
-  query_seconds: '9000',
-  xact_start: began,
-  xact_seconds: '9000',
+  said: saidWith({
+    state: 'active',
+    ...{ wait_event_type: 'Lock', wait_event: 'transactionid' },
+    ...{ query_start: began, xact_start: began },
+  }),
+  now,
 }).slice(0, 1_000)
 const lock = (id: number, granted: boolean, pids: readonly number[]): readonly Column[] => [
   ['target', 25, `(transactionid,,,,,,${id},,,)`],

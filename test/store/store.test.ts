@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createVerifier, firstHash, type JournalEvent } from '../../src/domain/approvals/journal.ts'
+import type { Incident } from '../../src/domain/incidents/incident.ts'
 import { openStore, type Store, type StoreSettings } from '../../src/store/store.ts'
 import { incident as incidentOf } from '../support/builders.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
@@ -230,6 +231,31 @@ describe.each(storePlaces)('a store in %s', (_, makePlace) => {
       expect(await store.incidents.open('other')).toEqual([])
       expect((await store.incidents.openOutside(['other'])).map(({ id }) => id)).toEqual(['i1'])
       expect(await store.incidents.openOutside(['orders', 'other'])).toEqual([])
+    })
+
+    it('are found by the beginning of their id or of a card of theirs, and the newest first', async () => {
+      const at = (id: string, openedAt: number, over: Partial<Incident> = {}) =>
+        store.incidents.put(incidentOf({ id, cardId: id, openedAt, ...over }))
+      await at('aaaa1111-0000-4000-8000-000000000001', 1)
+      await at('aaaa2222-0000-4000-8000-000000000002', 3, { cluster: 'billing' })
+      await at('bbbb0000-0000-4000-8000-000000000003', 2, { cardId: 'cccc0000-0000-4000-8000-000000000004' })
+      await at('dddd0000-0000-4000-8000-000000000005', 4, {
+        digestId: 'cccc0000-0000-4000-8000-000000000004',
+      })
+      const like = async (beginning: string) =>
+        (await store.incidents.like(beginning)).map(({ id }) => id.slice(0, 8))
+      expect(await like('aaaa')).toEqual(['aaaa1111', 'aaaa2222'])
+      expect(await like('aaaa1111-0000-4000-8000-000000000001')).toEqual(['aaaa1111'])
+      expect(await like('cccc0000')).toEqual(['bbbb0000', 'dddd0000'])
+      // Neither a pattern nor what any id begins with.
+      for (const none of ['', 'a', 'aaa', '%aaa', 'aaa_', 'AAAA', "aaaa' OR 1=1 --", '0000'])
+        expect(await like(none)).toEqual([])
+      const latest = async (clusters: readonly string[] | null, limit = 9) =>
+        (await store.incidents.latest(clusters, limit)).map(({ openedAt }) => openedAt)
+      expect(await latest(null)).toEqual([4, 3, 2, 1])
+      expect(await latest(['orders'])).toEqual([4, 2, 1])
+      expect(await latest(['orders', 'billing'], 2)).toEqual([4, 3])
+      expect(await latest([])).toEqual([])
     })
   })
 })

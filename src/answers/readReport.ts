@@ -16,7 +16,7 @@ type Memory = Pick<Tables, 'journal' | 'proposals'> & { readonly history: Pick<H
 
 const minuteMs = 60_000
 /** Looks that are read at once. */
-const sliceMs = 10 * minuteMs
+const sliceMs = 5 * minuteMs
 /** Time before an incident that is read, so that its beginning is in it; more where it was not enough. */
 const before = [5 * minuteMs, 60 * minuteMs, 6 * 60 * minuteMs]
 /** Longest time that one report tells of. */

@@ -58,7 +58,7 @@ export function beginReport(input: ReportInput): ReportWriter {
   const { incident, trail, to } = input
   const waits = collectWaits()
   const advice = createAdvice(input)
-  const holders = collectHolders(trail)
+  const holders = collectHolders(trail, incident)
   const queues = collectQueues()
   const course: CoursePart[] = []
   const gaps: Gap[] = []
@@ -248,8 +248,12 @@ function createAdvice({ incident, protectedSessions, to }: ReportInput) {
 }
 
 /** Collects who was in the way, and what they did. */
-function collectHolders(trail: Trail) {
-  const keys = new Set([...trail.roots.values()].flatMap((roots) => [...roots]))
+function collectHolders(trail: Trail, { finding }: Incident) {
+  const subject = subjectOf(finding)
+  const keys = new Set([
+    ...[...trail.roots.values()].flatMap((roots) => [...roots]),
+    ...(subject ? [`${subject.pid} ${subject.backendStart}`] : []),
+  ])
   type Known = { -readonly [K in keyof PastHolder]: PastHolder[K] }
   const known = new Map<string, Known>()
   const did = new Map<string, PastHolder['did'][number][]>()

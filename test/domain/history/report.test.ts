@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import { longestWait, middle, mostWaiting } from '../../../src/domain/history/report.ts'
 import type { TimedLook } from '../../../src/domain/history/waiting.ts'
+import type { Incident } from '../../../src/domain/incidents/incident.ts'
 import {
   held,
   idle,
   idleInTransaction,
+  incident,
+  locksRead,
+  prepared,
   relation,
   rowQueue,
   session,
   takenAt,
+  transaction,
   waiting,
   wanted,
 } from '../../support/builders.ts'
@@ -231,7 +236,7 @@ describe('what nobody saw', () => {
         : jam(seconds),
     )
     const report = reportFrom(blinded, { ...about, openedAt: at(70) }, { from: 0, to: 120 })
-    expect(report.began.firstWaitAt).toBe(at(12))
+    expect(report.began.firstSeenAt).toBe(at(15))
     expect(report.gaps).toEqual([
       { from: at(50), to: at(55), sight: 'partly', why: 'pg-marshal may not see what other sessions do.' },
     ])
@@ -295,5 +300,128 @@ describe('a request that queues for a table', () => {
 
   it('is the gentlest to end', () => {
     expect(report.ways.at(-1)?.recommendation.target?.session.pid).toBe(30)
+  })
+})
+
+it('of one that lasts, waits go on until now, and of one who has got the lock the look says when', () => {
+  const working = every5(0, 60, (seconds) => {
+    const one = jam(seconds)
+    if (seconds < 50 || !('snapshot' in one.look)) return one
+    // 11 has what it wanted, and works on in the same statement.
+    const { snapshot: shown } = one.look
+    const sessions = shown.sessions.map((each) =>
+      each.pid === 11 ? { ...each, waitEventType: null, waitEvent: null } : each,
+    )
+    const table = { readAt: at(seconds) / 1000, groups: rowQueue(1, [[12, -23]]) }
+    const locks = shown.locks.kind === 'read' ? { ...shown.locks.table, ...table } : null
+    return {
+      ...one,
+      look: {
+        ...one.look,
+        snapshot: { ...shown, sessions, locks: locks ? { kind: 'read', table: locks } : shown.locks },
+      },
+    }
+  })
+  const open = { ...about, resolvedAt: null }
+  const report = reportFrom(working, open, { from: 0, to: 62 })
+  expect(report.waits.map(({ session: { pid }, least, most, overAt }) => [pid, least, most, overAt])).toEqual(
+    [
+      [12, 37, 39, null],
+      [11, 33, 38, at(50)],
+      [13, 14, 19, at(50)],
+    ],
+  )
+})
+
+it('names no setting that would have changed little, or whose time had not come', () => {
+  const until = (end: number) => {
+    const looks = every5(0, 120, (seconds) =>
+      rowLook(seconds, [{ pid: 1, from: 2, to: end }], [{ pid: 11, from: 4, to: end }]),
+    )
+    const one = jamIncident(looks, 1, { openedAt: at(40), resolvedAt: at(end + 4) })
+    return reportFrom(looks, one, { from: 0, to: 120 }).remedies
+  }
+  // At 62 it would have ended: when it ended by itself, just before that, and well before.
+  expect(until(58)).toEqual([])
+  expect(until(66)).toEqual([])
+  expect(until(91)).toMatchObject([{ at: at(62), spared: 28 }])
+})
+
+describe('what is about no jam', () => {
+  const of = (finding: Incident['finding'], looks: readonly TimedLook[]) =>
+    reportFrom(looks, incident({ finding, openedAt: at(40), beganAt: at(20), resolvedAt: at(105) }), {
+      from: 0,
+      to: 120,
+    })
+  const sessionAt = (seconds: number, pid: number) => {
+    const shown = jam(seconds).look
+    const found = 'snapshot' in shown ? shown.snapshot.sessions.find((one) => one.pid === pid) : undefined
+    if (!found) throw new Error(`${pid} is not there`)
+    return found
+  }
+
+  it('has who waited behind its session', () => {
+    const about = { kind: 'idleInTransaction', session: sessionAt(100, 1), seconds: 98 } as const
+    const report = of(about, looks)
+    expect(report.waits.map(({ session: { pid } }) => pid)).toEqual([11, 12, 13])
+    expect(report.ways[0]?.recommendation.target?.session.pid).toBe(1)
+    const other = { ...about, session: { ...about.session, backendStart: 'another' } }
+    expect(of(other, looks).waits).toEqual([])
+    // Behind one who waits himself: the next in the queue.
+    const queued = of({ ...about, session: sessionAt(60, 12) }, looks)
+    expect(queued.waits.map(({ session: { pid } }) => pid)).toEqual([13])
+    expect(report.holders[0]?.did.map(({ state }) => state)).toEqual(['active', 'idle in transaction'])
+  })
+
+  it('of the whole server has all who waited', () => {
+    const storm = { kind: 'lockStorm', waiting: 3, why: '', suspects: [] } as const
+    expect(of(storm, looks).waits).toHaveLength(3)
+    const jammed = every5(0, 120, (seconds) =>
+      rowLook(seconds, [checkout], web, {
+        locks: { kind: 'jammed', why: 'Too many wait.', last: null, lastTakenAt: null },
+      }),
+    )
+    expect(of(storm, jammed)).toMatchObject({ worst: null, cost: { sessions: 3 } })
+    expect(of({ kind: 'connections', used: 9, max: 10, reserved: 0, holders: [] }, jammed).waits).toEqual([])
+  })
+
+  it('of a prepared transaction has who waited for it alone', () => {
+    const gone = prepared(77)
+    const held2 = every5(0, 120, (seconds) =>
+      look(seconds, [waiting(11, seconds + 1), idleInTransaction(2, 9), waiting(21, 3)], [], {
+        locks: locksRead([...rowQueue(-77, [[11, 1]]), ...rowQueue(2, [[21, 1]], 'public.stock', 2)], {
+          readAt: at(seconds) / 1000,
+          prepared: [gone],
+        }),
+      }),
+    )
+    const report = of({ kind: 'preparedTransaction', prepared: gone, seconds: 9, finisher: 'shop' }, held2)
+    expect(report.waits.map(({ session: { pid } }) => pid)).toEqual([11])
+    expect(report.holders).toMatchObject([{ session: null, pid: 0, prepared: { gid: 'payment-77' } }])
+    expect(report.holders[0]?.held).toHaveLength(1)
+  })
+
+  it('of sessions that wait for each other has those, and no others', () => {
+    const circle = every5(0, 120, (seconds) =>
+      look(
+        seconds,
+        [waiting(1, 5), waiting(2, 5), idleInTransaction(3, 9), waiting(31, 5)],
+        [
+          held(transaction('1'), 'ExclusiveLock', 1),
+          wanted(transaction('1'), 'ShareLock', [2, 1]),
+          held(transaction('2'), 'ExclusiveLock', 2),
+          wanted(transaction('2'), 'ShareLock', [1, 1]),
+          ...rowQueue(3, [[31, 1]]),
+        ],
+      ),
+    )
+    const about = {
+      kind: 'lockCycle',
+      ...{ session: null, pids: [1, 2], backendStart: '', waiting: 2, seconds: 5 },
+      ...{ closedSeconds: 5, deadlockTimeoutSeconds: 1 },
+    } as const
+    const report = of(about, circle)
+    expect(new Set(report.waits.map(({ session: { pid } }) => pid))).toEqual(new Set([1, 2]))
+    expect(report.worst?.jams).toHaveLength(1)
   })
 })

@@ -249,7 +249,7 @@ export async function startApp(deps: {
       ...{ settings, botIdentity, slack, refusedBlocks, logger: slackLogger },
       ...{ store, cards, clusters, channels, authorization, actions, answers, timeZoneOf },
       sharedReport: createSharedReport({ past, clusters, directory: names.who, now }),
-      ...{ linkTo, patientLinkTo, unseen: sight.unseen, now, steady, log },
+      ...{ linkTo, patientLinkTo, unseen: sight.unseen, takes: membership.takes, now, steady, log },
     })
     const token = createTokenCheck({ slack, log })
     const slackWorks = () =>

@@ -44,6 +44,8 @@ export function createConversation(deps: {
   readonly linkTo: LinkTo
   /** Finds it also for one that is on its way. */
   readonly patientLinkTo: LinkTo
+  /** Takes an event for this replica alone; false where another one took it before. */
+  readonly takes: (event: string) => Promise<boolean>
   /** Returns why a cluster, or what its sessions do, is not seen at the moment; null when it is. */
   readonly unseen: (cluster: string) => string | null
   readonly now: () => number

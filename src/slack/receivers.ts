@@ -38,8 +38,10 @@ export function createIngress(deps: {
   readonly log: Log
   readonly now: () => number
   readonly refusedBlocks: RefusedBlocks
+  /** Takes an event for this replica alone; false where another one took it before. */
+  readonly takes: (event: string) => Promise<boolean>
 }): SlackIngress {
-  const { settings, botIdentity, logger, log, now, refusedBlocks } = deps
+  const { settings, botIdentity, logger, log, now, refusedBlocks, takes } = deps
   const { botId, botUserId } = botIdentity
   const { apiUrl } = settings
   const makeApp = (receiver: Receiver) =>
@@ -62,7 +64,7 @@ export function createIngress(deps: {
     })
     const app = makeApp(receiver)
     return {
-      ...takeOnce(app, log),
+      ...takeOnce({ app, takes, log }),
       app,
       requestListener: expectPayloads(settings.signingSecret, receiver.requestListener, log),
       start: async () => {},
@@ -90,7 +92,7 @@ export function createIngress(deps: {
   const app = makeApp(first.receiver)
   second.receiver.init(app)
   return {
-    ...takeOnce(app, log),
+    ...takeOnce({ app, takes, log }),
     app,
     requestListener: null,
     // The first must be there, so that a bad token is reported at the start; the second may follow.

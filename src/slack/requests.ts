@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type App, HTTPModuleFunctions, type ReceiverEvent, type SocketModeReceiver } from '@slack/bolt'
 import type { Log } from '../log.ts'
 
@@ -15,6 +16,9 @@ const ourEvents: ReadonlySet<unknown> = new Set(['app_home_opened', 'app_mention
 
 /** So many envelopes are known again: more than come in the minutes in which Slack sends one again. */
 const mostKnown = 2000
+
+/** Milliseconds that an event waits at most for the word that it is ours. */
+const longestAskMs = 1000
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -37,15 +41,33 @@ export type Intake = {
  * an acknowledgement was lost, an event also over HTTP and in another envelope. The second one is acknowledged when the
  * first is. What is not for us is acknowledged and does nothing. What comes while we stop is not acknowledged, so that Slack
  * offers it to the next process: Bolt never gets it, since it acknowledges an event before any listener runs.
+ *
+ * An event may also come to another replica. It is acknowledged at once, as Bolt does, and then `takes` says whether it is ours.
  */
-export function takeOnce(app: Pick<App, 'processEvent'>, log: Log): Intake {
+export function takeOnce(deps: {
+  readonly app: Pick<App, 'processEvent'>
+  /** Takes an event for this replica alone; false where another one took it before. */
+  readonly takes: (event: string) => Promise<boolean>
+  readonly log: Log
+}): Intake {
+  const { app, takes, log } = deps
   const underWay = new Set<Promise<void>>()
   let draining = false
   const process = app.processEvent.bind(app)
-  const handle = async (event: ReceiverEvent) => {
-    const handling = process(event).finally(() => underWay.delete(handling))
+  const handle = async (event: ReceiverEvent, isOurs: Promise<boolean> = Promise.resolve(true)) => {
+    const handling = isOurs
+      .then((is) => (is ? process(event) : undefined))
+      .finally(() => underWay.delete(handling))
     underWay.add(handling)
     await handling
+  }
+  /** Rather twice than never: where the store does not say it in time, the event is ours. */
+  const isFirst = (event: string): Promise<boolean> => {
+    const late = pause(longestAskMs, true, { ref: false })
+    return Promise.race([late, takes(event)]).catch((err: unknown) => {
+      log.warn({ err }, 'nobody knows whether another replica has this event, so it is handled')
+      return true
+    })
   }
   const known = new Map<string, Promise<void>>()
   app.processEvent = async (event) => {
@@ -63,6 +85,11 @@ export function takeOnce(app: Pick<App, 'processEvent'>, log: Log): Intake {
     for (const oldest of known.keys()) {
       if (known.size <= mostKnown) break
       known.delete(oldest)
+    }
+    if (isEvent(event.body)) {
+      // Before anything is asked: Slack waits three seconds.
+      await event.ack().finally(resolve)
+      return handle({ ...event, ack: async () => {} }, isFirst(id))
     }
     const ack: ReceiverEvent['ack'] = async (response) => {
       resolve()

@@ -233,4 +233,14 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .execute()
     },
   },
+  '010_requests': {
+    async up(db) {
+      await db.schema
+        .createTable('requests')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('replica', 'text', (column) => column.notNull())
+        .addColumn('taken_at', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
 }

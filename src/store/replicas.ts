@@ -54,6 +54,11 @@ export type Membership = {
   fence(lease: Lease): Fence
   /** Says that this replica lives, and shares what there is to do. To be called several times in a hold. */
   round(about: Pick<Replica, 'clusters' | 'unseen'>): Promise<Round>
+  /**
+   * Takes a request that may come to several replicas, for this one alone.
+   * @returns false where another one that lives took it before
+   */
+  takes(request: string): Promise<boolean>
   /** Gives everything back at once. */
   leave(): Promise<void>
 }
@@ -76,6 +81,7 @@ export function aloneWith(probe: () => Promise<void>): Membership {
         isGone: (replica) => replica !== id,
       }
     },
+    takes: async () => true,
     leave: async () => {},
   }
 }
@@ -140,6 +146,36 @@ export function joinFleet(
         const living = new Set(replicas.map((one) => one.id))
         return { ...shared, replicas, storeNow: now, isGone: (replica) => judges && !living.has(replica) }
       }),
+    async takes(request) {
+      const now = (await sql<{ now: string }>`SELECT ${serverNow} AS now`.execute(db)).rows[0]?.now
+      const taken = { id: request, replica: id, taken_at: Number(now) }
+      const row = await db
+        .insertInto('requests')
+        .values(taken)
+        .onConflict((conflict) =>
+          conflict
+            .column('id')
+            .doUpdateSet(taken)
+            // Whoever took it and is gone has not answered, or Slack would not offer it again.
+            .where(({ not, exists, selectFrom }) =>
+              not(
+                exists(
+                  selectFrom('replicas')
+                    .select('replicas.id')
+                    .whereRef('replicas.id', '=', 'requests.replica')
+                    .where('replicas.seen_until', '>=', taken.taken_at),
+                ),
+              ),
+            ),
+        )
+        .returning('id')
+        .executeTakeFirst()
+      await db
+        .deleteFrom('requests')
+        .where('taken_at', '<', taken.taken_at - offeredForMs)
+        .execute()
+      return row !== undefined
+    },
     leave: () =>
       db.transaction().execute(async (db) => {
         await sql`SELECT FROM writer FOR UPDATE`.execute(db)
@@ -196,6 +232,9 @@ export function joinFleet(
     }
   }
 }
+
+/** Slack offers an event again for some minutes: https://docs.slack.dev/apis/events-api#retries */
+const offeredForMs = 3_600_000
 
 /** Rows of replicas that are gone are kept so long. */
 const forgottenAfterMs = 3_600_000

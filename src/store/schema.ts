@@ -84,6 +84,12 @@ export type Schema = {
     epoch: number
     taken_at: number
   }
+  /** Requests of Slack that may come to several replicas, each with the one that took it. */
+  requests: {
+    id: string
+    replica: string
+    taken_at: number
+  }
   messages: {
     id: string
     seq: number
@@ -146,7 +152,7 @@ export type Schema = {
 }
 
 /** Tables that are about processes, not about what is remembered. */
-type OfProcesses = 'writer' | 'replicas' | 'leases'
+type OfProcesses = 'writer' | 'replicas' | 'leases' | 'requests'
 
 /** Tables of the record of looks, each with what tells its rows apart. */
 export const historyTables = {

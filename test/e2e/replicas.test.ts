@@ -51,6 +51,31 @@ describe('several replicas on one store', () => {
     await expect.poll(() => watching(third), patience).toHaveLength(5)
   })
 
+  it('answer a mention once, though each of them gets it', async () => {
+    await open()
+    await room.start()
+    await room.start()
+    const { workspace } = room
+    const said = (text: string) => workspace.say({ userId: 'U0RESP', channelId: 'C0INCIDENTS', text }).ts
+    const ts = said('how is it?')
+    await expect.poll(() => workspace.sockets(), patience).toBe(4)
+    const event = {
+      type: 'app_mention',
+      user: 'U0RESP',
+      text: '<@U0APP> clusters',
+      ts,
+      channel: 'C0INCIDENTS',
+    }
+    const payload = { type: 'event_callback', team_id: 'T0DEMO', event_id: 'Ev1', event }
+    // Over any socket each time: both replicas get it.
+    for (let times = 0; times < 24; times++)
+      expect(await workspace.sendRaw({ type: 'events_api', payload })).toMatchObject({ acked: true })
+    // What comes after it was answered: by now a second answer stood there too.
+    await room.thread(said('<@U0APP> clusters'), /cluster/)
+    const inThread = workspace.messages('C0INCIDENTS').filter((message) => message.thread_ts === ts)
+    expect(inThread.filter((message) => message.ts !== ts)).toHaveLength(1)
+  })
+
   it('post one card, and whichever gets the press carries it out once', async () => {
     await open()
     const apps = [await room.start(), await room.start(), await room.start()]

@@ -15,6 +15,7 @@ let workspace: Workspace
 let ingress: SlackIngress
 let server: HttpServer | null = null
 let commands: string[]
+let takes: (event: string) => Promise<boolean>
 const dropped: unknown[] = []
 const onDropped = (error: unknown) => dropped.push(error)
 
@@ -30,6 +31,7 @@ afterEach(async () => {
 async function open(mode: 'socket' | 'http') {
   process.on('unhandledRejection', onDropped)
   commands = []
+  takes = async () => true
   workspace = await createWorkspace()
   const {
     SLACK_BOT_TOKEN = '',
@@ -45,6 +47,7 @@ async function open(mode: 'socket' | 'http') {
         ? { mode, appToken: SLACK_APP_TOKEN, ...common }
         : { mode, signingSecret: SLACK_SIGNING_SECRET, ...common },
     botIdentity: { teamId: 'T1', botId: 'B1', botUserId: 'U1' },
+    takes: (event) => takes(event),
     logger: createSlackLogger(log),
     log,
     now: Date.now,
@@ -162,6 +165,53 @@ describe.each(['http', 'socket'] as const)('an event over %s', (mode) => {
   })
 })
 
+describe('an event that may come to another replica too', () => {
+  const event = (event_id: string, acks: string[]) =>
+    ({
+      body: { type: 'event_callback', event_id, event: { type: 'app_mention' } },
+      ack: async () => void acks.push(event_id),
+    }) satisfies ReceiverEvent
+  const intake = (takes: (event: string) => Promise<boolean>) => {
+    const handled: unknown[] = []
+    const app = { processEvent: async ({ body }: ReceiverEvent) => void handled.push(body.event_id) }
+    return { app, handled, ...takeOnce({ app, takes, log }) }
+  }
+
+  it('is acknowledged before that is known, and handled where it is ours', async () => {
+    await open('http')
+    const { promise: answer, resolve } = Promise.withResolvers<boolean>()
+    const asked: string[] = []
+    const { app, handled, drain } = intake((id) => {
+      asked.push(id)
+      return id === 'Ev1' ? answer : Promise.resolve(false)
+    })
+    const acks: string[] = []
+    const first = app.processEvent(event('Ev1', acks))
+    await app.processEvent(event('Ev2', acks))
+    await app.processEvent(event('Ev1', acks))
+    expect([acks, handled, asked]).toEqual([['Ev1', 'Ev2', 'Ev1'], [], ['Ev1', 'Ev2']])
+    let isDrained = false
+    const drained = drain().then(() => {
+      isDrained = true
+    })
+    resolve(true)
+    await first
+    expect(handled).toEqual(['Ev1'])
+    await drained
+    expect(isDrained).toBe(true)
+  })
+
+  it('is handled where the store does not say whose it is', async () => {
+    await open('http')
+    const acks: string[] = []
+    const failing = intake(() => Promise.reject(new Error('no store')))
+    await failing.app.processEvent(event('Ev1', acks))
+    const silent = intake(() => new Promise(() => {}))
+    await silent.app.processEvent(event('Ev2', acks))
+    expect([failing.handled, silent.handled, acks]).toEqual([['Ev1'], ['Ev2'], ['Ev1', 'Ev2']])
+  })
+})
+
 describe('an envelope that comes again', () => {
   const event = (id: string, acks: string[], body: object = { command: '/pg' }) =>
     ({
@@ -174,7 +224,7 @@ describe('an envelope that comes again', () => {
     await open('socket')
     const handled: ReceiverEvent[] = []
     const app = { processEvent: async (one: ReceiverEvent) => void handled.push(one) }
-    takeOnce(app, log)
+    takeOnce({ app, takes: async () => true, log })
     const acks: string[] = []
     await app.processEvent(event('a1', acks))
     const again = app.processEvent(event('a2', acks))
@@ -195,7 +245,7 @@ describe('an envelope that comes again', () => {
         await ended
       },
     }
-    const { drain } = takeOnce(app, log)
+    const { drain } = takeOnce({ app, takes: async () => true, log })
     const acks: string[] = []
     const first = app.processEvent(event('a1', acks))
     let isDrained = false
@@ -224,7 +274,7 @@ describe('an envelope that comes again', () => {
         await ack()
       },
     }
-    takeOnce(app, log)
+    takeOnce({ app, takes: async () => true, log })
     const send = (id: number) =>
       app.processEvent({ ...event('a', []), customProperties: { envelopeId: String(id) } })
     for (let id = 0; id < 2000; id++) await send(id)

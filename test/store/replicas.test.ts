@@ -150,3 +150,42 @@ it('has the clock of its server, and counts what any process changed', async () 
   await other.close()
   expect(await store.changes()).toBeGreaterThan(before ?? Number.POSITIVE_INFINITY)
 })
+
+describe('an event that comes to several replicas', () => {
+  it('is for the one that takes it first, also where they take it at once', async () => {
+    const [one, two] = [join(), join('two')]
+    await round(one)
+    await round(two)
+    const both = await Promise.all([one.takes('Ev1'), two.takes('Ev1')])
+    expect(both.filter((is) => is)).toHaveLength(1)
+    expect([await one.takes('Ev2'), await two.takes('Ev2'), await two.takes('Ev3')]).toEqual([
+      true,
+      false,
+      true,
+    ])
+  })
+
+  it('is for another one when who took it is gone', async () => {
+    const [one, two] = [join(), join('two')]
+    await round(one)
+    await round(two)
+    expect(await one.takes('Ev1')).toBe(true)
+    await silence(one)
+    expect(await two.takes('Ev1')).toBe(true)
+    await round(one)
+    expect(await one.takes('Ev1')).toBe(false)
+  })
+
+  it('is forgotten after an hour', async () => {
+    const one = join()
+    await round(one)
+    const requests = `${new URL(settings.url).username}.requests`
+    await one.takes('Ev1')
+    await one.takes('Ev2')
+    await server.admin.query(`UPDATE ${requests} SET taken_at = taken_at - 3600001 WHERE id = 'Ev1'`)
+    await server.admin.query(`UPDATE ${requests} SET taken_at = taken_at - 3590000 WHERE id = 'Ev2'`)
+    await one.takes('Ev3')
+    const { rows } = await server.admin.query(`SELECT id FROM ${requests} ORDER BY id`)
+    expect(rows).toEqual([{ id: 'Ev2' }, { id: 'Ev3' }])
+  })
+})

@@ -43,7 +43,10 @@ async function outcomeOf(
 ): Promise<Outcome | null> {
   const { claimedBy, claimedAt, signalBefore, key } = claimed
   if (claimedBy !== undefined && signalBefore === undefined)
-    return { kind: 'notSent', why: 'the process that had it ended before it sent anything.' }
+    return {
+      kind: 'notSent',
+      why: 'the process that had it ended before it sent anything. It had not yet written down until when the signal may go out, without which none does.',
+    }
   if (!watched) return { kind: 'unknown', now: `Cluster ${key.cluster} is not configured any more.` }
   const isPast =
     signalBefore === undefined ||

@@ -66,7 +66,10 @@ describe('a claim whose process is gone', () => {
 
   it('sent nothing where it had not begun, whatever the server is like', async () => {
     expect(await takeOver({ claimedBy: 'gone' }, unasked)).toEqual([
-      { kind: 'notSent', why: 'the process that had it ended before it sent anything.' },
+      {
+        kind: 'notSent',
+        why: 'the process that had it ended before it sent anything. It had not yet written down until when the signal may go out, without which none does.',
+      },
     ])
   })
 

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { checkPassFile, checkPasswordFile } from '../../src/terminal/doctorPasswords.ts'
+import { checkPassFile, checkPasswordFile, isPrivate } from '../../src/terminal/doctorPasswords.ts'
 import { clusterConfig } from '../support/asking.ts'
 import { closeClusters, logTo, openCluster } from '../support/cluster.ts'
 import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
@@ -89,7 +89,7 @@ test('a file that is not there, or is empty, is said by its path; it may come la
 test('doctor advises where others may read it', async () => {
   const path = join(directory, 'open')
   await writeFile(path, 'x')
-  await chmod(path, 0o640)
+  await chmod(path, 0o644)
   const [found] = checkPasswordFile(clusterConfig('orders', { passwordFile: path }))
   expect(found).toMatchObject({ what: `others may read the password in ${path}`, needed: false })
   expect(checkPassFile({ PGPASSFILE: path })).toMatchObject([
@@ -100,4 +100,19 @@ test('doctor advises where others may read it', async () => {
   expect(checkPassFile({ PGPASSFILE: path })).toEqual([])
   expect(checkPasswordFile(clusterConfig('orders'))).toEqual([])
   expect(checkPasswordFile(clusterConfig('orders', { passwordFile: join(directory, 'none') }))).toEqual([])
+})
+
+test.each([
+  ['600', 1000, true],
+  ['400', 0, true],
+  ['440', 0, true],
+  ['640', 0, true],
+  ['440', 1000, false],
+  ['460', 0, false],
+  ['450', 0, false],
+  ['444', 0, false],
+  ['442', 0, false],
+  ['441', 0, false],
+])('a password file of mode 0%s that user %i owns is private: %s', (mode, uid, is) => {
+  expect(isPrivate({ mode: 0o100_000 + Number.parseInt(mode, 8), uid })).toBe(is)
 })

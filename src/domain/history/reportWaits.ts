@@ -1,6 +1,7 @@
 import type { Wait } from '../locks/blocking.ts'
 import type { Picture } from '../locks/picture.ts'
 import { type Session, sessionsByPid } from '../session/session.ts'
+import { clockOf } from './fields.ts'
 import type { Cost, PastWait, Share } from './report.ts'
 import { middle } from './report.ts'
 import { statementKey } from './trail.ts'
@@ -33,14 +34,19 @@ export function collectWaits(): Waits {
     keyOf: statementKey,
     add({ snapshot, forest }, waiting) {
       const { takenAt } = snapshot
-      const isRead = snapshot.locks.kind === 'read'
+      const { locks } = snapshot
+      // The locks are read a moment after the activity, by which the look is dated.
+      const readAt =
+        locks.kind === 'read'
+          ? takenAt + locks.table.readAt * 1000 - clockOf(snapshot.sessions, takenAt) / 1000
+          : null
       const now = new Set<string>()
       for (const session of waiting) {
         const key = statementKey(session)
         now.add(key)
-        const wait = isRead ? (forest.waits.get(session.pid) ?? null) : null
+        const wait = readAt !== null ? (forest.waits.get(session.pid) ?? null) : null
         const before = known.get(key)
-        const began = wait?.seconds == null ? takenAt : takenAt - wait.seconds * 1000
+        const began = readAt === null || wait?.seconds == null ? takenAt : readAt - wait.seconds * 1000
         if (before) {
           before.lastSeenAt = takenAt
           before.overAt = null

@@ -165,7 +165,8 @@ const mostIn = (course: readonly CoursePart[], from: number, to: number): number
 
 /** `+40 s`, `+1:20`, `+2:05:00`: nobody has to know the time zone. */
 function offsetOf(ms: number, whole: number): string {
-  if (whole < 10_000) return `+${(ms / 1000).toFixed(1)} s`
+  // So many labels of whole seconds would not differ.
+  if (whole < buckets * 2000) return `+${(ms / 1000).toFixed(1)} s`
   if (whole < 120_000) return `+${Math.round(ms / 1000)} s`
   const seconds = Math.round(ms / 1000)
   const two = (n: number) => String(n).padStart(2, '0')

@@ -107,7 +107,7 @@ function entryOf({ at, event }: JournalRow, { proposals }: Report): TimelineEntr
     case 'incidentResolved':
       return [{ at, kind: 'end', mark: 'end', line: [bold('Resolved: '), event.what] }]
     case 'called':
-      return [{ at, kind: 'people', line: [...mentions(event.people), ' were mentioned.'] }]
+      return [{ at, kind: 'people', line: [bold('Mentioned: '), ...mentions(event.people), '.'] }]
     case 'acknowledged':
       return line ? [{ at, kind: 'people', mark: 'acknowledged', line }] : []
     case 'approved':

@@ -63,6 +63,17 @@ describe('a jam that is over', () => {
     expect(report.cost.statements).toHaveLength(1)
   })
 
+  it('dates waits by the clock of the look, however long after it the locks were read', () => {
+    const late = looks.map((one): TimedLook => {
+      if (!('snapshot' in one.look) || one.look.snapshot.locks.kind !== 'read') return one
+      const { snapshot: shown } = one.look
+      const table = { ...one.look.snapshot.locks.table, readAt: shown.takenAt / 1000 + 0.8 }
+      return { ...one, look: { ...one.look, snapshot: { ...shown, locks: { kind: 'read', table } } } }
+    })
+    const same = reportFrom(late, about, { from: 0, to: 120 })
+    expect(same.waits.map(({ from }) => Math.round(from))).toEqual([at(12), at(23), at(31)])
+  })
+
   it('says how many waited when, without gaps, and when it was worst', () => {
     expect(mostWaiting(report)).toBe(3)
     expect(

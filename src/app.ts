@@ -296,6 +296,7 @@ export async function startApp(deps: {
     const watching = createWatching({
       ...{ clusters, cards, storeAlarm, membership, sight, log, now, steady },
       store: quietReads(store, () => `${changes} ${store.writes()}`),
+      lastLook: async (name) => (await recorder?.lastLook(name)) ?? null,
       hooksOf: (name) => ({
         saw: (picture, seconds) => {
           top.saw(picture.snapshot)

@@ -1,5 +1,6 @@
 import { type SetValue, settingNames } from '../domain/advice/settings.ts'
 import type { Guard } from '../domain/approvals/approvedState.ts'
+import { followRowWaits, type RowWaits, recallRowWaits } from '../domain/locks/rowWaits.ts'
 import type { Health } from '../domain/session/health.ts'
 import { followWaits, type WaitsSeen } from '../domain/session/heldUp.ts'
 import { leavesOf } from '../domain/session/leftover.ts'
@@ -63,6 +64,8 @@ export type Cluster = {
   failure(): ClusterError | null
   /** One look at the server in three tiers; callers at the same time share one. Throws ClusterError. */
   snapshot(): Promise<Snapshot>
+  /** Takes up since when sessions wait that an earlier process saw, from its last look. */
+  recall(last: Snapshot): void
   /**
    * Makes a health check, for about once a minute; snapshots carry the last one. It reads shared catalogs, so not while the lock
    * manager is jammed. Throws ClusterError.
@@ -252,6 +255,7 @@ export function createCluster(options: ClusterOptions): Cluster {
   }
 
   let waitsSeen: WaitsSeen = new Map()
+  let rowWaits: RowWaits = new Map()
   const take = async (): Promise<Snapshot> => {
     const locksPid = locks.pid()
     const read = await readActivity(null)
@@ -272,6 +276,8 @@ export function createCluster(options: ClusterOptions): Cluster {
     const server = serverFrom(facts, seesOthers)
     const unseenMs = loginsUnseenMs(server)
     const lockTable = await readLocks(sessions, facts.datid, unseenMs)
+    const followed = followRowWaits(rowWaits, { sessions, locks: lockTable, takenAt })
+    rowWaits = followed.seen
     const inActivity = new Set(rows.map(({ pid }) => pid))
     const unseen =
       lockTable.kind === 'read' && unseenMs !== null
@@ -284,7 +290,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       sessions: [...sessions, ...unseen],
       ...(texts && { texts }),
       ownConnections: own.size,
-      locks: lockTable,
+      locks: followed.locks,
       health: healthReader.last(),
     }
   }
@@ -331,6 +337,9 @@ export function createCluster(options: ClusterOptions): Cluster {
         flight = null
       })
       return flight
+    },
+    recall: (last) => {
+      rowWaits = recallRowWaits(rowWaits, last)
     },
     health: healthReader.read,
     isOwn: (pid) => pid === activity.pid() || pid === locks.pid(),

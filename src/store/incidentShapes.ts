@@ -37,6 +37,7 @@ const findings: Members<Finding, 'kind'> = {
         mode: anyText,
         relationName: orNull(anyText),
         seconds: orNull(number),
+        sinceHandOver: number.optional(),
       }),
     }),
     session: orNull(sessionShape),

@@ -52,6 +52,14 @@ export function stateOf(session: Session): string {
   return seconds === null ? session.state : `${session.state} for ${formatDuration(seconds)}`
 }
 
+/** Says for how long somebody has waited, and what of it for who has the row now: `4 min (3 s since the row changed hands)`. */
+export function waitedFor({ seconds, sinceHandOver }: Wait): string {
+  if (seconds === null) return ''
+  const part =
+    sinceHandOver === undefined ? '' : ` (${formatDuration(sinceHandOver)} since the row changed hands)`
+  return formatDuration(seconds) + part
+}
+
 /** Names what is waited for: `a row of public.orders`, `AccessExclusiveLock on public.orders`. */
 export function lockOf(
   { mode, target, relationName: name }: Wait,

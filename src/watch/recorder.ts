@@ -4,6 +4,7 @@ import { type Backoff, backoff } from '../backoff.ts'
 import { type ChunkWriter, type Row, writeChunk } from '../domain/history/chunk.ts'
 import { jamIn, lookAt, type PastLook, reachOf } from '../domain/history/look.ts'
 import type { Picture } from '../domain/locks/picture.ts'
+import type { Snapshot } from '../domain/session/snapshot.ts'
 import type { Log } from '../log.ts'
 import { storeFailureOf } from '../store/failure.ts'
 import { type History, type HistoryPiece, longestChunkMs, markTextsMs } from '../store/history.ts'
@@ -21,6 +22,8 @@ export type Recorder = {
   failure(): string | null
   /** Counts the looks that were written, and those that were lost since the store took none. */
   counts(): { readonly written: number; readonly lost: number }
+  /** Reads the last look that was recorded; null where none is, or the store takes too long. Never throws. */
+  lastLook(cluster: string): Promise<Snapshot | null>
   /** Writes what waits now, for who wants to read it; unless the store takes none, or takes too long. */
   settle(): Promise<void>
   /** Writes what waits, and completes the open chunks, unless the store takes too long. */
@@ -326,6 +329,18 @@ export function createRecorder({
     },
     failure: () => failure,
     counts: () => ({ written, lost }),
+    async lastLook(cluster) {
+      const read = async () => {
+        const { found } = await history.at(cluster, now())
+        return found && 'snapshot' in found.look ? found.look.snapshot : null
+      }
+      try {
+        return await Promise.race([read(), pause(settleMs, null, { ref: false })])
+      } catch (error) {
+        log.debug({ err: error, cluster }, 'the last look is not known')
+        return null
+      }
+    },
     async settle() {
       const all = async () => {
         await writing

@@ -1,4 +1,5 @@
 import type { ClusterConfig } from '../config/config.ts'
+import type { Snapshot } from '../domain/session/snapshot.ts'
 import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
 import type { Cards } from '../notify/cards.ts'
@@ -25,6 +26,8 @@ export function createWatching(deps: {
   readonly cards: Cards
   readonly storeAlarm: Pick<StoreAlarm, 'noted' | 'report'>
   readonly membership: Pick<Membership, 'fence'>
+  /** Reads the last look at a cluster that was recorded, by whomever; null where none is known. Never throws. */
+  readonly lastLook: (cluster: string) => Promise<Snapshot | null>
   /** Hooks for the looks at a cluster; `left`: it is not watched here any more. */
   readonly hooksOf: (cluster: string) => WatchHooks & { readonly left: () => void }
   readonly log: Log
@@ -52,11 +55,21 @@ export function createWatching(deps: {
         cards,
         hooks,
       })
+      /** Whoever watched it before saw since when its sessions wait. */
+      let recalled: Promise<void> | null = null
+      const recall = async () => {
+        const last = await deps.lastLook(name)
+        if (last) cluster.recall(last)
+      }
       const loop = createLoop({
         name: `watcher ${name}`,
         everyMs: config.watch.everyMs,
         phase: [...clusters.keys()].indexOf(name) / clusters.size,
-        runOnce: unlessLost(log, look),
+        runOnce: unlessLost(log, async () => {
+          recalled ??= recall()
+          await recalled
+          await look()
+        }),
         steady,
         log,
       })

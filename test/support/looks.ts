@@ -56,6 +56,7 @@ const tables = [
   {
     ...table([held(transaction('7'), 'ExclusiveLock', -7), wanted(transaction('7'), 'ShareLock', [3, null])]),
     confirmedBlockers: new Map([[3, [0]]]),
+    waitingSince: new Map([[3, 4.25]]),
     unchanged: new Set([4]),
     sharedRows: {
       since: 4,

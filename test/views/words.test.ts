@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { lockOf, targetOf, whoOf } from '../../src/views/words.ts'
+import { lockOf, targetOf, waitedFor, whoOf } from '../../src/views/words.ts'
 import * as of from '../support/builders.ts'
 
 test.each([
@@ -56,4 +56,13 @@ test.each([
   const wait = { pid: 1, mode: 'ShareLock', seconds: 1, relationName: null, target: at }
   expect(lockOf(wait, waiter)).toBe(`the end of transaction 764${purpose}`)
   expect(lockOf({ ...wait, relationName: 'orders' }, waiter)).toBe('a row of orders')
+})
+
+test('says for how long somebody waits, and what of it for who has the row now', () => {
+  const wait = { pid: 2, target: of.transaction('7'), mode: 'ShareLock', relationName: null }
+  expect(waitedFor({ ...wait, seconds: null })).toBe('')
+  expect(waitedFor({ ...wait, seconds: 240 })).toBe('4 min')
+  expect(waitedFor({ ...wait, seconds: 240, sinceHandOver: 3 })).toBe(
+    '4 min (3 s since the row changed hands)',
+  )
 })

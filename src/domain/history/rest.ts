@@ -50,22 +50,24 @@ const groupFrom = ([target, mode, granted, pids, waitStarts]: GroupCode): LockGr
   waitStarts,
 })
 
-const tableCode = (table: LockTable) => ({
+const tableCode = ({ waitingSince, ...table }: LockTable) => ({
   ...table,
   groups: table.groups.map(groupCode),
   near: table.near.map(groupCode),
   sharedRows: table.sharedRows && { ...table.sharedRows, moved: [...table.sharedRows.moved] },
+  ...(waitingSince && { waitingSince: [...waitingSince] }),
   confirmedBlockers: [...table.confirmedBlockers],
   unchanged: [...table.unchanged],
 })
 
 type TableCode = ReturnType<typeof tableCode>
 
-const tableFrom = (code: TableCode): LockTable => ({
+const tableFrom = ({ waitingSince, ...code }: TableCode): LockTable => ({
   ...code,
   groups: code.groups.map(groupFrom),
   near: code.near.map(groupFrom),
   sharedRows: code.sharedRows && { ...code.sharedRows, moved: new Set(code.sharedRows.moved) },
+  ...(waitingSince && { waitingSince: new Map(waitingSince) }),
   confirmedBlockers: new Map(code.confirmedBlockers),
   unchanged: new Set(code.unchanged),
 })

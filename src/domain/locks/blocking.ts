@@ -21,8 +21,10 @@ export type Wait = {
   readonly mode: string
   /** The relation in question, also for a row lock, where the wait itself is for a transaction. */
   readonly relationName: string | null
-  /** Seconds; null while the server has not set `waitstart` yet. */
+  /** Seconds, over all that had the row meanwhile; null while the server has not set `waitstart` yet. */
   readonly seconds: number | null
+  /** Seconds since the row last went to somebody else, where that is less. */
+  readonly sinceHandOver?: number
 }
 
 /** Somebody who blocks others and waits for no lock: a session, or a prepared transaction (pid 0). */
@@ -128,8 +130,13 @@ function describeWaits(
     const relationName =
       at.target.relationName ??
       (at.target.locktype === 'transactionid' ? (rowRelations.get(pid) ?? null) : null)
-    const seconds = start === null ? null : Math.max(0, table.readAt - start)
-    waits.set(pid, { pid, target: at.target, mode: modes[mode] ?? 'SafeSnapshot', relationName, seconds })
+    const ago = (since: number) => Math.max(0, table.readAt - since)
+    const since = table.waitingSince?.get(pid) ?? start
+    waits.set(pid, {
+      ...{ pid, target: at.target, mode: modes[mode] ?? 'SafeSnapshot', relationName },
+      seconds: since === null ? null : ago(since),
+      ...(since === start ? {} : { sinceHandOver: ago(start ?? table.readAt) }),
+    })
   }
   // A leader that does not wait itself waits with its longest-waiting worker.
   const workers = new Set(

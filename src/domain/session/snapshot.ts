@@ -63,6 +63,11 @@ export type LockTable = {
   /** Known where somebody waits for a transaction, and the server says it. */
   readonly sharedRows: SharedRows | null
   readonly prepared: readonly PreparedTransaction[]
+  /**
+   * Since when somebody waits for a row, by pid, as far back as looks have seen it wait, in epoch seconds by the server's clock:
+   * for those of whom `waitStarts` says less, because the row went to somebody else meanwhile. See locks/rowWaits.ts.
+   */
+  readonly waitingSince?: ReadonlyMap<number, number>
   /** Answers of pg_blocking_pids about the members of a cycle, when the table does not show the queue. */
   readonly confirmedBlockers: ReadonlyMap<number, readonly number[]>
   /**

@@ -16,6 +16,7 @@ import {
   shortNameOf,
   stateOf,
   waitEventOf,
+  waitedFor,
   whoOf,
 } from '../words.ts'
 import { askAgain, notices } from './notices.ts'
@@ -183,7 +184,7 @@ function cycleLines(
       const session = sessions.get(pid)
       const wait = forest.waits.get(pid)
       const waits = wait
-        ? `waits${wait.seconds === null ? '' : ` ${formatDuration(wait.seconds)}`} for ${lockOf(wait)}`
+        ? `waits${wait.seconds === null ? '' : ` ${waitedFor(wait)}`} for ${lockOf(wait)}`
         : ''
       return [
         `  ${pid}`,
@@ -214,14 +215,14 @@ function branchLine(
       `${start}${same.length + 1} × ${namesOf(all)}`,
       statement(pid, 60),
       lock,
-      `${wait.seconds === null ? 'waits' : formatDuration(wait.seconds)}${where}`,
+      `${waitedFor(wait) || 'waits'}${where}`,
     ]
       .filter(Boolean)
       .join(' · ')
   }
   return [
     `${start}${pid}`,
-    `waits${wait.seconds === null ? '' : ` ${formatDuration(wait.seconds)}`}${where}`,
+    `waits${wait.seconds === null ? '' : ` ${waitedFor(wait)}`}${where}`,
     lock,
     session ? whoOf(session) : '',
     statement(pid, 60),

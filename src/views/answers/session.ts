@@ -8,7 +8,7 @@ import type { LockGroup, Server } from '../../domain/session/snapshot.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { capital, list, listSome } from '../../domain/text/sentence.ts'
 import { bold, clean, truncate, type View } from '../kit.ts'
-import { count, lockOf, nameOf, stateOf, targetOf, waitEventOf } from '../words.ts'
+import { count, lockOf, nameOf, stateOf, targetOf, waitEventOf, waitedFor } from '../words.ts'
 import { notices } from './notices.ts'
 import { type Advice, optionLines } from './options.ts'
 import {
@@ -117,7 +117,7 @@ function blocking(session: Session, { forest, snapshot }: Picture, asked: Answer
       ? [
           [
             bold('Waits'),
-            `${wait.seconds === null ? '' : ` for ${formatDuration(wait.seconds)}`}: ${lockOf(wait, session)} (${wait.mode}).`,
+            `${wait.seconds === null ? '' : ` for ${waitedFor(wait)}`}: ${lockOf(wait, session)} (${wait.mode}).`,
           ],
         ]
       : []),

@@ -15,6 +15,7 @@ import {
   saturationWords,
   stateOf,
   waitEventOf,
+  waitedFor,
   whoOf,
 } from '../words.ts'
 import { askAgain, notices } from './notices.ts'
@@ -286,7 +287,7 @@ export function whyShown(session: Session, forest: Forest): string {
   const parts = [
     victims ? `blocks ${victims}` : '',
     wait
-      ? `waits${wait.seconds === null ? '' : ` ${formatDuration(wait.seconds)}`} for ${lockOf(wait)}${by}`
+      ? `waits${wait.seconds === null ? '' : ` ${waitedFor(wait)}`} for ${lockOf(wait)}${by}`
       : session.state === 'active'
         ? waitEventOf(session)
         : '',

@@ -11,6 +11,7 @@ import { createBot } from './bot.ts'
 import { createPracticeFaults } from './faults.ts'
 import { createGameDay } from './gameday.ts'
 import { openPager } from './pager.ts'
+import { createPast } from './past.ts'
 import { roundReport } from './report.ts'
 import { team } from './team.ts'
 import { createDirector, type Director } from './trouble/director.ts'
@@ -125,7 +126,10 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
       changed()
     })
     closers.push(pager.close)
-    const bot = createBot(workspace.env, join(base, 'pg-marshal.db'), pager.url)
+    const store = join(base, 'pg-marshal.db')
+    const bot = createBot(workspace.env, store, pager.url)
+    const past = createPast(store, botUser)
+    closers.push(past.close)
     const orders = { name: 'orders', url: inDatabase(marshalUrl, 'orders') }
     const log = createLog({ level: 'silent' })
     const truth = await watchTruth({ url: adminUrl, botUser, log })
@@ -188,6 +192,7 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
         startGameDay: gameDay.start,
         giveUpGameDay: gameDay.giveUp,
         setFault: faults.set,
+        past: past.at,
       },
       pages: {
         report: () => {

@@ -30,7 +30,7 @@ export async function createPanel(root, top, store, say) {
   const redraw = () => {
     if (room) draw(room)
   }
-  const server = createServer('The server itself', redraw)
+  const server = createServer('The server itself', 'orders', redraw)
   /** There from its first trouble on. */
   /** @type {ReturnType<typeof createServer> | null} */
   let standby = null
@@ -126,7 +126,7 @@ export async function createPanel(root, top, store, say) {
     if (!isOpen) return
     const isSeen = server.draw(room.server, room.gameDay)
     if (room.standby) {
-      standby ??= createServer('Its standby', redraw)
+      standby ??= createServer('Its standby', 'orders-standby', redraw)
       if (!standby.node.isConnected) server.node.after(standby.node)
       // Even that there is one would say too much.
       standby.node.hidden = !isSeen

@@ -2,10 +2,11 @@
 import { h } from '/page/dom.js'
 import { createGraph } from './graph.js'
 import { createList } from './list.js'
+import { createTimeline } from './timeline.js'
 import { summary } from './words.js'
 
-/** @param {string} title @param {() => void} redraw */
-export function createServer(title, redraw) {
+/** @param {string} title @param {string} cluster as the bot calls it @param {() => void} redraw */
+export function createServer(title, cluster, redraw) {
   const titleId = `server-${title.toLowerCase().replace(/\W+/g, '-')}`
   const state = h('span', { class: 'pill' })
   const slots = h('meter', { min: 0, 'aria-label': 'Connection slots taken' })
@@ -14,6 +15,7 @@ export function createServer(title, redraw) {
   const detail = h('div', { class: 'detail faint' })
   const graph = createGraph({ onPoint: (text) => point(text) })
   const list = createList()
+  const timeline = createTimeline(cluster, redraw)
   list.node.addEventListener('toggle', () => redraw())
   const stage = h(
     'div',
@@ -28,6 +30,7 @@ export function createServer(title, redraw) {
     h('div', { class: 'slots' }, slots, slotsText),
     sentence,
     h('div', { class: 'picture' }, stage, cover),
+    timeline.node,
     detail,
     list.node,
   )
@@ -45,20 +48,27 @@ export function createServer(title, redraw) {
   }
 
   /** @returns {boolean} whether one sees it */
-  const draw = (view, gameDay) => {
+  const draw = (now, gameDay) => {
     const isPlaying = gameDay.kind !== 'idle'
     if (!isPlaying) peeking = false
     const isCovered = isPlaying && !peeking
-    put(state, view.state === 'up' ? `PostgreSQL ${view.version}` : view.version ? 'no answer' : 'starting')
-    state.className = `pill ${view.state}`
+    if (isCovered) timeline.live()
+    timeline.node.hidden = isCovered
+    const past = timeline.draw()
+    // What was not seen is no calm picture: it is none.
+    const view = past ? (past.view ?? { ...now, used: 0, waiting: 0, nodes: [] }) : now
+    if (past) put(state, 'the past')
+    else
+      put(state, view.state === 'up' ? `PostgreSQL ${view.version}` : view.version ? 'no answer' : 'starting')
+    state.className = `pill ${past ? 'past' : view.state}`
     slots.max = view.slots || 1
     slots.high = view.slots * 0.85
     slots.low = view.slots * 0.7
     slots.optimum = 0
     slots.value = view.used
-    put(slotsText, `${view.used} of ${view.slots} connections`)
-    put(sentence, isCovered ? 'Covered while the game day is on.' : summary(view))
-    node.classList.toggle('stale', view.state === 'silent')
+    put(slotsText, past && !past.view ? 'not seen' : `${view.used} of ${view.slots} connections`)
+    put(sentence, isCovered ? 'Covered while the game day is on.' : past ? pastWords(past) : summary(view))
+    node.classList.toggle('stale', !past && view.state === 'silent')
     if (isCovered !== !cover.hidden || (isCovered && cover.childElementCount === 0)) {
       cover.hidden = !isCovered
       cover.replaceChildren(
@@ -86,3 +96,6 @@ export function createServer(title, redraw) {
   }
   return { node, draw }
 }
+
+const pastWords = ({ words, view, why }) =>
+  view ? `As the bot saw it at ${words}: ${summary(view)}` : `Not seen at ${words}. ${why}`

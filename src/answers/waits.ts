@@ -1,9 +1,10 @@
 import type { WaitsQuestion } from '../commands/waitsCommand.ts'
-import { spansOf, stretchesOf, type TimedLook } from '../domain/history/waiting.ts'
-import { beginWaits, type WaitSums } from '../domain/history/waits.ts'
-import { matchesFilters } from '../domain/lists/filters.ts'
+import { spansOf, stretchesOf, type TimedLook, working } from '../domain/history/waiting.ts'
+import { beginWaits, type Peak, type WaitSums } from '../domain/history/waits.ts'
+import { matchesFilters, quoted } from '../domain/lists/filters.ts'
 import { isTimeZone } from '../domain/text/hours.ts'
-import { noActions, withActions } from '../views/answers/actions.ts'
+import { placeTime } from '../domain/text/placeTime.ts'
+import { noActions, type Shown, withActions } from '../views/answers/actions.ts'
 import { type AskedWaits, waitsView } from '../views/answers/waits.ts'
 import type { View } from '../views/kit.ts'
 import { notYetView, type PastLooks, unrecordedView } from './record.ts'
@@ -60,5 +61,26 @@ export async function answerWaits(
   const timeZone = isTimeZone(asked.timeZone) ? asked.timeZone : 'UTC'
   const { sinceMs, filters } = question
   const view = waitsView(read.sums, { ...asked, timeZone, sinceMs, filters, begins: read.begins })
-  return withActions(view, { ...noActions, refresh: asked.typed })
+  const worst = peakOf(read.sums)
+  const shows = worst && asked.typed !== null ? [showMoment(worst.at, { ...asked, timeZone })] : []
+  return withActions(view, { ...noActions, shows, refresh: asked.typed })
+}
+
+/** The moment at which most sessions waited for what was waited for most. */
+function peakOf({ types, peaks }: WaitSums): Peak | null {
+  const worst = types.find(([type]) => type !== working)
+  return (worst && peaks.get(worst[0])) ?? null
+}
+
+/** Leads to what a list would have said then. A second later it is the same look, since a command knows no fractions. */
+function showMoment(
+  at: number,
+  { cluster, several, timeZone }: Pick<AskedWaits, 'cluster' | 'several' | 'timeZone'>,
+): Shown {
+  const second = Math.ceil(at / 1000) * 1000
+  const iso = new Date(second).toISOString().replace('.000', '')
+  return {
+    label: `Who blocked whom at ${placeTime(timeZone, { stepMs: 0, spanMs: 0 })(second)}`,
+    command: `at ${iso}${several ? ` --cluster ${quoted(cluster)}` : ''}`,
+  }
 }

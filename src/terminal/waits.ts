@@ -1,4 +1,4 @@
-import { notYetView, unrecordedView } from '../answers/record.ts'
+import { notYetView, recordOf, unrecordedView } from '../answers/record.ts'
 import { type ReadWaits, readWaits } from '../answers/waits.ts'
 import { pickCluster } from '../commands/cluster.ts'
 import type { CommandOption } from '../commands/grammar.ts'
@@ -27,7 +27,7 @@ export async function waits({
   readonly options: ReadonlyMap<CommandOption, string>
   readonly timeZone: string
 }): Promise<0 | 2> {
-  const { store, clusters, history } = config
+  const { store, clusters } = config
   const failed = (sentence: string): 2 => {
     err.write(`${sentence.trimEnd().replaceAll('`', '"')}\n`)
     return 2
@@ -36,11 +36,12 @@ export async function waits({
   if ('problem' in picked) return failed(picked.problem)
   const question = readWaitsOptions(options)
   if (question.kind === 'problem') return failed(question.message)
-  if (history.keepMs === null) return failed(plainView(unrecordedView()))
   const cluster = picked.config.name
   const asked = { cluster, now: now() }
   const result = await readStore(store, async (tables): Promise<0 | 2> => {
-    const read = await readWaits(question, asked, tables.history)
+    const record = recordOf(tables.history, config)
+    if (!record) return failed(plainView(unrecordedView()))
+    const read = await readWaits(question, asked, record)
     if (!read) return failed(plainView(notYetView(cluster)))
     const { sums, begins } = read
     const { sinceMs, filters } = question

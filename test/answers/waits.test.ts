@@ -148,7 +148,13 @@ describe('/pg waits', () => {
       'table',
       'rich_text',
       'actions',
+      'actions',
     ])
+    // A press shows that look, wherever the reader's clock stands.
+    const buttons = JSON.stringify(view.blocks.filter(({ type }) => type === 'actions'))
+    expect(buttons).toContain('Who blocked whom at 04:20:00')
+    expect(buttons).toContain('at 2026-03-01T03:20:00Z')
+    expect(buttons).not.toContain('--cluster')
   })
 
   it('counts the sessions that match, and says when none does', async () => {
@@ -163,6 +169,8 @@ describe('/pg waits', () => {
       'No session matched --user nobody in that time. For all: /pg waits --cluster orders',
     )
     expect(none.view.blocks.some(({ type }) => type === 'data_visualization')).toBe(false)
+    const several = await ask('waits --cluster orders', recordOf(looks), { several: true })
+    expect(JSON.stringify(several.view.blocks)).toContain('at 2026-03-01T03:00:00Z --cluster orders')
     expect((await ask('waits --db orders --user shop', recordOf(looks))).text).toContain(
       'Relation | public.stock',
     )

@@ -40,6 +40,8 @@ describe.each(['socket', 'http'] as const)('/pg waits, over %s', (mode) => {
     expect(answer.text).toContain('Times are those of Europe/Amsterdam.')
     expect(kindsIn(answer)).toContain('data_visualization')
     expect(JSON.stringify(answer.blocks)).not.toContain("'x'")
+    await room.press('U0RESP', answer, 'pg_show_answer')
+    expect(await room.whisper('U0RESP', /^Who blocks whom on orders at/)).toContain('checkout')
     const none = await askUntil(/No session matched/, 'waits --since 1m --user nobody')
     expect(kindsIn(none)).not.toContain('data_visualization')
 
@@ -56,6 +58,12 @@ describe.each(['socket', 'http'] as const)('/pg waits, over %s', (mode) => {
     const words = await run(room, ['waits', '--since', '1m'])
     expect(await words.ended).toBe(0)
     expect(words.output()).toMatch(/^Waits on orders, the last 1 min\nMostly waits for locks \(Lock\)/)
+
+    const place = { ...room, yaml: JSON.stringify({ ...JSON.parse(room.yaml), queryText: 'hidden' }) }
+    const hidden = await run(place, ['waits', '--since', '1m'])
+    expect(await hidden.ended).toBe(0)
+    expect(hidden.output()).toContain('No statement of those who waited is recorded')
+    expect(hidden.output()).not.toContain('UPDATE')
 
     room.workspace.refuseBlocks(['data_visualization'], mode === 'socket')
     const refusals = () =>

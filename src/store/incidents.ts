@@ -3,6 +3,9 @@ import type { Incident } from '../domain/incidents/incident.ts'
 import { incidentDocument } from './documents.ts'
 import type { Schema } from './schema.ts'
 
+/** An incident, and the card that it stands on. */
+export type Placed = Pick<Incident, 'id' | 'cluster' | 'cardId'>
+
 export type Incidents = {
   /** Writes the incident as it is now, whether it is new or known. */
   put(incident: Incident): Promise<void>
@@ -11,6 +14,8 @@ export type Incidents = {
   ofCard(cardId: string): Promise<Incident[]>
   /** The open incidents of a cluster, whatever the clock says; oldest first. */
   open(cluster: string): Promise<Incident[]>
+  /** Places of the open incidents with this key, on all clusters; oldest first. Of hundreds, no more is read than that. */
+  openWithKey(key: string): Promise<Placed[]>
   /** The open incidents of clusters that are not among these; oldest first. */
   openOutside(clusters: readonly string[]): Promise<Incident[]>
   /** Those whose id, or that of a card of theirs, begins so (four digits and more); oldest first. */
@@ -58,6 +63,17 @@ export function incidentsIn(db: Kysely<Schema>): Incidents {
         select.where((where) => where.or([where('card_id', '=', cardId), where('digest_id', '=', cardId)])),
       ),
     open: (cluster) => oldestFirst(select.where('cluster', '=', cluster).where('resolved_at', 'is', null)),
+    async openWithKey(key) {
+      const rows = await db
+        .selectFrom('incidents')
+        .select(['id', 'cluster', 'card_id'])
+        .where('key', '=', key)
+        .where('resolved_at', 'is', null)
+        .orderBy('opened_at')
+        .orderBy('id')
+        .execute()
+      return rows.map(({ id, cluster, card_id }) => ({ id, cluster, cardId: card_id }))
+    },
     async openOutside(clusters) {
       const open = await oldestFirst(select.where('resolved_at', 'is', null))
       return open.filter(({ cluster }) => !clusters.includes(cluster))

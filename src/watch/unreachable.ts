@@ -16,6 +16,7 @@ import { isClient, waitsForLock } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import type { Cards, CardsTx } from '../notify/cards.ts'
 import type { ClusterError } from '../postgres/cluster.ts'
+import type { Placed } from '../store/incidents.ts'
 import type { Store } from '../store/store.ts'
 import { createVisibility } from './visibility.ts'
 
@@ -86,7 +87,8 @@ export function createReachability(deps: {
     const { code, reason } = why.isInterruption ? was : why
     const finding: Unreachable = { ...was, code, reason, seconds: (now() - incident.beganAt) / 1000 }
     const isOther = reason !== was.reason
-    if (!isOther && hasOwnCard(incident) && !needsRedraw(was, finding)) return
+    // One in a digest moves to a card of its own then too: with hundreds, it is not looked for at each look.
+    if (!isOther && !needsRedraw(was, finding)) return
     const news = isOther && !why.retryable ? { kind: 'incidentChanged' as const, what: reason } : null
     await write({ ...incident, finding, changedAt: now() }, news)
   }
@@ -132,12 +134,11 @@ export function createReachability(deps: {
     })
   }
 
-  /** Reads the incidents of this kind that are open in the same channel. */
-  async function others({ incidents }: Pick<CardsTx, 'incidents'>): Promise<Incident[]> {
-    const open = await incidents.openOutside([])
-    return open.filter(
-      (one) => isUnreachable(one) && one.cluster !== cluster && neighbours().includes(one.cluster),
-    )
+  /** Reads where the incidents of this kind stand that are open in the same channel. */
+  async function others({ incidents }: Pick<CardsTx, 'incidents'>): Promise<Placed[]> {
+    const near = new Set(neighbours())
+    const open = await incidents.openWithKey('unreachable' satisfies Unreachable['kind'])
+    return open.filter((one) => one.cluster !== cluster && near.has(one.cluster))
   }
 
   async function findingOf({ code, reason }: ClusterError, seconds: number): Promise<Unreachable> {

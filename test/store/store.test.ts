@@ -231,6 +231,9 @@ describe.each(storePlaces)('a store in %s', (_, makePlace) => {
       expect(await store.incidents.open('other')).toEqual([])
       expect((await store.incidents.openOutside(['other'])).map(({ id }) => id)).toEqual(['i1'])
       expect(await store.incidents.openOutside(['orders', 'other'])).toEqual([])
+      const { id, cluster, cardId, key } = incident
+      expect(await store.incidents.openWithKey(key)).toEqual([{ id, cluster, cardId }])
+      expect(await store.incidents.openWithKey('another')).toEqual([])
     })
 
     it('are found by the beginning of their id or of a card of theirs, and the newest first', async () => {

@@ -40,6 +40,7 @@ async function incidentsAndProposals({ incidents, proposals }: Tables) {
   await incidents.ofCard('i2')
   await incidents.open('orders')
   await incidents.openOutside([])
+  await incidents.openWithKey('unreachable')
   await incidents.openOutside(['stock'])
   await incidents.like('i')
   await incidents.latest(null, 5)
@@ -170,6 +171,7 @@ async function history({ history }: Store) {
   await history.between('orders', madeAt, madeAt + 5000)
   await history.at('orders', madeAt + 5000)
   await history.changeAfter('orders', madeAt)
+  await history.changeBefore('orders', madeAt)
   await history.join('c1')
   await history.between('orders', madeAt, madeAt + 5000)
   for await (const _ of history.each('orders', madeAt, madeAt + 5000));

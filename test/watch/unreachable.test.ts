@@ -134,6 +134,8 @@ it('shares a digest with its neighbours, and has a card of its own once they are
   expect(events.at(-1)).toMatch(/: Nothing listens there\.$/)
   expect(events.at(-1)).not.toBe('incidentOpened: Nothing listens there.')
   await orders.back(seen)
+  // By the time that its card would be drawn again.
+  time += 60_000
   await billing.lost(refused)
   const own = await open('billing')
   expect(own?.cardId).toBe(own?.id)

@@ -72,7 +72,7 @@ export type CardLimits = {
  */
 export function placeUnreachable(
   incident: Incident,
-  others: readonly Incident[],
+  others: readonly Pick<Incident, 'id' | 'cardId'>[],
   { cardsPerMinute, isNew }: { readonly cardsPerMinute: number; readonly isNew: boolean },
   { now, newId }: { readonly now: number; readonly newId: () => string },
 ): Incident {

@@ -17,6 +17,9 @@ export type KnownMoment = {
 
 export type SeenLook = Extract<PastLook, { readonly snapshot: unknown }>
 
+/** Within so long of most moments there are looks on both sides: one read finds them all. Milliseconds. */
+const nearMs = 30_000
+
 /**
  * Reads what the record knows of a moment.
  * @returns or when the record begins, where that is later; null: it has no looks
@@ -26,6 +29,14 @@ export async function momentIn(
   cluster: string,
   at: number,
 ): Promise<KnownMoment | { readonly begins: number | null }> {
+  const near = await record.between(cluster, at - nearMs, at + nearMs)
+  const index = near.findLastIndex((one) => one.look.takenAt <= at)
+  const [last, here, next] = [near[index - 1]?.look, near[index], near[index + 1]?.look]
+  if (last && here && next && 'snapshot' in last && 'snapshot' in here.look && 'snapshot' in next)
+    if (at - here.look.takenAt <= reachOf(here.everyMs)) {
+      const change = await record.changeAfter(cluster, here.look.takenAt)
+      return { at, look: here.look, why: null, before: last.takenAt, after: next.takenAt, change }
+    }
   const { found, before, after } = await record.at(cluster, at)
   if (!found) return { begins: after }
   const { look, everyMs } = found

@@ -65,7 +65,7 @@ const overlaps = (one: ReportDocument['waits'][number], { pid, from, to }: SeenW
 
 it('tells the waits that another recorder saw, and that the server wrote into its log', async () => {
   room = await openRoom(server.marshalUrl)
-  await room.start()
+  const app = await room.start()
   const recorder = await recordWaits(server)
   const root = await server.open('checkout', shop)
   await root.query('BEGIN')
@@ -89,13 +89,15 @@ it('tells the waits that another recorder saw, and that the server wrote into it
   await other.query('COMMIT')
   await Promise.all(ends)
   const seen = await recorder.stop()
+  // What the bot saw in its last second is in the record then.
+  await app.stop()
 
   const id = await incidentOf(room, root.pid)
   const told = await document(room, id)
   const pids = new Set(victims.map(({ pid }) => pid))
   const interval = await longestInterval(room, Date.parse(told.from), Date.parse(told.to))
   const long = seen.filter(({ pid, from, to }) => pids.has(pid) && to - from > interval)
-  expect(long.length).toBeGreaterThan(5)
+  expect(long.length).toBeGreaterThan(2)
   const missing = long.filter((one) => !told.waits.some((wait) => overlaps(wait, one)))
   expect(missing.length).toBeLessThanOrEqual(long.length * 0.01)
   expect(told.waits.filter((wait) => !seen.some((one) => overlaps(wait, one)))).toEqual([])
@@ -117,6 +119,7 @@ it('names the time in which the bot did not run, and takes nobody for gone in it
   const first = await room.start()
   const { root, victim } = await jamOne(server, shop)
   await room.card('approve_terminate')
+  const before = Date.now()
   await first.stop()
   const stopped = Date.now()
   // A look speaks for two seconds.
@@ -132,7 +135,8 @@ it('names the time in which the bot did not run, and takes nobody for gone in it
   const told = await document(room)
   expect(told.notSeen).toMatchObject([{ sight: 'notSeen' }])
   const [gap] = told.notSeen
-  expect(Math.abs(Date.parse(gap?.from ?? '') - stopped - 2000)).toBeLessThan(1000)
+  expect(Date.parse(gap?.from ?? '')).toBeGreaterThanOrEqual(before)
+  expect(Date.parse(gap?.from ?? '')).toBeLessThanOrEqual(stopped + 2000)
   expect(told.waits).toHaveLength(1)
   const ms = (await waitsInLog(server)).get(victim.pid) ?? 0
   expect(told.waits[0]?.leastSeconds).toBeLessThanOrEqual(ms / 1000 + 0.05)

@@ -9,6 +9,7 @@ import type { Authorization } from './authorize.ts'
 import { createReadDetails, type ReadDetails } from './details.ts'
 import { createExecute } from './execute.ts'
 import { createPropose, type Propose } from './propose.ts'
+import { createProposeBulk, type ProposeBulk } from './proposeBulk.ts'
 import { createSecondFactor, type SecondFactor } from './secondFactor.ts'
 import { createSilencing, type Silencing } from './silence.ts'
 
@@ -17,6 +18,7 @@ export type Actions = {
   readonly approve: Approve
   readonly secondFactor: SecondFactor
   readonly propose: Propose
+  readonly proposeBulk: ProposeBulk
   readonly ask: Ask
   readonly silencing: Silencing
   readonly readDetails: ReadDetails
@@ -45,6 +47,7 @@ export function createActions(deps: {
     approve: createApprove({ ...shared, secondFactor, execute: createExecute(shared) }),
     secondFactor,
     propose: createPropose(shared),
+    proposeBulk: createProposeBulk(shared),
     ask: createAsk(shared),
     silencing: createSilencing(shared),
     readDetails: createReadDetails(shared),

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import { guardOf } from '../domain/approvals/approvedState.ts'
+import { isBulk } from '../domain/approvals/bulk.ts'
 import { contendedTargets, ownLocks } from '../domain/locks/list.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
 import { type Session, sessionKeyOf } from '../domain/session/session.ts'
@@ -9,6 +10,7 @@ import type { Cards } from '../notify/cards.ts'
 import { attempt, unreadable } from '../postgres/cluster.ts'
 import { signalStatement } from '../postgres/signalStatement.ts'
 import type { Store } from '../store/store.ts'
+import { bulkModal } from '../views/card/bulkModal.ts'
 import { targetOfCard } from '../views/card/card.ts'
 import type { CardState } from '../views/card/cardState.ts'
 import { detailsModal, type LocksNow } from '../views/card/details.ts'
@@ -18,6 +20,8 @@ import { type Authorization, type Caller, unknownButton } from './authorize.ts'
 export type ReadDetails = (
   caller: Caller,
   cardId: string,
+  /** Page of the list of a bulk request; the first is 1. */
+  page?: number,
 ) => Promise<{ readonly refusal: Refusal } | { readonly modal: ReturnType<typeof detailsModal> }>
 
 /** So many rows of the journal are looked through. */
@@ -34,13 +38,15 @@ export function createReadDetails(deps: {
   readonly now: () => number
 }): ReadDetails {
   const { cards, store, clusters, authorization, now } = deps
-  return async (caller, cardId) => {
+  return async (caller, cardId, page = 1) => {
     const entry = { caller, where: 'button pg_details' }
     const card = await cards.state(cardId)
     const watched = card && clusters.get(card.cluster)
     if (!watched) return { refusal: await authorization.refuse(entry, unknownButton) }
     const refusal = await authorization.authorize(entry, watched.config.access.viewers, false)
     if (refusal) return { refusal }
+    const latest = card.proposals.at(-1)
+    if (latest && isBulk(latest)) return { modal: bulkModal({ card, proposal: latest, page, now: now() }) }
     const target = card.incident?.resolvedAt == null ? targetOfCard(card) : null
     const modal = detailsModal({
       card,

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { backoff } from '../backoff.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import { differences, guardOf, stillThere } from '../domain/approvals/approvedState.ts'
+import { isBulk } from '../domain/approvals/bulk.ts'
 import { movedOn, type Outcome } from '../domain/approvals/outcome.ts'
 import type { Proposal, ProposalIn } from '../domain/approvals/proposal.ts'
 import { beginSignal, type Execution, finish } from '../domain/approvals/transitions.ts'
@@ -16,7 +17,9 @@ import { advance } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
 import { attempt, type Cluster, ClusterError } from '../postgres/cluster.ts'
 import { storeFailureOf } from '../store/failure.ts'
+import { createExecuteBulk } from './executeBulk.ts'
 import { type FreshSession, readSession } from './freshSession.ts'
+import { afterFault, notConfigured, nothingSent, surely } from './surely.ts'
 
 /** Time for which the effect of a signal is watched. */
 const watchForMs = 5000
@@ -31,16 +34,12 @@ const settleForMs = 1000
  * stopped for a while sends nothing when it wakes, and another one knows whether it can have.
  * @returns the proposal with its outcome
  */
-export function createExecute(deps: {
-  readonly cards: Cards
-  readonly clusters: ReadonlyMap<string, WatchedCluster>
-  /** Milliseconds of a clock that nobody sets. */
-  readonly steady: () => number
-  readonly log: Log
-}): (claimed: ProposalIn<'claimed'>) => Promise<Proposal> {
+export function createExecute(deps: ExecuteDeps): (claimed: ProposalIn<'claimed'>) => Promise<Proposal> {
   const { cards, clusters, steady, log } = deps
+  const executeBulk = createExecuteBulk(deps)
 
   return async (claimed) => {
+    if (isBulk(claimed)) return executeBulk(claimed)
     const watched = clusters.get(claimed.key.cluster)
     let current = claimed
     const begin = async (before: string) => {
@@ -51,36 +50,19 @@ export function createExecute(deps: {
       return begun
     }
     const execution = watched
-      ? await carryOut(claimed, { watched, begin, steady }).catch(afterFault)
-      : nothingSent({ kind: 'unreachable', why: 'this cluster is not configured any more.' })
-    return finishSurely(current, execution)
-  }
-
-  /** A fault of ours in the middle: whether the signal went out is not known here any more. */
-  function afterFault(error: unknown): Execution {
-    log.error({ err: error }, 'an action ended in a fault')
-    return nothingSent({
-      kind: 'unknown',
-      now: 'A fault on my side, see my log; look at the session yourself.',
-    })
-  }
-
-  /** Writes down what was done. While the store refuses, it tries again, for as long as anybody would wait. */
-  async function finishSurely(claimed: ProposalIn<'claimed'>, execution: Execution): Promise<Proposal> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await writeOutcome(cards, claimed, execution)
-      } catch (error) {
-        log.error({ err: error, outcome: execution.outcome.kind }, 'an outcome could not be written down')
-        if (attempt === finishAttempts) throw error
-      }
-      await pause(1000)
-    }
+      ? await carryOut(claimed, { watched, begin, steady }).catch(afterFault(log))
+      : notConfigured
+    return surely(() => writeOutcome(cards, current, execution), { outcome: execution.outcome.kind }, log)
   }
 }
 
-/** Once a second; after that another process, or the next start, says what is known. */
-const finishAttempts = 300
+export type ExecuteDeps = {
+  readonly cards: Cards
+  readonly clusters: ReadonlyMap<string, WatchedCluster>
+  /** Milliseconds of a clock that nobody sets. */
+  readonly steady: () => number
+  readonly log: Log
+}
 
 /** Writes down what became of a proposal that this process has claimed, unless another one has ended it meanwhile. */
 const writeOutcome = (
@@ -95,8 +77,6 @@ const writeOutcome = (
     return (await advance(tx, current, finish(current, execution))) ?? current
   })
 
-const nothingSent = (outcome: Outcome): Execution => ({ outcome, sql: null, returned: null })
-
 type CarryOut = {
   readonly watched: WatchedCluster
   /** Writes down until when the signal may go out; null where another process has ended the claim. */
@@ -104,7 +84,8 @@ type CarryOut = {
   readonly steady: () => number
 }
 
-async function carryOut(proposal: Proposal, how: CarryOut): Promise<Execution> {
+/** Reads the session of a proposal again, sends it one guarded signal, and watches what comes of it. */
+export async function carryOut(proposal: Proposal, how: CarryOut): Promise<Execution> {
   const { watched, begin, steady } = how
   const { cluster, config } = watched
   const { action, key } = proposal

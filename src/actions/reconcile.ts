@@ -1,6 +1,8 @@
 import type { WatchedCluster } from '../commands/cluster.ts'
+import { asProposal, type BulkProposal, isBulk } from '../domain/approvals/bulk.ts'
+import { endMembers } from '../domain/approvals/bulkTransitions.ts'
 import type { Outcome } from '../domain/approvals/outcome.ts'
-import type { ProposalIn } from '../domain/approvals/proposal.ts'
+import type { Proposal, ProposalIn } from '../domain/approvals/proposal.ts'
 import { finish } from '../domain/approvals/transitions.ts'
 import { advance } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
@@ -27,17 +29,33 @@ export async function reconcile(deps: {
   const { cards, proposals, clusters, isGone, now } = deps
   for (const claimed of await proposals.inState('claimed')) {
     if (!isGone(claimed.claimedBy ?? '')) continue
+    if (isBulk(claimed)) {
+      await reconcileBulk(claimed)
+      continue
+    }
     const outcome = await outcomeOf(claimed, clusters.get(claimed.key.cluster), now())
     if (outcome === null) continue
     const execution = { outcome, sql: null, returned: null }
     // Whoever had it may wake at this moment: then the one of both that comes first counts.
     await cards.commit(claimed.cardId, (tx) => advance(tx, claimed, finish(claimed, execution)))
   }
+
+  /** At most one member was begun and has no outcome. */
+  async function reconcileBulk(claimed: BulkProposal<ProposalIn<'claimed'>>) {
+    const unknown = new Map<number, Outcome>()
+    for (const [index, member] of claimed.bulk.members.entries()) {
+      if (member.outcome || member.signalBefore === undefined) continue
+      const outcome = await outcomeOf(asProposal(claimed, member), clusters.get(claimed.key.cluster), now())
+      if (outcome) unknown.set(index, outcome)
+    }
+    const step = endMembers(claimed, unknown)
+    if (step) await cards.commit(claimed.cardId, (tx) => advance<Proposal>(tx, claimed, step))
+  }
 }
 
 /** Says what is known of a signal; null while it may still go out. */
 async function outcomeOf(
-  claimed: ProposalIn<'claimed'>,
+  claimed: Proposal,
   watched: WatchedCluster | undefined,
   now: number,
 ): Promise<Outcome | null> {

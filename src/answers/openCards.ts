@@ -1,3 +1,4 @@
+import { eachOf } from '../domain/approvals/bulk.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import { subjectOf } from '../domain/incidents/finding.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
@@ -57,9 +58,10 @@ export async function cardOf(past: Past, cluster: string, { incident, proposals 
 /** Lists the sessions that this is about: who makes the trouble, and whom it would help to end. */
 export function sessionsIn({ incident, proposals }: Open): OpenCard['sessions'] {
   const about = incident && [subjectOf(incident.finding), incident.recommendation?.target?.session]
-  return [...(about ?? []).flatMap((session) => session ?? []), ...proposals.map(({ key }) => key)].map(
-    ({ pid, backendStart }) => ({ pid, backendStart }),
-  )
+  return [
+    ...(about ?? []).flatMap((session) => session ?? []),
+    ...proposals.flatMap(eachOf).map(({ key }) => key),
+  ].map(({ pid, backendStart }) => ({ pid, backendStart }))
 }
 
 /** True where somebody is asked for an approval. */

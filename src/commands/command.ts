@@ -1,7 +1,7 @@
 import { type Filters, quoted } from '../domain/lists/filters.ts'
 import { parseDuration, writeDuration } from '../domain/text/duration.ts'
 import { nearest } from '../domain/text/nearest.ts'
-import { type ActionCommand, parseAction } from './actionCommand.ts'
+import { type ActionCommand, type BulkCommand, parseAction } from './actionCommand.ts'
 import { type AtQuestion, parseAt } from './atCommand.ts'
 import {
   type CommandProblem,
@@ -97,6 +97,7 @@ export type Command =
   | AtQuestion
   | StatsQuestion
   | ActionCommand
+  | BulkCommand
 
 /** The first words after `/pg`. */
 export const kinds = [

@@ -56,6 +56,10 @@ const meantOptions: Readonly<Record<string, CommandOption>> = {
   server: 'cluster',
 }
 
+/** The option that a name stands for, also in other words for it; undefined where it is none. */
+export const meantOption = (name: string): CommandOption | undefined =>
+  options.find((one) => one === name) ?? (Object.hasOwn(meantOptions, name) ? meantOptions[name] : undefined)
+
 export type Given = { readonly values: ReadonlyMap<CommandOption, string>; readonly others: readonly Word[] }
 
 /** Takes the options out of the words. */

@@ -195,13 +195,17 @@ function asksOf({ settings, incident, proposals, silences }: CalledCard): Ask[] 
     const isSilent = silenceOf(incident, silences) !== null
     return [{ id: incident.id, subject: { incident, proposals, isSilent }, settings }]
   }
-  return proposals
-    .filter((one) => requestersOf(one).length > 0)
-    .map((one) => ({
-      id: one.id,
-      subject: { incident: null, proposals: [one], isSilent: false },
-      settings,
-    }))
+  const last = proposals.at(-1)
+  return (
+    proposals
+      // A shorter list goes on where the longer one was, with the same ladder.
+      .filter((one) => requestersOf(one).length > 0 && (one === last || !one.bulk))
+      .map((one) => ({
+        id: one.bulk ? one.cardId : one.id,
+        subject: { incident: null, proposals: [one], isSilent: false },
+        settings,
+      }))
+  )
 }
 
 const callId = (id: string, key: CallKey): string => `call:${id}:${key}`

@@ -1,3 +1,4 @@
+import { eachOf } from '../domain/approvals/bulk.ts'
 import { bot, earlierApproval, type JournalEvent } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import { severityOf, worstFirst } from '../domain/incidents/severity.ts'
@@ -138,7 +139,7 @@ export function createCards(deps: {
     const row = await tables.journal.append(now(), cardId, masked(event))
     const proposal =
       'proposalId' in event && event.proposalId ? await tables.proposals.get(event.proposalId) : null
-    if (proposal) await webhooks?.happened(tables, event, proposal)
+    if (proposal) await webhooks?.happened(tables, event, aboutOne(event, proposal))
     const line = channelLine(row, proposal)
     const cluster = line && clusterOf(event, proposal)
     // What was done is reported even when its cluster is not configured any more: beside its card.
@@ -274,13 +275,20 @@ const isRefusedPress = (event: JournalEvent): event is JournalEvent & { kind: 'r
 
 /** Separates what people did, with its outcome, from changes of the picture. Those may follow a little later. */
 const isUrgent = (event: JournalEvent): boolean =>
-  event.actor !== bot || ['expired', 'intended', 'outcome'].includes(event.kind)
+  event.actor !== bot || ['expired', 'intended', 'outcome', 'bulkDone'].includes(event.kind)
 
 /** Whatever `queryText` shows in Slack, the journal keeps no constants. */
 const masked = (event: JournalEvent): JournalEvent =>
   'statement' in event && event.statement !== null
     ? { ...event, statement: maskQuery(event.statement) }
     : event
+
+/** What was done to one of a list is about that one. */
+function aboutOne(event: JournalEvent, proposal: Proposal): Proposal {
+  if (event.kind !== 'outcome') return proposal
+  const { pid, backendStart } = event.session
+  return eachOf(proposal).find(({ key }) => key.pid === pid && key.backendStart === backendStart) ?? proposal
+}
 
 const clusterOf = (event: JournalEvent, proposal: Proposal | null): string | undefined =>
   'cluster' in event ? event.cluster : proposal?.key.cluster

@@ -13,6 +13,7 @@ import {
   pageActions,
   pickClusterAction,
   proposeActions,
+  proposeAllAction,
   refreshAction,
   refreshAnswerAction,
   refreshHomeAction,
@@ -23,7 +24,9 @@ import {
   snoozeAction,
   snoozeChoices,
   snoozeForAction,
+  takeOffAction,
   takeOverAction,
+  turnListActions,
 } from '../views/buttons.ts'
 
 /** Meaning of a button of ours. */
@@ -37,6 +40,14 @@ export type ButtonAction =
   | { readonly kind: 'snooze'; readonly incidentId: string; readonly choice: '30m' | SnoozeChoice }
   | { readonly kind: 'offerAgain' | 'breakGlass' | 'ask'; readonly proposalId: string }
   | { readonly kind: 'propose'; readonly action: Action; readonly session: SessionKey }
+  | {
+      readonly kind: 'takeOff'
+      readonly off: { readonly proposalId: string; readonly pid: number; readonly backendStart: string }
+    }
+  /** Another page of the list of a bulk request. */
+  | { readonly kind: 'turnList'; readonly cardId: string; readonly page: number }
+  /** The text after `/pg` of a bulk request. */
+  | { readonly kind: 'proposeAll'; readonly command: string }
   /** The text after `/pg` of a question. */
   | { readonly kind: 'refreshAnswer' | 'showAnswer'; readonly command: string }
   | { readonly kind: 'refreshHome' }
@@ -52,6 +63,9 @@ const sessionKey = z.strictObject({
   pid: z.int().positive(),
   backendStart: z.string().min(1).max(100),
 })
+
+/** One of the list of a bulk request. */
+const listed = z.strictObject({ proposalId: id, ...sessionKey.omit({ cluster: true }).shape })
 
 /** A question to ask again; what may be asked is found out at each press. */
 const question = z.strictObject({ command: z.string().max(2000) })
@@ -72,6 +86,21 @@ export function readButton(actionId: unknown, value: unknown): ButtonAction {
     const session = sessionKey.safeParse(readJson(value))
     return session.success
       ? { kind: 'propose', action: proposed, session: session.data }
+      : { kind: 'malformed' }
+  }
+  if (actionId === takeOffAction) {
+    const off = listed.safeParse(readJson(value))
+    return off.success ? { kind: 'takeOff', off: off.data } : { kind: 'malformed' }
+  }
+  if (actionId === proposeAllAction) {
+    const asked = question.safeParse(readJson(value))
+    return asked.success ? { kind: 'proposeAll', ...asked.data } : { kind: 'malformed' }
+  }
+  if (actionId === turnListActions.back || actionId === turnListActions.on) {
+    const [page = '', card] = String(value).split(' ')
+    const shown = id.safeParse(card)
+    return shown.success && /^[1-9]\d{0,3}$/.test(page)
+      ? { kind: 'turnList', cardId: shown.data, page: Number(page) }
       : { kind: 'malformed' }
   }
   const inPlace = [refreshAnswerAction, ...Object.values(pageActions), ...Object.values(momentActions)].some(

@@ -20,7 +20,7 @@ export type DetailsModal = {
     reply: Reply,
   ): Promise<Refusal | string | null>
   /** Reads the details again, in place. */
-  refresh(caller: Caller, cardId: string, viewId: string | undefined): Promise<Refusal | null>
+  refresh(caller: Caller, cardId: string, viewId: string | undefined, page?: number): Promise<Refusal | null>
 }
 
 export const createDetailsModal = ({
@@ -41,8 +41,8 @@ export const createDetailsModal = ({
     await reply.privately({ text: 'Details', blocks: modal.blocks.slice(0, mostBlocksOfMessage) as Block[] })
     return null
   },
-  async refresh(caller, cardId, viewId) {
-    const read = await readDetails(caller, cardId)
+  async refresh(caller, cardId, viewId, page) {
+    const read = await readDetails(caller, cardId, page)
     if ('refusal' in read) return read.refusal
     if (viewId) await modals.update(viewId, read.modal)
     return null

@@ -4,6 +4,7 @@ import type { Ask } from '../actions/ask.ts'
 import { type Authorization, type Caller, unknownButton } from '../actions/authorize.ts'
 import type { ReadDetails } from '../actions/details.ts'
 import type { Propose } from '../actions/propose.ts'
+import type { ProposeBulk } from '../actions/proposeBulk.ts'
 import type { Silencing } from '../actions/silence.ts'
 import type { SharedReport } from '../answers/report.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
@@ -47,6 +48,7 @@ export type ListenerDeps = {
   readonly approve: Approve
   readonly codes: Codes
   readonly propose: Propose
+  readonly proposeBulk: ProposeBulk
   readonly ask: Ask
   /** Finds the address of a card, also of one that is on its way. */
   readonly linkTo: LinkTo
@@ -127,6 +129,15 @@ export function listen(app: App, deps: ListenerDeps): void {
           return detailsModal.refresh(caller, press.cardId, body.view?.id)
         case 'propose':
           return typed.request({ caller, ...press.session, action: press.action, reason: '' })
+        case 'proposeAll':
+          return typed.requestAll(caller, channel, press.command)
+        case 'turnList':
+          return detailsModal.refresh(caller, press.cardId, body.view?.id, press.page)
+        case 'takeOff': {
+          const taken = await deps.proposeBulk.takeOff(caller, press.off)
+          if ('refusal' in taken) return taken.refusal
+          return detailsModal.refresh(caller, taken.cardId, body.view?.id)
+        }
         case 'acknowledge':
         case 'takeOver':
         case 'handBack':

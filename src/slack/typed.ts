@@ -1,11 +1,16 @@
-import type { Authorization, Caller } from '../actions/authorize.ts'
+import { type Authorization, type Caller, unknownButton } from '../actions/authorize.ts'
 import type { Propose, Request } from '../actions/propose.ts'
+import type { Choice, ProposeBulk } from '../actions/proposeBulk.ts'
 import type { Silencing } from '../actions/silence.ts'
 import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
 import { type Command, parseCommand } from '../commands/command.ts'
 import type { SilenceCommand } from '../commands/silenceCommand.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
-import { joinedView } from '../views/answers/asked.ts'
+import { usualMost } from '../domain/lists/bulkList.ts'
+import { filterWords, matchesFilters } from '../domain/lists/filters.ts'
+import type { Session } from '../domain/session/session.ts'
+import { joinedView, nobodyView } from '../views/answers/asked.ts'
+import { membersWords } from '../views/card/bulk.ts'
 import type { View } from '../views/kit.ts'
 import type { LinkTo } from './permalinks.ts'
 import type { Questions } from './questions.ts'
@@ -16,14 +21,17 @@ import type { Said } from './take.ts'
 export type Typed = {
   run(caller: Caller, channelId: string, typed: string, reply: Reply): Promise<Said>
   request(asked: Request): Promise<Refusal | View | string>
+  /** A bulk request by a button, whose value is the text after `/pg`. */
+  requestAll(caller: Caller, channelId: string, typed: string): Promise<Said>
 }
 
 export function createTyped(deps: {
+  readonly proposeBulk: Pick<ProposeBulk, 'byHand'>
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   readonly questions: Questions
   readonly propose: Pick<Propose, 'byHand'>
   readonly silencing: Pick<Silencing, 'run'>
-  readonly authorization: Pick<Authorization, 'authorize'>
+  readonly authorization: Pick<Authorization, 'authorize' | 'refuse'>
   readonly linkTo: LinkTo
 }): Typed {
   const { clusters, questions, propose, silencing, authorization, linkTo } = deps
@@ -31,11 +39,18 @@ export function createTyped(deps: {
   return {
     async run(caller, channelId, typed, reply) {
       const parsed = parseCommand(typed)
-      if (asksForAction(parsed)) return ask(caller, channelId, parsed)
+      if (asksForAction(parsed))
+        return 'pid' in parsed ? ask(caller, channelId, parsed) : askForAll(caller, channelId, parsed)
       if (silences(parsed)) return silence(caller, channelId, parsed, reply)
       return questions.ask({ caller, channelId, typed }, reply)
     },
     request,
+    async requestAll(caller, channelId, typed) {
+      const parsed = parseCommand(typed)
+      return asksForAction(parsed) && 'filters' in parsed
+        ? askForAll(caller, channelId, parsed)
+        : authorization.refuse({ caller, where: 'button pg_propose_all' }, unknownButton)
+    },
   }
 
   /** `/pg cancel` and `/pg terminate`: the answer is the card itself. */
@@ -44,6 +59,38 @@ export function createTyped(deps: {
     if ('problem' in picked) return toMember(caller, command.kind, picked.problem)
     const { kind: action, pid, reason } = command
     return request({ caller, cluster: picked.config.name, action, pid, reason: reason ?? '' })
+  }
+
+  /** `/pg cancel FILTERS` and `/pg terminate FILTERS`: one card for all whom they find. */
+  async function askForAll(caller: Caller, channelId: string, command: BulkCommand): Promise<Said> {
+    const picked = pickCluster(clusters, command.cluster, channelId)
+    if ('problem' in picked) return toMember(caller, command.kind, picked.problem)
+    const { kind: action, filters, reason } = command
+    const { name } = picked.config
+    const choice = {
+      action,
+      isChosen: (session: Session) => matchesFilters(session, filters),
+      chosenBy: filterWords(filters),
+      most: usualMost,
+    }
+    return asked(await deps.proposeBulk.byHand(caller, name, choice, reason ?? ''), name, choice)
+  }
+
+  async function asked(
+    made: Awaited<ReturnType<ProposeBulk['byHand']>>,
+    cluster: string,
+    { action, chosenBy }: Pick<Choice, 'action' | 'chosenBy'>,
+  ): Promise<Said> {
+    if ('refusal' in made) return made.refusal
+    if (made.how === 'nobody') return nobodyView(action, cluster, chosenBy, made.leftOut)
+    const { proposal, how } = made
+    const config = clusters.get(cluster)?.config
+    if (how !== 'opened')
+      return joinedView(how, proposal, {
+        link: await linkTo(proposal.cardId),
+        mayApprove: config?.approvals.requesterMayApprove ?? false,
+      })
+    return `Asked the approvers in <#${config?.channel}>: ${action} ${membersWords(proposal.bulk)}. It happens when one of them approves; "Show list" on the card takes single ones off.`
   }
 
   async function request(asked: Request): Promise<Refusal | View | string> {
@@ -73,10 +120,12 @@ export function createTyped(deps: {
   }
 }
 
-type ActionCommand = Extract<Command, { kind: 'cancel' | 'terminate' }>
+type Asking = Extract<Command, { kind: 'cancel' | 'terminate' }>
+type BulkCommand = Extract<Asking, { readonly filters: unknown }>
+type ActionCommand = Exclude<Asking, BulkCommand>
 
 const silences = (command: { readonly kind: string }): command is SilenceCommand =>
   ['snooze', 'unsnooze', 'quiet'].includes(command.kind)
 
-const asksForAction = (command: { readonly kind: string }): command is ActionCommand =>
+const asksForAction = (command: { readonly kind: string }): command is Asking =>
   command.kind === 'cancel' || command.kind === 'terminate'

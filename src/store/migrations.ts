@@ -243,4 +243,15 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .execute()
     },
   },
+  '011_bulk': {
+    async up(db) {
+      await db.schema
+        .createTable('bulk_members')
+        .addColumn('proposal_id', 'text', (column) => column.notNull())
+        .addColumn('pid', 'integer', (column) => column.notNull())
+        .addPrimaryKeyConstraint('bulk_members_one', ['proposal_id', 'pid'])
+        .execute()
+      await db.schema.createIndex('bulk_members_pid').on('bulk_members').column('pid').execute()
+    },
+  },
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { RefusalCode } from '../domain/approvals/access.ts'
-import type { CallReason, JournalEvent } from '../domain/approvals/journal.ts'
+import type { Bulk, BulkCounts, LeftOut, Member } from '../domain/approvals/bulk.ts'
+import type { CallReason, JournalEvent, Listed } from '../domain/approvals/journal.ts'
 import type { Outcome, Victim } from '../domain/approvals/outcome.ts'
 import type { Approval, Denial, Joined, Proposal, ProposalFields } from '../domain/approvals/proposal.ts'
 import { actionShape, sessionKeyShape, sessionShape } from './sessionShapes.ts'
@@ -29,13 +30,30 @@ const outcome = union<Outcome, 'kind'>('kind', {
 
 const denial = object<Denial>({ userId: anyText, reason: anyText })
 
+const victims = listOf(object<Victim>({ pid: number, backendStart: anyText, queryStart: orNull(anyText) }))
+
+const bulk = object<Bulk>({
+  members: listOf(
+    object<Member>({
+      session: sessionShape,
+      victims,
+      pooled: flag,
+      signalBefore: anyText.optional(),
+      outcome: outcome.optional(),
+    }),
+  ),
+  leftOut: listOf(object<LeftOut>({ why: anyText, pids: z.array(number) })),
+  chosenBy: anyText,
+  sweep: anyText.optional(),
+})
+
 const proposalFields: Fields<ProposalFields> = {
   id: anyText,
   cardId: anyText,
   action: actionShape,
   key: sessionKeyShape,
   session: sessionShape,
-  victims: listOf(object<Victim>({ pid: number, backendStart: anyText, queryStart: orNull(anyText) })),
+  victims,
   reason: anyText,
   insteadOf: orNull(anyText),
   pooled: flag,
@@ -43,6 +61,7 @@ const proposalFields: Fields<ProposalFields> = {
   requestedBy: orNull(anyText),
   joined: listOf(object<Joined>({ userId: anyText, reason: anyText })).optional(),
   askedAt: number.optional(),
+  bulk: bulk.optional(),
   isPast: flag.optional(),
   revision: number,
   approvals: listOf(object<Approval>({ userId: anyText, at: number })),
@@ -71,12 +90,32 @@ const names = listOf(anyText)
 const ofProposal = { actor, proposalId: anyText }
 const onSession = { ...ofProposal, action: actionShape, session: sessionKeyShape }
 const onHost = { actor, by: anyText, cluster: anyText, action: actionShape, pid: number }
+const members = listOf(object<Listed>({ pid: number, backendStart: anyText })).optional()
+const many = number.optional()
 const ofIncident = { actor, what: anyText, incidentId: anyText.optional() }
 const ofSight = { actor, cluster: anyText, since: orNull(number), reason: anyText }
 
 export const eventShape = union<JournalEvent, 'kind'>('kind', {
-  requested: { ...onSession, statement: orNull(anyText), reason: anyText, asked: listOf(anyText).optional() },
-  offered: { ...onSession, statement: orNull(anyText) },
+  requested: {
+    ...onSession,
+    statement: orNull(anyText),
+    members,
+    reason: anyText,
+    asked: listOf(anyText).optional(),
+  },
+  offered: { ...onSession, statement: orNull(anyText), members },
+  bulkDone: {
+    ...onSession,
+    counts: object<BulkCounts>({
+      effective: many,
+      still: many,
+      changed: many,
+      refused: many,
+      unreachable: many,
+      notSent: many,
+      unknown: many,
+    }),
+  },
   approved: { ...ofProposal, have: number, needed: number },
   refused: {
     actor,
@@ -93,7 +132,7 @@ export const eventShape = union<JournalEvent, 'kind'>('kind', {
   unenrolled: { actor, userId: anyText, by: anyText },
   hostIntended: { ...onHost, startTicks: anyText, title: anyText },
   hostOutcome: { ...onHost, sent: flag, what: anyText },
-  brokeGlass: { ...onSession, reason: anyText },
+  brokeGlass: { ...onSession, members, reason: anyText },
   denied: { ...ofProposal, reason: anyText },
   expired: ofProposal,
   withdrawn: { ...ofProposal, reason: anyText },

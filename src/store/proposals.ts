@@ -53,12 +53,15 @@ export function proposalsIn(db: Kysely<Schema>): Proposals {
         .values({
           id: proposal.id,
           card_id: proposal.cardId,
-          pid: proposal.key.pid,
+          // A list is about nobody alone: no proposal for one of it stands in its way.
+          pid: proposal.bulk ? 0 : proposal.key.pid,
           expires_at: proposal.expiresAt,
           created_at: Math.max(proposal.createdAt, Number(last ?? 0) + 1),
           ...columns(proposal),
         })
         .execute()
+      for (const { session } of proposal.bulk?.members ?? [])
+        await db.insertInto('bulk_members').values({ proposal_id: proposal.id, pid: session.pid }).execute()
     },
     async get(id) {
       const row = await select.where('id', '=', id).executeTakeFirst()
@@ -77,7 +80,12 @@ export function proposalsIn(db: Kysely<Schema>): Proposals {
         .selectFrom('proposals')
         .select('card_id')
         .distinct()
-        .where('pid', '=', pid)
+        .where(({ eb, or, selectFrom }) =>
+          or([
+            eb('pid', '=', pid),
+            eb('id', 'in', selectFrom('bulk_members').select('proposal_id').where('pid', '=', pid)),
+          ]),
+        )
         .execute()
       return rows.map((row) => row.card_id)
     },

@@ -15,6 +15,11 @@ export type Schema = {
     created_at: number
     data: string
   }
+  /** Sessions of the lists of bulk requests, to find them by. */
+  bulk_members: {
+    proposal_id: string
+    pid: number
+  }
   incidents: {
     id: string
     cluster: string
@@ -163,6 +168,7 @@ export const historyTables = {
 /** Tables with all else that is remembered. */
 export const tableNames = Object.keys({
   proposals: 1,
+  bulk_members: 1,
   incidents: 1,
   silences: 1,
   second_factors: 1,

@@ -17,6 +17,11 @@ export const snoozeForAction = 'pg_snooze_for'
 export const showAllAction = 'pg_show_all'
 export const askAction = 'pg_ask'
 export const refreshAction = 'pg_refresh'
+/** In the list of a bulk request: takes one session off; shows another page. */
+export const takeOffAction = 'pg_take_off'
+export const turnListActions = { back: 'pg_list_back', on: 'pg_list_on' } as const
+/** Asks for a bulk request, see `proposeAllButton`. */
+export const proposeAllAction = 'pg_propose_all'
 export const refreshAnswerAction = 'pg_refresh_answer'
 /** The same with another page of it. */
 export const pageActions = { newer: 'pg_newer', older: 'pg_older' } as const
@@ -74,6 +79,13 @@ export const momentButton = (to: keyof typeof momentActions, command: string): B
 /** Makes a button that shows another answer. */
 export const showAnswerButton = (label: string, command: string): Button | null =>
   answerButton(showAnswerAction, label, command)
+
+/**
+ * Makes the button that asks for a bulk request, as if somebody typed it: who presses asks, and approvers decide.
+ * @param command text after `/pg`
+ */
+export const proposeAllButton = (label: string, command: string): Button | null =>
+  answerButton(proposeAllAction, label, command)
 
 /** For how long the menu beside "Snooze 30 min" silences an incident, as it is labelled. */
 export const snoozeChoices = {

@@ -32,12 +32,16 @@ const statementLength = 2900
 
 /** Draws the modal that asks for a code: exactly what is ended with it, and what that costs. */
 export function codeModal(what: CodeFor, proposal: OpenProposal, card: CardState): ModalView {
-  const { action, key, reason } = proposal
+  const { action, key, reason, bulk } = proposal
   const { session, consequence } = consequenceFor(proposal, card)
   const facts: Line[] = [
-    [bold('Session: '), nameOf(session)],
-    [bold('On: '), `${key.cluster}, connected since ${key.backendStart}`],
-    [bold('It is: '), stateOf(session)],
+    ...(bulk
+      ? [[bold('On: '), key.cluster]]
+      : [
+          [bold('Session: '), nameOf(session)],
+          [bold('On: '), `${key.cluster}, connected since ${key.backendStart}`],
+          [bold('It is: '), stateOf(session)],
+        ]),
     ...(reason ? [[bold('Asked for because: '), reason]] : []),
   ]
   return {
@@ -48,9 +52,9 @@ export function codeModal(what: CodeFor, proposal: OpenProposal, card: CardState
     submit: plainText(confirmWords(action).confirm.text, 24),
     close: plainText(confirmWords(action).deny.text, 24),
     blocks: [
-      header(questionOf(action, session)),
+      header(questionOf(proposal, session)),
       richText(section(consequence), bullets(...facts)),
-      ...(session.query ? [richText(preformatted(truncate(session.query, statementLength)))] : []),
+      ...(session.query && !bulk ? [richText(preformatted(truncate(session.query, statementLength)))] : []),
       ...(what === 'approve' ? [richText(section(...standing(proposal, card)))] : []),
       ...(what === 'breakGlass'
         ? [

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ClusterConfig } from '../config/config.ts'
 import { preventionOf } from '../domain/advice/preventions.ts'
+import { eachOf } from '../domain/approvals/bulk.ts'
 import { bot, type JournalEvent } from '../domain/approvals/journal.ts'
 import { type Finding, findingKey, findings, subjectOf, withSession } from '../domain/incidents/finding.ts'
 import { follow, type Known, type Look, withinReach } from '../domain/incidents/follow.ts'
@@ -137,7 +138,9 @@ export function createIncidentReport(deps: {
     if (open.length === 0) return { claimed: [], done: [] }
     const claimed = await store.proposals.inState('claimed')
     const since = Math.min(...open.map(({ openedAt }) => openedAt)) - config.approvals.expireAfterMs
-    return { claimed, done: await store.proposals.doneSince(since) }
+    const done = await store.proposals.doneSince(since)
+    // Each of a list ended for itself.
+    return { claimed: claimed.flatMap(eachOf), done: done.flatMap(eachOf) }
   }
 
   async function write(

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ClusterConfig } from '../config/config.ts'
 import { differences, stands } from '../domain/approvals/approvedState.ts'
+import { eachOf } from '../domain/approvals/bulk.ts'
 import { bot } from '../domain/approvals/journal.ts'
 import {
   isSettled,
@@ -16,7 +17,7 @@ import { hasOwnCard, type Incident } from '../domain/incidents/incident.ts'
 import type { Recommendation } from '../domain/incidents/recommend.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { poolerBefore } from '../domain/session/pooler.ts'
-import { sessionKeyOf } from '../domain/session/session.ts'
+import { type Session, sessionKeyOf } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import { advance, begin } from '../notify/advance.ts'
 import type { Cards, CardsTx } from '../notify/cards.ts'
@@ -51,12 +52,11 @@ export function createProposalSync(deps: {
   return {
     async withdrawStale({ sessions, takenAt }) {
       for (const open of await store.proposals.inState('open')) {
-        if (open.requestedBy === null || open.key.cluster !== config.name) continue
+        // Nobody else takes a list back; it stands as long as one of it is as it was listed.
+        if ((open.requestedBy === null && !open.bulk) || open.key.cluster !== config.name) continue
         if (isNewer(open, takenAt)) continue
-        const session = sessions.find(({ pid }) => pid === open.key.pid)
-        const [different] = session ? differences(open, session) : [`${open.key.pid} is gone`]
-        if (!different) continue
-        await cards.commit(open.cardId, (tx) => advance(tx, open, withdraw(open, different)))
+        const because = staleBecause(open, sessions)
+        if (because) await cards.commit(open.cardId, (tx) => advance(tx, open, withdraw(open, because)))
       }
     },
 
@@ -130,6 +130,16 @@ export function createProposalSync(deps: {
       return planned.stale && { ...planned, target: null, request: null }
     return { ...planned, request }
   }
+}
+
+/** Says why there is nothing left to do of what was requested; null where there is. */
+function staleBecause(open: OpenProposal, sessions: readonly Session[]): string | null {
+  const whys = eachOf(open).map((one) => {
+    const session = sessions.find(({ pid }) => pid === one.key.pid)
+    return session ? (differences(one, session)[0] ?? null) : `${one.key.pid} is gone`
+  })
+  if (whys.includes(null)) return null
+  return open.bulk ? 'nobody on the list is as it was listed' : (whys[0] ?? null)
 }
 
 /** Reason for which a request leaves its own card. */

@@ -7,7 +7,10 @@ import type { Proposal } from './proposal.ts'
  * in the statement that sends the signal (cancel.sql, terminate.sql), by a guard made from the same facts.
  */
 
-type Approved = Pick<Proposal, 'action' | 'session' | 'victims' | 'requestedBy'>
+type Approved = Pick<Proposal, 'action' | 'session' | 'victims' | 'requestedBy'> & {
+  /** True for one of a list: nobody looked at it alone, so it must not have done anything since. */
+  readonly asListed?: boolean | undefined
+}
 
 /** Facts that must still be true of a session for the server to send the signal. Times are text: see SessionKey. */
 export type Guard = CancelGuard | TerminateGuard
@@ -49,7 +52,7 @@ export function guardOf(approved: Approved & Pick<Proposal, 'key' | 'signalBefor
   const common = { key, signalBefore }
   const { queryStart, queryId, xactStart, backendXid, state, stateChange } = session
   if (approved.action === 'cancel') return { action: 'cancel', ...common, queryStart, stateChange, queryId }
-  return hasVisibleTransaction(session)
+  return hasVisibleTransaction(session) && !approved.asListed
     ? { action: 'terminate', ...common, xactStart, backendXid, state: null, stateChange: null }
     : { action: 'terminate', ...common, xactStart, backendXid, state, stateChange: unchangedSince(approved) }
 }
@@ -64,9 +67,16 @@ const hasVisibleTransaction = ({ xactStart }: Session): boolean => xactStart !==
  * Lists what differs now from what was approved, one phrase each; empty for the same session in the same state. For a
  * cancel the statement counts, for a terminate the transaction. A session that showed no transaction must be in the
  * same state, still without one. It must not have run anything since, except when it was idle and is not ended for
- * being idle.
+ * being idle. One of a list must not have done anything at all since it was listed.
  */
 export function differences(approved: Approved, now: Session): string[] {
+  const different = ordinaryDifferences(approved, now)
+  const { state, stateChange } = approved.session
+  const isAsListed = !approved.asListed || (now.state === state && now.stateChange === stateChange)
+  return different.length > 0 || isAsListed ? different : ['it was used meanwhile']
+}
+
+function ordinaryDifferences(approved: Approved, now: Session): string[] {
   const then = approved.session
   if (then.backendStart !== now.backendStart) return ['the pid belongs to another session']
   if (isUntold(now)) return ['the server does not show what it does']
@@ -96,8 +106,10 @@ export function differences(approved: Approved, now: Session): string[] {
  * nobody's way is ended for not being used; one that others wait for, for what it holds; one that was requested by hand,
  * for whatever the reason says.
  */
-const unchangedSince = ({ session, victims, requestedBy }: Approved): string | null =>
-  session.state === 'idle' && (victims.length > 0 || requestedBy !== null) ? null : session.stateChange
+const unchangedSince = ({ session, victims, requestedBy, asListed }: Approved): string | null =>
+  !asListed && session.state === 'idle' && (victims.length > 0 || requestedBy !== null)
+    ? null
+    : session.stateChange
 
 /**
  * The statements of one message begin at the same time and differ by their ids. A statement that has just begun has none

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Action } from '../session/action.ts'
 import type { SessionKey } from '../session/session.ts'
 import type { RefusalCode } from './access.ts'
+import type { BulkCounts } from './bulk.ts'
 import type { Outcome } from './outcome.ts'
 
 /**
@@ -16,6 +17,7 @@ export type JournalEvent =
       readonly action: Action
       readonly session: SessionKey
       readonly statement: string | null
+      readonly members?: readonly Listed[] | undefined
       readonly reason: string
       /** Those who were asked in the thread to approve it; absent where it was requested. */
       readonly asked?: readonly string[] | undefined
@@ -28,6 +30,16 @@ export type JournalEvent =
       readonly action: Action
       readonly session: SessionKey
       readonly statement: string | null
+      readonly members?: readonly Listed[] | undefined
+    }
+  /** The whole list of a bulk request is through: how many of it came to what. Each has an outcome of its own. */
+  | {
+      readonly kind: 'bulkDone'
+      readonly actor: string
+      readonly proposalId: string
+      readonly action: Action
+      readonly session: SessionKey
+      readonly counts: BulkCounts
     }
   | {
       readonly kind: 'approved'
@@ -95,6 +107,7 @@ export type JournalEvent =
       readonly proposalId: string
       readonly action: Action
       readonly session: SessionKey
+      readonly members?: readonly Listed[] | undefined
       readonly reason: string
     }
   | { readonly kind: 'denied'; readonly actor: string; readonly proposalId: string; readonly reason: string }
@@ -213,6 +226,9 @@ export type JournalEvent =
       readonly replica: string | null
       readonly problems: readonly string[]
     }
+
+/** One of the frozen list of a bulk request; `session` is the first of it. Absent where it is for one session. */
+export type Listed = Pick<SessionKey, 'pid' | 'backendStart'>
 
 /** Difference between the configuration that held and one that was read. Clusters stand by their names, in order. */
 export type ConfigChanges = {

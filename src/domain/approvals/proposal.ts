@@ -1,8 +1,12 @@
 import type { Action } from '../session/action.ts'
 import { isIdleInTransaction, type Session, type SessionKey } from '../session/session.ts'
+import type { Bulk } from './bulk.ts'
 import type { Outcome, Victim } from './outcome.ts'
 
-/** Cancel or terminate this session, because… It is what an approve button stands for. Only transitions.ts changes one. */
+/**
+ * Cancel or terminate this session, or all of a list, because… It is what an approve button stands for. Only transitions.ts
+ * and bulkTransitions.ts change one.
+ */
 export type Proposal = { readonly [S in ProposalState]: ProposalIn<S> }[ProposalState]
 
 /** A proposal that is known to be in a state. */
@@ -37,6 +41,8 @@ export type ProposalFields = {
   readonly joined?: readonly Joined[] | undefined
   /** Time when somebody asked the approvers in the thread for it, for the last time. */
   readonly askedAt?: number | undefined
+  /** The list that it is for; absent where it is for one session. `key` and `session` are those of the first then. */
+  readonly bulk?: Bulk | undefined
   /** True since it was decided and its session was seen gone or changed: then there is nothing to offer again. */
   readonly isPast?: boolean | undefined
   /** Counts the changes: a change is made only by the one who has seen the last (compare-and-swap). */
@@ -80,7 +86,7 @@ export const openProposal = (
     Proposal,
     'id' | 'cardId' | 'action' | 'key' | 'session' | 'victims' | 'reason' | 'requestedBy'
   > &
-    Partial<Pick<Proposal, 'insteadOf' | 'pooled' | 'denial' | 'joined'>>,
+    Partial<Pick<Proposal, 'insteadOf' | 'pooled' | 'denial' | 'joined' | 'bulk'>>,
   now: number,
   expireAfterMs: number,
 ): OpenProposal => ({
@@ -122,8 +128,10 @@ export const requestersOf = ({ requestedBy, joined = [] }: Proposal): string[] =
  * Decides whether a fresh look may be offered: there may be something left to do, no open proposal asks for it, and its
  * session was not seen gone or changed since.
  */
-export const mayBeOfferedAgain = ({ state, outcome, isPast }: Proposal): boolean =>
+export const mayBeOfferedAgain = ({ state, outcome, isPast, bulk }: Proposal): boolean =>
   !isPast &&
+  // Another list is another request.
+  bulk === undefined &&
   (state === 'expired' ||
     state === 'denied' ||
     state === 'withdrawn' ||

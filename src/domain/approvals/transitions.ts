@@ -29,7 +29,7 @@ export type Execution = {
 /** Opens what somebody requested by hand. */
 export const request = (open: OpenProposal, actor: string): Step<OpenProposal> => ({
   next: open,
-  events: [{ kind: 'requested', actor, ...aboutSession(open), reason: open.reason }],
+  events: [{ kind: 'requested', actor, ...aboutSession(open), ...listed(open), reason: open.reason }],
 })
 
 /** Adds somebody who asks for the same; null for who asked for it or approved it already. */
@@ -67,8 +67,12 @@ export function askApprovers(
 /** Opens it without a request for this action. */
 export const offer = (open: OpenProposal, actor: string): Step<OpenProposal> => ({
   next: open,
-  events: [{ kind: 'offered', actor, ...aboutSession(open) }],
+  events: [{ kind: 'offered', actor, ...aboutSession(open), ...listed(open) }],
 })
+
+/** The frozen list, where it is for one. */
+const listed = ({ bulk }: Proposal) =>
+  bulk && { members: bulk.members.map(({ session: { pid, backendStart } }) => ({ pid, backendStart })) }
 
 const aboutSession = ({ id, action, key, session }: Proposal) => ({
   proposalId: id,
@@ -121,7 +125,8 @@ export function breakGlass(
     ? open.approvals
     : [...open.approvals, { userId, at: now }]
   const { id: proposalId, action, key: session } = open
-  const event = { kind: 'brokeGlass', actor: userId, proposalId, action, session, reason } as const
+  const about = { actor: userId, proposalId, action, session, ...listed(open) }
+  const event = { kind: 'brokeGlass', ...about, reason } as const
   return claim(open, { approvals, brokeGlass: { userId, reason } }, event, now)
 }
 
@@ -135,12 +140,17 @@ const claim = (
   next: { ...open, ...by, state: 'claimed', decidedBy: event.actor, claimedAt: now },
   events: [
     event,
-    {
-      kind: 'intended',
-      actor: bot,
-      ...aboutSession(open),
-      approvedBy: by.approvals.map(({ userId }) => userId),
-    },
+    // Each of a list has an intent of its own, right before its signal.
+    ...(open.bulk
+      ? []
+      : [
+          {
+            kind: 'intended' as const,
+            actor: bot,
+            ...aboutSession(open),
+            approvedBy: by.approvals.map(({ userId }) => userId),
+          },
+        ]),
   ],
 })
 

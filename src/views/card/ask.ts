@@ -1,6 +1,7 @@
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import { type Leaf, type Line, plainWords, richText, section, user, userGroup, type View } from '../kit.ts'
 import { shortNameAndPid } from '../words.ts'
+import { membersWords } from './bulk.ts'
 
 /** A person or a user group by its id, as a mention. */
 export const mentionOf = (id: string): Leaf => (id.startsWith('S') ? userGroup(id) : user(id))
@@ -25,8 +26,8 @@ export function askNote({
   /** Address of the card, as Slack returned it. */
   readonly link: string | null
 }): View {
-  const { action, session, key } = proposal
-  const what = `${action} ${shortNameAndPid(session)} on ${key.cluster}`
+  const { action, session, key, bulk } = proposal
+  const what = `${action} ${bulk ? membersWords(bulk) : shortNameAndPid(session)} on ${key.cluster}`
   const line: Line = [
     ...mentions(approvers),
     ', ',

@@ -1,3 +1,4 @@
+import { isBulk } from '../../domain/approvals/bulk.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import type { Finding, Holder } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
@@ -9,6 +10,7 @@ import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
 import { bold, code, type Line, moment, plainWords, truncate, user } from '../kit.ts'
 import { count, lastSeenWords, onOneLine, shortNameAndPid } from '../words.ts'
+import { bulkLines } from './bulk.ts'
 import type { CardState } from './cardState.ts'
 import { lostWith } from './cost.ts'
 import { countWords, firstSentences, firstWords, type Room, rooms } from './fit.ts'
@@ -92,6 +94,7 @@ function wayLines({ incident, proposals }: CardState, words: number, room: Room)
   if (recommendation && !target)
     return [[bold('No button: '), firstSentences(recommendation.text, words - 4)]]
   const latest = proposals.at(-1)
+  if (latest?.state === 'open' && isBulk(latest)) return bulkLines(latest)
   const open = latest?.state === 'open' ? latest : null
   // A terminate may stand in the place of a cancel that had no effect.
   const ended = open && target?.action !== open.action ? open : (target ?? open)

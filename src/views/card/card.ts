@@ -1,8 +1,9 @@
 import type { Button } from '@slack/types'
+import { isBulk } from '../../domain/approvals/bulk.ts'
 import { mayBeOfferedAgain, type OpenProposal } from '../../domain/approvals/proposal.ts'
 import { subjectOf } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
-import type { Action } from '../../domain/session/action.ts'
+import { filterWords, quoted } from '../../domain/lists/filters.ts'
 import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
@@ -14,6 +15,7 @@ import {
   handBackAction,
   handOverAction,
   offerAgainAction,
+  proposeAllButton,
   snoozeAction,
   snoozeMenu,
   takeOverAction,
@@ -41,6 +43,7 @@ import {
 import { count, nameOf, onOneLine, quietUntil, shortNameAndPid, stateOf, whoOf } from '../words.ts'
 import { mentions } from './ask.ts'
 import { summaryLines } from './brief.ts'
+import { bulkLines, membersWords } from './bulk.ts'
 import type { CardState } from './cardState.ts'
 import { consequenceOf, lostWith, workOf } from './cost.ts'
 import { countWords, firstWords } from './fit.ts'
@@ -94,6 +97,8 @@ export const resolution = (incident: Incident | null): string =>
 /** Finds whom the button below would end, else whom the card is about: as it was last seen. */
 export function targetOfCard({ incident, proposals }: CardState): Session | null {
   const latest = proposals.at(-1)
+  // A list is about nobody alone.
+  if (latest?.bulk) return null
   const seen = incident?.recommendation?.target?.session
   if (latest && latest.state === 'open')
     return seen?.pid === latest.key.pid && seen.backendStart === latest.key.backendStart
@@ -156,6 +161,7 @@ function buttons(card: CardState): Block[] {
     ...(latest?.state === 'open' ? decisions(latest, card) : []),
     ...(latest && mayBeOfferedAgain(latest) ? [button(offerAgainAction, 'Offer again', latest.id)] : []),
     details(card),
+    ...(incident ? proposeHolder(incident) : []),
     ...(incident && !incident.acknowledgedBy ? [button(acknowledgeAction, 'Acknowledge', incident.id)] : []),
     ...(incident?.acknowledgedBy
       ? [
@@ -170,19 +176,40 @@ function buttons(card: CardState): Block[] {
   )
 }
 
+/** Asks to end what the holder of most connections does not use. Who is used meanwhile is left alone at the press. */
+function proposeHolder({ cluster, finding }: Incident): Button[] {
+  const most = finding.kind === 'connections' ? finding.holders[0] : undefined
+  if (!most?.idle) return []
+  const filters = {
+    app: most.applicationName || undefined,
+    user: most.usename || undefined,
+    db: most.datname || undefined,
+    state: 'idle',
+  } as const
+  const label = `Propose: terminate idle ${truncate(onOneLine(most.applicationName || most.usename), 24)}`
+  const asked = proposeAllButton(label, `terminate ${filterWords(filters)} --cluster ${quoted(cluster)}`)
+  return asked ? [asked] : []
+}
+
 const details = ({ incident, proposals }: CardState): Button =>
-  button(detailsAction, 'Details', incident?.id ?? proposals[0]?.cardId ?? '')
+  button(
+    detailsAction,
+    proposals.at(-1)?.bulk ? 'Show list' : 'Details',
+    incident?.id ?? proposals[0]?.cardId ?? '',
+  )
 
 /** Makes the two buttons that decide a proposal, wherever they stand: on its card, and on the Home of who may press them. */
 export function decisions(proposal: OpenProposal, card: CardState): Button[] {
   const { cluster, secondFactor } = card
-  const { action } = proposal
+  const { action, bulk } = proposal
   const { session, consequence } = consequenceFor(proposal, card)
   const confirm = {
-    title: plainText(questionOf(action, session), 100),
+    title: plainText(questionOf(proposal, session), 100),
     text: plainText(
       // What happens first: a long name at the end may be cut.
-      `${consequence} On ${cluster}: ${nameOf(session)}, ${stateOf(session)}.`,
+      bulk
+        ? `${consequence} On ${cluster}.`
+        : `${consequence} On ${cluster}: ${nameOf(session)}, ${stateOf(session)}.`,
       300,
     ),
     ...confirmWords(action),
@@ -190,7 +217,11 @@ export function decisions(proposal: OpenProposal, card: CardState): Button[] {
   }
   return [
     {
-      ...button(`approve_${action}`, `Approve: ${action} ${shortNameAndPid(session)}`, proposal.id),
+      ...button(
+        `approve_${action}`,
+        `Approve: ${action} ${bulk ? membersWords(bulk) : shortNameAndPid(session)}`,
+        proposal.id,
+      ),
       style: 'danger' as const,
       // The modal that asks for the code is the confirmation.
       ...(!secondFactor[action] && { confirm }),
@@ -199,9 +230,11 @@ export function decisions(proposal: OpenProposal, card: CardState): Button[] {
   ]
 }
 
-/** Asks whether to end a session. */
-export const questionOf = (action: Action, session: Session): string =>
-  `${verbs[action]} ${shortNameAndPid(session)}?`
+/** Asks whether to end a session, or all of a list. */
+export const questionOf = (
+  { action, bulk }: Pick<OpenProposal, 'action' | 'bulk'>,
+  session: Session,
+): string => `${verbs[action]} ${bulk ? membersWords(bulk) : shortNameAndPid(session)}?`
 
 /** Says what an approval does, what is lost by it, and who waits: before somebody approves. */
 export function consequenceFor(
@@ -210,6 +243,8 @@ export function consequenceFor(
 ): { readonly session: Session; readonly consequence: string } {
   const { incident } = card
   const { action } = proposal
+  if (isBulk(proposal))
+    return { session: proposal.session, consequence: bulkLines(proposal).map(plainWords).join(' ') }
   const session = targetOfCard(card) ?? proposal.session
   const root = incident?.finding.kind === 'blocking' ? incident.finding.root : null
   const waiting = root?.pid === session.pid ? root.victims.length : proposal.victims.length

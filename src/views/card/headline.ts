@@ -1,3 +1,4 @@
+import { type BulkCounts, countsOf } from '../../domain/approvals/bulk.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import { severityOf } from '../../domain/incidents/severity.ts'
@@ -8,6 +9,7 @@ import { sqlLiteral } from '../../domain/text/literal.ts'
 import { formatCount, formatSize } from '../../domain/text/size.ts'
 import { clean, truncate } from '../kit.ts'
 import { count, obstacleWords, onOneLine, severitySigns, shortNameAndPid, shortNameOf } from '../words.ts'
+import { membersWords } from './bulk.ts'
 import type { CardState } from './cardState.ts'
 import { percent } from './healthFindings.ts'
 
@@ -38,7 +40,8 @@ export function cardStatus({ incident, proposals }: Pick<CardState, 'incident' |
   const latest = proposals.at(-1)
   if (incident?.resolvedAt != null) return 'resolved'
   if (latest?.state === 'claimed') return 'sending'
-  if (latest?.outcome?.kind === 'effective') return 'done'
+  if (latest?.outcome?.kind === 'effective' || (latest?.state === 'done' && countsIn(latest).effective))
+    return hasFailed(latest) ? 'warning' : 'done'
   if (latest?.state === 'denied') return 'denied'
   if (incident?.acknowledgedBy) return 'acknowledged'
   if (incident) return severityOf(incident.finding)
@@ -46,8 +49,15 @@ export function cardStatus({ incident, proposals }: Pick<CardState, 'incident' |
 }
 
 /** Returns true where somebody should look at it once more. */
-const hasFailed = (proposal: Proposal | undefined): boolean =>
-  proposal?.state === 'done' && ['still', 'unknown'].includes(proposal.outcome?.kind ?? '')
+function hasFailed(proposal: Proposal | undefined): boolean {
+  if (proposal?.state !== 'done') return false
+  const { still = 0, unknown = 0 } = countsIn(proposal)
+  return still + unknown > 0
+}
+
+/** What came of a proposal, or of each of its list. */
+const countsIn = ({ outcome, bulk }: Proposal): BulkCounts =>
+  bulk ? countsOf(bulk) : outcome ? { [outcome.kind]: 1 } : {}
 
 /** So much of a headline a locked telephone shows: what is wrong, where and for how many must stand in it. */
 const seenAtOnce = 60
@@ -90,8 +100,8 @@ export function incidentWords(incident: Incident): string {
 }
 
 /** Says what a request by hand asks for, or what became of it. */
-function requestWords({ action, session, state, outcome }: Proposal, cluster: string): string {
-  const whom = `${shortNameAndPid(session)} on ${cluster}`
+function requestWords({ action, session, state, outcome, bulk }: Proposal, cluster: string): string {
+  const whom = `${bulk ? membersWords(bulk) : shortNameAndPid(session)} on ${cluster}`
   const verb = action === 'cancel' ? 'Cancel' : 'Terminate'
   switch (state) {
     case 'open':
@@ -105,6 +115,10 @@ function requestWords({ action, session, state, outcome }: Proposal, cluster: st
     case 'withdrawn':
       return `Withdrawn: ${action} ${whom}`
     case 'done':
+      if (bulk) {
+        const ended = countsOf(bulk).effective ?? 0
+        return `${action === 'cancel' ? 'Canceled' : 'Terminated'} ${ended} of ${whom}`
+      }
       switch (outcome?.kind) {
         case 'effective':
           return `${action === 'cancel' ? 'Canceled' : 'Terminated'} ${whom}`

@@ -1,3 +1,4 @@
+import { isBulk } from '../../domain/approvals/bulk.ts'
 import { bot, type JournalEvent, type JournalRow, shortestHead } from '../../domain/approvals/journal.ts'
 import { type Proposal, requestersOf } from '../../domain/approvals/proposal.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
@@ -17,6 +18,7 @@ import {
   type View,
 } from '../kit.ts'
 import { count, nameOf, onOneLine } from '../words.ts'
+import { bulkNote, bulkOutcome, membersWords } from './bulk.ts'
 import { callReasons } from './call.ts'
 import { outcomeSentence } from './outcome.ts'
 
@@ -25,6 +27,9 @@ import { outcomeSentence } from './outcome.ts'
  * a thread says what its card does not. The journal and `/pg history` have all of it.
  */
 export function threadLine(event: JournalEvent, proposal: Proposal | null): View | null {
+  if (event.kind === 'bulkDone' && proposal && isBulk(proposal)) return bulkNote(proposal, mention(proposal))
+  // The names of a list stand in one note, once all of it is through.
+  if (event.kind === 'outcome' && proposal?.bulk) return null
   const line = isOnCard(event, proposal) ? null : journalLine(event, proposal)
   if (!line) return null
   const said = view(line)
@@ -150,11 +155,12 @@ export function channelLine(row: JournalRow, proposal: Proposal | null): View | 
   if (event.kind === 'seesAgain') return view([bold(`Sees ${event.cluster} again. `), event.reason])
   if (event.kind === 'hostIntended' || event.kind === 'hostOutcome')
     return proved(view(journalLine(event, null) ?? []), row)
-  if (event.kind !== 'outcome' || !proposal) return null
+  // A list has one line, once all of it is through.
+  const isWhole = event.kind === (proposal?.bulk ? 'bulkDone' : 'outcome')
+  if (!isWhole || !proposal || (event.kind !== 'outcome' && event.kind !== 'bulkDone')) return null
+  const whom = proposal.bulk ? membersWords(proposal.bulk) : nameOf(proposal.session)
   const said = view([
-    bold(
-      `${event.action === 'cancel' ? 'Cancel' : 'Terminate'} ${nameOf(proposal.session)} on ${event.session.cluster}`,
-    ),
+    bold(`${event.action === 'cancel' ? 'Cancel' : 'Terminate'} ${whom} on ${event.session.cluster}`),
     proposal.brokeGlass ? ', BREAK GLASS by ' : ', approved by ',
     ...proposal.approvals.flatMap(({ userId }, index) => [...(index > 0 ? [', '] : []), user(userId)]),
     ...requestersOf(proposal).flatMap((userId, index) => [
@@ -179,7 +185,7 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
       if (event.asked) return [user(event.actor), ' asked the approvers to decide.']
       return [
         user(event.actor),
-        ` asks to ${event.action} ${event.session.pid}: ${event.reason || 'no reason given'}`,
+        ` asks to ${event.action} ${whomIn(event)}: ${event.reason || 'no reason given'}`,
       ]
     case 'approved':
       return [user(event.actor), ` approved (${event.have} of ${event.needed}).`]
@@ -222,7 +228,14 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
     case 'offered':
       return event.actor === bot
         ? null
-        : [user(event.actor), ` asks to ${event.action} ${event.session.pid} after all.`]
+        : event.members
+          ? [
+              user(event.actor),
+              ` made the list shorter: it has ${count(event.members.length, 'session')} now, and needs approvals of its own.`,
+            ]
+          : [user(event.actor), ` asks to ${event.action} ${event.session.pid} after all.`]
+    case 'bulkDone':
+      return [bulkOutcome(event.action, event.counts), ...mention(proposal)]
     case 'withdrawn':
       return proposal && (requestersOf(proposal).length > 0 || proposal.approvals.length > 0)
         ? [`The proposal was withdrawn: ${event.reason}.`, ...mention(proposal)]
@@ -277,6 +290,10 @@ export function journalLine(event: JournalEvent, proposal: Proposal | null): Lin
   }
 }
 
+/** The one session, or how many. */
+const whomIn = ({ session, members }: JournalEvent & { kind: 'requested' | 'brokeGlass' }): string =>
+  members ? count(members.length, 'session') : String(session.pid)
+
 /** Sums up what happened during a silence to what it covered. */
 function meanwhile({ opened, resolved, open }: JournalEvent & { kind: 'silenceEnded' }): string {
   if (opened + resolved === 0) return ''
@@ -291,7 +308,7 @@ function meanwhile({ opened, resolved, open }: JournalEvent & { kind: 'silenceEn
 const brokeGlass = (event: JournalEvent & { kind: 'brokeGlass' }): Line => [
   bold('BREAK GLASS: '),
   user(event.actor),
-  ` acts alone: ${event.action} ${event.session.pid} on ${event.session.cluster}. Reason: ${event.reason}`,
+  ` acts alone: ${event.action} ${whomIn(event)} on ${event.session.cluster}. Reason: ${event.reason}`,
 ]
 
 const codesLocked = (event: JournalEvent & { kind: 'codesLocked' }): Line => [

@@ -1,3 +1,4 @@
+import { countsOf } from '../../domain/approvals/bulk.ts'
 import type { Outcome } from '../../domain/approvals/outcome.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import { leftoverOf } from '../../domain/session/leftover.ts'
@@ -5,6 +6,7 @@ import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
 import { count } from '../words.ts'
+import { bulkOutcome } from './bulk.ts'
 
 /** Says what was seen after an approval, in one or two sentences: the proof, or the lack of it. */
 export function outcomeSentence({
@@ -12,7 +14,9 @@ export function outcomeSentence({
   key,
   outcome,
   session,
-}: Pick<Proposal, 'action' | 'key' | 'outcome'> & { readonly session: Session | null }): string {
+  bulk,
+}: Pick<Proposal, 'action' | 'key' | 'outcome' | 'bulk'> & { readonly session: Session | null }): string {
+  if (bulk) return bulkOutcome(action, countsOf(bulk))
   const { pid } = key
   if (!outcome) return ''
   switch (outcome.kind) {

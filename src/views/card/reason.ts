@@ -9,7 +9,7 @@ export type ReasonFor = keyof typeof reasonCallbacks
 const reasonBlock = 'reason'
 
 /** The modal that asks why a proposal is denied, or why one person acts alone, who has to say so. */
-export const reasonModal = (why: ReasonFor, proposalId: string, action: Action, pid: number) => ({
+export const reasonModal = (why: ReasonFor, proposalId: string, action: Action, whom: string) => ({
   type: 'modal' as const,
   callback_id: reasonCallbacks[why],
   private_metadata: proposalId,
@@ -24,8 +24,8 @@ export const reasonModal = (why: ReasonFor, proposalId: string, action: Action, 
       optional: why === 'deny',
       label: plainText(
         why === 'deny'
-          ? `Why should ${pid} be left alone?`
-          : `Why do you ${action} ${pid} alone? Everybody will read it.`,
+          ? `Why should ${whom} be left alone?`
+          : `Why do you ${action} ${whom} alone? Everybody will read it.`,
         2000,
       ),
       element: { type: 'plain_text_input' as const, action_id: reasonBlock, max_length: 300 },

@@ -1,0 +1,77 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { asProposal, type BulkProposal, isBulk } from '../domain/approvals/bulk.ts'
+import { beginMember, finishMember } from '../domain/approvals/bulkTransitions.ts'
+import type { Proposal, ProposalIn } from '../domain/approvals/proposal.ts'
+import type { Execution } from '../domain/approvals/transitions.ts'
+import { advance } from '../notify/advance.ts'
+import { carryOut, type ExecuteDeps } from './execute.ts'
+import { afterFault, notConfigured, nothingSent, surely } from './surely.ts'
+
+/** Time between two signals: an application that connects again at once does so one session after the other. */
+const gapMs = 50
+/** An approval is of what somebody saw: later than this no signal goes out for it. */
+const withinMs = 5 * 60_000
+
+/**
+ * Carries out a bulk request that was claimed: one member after the other, each as a proposal of its own is. The next one is
+ * looked at when what came of the last one is written down, so that a crash leaves at most one that nobody knows of.
+ * @returns the proposal with the outcome of each
+ */
+export function createExecuteBulk({
+  cards,
+  clusters,
+  steady,
+  log,
+}: ExecuteDeps): (claimed: BulkProposal<ProposalIn<'claimed'>>) => Promise<Proposal> {
+  return async (claimed) => {
+    const startedAt = steady()
+    let current: Proposal = claimed
+    for (const index of claimed.bulk.members.keys()) {
+      if (index > 0) await pause(gapMs)
+      const isLate = steady() - startedAt > withinMs
+      const execution: Execution = isLate ? tooLate : await one(current, index)
+      current = await surely<Proposal>(
+        () => write(claimed, index, execution),
+        { outcome: execution.outcome.kind },
+        log,
+      )
+      // Another process has ended it: what it wrote down is what counts.
+      if (current.state !== 'claimed') break
+    }
+    return current
+  }
+
+  async function one(claimed: Proposal, index: number): Promise<Execution> {
+    const member = claimed.bulk?.members[index]
+    // What holds for the cluster may be another for the next one: a rule that protects it, or no such cluster.
+    const watched = clusters.get(claimed.key.cluster)
+    if (!member || !watched) return notConfigured
+    const begin = (before: string) =>
+      cards.commit(claimed.cardId, async (tx) => {
+        const open = claimedBulk(await tx.proposals.get(claimed.id), claimed)
+        const step = open && beginMember(open, index, before)
+        const begun = step && (await advance(tx, open, step))
+        const now = begun?.bulk.members[index]
+        return begun && now ? asProposal(begun, now) : null
+      })
+    return carryOut(asProposal(claimed, member), { watched, begin, steady }).catch(afterFault(log))
+  }
+
+  function write(claimed: Proposal, index: number, execution: Execution): Promise<Proposal> {
+    return cards.commit(claimed.cardId, async (tx) => {
+      const stored = (await tx.proposals.get(claimed.id)) ?? claimed
+      const open = claimedBulk(stored, claimed)
+      const step = open && finishMember(open, index, execution)
+      return (step && (await advance<Proposal>(tx, open, step))) ?? stored
+    })
+  }
+}
+
+/** The proposal as it is stored, while it is still the claim of this process. */
+const claimedBulk = (
+  stored: Proposal | null,
+  { claimedBy }: Proposal,
+): BulkProposal<ProposalIn<'claimed'>> | null =>
+  stored?.state === 'claimed' && stored.claimedBy === claimedBy && isBulk(stored) ? stored : null
+
+const tooLate = nothingSent({ kind: 'notSent', why: 'more than five minutes had passed since the approval.' })

@@ -287,7 +287,22 @@ describe('parseCommand', () => {
       'There is no state `happy`. Write `active`, `idle`, `idle-in-transaction` or `waiting`.',
     ],
     ['terminate 12 x --clutser eu', 'I do not know `--clutser`. Did you mean `--cluster`?'],
-    ['terminate --db x 12', '`terminate` takes no `--db`, only `--cluster`.'],
+    [
+      'terminate --db x 12',
+      '`terminate` takes a PID or filters, not both: type `/pg terminate 12`, or leave the PID out.',
+    ],
+    [
+      'terminate --older 0s x',
+      'That leaves nobody out: give a filter that does, like `/pg terminate --app web --state idle --older 10m`.',
+    ],
+    [
+      'cancel --app web --older 5',
+      '`--older 5`: A duration needs a unit (ms, s, m, h or d): write 30s, 5m or 1h30m.',
+    ],
+    [
+      'terminate --app web leak --force',
+      'I do not know `--force`. `terminate` takes `--db`, `--user`, `--app`, `--state`, `--older`, `--cluster`.',
+    ],
     ['terminate 12 --cluster a --cluster b', '`--cluster` stands there twice: give it once.'],
     [
       `cancel 12 ${'x'.repeat(600)}`,

@@ -31,6 +31,7 @@ export function helpView(clusters: readonly string[]): View {
     helpBullets(
       '`/pg cancel 4312 reason`: ends the running statement; the connection stays',
       '`/pg terminate 4312 reason`: closes the connection and rolls its transaction back',
+      '`/pg terminate --app web --state idle --older 10m reason`: all whom the filters find, on one card with a list; `cancel` likewise',
     ),
     lines([bold('Calm'), ' (everything is still watched and written down)']),
     helpBullets(

@@ -3,6 +3,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import { createActions } from './actions/actions.ts'
 import { createAuthenticator } from './actions/authenticator.ts'
 import { createAuthorization } from './actions/authorize.ts'
+import { createSweeper } from './actions/sweep.ts'
 import { createAnswers } from './answers/answer.ts'
 import { recordOf } from './answers/record.ts'
 import { createSharedReport } from './answers/report.ts'
@@ -248,6 +249,7 @@ export async function startApp(deps: {
     const { ingress, homes } = createConversation({
       ...{ settings, botIdentity, slack, refusedBlocks, logger: slackLogger },
       ...{ store, cards, clusters, channels, authorization, actions, answers, timeZoneOf },
+      sweeps: () => registry.config().sweeps,
       sharedReport: createSharedReport({ past, clusters, directory: names.who, now }),
       ...{ linkTo, patientLinkTo, unseen: sight.unseen, takes: membership.takes, now, steady, log },
     })
@@ -337,6 +339,12 @@ export async function startApp(deps: {
       },
       log,
     })
+    const sweeper = createSweeper({
+      ...{ clusters, store, cards, now, log },
+      sweeps: () => registry.config().sweeps,
+      proposeBulk: actions.proposeBulk,
+      hasDesk: () => turn() !== null,
+    })
     const { last, renew, round } = leads
     const loop = (name: string, everyMs: number, runOnce: () => Promise<void>) =>
       createLoop({ name, everyMs, runOnce, steady, log })
@@ -359,6 +367,7 @@ export async function startApp(deps: {
         const seen = watching.led().filter(({ config }) => sight.isKnown(config.name))
         await callDue({ store, clusters: seen, log })
       }),
+      loop('sweeps', choresMs, sweeper.runOnce),
       loop('homes', homeMs, homes.round),
       loop('counts of refusals', choresMs, () => authorization.settleCounts()),
     ]

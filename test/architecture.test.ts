@@ -31,7 +31,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'domain/approvals': ['domain/text', 'domain/session'],
   'domain/incidents': ['domain/text', 'domain/session', 'domain/locks', 'domain/approvals'],
   'domain/fleet': [],
-  'domain/lists': ['domain/text', 'domain/session', 'domain/locks', 'domain/incidents'],
+  'domain/lists': ['domain/text', 'domain/session', 'domain/locks', 'domain/approvals', 'domain/incidents'],
   'domain/history': ['domain/text', 'domain/session', 'domain/locks', 'domain/approvals', 'domain/incidents'],
   'domain/host': ['domain/text', 'domain/session'],
   'domain/advice': ['domain/text', 'domain/session', 'domain/locks', 'domain/incidents', 'domain/history'],

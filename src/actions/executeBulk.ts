@@ -4,8 +4,8 @@ import { beginMember, finishMember } from '../domain/approvals/bulkTransitions.t
 import type { Proposal, ProposalIn } from '../domain/approvals/proposal.ts'
 import type { Execution } from '../domain/approvals/transitions.ts'
 import { advance } from '../notify/advance.ts'
-import { carryOut, type ExecuteDeps } from './execute.ts'
-import { afterFault, notConfigured, nothingSent, surely } from './surely.ts'
+import { carryOut } from './carryOut.ts'
+import { afterFault, type ExecuteDeps, notConfigured, nothingSent, surely } from './surely.ts'
 
 /** Time between two signals: an application that connects again at once does so one session after the other. */
 const gapMs = 50

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import { type Refusal, refusalOf } from '../domain/approvals/access.ts'
 import { alreadyDecided } from '../domain/approvals/approval.ts'
-import { type Bulk, type BulkProposal, isBulk } from '../domain/approvals/bulk.ts'
-import { takeOff } from '../domain/approvals/bulkTransitions.ts'
+import { type BulkProposal, isBulk } from '../domain/approvals/bulk.ts'
+import { shorten } from '../domain/approvals/bulkTransitions.ts'
 import { bot } from '../domain/approvals/journal.ts'
+import type { Bulk } from '../domain/approvals/members.ts'
 import { type OpenProposal, openProposal, type Proposal } from '../domain/approvals/proposal.ts'
 import { join, offer, request, withdraw } from '../domain/approvals/transitions.ts'
 import { type BulkList, listMembers } from '../domain/lists/bulkList.ts'
@@ -29,7 +30,7 @@ export type Choice = {
 }
 
 /**
- * What a bulk request came to. `nobody`: there was nobody to ask for. `joined`, `known`: the same is asked for already, see
+ * Result of a bulk request. `nobody`: there was nobody to ask for. `joined`, `known`: the same is asked for already, see
  * `Asked`.
  */
 export type BulkAsked =
@@ -88,7 +89,7 @@ export function createProposeBulk(deps: {
           const standing = await standingFor(proposals, name, choice)
           const asked = await cards.commit(standing?.cardId ?? id, async (tx): Promise<BulkAsked | null> => {
             if ((await standingFor(tx.proposals, name, choice))?.revision !== standing?.revision) return null
-            if (!standing) return open(tx, watched, choice, made, { id, ...by })
+            if (!standing) return open(tx, watched, { choice, made, id, ...by })
             const step = join(standing, by.userId, by.reason)
             if (!step) return { how: 'known', proposal: standing }
             const joined = await advance(tx, standing, step)
@@ -113,7 +114,7 @@ export function createProposeBulk(deps: {
         if (!(await claim(tx.on(id)))) return null
         if (made.members.length === 0) return { how: 'nobody', leftOut: made.leftOut }
         for (const old of before) await advance(tx.on(old.cardId), old, withdraw(old, newerList))
-        return open(tx.on(id), watched, choice, made, { id, userId: null, reason: '' })
+        return open(tx.on(id), watched, { choice, made, id, userId: null, reason: '' })
       })
     },
 
@@ -134,7 +135,7 @@ export function createProposeBulk(deps: {
         if (open?.state !== 'open' || !isBulk(open))
           return refused(open ? refusalOf('alreadyDecided', alreadyDecided(open)) : unknownButton)
         if (now() >= open.expiresAt) return refused(refusalOf('expired', 'it has expired'))
-        const shorter = takeOff(open, off, { id: randomUUID(), by: caller.userId, now: now() })
+        const shorter = shorten(open, off, { id: randomUUID(), by: caller.userId, now: now() })
         if (!shorter)
           return refused(
             refusalOf('changed', `${off.pid} cannot be taken off: deny the request if nobody is to be ended`),
@@ -153,9 +154,17 @@ export function createProposeBulk(deps: {
   async function open(
     tx: CardTx,
     { config }: WatchedCluster,
-    { action, chosenBy, sweep }: Choice,
-    { members, leftOut }: BulkList,
-    by: { readonly id: string; readonly userId: string | null; readonly reason: string },
+    {
+      choice: { action, chosenBy, sweep },
+      made: { members, leftOut },
+      ...by
+    }: {
+      readonly choice: Choice
+      readonly made: BulkList
+      readonly id: string
+      readonly userId: string | null
+      readonly reason: string
+    },
   ): Promise<BulkAsked | null> {
     const [first] = members
     if (!first) return null

@@ -8,7 +8,7 @@ import { advance } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
 import { attempt } from '../postgres/cluster.ts'
 import type { Proposals } from '../store/proposals.ts'
-import { describeNow } from './execute.ts'
+import { describeNow } from './carryOut.ts'
 
 /** Time after which a claim is ended although its server does not say what time it is. */
 const longestMs = 30_000

@@ -1,7 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Outcome } from '../domain/approvals/outcome.ts'
 import type { Execution } from '../domain/approvals/transitions.ts'
 import type { Log } from '../log.ts'
+import type { Cards } from '../notify/cards.ts'
+
+/** Parts that carry out what was claimed. */
+export type ExecuteDeps = {
+  readonly cards: Cards
+  readonly clusters: ReadonlyMap<string, WatchedCluster>
+  /** Milliseconds of a clock that nobody sets. */
+  readonly steady: () => number
+  readonly log: Log
+}
 
 /** An action of which no signal went out, or of whose signal nobody knows. */
 export const nothingSent = (outcome: Outcome): Execution => ({ outcome, sql: null, returned: null })

@@ -31,7 +31,7 @@ import { answerWaits } from './waits.ts'
 import { type Looked, type Reader, withWays } from './ways.ts'
 
 /** Command that can be answered by looking alone. */
-export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' } | SilenceCommand>
+export type Question = Exclude<Command, { readonly kind: 'cancel' | 'terminate' | 'sweep' } | SilenceCommand>
 
 const remembered = ['help', 'overview', 'clusters', 'history', 'stats', 'oncall', 'report'] as const
 

@@ -16,6 +16,7 @@ import {
 import { type ListCommand, parseList } from './listCommand.ts'
 import { type LocksQuestion, parseLocks } from './locksCommand.ts'
 import { parseQuiet, parseSnooze, parseUnsnooze, type SilenceCommand } from './silenceCommand.ts'
+import { parseSweep, type SweepCommand } from './sweepCommand.ts'
 import { parseWaits, type WaitsQuestion } from './waitsCommand.ts'
 import { splitWords, type Word } from './words.ts'
 
@@ -98,6 +99,7 @@ export type Command =
   | StatsQuestion
   | ActionCommand
   | BulkCommand
+  | SweepCommand
 
 /** The first words after `/pg`. */
 export const kinds = [
@@ -113,6 +115,7 @@ export const kinds = [
   'session',
   'cancel',
   'terminate',
+  'sweep',
   'clusters',
   'health',
   'rules',
@@ -236,6 +239,8 @@ export function parseCommand(typed: string): Command | CommandProblem {
       return parseUnsnooze(rest)
     case 'quiet':
       return parseQuiet(rest)
+    case 'sweep':
+      return parseSweep(rest)
     case 'cancel':
     case 'terminate':
       return parseAction(kind, rest)

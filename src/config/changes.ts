@@ -14,6 +14,11 @@ const needRestart = {
   'watch.heartbeatUrl': ({ heartbeatUrl }) => heartbeatUrl,
 } as const satisfies Record<string, (config: Config) => unknown>
 
+const holdAtOnce = {
+  'slack.channel': ({ slack }) => slack.channel,
+  sweeps: ({ sweeps }) => sweeps,
+} as const satisfies Record<string, (config: Config) => unknown>
+
 /** Finds what is another. That clusters stand in another order is no change. */
 export function changesOf(before: Config, after: Config): ConfigChanges {
   const old = new Map(before.clusters.map((cluster) => [cluster.name, cluster]))
@@ -28,7 +33,9 @@ export function changesOf(before: Config, after: Config): ConfigChanges {
       }),
     ),
     removed: names(before.clusters.filter(({ name }) => !kept.has(name))),
-    settings: before.slack.channel === after.slack.channel ? [] : ['slack.channel'],
+    settings: Object.entries(holdAtOnce).flatMap(([key, of]) =>
+      isDeepStrictEqual(of(before), of(after)) ? [] : [key],
+    ),
     restart: Object.entries(needRestart).flatMap(([key, of]) =>
       isDeepStrictEqual(of(before), of(after)) ? [] : [key],
     ),
@@ -39,6 +46,7 @@ export function changesOf(before: Config, after: Config): ConfigChanges {
 export const withoutRestart = (before: Config, after: Config): Config => ({
   ...before,
   clusters: after.clusters,
+  sweeps: after.sweeps,
   slack: { mode: before.slack.mode, channel: after.slack.channel },
 })
 

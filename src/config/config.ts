@@ -15,6 +15,7 @@ import { readFileText } from './file.ts'
 import { besideConfig, disk, type Files, type Fleet, gatherFleet } from './fleet.ts'
 import { ConfigError, type ConfigProblem, type Env, type Path, pathText, problemText } from './problem.ts'
 import { type File, fileSchema } from './schema.ts'
+import { resolveSweep, type Sweep, sweepProblems } from './sweeps.ts'
 
 export { ConfigError, type Env } from './problem.ts'
 export { asksForCodes, requireSecret, secretProblem } from './secret.ts'
@@ -49,6 +50,7 @@ export type Config = {
     | { readonly kind: 'sqlite'; readonly path: string }
     | { readonly kind: 'postgres'; readonly url: string }
   readonly queryText: QueryText
+  readonly sweeps: readonly Sweep[]
   /** For how long looks are kept (milliseconds; null: none is), and how much room they may take (bytes). */
   readonly history: { readonly keepMs: number | null; readonly mostBytes: number }
   /** Asked for after each full cycle of watching; who knows it can keep us quiet: never log it, never show it. */
@@ -130,6 +132,8 @@ export function parseConfig(text: string, env: Env, source = defaultConfigPath, 
     if (parsed.success && logLevel && problems.length === 0) {
       const config = resolveConfig(parsed.data, directory, logLevel, env)
       problems.push(...tooFewApprovers(config, parsed.data).map(fleet.place))
+      const names = config.clusters.map(({ name }) => name)
+      problems.push(...sweepProblems(config.sweeps, names))
       if (problems.length === 0) return config
     }
   }
@@ -238,6 +242,7 @@ function resolveConfig(file: File, directory: string, logLevel: LogLevel, env: E
     clusters: file.clusters.map((cluster) => resolveCluster(file, directory, cluster)),
     store: file.store?.url ?? { kind: 'sqlite', path: './data/pg-marshal.db' },
     queryText: file.queryText ?? 'masked',
+    sweeps: (file.sweeps ?? []).map(resolveSweep),
     history: {
       keepMs: file.history?.keep === undefined ? 7 * 86_400_000 : file.history.keep,
       mostBytes: file.history?.most ?? 2 * 2 ** 30,

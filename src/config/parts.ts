@@ -70,7 +70,7 @@ export const size = z.unknown().transform((value, context) => {
 })
 
 /** NAMEDATALEN - 1: the server cuts names and application names at 63 bytes, so a longer one never matches. */
-const pattern = z
+export const pattern = z
   .string({ error: 'Write a name; a * at its end stands for any rest.' })
   .min(1, { error: 'Write a name; a * at its end stands for any rest.' })
   .refine((text) => Buffer.byteLength(text.replace(/\*$/, '')) <= 63, {

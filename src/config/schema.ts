@@ -14,6 +14,7 @@ import {
 } from './parts.ts'
 import { rules } from './rules.ts'
 import { storeUrl } from './storeUrl.ts'
+import { sweeps } from './sweeps.ts'
 import { webhooks } from './webhooks.ts'
 
 /** The file as people write it: every key optional but what has no default, durations as milliseconds. */
@@ -238,6 +239,7 @@ export const fileSchema = configSection({
   store: configSection({ url: storeUrl.optional() }).optional(),
   history: configSection({ keep: keep.optional(), most: size.optional() }).optional(),
   queryText: word('masked', 'full', 'hidden').optional(),
+  sweeps: sweeps.optional(),
 })
 
 export type File = z.output<typeof fileSchema>

@@ -283,7 +283,7 @@ const masked = (event: JournalEvent): JournalEvent =>
     ? { ...event, statement: maskQuery(event.statement) }
     : event
 
-/** What was done to one of a list is about that one. */
+/** Finds whom an event is about: what was done to one of a list is about that one. */
 function aboutOne(event: JournalEvent, proposal: Proposal): Proposal {
   if (event.kind !== 'outcome') return proposal
   const { pid, backendStart } = event.session

@@ -6,6 +6,7 @@ import { createHomeReader } from '../answers/home.ts'
 import type { SharedReport } from '../answers/report.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { SlackSettings } from '../config/config.ts'
+import type { Sweep } from '../config/sweeps.ts'
 import type { Log } from '../log.ts'
 import type { Cards } from '../notify/cards.ts'
 import type { Store } from '../store/store.ts'
@@ -37,6 +38,8 @@ export function createConversation(deps: {
   readonly authorization: Authorization
   readonly actions: Actions
   readonly answers: Answers
+  /** Returns the sweeps that are configured now. */
+  readonly sweeps: () => readonly Sweep[]
   readonly sharedReport: SharedReport
   /** Asks Slack for the time zone of a person. */
   readonly timeZoneOf: (userId: string) => Promise<string>
@@ -66,9 +69,10 @@ export function createConversation(deps: {
   })
   const ingress = createIngress(deps)
   listen(ingress.app, {
-    ...{ slack, modals, clusters, codes, homes, rightsOf, authorization, log },
+    ...{ slack, modals, clusters, codes, homes, rightsOf, authorization, now, log },
     ...pressed,
     channels: deps.channels,
+    sweeps: deps.sweeps,
     sharedReport: deps.sharedReport,
     questions: createQuestions(deps),
     store: { ...store, seenAt: store.messages.seenAt },

@@ -9,6 +9,7 @@ import type { Silencing } from '../actions/silence.ts'
 import type { SharedReport } from '../answers/report.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import { parseCommand } from '../commands/command.ts'
+import type { Sweep } from '../config/sweeps.ts'
 import { quoted } from '../domain/lists/filters.ts'
 import type { Log } from '../log.ts'
 import { emptyCopy } from '../notify/outbox.ts'
@@ -56,6 +57,9 @@ export type ListenerDeps = {
   readonly homes: Homes
   readonly sharedReport: SharedReport
   readonly rightsOf: RightsOf
+  /** Returns the sweeps that are configured now. */
+  readonly sweeps: () => readonly Sweep[]
+  readonly now: () => number
   readonly authorization: Authorization
   readonly log: Log
 }

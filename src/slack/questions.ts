@@ -139,7 +139,7 @@ export function createQuestions({
 }
 
 const isQuestion = (command: Parsed): command is Question =>
-  !['problem', 'cancel', 'terminate', 'snooze', 'unsnooze', 'quiet'].includes(command.kind)
+  !['problem', 'cancel', 'terminate', 'sweep', 'snooze', 'unsnooze', 'quiet'].includes(command.kind)
 
 /** An answer says whose clock its times are of. */
 function utcWhereSlackFails(error: unknown): string {

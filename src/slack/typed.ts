@@ -2,9 +2,12 @@ import { type Authorization, type Caller, unknownButton } from '../actions/autho
 import type { Propose, Request } from '../actions/propose.ts'
 import type { Choice, ProposeBulk } from '../actions/proposeBulk.ts'
 import type { Silencing } from '../actions/silence.ts'
+import { choiceOf, clustersOf } from '../actions/sweep.ts'
 import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
 import { type Command, parseCommand } from '../commands/command.ts'
+import { shown } from '../commands/grammar.ts'
 import type { SilenceCommand } from '../commands/silenceCommand.ts'
+import { type Sweep, timesOf } from '../config/sweeps.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import { usualMost } from '../domain/lists/bulkList.ts'
 import { filterWords, matchesFilters } from '../domain/lists/filters.ts'
@@ -12,9 +15,12 @@ import type { Session } from '../domain/session/session.ts'
 import { joinedView, nobodyView } from '../views/answers/asked.ts'
 import { membersWords } from '../views/card/bulk.ts'
 import type { View } from '../views/kit.ts'
+import { sweepsView } from '../views/sweepLines.ts'
+import { viewOf } from './modals.ts'
 import type { LinkTo } from './permalinks.ts'
 import type { Questions } from './questions.ts'
 import type { Reply } from './replies.ts'
+import type { RightsOf } from './rights.ts'
 import type { Said } from './take.ts'
 
 /** Commands that were typed after `/pg` or after a mention, and requests by a button, which are the same. */
@@ -26,6 +32,9 @@ export type Typed = {
 }
 
 export function createTyped(deps: {
+  readonly sweeps: () => readonly Sweep[]
+  readonly rightsOf: RightsOf
+  readonly now: () => number
   readonly proposeBulk: Pick<ProposeBulk, 'byHand'>
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   readonly questions: Questions
@@ -41,6 +50,8 @@ export function createTyped(deps: {
       const parsed = parseCommand(typed)
       if (asksForAction(parsed))
         return 'pid' in parsed ? ask(caller, channelId, parsed) : askForAll(caller, channelId, parsed)
+      if (parsed.kind === 'sweep')
+        return parsed.name === null ? listSweeps(caller) : sweepNow(caller, parsed.name, parsed.cluster)
       if (silences(parsed)) return silence(caller, channelId, parsed, reply)
       return questions.ask({ caller, channelId, typed }, reply)
     },
@@ -74,6 +85,48 @@ export function createTyped(deps: {
       most: usualMost,
     }
     return asked(await deps.proposeBulk.byHand(caller, name, choice, reason ?? ''), name, choice)
+  }
+
+  /** `/pg sweep`: those of the clusters that the caller may see. */
+  async function listSweeps(caller: Caller): Promise<Said> {
+    const { sees, refusal } = await deps.rightsOf(caller)
+    if (sees.size === 0 && refusal) return authorization.refuse({ caller, where: '/pg sweep' }, refusal)
+    return sweepsView(
+      deps.sweeps().flatMap((sweep) => {
+        const names = clustersOf(sweep, clusters).map(({ config }) => config.name)
+        const seen = names.filter((name) => sees.has(name))
+        return seen.length === 0 ? [] : [{ ...sweep, clusters: seen, next: timesOf(sweep)(deps.now()) }]
+      }),
+    )
+  }
+
+  /** `/pg sweep NAME`: its card now, for each of its clusters; the caller asks, as by any request. */
+  async function sweepNow(caller: Caller, name: string, cluster: string | null): Promise<Said> {
+    const sweep = deps.sweeps().find((one) => one.name === name)
+    const all = sweep ? clustersOf(sweep, clusters) : []
+    const meant = cluster === null ? all : all.filter(({ config }) => config.name === cluster)
+    if (!sweep || meant.length === 0)
+      return toMember(
+        caller,
+        'sweep',
+        sweep
+          ? `Sweep \`${name}\` is for no such cluster: \`/pg sweep\` lists them.`
+          : `There is no sweep \`${shown(name)}\`: \`/pg sweep\` lists them.`,
+      )
+    const choice = choiceOf(sweep)
+    const answers: View[] = []
+    for (const { config } of meant) {
+      const made = await asked(
+        await deps.proposeBulk.byHand(caller, config.name, choice, ''),
+        config.name,
+        choice,
+      )
+      if (made !== null) answers.push(viewOf(made))
+    }
+    return {
+      text: answers.map(({ text }) => text).join('\n'),
+      blocks: answers.flatMap(({ blocks }) => blocks).slice(0, 50),
+    }
   }
 
   async function asked(

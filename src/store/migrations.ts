@@ -254,4 +254,16 @@ export const migrations: Readonly<Record<string, Migration>> = {
       await db.schema.createIndex('bulk_members_pid').on('bulk_members').column('pid').execute()
     },
   },
+  '012_sweeps': {
+    async up(db) {
+      await db.schema
+        .createTable('sweeps')
+        .addColumn('sweep', 'text', (column) => column.notNull())
+        .addColumn('cluster', 'text', (column) => column.notNull())
+        .addColumn('schedule', 'text', (column) => column.notNull())
+        .addColumn('seen_to', 'bigint', (column) => column.notNull())
+        .addPrimaryKeyConstraint('sweeps_one', ['sweep', 'cluster'])
+        .execute()
+    },
+  },
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { RefusalCode } from '../domain/approvals/access.ts'
-import type { Bulk, BulkCounts, LeftOut, Member } from '../domain/approvals/bulk.ts'
 import type { CallReason, JournalEvent, Listed } from '../domain/approvals/journal.ts'
+import type { Bulk, BulkCounts, BulkMember, LeftOut } from '../domain/approvals/members.ts'
 import type { Outcome, Victim } from '../domain/approvals/outcome.ts'
 import type { Approval, Denial, Joined, Proposal, ProposalFields } from '../domain/approvals/proposal.ts'
 import { actionShape, sessionKeyShape, sessionShape } from './sessionShapes.ts'
@@ -34,7 +34,7 @@ const victims = listOf(object<Victim>({ pid: number, backendStart: anyText, quer
 
 const bulk = object<Bulk>({
   members: listOf(
-    object<Member>({
+    object<BulkMember>({
       session: sessionShape,
       victims,
       pooled: flag,

@@ -20,6 +20,14 @@ export type Schema = {
     proposal_id: string
     pid: number
   }
+  /** The last time of each sweep that was seen to. */
+  sweeps: {
+    sweep: string
+    cluster: string
+    /** It begins again with another one. */
+    schedule: string
+    seen_to: number
+  }
   incidents: {
     id: string
     cluster: string
@@ -169,6 +177,7 @@ export const historyTables = {
 export const tableNames = Object.keys({
   proposals: 1,
   bulk_members: 1,
+  sweeps: 1,
   incidents: 1,
   silences: 1,
   second_factors: 1,

@@ -12,6 +12,7 @@ import { type Leases, leasesIn } from './replicas.ts'
 import { atomically, type Schema } from './schema.ts'
 import { type SecondFactors, secondFactorsIn } from './secondFactors.ts'
 import { type Silences, silencesIn } from './silences.ts'
+import { type Sweeps, sweepsIn } from './sweeps.ts'
 import { type Webhooks, webhooksIn } from './webhooks.ts'
 
 export type { StoreSettings } from './database.ts'
@@ -27,6 +28,7 @@ export type Tables = {
   readonly calls: CallsTable
   readonly refusedBlocks: RefusedBlocksTable
   readonly leases: Leases
+  readonly sweeps: Sweeps
 }
 
 /** The bot's own memory: everything that has to survive a crash. */
@@ -75,4 +77,5 @@ export const tablesIn = (db: Kysely<Schema>): Tables => ({
   calls: callsIn(db),
   refusedBlocks: refusedBlocksIn(db),
   leases: leasesIn(db),
+  sweeps: sweepsIn(db),
 })

@@ -71,6 +71,7 @@ describe('a valid file', () => {
       ],
       store: { kind: 'sqlite', path: './data/pg-marshal.db' },
       queryText: 'masked',
+      sweeps: [],
       history: { keepMs: 7 * 86_400_000, mostBytes: 2 * 2 ** 30 },
       heartbeatUrl: null,
       logLevel: 'info',

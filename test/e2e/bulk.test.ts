@@ -114,3 +114,74 @@ describe('a bulk request by hand', () => {
     expect(journal().some(({ kind }) => kind === 'requested')).toBe(false)
   })
 })
+
+describe('a sweep', () => {
+  const everyMinute = {
+    name: 'idle',
+    schedule: '* * * * *',
+    match: { applicationName: 'leak*', state: 'idle' },
+    action: 'terminate',
+    most: 2,
+  }
+  const never = { ...everyMinute, schedule: '0 0 29 2 *' }
+
+  it('is listed, and asked for now by its name, for as many as a card may have', async () => {
+    room = await openRoom(server.marshalUrl, { over: { sweeps: [never] } })
+    await leak(3)
+    await room.start()
+    await room.type('U0RESP', 'sweep')
+    await room.whisper('U0RESP', /idle: terminate app leak\*, idle, on orders, at most 2 sessions\..*next/)
+    await room.type('U0RESP', 'sweep nothing')
+    await room.whisper('U0RESP', /There is no sweep `nothing`/)
+    await room.type('U0RESP', 'sweep idle')
+    const card = await room.card('approve_terminate')
+    expect(card.text).toMatch(/Terminate 2 sessions/)
+    expect(wordsOf(card)).toMatch(/Left out.*1 \(there are more than the 2 of one card\)/)
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /Of 2: 2 are gone/)
+  })
+
+  it('makes one card at its time, which nobody has to approve', async () => {
+    room = await openRoom(server.marshalUrl, {
+      over: { sweeps: [everyMinute], approvals: { expireAfter: '2s' } },
+    })
+    const [one] = await leak(1)
+    const bot = await room.start()
+    await room.workspace.waitFor(() => sweepRows().length === 1, { what: 'the sweep is known' })
+    // As if the last one had been seen to a minute ago.
+    setSeenTo(Math.floor(Date.now() / 60_000) * 60_000 - 60_000)
+    await bot.stop()
+    await room.start()
+    const card = await room.card('approve_terminate')
+    expect(wordsOf(card)).toMatch(/Sweep idle asks/)
+    await room.until(card.ts, /Expired: terminate 1 session/)
+    expect(one && (await isAlive(one))).toBe(true)
+  })
+
+  it('tells what was missed, and does not make up for it', async () => {
+    room = await openRoom(server.marshalUrl, { over: { sweeps: [never] } })
+    await leak(1)
+    const bot = await room.start()
+    await room.workspace.waitFor(() => sweepRows().length === 1, { what: 'the sweep is known' })
+    setSeenTo(Date.UTC(2023, 0, 1))
+    await bot.stop()
+    await room.start()
+    await room.line(/Sweep idle missed on orders: .*It is not made up for/)
+    expect(journal().some(({ kind }) => kind === 'offered')).toBe(false)
+    expect(sweepRows()).toEqual([{ seen_to: Date.UTC(2024, 1, 29) }])
+  })
+
+  const store = () => new DatabaseSync(join(room.directory, 'store.db'))
+  function sweepRows() {
+    const database = store()
+    const rows = database.prepare('SELECT seen_to FROM sweeps').all()
+    database.close()
+    return rows.map((row) => ({ ...row }))
+  }
+  function setSeenTo(at: number) {
+    const database = store()
+    database.exec('PRAGMA busy_timeout = 2000')
+    database.prepare('UPDATE sweeps SET seen_to = ?').run(at)
+    database.close()
+  }
+})

@@ -1,5 +1,6 @@
-import { type Bulk, type BulkProposal, countsOf, type Member } from './bulk.ts'
+import type { BulkProposal } from './bulk.ts'
 import { bot, type JournalEvent } from './journal.ts'
+import { type Bulk, type BulkMember, countsOf } from './members.ts'
 import type { Outcome } from './outcome.ts'
 import { type OpenProposal, openProposal, type ProposalIn } from './proposal.ts'
 import { type Execution, offer, type Step, withdraw } from './transitions.ts'
@@ -100,13 +101,13 @@ const notSent: Outcome = { kind: 'notSent', why: 'the process that had it ended 
  * and without its approvals, which were given for the longer list.
  * @returns null where it is not in the list, or the only one
  */
-export function takeOff(
+export function shorten(
   open: BulkProposal<OpenProposal>,
   { pid, backendStart }: { readonly pid: number; readonly backendStart: string },
   { id, by, now }: { readonly id: string; readonly by: string; readonly now: number },
 ): { readonly ended: Step<ProposalIn<'withdrawn'>>; readonly opened: Step<OpenProposal> } | null {
   const { bulk } = open
-  const isIt = ({ session }: Member) => session.pid === pid && session.backendStart === backendStart
+  const isIt = ({ session }: BulkMember) => session.pid === pid && session.backendStart === backendStart
   const members = bulk.members.filter((member) => !isIt(member))
   const [first] = members
   if (!first || members.length === bulk.members.length) return null
@@ -136,16 +137,19 @@ const joinLeftOut = (bulk: Bulk): Bulk => ({
   })),
 })
 
-const isBegun = ({ signalBefore, outcome }: Member): boolean =>
+const isBegun = ({ signalBefore, outcome }: BulkMember): boolean =>
   signalBefore !== undefined || outcome !== undefined
 
-const keyOf = ({ key: { cluster } }: OpenProposal | Claimed, { session: { pid, backendStart } }: Member) => ({
+const keyOf = (
+  { key: { cluster } }: OpenProposal | Claimed,
+  { session: { pid, backendStart } }: BulkMember,
+) => ({
   cluster,
   pid,
   backendStart,
 })
 
-const withMembers = (claimed: Claimed, changed: readonly (readonly [number, Member])[]): Claimed => {
+const withMembers = (claimed: Claimed, changed: readonly (readonly [number, BulkMember])[]): Claimed => {
   const byPlace = new Map(changed)
   const members = claimed.bulk.members.map((member, index) => byPlace.get(index) ?? member)
   return { ...claimed, bulk: { ...claimed.bulk, members } }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Action } from '../session/action.ts'
 import type { SessionKey } from '../session/session.ts'
 import type { RefusalCode } from './access.ts'
-import type { BulkCounts } from './bulk.ts'
+import type { BulkCounts } from './members.ts'
 import type { Outcome } from './outcome.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { Action } from '../session/action.ts'
 import { isIdleInTransaction, type Session, type SessionKey } from '../session/session.ts'
-import type { Bulk } from './bulk.ts'
+import type { Bulk } from './members.ts'
 import type { Outcome, Victim } from './outcome.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { LeftOut, Member } from '../approvals/bulk.ts'
+import type { BulkMember, LeftOut } from '../approvals/members.ts'
 import { victimsAmong } from '../approvals/proposal.ts'
 import type { Picture } from '../locks/picture.ts'
 import type { Action } from '../session/action.ts'
@@ -12,7 +12,7 @@ import { ageOf, type Filters, hasFilters, matchesFilters, quoted, type StateFilt
 export const usualMost = 50
 
 /** Sessions for one bulk request, oldest first, and those that were chosen and are left out. */
-export type BulkList = { readonly members: readonly Member[]; readonly leftOut: readonly LeftOut[] }
+export type BulkList = { readonly members: readonly BulkMember[]; readonly leftOut: readonly LeftOut[] }
 
 /**
  * Makes the list of a bulk request: what one request for the session alone would refuse is left out, and so is what is over
@@ -33,7 +33,7 @@ export function listMembers(
   },
 ): BulkList {
   const { sessions, server } = snapshot
-  const members: Member[] = []
+  const members: BulkMember[] = []
   const leftOut = new Map<string, number[]>()
   const leave = (why: string, pid: number) => leftOut.set(why, [...(leftOut.get(why) ?? []), pid])
   for (const session of sessions.filter(isChosen).sort((a, b) => ageOf(b) - ageOf(a) || a.pid - b.pid)) {

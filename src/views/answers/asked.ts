@@ -1,4 +1,4 @@
-import type { Bulk } from '../../domain/approvals/bulk.ts'
+import type { Bulk } from '../../domain/approvals/members.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import type { Action } from '../../domain/session/action.ts'
 import { mentions } from '../card/ask.ts'

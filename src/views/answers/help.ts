@@ -32,6 +32,7 @@ export function helpView(clusters: readonly string[]): View {
       '`/pg cancel 4312 reason`: ends the running statement; the connection stays',
       '`/pg terminate 4312 reason`: closes the connection and rolls its transaction back',
       '`/pg terminate --app web --state idle --older 10m reason`: all whom the filters find, on one card with a list; `cancel` likewise',
+      '`/pg sweep`: what is asked for by itself at its times, and when next; `/pg sweep NAME` asks now',
     ),
     lines([bold('Calm'), ' (everything is still watched and written down)']),
     helpBullets(

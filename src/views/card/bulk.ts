@@ -1,10 +1,5 @@
-import {
-  type Bulk,
-  type BulkCounts,
-  type BulkProposal,
-  countsOf,
-  type Member,
-} from '../../domain/approvals/bulk.ts'
+import type { BulkProposal } from '../../domain/approvals/bulk.ts'
+import { type Bulk, type BulkCounts, type BulkMember, countsOf } from '../../domain/approvals/members.ts'
 import type { Outcome } from '../../domain/approvals/outcome.ts'
 import { ageOf } from '../../domain/lists/filters.ts'
 import type { Action } from '../../domain/session/action.ts'
@@ -155,8 +150,8 @@ export function bulkNote({ action, bulk }: BulkProposal, mention: Line): View {
   }
 }
 
-/** Why a member got no signal, without its pid; empty where that is no question. */
-function whyOf({ session, outcome }: Member): string {
+/** Says why a member got no signal, without its pid; empty where that is no question. */
+function whyOf({ session, outcome }: BulkMember): string {
   const text =
     outcome?.kind === 'changed'
       ? outcome.what
@@ -169,7 +164,7 @@ function whyOf({ session, outcome }: Member): string {
 }
 
 /** `web: 4312, 4313; job: 4400`. */
-const namesOf = (members: readonly Member[]): string =>
+const namesOf = (members: readonly BulkMember[]): string =>
   [...Map.groupBy(members, ({ session }) => shortNameOf(session))]
     .map(([name, all]) => `${name}: ${all.map(({ session }) => session.pid).join(', ')}`)
     .join('; ')

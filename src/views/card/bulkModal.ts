@@ -1,5 +1,6 @@
 import type { ModalView } from '@slack/types'
-import type { BulkProposal, Member } from '../../domain/approvals/bulk.ts'
+import type { BulkProposal } from '../../domain/approvals/bulk.ts'
+import type { BulkMember } from '../../domain/approvals/members.ts'
 import { refreshAction, takeOffAction, turnListActions } from '../buttons.ts'
 import {
   type Block,
@@ -96,7 +97,7 @@ export function bulkModal({
 
 function memberBlock(
   { id, state, bulk, action }: BulkProposal,
-  { session, victims, outcome }: Member,
+  { session, victims, outcome }: BulkMember,
 ): Block {
   const { pid, backendStart } = session
   const words = [

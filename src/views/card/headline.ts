@@ -1,4 +1,4 @@
-import { type BulkCounts, countsOf } from '../../domain/approvals/bulk.ts'
+import { type BulkCounts, countsOf } from '../../domain/approvals/members.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import { severityOf } from '../../domain/incidents/severity.ts'
@@ -55,7 +55,7 @@ function hasFailed(proposal: Proposal | undefined): boolean {
   return still + unknown > 0
 }
 
-/** What came of a proposal, or of each of its list. */
+/** Counts what came of a proposal, or of each of its list. */
 const countsIn = ({ outcome, bulk }: Proposal): BulkCounts =>
   bulk ? countsOf(bulk) : outcome ? { [outcome.kind]: 1 } : {}
 

@@ -1,4 +1,4 @@
-import { countsOf } from '../../domain/approvals/bulk.ts'
+import { countsOf } from '../../domain/approvals/members.ts'
 import type { Outcome } from '../../domain/approvals/outcome.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import { leftoverOf } from '../../domain/session/leftover.ts'

@@ -1,0 +1,126 @@
+import { Cron } from 'croner'
+import { z } from 'zod'
+import { type SweepMatch, usualMost } from '../domain/lists/bulkList.ts'
+import { stateFilters } from '../domain/lists/filters.ts'
+import type { NextTime } from '../domain/lists/sweepTimes.ts'
+import type { Action } from '../domain/session/action.ts'
+import { configSection, day, duration, pattern, required, second } from './parts.ts'
+import type { ConfigProblem } from './problem.ts'
+
+/** A standing proposal: at these times one bulk card for each of its clusters. */
+export type Sweep = {
+  readonly name: string
+  /** Cron, five fields. */
+  readonly schedule: string
+  readonly timeZone: string
+  /** Names of clusters; null: all. */
+  readonly clusters: readonly string[] | null
+  readonly match: SweepMatch
+  readonly action: Action
+  /** Most sessions of one card. */
+  readonly most: number
+}
+
+/** Makes the clock of a schedule. Where the clocks go forward, a time that is skipped comes at the change; where they go back, it comes once. */
+export function timesOf({ schedule, timeZone }: Pick<Sweep, 'schedule' | 'timeZone'>): NextTime {
+  const cron = new Cron(schedule, { paused: true, mode: '5-part', timezone: timeZone })
+  return (after) => cron.nextRun(new Date(after))?.getTime() ?? null
+}
+
+const scheduleHint =
+  'Write a cron schedule of five fields, like "0 2 * * *": minute, hour, day, month, weekday.'
+
+const schedule = z
+  .string(required(scheduleHint))
+  .transform((text) => text.trim().replaceAll(/\s+/g, ' '))
+  .superRefine((text, context) => {
+    const problem = scheduleProblem(text)
+    if (problem) context.addIssue({ code: 'custom', message: problem })
+  })
+
+function scheduleProblem(text: string): string | null {
+  if (text.split(' ').length !== 5) return scheduleHint
+  try {
+    return timesOf({ schedule: text, timeZone: 'UTC' })(0) === null ? 'This time never comes.' : null
+  } catch {
+    return scheduleHint
+  }
+}
+
+const zoneHint = 'Write the name of a time zone, like Europe/Berlin or UTC.'
+
+const timeZone = z.string({ error: zoneHint }).refine(
+  (name) => {
+    try {
+      return new Intl.DateTimeFormat('en', { timeZone: name }) !== null
+    } catch {
+      return false
+    }
+  },
+  { error: zoneHint },
+)
+
+const match = configSection({
+  applicationName: pattern.optional(),
+  user: pattern.optional(),
+  database: pattern.optional(),
+  state: z.enum(stateFilters, { error: `Write one of ${stateFilters.join(', ')}.` }).optional(),
+  olderThan: duration(second, 365 * day, 'from 1s to 365d').optional(),
+}).refine((given) => Object.values(given).some((value) => value !== undefined), {
+  error: 'Write at least one of applicationName, user, database, state and olderThan.',
+})
+
+const mostHint = 'Write how many sessions one card may have: a whole number from 1 to 500.'
+
+export const sweep = configSection({
+  name: z
+    .string(required('Give the sweep a short name, like nightly-idle.'))
+    .regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, {
+      error: 'Write a short name of lower-case letters, digits, - and _, at most 32, like nightly-idle.',
+    }),
+  schedule,
+  timeZone: timeZone.optional(),
+  clusters: z
+    .array(z.string(), { error: 'Write a list of names of clusters, like [orders].' })
+    .min(1, { error: 'An empty list is no cluster; leave it out for all.' })
+    .optional(),
+  match,
+  action: z.enum(['cancel', 'terminate'], { error: 'Write cancel or terminate.' }),
+  most: z.int({ error: mostHint }).min(1, { error: mostHint }).max(500, { error: mostHint }).optional(),
+})
+
+export const sweeps = z.array(sweep, {
+  error:
+    'Write a list of sweeps like - { name: nightly-idle, schedule: "0 2 * * *", match: { state: idle }, action: terminate }.',
+})
+
+/** Fills in what has a default. */
+export const resolveSweep = ({
+  match,
+  timeZone = 'UTC',
+  clusters,
+  most = usualMost,
+  ...rest
+}: z.output<typeof sweep>): Sweep => {
+  const { olderThan, ...names } = match
+  return {
+    ...rest,
+    timeZone,
+    clusters: clusters ? [...new Set(clusters)] : null,
+    most,
+    match: { ...names, olderSeconds: olderThan === undefined ? undefined : olderThan / second },
+  }
+}
+
+/** Finds names that two sweeps have, and clusters that are not there. */
+export const sweepProblems = (all: readonly Sweep[], clusters: readonly string[]): ConfigProblem[] =>
+  all.flatMap(({ name, clusters: named }, index) => [
+    ...(all.findIndex((one) => one.name === name) < index
+      ? [{ path: ['sweeps', index, 'name'], sentence: 'Another sweep has this name already.' }]
+      : []),
+    ...(named ?? []).flatMap((one, place) =>
+      clusters.includes(one)
+        ? []
+        : [{ path: ['sweeps', index, 'clusters', place], sentence: 'There is no cluster of this name.' }],
+    ),
+  ])

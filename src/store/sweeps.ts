@@ -1,0 +1,44 @@
+import type { Kysely } from 'kysely'
+import type { Schema } from './schema.ts'
+
+/** Memory of sweeps, by cluster: each time of theirs is seen to once. */
+export type Sweeps = {
+  /**
+   * Reads the last time that was seen to. One that is not known, or has another schedule now, begins now: its earlier times
+   * were never promised.
+   */
+  seenTo(sweep: string, cluster: string, schedule: string, now: number): Promise<number>
+  /**
+   * Takes the times until then, in the transaction that does what they ask for.
+   * @returns false where somebody else has
+   */
+  take(sweep: string, cluster: string, schedule: string, until: number): Promise<boolean>
+}
+
+export function sweepsIn(db: Kysely<Schema>): Sweeps {
+  const find = (sweep: string, cluster: string) =>
+    db.selectFrom('sweeps').selectAll().where('sweep', '=', sweep).where('cluster', '=', cluster)
+  return {
+    async seenTo(sweep, cluster, schedule, now) {
+      const row = await find(sweep, cluster).executeTakeFirst()
+      if (row?.schedule === schedule) return Number(row.seen_to)
+      await db
+        .insertInto('sweeps')
+        .values({ sweep, cluster, schedule, seen_to: now })
+        .onConflict((on) => on.columns(['sweep', 'cluster']).doUpdateSet({ schedule, seen_to: now }))
+        .execute()
+      return now
+    },
+    async take(sweep, cluster, schedule, until) {
+      const { numUpdatedRows } = await db
+        .updateTable('sweeps')
+        .set({ seen_to: until })
+        .where('sweep', '=', sweep)
+        .where('cluster', '=', cluster)
+        .where('schedule', '=', schedule)
+        .where('seen_to', '<', until)
+        .executeTakeFirst()
+      return numUpdatedRows === 1n
+    },
+  }
+}

@@ -1,0 +1,56 @@
+import fc from 'fast-check'
+import { describe, expect, it, test } from 'vitest'
+import { timesOf } from '../../../src/config/sweeps.ts'
+import { dueTimes } from '../../../src/domain/lists/sweepTimes.ts'
+
+const berlin = (schedule: string) => timesOf({ schedule, timeZone: 'Europe/Berlin' })
+const at = (text: string) => Date.parse(text)
+
+describe('the times of a sweep', () => {
+  test.each([
+    ['nothing before its time', '2026-03-01T00:59:59Z', null, null],
+    ['its time', '2026-03-01T01:00:00Z', '2026-03-01T01:00:00Z', null],
+    ['its time, until the minute is over', '2026-03-01T01:00:59.999Z', '2026-03-01T01:00:00Z', null],
+    ['missed, when the minute is over', '2026-03-01T01:01:00Z', null, [1, '2026-03-01T01:00:00Z']],
+    ['missed three times', '2026-03-03T05:00:00Z', null, [3, '2026-03-03T01:00:00Z']],
+    [
+      'missed twice, and its time now',
+      '2026-03-03T01:00:30Z',
+      '2026-03-03T01:00:00Z',
+      [2, '2026-03-02T01:00:00Z'],
+    ],
+  ])('%s', (_, now, run, missed) => {
+    const due = dueTimes(berlin('0 2 * * *'), at('2026-02-28T12:00:00Z'), at(now))
+    expect(due).toEqual({
+      run: run && at(run),
+      missed: missed && { count: missed[0], last: at(String(missed[1])) },
+    })
+  })
+
+  it('come once when the clocks change', () => {
+    const next = berlin('30 2 * * *')
+    // 02:30 is not there in spring: it comes when the clocks change; and in autumn it is there twice.
+    expect(next(at('2027-03-27T12:00:00Z'))).toBe(at('2027-03-28T01:00:00Z'))
+    expect(next(at('2026-10-24T12:00:00Z'))).toBe(at('2026-10-25T00:30:00Z'))
+    expect(next(at('2026-10-25T00:30:00Z'))).toBe(at('2026-10-26T01:30:00Z'))
+  })
+
+  it('are each seen to once, whatever the clock does, and those of this minute are asked for', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -90, max: 300 }), { maxLength: 40 }), (steps) => {
+        const next = timesOf({ schedule: '*/2 * * * *', timeZone: 'UTC' })
+        let now = at('2026-03-01T00:00:00Z')
+        let seenTo = now
+        const seen: number[] = []
+        for (const step of steps) {
+          now += step * 1000
+          const { run, missed } = dueTimes(next, seenTo, now)
+          if (run !== null) expect(now - run).toBeLessThan(60_000)
+          for (const time of [missed?.last, run]) if (time != null) seen.push(time)
+          seenTo = Math.max(seenTo, run ?? missed?.last ?? seenTo)
+        }
+        expect(seen).toEqual([...new Set(seen)].sort((a, b) => a - b))
+      }),
+    )
+  })
+})

@@ -1,0 +1,29 @@
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { Store } from '../../src/store/store.ts'
+import { openTestStore } from '../support/store.ts'
+
+let store: Store
+beforeEach(async () => {
+  store = await openTestStore()
+})
+afterEach(() => store.close())
+
+it('a time of a sweep is taken once, whoever tries', async () => {
+  const { sweeps } = store
+  expect(await sweeps.seenTo('idle', 'orders', '* * * * * UTC', 100)).toBe(100)
+  expect(await sweeps.seenTo('idle', 'orders', '* * * * * UTC', 500)).toBe(100)
+  expect(await sweeps.take('idle', 'orders', '* * * * * UTC', 200)).toBe(true)
+  expect(await sweeps.take('idle', 'orders', '* * * * * UTC', 200)).toBe(false)
+  expect(await sweeps.take('idle', 'orders', '* * * * * UTC', 150)).toBe(false)
+  expect(await sweeps.seenTo('idle', 'orders', '* * * * * UTC', 500)).toBe(200)
+  expect(await sweeps.take('other', 'orders', '* * * * * UTC', 300)).toBe(false)
+  expect(await sweeps.take('idle', 'shop', '* * * * * UTC', 300)).toBe(false)
+})
+
+it('one with another schedule counts from now on', async () => {
+  const { sweeps } = store
+  await sweeps.seenTo('idle', 'orders', '* * * * * UTC', 100)
+  expect(await sweeps.take('idle', 'orders', '0 * * * * UTC', 200)).toBe(false)
+  expect(await sweeps.seenTo('idle', 'orders', '0 * * * * UTC', 700)).toBe(700)
+  expect(await sweeps.take('idle', 'orders', '0 * * * * UTC', 800)).toBe(true)
+})

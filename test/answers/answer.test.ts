@@ -246,6 +246,8 @@ describe('answers', () => {
       Act (asks the approvers; nothing is sent before one of them presses the button)
       - /pg cancel 4312 reason: ends the running statement; the connection stays
       - /pg terminate 4312 reason: closes the connection and rolls its transaction back
+      - /pg terminate --app web --state idle --older 10m reason: all whom the filters find, on one card with a list; cancel likewise
+      - /pg sweep: what is asked for by itself at its times, and when next; /pg sweep NAME asks now
       Calm (everything is still watched and written down)
       - /pg snooze blocking 30m, /pg snooze 3f2a9c1b 1h: no new cards for a kind (blocking, long, idle-in-transaction, idle, connections, storm, cycle, deadlocks, prepared, vacuum, wraparound, slots) or an incident; /pg unsnooze … ends it
       - /pg quiet 2h reason: no new cards at all, for planned work; /pg quiet off ends it, /pg quiet shows what is silent

@@ -28,6 +28,7 @@ export async function tour(store: Store): Promise<void> {
   await people(store)
   await webhooks(store)
   await history(store)
+  await sweeps(store)
   await fleet.leave()
 }
 
@@ -49,6 +50,9 @@ async function incidentsAndProposals({ incidents, proposals }: Tables) {
   const made = proposal({ id: 'p1', cardId: 'i1' })
   await proposals.add(made)
   await proposals.add(proposal({ id: 'p2', cardId: 'i1', state: 'denied', decidedBy: 'U0DANA' }))
+  const { session, victims, pooled } = made
+  const bulk = { members: [{ session, victims, pooled }], leftOut: [], chosenBy: '--app web' }
+  await proposals.add(proposal({ id: 'p3', cardId: 'p3', bulk }))
   await proposals.get('p1')
   await proposals.ofCard('i1')
   await proposals.ofPid(4312)
@@ -156,6 +160,13 @@ async function webhooks({ webhooks }: Tables) {
   await webhooks.keepOnly(['r1'])
   await webhooks.keepOnly([])
   await webhooks.tell('r1', 'i1', null)
+}
+
+async function sweeps({ sweeps }: Tables) {
+  await sweeps.seenTo('idle', 'orders', '0 2 * * * UTC', madeAt)
+  await sweeps.seenTo('idle', 'orders', '0 3 * * * UTC', madeAt + 1)
+  await sweeps.take('idle', 'orders', '0 3 * * * UTC', madeAt + 2)
+  await sweeps.take('idle', 'orders', '0 3 * * * UTC', madeAt + 2)
 }
 
 async function history({ history }: Store) {

@@ -3,6 +3,7 @@ import { type HistoryQuestion, historyPage } from '../commands/command.ts'
 import type { JournalRow } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
+import { repeatsAmong } from '../domain/incidents/repeats.ts'
 import { noActions, withActions } from '../views/answers/actions.ts'
 import { type HistoryEntry, historyListView, historyView } from '../views/answers/history.ts'
 import { problemView } from '../views/answers/page.ts'
@@ -12,6 +13,8 @@ import type { Past } from './openCards.ts'
 /** Largest number of journal rows in one answer, and of entries on one page of it. */
 const historyRows = 30
 const onPage = 20
+/** Largest number of those who make trouble again and again. */
+const mostRepeats = 5
 
 /**
  * Answers what was asked, decided and done: the story of a card or a pid in order, or one entry for each incident and each
@@ -43,8 +46,10 @@ export async function answerHistory(
     const entries = await Promise.all(
       all.slice((page - 1) * onPage, page * onPage).map((one) => entryOf(past, one)),
     )
+    const incidents = all.flatMap(({ incident }) => incident ?? [])
+    const repeats = page === 1 ? repeatsAmong(incidents, 'UTC').slice(0, mostRepeats) : []
     const turn = (to: number) => (typed === null || to < 1 || to > pages ? null : historyPage(question, to))
-    return withActions(historyListView({ entries, page, pages, sinceMs, now }), {
+    return withActions(historyListView({ entries, repeats, page, pages, sinceMs, now }), {
       ...noActions,
       refresh: typed,
       pages: { newer: turn(Math.min(page - 1, pages)), older: turn(page + 1) },

@@ -1,12 +1,14 @@
 import type { JournalRow } from '../../domain/approvals/journal.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
+import type { Repeat } from '../../domain/incidents/repeats.ts'
+import { kindNames } from '../../domain/incidents/severity.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { shortId } from '../card/card.ts'
 import { headlineOf, titleOf } from '../card/headline.ts'
 import { journalLine } from '../card/lines.ts'
 import { standing } from '../card/standing.ts'
-import { code, link, moment, type View } from '../kit.ts'
+import { bold, clean, code, link, moment, truncate, type View } from '../kit.ts'
 import { count } from '../words.ts'
 import { compose, type Line, lines } from './page.ts'
 
@@ -45,6 +47,7 @@ export type HistoryEntry = {
 /** Shows one entry for each incident and request, newest first, for whoever takes over. */
 export function historyListView({
   entries,
+  repeats,
   page,
   pages,
   sinceMs,
@@ -52,6 +55,8 @@ export function historyListView({
 }: {
   /** Those of this page. */
   readonly entries: readonly HistoryEntry[]
+  /** Those who made trouble again and again in that time, with times of the day in UTC. */
+  readonly repeats: readonly Repeat[]
   readonly page: number
   readonly pages: number
   readonly sinceMs: number
@@ -65,6 +70,9 @@ export function historyListView({
   if (entries.length === 0)
     return compose(title, [lines([`There is no page ${page}: the last one is ${pages}.`])])
   return compose(title, [
+    ...(repeats.length > 0
+      ? [lines([bold('Again and again')]), { kind: 'bullets' as const, lines: repeats.map(repeatLine) }]
+      : []),
     { kind: 'bullets', lines: entries.map((entry) => entryLine(entry, now)) },
     lines(...(pages > 1 ? [[`Page ${page} of ${pages}.`]] : []), [
       code('/pg history ID'),
@@ -90,5 +98,19 @@ function entryLine({ cluster, incident, proposals, at, link: url }: HistoryEntry
     ...(decided ? [' ', ...standing(decided, { people: { cancel: 1, terminate: 1 }, approvers: [] })] : []),
     ' ',
     code(id),
+  ]
+}
+
+function repeatLine({ cluster, kind, who, incidents, aboutMinute }: Repeat): Line {
+  const last = incidents.at(-1)
+  const about =
+    aboutMinute === null
+      ? ''
+      : `, always about ${String(Math.floor(aboutMinute / 60)).padStart(2, '0')}:${String(aboutMinute % 60).padStart(2, '0')} UTC`
+  return [
+    `${incidents.length} times `,
+    code(truncate(clean(who), 60)),
+    ` on ${cluster}: ${kindNames[kind]}${about}`,
+    ...(last ? ['; last ', moment(last.openedAt), ' ', code(shortId(last.id))] : []),
   ]
 }

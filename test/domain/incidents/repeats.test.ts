@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import { repeatsAmong, repeatWith } from '../../../src/domain/incidents/repeats.ts'
+import * as of from '../../support/builders.ts'
+
+const zone = 'Europe/Berlin'
+const dayMs = 86_400_000
+const ten = Date.UTC(2026, 2, 2, 9, 0)
+
+const at = (
+  id: string,
+  time: number,
+  over: { app?: string; user?: string | null; cluster?: string } = {},
+) => {
+  const session = of.idleInTransaction(7, 90, {
+    applicationName: over.app ?? 'checkout',
+    usename: over.user === undefined ? 'shop' : over.user,
+  })
+  return of.incident({
+    ...{ id, cluster: over.cluster ?? 'orders', openedAt: time, beganAt: time },
+    finding: { kind: 'idleInTransaction', session, seconds: 90 },
+  })
+}
+
+describe('who makes trouble again and again', () => {
+  const three = [at('a', ten), at('b', ten + dayMs), at('c', ten + 2 * dayMs)]
+
+  it('is one who did it three times, and not twice', () => {
+    expect(repeatsAmong(three.slice(0, 2), zone)).toEqual([])
+    expect(repeatsAmong(three.toReversed(), zone)).toEqual([
+      { cluster: 'orders', kind: 'idleInTransaction', who: 'checkout', incidents: three, aboutMinute: 600 },
+    ])
+  })
+
+  it('is another one on another cluster, and nobody where there is no name', () => {
+    expect(repeatsAmong([...three.slice(0, 2), at('c', ten, { cluster: 'stock' })], zone)).toEqual([])
+    expect(
+      repeatsAmong(
+        three.map(({ id }) => at(id, ten, { app: '', user: null })),
+        zone,
+      ),
+    ).toEqual([])
+    expect(
+      repeatsAmong(
+        three.map(({ id }) => at(id, ten, { app: '' })),
+        zone,
+      )[0]?.who,
+    ).toBe('shop')
+  })
+
+  it('has a time of the day where all fit into an hour, on more than one day', () => {
+    const minutes = (...each: number[]) =>
+      repeatsAmong(
+        each.map((minute, day) => at(String(day), ten + day * dayMs + minute * 60_000)),
+        zone,
+      )[0]?.aboutMinute
+    expect(minutes(-30, 0, 30)).toBe(600)
+    expect(minutes(-30, 0, 31)).toBeNull()
+    // Around midnight.
+    expect(minutes(830, 840, 850)).toBe(0)
+    expect(repeatsAmong([at('a', ten), at('b', ten), at('c', ten)], zone)[0]?.aboutMinute).toBeNull()
+  })
+
+  it('counts for a card itself and what was before it', () => {
+    const [first, second, third] = three
+    if (!first || !second || !third) throw new Error('no incidents')
+    expect(repeatWith(third, three, zone)?.incidents).toEqual(three)
+    expect(repeatWith(second, three, zone)).toBeNull()
+    expect(repeatWith(at('d', ten, { app: '', user: null }), three, zone)).toBeNull()
+  })
+})

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { differences, guardOf } from '../../../src/domain/approvals/approvedState.ts'
-import { asProposal, type BulkProposal } from '../../../src/domain/approvals/bulk.ts'
+import { asProposal, type BulkProposal, eachOf, isBulk } from '../../../src/domain/approvals/bulk.ts'
 import {
   beginMember,
   endMembers,
@@ -72,6 +72,17 @@ describe('one of a list', () => {
 })
 
 describe('a bulk request', () => {
+  it('is for a list, and each of it is a proposal of its own', () => {
+    const claimed = claimedBulk(some(2))
+    expect([isBulk(claimed), isBulk(proposal())]).toEqual([true, false])
+    expect(eachOf(claimed).map(({ key, bulk }) => [key.pid, bulk])).toEqual([
+      [100, undefined],
+      [101, undefined],
+    ])
+    const one = proposal()
+    expect(eachOf(one)).toEqual([one])
+  })
+
   it('is claimed once, without an intent that stands for all', () => {
     const { approvals } = clusterConfig('orders')
     const step = approve(openBulk(some(3)), 'U0DANA', approvals, madeAt)

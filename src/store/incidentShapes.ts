@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Retries } from '../domain/approvals/retry.ts'
 import type { Finding, FindingKind, Holder } from '../domain/incidents/finding.ts'
-import type { Incident } from '../domain/incidents/incident.ts'
+import type { Habit, Incident } from '../domain/incidents/incident.ts'
 import type { CallKey, Calls, Sent } from '../domain/incidents/ladder.ts'
 import type { OtherOption, Recommendation } from '../domain/incidents/recommend.ts'
 import type { Severity } from '../domain/incidents/severity.ts'
@@ -144,6 +144,13 @@ export const incidentShape = object<Incident>({
   resolution: orNull(anyText),
   recommendation: orNull(recommendation),
   acknowledgedBy: orNull(anyText),
+  habit: object<Habit>({
+    who: anyText,
+    times: number,
+    firstAt: number,
+    isAtOneTime: flag,
+    before: listOf(anyText),
+  }).optional(),
   prevention: anyText.optional(),
   mostVictims: number,
 })

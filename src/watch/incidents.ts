@@ -14,6 +14,7 @@ import {
   waitersOf,
 } from '../domain/incidents/incident.ts'
 import { recommendationsFor } from '../domain/incidents/recommend.ts'
+import { habitOf, repeatWith } from '../domain/incidents/repeats.ts'
 import { findingName } from '../domain/incidents/severity.ts'
 import { hasEnded, type Silence } from '../domain/incidents/silence.ts'
 import type { Picture } from '../domain/locks/picture.ts'
@@ -28,6 +29,9 @@ import { createDecidedSync } from './decided.ts'
 import { createProposalSync, type Seen } from './proposals.ts'
 import { followRetries } from './retries.ts'
 import { createReachability, isUnreachable } from './unreachable.ts'
+
+/** Milliseconds: what came back within a week is a habit. */
+const habitMs = 7 * 86_400_000
 
 export type IncidentReport = {
   /** Follows the incidents of a cluster with what was seen now. */
@@ -75,7 +79,9 @@ export function createIncidentReport(deps: {
       const look = await lookAt(picture, open)
       const known: Known = { incidents, silences, lookedAt, ...(await actionsSince(open)) }
       const transitions = await Promise.all(
-        follow(look, known, config.watch, randomUUID).map((one) => withPrevention(one, snapshot.server)),
+        follow(look, known, config.watch, randomUUID).map((one) =>
+          one.kind === 'opened' ? withHabit(one) : withPrevention(one, snapshot.server),
+        ),
       )
       const seenOf = seenIn(look)
       if (transitions.length > 0) await write(transitions, seenOf, picture)
@@ -163,6 +169,14 @@ export function createIncidentReport(deps: {
         await proposalSync.syncOnCard({ tx, drawn: cardIds }, incident, seenOf(incident), picture)
       }
     })
+  }
+
+  /** Adds to a new incident that it is one of many. */
+  async function withHabit(transition: Transition): Promise<Transition> {
+    const { incident } = transition
+    const before = await store.incidents.recent(config.name, incident.openedAt - habitMs)
+    const repeat = repeatWith(incident, before, 'UTC')
+    return repeat ? { ...transition, incident: { ...incident, habit: habitOf(repeat) } } : transition
   }
 
   /** Adds what would have prevented it to an incident that is over. It asks the server what is set there. */

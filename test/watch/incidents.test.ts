@@ -65,6 +65,23 @@ it('keeps an acknowledgement that comes in the middle of a look', async () => {
   expect(changed?.finding).not.toEqual(opened.finding)
 })
 
+it('remembers on a card that the same application made such trouble twice before', async () => {
+  const report = start()
+  const at = async (pid: number, seconds: number) => {
+    await report.seen(of.picture([of.idleInTransaction(pid, seconds, { backendSeconds: 9000 + pid })]))
+    await report.seen(of.picture([]))
+  }
+  await at(1, 600)
+  await at(2, 500)
+  await report.seen(of.picture([of.idleInTransaction(3, 400)]))
+  const [third] = await store.incidents.open('orders')
+  const before = (await store.incidents.recent('orders', 0)).filter(({ id }) => id !== third?.id)
+  expect(before).toHaveLength(2)
+  for (const one of before) expect(one).not.toHaveProperty('habit')
+  expect(third?.habit).toMatchObject({ who: 'web', times: 3, isAtOneTime: false })
+  expect([...(third?.habit?.before ?? [])].sort()).toEqual(before.map(({ id }) => id).sort())
+})
+
 it('says on a card that is over what would have prevented it', async () => {
   const off = { role: null, database: null, unit: 'ms', value: '0' } as const
   const set = { name: 'idle_in_transaction_session_timeout', ...off } as const

@@ -6,6 +6,19 @@ import { type Finding, findingKey, findingSeconds } from './finding.ts'
 import type { Recommendation } from './recommend.ts'
 import { victimsOf } from './severity.ts'
 
+/** Trouble that the same application makes again and again, as of the last time. */
+export type Habit = {
+  /** Name of the application, or else of the user: do not trust it. */
+  readonly who: string
+  /** Number of times, with this one, and when the first of them began. */
+  readonly times: number
+  readonly firstAt: number
+  /** True where all of them began at one time of the day. */
+  readonly isAtOneTime: boolean
+  /** Ids of the last ones before this one, the newest first. */
+  readonly before: readonly string[]
+}
+
 /** A finding followed over time. It has a card of its own (whose id is the incident's), or stands in a digest. */
 export type Incident = {
   readonly id: string
@@ -31,6 +44,8 @@ export type Incident = {
   readonly recommendation: Recommendation | null
   /** Person who said that they look after it; null while nobody did. */
   readonly acknowledgedBy: string | null
+  /** Trouble of its kind that came before; absent where it is no habit. */
+  readonly habit?: Habit
   /** Statement that would have prevented it, as of its last end; absent where there is none. */
   readonly prevention?: string
   /** The most sessions that it ever kept waiting. */

@@ -1,5 +1,5 @@
 import { type FindingKind, subjectOf } from './finding.ts'
-import type { Incident } from './incident.ts'
+import type { Habit, Incident } from './incident.ts'
 
 /** Trouble of one kind that one application makes again and again. Names come from the database: do not trust them. */
 export type Repeat = {
@@ -38,6 +38,18 @@ export function repeatWith(incident: Incident, others: readonly Incident[], time
   )
   return before.length + 1 < habit ? null : repeatOf([...before, incident], timeZone)
 }
+
+/** Reduces it to what a card remembers of those before. */
+export const habitOf = ({ who, incidents, aboutMinute }: Repeat): Habit => ({
+  who,
+  times: incidents.length,
+  firstAt: incidents[0]?.beganAt ?? 0,
+  isAtOneTime: aboutMinute !== null,
+  before: incidents
+    .slice(-4, -1)
+    .map(({ id }) => id)
+    .reverse(),
+})
 
 function repeatOf(group: readonly Incident[], timeZone: string): Repeat | null {
   const sorted = group.toSorted((a, b) => a.openedAt - b.openedAt)

@@ -22,13 +22,16 @@ import {
 } from '../buttons.ts'
 import {
   type Block,
+  bold,
   button,
   buttonRow,
+  code,
   context,
   deadline,
   escapeText,
   header,
   type Line,
+  moment,
   plainText,
   plainWords,
   preformatted,
@@ -70,6 +73,7 @@ export function cardView(card: CardState): View {
     ...buttons(card),
     ...(over ? [] : called(card)),
     ...(incident && !over ? attention(card, incident) : []),
+    ...memory(card),
     ...reference(card),
   ]
   return {
@@ -142,6 +146,30 @@ function called({ calls }: CardState): Block[] {
       : []),
   ]
   return line.length > 0 ? [richText(section(...line))] : []
+}
+
+/** Remembers what came before: how often since when, whose it always is, and at what time of the day. */
+function memory({ incident }: CardState): Block[] {
+  const habit = incident?.habit
+  if (!habit) return []
+  const { who, times, firstAt, isAtOneTime, before } = habit
+  const line: Line = [
+    bold(`${ordinal(times)} time`),
+    ' since ',
+    moment(firstAt, '{date_long}'),
+    `, always ${truncate(onOneLine(who), 40)}`,
+    // In the zone of each reader: all began about then.
+    ...(isAtOneTime ? [', always about ', moment(incident.beganAt, '{time}')] : []),
+    '. Before: ',
+    ...before.flatMap((id, index) => [...(index > 0 ? [', '] : []), code(`/pg report ${shortId(id)}`)]),
+    '.',
+  ]
+  return [richText(section(...line))]
+}
+
+const ordinal = (times: number): string => {
+  const last = [11, 12, 13].includes(times % 100) ? 0 : times % 10
+  return `${times}${['th', 'st', 'nd', 'rd'][last] ?? 'th'}`
 }
 
 /** Says who acknowledged it, and until when it is silent. */

@@ -181,6 +181,23 @@ describe('a card', () => {
     expect(over.text).toMatch(/^🟢 Resolved: orders (?:\w+) .* · 1\smin\nThe server answers again\.$/)
   })
 
+  it('remembers how often the same trouble came before', () => {
+    const habit = {
+      ...{ who: 'check<!here>\nout', times: 3, firstAt: takenAt - 3 * 86_400_000, isAtOneTime: true },
+      before: ['aaaaaaaa-1', 'bbbbbbbb-2'],
+    }
+    const shown = (more: Partial<typeof habit>) =>
+      told(card({ incident: incidentOf(first([idle(1, 7_200)]), { habit: { ...habit, ...more } }) }).blocks)
+    expect(shown({})).toMatch(
+      /3rd time since .*, always check<!here> out, always about .*\. Before: \/pg report aaaaaaaa, \/pg report bbbbbbbb\./,
+    )
+    expect(shown({ times: 11, isAtOneTime: false })).toMatch(
+      /11th time since [^,]*, always check<!here> out\. Before/,
+    )
+    expect(shown({ times: 22 })).toContain('22nd time')
+    expect(told(card({ incident: incidentOf(first([idle(1, 7_200)])) }).blocks)).not.toContain('time since')
+  })
+
   it('of a resolved incident shows what would have prevented it', () => {
     const prevention = "ALTER ROLE shop IN DATABASE orders SET statement_timeout = '5min';"
     const over = { resolvedAt: takenAt + 60_000, resolution: 'It is gone.' }

@@ -5,7 +5,7 @@ import { createAuthenticator } from './actions/authenticator.ts'
 import { createAuthorization } from './actions/authorize.ts'
 import { createSweeper } from './actions/sweep.ts'
 import { createAnswers } from './answers/answer.ts'
-import { recordOf } from './answers/record.ts'
+import { recordOf, shownMemory } from './answers/record.ts'
 import { createSharedReport } from './answers/report.ts'
 import { createFiguresReader } from './answers/stats.ts'
 import { createTop } from './answers/top.ts'
@@ -237,7 +237,7 @@ export async function startApp(deps: {
       now,
     })
     const top = createTop()
-    const past = { ...store, linkTo, settle: async () => recorder?.settle() }
+    const past = { ...shownMemory(store, config.queryText), linkTo, settle: async () => recorder?.settle() }
     const answers = createAnswers({
       ...{ clusters, top, now },
       watcherOf: (cluster) => watcherIn(leads?.last() ?? null, cluster),

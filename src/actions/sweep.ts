@@ -55,6 +55,8 @@ export function createSweeper(deps: {
         return
       }
       const seen = new Map<string, number>()
+      // Of all clusters: one that does not answer makes none of the others late.
+      const at = now()
       for (const sweep of sweeps())
         for (const watched of clustersOf(sweep, clusters)) {
           const key = JSON.stringify([sweep.name, watched.config.name, scheduleOf(sweep)])
@@ -62,7 +64,7 @@ export function createSweeper(deps: {
           const isAwaited = before !== undefined && now() < before
           const next = isAwaited
             ? before
-            : await look(sweep, watched).catch((err: unknown) => {
+            : await look(sweep, watched, at).catch((err: unknown) => {
                 log.error({ err, sweep: sweep.name }, 'a sweep failed, and is tried again')
                 return now()
               })
@@ -73,11 +75,11 @@ export function createSweeper(deps: {
   }
 
   /** @returns the time at which it is to be looked at again */
-  async function look(sweep: Sweep, watched: WatchedCluster): Promise<number> {
+  async function look(sweep: Sweep, watched: WatchedCluster, at: number): Promise<number> {
     const { name: cluster } = watched.config
     const times = timesOf(sweep)
     const seenTo = await store.sweeps.seenTo(sweep.name, cluster, scheduleOf(sweep), now())
-    const { run, missed } = dueTimes(times, seenTo, now())
+    const { run, missed } = dueTimes(times, seenTo, at)
     if (missed) {
       log.warn({ sweep: sweep.name, cluster, ...missed }, 'a sweep was missed')
       await tell(sweep, watched, missed.last, missedLine(sweep, cluster, missed, times(now())))

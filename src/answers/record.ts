@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts'
 import type { FoundLook, History } from '../store/history.ts'
+import type { Tables } from '../store/store.ts'
 import { problemView } from '../views/answers/page.ts'
 import type { View } from '../views/kit.ts'
 
@@ -29,6 +30,26 @@ export function recordOf(
   if (history.keepMs === null) return null
   return queryText === 'hidden' ? withoutTexts(record) : record
 }
+
+/** Leaves out of a memory the statements of a time before they were to be hidden. */
+export const shownMemory = <M extends Pick<Tables, 'proposals'> & { readonly history: History }>(
+  memory: M,
+  queryText: Config['queryText'],
+): M =>
+  queryText === 'hidden'
+    ? {
+        ...memory,
+        history: { ...memory.history, ...withoutTexts(memory.history) },
+        proposals: {
+          ...memory.proposals,
+          ofCard: async (cardId: string) =>
+            (await memory.proposals.ofCard(cardId)).map((one) => ({
+              ...one,
+              session: { ...one.session, query: null },
+            })),
+        },
+      }
+    : memory
 
 /** Leaves the statements out of a record from before they were to be hidden. */
 const withoutTexts = (record: PastLooks): PastLooks => ({

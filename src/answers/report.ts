@@ -39,7 +39,13 @@ export async function answerReport(
   const { incident, others } = chosen
   const { report, written } = await tell(incident, { ...deps, past })
   const view = reportView(report, written, { others: named === null ? others : [], sharedBy: null })
-  return incident.resolvedAt === null ? withActions(view, { ...noActions, refresh: typed }) : view
+  return incident.resolvedAt === null
+    ? withActions(view, {
+        ...noActions,
+        // The newest one may be another by then.
+        refresh: typed === null ? null : `report ${incident.id}`,
+      })
+    : view
 }
 
 /** Reads a report, with the names of the people in it. */

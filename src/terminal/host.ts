@@ -21,6 +21,8 @@ import { formatSize } from '../domain/text/size.ts'
 import { createHost, type Host } from '../host/procfs.ts'
 import { besideBot } from '../store/beside.ts'
 import { channelLine } from '../views/card/lines.ts'
+import { clean } from '../views/kit.ts'
+import { onOneLine } from '../views/words.ts'
 import type { Out } from './withCluster.ts'
 
 type HostInput = {
@@ -75,7 +77,7 @@ export const hostSignal = (
   onHost(input, async ({ config, postmaster, host }): Promise<0 | 1 | 2> => {
     const { action, pid, ask, now, steady, out, err } = input
     const refused = (why: string): 2 => {
-      err.write(`${why}\n`)
+      err.write(`${onOneLine(clean(why))}\n`)
       return 2
     }
     const chosen = await host.backend(postmaster, pid)
@@ -92,8 +94,9 @@ export const hostSignal = (
     const { startTicks, title } = chosen
     await write({ kind: 'hostIntended', ...about, startTicks, title })
     const result = await carryOut({ action, chosen, config, postmaster, host, steady })
-    await write({ kind: 'hostOutcome', ...about, sent: result.sent, what: result.what })
+    // Whoever did it hears of it also where it cannot be written down.
     ;(result.sent ? out : err).write(`${result.what}\n`)
+    await write({ kind: 'hostOutcome', ...about, sent: result.sent, what: result.what })
     return result.sent ? (result.worked ? 0 : 1) : 2
   })
 
@@ -212,7 +215,7 @@ function lineOf({ pid, what, state, seconds, cpuSeconds, io }: Backend): string 
   const disk = io
     ? `read ${formatSize(io.read)}, wrote ${formatSize(io.written)}`
     : 'input and output not to be seen'
-  return `${pid}  ${named}  (${states[state] ?? state}; since ${formatDuration(seconds)}; ${formatDuration(cpuSeconds)} of CPU; ${disk})`
+  return `${pid}  ${onOneLine(clean(named))}  (${states[state] ?? state}; since ${formatDuration(seconds)}; ${formatDuration(cpuSeconds)} of CPU; ${disk})`
 }
 
 /** See proc(5). */

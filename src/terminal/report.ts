@@ -1,6 +1,7 @@
 import packageJson from '../../package.json' with { type: 'json' }
 import { findIncident } from '../answers/findReport.ts'
 import { readReport } from '../answers/readReport.ts'
+import { shownMemory } from '../answers/record.ts'
 import type { Config } from '../config/config.ts'
 import { createLog, createSlackLogger } from '../log.ts'
 import { clientOptions, createSlack } from '../slack/client.ts'
@@ -64,7 +65,7 @@ export async function report({
     }
     const { incident } = chosen
     const watched = clusters.find(({ name }) => name === incident.cluster)
-    const told = await readReport(tables, incident, {
+    const told = await readReport(shownMemory(tables, config.queryText), incident, {
       everyMs: watched?.watch.everyMs ?? 5000,
       protectedSessions: watched?.protected ?? [],
       now: now(),

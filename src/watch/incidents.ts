@@ -78,10 +78,10 @@ export function createIncidentReport(deps: {
       const open = incidents.filter(({ resolvedAt }) => resolvedAt === null)
       const look = await lookAt(picture, open)
       const known: Known = { incidents, silences, lookedAt, ...(await actionsSince(open)) }
+      const followed = follow(look, known, config.watch, randomUUID)
+      const before = followed.some(({ kind }) => kind === 'opened') ? await habits(snapshot.takenAt) : []
       const transitions = await Promise.all(
-        follow(look, known, config.watch, randomUUID).map((one) =>
-          one.kind === 'opened' ? withHabit(one) : withPrevention(one, snapshot.server),
-        ),
+        followed.map((one) => withPrevention(withHabit(one, before), snapshot.server)),
       )
       const seenOf = seenIn(look)
       if (transitions.length > 0) await write(transitions, seenOf, picture)
@@ -171,12 +171,9 @@ export function createIncidentReport(deps: {
     })
   }
 
-  /** Adds to a new incident that it is one of many. */
-  async function withHabit(transition: Transition): Promise<Transition> {
-    const { incident } = transition
-    const before = await store.incidents.recent(config.name, incident.openedAt - habitMs)
-    const repeat = repeatWith(incident, before, 'UTC')
-    return repeat ? { ...transition, incident: { ...incident, habit: habitOf(repeat) } } : transition
+  /** Reads the incidents of the last week; none where one of them cannot be read: no card waits for its memory. */
+  function habits(at: number): Promise<Incident[]> {
+    return store.incidents.recent(config.name, at - habitMs).catch(() => [])
   }
 
   /** Adds what would have prevented it to an incident that is over. It asks the server what is set there. */
@@ -197,6 +194,13 @@ export function createIncidentReport(deps: {
     if (quiet !== silent) await cards.redraw(config.name)
     silent = quiet
   }
+}
+
+/** Adds to a new incident that it is one of many. */
+function withHabit(transition: Transition, before: readonly Incident[]): Transition {
+  const { kind, incident } = transition
+  const repeat = kind === 'opened' ? repeatWith(incident, before, 'UTC') : null
+  return repeat ? { ...transition, incident: { ...incident, habit: habitOf(repeat) } } : transition
 }
 
 /** Keeps what people have said about the incident since this look began. */

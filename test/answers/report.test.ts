@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { shownMemory } from '../../src/answers/record.ts'
 import { answerReport } from '../../src/answers/report.ts'
 import type { ReportQuestion } from '../../src/commands/command.ts'
 import type { ClusterConfig } from '../../src/config/config.ts'
 import type { Incident } from '../../src/domain/incidents/incident.ts'
 import type { Store } from '../../src/store/store.ts'
-import { incident as incidentOf, takenAt, thresholds } from '../support/builders.ts'
+import { incident as incidentOf, session, snapshot, takenAt, thresholds } from '../support/builders.ts'
+import { proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
 let store: Store
@@ -32,6 +34,28 @@ const put = (id: string, ago: number, over: Partial<Incident> = {}) =>
   )
 const first = 'aaaa0001-0000-4000-8000-000000000001'
 const second = 'bbbb0002-0000-4000-8000-000000000002'
+
+describe('a memory where statements are hidden', () => {
+  it('shows none of before, neither of looks nor of proposals', async () => {
+    const one = proposal({ session: session(1, { query: "UPDATE patient SET note = 'secret'" }) })
+    const memory: Pick<Store, 'proposals' | 'history'> = {
+      proposals: { ...store.proposals, ofCard: async () => [one] },
+      history: {
+        ...store.history,
+        between: async () => [
+          {
+            look: { takenAt, snapshot: { ...snapshot([]), texts: new Map([[1, 'secret']]) } },
+            everyMs: 5000,
+          },
+        ],
+      },
+    }
+    const hidden = shownMemory(memory, 'hidden')
+    expect((await hidden.proposals.ofCard('x'))[0]?.session.query).toBeNull()
+    expect(JSON.stringify([...((await hidden.history.between('orders', 0, 1)) ?? [])])).not.toContain('texts')
+    expect(shownMemory(memory, 'masked')).toBe(memory)
+  })
+})
 
 describe('/pg report', () => {
   it('says so where there is no incident, or none that the reader may see', async () => {

@@ -29,6 +29,7 @@ export type Before = {
 }
 
 export type Hits = {
+  /** Number of sessions that were no part of this trouble. */
   readonly all: number
   /** Number of those that kept nobody waiting. */
   readonly innocent: number

@@ -11,6 +11,8 @@ export type Spell = {
   readonly kind: SpellKind
   readonly scope: Scope
   readonly applicationName: string
+  /** The session, by its pid and start. */
+  readonly who: string
   /** For how long it was seen to last. */
   readonly seconds: number
   /** The most sessions that waited behind it meanwhile. */
@@ -47,13 +49,13 @@ export function beginSpells(): Spells {
       const scope = { role: session.usename, database: session.datname }
       for (const { kind, since, seconds } of timesOf(session, picture)) {
         if (seconds === null || seconds < least[kind]) continue
-        const key = `${kind} ${session.pid} ${session.backendStart} ${since}`
+        const key = `${kind} ${identityOf(session)} ${since}`
         const before = known.get(key)
         if (!before && known.size >= most) continue
         const behind =
           kind === 'lockWait' ? picture.forest.behind(session.pid).length : (victimsOf.get(session.pid) ?? 0)
         known.set(key, {
-          ...{ kind, scope, applicationName: session.applicationName },
+          ...{ kind, scope, applicationName: session.applicationName, who: identityOf(session) },
           seconds: Math.max(seconds, before?.seconds ?? 0),
           victims: Math.max(behind, before?.victims ?? 0),
         })
@@ -68,6 +70,9 @@ export function beginSpells(): Spells {
     all: () => [...known.values()],
   }
 }
+
+export const identityOf = ({ pid, backendStart }: Pick<Session, 'pid' | 'backendStart'>): string =>
+  `${pid} ${backendStart}`
 
 type Time = { readonly kind: SpellKind; readonly since: string | null; readonly seconds: number | null }
 

@@ -4,7 +4,7 @@ import { formatDuration } from '../text/duration.ts'
 import { nameWords } from '../text/literal.ts'
 import type { Evidence, Hits, PastTrouble, Prevention } from './prevention.ts'
 import { holding, isLimit, type Scope, type SettingName, setForWords } from './settings.ts'
-import type { Spell, SpellKind } from './spells.ts'
+import { identityOf, type Spell, type SpellKind } from './spells.ts'
 import { statementFor } from './statement.ts'
 
 /** Setting that ends what lasts too long. */
@@ -67,6 +67,8 @@ type Blamed = {
   /** For how long the session had done what the limit ends; endless where only many together were the trouble. */
   readonly seconds: number
   readonly victims: number
+  /** Session whose doing it was; null where they were many. */
+  readonly who: string | null
 }
 
 export function timeLimits(known: Evidence): Prevention[] {
@@ -90,12 +92,12 @@ function blame({ finding, mostVictims }: PastTrouble): Blamed[] {
     const [holder] = finding.holders
     if (!holder?.datname || holder.usename === '' || (holder.idle ?? 0) * 2 < holder.count) return []
     const scope = { role: holder.usename, database: holder.datname }
-    return [{ limit: limits.idle, scope, seconds: Number.POSITIVE_INFINITY, victims: 0 }]
+    return [{ limit: limits.idle, scope, seconds: Number.POSITIVE_INFINITY, victims: 0, who: null }]
   }
   const session = subjectOf(finding)
   if (!session || session.usename === null || session.datname === null) return []
   const scope = { role: session.usename, database: session.datname }
-  return [{ ...pastLimit(session), scope, victims: mostVictims }]
+  return [{ ...pastLimit(session), scope, victims: mostVictims, who: identityOf(session) }]
 }
 
 /** So many times as long as what the session does now, its transaction is the trouble, not the statement or pause. */
@@ -115,14 +117,16 @@ function pastLimit(session: Session): Pick<Blamed, 'limit' | 'seconds'> {
 const queued = (spells: readonly Spell[]): Blamed[] =>
   spells
     .filter(({ kind, victims }) => kind === 'lockWait' && victims > 0)
-    .map(({ scope, seconds, victims }) => ({ limit: limits.lockWait, scope, seconds, victims }))
+    .map(({ scope, seconds, victims, who }) => ({ limit: limits.lockWait, scope, seconds, victims, who }))
 
 function adviceFor(group: readonly Blamed[], known: Evidence): Prevention | null {
   const [first] = group
   if (!first) return null
   const { limit, scope } = first
   const worst = Math.max(...group.map(({ seconds }) => seconds))
-  const value = chosen(limit, worst, (seconds) => hitsOf(known.spells, limit, scope, seconds).innocent)
+  const culprits = new Set(group.map(({ who }) => who))
+  const others = known.spells.filter(({ who }) => !culprits.has(who))
+  const value = chosen(limit, worst, (seconds) => hitsOf(others, limit, scope, seconds).innocent)
   if (value === null) return null
   const held = holding(known.settings, limit.setting, scope)
   // It would have ended the trouble: it was set since then.
@@ -135,7 +139,7 @@ function adviceFor(group: readonly Blamed[], known: Evidence): Prevention | null
     before: {
       times: group.length,
       ended: group.filter(({ seconds }) => seconds > value).length,
-      hits: known.isRecorded ? hitsOf(known.spells, limit, scope, value) : null,
+      hits: known.isRecorded ? hitsOf(others, limit, scope, value) : null,
     },
   }
 }

@@ -9,6 +9,7 @@ import type { Picture } from '../locks/picture.ts'
 import { jamsIn, layOut } from '../locks/tree.ts'
 import type { Protected } from '../session/policy.ts'
 import { isClient, type Session, sessionsByPid, waitsForLock } from '../session/session.ts'
+import { maskQuery } from '../text/mask.ts'
 import { remediesOf } from './remedy.ts'
 import type {
   CoursePart,
@@ -356,7 +357,11 @@ const rolledBackBy = (proposals: readonly Proposal[]): RolledBack[] =>
     const since = ((claimedAt ?? createdAt) - createdAt) / 1000
     return [
       {
-        ...{ session, action },
+        // It was read as the configuration shows statements, perhaps in full.
+        ...{
+          session: { ...session, query: session.query === null ? null : maskQuery(session.query) },
+          action,
+        },
         seconds: seconds === null ? null : seconds + since,
         wrote: session.backendXid !== null,
       },

@@ -12,6 +12,8 @@ type Open = {
   from: number
   lastSeenAt: number
   overAt: number | null
+  /** Number of the look that first showed it awake again; null while it waits. */
+  awakeSince: number | null
 }
 
 /** Collector of the waits that looks show one after the other. */
@@ -29,11 +31,15 @@ export type Waits = {
 
 export function collectWaits(): Waits {
   const known = new Map<string, Open>()
+  /** Earlier waits of statements that wait again. */
+  const earlier: Open[] = []
+  let looks = 0
   let live = new Set<string>()
   return {
     keyOf: statementKey,
     add({ snapshot, forest }, waiting) {
       const { takenAt } = snapshot
+      looks++
       const { locks } = snapshot
       // The locks are read a moment after the activity, by which the look is dated.
       const readAt =
@@ -45,30 +51,38 @@ export function collectWaits(): Waits {
         const key = statementKey(session)
         now.add(key)
         const wait = readAt !== null ? (forest.waits.get(session.pid) ?? null) : null
-        const before = known.get(key)
+        const last = known.get(key)
+        // Seen awake at one look alone, it may have been handed on in the same queue.
+        const isOther = last?.awakeSince != null && looks - last.awakeSince > 1
+        if (last && isOther) earlier.push(last)
+        const before = isOther ? undefined : last
         const began = readAt === null || wait?.seconds == null ? takenAt : readAt - wait.seconds * 1000
         if (before) {
           before.lastSeenAt = takenAt
           before.overAt = null
+          before.awakeSince = null
           before.wait ??= wait
           // The server's own begin, where it was not known at the first look.
           before.from = Math.min(before.from, began)
-        } else known.set(key, { session, wait, from: began, lastSeenAt: takenAt, overAt: null })
+        } else
+          known.set(key, { session, wait, from: began, lastSeenAt: takenAt, overAt: null, awakeSince: null })
       }
       const sessions = sessionsByPid(snapshot.sessions)
       for (const key of live) {
         const one = known.get(key)
         if (!one || now.has(key)) continue
+        one.awakeSince = looks
         one.overAt = endOf(one, sessions.get(one.session.pid), takenAt)
       }
       live = now
     },
     all: (until) =>
-      [...known.values()]
+      [...earlier, ...known.values()]
         .map((one): PastWait => {
           const end = one.overAt ?? Math.max(until, one.lastSeenAt)
+          const { awakeSince: _, ...wait } = one
           return {
-            ...one,
+            ...wait,
             least: Math.max(0, (one.lastSeenAt - one.from) / 1000),
             most: Math.max(0, (end - one.from) / 1000),
           }

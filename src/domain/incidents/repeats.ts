@@ -15,6 +15,8 @@ export type Repeat = {
 
 /** So many incidents make a habit. */
 const habit = 3
+/** Milliseconds: what comes so soon after the last one, or while that lasts, is the same occasion. */
+const oneOccasionMs = 10 * 60_000
 /** Minutes from the first to the last hour of the day that still count as one time of the day. */
 const oneTime = 60
 const dayMinutes = 1440
@@ -24,6 +26,7 @@ export function repeatsAmong(incidents: readonly Incident[], timeZone: string): 
   const groups = Map.groupBy(incidents, (incident) => keyOf(incident) ?? '')
   groups.delete('')
   return [...groups.values()]
+    .map(occasions)
     .filter((group) => group.length >= habit)
     .flatMap((group) => repeatOf(group, timeZone) ?? [])
     .sort((a, b) => b.incidents.length - a.incidents.length || lastOf(b) - lastOf(a))
@@ -36,7 +39,9 @@ export function repeatWith(incident: Incident, others: readonly Incident[], time
   const before = others.filter(
     (other) => other.id !== incident.id && keyOf(other) === key && other.openedAt <= incident.openedAt,
   )
-  return before.length + 1 < habit ? null : repeatOf([...before, incident], timeZone)
+  const apart = occasions([...before, incident])
+  // Of a burst the first one says it.
+  return apart.length < habit || !apart.includes(incident) ? null : repeatOf(apart, timeZone)
 }
 
 /** Reduces it to what a card remembers of those before. */
@@ -50,6 +55,18 @@ export const habitOf = ({ who, incidents, aboutMinute }: Repeat): Habit => ({
     .map(({ id }) => id)
     .reverse(),
 })
+
+/** Leaves the first incident of each occasion: of a deploy that leaves ten sessions behind, one. */
+function occasions(group: readonly Incident[]): Incident[] {
+  let over = Number.NEGATIVE_INFINITY
+  return group
+    .toSorted((a, b) => a.beganAt - b.beganAt)
+    .filter(({ beganAt, resolvedAt, changedAt }) => {
+      const isApart = beganAt > over + oneOccasionMs
+      over = Math.max(over, resolvedAt ?? changedAt)
+      return isApart
+    })
+}
 
 function repeatOf(group: readonly Incident[], timeZone: string): Repeat | null {
   const sorted = group.toSorted((a, b) => a.openedAt - b.openedAt)

@@ -84,8 +84,8 @@ type SeenThere = { readonly session: Session; readonly readAt: number; readonly 
 
 /** Joins what an earlier process saw, as it was recorded, with what this one has seen: each wait keeps its earliest begin. */
 export function recallRowWaits(seen: RowWaits, { sessions, locks, takenAt }: Snapshot): RowWaits {
-  if (locks.kind !== 'read') return seen
-  const { table } = locks
+  const table = locks.kind === 'read' ? locks.table : locks.kind === 'jammed' ? locks.last : null
+  if (table === null) return seen
   const earlier = followRowWaits(new Map(), { sessions, locks, takenAt }).seen
   const all = new Map(seen)
   for (const session of sessions) {

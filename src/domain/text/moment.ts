@@ -9,7 +9,7 @@ const example = '14:05, 14:05:30, yesterday 23:10, 20 min ago or 2026-03-01T14:0
 const agoShape =
   /^(\d{1,6})\s*(?:(s)(?:ec(?:ond)?s?)?|(m)(?:in(?:ute)?s?)?|(h)(?:ours?)?|(d)(?:ays?)?)\s+ago$/i
 const shape =
-  /^(?:(?<yesterday>yesterday)\s+|(?<date>\d{4}-\d{2}-\d{2})[T ])?(?<time>\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)(?<offset>Z|[+-]\d{2}:?\d{2})?$/i
+  /^(?:(?<yesterday>yesterday)\s+|(?<date>\d{4}-\d{2}-\d{2})[T ])?(?<time>\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)(?<offset>Z|[+-]\d{2}(?::?\d{2})?)?$/i
 
 /** A moment that is over, milliseconds since the epoch. */
 export type PastMoment = {
@@ -73,7 +73,7 @@ function dayOf(date: string): number | null {
 }
 
 function offsetOf(offset: string): number | undefined {
-  const [, sign, hours, minutes] = /^([+-])(\d{2}):?(\d{2})$/.exec(offset) ?? []
+  const [, sign, hours, minutes = '0'] = /^([+-])(\d{2})(?::?(\d{2}))?$/.exec(offset) ?? []
   if (sign === undefined) return 0
   if (Number(hours) > 14 || Number(minutes) > 59) return undefined
   return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000

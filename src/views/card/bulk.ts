@@ -129,20 +129,23 @@ export function outcomeWords(kind: Outcome['kind'], action: Action, many: number
   }
 }
 
-/** Names in a thread: who came to what, and why. */
-const longestNames = 2500
+/** Characters of names in one note, of all groups together: Slack takes about 10,000 a message. */
+const longestNames = 6000
+/** Reasons with names of their own. */
+const mostReasons = 20
 
 /** Writes the note of the thread: the names behind the counts. */
 export function bulkNote({ action, bulk }: BulkProposal, mention: Line): View {
-  const lines: Line[] = outcomeKinds.flatMap((kind) => {
+  const groups = outcomeKinds.flatMap((kind) => {
     const those = bulk.members.filter(({ outcome }) => outcome?.kind === kind)
-    return [...Map.groupBy(those, whyOf)].map(
-      ([why, all]): Line => [
-        bold(`${all.length} ${outcomeWords(kind, action, all.length)}${why ? ` (${why})` : ''}: `),
-        truncate(namesOf(all), longestNames),
-      ],
-    )
+    return [...Map.groupBy(those, whyOf)].map(([why, all]) => ({ kind, why, all }))
   })
+  const shown = groups.slice(0, mostReasons)
+  const lines: Line[] = shown.map(({ kind, why, all }) => [
+    bold(`${all.length} ${outcomeWords(kind, action, all.length)}${why ? ` (${truncate(why, 100)})` : ''}: `),
+    truncate(namesOf(all), Math.floor(longestNames / shown.length)),
+  ])
+  if (groups.length > shown.length) lines.push([`${groups.length - shown.length} other reasons.`])
   const title = `${bulkOutcome(action, countsOf(bulk))}`
   return {
     text: truncate([title, ...lines.map(plainWords)].join('\n'), 3000),

@@ -17,7 +17,7 @@ export const escapeMarkdown = (value: string): string =>
 
 /** Writes code on one line: the fence is longer than any row of backticks in it. */
 function codeSpan(value: string): string {
-  const plain = clean(value).replaceAll(/\s+/g, ' ').replaceAll('|', '\\|')
+  const plain = clean(value).replaceAll(/\s+/g, ' ')
   const fence = '`'.repeat(longestRun(plain) + 1)
   return `${fence}${/^`|`$/.test(plain) ? ` ${plain} ` : plain}${fence}`
 }
@@ -68,7 +68,12 @@ const tableLines = ({ head, rows: all, more }: Table, clock: ReportClock): strin
   rows(
     head,
     all.map((row) =>
-      row.map((cell) => (typeof cell === 'string' ? escapeMarkdown(cell) : lineOf(cell, clock))),
+      row.map((cell) =>
+        (typeof cell === 'string' ? escapeMarkdown(cell) : lineOf(cell, clock)).replaceAll(
+          /(?<!\\)\|/g,
+          '\\|',
+        ),
+      ),
     ),
   ),
   ...(more > 0 ? ['', `… and ${more} more.`] : []),

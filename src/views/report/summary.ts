@@ -30,7 +30,7 @@ export function reportFigures(report: Report): Figure[] {
     {
       label: over ? 'Lasted' : 'Lasts so far',
       value: formatDuration((to - from) / 1000),
-      note: over ? 'first wait to end' : 'since the first wait',
+      note: seen ? (over ? 'first wait to end' : 'since the first wait') : 'by the journal',
     },
     {
       label: 'Waiting at worst',
@@ -62,11 +62,24 @@ export function summaryOf(report: Report): Line[] {
   const applications = cost.applications.filter(({ name }) => name !== '').map(({ name }) => onOneLine(name))
   const [first] = waits.filter(({ wait }) => wait !== null)
   const time: Line = over
-    ? ['From ', moment(from), ' to ', moment(to), ` (${formatDuration((to - from) / 1000)}) `]
-    : ['Since ', moment(from), ` (${formatDuration((to - from) / 1000)}) `]
+    ? [
+        'On ',
+        moment(from, '{date_long}'),
+        ' from ',
+        moment(from),
+        ' to ',
+        moment(to),
+        ` (${formatDuration((to - from) / 1000)}) `,
+      ]
+    : ['Since ', moment(from, '{date_long}'), ' ', moment(from), ` (${formatDuration((to - from) / 1000)}) `]
   const waited: Line =
     waits.length === 0
-      ? [...time, 'nobody was seen to wait for it.']
+      ? [
+          ...time,
+          report.course.some(({ waiting }) => waiting !== null)
+            ? 'nobody was seen to wait for it.'
+            : 'nothing was seen of it.',
+        ]
       : [
           ...time,
           bold(`${count(cost.sessions, 'session')} ${over ? 'waited' : 'waited or wait'}`),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Evidence, PastTrouble } from '../../../src/domain/advice/prevention.ts'
 import { preventionOf, preventionsFor } from '../../../src/domain/advice/preventions.ts'
 import type { SettingName, SetValue } from '../../../src/domain/advice/settings.ts'
-import type { Spell } from '../../../src/domain/advice/spells.ts'
+import { identityOf, type Spell } from '../../../src/domain/advice/spells.ts'
 import type { Finding } from '../../../src/domain/incidents/finding.ts'
 import type { Root } from '../../../src/domain/locks/blocking.ts'
 import type { Platform } from '../../../src/domain/session/platform.ts'
@@ -61,6 +61,7 @@ const spell = (seconds: number, over: Partial<Spell> = {}): Spell => ({
   kind: 'idleInTransaction',
   scope: { role: 'shop', database: 'orders' },
   applicationName: 'web',
+  who: '77 2026-03-01',
   seconds,
   victims: 0,
   ...over,
@@ -118,6 +119,17 @@ describe('a session idle in its transaction that kept others waiting', () => {
     expect(advice?.before?.hits).toEqual({ all: 2, innocent: 1, applications: ['report'] })
     const spared = preventionsFor(known([forgotten], { spells: [spell(1000, { victims: 1 }), spell(60)] }))
     expect(spared[0]?.statement).toContain("'60s'")
+  })
+
+  it('counts the sessions that made the trouble not among the others', () => {
+    const culprits = [700, 1300, 5000].map((seconds, index) => idleInTransaction(index + 1, seconds))
+    const troubles = culprits.map((one) =>
+      about({ kind: 'idleInTransaction', session: one, seconds: one.stateSeconds ?? 0 }),
+    )
+    const spells = culprits.map((one) => spell(one.stateSeconds ?? 0, { who: identityOf(one) }))
+    const [advice] = preventionsFor(known(troubles, { spells }))
+    expect(advice?.statement).toContain("'60s'")
+    expect(advice?.before).toEqual({ times: 3, ended: 3, hits: { all: 0, innocent: 0, applications: [] } })
   })
 
   it('says nothing of others where nothing is recorded', () => {

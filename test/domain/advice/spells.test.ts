@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { beginSpells, type Spell } from '../../../src/domain/advice/spells.ts'
+import { beginSpells, identityOf, type Spell } from '../../../src/domain/advice/spells.ts'
 import type { Picture } from '../../../src/domain/locks/picture.ts'
 import {
   held,
@@ -36,7 +36,7 @@ it('a session idle in its transaction, with those who wait behind it', () => {
   ])
   expect(spellsOf(picture([root, waiting(2, 30), waiting(3, 20)], locks))[0]).toEqual({
     ...{ kind: 'idleInTransaction', seconds: 40, victims: 2, applicationName: 'checkout' },
-    scope: { role: 'shop', database: 'orders' },
+    ...{ who: identityOf(root), scope: { role: 'shop', database: 'orders' } },
   })
 })
 

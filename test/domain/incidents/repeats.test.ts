@@ -41,7 +41,7 @@ describe('who makes trouble again and again', () => {
     ).toEqual([])
     expect(
       repeatsAmong(
-        three.map(({ id }) => at(id, ten, { app: '' })),
+        three.map(({ id, beganAt }) => at(id, beganAt, { app: '' })),
         zone,
       )[0]?.who,
     ).toBe('shop')
@@ -57,7 +57,25 @@ describe('who makes trouble again and again', () => {
     expect(minutes(-30, 0, 31)).toBeNull()
     // Around midnight.
     expect(minutes(830, 840, 850)).toBe(0)
-    expect(repeatsAmong([at('a', ten), at('b', ten), at('c', ten)], zone)[0]?.aboutMinute).toBeNull()
+    const hourMs = 3_600_000
+    const oneDay = [at('a', ten), at('b', ten + hourMs / 4), at('c', ten + hourMs / 2)]
+    expect(repeatsAmong(oneDay, zone)[0]?.aboutMinute).toBeNull()
+  })
+
+  it('is no habit where all came at one occasion', () => {
+    const minute = 60_000
+    const apart = (...minutes: number[]) =>
+      repeatsAmong(
+        minutes.map((after, index) => at(String(index), ten + after * minute)),
+        zone,
+      )
+    expect(apart(0, 0, 0)).toEqual([])
+    expect(apart(0, 10, 20)).toEqual([])
+    expect(apart(0, 11, 22)).toHaveLength(1)
+    // What began while the last one still lasted, too.
+    const long = { ...at('l', ten), resolvedAt: ten + 90 * minute }
+    const later = [30, 99].map((after) => at(String(after), ten + after * minute))
+    expect(repeatsAmong([long, ...later], zone)).toEqual([])
   })
 
   it('counts for a card itself and what was before it', () => {

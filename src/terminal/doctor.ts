@@ -18,6 +18,7 @@ import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
 import { type Check, fine } from './doctorCheck.ts'
 import { checkCodes } from './doctorCodes.ts'
 import { checkHistory } from './doctorHistory.ts'
+import { checkHost } from './doctorHost.ts'
 import { readMemory } from './doctorMemory.ts'
 import { checkPassFile, checkPasswordFile } from './doctorPasswords.ts'
 import { checkRefusedBlocks } from './doctorRefusedBlocks.ts'
@@ -59,7 +60,12 @@ export async function doctor({ config, env, out, now }: DoctorInput): Promise<0 
   for (const cluster of config.clusters)
     parts.push([
       `Cluster ${cluster.name}`,
-      [...(await checkCluster(cluster, now)), ...checkUrl(cluster.url, env), ...checkPasswordFile(cluster)],
+      [
+        ...(await checkCluster(cluster, now)),
+        ...checkUrl(cluster.url, env),
+        ...checkPasswordFile(cluster),
+        ...(await checkHost(cluster)),
+      ],
     ])
   const receivers = [...receiversIn(config.clusters).values()]
   if (receivers.length > 0) parts.push(['Webhooks', await checkWebhooks(receivers)])

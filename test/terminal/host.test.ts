@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Config } from '../../src/config/config.ts'
 import type { Protected } from '../../src/domain/session/policy.ts'
+import { createHost, type Host } from '../../src/host/procfs.ts'
 import { readStore } from '../../src/store/reading.ts'
+import { checkHost } from '../../src/terminal/doctorHost.ts'
 import { hostSessions, hostSignal } from '../../src/terminal/host.ts'
 import { clusterConfig } from '../support/asking.ts'
 import { startTestServer, type TestServer, type TestSession } from '../support/postgres.ts'
@@ -93,6 +95,25 @@ describe('host sessions', () => {
     expect(told.err).toContain('write host: local')
     expect(await hostSessions({ ...inputs({ url: 'postgres://m@localhost:1/x' }), json: false })).toBe(2)
     expect(told.err).toContain('listens on port 1')
+  })
+})
+
+describe('doctor', () => {
+  it('says whether the processes can be seen, where the server is said to run here', async () => {
+    const { marshalUrl: url } = server
+    expect(await checkHost({ host: null, url })).toEqual([])
+    expect((await checkHost({ host: 'local', url }))[0]).toMatchObject({
+      fix: null,
+      what: expect.stringContaining(server.dataDir),
+    })
+    const nobody = await checkHost({ host: 'local', url: 'postgres://m@localhost:1/x' })
+    expect(nobody).toMatchObject([{ needed: false, what: expect.stringContaining('port 1') }])
+    const blind = createHost()
+    const hidden: Host = {
+      ...blind,
+      backends: async (of) => (await blind.backends(of)).map((one) => ({ ...one, executable: null })),
+    }
+    expect((await checkHost({ host: 'local', url }, hidden))[0]?.what).toMatch(/programs of (\d+) of \1 /)
   })
 })
 

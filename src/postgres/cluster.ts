@@ -254,6 +254,22 @@ export function createCluster(options: ClusterOptions): Cluster {
     }
   }
 
+  /** Our connections at the last look. */
+  let own: ReadonlySet<number> = new Set()
+  /** Finds ours, and those of other replicas and of commands: the same role under the same name. Idle as they are, they are nobody's trouble. */
+  const ownAmong = (rows: readonly ActivityRow[]): ReadonlySet<number> => {
+    const mine = [activity.pid(), locks.pid()].filter((pid) => pid !== null)
+    const first = rows.find(({ pid }) => pid === activity.pid())
+    const alike = rows.filter(
+      (row) =>
+        first !== undefined &&
+        row.backend_type === 'client backend' &&
+        row.usesysid === first.usesysid &&
+        row.application_name === first.application_name,
+    )
+    return new Set([...mine, ...alike.map(({ pid }) => pid)])
+  }
+
   let waitsSeen: WaitsSeen = new Map()
   let rowWaits: RowWaits = new Map()
   const take = async (): Promise<Snapshot> => {
@@ -269,7 +285,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     const seesOthers = facts.sees_others && rows.every((row) => row.backend_type !== null)
     if (!seesOthers || takenAt - factsAt > factsLastMs) void learnAgain(isCalm(rows))
 
-    const own = new Set([activity.pid(), locks.pid()].filter((pid) => pid !== null))
+    own = ownAmong(rows)
     const others = rows.filter((row) => !own.has(row.pid)).map((row) => sessionFrom(row, at, names))
     const { sessions, seen } = followWaits(waitsSeen, others, takenAt)
     waitsSeen = seen
@@ -342,7 +358,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       rowWaits = recallRowWaits(rowWaits, last)
     },
     health: healthReader.read,
-    isOwn: (pid) => pid === activity.pid() || pid === locks.pid(),
+    isOwn: (pid) => pid === activity.pid() || pid === locks.pid() || own.has(pid),
     look: async (pids) => {
       const { rows, at } = await readActivity(pids)
       return rows.map((row) => sessionFrom(row, at, names))

@@ -412,3 +412,16 @@ test.each([
   expect(lines.join()).toContain(code)
   expect(lines.join() + failure?.stack).not.toContain('wrong-secret')
 })
+
+test('connections of another replica are ours as well, and those of another role under our name are not', async () => {
+  const cluster = await started()
+  await started()
+  const stranger = await server.open('pg-marshal', app())
+  await stranger.query('SELECT 1')
+  const { sessions, ownConnections } = await cluster.snapshot()
+  expect(ownConnections).toBe(4)
+  const named = sessions.filter(({ applicationName }) => applicationName === 'pg-marshal')
+  expect(named.map(({ pid }) => pid)).toEqual([stranger.pid])
+  const pids = await ownSessions()
+  expect(pids.filter((pid) => !cluster.isOwn(pid))).toEqual([stranger.pid])
+})

@@ -121,7 +121,7 @@ export type Snapshot = {
   readonly sessions: readonly Session[]
   /** Statements by pid, masked, for the record; absent where none is kept. A view asks for what it shows (see withText). */
   readonly texts?: ReadonlyMap<number, string>
-  /** Number of our own connections (two at most); they count against max_connections. */
+  /** Number of our own connections, two for each replica; they count against max_connections. */
   readonly ownConnections: number
   readonly locks: Locks
   /** As of the last health check, with its own age; null until there was one. */

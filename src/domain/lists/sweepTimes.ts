@@ -21,12 +21,18 @@ export const mostMissed = 1000
  * @param seenTo the last time that was seen to, or since when the sweep is known
  */
 export function dueTimes(next: NextTime, seenTo: number, now: number): DueTimes {
-  const come: number[] = []
-  for (let at = next(seenTo); at !== null && at <= now && come.length <= mostMissed; at = next(at))
-    come.push(at)
-  const last = come.at(-1) ?? null
-  const run = last !== null && now - last < countsForMs ? last : null
-  const missed = run === null ? come : come.slice(0, -1)
-  const lastMissed = missed.at(-1)
-  return { run, missed: lastMissed === undefined ? null : { count: missed.length, last: lastMissed } }
+  const run = lastOf(next, Math.max(seenTo, now - countsForMs), now)
+  const missed: number[] = []
+  const end = run ?? now + 1
+  for (let at = next(seenTo); at !== null && at < end && missed.length <= mostMissed; at = next(at))
+    missed.push(at)
+  const [last] = missed.length > mostMissed ? [end - 1] : missed.slice(-1)
+  return { run, missed: last === undefined ? null : { count: missed.length, last } }
+}
+
+/** Finds the last time after one time and until another; null where there is none. */
+function lastOf(next: NextTime, after: number, until: number): number | null {
+  let last: number | null = null
+  for (let at = next(after); at !== null && at <= until; at = next(at)) last = at
+  return last
 }

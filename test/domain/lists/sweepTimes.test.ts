@@ -27,6 +27,22 @@ describe('the times of a sweep', () => {
     })
   })
 
+  it('of this minute come also after more were missed than are counted', () => {
+    const next = timesOf({ schedule: '* * * * *', timeZone: 'UTC' })
+    const now = at('2026-03-03T02:00:30Z')
+    const { run, missed } = dueTimes(next, at('2026-03-01T00:00:00Z'), now)
+    expect(run).toBe(at('2026-03-03T02:00:00Z'))
+    // All before it are seen to with that, and the next look finds none of them.
+    expect(missed?.last).toBe((run ?? 0) - 1)
+    expect(dueTimes(next, run ?? 0, now)).toEqual({ run: null, missed: null })
+    const idle = dueTimes(
+      timesOf({ schedule: '* 0 * * *', timeZone: 'UTC' }),
+      at('2026-01-01T00:00:00Z'),
+      now,
+    )
+    expect([idle.run, idle.missed?.last]).toEqual([null, now])
+  })
+
   it('come once when the clocks change', () => {
     const next = berlin('30 2 * * *')
     // 02:30 is not there in spring: it comes when the clocks change; and in autumn it is there twice.

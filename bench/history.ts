@@ -138,7 +138,7 @@ async function weekOf(settings: StoreSettings, pictures: readonly Picture[]) {
   const { bytes } = await history.extent()
   const times: number[] = []
   for (let turn = 0; turn < 200; turn++) {
-    const at = start + Math.random() * weekMs
+    const at = start + Math.floor(Math.random() * weekMs)
     times.push(await msOf(() => history.at('orders', at)))
   }
   times.sort((a, b) => a - b)

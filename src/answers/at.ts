@@ -1,8 +1,8 @@
 import type { AtQuestion } from '../commands/atCommand.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
+import { withTexts } from '../domain/history/look.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
 import { type Session, waitsForLock } from '../domain/session/session.ts'
-import type { Snapshot } from '../domain/session/snapshot.ts'
 import { isTimeZone } from '../domain/text/hours.ts'
 import { parsePastMoment } from '../domain/text/moment.ts'
 import { noActions, withActions } from '../views/answers/actions.ts'
@@ -89,7 +89,3 @@ export async function seenView(
   })
   return view
 }
-
-/** Adds the statements as they were recorded, masked. */
-export const withTexts = (sessions: readonly Session[], { texts }: Snapshot): Session[] =>
-  sessions.map((session) => ({ ...session, query: texts?.get(session.pid) ?? null }))

@@ -1,4 +1,5 @@
 import { type Picture, pictureOf } from '../locks/picture.ts'
+import type { Session } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
 
 /** One look at a cluster, as the record keeps it. What lies between two looks is known from neither. */
@@ -44,6 +45,10 @@ export function lookAt({ snapshot }: Picture, maskText: (text: string) => string
     },
   }
 }
+
+/** Puts the statements of a look, as they were recorded, into sessions of it. */
+export const withTexts = (sessions: readonly Session[], { texts }: Snapshot): Session[] =>
+  sessions.map((session) => ({ ...session, query: texts?.get(session.pid) ?? null }))
 
 /**
  * Describes who blocks whom, so that two looks with the same description show the same jam: whether it was seen, each root,

@@ -25,8 +25,6 @@ export type Waits = {
    * @param until nothing is known of what came later
    */
   all(until: number): PastWait[]
-  /** The wait of a statement, once all are listed. */
-  keyOf(session: Session): string
 }
 
 export function collectWaits(): Waits {
@@ -36,7 +34,6 @@ export function collectWaits(): Waits {
   let looks = 0
   let live = new Set<string>()
   return {
-    keyOf: statementKey,
     add({ snapshot, forest }, waiting) {
       const { takenAt } = snapshot
       looks++

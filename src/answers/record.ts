@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts'
-import type { FoundLook, History } from '../store/history.ts'
+import type { FoundLook } from '../store/history/reading.ts'
+import type { History } from '../store/history.ts'
 import type { Tables } from '../store/store.ts'
 import { problemView } from '../views/answers/page.ts'
 import type { View } from '../views/kit.ts'

@@ -1,5 +1,5 @@
 import { StoreError } from '../store/failure.ts'
-import type { HistoryExtent } from '../store/history.ts'
+import type { HistoryExtent } from '../store/history/limits.ts'
 import { readStore } from '../store/reading.ts'
 import type { Enrolment } from '../store/secondFactors.ts'
 import type { StoreSettings } from '../store/store.ts'

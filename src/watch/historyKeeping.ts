@@ -1,7 +1,8 @@
 import { formatSize } from '../domain/text/size.ts'
 import type { Log } from '../log.ts'
 import { storeFailureOf } from '../store/failure.ts'
-import type { History, HistoryExtent } from '../store/history.ts'
+import type { HistoryExtent } from '../store/history/limits.ts'
+import type { History } from '../store/history.ts'
 
 /** Keeper of the record's limits, for all replicas. */
 export type HistoryKeeping = {

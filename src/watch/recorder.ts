@@ -7,7 +7,9 @@ import type { Picture } from '../domain/locks/picture.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import type { Log } from '../log.ts'
 import { storeFailureOf } from '../store/failure.ts'
-import { type History, type HistoryPiece, longestChunkMs, markTextsMs } from '../store/history.ts'
+import { type HistoryPiece, longestChunkMs } from '../store/history/pieces.ts'
+import { markTextsMs } from '../store/history/texts.ts'
+import type { History } from '../store/history.ts'
 
 /**
  * Recorder of each look. It is never in the way: what it is given waits in a queue, is written a moment later, and no failure

@@ -5,32 +5,20 @@ import type { Health } from '../domain/session/health.ts'
 import { followWaits, type WaitsSeen } from '../domain/session/heldUp.ts'
 import { leavesOf } from '../domain/session/leftover.ts'
 import { loggingInOf, loginsUnseenMs } from '../domain/session/loggingIn.ts'
-import { tellingRoles } from '../domain/session/platform.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { LockGroup, Snapshot } from '../domain/session/snapshot.ts'
-import { newerWords } from '../domain/session/versions.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
 import type { Log } from '../log.ts'
-import {
-  type ActivityRead,
-  type ActivityRow,
-  activityFrom,
-  areNamed,
-  type SaidBefore,
-  sessionFrom,
-} from './activityRows.ts'
-import { badRows, checked } from './checked.ts'
-import { createConnection } from './connection.ts'
+import { createActivityReader } from './activityReader.ts'
+import { sessionFrom } from './activityRows.ts'
+import { checked } from './checked.ts'
 import { ClusterError, clusterErrorWith } from './errors.ts'
 import { createHealthReader } from './healthReader.ts'
 import { createLockReader, type RelationLocks } from './lockReader.ts'
 import { type MissingPrivilege, missingPrivilegesOf } from './missingPrivileges.ts'
-import { createRecordedTexts } from './recordedTexts.ts'
+import { createOwnConnections } from './ownConnections.ts'
 import {
-  type CatalogNames,
   type Facts,
-  factsFrom,
-  namesFrom,
   platformFrom,
   serverFrom,
   settingRows,
@@ -38,9 +26,11 @@ import {
   signalTimeRows,
   textRows,
 } from './rows.ts'
+import { createServerFacts } from './serverFacts.ts'
 import { signalStatement } from './signalStatement.ts'
 import { createStatementStats, type StatementStatsReader } from './statementStats.ts'
-import { planOf, type Statement, statements } from './statements.ts'
+import { statements } from './statements.ts'
+import { createTwoConnections, type Deadlines } from './twoConnections.ts'
 
 export { attempt, ClusterError, type Unreadable, unreadable } from './errors.ts'
 export type { RelationLocks } from './lockReader.ts'
@@ -114,82 +104,24 @@ export type ClusterOptions = {
   readonly recordText?: ((text: string) => string | null) | null
   /** Milliseconds since the epoch. */
   readonly now: () => number
-  /** Milliseconds: for a new connection, for a look at the activity or a signal, and for the lock table. */
-  readonly deadlines?: { readonly connect?: number; readonly activity?: number; readonly locks?: number }
+  readonly deadlines?: Partial<Deadlines>
 }
 
-/** Bytes of a statement that the record keeps: as many as an answer on the terminal shows. */
-const longestRecorded = 2_000
-
-/** Time for which names of databases and roles, and our own grants, are believed. */
-const factsLastMs = 60_000
-
-/**
- * Two connections. One reads the activity and sends signals; it takes no lock that could wait, so it always answers.
- * The other reads the lock table and shared catalogs and may stall while the server sorts out a pile of waiters.
- */
+/** One server: what its sessions do, who waits for whom, and the signals to them. */
 export function createCluster(options: ClusterOptions): Cluster {
-  const { name, url, passwordFile = null, maskText, now } = options
+  const { name, url, passwordFile = null, recordText = null, maskText, now } = options
   const log = options.log.child({ cluster: name })
   const deadlines = { connect: 5_000, activity: 3_000, locks: 1_000, ...options.deadlines }
-
-  let facts: Facts | null = null
-  let factsAt = 0
-  let names: CatalogNames = { databases: new Map(), roles: new Map() }
-  const learn = async (query: (statement: Statement, values: readonly unknown[]) => Promise<unknown[]>) => {
-    const latest = factsFrom(await query(statements.facts, [tellingRoles]))
-    const newer = newerWords(latest.version_num)
-    if (newer !== null && facts?.version_num !== latest.version_num) log.warn(newer)
-    facts = latest
-    names = namesFrom(await query(statements.names, []))
-    factsAt = now()
-    return facts
-  }
-
-  const activity = createConnection({
-    url,
-    passwordFile,
-    log: log.child({ connection: 'activity' }),
-    connectMs: deadlines.connect,
-    deadlineMs: deadlines.activity,
-    onDeadline: 'drop',
-    // Without the activity nothing is seen; without the locks it is not seen who blocks whom.
-    takeOver: (why) => locks.release(why),
-    // The server gives up first, so that a slow answer does not cost the connection.
-    settings: { statement_timeout: String(Math.ceil(deadlines.activity * 0.8)), lock_timeout: '100' },
-    prepare: async (query) => {
-      await learn(query)
-      // What a statement looks up at its first use comes from shared catalogs, and in a storm that may take seconds.
-      activityFrom(await query(statements.activity, [null, null, 0]))
-      await query(statements.text, [[], 0])
-      await query(statements.signalTime, [null])
-      await query(statements.cancel, [0, null, null, null, null, null])
-      await query(statements.terminate, [0, null, null, null, null, null, null])
-    },
-  })
-  const locks = createConnection({
-    url,
-    passwordFile,
-    log: log.child({ connection: 'locks' }),
-    connectMs: deadlines.connect,
-    deadlineMs: deadlines.locks,
-    onDeadline: 'wait',
-    settings: { statement_timeout: '5000', lock_timeout: '100' },
-    // Without the other one nothing is seen: while slots are scarce, the one that a restart may get is for that, and where
-    // that cannot be made, this one need not find out for itself.
-    yieldTo: activity.failure,
-    // When a catalog is what everybody waits for, its first use would wait too. The lock table itself is not for every new
-    // connection: in a storm nothing interrupts that.
-    prepare: async (query) => {
-      await query(planOf(statements.locks), [])
-      await query(planOf(statements.prepared), [])
-      await query(statements.preparedBare, [])
-    },
-  })
+  const facts = createServerFacts({ log, now })
+  const connections = createTwoConnections({ url, passwordFile, log, deadlines, prepare: facts.learn })
+  const { activity, locks } = connections
   const statementStats = createStatementStats({
     connection: locks,
     maskText,
-    platform: () => (facts ? platformFrom(facts) : 'own'),
+    platform: () => {
+      const latest = facts.latest()
+      return latest ? platformFrom(latest) : 'own'
+    },
   })
   const lockReader = createLockReader({ connection: locks, deadlineMs: deadlines.locks, now })
   const healthReader = createHealthReader({
@@ -199,46 +131,12 @@ export function createCluster(options: ClusterOptions): Cluster {
     now,
   })
 
-  /** A server with rows that cannot be read cannot be seen: the connection counts as made again when they can be read. */
-  const blindIfOdd = async <T>(read: () => Promise<T>): Promise<T> => {
-    try {
-      return await read()
-    } catch (error) {
-      if (error instanceof ClusterError && error.code === badRows) activity.drop(error)
-      throw error
-    }
-  }
-
-  /** Single flight; a failure leaves what was known. In a storm a shared catalog is not for the activity connection. */
-  let learning: Promise<unknown> | null = null
-  const learnAgain = (isCalm: boolean): Promise<unknown> => {
-    learning ??= blindIfOdd(() => learn(isCalm ? activity.query : locks.query))
-      .catch((error) => {
-        // Nobody may be waiting for it. A failure of the connection is reported by the connection; this is a fault of ours.
-        if (!(error instanceof ClusterError)) log.error({ fault: error?.name }, 'facts could not be read')
-      })
-      .finally(() => {
-        learning = null
-      })
-    return learning
-  }
-
-  const recorded = createRecordedTexts(options.recordText ?? null)
-  const saidBefore: SaidBefore = new Map()
-  const readActivity = async (pids: readonly number[] | null): Promise<ActivityRead> => {
-    const since = pids === null ? recorded.since() : null
-    const read = await blindIfOdd(async () => {
-      const rows = await activity.query(statements.activity, [pids, since, longestRecorded])
-      return activityFrom(rows, pids === null ? saidBefore : undefined)
-    })
-    // A few rows do not show how the server is.
-    if (!areNamed(read.rows, names)) await learnAgain(pids === null && isCalm(read.rows))
-    return read
-  }
-  const isCalm = (rows: readonly ActivityRow[]) => rows.every((row) => row.wait_event !== 'LockManager')
+  const activityReader = createActivityReader({ ...connections, facts, recordText, log })
+  const own = createOwnConnections({ ...connections, isLate: lockReader.isLate })
   const known = (): Facts => {
-    if (facts === null) throw activity.failure() ?? clusterErrorWith('CONNECTING')
-    return facts
+    const latest = facts.latest()
+    if (latest === null) throw activity.failure() ?? clusterErrorWith('CONNECTING')
+    return latest
   }
 
   /** The fault of the last look at the lock table: the activity connection is sound then, and yet nothing is known. */
@@ -254,44 +152,24 @@ export function createCluster(options: ClusterOptions): Cluster {
     }
   }
 
-  /** Our connections at the last look. */
-  let own: ReadonlySet<number> = new Set()
-  /** Finds ours, and those of other replicas and of commands: the same role under the same name. Idle as they are, they are nobody's trouble. */
-  const ownAmong = (rows: readonly ActivityRow[]): ReadonlySet<number> => {
-    const mine = [activity.pid(), locks.pid()].filter((pid) => pid !== null)
-    const first = rows.find(({ pid }) => pid === activity.pid())
-    const alike = rows.filter(
-      (row) =>
-        first !== undefined &&
-        row.backend_type === 'client backend' &&
-        row.usesysid === first.usesysid &&
-        row.application_name === first.application_name,
-    )
-    return new Set([...mine, ...alike.map(({ pid }) => pid)])
-  }
-
   let waitsSeen: WaitsSeen = new Map()
   let rowWaits: RowWaits = new Map()
   const take = async (): Promise<Snapshot> => {
     const locksPid = locks.pid()
-    const read = await readActivity(null)
-    const { rows, at } = read
+    const { rows, at, texts } = await activityReader.all()
     const takenAt = now()
-    const texts = recorded.take(read)
-    const facts = known()
-    freeLocksConnection(rows)
-    if (locksPid === locks.pid()) dropStrayLocks(rows)
+    const latest = known()
+    own.saw(rows, locksPid)
     // Without the privilege even the kind of a process is NULL: so a revoked grant shows at once.
-    const seesOthers = facts.sees_others && rows.every((row) => row.backend_type !== null)
-    if (!seesOthers || takenAt - factsAt > factsLastMs) void learnAgain(isCalm(rows))
+    const seesOthers = latest.sees_others && rows.every((row) => row.backend_type !== null)
+    if (!seesOthers || facts.areOld()) void activityReader.learnAgain(rows)
 
-    own = ownAmong(rows)
-    const others = rows.filter((row) => !own.has(row.pid)).map((row) => sessionFrom(row, at, names))
+    const others = rows.filter((row) => !own.has(row.pid)).map((row) => sessionFrom(row, at, facts.names()))
     const { sessions, seen } = followWaits(waitsSeen, others, takenAt)
     waitsSeen = seen
-    const server = serverFrom(facts, seesOthers)
+    const server = serverFrom(latest, seesOthers)
     const unseenMs = loginsUnseenMs(server)
-    const lockTable = await readLocks(sessions, facts.datid, unseenMs)
+    const lockTable = await readLocks(sessions, latest.datid, unseenMs)
     const followed = followRowWaits(rowWaits, { sessions, locks: lockTable, takenAt })
     rowWaits = followed.seen
     const inActivity = new Set(rows.map(({ pid }) => pid))
@@ -305,34 +183,10 @@ export function createCluster(options: ClusterOptions): Cluster {
       server,
       sessions: [...sessions, ...unseen],
       ...(texts && { texts }),
-      ownConnections: own.size,
+      ownConnections: own.count(),
       locks: followed.locks,
       health: healthReader.last(),
     }
-  }
-
-  /**
-   * A late read may take its time, but only as long as somebody works on it: if the server says that our backend is
-   * gone or idle, twice in a row, the answer was lost on the way.
-   */
-  let idleLooks = 0
-  const freeLocksConnection = (rows: readonly ActivityRow[]) => {
-    const backend = rows.find((row) => row.pid === locks.pid())
-    const lost = lockReader.isLate() && locks.pid() !== null && backend?.state !== 'active'
-    idleLooks = lost ? idleLooks + 1 : 0
-    if (idleLooks >= 2) locks.drop(clusterErrorWith('DEADLINE'))
-  }
-
-  /**
-   * After a failover the address leads to another server, and this connection may still be to the old one: its locks are
-   * not those of these sessions. Through a pooler our pids are not the server's, and say nothing about it.
-   */
-  const dropStrayLocks = (rows: readonly ActivityRow[]) => {
-    const backendOf = (pid: number | null) => rows.find((row) => row.pid === pid)
-    const own = backendOf(activity.pid())
-    if (locks.pid() === null || own === undefined) return
-    if (backendOf(locks.pid())?.application_name !== own.application_name)
-      locks.drop(clusterErrorWith('CONNECTION_LOST'))
   }
 
   const signalTime = async (time: string | null) => {
@@ -359,10 +213,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     },
     health: healthReader.read,
     isOwn: (pid) => pid === activity.pid() || pid === locks.pid() || own.has(pid),
-    look: async (pids) => {
-      const { rows, at } = await readActivity(pids)
-      return rows.map((row) => sessionFrom(row, at, names))
-    },
+    look: activityReader.sessions,
     withText: async (sessions, maxLength = 2_000) => {
       if (sessions.length === 0) return []
       const pids = sessions.map((session) => session.pid)
@@ -380,7 +231,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     locksOf: async (pid) => lockReader.locksOf(pid, known().datid),
     locksOn: async (name) => {
       const { datid } = known()
-      const database = names.databases.get(datid) ?? 'its own database'
+      const database = facts.names().databases.get(datid) ?? 'its own database'
       return { ...(await lockReader.locksOn(name, datid)), database }
     },
     statementStats,
@@ -399,7 +250,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     signalBefore: async () => (await signalTime(null)).before,
     isPast: async (time) => (await signalTime(time)).past,
     settings: async () => checked(settingRows, await locks.query(statements.roleSettings, [settingNames])),
-    missingPrivileges: async () => missingPrivilegesOf(await learn(locks.query)),
+    missingPrivileges: async () => missingPrivilegesOf(await facts.learn(locks.query)),
     close: async () => {
       await Promise.all([activity.close(), locks.close()])
     },

@@ -9,8 +9,8 @@ const ticks = 100
 
 /** Server processes of one machine, by /proc (Linux). */
 export type Host = {
-  /** Finds the postmaster that listens on a port, by its pid file; null: there is none, or it may not be seen. */
-  postmaster(port: number): Promise<Postmaster | null>
+  /** Finds those that listen on a port, by their pid files: none where it may not be seen, several on several addresses. */
+  postmasters(port: number): Promise<Postmaster[]>
   /** Lists the processes that a postmaster has started. */
   backends(of: Postmaster): Promise<Backend[]>
   /** Reads one of them; null where it is gone. */
@@ -78,7 +78,7 @@ export function createHost({ root = '/proc' }: { readonly root?: string } = {}):
 
   return {
     backends,
-    async postmaster(port) {
+    async postmasters(port) {
       const found = await Promise.all(
         (await pids()).map(async (pid) => {
           const name = await read(pid, 'comm')
@@ -87,7 +87,7 @@ export function createHost({ root = '/proc' }: { readonly root?: string } = {}):
             : null
         }),
       )
-      return found.find((one) => one !== null) ?? null
+      return found.filter((one) => one !== null)
     },
     async backend(of, pid) {
       const postmaster = await processOf(of.pid)

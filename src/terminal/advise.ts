@@ -5,7 +5,8 @@ import { pictureOf } from '../domain/locks/picture.ts'
 import { parseDuration } from '../domain/text/duration.ts'
 import { readStore } from '../store/reading.ts'
 import { adviseView } from '../views/answers/advise.ts'
-import { type LookInput, plainView, withCluster } from './withCluster.ts'
+import { plainView, sayProblem } from './out.ts'
+import { type LookInput, withCluster } from './withCluster.ts'
 
 /**
  * `advise` in the terminal: what would have prevented the trouble that the bot saw, by its store.
@@ -14,10 +15,7 @@ import { type LookInput, plainView, withCluster } from './withCluster.ts'
 export async function advise(input: LookInput & { readonly since: string | undefined }): Promise<0 | 2> {
   const { since, json, config, out, err, now } = input
   const reach = since === undefined ? { ms: usualAdviseMs } : parseDuration(since)
-  if ('problem' in reach) {
-    err.write(`--since: ${reach.problem}\n`)
-    return 2
-  }
+  if ('problem' in reach) return sayProblem(err, `--since: ${reach.problem}`)
   const sinceMs = reach.ms
   return withCluster(input, async (watched): Promise<0> => {
     const picture = pictureOf(await watched.cluster.snapshot())

@@ -1,9 +1,7 @@
 import type { Config } from '../config/config.ts'
 import { createVerifier, type Fault, shortestHead } from '../domain/approvals/journal.ts'
-import { readStore } from '../store/reading.ts'
-import type { Tables } from '../store/store.ts'
-
-type Out = { write(text: string): unknown }
+import type { Out } from './out.ts'
+import { withStore } from './withStore.ts'
 
 type Audit = { readonly config: Config; readonly out: Out; readonly err: Out }
 
@@ -75,18 +73,6 @@ export const auditExport = ({
         )
     return 0
   })
-
-async function withStore<T>(
-  { store }: Config,
-  err: Out,
-  run: (tables: Tables) => Promise<T>,
-): Promise<T | 2> {
-  const result = await readStore(store, run)
-  if (result !== null) return result
-  const place = store.kind === 'sqlite' ? `at ${store.path}` : 'in the schema that its role works in'
-  err.write(`There is no store ${place}; store.url in the configuration says where it is.\n`)
-  return 2
-}
 
 /** Reads the beginning of a hash as it stands in the channel; null when it is too short to prove anything, or is none. */
 export const parseHead = (text: string): string | null =>

@@ -19,6 +19,7 @@ import { createLog } from '../log.ts'
 import { ClusterError, createCluster } from '../postgres/cluster.ts'
 import { clean, truncate } from '../views/kit.ts'
 import { count, nameOf } from '../views/words.ts'
+import type { Out } from './out.ts'
 
 export const checkHelp = `node src/main.ts check: one look at one cluster, for Nagios, Icinga and the like
 
@@ -40,8 +41,6 @@ connection slot is taken is CRITICAL, though it keeps the check from looking.
 
 const exitCodes = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 } as const satisfies Record<Status, number>
 export type CheckExitCode = (typeof exitCodes)[Status]
-
-type Out = { write(text: string): unknown }
 
 /**
  * The probe in the terminal. Whatever goes wrong is reported as UNKNOWN, in one line, as monitoring expects it.

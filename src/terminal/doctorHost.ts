@@ -10,12 +10,20 @@ export async function checkHost(
 ): Promise<Check[]> {
   if (where !== 'local') return []
   const port = portIn(url)
-  const postmaster = await host.postmaster(port)
+  const [postmaster, ...others] = await host.postmasters(port)
   if (!postmaster)
     return [
       {
         what: `host: local, and no server of this machine that may be seen here listens on port ${port}`,
         fix: 'Run pg-marshal as the user that the server runs as (or as root), in the same container where there is one; or leave host out.',
+        needed: false,
+      },
+    ]
+  if (others.length > 0)
+    return [
+      {
+        what: `host: local, and ${others.length + 1} servers of this machine listen on port ${port}: which of them is meant is not to be seen`,
+        fix: 'Give each server a port of its own, or leave host out.',
         needed: false,
       },
     ]

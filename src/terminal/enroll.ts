@@ -5,8 +5,7 @@ import { type Config, requireSecret } from '../config/config.ts'
 import { bot } from '../domain/approvals/journal.ts'
 import { freshMemory, lockedUntil } from '../domain/approvals/secondFactor.ts'
 import { besideBot } from '../store/beside.ts'
-
-type Out = { write(text: string): unknown }
+import type { Out } from './out.ts'
 
 /**
  * `enroll`: makes the secret of somebody's authenticator app, and shows it once; lists who is enrolled; takes somebody off.

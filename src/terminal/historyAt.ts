@@ -1,12 +1,12 @@
 import { lookUp, seenView } from '../answers/at.ts'
 import { blockingJson } from '../answers/json.ts'
 import { recordOf } from '../answers/record.ts'
-import { pickCluster } from '../commands/cluster.ts'
 import { withTexts } from '../domain/history/look.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
-import { readStore } from '../store/reading.ts'
 import { notSeenView } from '../views/answers/moment.ts'
-import { type LookInput, plainView } from './withCluster.ts'
+import { plainView } from './out.ts'
+import type { LookInput } from './withCluster.ts'
+import { pickConfigured, withStore } from './withStore.ts'
 
 /**
  * `history at TIME`: what `blocking` would have said then, from the store. A bot that runs is not disturbed.
@@ -23,16 +23,12 @@ export async function historyAt({
   err,
   now,
 }: LookInput & { readonly time: string; readonly timeZone: string }): Promise<0 | 2> {
-  const { store, clusters } = config
-  const picked = pickCluster(new Map(clusters.map((config) => [config.name, { config }])), name, null)
-  if ('problem' in picked) {
-    err.write(`${picked.problem.replaceAll('`', '"')}\n`)
-    return 2
-  }
+  const picked = pickConfigured(name, config, err)
+  if (!picked) return 2
   const question = { kind: 'at', time, show: 'blocking', filters: {}, cluster: picked.config.name } as const
-  const result = await readStore(store, async (tables): Promise<0 | 2> => {
+  return withStore(config, err, async (tables): Promise<0 | 2> => {
     const found = await lookUp(question, picked, {
-      ...{ timeZone, now: now(), several: clusters.length > 1 },
+      ...{ timeZone, now: now(), several: config.clusters.length > 1 },
       record: recordOf(tables.history, config),
     })
     if ('problem' in found) {
@@ -59,10 +55,6 @@ export async function historyAt({
     out.write(`${JSON.stringify(shown, null, 2)}\n`)
     return 0
   })
-  if (result !== null) return result
-  const place = store.kind === 'sqlite' ? `at ${store.path}` : 'in the schema that its role works in'
-  err.write(`There is no store ${place}; store.url in the configuration says where it is.\n`)
-  return 2
 }
 
 /** The fields of `blocking --json`, none of which can be taken for calm. */

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { createInterface } from 'node:readline/promises'
 import { setTimeout as pause } from 'node:timers/promises'
-import { pickCluster } from '../commands/cluster.ts'
 import type { ClusterConfig, Config } from '../config/config.ts'
 import { bot, type JournalEvent } from '../domain/approvals/journal.ts'
 import {
@@ -17,13 +16,15 @@ import {
 import type { Action } from '../domain/session/action.ts'
 import { portIn } from '../domain/text/databaseUrl.ts'
 import { formatDuration } from '../domain/text/duration.ts'
+import { list } from '../domain/text/sentence.ts'
 import { formatSize } from '../domain/text/size.ts'
 import { createHost, type Host } from '../host/procfs.ts'
 import { besideBot } from '../store/beside.ts'
 import { channelLine } from '../views/card/lines.ts'
 import { clean } from '../views/kit.ts'
 import { onOneLine } from '../views/words.ts'
-import type { Out } from './withCluster.ts'
+import { type Out, sayProblem } from './out.ts'
+import { pickConfigured } from './withStore.ts'
 
 type HostInput = {
   /** Name of the cluster; null when none was given. */
@@ -76,10 +77,7 @@ export const hostSignal = (
 ): Promise<0 | 1 | 2> =>
   onHost(input, async ({ config, postmaster, host }): Promise<0 | 1 | 2> => {
     const { action, pid, ask, now, steady, out, err } = input
-    const refused = (why: string): 2 => {
-      err.write(`${onOneLine(clean(why))}\n`)
-      return 2
-    }
+    const refused = (why: string) => sayProblem(err, onOneLine(clean(why)))
     const chosen = await host.backend(postmaster, pid)
     if (!chosen) return refused(`There is no process ${pid} of ${config.name}: host sessions lists them.`)
     const no = refusalOf(chosen, postmaster, config)
@@ -104,29 +102,29 @@ type Found = { readonly config: ClusterConfig; readonly postmaster: Postmaster; 
 
 /** Finds the server on this machine, and runs something about its processes. */
 async function onHost<T>(
-  { name, config: { clusters }, err, host = createHost() }: HostInput,
+  { name, config: all, err, host = createHost() }: HostInput,
   run: (found: Found) => Promise<T>,
 ): Promise<T | 2> {
-  const picked = pickCluster(new Map(clusters.map((config) => [config.name, { config }])), name, null)
-  if ('problem' in picked) {
-    err.write(`${picked.problem}\n`)
-    return 2
-  }
+  const picked = pickConfigured(name, all, err)
+  if (!picked) return 2
   const { config } = picked
-  if (config.host !== 'local') {
-    err.write(
-      `${config.name} is not said to run on this machine: write host: local under it, where it does.\n`,
+  if (config.host !== 'local')
+    return sayProblem(
+      err,
+      `${config.name} is not said to run on this machine: write host: local under it, where it does.`,
     )
-    return 2
-  }
   const port = portIn(config.url)
-  const postmaster = await host.postmaster(port)
-  if (!postmaster) {
-    err.write(
-      `No server of this machine that may be seen here listens on port ${port}: it is down, it runs in another container, or its data directory belongs to another user. Run this as that user.\n`,
+  const [postmaster, ...others] = await host.postmasters(port)
+  if (!postmaster)
+    return sayProblem(
+      err,
+      `No server of this machine that may be seen here listens on port ${port}: it is down, it runs in another container, or its data directory belongs to another user. Run this as that user.`,
     )
-    return 2
-  }
+  if (others.length > 0)
+    return sayProblem(
+      err,
+      `${others.length + 1} servers of this machine listen on port ${port} (${list([postmaster, ...others].map(({ dataDirectory }) => dataDirectory))}), and which of them is ${config.name} is not to be seen: nothing is sent to either.`,
+    )
   return run({ config, postmaster, host })
 }
 

@@ -2,7 +2,8 @@ import { createAnswers } from '../answers/answer.ts'
 import { blockingJson, sessionsJson } from '../answers/json.ts'
 import { createTop } from '../answers/top.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
-import { type LookInput, plainView, withCluster } from './withCluster.ts'
+import { plainView } from './out.ts'
+import { type LookInput, withCluster } from './withCluster.ts'
 
 /**
  * `sessions` and `blocking` in the terminal: what the bot would show, without Slack.

@@ -6,7 +6,6 @@ import type { Config } from '../config/config.ts'
 import { createLog, createSlackLogger } from '../log.ts'
 import { clientOptions, createSlack } from '../slack/client.ts'
 import { createNames } from '../slack/names.ts'
-import { readStore } from '../store/reading.ts'
 import { shortId } from '../views/card/card.ts'
 import { incidentWords } from '../views/card/headline.ts'
 import { clockIn } from '../views/report/clock.ts'
@@ -15,9 +14,10 @@ import { reportMarkdown } from '../views/report/markdown.ts'
 import { reportPage } from '../views/report/page.ts'
 import { peopleIn, withNames } from '../views/report/people.ts'
 import { writeReport } from '../views/report/sections.ts'
+import type { Out } from './out.ts'
+import { withStore } from './withStore.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
-type Out = { write(text: string): unknown }
 
 export const reportFormats = ['md', 'html', 'json'] as const
 export type ReportFormat = (typeof reportFormats)[number]
@@ -49,8 +49,8 @@ export async function report({
   readonly err: Out
   readonly now: () => number
 }): Promise<0 | 2> {
-  const { store, clusters } = config
-  const result = await readStore(store, async (tables): Promise<0 | 2> => {
+  const { clusters } = config
+  return withStore(config, err, async (tables): Promise<0 | 2> => {
     // Also of a cluster that is not watched any more.
     const known = await tables.incidents.latest(null, 1000)
     const seen = [...new Set([...clusters.map(({ name }) => name), ...known.map((one) => one.cluster)])]
@@ -85,10 +85,6 @@ export async function report({
     }
     return 0
   })
-  if (result !== null) return result
-  const place = store.kind === 'sqlite' ? `at ${store.path}` : 'in the schema that its role works in'
-  err.write(`There is no store ${place}; store.url in the configuration says where it is.\n`)
-  return 2
 }
 
 /** Asks Slack for the names, where there is a token. Without an answer people stand there by their ids. */

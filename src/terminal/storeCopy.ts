@@ -1,8 +1,7 @@
 import { storeUrl } from '../config/storeUrl.ts'
 import type { StoreSettings } from '../store/database.ts'
 import { transferStore } from '../store/transfer.ts'
-
-type Out = { write(text: string): unknown }
+import type { Out } from './out.ts'
 
 /**
  * `store copy FROM TO`: moves all that one store has into an empty one.

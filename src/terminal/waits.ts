@@ -1,13 +1,13 @@
 import { notYetView, recordOf, unrecordedView } from '../answers/record.ts'
 import { type ReadWaits, readWaits } from '../answers/waits.ts'
-import { pickCluster } from '../commands/cluster.ts'
 import type { CommandOption } from '../commands/grammar.ts'
 import { readWaitsOptions } from '../commands/waitsCommand.ts'
 import { meanIn } from '../domain/history/waiting.ts'
 import type { Ranking } from '../domain/history/waits.ts'
-import { readStore } from '../store/reading.ts'
 import { waitsView } from '../views/answers/waits.ts'
-import { type LookInput, plainView } from './withCluster.ts'
+import { plainView, sayProblem } from './out.ts'
+import type { LookInput } from './withCluster.ts'
+import { pickConfigured, withStore } from './withStore.ts'
 
 /**
  * `waits`: what active sessions waited for, from the store. A bot that runs is not disturbed.
@@ -27,18 +27,14 @@ export async function waits({
   readonly options: ReadonlyMap<CommandOption, string>
   readonly timeZone: string
 }): Promise<0 | 2> {
-  const { store, clusters } = config
-  const failed = (sentence: string): 2 => {
-    err.write(`${sentence.trimEnd().replaceAll('`', '"')}\n`)
-    return 2
-  }
-  const picked = pickCluster(new Map(clusters.map((config) => [config.name, { config }])), name, null)
-  if ('problem' in picked) return failed(picked.problem)
+  const failed = (sentence: string) => sayProblem(err, sentence)
+  const picked = pickConfigured(name, config, err)
+  if (!picked) return 2
   const question = readWaitsOptions(options)
   if (question.kind === 'problem') return failed(question.message)
   const cluster = picked.config.name
   const asked = { cluster, now: now() }
-  const result = await readStore(store, async (tables): Promise<0 | 2> => {
+  return withStore(config, err, async (tables): Promise<0 | 2> => {
     const record = recordOf(tables.history, config)
     if (!record) return failed(plainView(unrecordedView()))
     const read = await readWaits(question, asked, record)
@@ -50,15 +46,12 @@ export async function waits({
         ? `${JSON.stringify(waitsJson(cluster, read), null, 2)}\n`
         : plainView(
             waitsView(sums, {
-              ...{ ...asked, several: clusters.length > 1, timeZone, sinceMs, filters, begins },
+              ...{ ...asked, several: config.clusters.length > 1, timeZone, sinceMs, filters, begins },
             }),
           ),
     )
     return sums.seenMs > 0 ? 0 : 2
   })
-  if (result !== null) return result
-  const place = store.kind === 'sqlite' ? `at ${store.path}` : 'in the schema that its role works in'
-  return failed(`There is no store ${place}; store.url in the configuration says where it is.`)
 }
 
 /** The same for programs. `sessions` is an average, and null in a time that was not seen. */

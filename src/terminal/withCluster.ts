@@ -3,8 +3,7 @@ import type { Config } from '../config/config.ts'
 import { createMasker } from '../domain/text/mask.ts'
 import { createLog } from '../log.ts'
 import { ClusterError, createCluster } from '../postgres/cluster.ts'
-
-export type Out = { write(text: string): unknown }
+import { type Out, sayProblem } from './out.ts'
 
 /** Input of a command of the terminal that looks at one cluster. */
 export type LookInput = {
@@ -34,10 +33,7 @@ export async function withCluster<T>(
     ]),
   )
   const picked = pickCluster(clusters, name, null)
-  if ('problem' in picked) {
-    err.write(`${picked.problem}\n`)
-    return 2
-  }
+  if ('problem' in picked) return sayProblem(err, picked.problem)
   const { cluster } = picked
   try {
     await cluster.start()
@@ -52,7 +48,3 @@ export async function withCluster<T>(
     await cluster.close()
   }
 }
-
-/** Returns a view in plain words: the fallback text of a message is escaped for Slack, a terminal wants it as it is. */
-export const plainView = ({ text }: { readonly text: string }): string =>
-  `${text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')}\n`

@@ -9,7 +9,7 @@ let postmaster: Postmaster
 
 beforeAll(async () => {
   server = await startTestServer({ settings: { cluster_name: 'my: server' } })
-  const found = await host.postmaster(server.port)
+  const [found] = await host.postmasters(server.port)
   if (!found) throw new Error('no postmaster')
   postmaster = found
 })
@@ -58,7 +58,7 @@ describe('the processes of a server', () => {
     try {
       const session = await other.open('web')
       expect(await host.backend(postmaster, session.pid)).toBeNull()
-      const beside = await host.postmaster(other.port)
+      const [beside] = await host.postmasters(other.port)
       expect(beside?.pid).not.toBe(postmaster.pid)
       const [stranger] = beside ? await host.backends(beside) : []
       expect(stranger && untouchableOnHost(stranger, postmaster)).toMatch(/no child of the server/)
@@ -68,7 +68,7 @@ describe('the processes of a server', () => {
   })
 
   it('are not found where nothing listens', async () => {
-    expect(await host.postmaster(1)).toBeNull()
+    expect(await host.postmasters(1)).toEqual([])
   })
 
   it('end by a termination, and their statement by a cancel', async () => {

@@ -95,6 +95,14 @@ describe('host sessions', () => {
     expect(told.err).toContain('write host: local')
     expect(await hostSessions({ ...inputs({ url: 'postgres://m@localhost:1/x' }), json: false })).toBe(2)
     expect(told.err).toContain('listens on port 1')
+    const here = createHost()
+    const twice: Host = {
+      ...here,
+      postmasters: async (port) =>
+        (await here.postmasters(port)).flatMap((one) => [one, { ...one, dataDirectory: '/other' }]),
+    }
+    expect(await hostSessions({ ...inputs(), json: false, host: twice })).toBe(2)
+    expect(told.err).toMatch(/^2 servers of this machine listen on port \d+ \(.* and \/other\)/)
   })
 })
 

@@ -2,7 +2,6 @@ import type { WatchedCluster } from '../commands/cluster.ts'
 import { type Sweep, timesOf } from '../config/sweeps.ts'
 import { matchesSweep, sweepWords } from '../domain/lists/bulkList.ts'
 import { dueTimes } from '../domain/lists/sweepTimes.ts'
-import { formatDuration } from '../domain/text/duration.ts'
 import type { Log } from '../log.ts'
 import type { Cards, CardTx } from '../notify/cards.ts'
 import { ClusterError } from '../postgres/cluster.ts'
@@ -23,7 +22,7 @@ export const choiceOf = ({ name, match, action, most }: Sweep): Choice & { reado
   most,
   sweep: name,
   isChosen: (session) => matchesSweep(session, match),
-  chosenBy: `sweep ${name}: ${sweepWords(match, formatDuration)}`,
+  chosenBy: `sweep ${name}: ${sweepWords(match)}`,
 })
 
 /** Names of the clusters of a sweep that are there. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { HolderNames } from '../domain/incidents/finding.ts'
 import type { Action } from '../domain/session/action.ts'
 import type { SessionKey } from '../domain/session/session.ts'
 import {
@@ -13,7 +14,7 @@ import {
   pageActions,
   pickClusterAction,
   proposeActions,
-  proposeAllAction,
+  proposeIdleAction,
   refreshAction,
   refreshAnswerAction,
   refreshHomeAction,
@@ -46,8 +47,8 @@ export type ButtonAction =
     }
   /** Another page of the list of a bulk request. */
   | { readonly kind: 'turnList'; readonly cardId: string; readonly page: number }
-  /** The text after `/pg` of a bulk request. */
-  | { readonly kind: 'proposeAll'; readonly command: string }
+  /** The idle sessions of a holder of connections. */
+  | { readonly kind: 'proposeIdle'; readonly cluster: string; readonly holder: HolderNames }
   /** The text after `/pg` of a question. */
   | { readonly kind: 'refreshAnswer' | 'showAnswer'; readonly command: string }
   | { readonly kind: 'refreshHome' }
@@ -66,6 +67,17 @@ const sessionKey = z.strictObject({
 
 /** One of the list of a bulk request. */
 const listed = z.strictObject({ proposalId: id, ...sessionKey.omit({ cluster: true }).shape })
+
+const holderName = z.string().max(200)
+
+/** A holder of connections: an application that gives no name has an empty one. */
+const holder = z.strictObject({
+  cluster: sessionKey.shape.cluster,
+  usename: holderName,
+  applicationName: holderName,
+  clientAddr: holderName,
+  datname: holderName,
+})
 
 /** A question to ask again; what may be asked is found out at each press. */
 const question = z.strictObject({ command: z.string().max(2000) })
@@ -92,9 +104,11 @@ export function readButton(actionId: unknown, value: unknown): ButtonAction {
     const off = listed.safeParse(readJson(value))
     return off.success ? { kind: 'takeOff', off: off.data } : { kind: 'malformed' }
   }
-  if (actionId === proposeAllAction) {
-    const asked = question.safeParse(readJson(value))
-    return asked.success ? { kind: 'proposeAll', ...asked.data } : { kind: 'malformed' }
+  if (actionId === proposeIdleAction) {
+    const { success, data } = holder.safeParse(readJson(value))
+    if (!success) return { kind: 'malformed' }
+    const { cluster, ...names } = data
+    return { kind: 'proposeIdle', cluster, holder: names }
   }
   if (actionId === turnListActions.back || actionId === turnListActions.on) {
     const [page = '', card] = String(value).split(' ')

@@ -133,8 +133,8 @@ export function listen(app: App, deps: ListenerDeps): void {
           return detailsModal.refresh(caller, press.cardId, body.view?.id)
         case 'propose':
           return typed.request({ caller, ...press.session, action: press.action, reason: '' })
-        case 'proposeAll':
-          return typed.requestAll(caller, channel, press.command)
+        case 'proposeIdle':
+          return typed.requestIdle(caller, press.cluster, press.holder)
         case 'turnList':
           return detailsModal.refresh(caller, press.cardId, body.view?.id, press.page)
         case 'takeOff': {

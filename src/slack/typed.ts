@@ -1,4 +1,4 @@
-import { type Authorization, type Caller, unknownButton } from '../actions/authorize.ts'
+import type { Authorization, Caller } from '../actions/authorize.ts'
 import type { Propose, Request } from '../actions/propose.ts'
 import type { Choice, ProposeBulk } from '../actions/proposeBulk.ts'
 import type { Silencing } from '../actions/silence.ts'
@@ -9,7 +9,8 @@ import { shown } from '../commands/grammar.ts'
 import type { SilenceCommand } from '../commands/silenceCommand.ts'
 import { type Sweep, timesOf } from '../config/sweeps.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
-import { usualMost } from '../domain/lists/bulkList.ts'
+import type { HolderNames } from '../domain/incidents/finding.ts'
+import { idleOf, usualMost } from '../domain/lists/bulkList.ts'
 import { filterWords, matchesFilters } from '../domain/lists/filters.ts'
 import type { Session } from '../domain/session/session.ts'
 import { joinedView, nobodyView } from '../views/answers/asked.ts'
@@ -27,8 +28,8 @@ import type { Said } from './take.ts'
 export type Typed = {
   run(caller: Caller, channelId: string, typed: string, reply: Reply): Promise<Said>
   request(asked: Request): Promise<Refusal | View | string>
-  /** A bulk request by a button, whose value is the text after `/pg`. */
-  requestAll(caller: Caller, channelId: string, typed: string): Promise<Said>
+  /** Asks by a button to terminate what a holder of connections does not use. */
+  requestIdle(caller: Caller, cluster: string, holder: HolderNames): Promise<Said>
 }
 
 export function createTyped(deps: {
@@ -56,12 +57,8 @@ export function createTyped(deps: {
       return questions.ask({ caller, channelId, typed }, reply)
     },
     request,
-    async requestAll(caller, channelId, typed) {
-      const parsed = parseCommand(typed)
-      return asksForAction(parsed) && 'filters' in parsed
-        ? askForAll(caller, channelId, parsed)
-        : authorization.refuse({ caller, where: 'button pg_propose_all' }, unknownButton)
-    },
+    requestIdle: (caller, cluster, holder) =>
+      requestAll(caller, cluster, { action: 'terminate', most: usualMost, ...idleOf(holder) }),
   }
 
   /** `/pg cancel` and `/pg terminate`: the answer is the card itself. */
@@ -77,14 +74,13 @@ export function createTyped(deps: {
     const picked = pickCluster(clusters, command.cluster, channelId)
     if ('problem' in picked) return toMember(caller, command.kind, picked.problem)
     const { kind: action, filters, reason } = command
-    const { name } = picked.config
     const choice = {
       action,
       isChosen: (session: Session) => matchesFilters(session, filters),
       chosenBy: filterWords(filters),
       most: usualMost,
     }
-    return asked(await deps.proposeBulk.byHand(caller, name, choice, reason ?? ''), name, choice)
+    return requestAll(caller, picked.config.name, choice, reason ?? '')
   }
 
   /** `/pg sweep`: those of the clusters that the caller may see. */
@@ -116,11 +112,7 @@ export function createTyped(deps: {
     const choice = choiceOf(sweep)
     const answers: View[] = []
     for (const { config } of meant) {
-      const made = await asked(
-        await deps.proposeBulk.byHand(caller, config.name, choice, ''),
-        config.name,
-        choice,
-      )
+      const made = await requestAll(caller, config.name, choice)
       if (made !== null) answers.push(viewOf(made))
     }
     return {
@@ -129,11 +121,9 @@ export function createTyped(deps: {
     }
   }
 
-  async function asked(
-    made: Awaited<ReturnType<ProposeBulk['byHand']>>,
-    cluster: string,
-    { action, chosenBy }: Pick<Choice, 'action' | 'chosenBy'>,
-  ): Promise<Said> {
+  async function requestAll(caller: Caller, cluster: string, choice: Choice, reason = ''): Promise<Said> {
+    const { action, chosenBy } = choice
+    const made = await deps.proposeBulk.byHand(caller, cluster, choice, reason)
     if ('refusal' in made) return made.refusal
     if (made.how === 'nobody') return nobodyView(action, cluster, chosenBy, made.leftOut)
     const { proposal, how } = made

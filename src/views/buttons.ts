@@ -1,7 +1,9 @@
 import type { Button, Overflow } from '@slack/types'
+import type { HolderNames } from '../domain/incidents/finding.ts'
 import type { Action } from '../domain/session/action.ts'
 import type { SessionKey } from '../domain/session/session.ts'
-import { button, plainText } from './kit.ts'
+import { button, plainText, truncate } from './kit.ts'
+import { onOneLine } from './words.ts'
 
 /** The ids of all our buttons: https://docs.slack.dev/reference/block-kit/block-elements/button-element */
 export const detailsAction = 'pg_details'
@@ -20,8 +22,8 @@ export const refreshAction = 'pg_refresh'
 /** In the list of a bulk request: takes one session off; shows another page. */
 export const takeOffAction = 'pg_take_off'
 export const turnListActions = { back: 'pg_list_back', on: 'pg_list_on' } as const
-/** Asks for a bulk request, see `proposeAllButton`. */
-export const proposeAllAction = 'pg_propose_all'
+/** Asks for a bulk request, see `proposeIdleButton`. */
+export const proposeIdleAction = 'pg_propose_idle'
 export const refreshAnswerAction = 'pg_refresh_answer'
 /** The same with another page of it. */
 export const pageActions = { newer: 'pg_newer', older: 'pg_older' } as const
@@ -81,11 +83,17 @@ export const showAnswerButton = (label: string, command: string): Button | null 
   answerButton(showAnswerAction, label, command)
 
 /**
- * Makes the button that asks for a bulk request, as if somebody typed it: who presses asks, and approvers decide.
- * @param command text after `/pg`
+ * Makes the button that asks to end what a holder of connections does not use: who presses asks, and approvers decide. Its value
+ * only says whose sessions; who of them is idle is looked up when somebody presses.
  */
-export const proposeAllButton = (label: string, command: string): Button | null =>
-  answerButton(proposeAllAction, label, command)
+export function proposeIdleButton(
+  cluster: string,
+  { usename, applicationName, clientAddr, datname }: HolderNames,
+): Button {
+  const value = JSON.stringify({ cluster, usename, applicationName, clientAddr, datname })
+  const whom = truncate(onOneLine(applicationName || usename), 24)
+  return button(proposeIdleAction, `Propose: terminate idle ${whom}`, value)
+}
 
 /** For how long the menu beside "Snooze 30 min" silences an incident, as it is labelled. */
 export const snoozeChoices = {

@@ -1,7 +1,5 @@
-import type { SweepMatch } from '../domain/lists/bulkList.ts'
-import { sweepWords } from '../domain/lists/bulkList.ts'
+import { type SweepMatch, sweepWords } from '../domain/lists/bulkList.ts'
 import type { Action } from '../domain/session/action.ts'
-import { formatDuration } from '../domain/text/duration.ts'
 import { bold, bullets, code, type Line, moment, plainWords, richText, section, type View } from './kit.ts'
 import { count } from './words.ts'
 
@@ -49,7 +47,7 @@ export function sweepsView(sweeps: readonly SweepShown[]): View {
   const lines = sweeps.map(
     ({ name, action, match, clusters, schedule, timeZone, most, next }): Line => [
       bold(name),
-      `: ${action} ${sweepWords(match, formatDuration)}, on ${clusters.slice(0, 5).join(', ')}${clusters.length > 5 ? ` and ${clusters.length - 5} more` : ''}, at most ${count(most, 'session')}. `,
+      `: ${action} ${sweepWords(match)}, on ${clusters.slice(0, 5).join(', ')}${clusters.length > 5 ? ` and ${clusters.length - 5} more` : ''}, at most ${count(most, 'session')}. `,
       code(schedule),
       ` ${timeZone}; next `,
       ...(next === null ? ['never'] : [moment(next, '{date_short_pretty} {time}')]),

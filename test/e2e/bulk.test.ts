@@ -115,6 +115,23 @@ describe('a bulk request by hand', () => {
   })
 })
 
+describe('the button of the largest holder of connections', () => {
+  it.each(['web', ''])('asks for exactly its idle sessions, named %j', async (name) => {
+    room = await openRoom(server.marshalUrl, { over: { watch: { every: '200ms', connectionsAbove: 1 } } })
+    const billing = await server.createRole(`shop_billing${name}`)
+    const own = await leak(4, name)
+    const others = [...(await leak(2, 'webhooks-prod')), await server.open(name, billing)]
+    await room.start()
+    await room.press('U0RESP', await room.card('pg_propose_idle'), 'pg_propose_idle')
+    const card = await room.card('approve_terminate')
+    expect(card.text).toMatch(/Terminate 4 sessions on orders/)
+    await room.press('U0DANA', card, 'approve_terminate')
+    await room.until(card.ts, /Of 4: 4 are gone/)
+    expect(await Promise.all(own.map(isAlive))).toEqual([false, false, false, false])
+    expect(await Promise.all(others.map(isAlive))).toEqual([true, true, true])
+  })
+})
+
 describe('a sweep', () => {
   const everyMinute = {
     name: 'idle',

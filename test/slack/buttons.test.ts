@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest'
 import { readButton } from '../../src/slack/buttons.ts'
-import { proposeButton } from '../../src/views/buttons.ts'
+import { proposeButton, proposeIdleButton } from '../../src/views/buttons.ts'
 
 const id = '3f2a9c1b-0000-4000-8000-000000000001'
 const key = { cluster: 'orders', pid: 4312, backendStart: '2026-03-01 02:00:00.000001+00' }
@@ -42,6 +42,20 @@ describe('a button', () => {
     ['a list', JSON.stringify([key])],
   ])('that proposes with %s is damaged', (_, value) => {
     expect(readButton('pg_propose_terminate', value)).toEqual({ kind: 'malformed' })
+  })
+
+  it('that proposes what a holder does not use says whose sessions, also without an application name', () => {
+    const holder = { usename: 'shop', applicationName: '', clientAddr: '10.0.0.1', datname: 'orders' }
+    const { action_id, value = '' } = proposeIdleButton('orders', holder)
+    expect(readButton(action_id, value)).toEqual({ kind: 'proposeIdle', cluster: 'orders', holder })
+    const asked = JSON.parse(value)
+    for (const key of Object.keys(asked))
+      for (const over of [undefined, 1, 'x'.repeat(201)])
+        expect(readButton(action_id, JSON.stringify({ ...asked, [key]: over }))).toEqual({
+          kind: 'malformed',
+        })
+    for (const bad of [undefined, '{', id, JSON.stringify({ ...asked, action: 'approve' })])
+      expect(readButton(action_id, bad)).toEqual({ kind: 'malformed' })
   })
 
   test.each([

@@ -53,15 +53,20 @@ export type Finding =
 export type FindingKind = Finding['kind']
 
 /** Group that holds connections; a list has the largest first. */
-export type Holder = {
-  readonly usename: string
-  readonly applicationName: string
-  readonly clientAddr: string
+export type Holder = Pick<HolderNames, 'usename' | 'applicationName' | 'clientAddr'> & {
   readonly count: number
   /** Absent where an older version stored it, as `idle` is. */
   readonly datname?: string
   /** Number of them that are idle outside a transaction. */
   readonly idle?: number
+}
+
+/** Names that tell one holder of connections from another. */
+export type HolderNames = {
+  readonly usename: string
+  readonly applicationName: string
+  readonly clientAddr: string
+  readonly datname: string
 }
 
 /** The session that a finding is about; null for a prepared transaction and for findings about the whole server. */
@@ -227,26 +232,36 @@ function saturation(snapshot: Snapshot, thresholds: Thresholds, open: ReadonlySe
 export const connectionsUsed = (snapshot: Snapshot): number =>
   snapshot.sessions.filter(isClient).length + snapshot.ownConnections
 
-function holdersOf(clients: readonly Session[]): Holder[] {
-  const counts = new Map<string, Holder & { readonly idle: number }>()
-  for (const session of clients) {
-    const { usename, applicationName, clientAddr, datname } = session
+const holdersOf = (clients: readonly Session[]): Holder[] =>
+  [...Map.groupBy(clients, (session) => JSON.stringify(holderNamesOf(session))).values()]
+    .flatMap((all) => {
+      const [first] = all
+      const idle = all.filter(({ state }) => state === 'idle').length
+      return first ? [{ ...holderNamesOf(first), idle, count: all.length }] : []
+    })
+    .sort((a, b) => b.count - a.count)
+    .slice(0, 5)
+
+function holderNamesOf(session: Session): HolderNames {
+  const { usename, applicationName, clientAddr, datname } = session
+  return {
+    usename: usename ?? '',
+    applicationName,
     // From wherever they come: of those that log in more is not known.
-    const from = isLoggingIn(session) ? '' : (clientAddr ?? 'local')
-    const holder = {
-      usename: usename ?? '',
-      applicationName,
-      clientAddr: from,
-      datname: datname ?? '',
-      idle: 0,
-      count: 0,
-    }
-    const key = JSON.stringify(holder)
-    const known = counts.get(key) ?? holder
-    const idle = known.idle + (session.state === 'idle' ? 1 : 0)
-    counts.set(key, { ...known, idle, count: known.count + 1 })
+    clientAddr: isLoggingIn(session) ? '' : (clientAddr ?? 'local'),
+    datname: datname ?? '',
   }
-  return [...counts.values()].sort((a, b) => b.count - a.count).slice(0, 5)
+}
+
+/** Decides whether a session is one of exactly this holder. */
+export function isOfHolder(session: Session, holder: HolderNames): boolean {
+  const { usename, applicationName, clientAddr, datname } = holderNamesOf(session)
+  return (
+    usename === holder.usename &&
+    applicationName === holder.applicationName &&
+    clientAddr === holder.clientAddr &&
+    datname === holder.datname
+  )
 }
 
 function storm(snapshot: Snapshot): Finding[] {

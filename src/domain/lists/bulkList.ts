@@ -1,11 +1,13 @@
 import type { BulkMember, LeftOut } from '../approvals/members.ts'
 import { victimsAmong } from '../approvals/proposal.ts'
+import { type HolderNames, isOfHolder } from '../incidents/finding.ts'
 import type { Picture } from '../locks/picture.ts'
 import type { Action } from '../session/action.ts'
 import { objection } from '../session/allowedAction.ts'
 import { type Match, matchesNames, type Protected } from '../session/policy.ts'
 import { poolerBefore } from '../session/pooler.ts'
 import { isClient, type Session } from '../session/session.ts'
+import { formatDuration } from '../text/duration.ts'
 import { ageOf, type Filters, hasFilters, matchesFilters, quoted, type StateFilter } from './filters.ts'
 
 /** Most sessions of one card, where nothing else is configured. */
@@ -67,16 +69,25 @@ export const matchesSweep = (session: Session, { state, olderSeconds, ...names }
   isClient(session) && matchesNames(session, names, false) && matchesFilters(session, { state, olderSeconds })
 
 /** Writes down what a sweep is for: `app web-*, user shop, state idle, older 30m`. */
-export const sweepWords = (
-  { applicationName, user, database, state, olderSeconds }: SweepMatch,
-  durationOf: (seconds: number) => string,
-): string =>
+export const sweepWords = ({ applicationName, user, database, state, olderSeconds }: SweepMatch): string =>
   [
     applicationName === undefined ? '' : `app ${quoted(applicationName)}`,
     user === undefined ? '' : `user ${quoted(user)}`,
     database === undefined ? '' : `database ${quoted(database)}`,
     state === undefined ? '' : state,
-    olderSeconds === undefined ? '' : `for ${durationOf(olderSeconds)}`,
+    olderSeconds === undefined ? '' : `for ${formatDuration(olderSeconds)}`,
   ]
     .filter(Boolean)
     .join(', ')
+
+/** Chooses what a holder of connections does not use: its sessions and nobody else's, whatever their names are part of. */
+export const idleOf = (holder: HolderNames) => ({
+  isChosen: (session: Session): boolean =>
+    isClient(session) && session.state === 'idle' && isOfHolder(session, holder),
+  chosenBy: `${sweepWords({
+    applicationName: holder.applicationName,
+    user: holder.usename,
+    database: holder.datname,
+    state: 'idle',
+  })}, from ${holder.clientAddr}`,
+})

@@ -3,7 +3,6 @@ import { isBulk } from '../../domain/approvals/bulk.ts'
 import { mayBeOfferedAgain, type OpenProposal } from '../../domain/approvals/proposal.ts'
 import { subjectOf } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
-import { filterWords, quoted } from '../../domain/lists/filters.ts'
 import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
@@ -15,7 +14,7 @@ import {
   handBackAction,
   handOverAction,
   offerAgainAction,
-  proposeAllButton,
+  proposeIdleButton,
   snoozeAction,
   snoozeMenu,
   takeOverAction,
@@ -207,16 +206,10 @@ function buttons(card: CardState): Block[] {
 /** Asks to end what the holder of most connections does not use. Who is used meanwhile is left alone at the press. */
 function proposeHolder({ cluster, finding }: Incident): Button[] {
   const most = finding.kind === 'connections' ? finding.holders[0] : undefined
-  if (!most?.idle) return []
-  const filters = {
-    app: most.applicationName || undefined,
-    user: most.usename || undefined,
-    db: most.datname || undefined,
-    state: 'idle',
-  } as const
-  const label = `Propose: terminate idle ${truncate(onOneLine(most.applicationName || most.usename), 24)}`
-  const asked = proposeAllButton(label, `terminate ${filterWords(filters)} --cluster ${quoted(cluster)}`)
-  return asked ? [asked] : []
+  // An older version did not store which database: whom it would end is not known then.
+  return most?.idle && most.datname !== undefined
+    ? [proposeIdleButton(cluster, { ...most, datname: most.datname })]
+    : []
 }
 
 const details = ({ incident, proposals }: CardState): Button =>

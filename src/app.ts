@@ -96,7 +96,9 @@ export async function startApp(deps: {
   const closers: { readonly name: string; readonly close: () => Promise<void> }[] = []
   const closing = (name: string, close: () => Promise<void>) => closers.push({ name, close })
   let leads: Leads | null = null
+  let stopping = false
   const stop = async () => {
+    stopping = true
     for (const { name, close } of closers.splice(0).reverse())
       await close().catch((error: unknown) => log.error({ err: error }, `${name} did not close`))
   }
@@ -221,7 +223,8 @@ export async function startApp(deps: {
     const patientLinkTo = createPatientLinkTo({ linkTo, messages: store.messages })
     const { timeZoneOf } = names
     const shared = { cards, store, clusters, authorization, log, now, steady, replica: membership.id }
-    const actions = createActions({ ...shared, authenticator, linkTo, timeZoneOf })
+    const isStopping = () => stopping
+    const actions = createActions({ ...shared, authenticator, linkTo, timeZoneOf, isStopping })
     const webhooks = createWebhookDelivery({
       webhooks: receivers,
       table: store.webhooks,

@@ -39,6 +39,8 @@ export function createActions(deps: {
   readonly timeZoneOf: (userId: string) => Promise<string>
   readonly now: () => number
   readonly steady: () => number
+  /** Decides whether this process is asked to end. */
+  readonly isStopping: () => boolean
   readonly log: Log
 }): Actions {
   const shared = { ...deps, proposals: deps.store.proposals }

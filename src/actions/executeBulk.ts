@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { asProposal, type BulkProposal, isBulk } from '../domain/approvals/bulk.ts'
-import { beginMember, finishMember } from '../domain/approvals/bulkTransitions.ts'
+import { beginMember, finishMembers } from '../domain/approvals/bulkTransitions.ts'
 import type { Proposal, ProposalIn } from '../domain/approvals/proposal.ts'
 import type { Execution } from '../domain/approvals/transitions.ts'
 import { advance } from '../notify/advance.ts'
@@ -14,13 +14,15 @@ const withinMs = 5 * 60_000
 
 /**
  * Carries out a bulk request that was claimed: one member after the other, each as a proposal of its own is. The next one is
- * looked at when what came of the last one is written down, so that a crash leaves at most one that nobody knows of.
+ * looked at when what came of the last one is written down, so that a crash leaves at most one that nobody knows of. When its time
+ * is up, or this process is to end, the rest of them gets no signal.
  * @returns the proposal with the outcome of each
  */
 export function createExecuteBulk({
   cards,
   clusters,
   steady,
+  isStopping,
   log,
 }: ExecuteDeps): (claimed: BulkProposal<ProposalIn<'claimed'>>) => Promise<Proposal> {
   return async (claimed) => {
@@ -29,13 +31,15 @@ export function createExecuteBulk({
     for (const index of claimed.bulk.members.keys()) {
       if (index > 0) await pause(gapMs)
       const isLate = steady() - startedAt > withinMs
-      const execution: Execution = isLate ? tooLate : await one(current, index)
+      const unsent: Execution | null = isStopping() ? stopping : isLate ? tooLate : null
+      const execution: Execution = unsent ?? (await one(current, index))
+      const ended = unsent ? [...claimed.bulk.members.keys()].slice(index) : [index]
       current = await surely<Proposal>(
-        () => write(claimed, index, execution),
+        () => write(claimed, new Map(ended.map((one) => [one, execution]))),
         { outcome: execution.outcome.kind },
         log,
       )
-      // Another process has ended it: what it wrote down is what counts.
+      // Ended, by this or by another process, whose word counts then.
       if (current.state !== 'claimed') break
     }
     return current
@@ -57,11 +61,11 @@ export function createExecuteBulk({
     return carryOut(asProposal(claimed, member), { watched, begin, steady }).catch(afterFault(log))
   }
 
-  function write(claimed: Proposal, index: number, execution: Execution): Promise<Proposal> {
+  function write(claimed: Proposal, executions: ReadonlyMap<number, Execution>): Promise<Proposal> {
     return cards.commit(claimed.cardId, async (tx) => {
       const stored = (await tx.proposals.get(claimed.id)) ?? claimed
       const open = claimedBulk(stored, claimed)
-      const step = open && finishMember(open, index, execution)
+      const step = open && finishMembers(open, executions)
       return (step && (await advance<Proposal>(tx, open, step))) ?? stored
     })
   }
@@ -75,3 +79,4 @@ const claimedBulk = (
   stored?.state === 'claimed' && stored.claimedBy === claimedBy && isBulk(stored) ? stored : null
 
 const tooLate = nothingSent({ kind: 'notSent', why: 'more than five minutes had passed since the approval.' })
+const stopping = nothingSent({ kind: 'notSent', why: 'pg-marshal was stopping.' })

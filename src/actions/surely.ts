@@ -11,6 +11,8 @@ export type ExecuteDeps = {
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   /** Milliseconds of a clock that nobody sets. */
   readonly steady: () => number
+  /** Decides whether this process is asked to end: then nothing more is begun. */
+  readonly isStopping: () => boolean
   readonly log: Log
 }
 

@@ -63,7 +63,9 @@ async function killedAt(fatal: number, hasEffect: boolean) {
     })
     const clusters = watching({ config, cluster })
     const mortal: Cards = { ...cards, commit: (cardId, run) => step(() => cards.commit(cardId, run)) }
-    const running = createExecute({ cards: mortal, clusters, steady: () => 0, log })(claimed)
+    const running = createExecute({ cards: mortal, clusters, steady: () => 0, isStopping: () => false, log })(
+      claimed,
+    )
     const ending = await Promise.race([running.then(() => 'done' as const), killed])
     await reconcile({ cards, proposals: store.proposals, clusters, isGone: () => true, now: () => madeAt })
     const after = await store.proposals.get(claimed.id)

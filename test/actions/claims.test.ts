@@ -134,6 +134,7 @@ describe('a process that carries out its claim', () => {
       cards: with_,
       clusters: watching({ config, cluster }),
       steady: () => 0,
+      isStopping: () => false,
       log: createLog({ level: 'silent' }),
     })
 

@@ -161,7 +161,7 @@ function createReplica(name: string, plan: Plan, time: Time, world: World) {
       settleCounts: async () => {},
     } satisfies Authorization,
     secondFactor: { hindrance: async () => null },
-    execute: createExecute({ cards, clusters, steady: time.now, log }),
+    execute: createExecute({ cards, clusters, steady: time.now, isStopping: () => false, log }),
     now,
     log,
   })

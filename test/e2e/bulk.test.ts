@@ -98,6 +98,24 @@ describe('a bulk request by hand', () => {
     expect(await Promise.all(others.map(isAlive))).toEqual([false, false])
   })
 
+  it('ends with the process: who has got no signal yet gets none, and the card says so', async () => {
+    room = await openRoom(server.marshalUrl)
+    const sessions = await leak(30)
+    const bot = await room.start()
+    await room.type('U0RESP', 'terminate --app leaky leak')
+    const card = await room.card('approve_terminate')
+    const pressed = room.press('U0DANA', card, 'approve_terminate')
+    await server.until("SELECT count(*) < 30 FROM pg_stat_activity WHERE application_name = 'leaky'")
+    await bot.stop()
+    await pressed
+    await room.until(card.ts, /Of 30: .* gone and .* not sent/)
+    expect(journal().filter(({ kind }) => kind === 'outcome')).toHaveLength(30)
+    expect(journal().at(-1)?.kind).toBe('bulkDone')
+    const alive = (await Promise.all(sessions.map(isAlive))).filter(Boolean).length
+    expect(alive).toBeGreaterThan(0)
+    await room.thread(card.ts, new RegExp(`${alive} not sent \\(pg-marshal was stopping\\)`))
+  })
+
   it('says so where nobody matches, or nobody may be ended', async () => {
     room = await openRoom(server.marshalUrl, {
       over: {

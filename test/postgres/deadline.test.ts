@@ -173,6 +173,7 @@ describe('an approved press whose statement is on the way', () => {
       cards: noticing,
       clusters: watching({ config: clusterConfig('orders'), cluster }),
       steady: () => performance.now(),
+      isStopping: () => false,
       log: createLog({ level: 'silent' }),
     })
     return { id: claimed.id, done: execute(claimed) }

@@ -34,26 +34,17 @@ export function beginMember(claimed: Claimed, index: number, before: string): St
   }
 }
 
-/** Writes down what came of one member; the last one ends the whole. Null where that is known already. */
-export function finishMember(
-  claimed: Claimed,
-  index: number,
-  execution: Execution,
-): Step<Claimed | BulkProposal<ProposalIn<'done'>>> | null {
-  const member = claimed.bulk.members[index]
-  return !member || member.outcome ? null : finishMembers(claimed, new Map([[index, execution]]))
-}
-
-/** Writes down what came of these members, by their places in the list. */
+/** Writes down what came of these members, by their places in the list; the last one ends the whole. Null where all is known already. */
 export function finishMembers(
   claimed: Claimed,
   executions: ReadonlyMap<number, Execution>,
-): Step<Claimed | BulkProposal<ProposalIn<'done'>>> {
+): Step<Claimed | BulkProposal<ProposalIn<'done'>>> | null {
   const { id: proposalId, action, key } = claimed
   const finished = [...executions].flatMap(([index, execution]) => {
     const member = claimed.bulk.members[index]
     return member && !member.outcome ? [{ index, member, execution }] : []
   })
+  if (finished.length === 0) return null
   const events: JournalEvent[] = finished.map(({ member, execution }) => ({
     kind: 'outcome',
     actor: bot,
@@ -83,7 +74,7 @@ export function finishMembers(
 export function endMembers(
   claimed: Claimed,
   unknown: ReadonlyMap<number, Outcome>,
-): ReturnType<typeof finishMembers> | null {
+): ReturnType<typeof finishMembers> {
   const executions = new Map<number, Execution>()
   for (const [index, member] of claimed.bulk.members.entries()) {
     if (member.outcome) continue

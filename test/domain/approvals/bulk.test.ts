@@ -5,7 +5,7 @@ import { asProposal, type BulkProposal, eachOf, isBulk } from '../../../src/doma
 import {
   beginMember,
   endMembers,
-  finishMember,
+  finishMembers,
   shorten,
 } from '../../../src/domain/approvals/bulkTransitions.ts'
 import { type BulkMember, countsOf } from '../../../src/domain/approvals/members.ts'
@@ -110,9 +110,9 @@ describe('a bulk request', () => {
           }
           for (const [index, begins] of tries) {
             if (now.state !== 'claimed') break
-            const step: ReturnType<typeof beginMember> | ReturnType<typeof finishMember> = begins
+            const step: ReturnType<typeof beginMember> | ReturnType<typeof finishMembers> = begins
               ? beginMember(now, index, 'later')
-              : finishMember(now, index, executed(gone))
+              : finishMembers(now, new Map([[index, executed(gone)]]))
             if (!step) continue
             count(step.events as never)
             now = step.next
@@ -150,11 +150,14 @@ describe('a bulk request', () => {
 
   it('says once that all of it is through, when the last is', () => {
     const claimed = claimedBulk(some(2))
-    const first = finishMember(claimed, 0, executed(gone))
+    const first = finishMembers(claimed, new Map([[0, executed(gone)]]))
     expect(first?.next.state).toBe('claimed')
     expect(first?.events.map(({ kind }) => kind)).toEqual(['outcome'])
     if (first?.next.state !== 'claimed') throw new Error('done')
-    const last = finishMember(first.next as typeof claimed, 1, executed({ kind: 'changed', what: 'x' }))
+    const last = finishMembers(
+      first.next as typeof claimed,
+      new Map([[1, executed({ kind: 'changed', what: 'x' })]]),
+    )
     expect(last?.events.at(-1)).toMatchObject({ kind: 'bulkDone', counts: { effective: 1, changed: 1 } })
     expect(beginMember(claimed, 5, 'x')).toBeNull()
   })

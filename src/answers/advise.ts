@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { WatchedCluster } from '../commands/cluster.ts'
-import type { AdviseQuestion } from '../commands/command.ts'
+import type { AdviseQuestion } from '../commands/pastCommand.ts'
 import type { Prevention } from '../domain/advice/prevention.ts'
 import { preventionsFor } from '../domain/advice/preventions.ts'
 import { beginSpells } from '../domain/advice/spells.ts'

@@ -1,5 +1,5 @@
 import { clustersMeant } from '../commands/cluster.ts'
-import { type HistoryQuestion, historyPage } from '../commands/command.ts'
+import { type HistoryQuestion, historyPage } from '../commands/pastCommand.ts'
 import type { JournalRow } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'

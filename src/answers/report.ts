@@ -1,5 +1,5 @@
 import type { WatchedCluster } from '../commands/cluster.ts'
-import type { ReportQuestion } from '../commands/command.ts'
+import type { ReportQuestion } from '../commands/pastCommand.ts'
 import type { ClusterConfig } from '../config/config.ts'
 import type { Report } from '../domain/history/report.ts'
 import type { Incident } from '../domain/incidents/incident.ts'

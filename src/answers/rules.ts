@@ -1,5 +1,5 @@
 import type { WatchedCluster } from '../commands/cluster.ts'
-import type { RulesQuestion } from '../commands/command.ts'
+import type { RulesQuestion } from '../commands/lookCommand.ts'
 import { type Filters, matchesFilters } from '../domain/lists/filters.ts'
 import type { Thresholds } from '../domain/session/policy.ts'
 import { explain, rulesAt } from '../domain/session/rules.ts'

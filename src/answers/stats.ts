@@ -1,5 +1,5 @@
 import { clustersMeant } from '../commands/cluster.ts'
-import type { StatsQuestion } from '../commands/command.ts'
+import type { StatsQuestion } from '../commands/pastCommand.ts'
 import { type Figures, figureKinds, figuresOf } from '../domain/incidents/figures.ts'
 import type { Tables } from '../store/store.ts'
 import { problemView } from '../views/answers/page.ts'

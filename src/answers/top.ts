@@ -1,4 +1,4 @@
-import type { TopQuestion } from '../commands/command.ts'
+import type { TopQuestion } from '../commands/lookCommand.ts'
 import { type Filters, namesMatch } from '../domain/lists/filters.ts'
 import { runningIn } from '../domain/lists/selection.ts'
 import {

@@ -1,4 +1,5 @@
 import type { Filters } from '../domain/lists/filters.ts'
+import { parseDuration } from '../domain/text/duration.ts'
 import { nearest } from '../domain/text/nearest.ts'
 import { clean, truncate } from '../views/kit.ts'
 import { optionOf, type Word } from './words.ts'
@@ -154,3 +155,10 @@ export const namesIn = (values: Given['values']): Pick<Filters, 'db' | 'user' | 
   ...optional('user', values.get('user')),
   ...optional('app', values.get('app')),
 })
+
+/** Reads how far `--since` reaches back, in milliseconds. */
+export function readSince(values: Given['values'], usualMs: number): number | CommandProblem {
+  const since = values.get('since')
+  const age = since === undefined ? { ms: usualMs } : parseDuration(since)
+  return 'problem' in age ? problem(`\`--since\`: ${age.problem}`) : age.ms
+}

@@ -1,6 +1,5 @@
 import type { Filters } from '../domain/lists/filters.ts'
-import { parseDuration } from '../domain/text/duration.ts'
-import { type CommandProblem, type Given, namesIn, problem, takeOptions } from './grammar.ts'
+import { type CommandProblem, type Given, namesIn, problem, readSince, takeOptions } from './grammar.ts'
 import type { Word } from './words.ts'
 
 /** `/pg waits [--since 1h] [--db] [--user] [--app]`: what active sessions waited for, by the record. */
@@ -23,13 +22,12 @@ export function parseWaits(words: readonly Word[]): WaitsQuestion | CommandProbl
 
 /** Reads the values of the options. */
 export function readWaitsOptions(values: Given['values']): WaitsQuestion | CommandProblem {
-  const since = values.get('since')
-  const age = since === undefined ? { ms: usualWaitsMs } : parseDuration(since)
-  if ('problem' in age) return problem(`\`--since\`: ${age.problem}`)
-  if (age.ms < 1000) return problem('`--since`: write at least `1s`.')
+  const sinceMs = readSince(values, usualWaitsMs)
+  if (typeof sinceMs !== 'number') return sinceMs
+  if (sinceMs < 1000) return problem('`--since`: write at least `1s`.')
   return {
     kind: 'waits',
-    sinceMs: age.ms,
+    sinceMs,
     filters: namesIn(values),
     cluster: values.get('cluster') ?? null,
   }

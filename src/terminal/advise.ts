@@ -1,6 +1,6 @@
 import { adviseOn } from '../answers/advise.ts'
 import type { Past } from '../answers/openCards.ts'
-import { usualAdviseMs } from '../commands/command.ts'
+import { usualAdviseMs } from '../commands/pastCommand.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
 import { parseDuration } from '../domain/text/duration.ts'
 import { readStore } from '../store/reading.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { answerHistory } from '../../src/answers/history.ts'
-import type { HistoryQuestion } from '../../src/commands/command.ts'
+import type { HistoryQuestion } from '../../src/commands/pastCommand.ts'
 import { openProposal } from '../../src/domain/approvals/proposal.ts'
 import { type Incident, openedWith } from '../../src/domain/incidents/incident.ts'
 import type { Store } from '../../src/store/store.ts'

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { shownMemory } from '../../src/answers/record.ts'
 import { answerReport } from '../../src/answers/report.ts'
-import type { ReportQuestion } from '../../src/commands/command.ts'
+import type { ReportQuestion } from '../../src/commands/pastCommand.ts'
 import type { ClusterConfig } from '../../src/config/config.ts'
 import type { Incident } from '../../src/domain/incidents/incident.ts'
 import type { Store } from '../../src/store/store.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { answerStats, createFiguresReader } from '../../src/answers/stats.ts'
-import type { StatsQuestion } from '../../src/commands/command.ts'
+import type { StatsQuestion } from '../../src/commands/pastCommand.ts'
 import type { Store } from '../../src/store/store.ts'
 import { proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { historyPage, parseCommand } from '../../src/commands/command.ts'
+import { parseCommand } from '../../src/commands/command.ts'
+import { historyPage } from '../../src/commands/pastCommand.ts'
 import { type Filters, filterWords, stateFilters } from '../../src/domain/lists/filters.ts'
 import { startCpu } from '../support/cpu.ts'
 

@@ -5,8 +5,8 @@ import { createAuthenticator } from './actions/authenticator.ts'
 import { createAuthorization } from './actions/authorize.ts'
 import { createSweeper } from './actions/sweep.ts'
 import { createAnswers } from './answers/answer.ts'
-import { recordOf, shownMemory } from './answers/record.ts'
-import { createSharedReport } from './answers/report.ts'
+import { recordOf } from './answers/record.ts'
+import { createReports } from './answers/report.ts'
 import { createFiguresReader } from './answers/stats.ts'
 import { createTop } from './answers/top.ts'
 import { createClock } from './clock.ts'
@@ -14,7 +14,7 @@ import { asksForCodes, type Config, requireSecret, type SlackSettings } from './
 import { createDesk } from './desk.ts'
 import { bot } from './domain/approvals/journal.ts'
 import { clusterLease, deskLease, holdFor } from './domain/fleet/share.ts'
-import { createMasker, createRememberingMasker } from './domain/text/mask.ts'
+import { createMasker, createOutwardMasker, createRememberingMasker } from './domain/text/mask.ts'
 import { createMetrics } from './http/metrics.ts'
 import { readinessOf } from './http/readiness.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
@@ -198,7 +198,7 @@ export async function startApp(deps: {
     // Each gives back what it leads when what it does for it has ended.
     closing('leads', async () => leads?.stop())
     const names = createNames({ slack, ids: () => namedBy(registry.config().clusters), log })
-    const maskForReceivers = createMasker(config.queryText === 'hidden' ? 'hidden' : 'masked')
+    const maskOutward = createOutwardMasker(config.queryText)
     const changed = () => {
       outbox.kick()
       homes.changed()
@@ -210,7 +210,7 @@ export async function startApp(deps: {
       nameOf: names.of,
       now,
       changed,
-      webhooks: createWebhookQueue({ settings: cardSettings, receivers, maskText: maskForReceivers, now }),
+      webhooks: createWebhookQueue({ settings: cardSettings, receivers, maskText: maskOutward, now }),
       recorded: (event) => {
         if (event.kind === 'outcome') metrics.countAction(event.action, event.outcome.kind)
       },
@@ -240,20 +240,20 @@ export async function startApp(deps: {
       now,
     })
     const top = createTop()
-    const past = { ...shownMemory(store, config.queryText), linkTo, settle: async () => recorder?.settle() }
+    const past = { ...store, linkTo }
+    const record = recordOf({ ...store.history, settle: async () => recorder?.settle() }, config)
+    const directory = names.who
+    const reports = createReports({ past, record, maskText: maskOutward, clusters, directory, now })
     const answers = createAnswers({
-      ...{ clusters, top, now },
+      ...{ clusters, top, past, record, reports, directory, now },
       watcherOf: (cluster) => watcherIn(leads?.last() ?? null, cluster),
-      past,
-      record: recordOf({ ...store.history, settle: past.settle }, config),
-      directory: names.who,
     })
     const sight = createSight(clusters)
     const { ingress, homes } = createConversation({
       ...{ settings, botIdentity, slack, refusedBlocks, logger: slackLogger },
       ...{ store, cards, clusters, channels, authorization, actions, answers, timeZoneOf },
       sweeps: () => registry.config().sweeps,
-      sharedReport: createSharedReport({ past, clusters, directory: names.who, now }),
+      sharedReport: reports.shared,
       ...{ linkTo, patientLinkTo, unseen: sight.unseen, takes: membership.takes, now, steady, log },
     })
     const token = createTokenCheck({ slack, log })

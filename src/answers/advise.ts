@@ -1,19 +1,16 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { AdviseQuestion } from '../commands/pastCommand.ts'
 import type { Prevention } from '../domain/advice/prevention.ts'
 import { preventionsFor } from '../domain/advice/preventions.ts'
 import { beginSpells } from '../domain/advice/spells.ts'
-import { stretchesOf } from '../domain/history/waiting.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { adviseView } from '../views/answers/advise.ts'
 import type { View } from '../views/kit.ts'
 import type { Past } from './openCards.ts'
+import { type PastLooks, stretchesIn } from './record.ts'
 
 /** A day of looks is read in a moment, a week of them is not; incidents are kept for longer. Milliseconds. */
 const mostRecordMs = 86_400_000
-/** So much of the record is read at once. */
-const pageMs = 300_000
 
 /** Prevention with the times that it is drawn from, in seconds. */
 export type Advised = {
@@ -25,13 +22,17 @@ export type Advised = {
   readonly recordSeconds: number | null
 }
 
-type Sources = { readonly past: Past | null; readonly now: number }
+export type AdviceSources = {
+  readonly past: Pick<Past, 'incidents'> | null
+  readonly record: PastLooks | null
+  readonly now: number
+}
 
 export const answerAdvise = async (
   question: Pick<AdviseQuestion, 'sinceMs'>,
   watched: WatchedCluster,
   picture: Picture,
-  sources: Sources,
+  sources: AdviceSources,
 ): Promise<View> => adviseView(await adviseOn(question, watched, picture, sources))
 
 /** Finds what would have prevented the trouble on a cluster. Throws ClusterError. */
@@ -39,7 +40,7 @@ export async function adviseOn(
   { sinceMs }: Pick<AdviseQuestion, 'sinceMs'>,
   { config, cluster }: WatchedCluster,
   picture: Picture,
-  { past, now }: Sources,
+  { past, record, now }: AdviceSources,
 ): Promise<Advised> {
   const { server, takenAt } = picture.snapshot
   const settings = await cluster.settings()
@@ -47,13 +48,12 @@ export async function adviseOn(
   const spells = beginSpells()
   const recordMs = Math.min(sinceMs, mostRecordMs)
   let isRecorded = false
-  for (let from = now - recordMs; past && from < now; from += pageMs) {
-    const looks = await past.history.between(config.name, from, Math.min(now, from + pageMs))
-    isRecorded ||= looks.length > 0
-    spells.add(stretchesOf(looks, from, from + pageMs))
-    // A day of looks takes a while: cards and presses come between.
-    await turn()
-  }
+  const from = now - recordMs
+  if (record)
+    for await (const stretches of stretchesIn(record.each(config.name, from, now), from, now)) {
+      isRecorded ||= stretches.some(({ picture, why }) => picture !== null || why !== null)
+      spells.add(stretches)
+    }
   spells.add([{ from: takenAt, to: takenAt + 1, sight: 'seen', picture, why: null }])
   return {
     cluster: config.name,

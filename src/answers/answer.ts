@@ -21,7 +21,7 @@ import type { Past } from './openCards.ts'
 import { answerOverview } from './overview.ts'
 import { mostProposed, proposedFor } from './proposed.ts'
 import type { PastLooks } from './record.ts'
-import { answerReport } from './report.ts'
+import type { Reports } from './report.ts'
 import { answerRules } from './rules.ts'
 import { answerSession } from './session.ts'
 import { recommendFor } from './statements.ts'
@@ -69,6 +69,8 @@ export function createAnswers(deps: {
   readonly past: Past | null
   /** Record of the looks of the past; null where none is kept, if absent as well. */
   readonly record?: PastLooks | null
+  /** Reports of incidents; null where there is no store, if absent as well. */
+  readonly reports?: Reports | null
   readonly top: TopAnswers
   /** Asks Slack who is called; null in the terminal. */
   readonly directory: Directory | null
@@ -76,7 +78,7 @@ export function createAnswers(deps: {
   readonly watcherOf?: WatcherOf
   readonly now: () => number
 }): Answers {
-  const { clusters, past, record = null, top, directory, watcherOf = () => null, now } = deps
+  const { clusters, past, record = null, reports = null, top, directory, watcherOf = () => null, now } = deps
 
   return async (question, channelId, asker) => {
     const seen = [...clusters.values()].filter(({ config }) => asker?.sees.has(config.name) ?? true)
@@ -133,10 +135,7 @@ export function createAnswers(deps: {
       case 'history':
         return answerHistory(question, { past, clusters: names, typed, now: now() })
       case 'report':
-        return answerReport(question, {
-          ...{ past, directory, typed, now },
-          configs: seen.map(({ config }) => config),
-        })
+        return reports?.answer(question, names, typed) ?? problemView('There is no record here.')
       case 'stats':
         return answerStats(question, { past, clusters: names, now: now() })
       case 'oncall':
@@ -187,7 +186,7 @@ export function createAnswers(deps: {
       }
       case 'advise':
         return {
-          view: await answerAdvise(question, watched, picture, { past, now: asked.now }),
+          view: await answerAdvise(question, watched, picture, { past, record, now: asked.now }),
           proposed: [],
           about: [],
         }

@@ -1,7 +1,7 @@
 import { clustersMeant } from '../commands/cluster.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
+import type { Tables } from '../store/store.ts'
 import { shortId } from '../views/card/card.ts'
-import type { Past } from './openCards.ts'
 
 /** Incident that a report was asked of, and the last ones beside it; or a sentence why there is none. */
 export type Chosen =
@@ -17,7 +17,7 @@ const mostOthers = 5
  * @param seen clusters that the reader may see
  */
 export async function findIncident(
-  incidents: Past['incidents'],
+  incidents: Tables['incidents'],
   named: string | null,
   cluster: string | undefined,
   seen: readonly string[],

@@ -1,6 +1,5 @@
 import { clustersMeant } from '../commands/cluster.ts'
 import { type HistoryQuestion, historyPage } from '../commands/pastCommand.ts'
-import type { JournalRow } from '../domain/approvals/journal.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
 import { repeatsAmong } from '../domain/incidents/repeats.ts'
@@ -9,6 +8,7 @@ import { type HistoryEntry, historyListView, historyView } from '../views/answer
 import { problemView } from '../views/answers/page.ts'
 import type { View } from '../views/kit.ts'
 import type { Past } from './openCards.ts'
+import { readStory } from './story.ts'
 
 /** Largest number of journal rows in one answer, and of entries on one page of it. */
 const historyRows = 30
@@ -57,29 +57,10 @@ export async function answerHistory(
   }
   const cards = pid === null ? await past.journal.cardsLike(card ?? '') : await past.proposals.cardsOf(pid)
   const ofShown = await Promise.all(cards.map(async (id) => ((await isOn(past, shown, id)) ? [id] : [])))
-  const rows = await storyOf(past, ofShown.flat())
+  const shownCards = ofShown.flat()
+  const listed = (await Promise.all(shownCards.map((id) => past.incidents.ofCard(id)))).flat()
+  const rows = await readStory(past, shownCards, listed, historyRows)
   return historyView(pid === null ? `incident ${card}` : `PID ${pid}`, rows, historyRows)
-}
-
-/**
- * Reads all that was written down about these cards, in order. What an incident did in a digest, before it had a card of its
- * own, belongs to its story; and to that of a digest, what became of those that moved out.
- */
-async function storyOf(past: Past, cardIds: readonly string[]): Promise<JournalRow[]> {
-  const listed = (await Promise.all(cardIds.map((id) => past.incidents.ofCard(id)))).flat()
-  const all = new Set([
-    ...cardIds,
-    ...listed.flatMap(({ cardId, digestId }) => (digestId === null ? [cardId] : [cardId, digestId])),
-  ])
-  const ofIncidents = new Set(listed.map(({ id }) => id))
-  const rows = await past.journal.ofCards([...all], historyRows)
-  return rows.filter(
-    ({ cardId, event }) =>
-      (cardId !== null && cardIds.includes(cardId)) ||
-      !('incidentId' in event) ||
-      event.incidentId === undefined ||
-      ofIncidents.has(event.incidentId),
-  )
 }
 
 async function isOn(past: Past, clusters: readonly string[], cardId: string): Promise<boolean> {

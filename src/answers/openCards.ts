@@ -4,17 +4,13 @@ import { subjectOf } from '../domain/incidents/finding.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
 import { worstFirst } from '../domain/incidents/severity.ts'
 import { storeFailureOf } from '../store/failure.ts'
-import type { History } from '../store/history.ts'
 import type { Tables } from '../store/store.ts'
 import type { OpenCard } from '../views/answers/actions.ts'
 import { titleOf } from '../views/card/headline.ts'
 
 /** Memory that answers look into, and the way to a card in Slack. */
 export type Past = Pick<Tables, 'journal' | 'proposals' | 'incidents'> & {
-  readonly history: Pick<History, 'between'>
   linkTo(cardId: string): Promise<string | null>
-  /** Writes into the record what was seen a moment ago. Absent where this process looks at nothing. */
-  settle?(): Promise<void>
 }
 
 /** An open incident with its card, or a request by hand, which is about no incident. */

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts'
+import { type Stretch, stretchesOf } from '../domain/history/waiting.ts'
 import type { FoundLook } from '../store/history/reading.ts'
 import type { History } from '../store/history.ts'
-import type { Tables } from '../store/store.ts'
 import { problemView } from '../views/answers/page.ts'
 import type { View } from '../views/kit.ts'
 
@@ -32,25 +32,30 @@ export function recordOf(
   return queryText === 'hidden' ? withoutTexts(record) : record
 }
 
-/** Leaves out of a memory the statements of a time before they were to be hidden. */
-export const shownMemory = <M extends Pick<Tables, 'proposals'> & { readonly history: History }>(
-  memory: M,
-  queryText: Config['queryText'],
-): M =>
-  queryText === 'hidden'
-    ? {
-        ...memory,
-        history: { ...memory.history, ...withoutTexts(memory.history) },
-        proposals: {
-          ...memory.proposals,
-          ofCard: async (cardId: string) =>
-            (await memory.proposals.ofCard(cardId)).map((one) => ({
-              ...one,
-              session: { ...one.session, query: null },
-            })),
-        },
-      }
-    : memory
+/** Looks that are divided at once, so that a long time needs little memory. */
+const atOnce = 100
+
+/**
+ * Divides a time into stretches, some at once.
+ * @param looks from the one that speaks for the beginning on, in order
+ */
+export async function* stretchesIn(
+  looks: AsyncIterable<FoundLook>,
+  from: number,
+  to: number,
+): AsyncGenerator<Stretch[]> {
+  let some: FoundLook[] = []
+  let at = from
+  for await (const found of looks) {
+    some.push(found)
+    if (some.length <= atOnce) continue
+    yield stretchesOf(some, at, found.look.takenAt)
+    // The last one speaks on.
+    some = some.slice(-1)
+    at = Math.max(at, found.look.takenAt)
+  }
+  yield stretchesOf(some, at, to)
+}
 
 /** Leaves the statements out of a record from before they were to be hidden. */
 const withoutTexts = (record: PastLooks): PastLooks => ({

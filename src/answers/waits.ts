@@ -1,5 +1,5 @@
 import type { WaitsQuestion } from '../commands/waitsCommand.ts'
-import { spansOf, stretchesOf, type TimedLook, working } from '../domain/history/waiting.ts'
+import { spansOf, working } from '../domain/history/waiting.ts'
 import { beginWaits, type Peak, type WaitSums } from '../domain/history/waits.ts'
 import { matchesFilters, quoted } from '../domain/lists/filters.ts'
 import { isTimeZone } from '../domain/text/hours.ts'
@@ -7,12 +7,10 @@ import { placeTime } from '../domain/text/placeTime.ts'
 import { noActions, type Shown, withActions } from '../views/answers/actions.ts'
 import { type AskedWaits, waitsView } from '../views/answers/waits.ts'
 import type { View } from '../views/kit.ts'
-import { notYetView, type PastLooks, unrecordedView } from './record.ts'
+import { notYetView, type PastLooks, stretchesIn, unrecordedView } from './record.ts'
 
 /** Points of the chart. */
 const spans = 12
-/** Looks that are counted at once, so that a long time needs little memory. */
-const atOnce = 100
 
 /** Sums of what sessions waited for, and the begin of the record where it does not reach as far back as was asked. */
 export type ReadWaits = { readonly sums: WaitSums; readonly begins: number | null }
@@ -33,19 +31,8 @@ export async function readWaits(
   if (!found && (begins === null || begins >= now)) return null
   const from = Math.max(wanted, begins ?? wanted)
   const waits = beginWaits(spansOf(from, now, spans), (session) => matchesFilters(session, filters))
-  let looks: TimedLook[] = found ? [found] : []
-  let at = from
-  const addUntil = (until: number) => {
-    waits.add(stretchesOf(looks, at, until))
-    // The last one speaks on.
-    looks = looks.slice(-1)
-    at = until
-  }
-  for await (const look of record.each(cluster, from, now)) {
-    looks.push(look)
-    if (looks.length > atOnce) addUntil(look.look.takenAt)
-  }
-  addUntil(now)
+  const looks = record.each(cluster, found?.look.takenAt ?? from, now)
+  for await (const stretches of stretchesIn(looks, from, now)) waits.add(stretches)
   return { sums: waits.end(), begins }
 }
 

@@ -3,7 +3,7 @@ import type { Actions } from '../actions/actions.ts'
 import type { Authorization } from '../actions/authorize.ts'
 import type { Answers } from '../answers/answer.ts'
 import { createHomeReader } from '../answers/home.ts'
-import type { SharedReport } from '../answers/report.ts'
+import type { Reports } from '../answers/report.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { SlackSettings } from '../config/config.ts'
 import type { Sweep } from '../config/sweeps.ts'
@@ -40,7 +40,7 @@ export function createConversation(deps: {
   readonly answers: Answers
   /** Returns the sweeps that are configured now. */
   readonly sweeps: () => readonly Sweep[]
-  readonly sharedReport: SharedReport
+  readonly sharedReport: Reports['shared']
   /** Asks Slack for the time zone of a person. */
   readonly timeZoneOf: (userId: string) => Promise<string>
   /** Finds the address of a card. */

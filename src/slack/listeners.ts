@@ -6,7 +6,7 @@ import type { ReadDetails } from '../actions/details.ts'
 import type { Propose } from '../actions/propose.ts'
 import type { ProposeBulk } from '../actions/proposeBulk.ts'
 import type { Silencing } from '../actions/silence.ts'
-import type { SharedReport } from '../answers/report.ts'
+import type { Reports } from '../answers/report.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import { parseCommand } from '../commands/command.ts'
 import type { Sweep } from '../config/sweeps.ts'
@@ -55,7 +55,7 @@ export type ListenerDeps = {
   readonly linkTo: LinkTo
   readonly silencing: Silencing
   readonly homes: Homes
-  readonly sharedReport: SharedReport
+  readonly sharedReport: Reports['shared']
   readonly rightsOf: RightsOf
   /** Returns the sweeps that are configured now. */
   readonly sweeps: () => readonly Sweep[]

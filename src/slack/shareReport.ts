@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { App } from '@slack/bolt'
 import { type Authorization, type Caller, unknownButton } from '../actions/authorize.ts'
-import type { SharedReport } from '../answers/report.ts'
+import type { Reports } from '../answers/report.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import { type Refusal, refusalOf } from '../domain/approvals/access.ts'
 import { SlackError } from '../notify/slackError.ts'
@@ -17,7 +17,7 @@ export type SharingDeps = {
   readonly modals: Modals
   readonly store: Pick<Store, 'incidents'>
   readonly clusters: ReadonlyMap<string, WatchedCluster>
-  readonly sharedReport: SharedReport
+  readonly sharedReport: Reports['shared']
   readonly authorization: Pick<Authorization, 'authorize' | 'refuse'>
 }
 

@@ -1,5 +1,5 @@
-import { adviseOn } from '../answers/advise.ts'
-import type { Past } from '../answers/openCards.ts'
+import { type AdviceSources, adviseOn } from '../answers/advise.ts'
+import { recordOf } from '../answers/record.ts'
 import { usualAdviseMs } from '../commands/pastCommand.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
 import { parseDuration } from '../domain/text/duration.ts'
@@ -19,10 +19,11 @@ export async function advise(input: LookInput & { readonly since: string | undef
   const sinceMs = reach.ms
   return withCluster(input, async (watched): Promise<0> => {
     const picture = pictureOf(await watched.cluster.snapshot())
-    const adviseBy = (past: Past | null) => adviseOn({ sinceMs }, watched, picture, { past, now: now() })
+    const adviseBy = (sources: Pick<AdviceSources, 'past' | 'record'>) =>
+      adviseOn({ sinceMs }, watched, picture, { ...sources, now: now() })
     const advised =
-      (await readStore(config.store, (tables) => adviseBy({ ...tables, linkTo: async () => null }))) ??
-      (await adviseBy(null))
+      (await readStore(config.store, (past) => adviseBy({ past, record: recordOf(past.history, config) }))) ??
+      (await adviseBy({ past: null, record: null }))
     out.write(json ? `${JSON.stringify(advised, null, 2)}\n` : plainView(adviseView(advised)))
     return 0
   })

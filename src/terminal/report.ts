@@ -1,8 +1,9 @@
 import packageJson from '../../package.json' with { type: 'json' }
 import { findIncident } from '../answers/findReport.ts'
 import { readReport } from '../answers/readReport.ts'
-import { shownMemory } from '../answers/record.ts'
+import { recordOf } from '../answers/record.ts'
 import type { Config } from '../config/config.ts'
+import { createOutwardMasker } from '../domain/text/mask.ts'
 import { createLog, createSlackLogger } from '../log.ts'
 import { clientOptions, createSlack } from '../slack/client.ts'
 import { createNames } from '../slack/names.ts'
@@ -65,7 +66,12 @@ export async function report({
     }
     const { incident } = chosen
     const watched = clusters.find(({ name }) => name === incident.cluster)
-    const told = await readReport(shownMemory(tables, config.queryText), incident, {
+    const sources = {
+      past: tables,
+      record: recordOf(tables.history, config),
+      maskText: createOutwardMasker(config.queryText),
+    }
+    const told = await readReport(sources, incident, {
       everyMs: watched?.watch.everyMs ?? 5000,
       protectedSessions: watched?.protected ?? [],
       now: now(),

@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { shownMemory } from '../../src/answers/record.ts'
-import { answerReport } from '../../src/answers/report.ts'
+import { readReport } from '../../src/answers/readReport.ts'
+import { type PastLooks, recordOf } from '../../src/answers/record.ts'
+import { createReports } from '../../src/answers/report.ts'
 import type { ReportQuestion } from '../../src/commands/pastCommand.ts'
-import type { ClusterConfig } from '../../src/config/config.ts'
 import type { Incident } from '../../src/domain/incidents/incident.ts'
+import { createOutwardMasker, type QueryText } from '../../src/domain/text/mask.ts'
 import type { Store } from '../../src/store/store.ts'
-import { incident as incidentOf, session, snapshot, takenAt, thresholds } from '../support/builders.ts'
+import { clusterConfig } from '../support/asking.ts'
+import { incident as incidentOf, session, takenAt } from '../support/builders.ts'
+import { at, every5, jamIncident, rowLook } from '../support/pastJams.ts'
 import { proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
@@ -15,19 +18,13 @@ beforeEach(async () => {
 })
 afterEach(() => store.close())
 
-const config = (name: string) =>
-  ({ name, watch: { ...thresholds, everyMs: 5000 }, protected: [] }) as unknown as ClusterConfig
-const ask = async (over: Partial<ReportQuestion> = {}, clusters = ['orders', 'billing']) =>
-  answerReport(
-    { kind: 'report', incident: null, ...over },
-    {
-      past: { ...store, linkTo: async () => null },
-      configs: clusters.map(config),
-      directory: null,
-      typed: 'report',
-      now: () => takenAt + 60_000,
-    },
-  )
+const ask = async (over: Partial<ReportQuestion> = {}, sees = ['orders', 'billing']) =>
+  createReports({
+    ...{ past: store, record: store.history, maskText: createOutwardMasker('masked') },
+    clusters: new Map(['orders', 'billing'].map((name) => [name, { config: clusterConfig(name) }])),
+    directory: async (id) => ({ name: id, members: null, unread: null }),
+    now: () => takenAt + 60_000,
+  }).answer({ kind: 'report', incident: null, ...over }, sees, 'report')
 const put = (id: string, ago: number, over: Partial<Incident> = {}) =>
   store.incidents.put(
     incidentOf({ id, cardId: id, openedAt: takenAt - ago, beganAt: takenAt - ago, ...over }),
@@ -35,25 +32,52 @@ const put = (id: string, ago: number, over: Partial<Incident> = {}) =>
 const first = 'aaaa0001-0000-4000-8000-000000000001'
 const second = 'bbbb0002-0000-4000-8000-000000000002'
 
-describe('a memory where statements are hidden', () => {
-  it('shows none of before, neither of looks nor of proposals', async () => {
-    const one = proposal({ session: session(1, { query: "UPDATE patient SET note = 'secret'" }) })
-    const memory: Pick<Store, 'proposals' | 'history'> = {
-      proposals: { ...store.proposals, ofCard: async () => [one] },
-      history: {
-        ...store.history,
-        between: async () => [
-          {
-            look: { takenAt, snapshot: { ...snapshot([]), texts: new Map([[1, 'secret']]) } },
-            everyMs: 5000,
-          },
-        ],
+describe('statements in a report', () => {
+  const seen = every5(0, 80, (seconds) =>
+    rowLook(seconds, [{ pid: 1, from: 2, to: 60 }], [{ pid: 11, from: 4, to: 60 }]),
+  )
+  const about = jamIncident(seen, 1, { openedAt: at(40), beganAt: at(4), resolvedAt: at(60) })
+  const done = proposal({
+    state: 'done',
+    session: session(1, { query: "UPDATE patient SET note = 'secret'" }),
+    outcome: { kind: 'effective', afterMs: 100, victims: 1, movedOn: 1 },
+  })
+  const read = (queryText: QueryText, keepMs: number | null = 1) => {
+    const looks: PastLooks = {
+      ...store.history,
+      async *each(_, from, to) {
+        yield* seen.filter(({ look }) => look.takenAt >= from && look.takenAt <= to)
       },
     }
-    const hidden = shownMemory(memory, 'hidden')
-    expect((await hidden.proposals.ofCard('x'))[0]?.session.query).toBeNull()
-    expect(JSON.stringify([...((await hidden.history.between('orders', 0, 1)) ?? [])])).not.toContain('texts')
-    expect(shownMemory(memory, 'masked')).toBe(memory)
+    const sources = {
+      past: { journal: store.journal, proposals: { ...store.proposals, ofCard: async () => [done] } },
+      record: recordOf(looks, { history: { keepMs, mostBytes: 1 }, queryText }),
+      maskText: createOutwardMasker(queryText),
+    }
+    return readReport(sources, about, { everyMs: 5000, protectedSessions: [], now: at(100) })
+  }
+
+  it.each(['masked', 'full'] as const)('are masked where statements are shown as %s', async (queryText) => {
+    const report = await read(queryText)
+    expect(report.everyMs).toBe(5000)
+    expect(report.cost.rolledBack.map(({ session: one }) => one.query)).toEqual([
+      'UPDATE patient SET note = ?',
+    ])
+    expect(report.cost.statements.map(({ name }) => name)).toEqual(['UPDATE orders SET state = ?'])
+  })
+
+  it('are in none where they are hidden, neither of looks nor of proposals from before', async () => {
+    const report = await read('hidden')
+    expect(report.waits).toHaveLength(1)
+    expect(report.proposals).toHaveLength(1)
+    expect(JSON.stringify(report, (_, value) => (value instanceof Map ? [...value] : value))).not.toMatch(
+      /secret|patient|SET state/,
+    )
+  })
+
+  it('come from no look where none is to be kept', async () => {
+    const { everyMs, waits } = await read('masked', null)
+    expect([everyMs, waits]).toEqual([null, []])
   })
 })
 

@@ -4,7 +4,6 @@ import type { Incident } from '../incidents/incident.ts'
 import type { Picture } from '../locks/picture.ts'
 import { jamsIn, layOut } from '../locks/tree.ts'
 import type { Protected } from '../session/policy.ts'
-import { maskQuery } from '../text/mask.ts'
 import { withTexts } from './look.ts'
 import { remediesOf } from './remedy.ts'
 import type { CoursePart, Gap, Report, RolledBack, Worst } from './report.ts'
@@ -29,6 +28,7 @@ export type ReportInput = {
   readonly incident: Incident
   readonly trail: Trail
   readonly rows: readonly JournalRow[]
+  /** Their statements are masked. */
   readonly proposals: readonly Proposal[]
   /** End of what is told: the end of the incident, or now. */
   readonly to: number
@@ -159,11 +159,7 @@ const rolledBackBy = (proposals: readonly Proposal[]): RolledBack[] =>
     const since = ((claimedAt ?? createdAt) - createdAt) / 1000
     return [
       {
-        // It was read as the configuration shows statements, perhaps in full.
-        ...{
-          session: { ...session, query: session.query === null ? null : maskQuery(session.query) },
-          action,
-        },
+        ...{ session, action },
         seconds: seconds === null ? null : seconds + since,
         wrote: session.backendXid !== null,
       },

@@ -62,6 +62,9 @@ export function createMasker(mode: QueryText): (text: string | null) => string |
   return (text) => (text === null ? null : maskQuery(text))
 }
 
+/** Masks statements for what leaves the channel of a cluster, as a report: there they are never shown in full. */
+export const createOutwardMasker = (mode: QueryText) => createMasker(mode === 'hidden' ? 'hidden' : 'masked')
+
 /** Statements that a masker remembers, at most. */
 const mostRemembered = 2_000
 

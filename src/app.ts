@@ -40,9 +40,8 @@ import { quietReads } from './store/quietReads.ts'
 import { openStore } from './store/store.ts'
 import { callDue } from './watch/calls.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
-import { createHistoryKeeping } from './watch/historyKeeping.ts'
 import { createLeads, type Leads, othersSee, watcherIn } from './watch/leads.ts'
-import { createRecorder } from './watch/recorder.ts'
+import { createRecording } from './watch/recording.ts'
 import { createRegistry } from './watch/registry.ts'
 import { createSight } from './watch/sight.ts'
 import { createWatching } from './watch/watching.ts'
@@ -130,8 +129,8 @@ export async function startApp(deps: {
           ? {}
           : {
               history: () => ({
-                ...(recorder?.counts() ?? { written: 0, lost: 0 }),
-                extent: leads?.hasDesk() ? keeping.extent() : null,
+                ...recording.counts(),
+                extent: leads?.hasDesk() ? recording.extent() : null,
               }),
             }),
       },
@@ -179,22 +178,12 @@ export async function startApp(deps: {
         outbox.kick()
       },
     })
-    const recorder =
-      keepMs === null
-        ? null
-        : createRecorder({
-            history: store.history,
-            everyMsOf: (name) => clusters.get(name)?.config.watch.everyMs ?? 0,
-            maskText: recordText ?? (() => null),
-            ...{ log, now },
-          })
-    const keeping = createHistoryKeeping({ history: store.history, ...config.history, log, now })
-    const historyFailure = () => {
-      const [unrecorded, unremoved] = [recorder?.failure() ?? null, keeping.failure()]
-      if (unrecorded !== null) return `looks cannot be recorded: ${unrecorded}`
-      return unremoved === null ? null : `old looks cannot be removed: ${unremoved}`
-    }
-    closing('history', async () => recorder?.stop())
+    const recording = createRecording({
+      ...{ history: store.history, ...config.history, log, now },
+      everyMsOf: (name) => clusters.get(name)?.config.watch.everyMs ?? 0,
+      maskText: recordText ?? (() => null),
+    })
+    closing('history', recording.stop)
     // Each gives back what it leads when what it does for it has ended.
     closing('leads', async () => leads?.stop())
     const names = createNames({ slack, ids: () => namedBy(registry.config().clusters), log })
@@ -241,7 +230,7 @@ export async function startApp(deps: {
     })
     const top = createTop()
     const past = { ...store, linkTo }
-    const record = recordOf({ ...store.history, settle: async () => recorder?.settle() }, config)
+    const record = recordOf({ ...store.history, settle: recording.settle }, config)
     const directory = names.who
     const reports = createReports({ past, record, maskText: maskOutward, clusters, directory, now })
     const answers = createAnswers({
@@ -301,17 +290,17 @@ export async function startApp(deps: {
     const watching = createWatching({
       ...{ clusters, cards, storeAlarm, membership, sight, log, now, steady },
       store: quietReads(store, () => `${changes} ${store.writes()}`),
-      lastLook: async (name) => (await recorder?.lastLook(name)) ?? null,
+      lastLook: recording.lastLook,
       hooksOf: (name) => ({
         saw: (picture, seconds) => {
           top.saw(picture.snapshot)
           sight.saw(picture.snapshot)
           metrics.observeSnapshot(picture, seconds)
-          recorder?.saw(picture)
+          recording.saw(picture)
         },
         unseen: (why) => {
           metrics.clusterUnseen(name)
-          recorder?.unseen(name, now(), why)
+          recording.unseen(name, now(), why)
         },
         done: (well) => {
           sight.looked(name)
@@ -319,7 +308,7 @@ export async function startApp(deps: {
         },
         left: () => {
           sight.left(name)
-          recorder?.left(name)
+          recording.left(name)
         },
       }),
     })
@@ -360,7 +349,7 @@ export async function startApp(deps: {
         if (changes !== before) changed()
       }),
       loop('history', historyKeptMs, async () => {
-        if (turn()) await keeping.run()
+        if (turn()) await recording.keepLimits()
       }),
       loop('names', nameCheckMs, names.look),
       loop('token check', tokenCheckMs, token.look),
@@ -409,7 +398,7 @@ export async function startApp(deps: {
           untaken: outbox.failures(),
           unreadable: access.unreadable(),
         },
-        history: historyFailure(),
+        history: recording.failure(),
         webhooks: webhooks.failures(),
         clusters: watching.led().map(({ config: { name } }) => ({ name, unseen: sight.unseen(name) })),
       })

@@ -86,9 +86,10 @@ export function createProposeBulk(deps: {
         const by = { userId: caller.userId, reason }
         for (;;) {
           const id = randomUUID()
-          const standing = await standingFor(proposals, name, choice)
-          const asked = await cards.commit(standing?.cardId ?? id, async (tx): Promise<BulkAsked | null> => {
-            if ((await standingFor(tx.proposals, name, choice))?.revision !== standing?.revision) return null
+          const found = await standingFor(proposals, name, choice, now())
+          const asked = await cards.commit(found?.cardId ?? id, async (tx): Promise<BulkAsked | null> => {
+            const standing = await standingFor(tx.proposals, name, choice, now())
+            if (standing?.id !== found?.id) return null
             if (!standing) return open(tx, watched, { choice, made, id, ...by })
             const step = join(standing, by.userId, by.reason)
             if (!step) return { how: 'known', proposal: standing }
@@ -181,13 +182,15 @@ export function createProposeBulk(deps: {
 
 const newerList = 'a newer list of the same sweep stands in its place'
 
-/** Finds an open request for the same choice. Its list is older, and what changed since is left alone. */
+/** Finds an open request for the same choice whose time is not up. Its list is older, and what changed since is left alone. */
 async function standingFor(
   proposals: Pick<Proposals, 'inState'>,
   cluster: string,
   { action, chosenBy, sweep }: Choice,
+  now: number,
 ): Promise<BulkProposal<OpenProposal> | null> {
   const isSame = (one: Proposal) =>
+    now < one.expiresAt &&
     one.key.cluster === cluster &&
     one.action === action &&
     one.bulk?.chosenBy === chosenBy &&

@@ -44,31 +44,43 @@ export function createSweeper(deps: {
   readonly log: Log
 }): Sweeper {
   const { sweeps, clusters, store, cards, proposeBulk, hasDesk, now, log } = deps
-  /** Time at which each is looked at again: the store is asked when it comes, not every second. */
-  let awaited = new Map<string, number>()
+  /** Time at which each is looked at again: the store is asked when it comes, not every second. Null without the desk. */
+  let awaited: ReadonlyMap<string, number> | null = null
 
   return {
     async runOnce() {
       if (!hasDesk()) {
-        awaited.clear()
+        awaited = null
         return
       }
-      const seen = new Map<string, number>()
       // Of all clusters: one that does not answer makes none of the others late.
       const at = now()
-      for (const sweep of sweeps())
-        for (const watched of clustersOf(sweep, clusters)) {
-          const key = JSON.stringify([sweep.name, watched.config.name, scheduleOf(sweep)])
-          const before = awaited.get(key)
-          const isAwaited = before !== undefined && now() < before
-          const next = isAwaited
+      const all = new Map(
+        sweeps().flatMap((sweep) =>
+          clustersOf(sweep, clusters).map((watched) => [keyOf(sweep, watched), { sweep, watched }] as const),
+        ),
+      )
+      const isAsBefore = awaited?.size === all.size && [...all.keys()].every((key) => awaited?.has(key))
+      // What leaves the configuration and comes back has missed nothing meanwhile.
+      if (!isAsBefore)
+        await store.sweeps.keepOnly(
+          [...all.values()].map(({ sweep, watched }) => ({
+            sweep: sweep.name,
+            cluster: watched.config.name,
+          })),
+        )
+      const seen = new Map<string, number>()
+      for (const [key, { sweep, watched }] of all) {
+        const before = awaited?.get(key) ?? Number.NEGATIVE_INFINITY
+        const next =
+          now() < before
             ? before
             : await look(sweep, watched, at).catch((err: unknown) => {
                 log.error({ err, sweep: sweep.name }, 'a sweep failed, and is tried again')
                 return now()
               })
-          seen.set(key, next)
-        }
+        seen.set(key, next)
+      }
       awaited = seen
     },
   }
@@ -114,6 +126,9 @@ export function createSweeper(deps: {
 
 const take = (tx: CardTx, sweep: Sweep, cluster: string, at: number): Promise<boolean> =>
   tx.sweeps.take(sweep.name, cluster, scheduleOf(sweep), at)
+
+const keyOf = (sweep: Sweep, { config }: WatchedCluster): string =>
+  JSON.stringify([sweep.name, config.name, scheduleOf(sweep)])
 
 const scheduleOf = ({ schedule, timeZone }: Sweep): string => `${schedule} ${timeZone}`
 

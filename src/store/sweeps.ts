@@ -13,6 +13,8 @@ export type Sweeps = {
    * @returns false where somebody else has
    */
   take(sweep: string, cluster: string, schedule: string, until: number): Promise<boolean>
+  /** Forgets all others: one that comes back begins then. */
+  keepOnly(those: readonly { readonly sweep: string; readonly cluster: string }[]): Promise<void>
 }
 
 export function sweepsIn(db: Kysely<Schema>): Sweeps {
@@ -39,6 +41,16 @@ export function sweepsIn(db: Kysely<Schema>): Sweeps {
         .where('seen_to', '<', until)
         .executeTakeFirst()
       return numUpdatedRows === 1n
+    },
+    async keepOnly(those) {
+      const known = await db.selectFrom('sweeps').select(['sweep', 'cluster']).execute()
+      for (const row of known)
+        if (!those.some(({ sweep, cluster }) => sweep === row.sweep && cluster === row.cluster))
+          await db
+            .deleteFrom('sweeps')
+            .where('sweep', '=', row.sweep)
+            .where('cluster', '=', row.cluster)
+            .execute()
     },
   }
 }

@@ -20,6 +20,25 @@ it('a time of a sweep is taken once, whoever tries', async () => {
   expect(await sweeps.take('idle', 'shop', '* * * * * UTC', 300)).toBe(false)
 })
 
+it('what is not kept begins when it comes back', async () => {
+  const { sweeps } = store
+  for (const [sweep, cluster] of [
+    ['idle', 'orders'],
+    ['idle', 'shop'],
+    ['long', 'orders'],
+  ] as const)
+    await sweeps.seenTo(sweep, cluster, '* * * * * UTC', 100)
+  await sweeps.keepOnly([
+    { sweep: 'idle', cluster: 'orders' },
+    { sweep: 'new', cluster: 'shop' },
+  ])
+  expect(await sweeps.seenTo('idle', 'orders', '* * * * * UTC', 500)).toBe(100)
+  expect(await sweeps.seenTo('idle', 'shop', '* * * * * UTC', 500)).toBe(500)
+  expect(await sweeps.seenTo('long', 'orders', '* * * * * UTC', 500)).toBe(500)
+  await sweeps.keepOnly([])
+  expect(await sweeps.seenTo('idle', 'orders', '* * * * * UTC', 900)).toBe(900)
+})
+
 it('one with another schedule counts from now on', async () => {
   const { sweeps } = store
   await sweeps.seenTo('idle', 'orders', '* * * * * UTC', 100)

@@ -1,0 +1,132 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createSweeper } from '../../src/actions/sweep.ts'
+import type { WatchedCluster } from '../../src/commands/cluster.ts'
+import type { Sweep } from '../../src/config/sweeps.ts'
+import { createLog } from '../../src/log.ts'
+import { createCards } from '../../src/notify/cards.ts'
+import type { Store } from '../../src/store/store.ts'
+import { clusterConfig, pictureCluster } from '../support/asking.ts'
+import { picture } from '../support/builders.ts'
+import { openTestStore } from '../support/store.ts'
+
+const minute = 60_000
+const configs = ['orders', 'shop'].map((name) => clusterConfig(name))
+const idle: Sweep = {
+  name: 'idle',
+  schedule: '* * * * *',
+  timeZone: 'UTC',
+  clusters: null,
+  match: { state: 'idle' },
+  action: 'terminate',
+  most: 50,
+}
+
+let store: Store
+let now: number
+let sweeps: readonly Sweep[]
+let hasDesk: boolean
+const clusters = new Map<string, WatchedCluster>()
+const asked: string[] = []
+const watch = (name: string) =>
+  clusters.set(name, { config: clusterConfig(name), cluster: pictureCluster(picture([])) })
+beforeEach(async () => {
+  store = await openTestStore()
+  now = 10 * minute + 1
+  sweeps = [idle]
+  hasDesk = true
+  clusters.clear()
+  for (const { name } of configs) watch(name)
+  asked.length = 0
+})
+afterEach(() => store.close())
+
+/** Makes what runs the sweeps of one replica once. */
+function sweeper(): () => Promise<void> {
+  const cards = createCards({
+    store,
+    cardSettings: new Map(configs.map((config) => [config.name, config])),
+    nameOf: () => null,
+    now: () => now,
+    changed: () => {},
+    recorded: () => {},
+  })
+  const { runOnce } = createSweeper({
+    sweeps: () => sweeps,
+    clusters,
+    store,
+    cards,
+    proposeBulk: {
+      async bySweep({ config }, _, claim) {
+        if (await cards.commit(null, claim)) asked.push(`${config.name} ${Math.floor(now / minute)}`)
+        return null
+      },
+    },
+    hasDesk: () => hasDesk,
+    now: () => now,
+    log: createLog({ level: 'silent' }),
+  })
+  return runOnce
+}
+
+/** Lists what is said in the channels: only what was missed, here. */
+const said = async () => (await store.messages.pending()).map(({ id }) => id)
+
+describe('a sweep', () => {
+  it('is asked for once at each of its times, for each of its clusters', async () => {
+    const runOnce = sweeper()
+    for (; now < 12 * minute; now += 20_000) await runOnce()
+    expect(asked).toEqual(['orders 11', 'shop 11'])
+  })
+
+  it('tells what was missed while nobody had the desk', async () => {
+    const runOnce = sweeper()
+    await runOnce()
+    hasDesk = false
+    await runOnce()
+    now = 14 * minute + 1
+    hasDesk = true
+    await runOnce()
+    expect(asked).toEqual(['orders 14', 'shop 14'])
+    const last = 13 * minute
+    expect((await said()).sort()).toEqual([`sweep:idle:orders:${last}`, `sweep:idle:shop:${last}`])
+  })
+
+  it('that leaves the configuration and comes back has missed nothing', async () => {
+    const runOnce = sweeper()
+    await runOnce()
+    sweeps = []
+    await runOnce()
+    now = 14 * minute + 1
+    sweeps = [idle]
+    await runOnce()
+    now = 15 * minute + 1
+    await runOnce()
+    expect(asked).toEqual(['orders 15', 'shop 15'])
+    expect(await said()).toEqual([])
+  })
+
+  it('of a cluster that leaves and comes back has missed nothing there', async () => {
+    const runOnce = sweeper()
+    await runOnce()
+    clusters.delete('shop')
+    await runOnce()
+    now = 11 * minute + 1
+    await runOnce()
+    now = 14 * minute + 1
+    watch('shop')
+    await runOnce()
+    expect(asked).toEqual(['orders 11', 'orders 14'])
+    expect(await said()).toEqual([`sweep:idle:orders:${13 * minute}`])
+  })
+
+  it('that was taken out while no process ran has missed nothing', async () => {
+    await sweeper()()
+    sweeps = []
+    await sweeper()()
+    now = 14 * minute + 1
+    sweeps = [idle]
+    await sweeper()()
+    expect(asked).toEqual([])
+    expect(await said()).toEqual([])
+  })
+})

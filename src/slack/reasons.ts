@@ -4,7 +4,6 @@ import type { Caller, CheckAccess } from '../actions/authorize.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Action } from '../domain/session/action.ts'
 import type { Store } from '../store/store.ts'
-import { membersWords } from '../views/card/bulk.ts'
 import { type ReasonFor, reasonCallbacks, reasonIn, reasonModal } from '../views/card/reason.ts'
 import type { Codes } from './codes.ts'
 import type { Modals } from './modals.ts'
@@ -48,8 +47,7 @@ export async function askWhy(
     return codes.press({ caller, proposalId, decision: why, action: proposal.action, reason: '' }, triggerId)
   if (await checkAccess(caller, why === 'deny' ? access.approvers : approvals.breakGlass, true))
     return decide()
-  const whom = proposal.bulk ? membersWords(proposal.bulk) : String(proposal.key.pid)
-  const opened = await modals.open(triggerId, reasonModal(why, proposalId, proposal.action, whom))
+  const opened = await modals.open(triggerId, reasonModal(why, proposal))
   // Without the modal there is no reason: a denial, the safe side, counts all the same; the glass stays whole.
   return 'failed' in opened ? decide() : null
 }

@@ -1,4 +1,5 @@
 import type { Button, Overflow } from '@slack/types'
+import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { HolderNames } from '../domain/incidents/finding.ts'
 import type { Action } from '../domain/session/action.ts'
 import type { SessionKey } from '../domain/session/session.ts'
@@ -114,7 +115,12 @@ export const snoozeMenu = (incidentId: string): Overflow => ({
 })
 
 /** Words the two buttons of a confirm dialog, so that nobody has to choose between "Back" and "Cancel". */
-export const confirmWords = (action: Action) => ({
-  confirm: plainText(action === 'cancel' ? 'Cancel the query' : 'Terminate', 30),
-  deny: plainText(action === 'cancel' ? 'Keep it running' : 'Leave it', 30),
-})
+export function confirmWords({ action, bulk }: Pick<Proposal, 'action' | 'bulk'>) {
+  const many = (bulk?.members.length ?? 1) > 1
+  const [confirm, deny] =
+    action === 'cancel'
+      ? [many ? 'Cancel the queries' : 'Cancel the query', many ? 'Keep them running' : 'Keep it running']
+      : [many ? 'Terminate all' : 'Terminate', many ? 'Leave them' : 'Leave it']
+  // A modal takes no more characters.
+  return { confirm: plainText(confirm, 24), deny: plainText(deny, 24) }
+}

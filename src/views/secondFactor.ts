@@ -2,6 +2,7 @@ import type { ModalView } from '@slack/types'
 import type { Refusal } from '../domain/approvals/access.ts'
 import type { OpenProposal } from '../domain/approvals/proposal.ts'
 import { confirmWords } from './buttons.ts'
+import { membersWords } from './card/bulk.ts'
 import { consequenceFor, questionOf } from './card/card.ts'
 import type { CardState } from './card/cardState.ts'
 import { standing } from './card/standing.ts'
@@ -49,8 +50,8 @@ export function codeModal(what: CodeFor, proposal: OpenProposal, card: CardState
     callback_id: codeCallback,
     private_metadata: JSON.stringify({ proposalId: proposal.id, what }),
     title: plainText(what === 'approve' ? `Approve: ${action}` : 'Break glass', 24),
-    submit: plainText(confirmWords(action).confirm.text, 24),
-    close: plainText(confirmWords(action).deny.text, 24),
+    submit: confirmWords(proposal).confirm,
+    close: confirmWords(proposal).deny,
     blocks: [
       header(questionOf(proposal, session)),
       richText(section(consequence), bullets(...facts)),
@@ -61,7 +62,10 @@ export function codeModal(what: CodeFor, proposal: OpenProposal, card: CardState
             {
               type: 'input' as const,
               block_id: reasonBlock,
-              label: plainText(`Why do you ${action} it alone? Everybody will read it.`, 2000),
+              label: plainText(
+                `Why do you ${action} ${bulk ? membersWords(bulk) : 'it'} alone? Everybody will read it.`,
+                2000,
+              ),
               element: {
                 type: 'plain_text_input' as const,
                 action_id: reasonBlock,

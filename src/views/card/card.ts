@@ -233,7 +233,7 @@ export function decisions(proposal: OpenProposal, card: CardState): Button[] {
         : `${consequence} On ${cluster}: ${nameOf(session)}, ${stateOf(session)}.`,
       300,
     ),
-    ...confirmWords(action),
+    ...confirmWords(proposal),
     style: 'danger' as const,
   }
   return [

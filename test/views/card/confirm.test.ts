@@ -1,0 +1,44 @@
+import type { ModalView } from '@slack/types'
+import { expect, test } from 'vitest'
+import type { Action } from '../../../src/domain/session/action.ts'
+import { decisions } from '../../../src/views/card/card.ts'
+import type { CardState } from '../../../src/views/card/cardState.ts'
+import { reasonModal } from '../../../src/views/card/reason.ts'
+import { codeModal } from '../../../src/views/secondFactor.ts'
+import { session } from '../../support/builders.ts'
+import { proposal } from '../../support/proposals.ts'
+
+const listOf = (many: number) => ({
+  members: Array.from({ length: many }, (_, n) => ({ session: session(n + 1), victims: [], pooled: false })),
+  leftOut: [],
+  chosenBy: '--app web',
+})
+
+const buttonsOf = ({ submit, close }: ModalView) => [submit?.text, close?.text]
+
+test.each<[Action, number | null, string, string, string]>([
+  ['cancel', null, 'Cancel the query', 'Keep it running', 'it'],
+  ['cancel', 1, 'Cancel the query', 'Keep it running', '1 session'],
+  ['cancel', 2, 'Cancel the queries', 'Keep them running', '2 sessions'],
+  ['terminate', null, 'Terminate', 'Leave it', 'it'],
+  ['terminate', 2, 'Terminate all', 'Leave them', '2 sessions'],
+])('to %s of %j is confirmed by "%s"', (action, many, confirm, deny, whom) => {
+  const one = proposal({ action, ...(many !== null && { bulk: listOf(many) }) }, session(1))
+  const card: CardState = {
+    cluster: 'orders',
+    incident: null,
+    proposals: [one],
+    people: { cancel: 1, terminate: 1 },
+    approvers: ['Dana'],
+    secondFactor: { cancel: false, terminate: false },
+    breakGlass: true,
+    silence: null,
+  }
+  expect(decisions(one, card)[0]?.confirm).toMatchObject({ confirm: { text: confirm }, deny: { text: deny } })
+  expect(buttonsOf(codeModal('approve', one, card))).toEqual([confirm, deny])
+  const glass = codeModal('breakGlass', one, card)
+  expect(buttonsOf(glass)).toEqual([confirm, deny])
+  expect(JSON.stringify(glass)).toContain(`Why do you ${action} ${whom} alone?`)
+  expect(buttonsOf(reasonModal('breakGlass', one))).toEqual([confirm, deny])
+  expect(buttonsOf(reasonModal('deny', one))).toEqual(['Deny', 'Decide later'])
+})

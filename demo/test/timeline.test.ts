@@ -49,7 +49,6 @@ describe.skipIf(!hasBrowser)('the time line, in a browser', () => {
     expect(await line.getAttribute('aria-valuetext')).toMatch(/^at \d\d:\d\d:\d\d$/)
     expect(await server.locator('.pill').textContent()).toBe('the past')
     expect(await seriousFaults(page)).toEqual([])
-    if (process.env.PG_MARSHAL_SCREENSHOT) await page.screenshot({ path: process.env.PG_MARSHAL_SCREENSHOT })
 
     await page.keyboard.press('Home')
     await sentence.getByText(/^Not seen at .* The bot had recorded nothing by then\.$/).waitFor()

@@ -41,8 +41,14 @@ type Remembered = Extract<Question, { readonly kind: (typeof remembered)[number]
 const isRemembered = (question: Question): question is Remembered =>
   remembered.some((kind) => kind === question.kind)
 
+/** Question about one cluster, which is answered also while that cannot be seen. */
+type WithoutLook = Extract<Question, { readonly kind: 'rules' | 'waits' | 'at' }>
+
+const isWithoutLook = (question: Question): question is WithoutLook =>
+  ['rules', 'waits', 'at'].includes(question.kind)
+
 /** Question that a look at a cluster answers. */
-type AboutNow = Exclude<Question, Remembered | { readonly kind: 'rules' | 'waits' | 'at' }>
+type AboutNow = Exclude<Question, Remembered | WithoutLook>
 
 /** `failed`: there was nothing to show, only why; a reply for the one who asked alone. */
 export type Answer = { readonly view: View; readonly failed?: boolean }
@@ -89,30 +95,28 @@ export function createAnswers(deps: {
     if ('view' in found) return found
     const { watched, notes } = found
     if ('problem' in watched) return { view: problemView(watched.problem), failed: true }
-    if (question.kind === 'rules')
-      return { view: await answerRules(question, watched, clusters.size > 1, now()) }
-    if (question.kind === 'waits') {
-      const timeZone = (await asker?.timeZone()) ?? Intl.DateTimeFormat().resolvedOptions().timeZone
-      const context = {
-        cluster: watched.config.name,
-        several: clusters.size > 1,
-        now: now(),
-        timeZone,
-        typed,
-      }
-      return { view: await answerWaits(question, context, record) }
-    }
-    if (question.kind === 'at') {
-      const timeZone = (await asker?.timeZone()) ?? Intl.DateTimeFormat().resolvedOptions().timeZone
-      return answerAt(question, watched, {
-        ...{ record, timeZone, canPress: typed !== null, now: now() },
-        several: clusters.size > 1,
-      })
-    }
+    if (isWithoutLook(question)) return readWithoutLook(question, watched, asker)
     return attempt(
       () => look(question, watched, { seen, notes, typed }),
       ({ reason }) => ({ view: failureView(watched.config.name, reason), failed: true }),
     )
+  }
+
+  /** Answers by the configuration or by the record. */
+  async function readWithoutLook(
+    question: WithoutLook,
+    watched: WatchedCluster,
+    asker: Asker | undefined,
+  ): Promise<Answer> {
+    const several = clusters.size > 1
+    if (question.kind === 'rules') return { view: await answerRules(question, watched, several, now()) }
+    const timeZone = (await asker?.timeZone()) ?? Intl.DateTimeFormat().resolvedOptions().timeZone
+    const typed = asker?.typed ?? null
+    const asking = { several, timeZone, now: now() }
+    if (question.kind === 'at')
+      return answerAt(question, watched, { ...asking, record, canPress: typed !== null })
+    const cluster = watched.config.name
+    return { view: await answerWaits(question, { ...asking, cluster, typed }, record) }
   }
 
   /** Answers what is about no single cluster. */

@@ -70,15 +70,10 @@ async function share(
   if ('code' in watched) return watched
   const { access, channel: own } = watched.config
   // Whoever reads along there was not let in.
-  if (access.viewers !== 'everyone' && channel !== own)
-    return authorization.refuse(
-      { caller, where },
-      refusalOf(
-        'notAllowed',
-        `only some may see ${watched.config.name}, so its reports are shared to its own channel alone`,
-        `only some may see ${watched.config.name}, so its reports are shared to its own channel alone`,
-      ),
-    )
+  if (access.viewers !== 'everyone' && channel !== own) {
+    const why = `only some may see ${watched.config.name}, so its reports are shared to its own channel alone`
+    return authorization.refuse({ caller, where }, refusalOf('notAllowed', why, why))
+  }
   if (!/^[CG][A-Z0-9]+$/.test(channel)) return 'Nothing was shared: choose a channel, not a direct message.'
   const absent = await absence(slack, channel, caller)
   if (absent !== null) return `Nothing was shared: ${absent}`

@@ -5,7 +5,7 @@ import {
   type ActivityRow,
   activityFrom,
   areNamed,
-  type SaidBefore,
+  type SeenBefore,
   sessionFrom,
 } from './activityRows.ts'
 import { badRows } from './checked.ts'
@@ -40,7 +40,7 @@ export function createActivityReader({
   readonly log: Log
 }): ActivityReader {
   const recorded = createRecordedTexts(recordText)
-  const before: SaidBefore = new Map()
+  const before: SeenBefore = new Map()
 
   /** A server with rows that cannot be read cannot be seen: the connection counts as made again when they can be read. */
   const blindIfOdd = async <T>(read: () => Promise<T>): Promise<T> => {

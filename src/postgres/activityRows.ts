@@ -18,8 +18,37 @@ type Column = string | null
 /** Number of columns in `said`. */
 const width = 16
 
-/** Words of the server about one process. The times are there as it writes them, and in microseconds since the epoch. */
-export type ActivityRow = ReturnType<typeof rowFrom>
+/**
+ * All that is kept of one process from look to look. The times are there as the server writes them, and in microseconds since
+ * the epoch.
+ */
+export type ActivityRow = {
+  /** All columns, as the server said them. */
+  readonly said: string
+  readonly pid: number
+  readonly leader_pid: number | null
+  readonly backend_type: Column
+  readonly backend_start: Column
+  readonly datid: number | null
+  readonly usesysid: number | null
+  readonly application_name: Column
+  readonly client_addr: Column
+  readonly state: Column
+  readonly wait_event_type: Column
+  readonly wait_event: Column
+  readonly xact_start: Column
+  readonly query_start: Column
+  readonly state_change: Column
+  readonly backend_xid: Column
+  readonly backend_xmin: Column
+  readonly query_id: Column
+  readonly backendAt: number | null
+  readonly xactAt: number | null
+  readonly queryAt: number | null
+  readonly stateAt: number | null
+  /** Its statement as the record keeps it, once that is known. */
+  recorded: string | undefined
+}
 
 export type ActivityRead = {
   readonly rows: readonly ActivityRow[]
@@ -29,55 +58,78 @@ export type ActivityRead = {
   readonly queries: ReadonlyMap<number, Buffer>
 }
 
-/** Words about each process at the look before, by pid. */
-export type SaidBefore = Map<number, { readonly said: string; readonly row: ActivityRow }>
+/** Processes at the look before, by pid. */
+export type SeenBefore = Map<number, ActivityRow>
 
 /**
  * Reads an answer. Throws ClusterError.
  * @param before is brought up to date
  */
-export function activityFrom(rows: unknown, before: SaidBefore = new Map()): ActivityRead {
+export function activityFrom(rows: unknown, before: SeenBefore = new Map()): ActivityRead {
   const read = checked(answer, rows)
   const queries = new Map<number, Buffer>()
   const current = read.map(({ pid, said, query }) => {
     if (query !== null) queries.set(pid, query)
     const known = before.get(pid)
-    if (known?.said === said) return known.row
-    const row = rowFrom(pid, said)
-    before.set(pid, { said, row })
+    if (known?.said === said) return known
+    const row = rowFrom(pid, said, known)
+    before.set(pid, row)
     return row
   })
-  keepOnly(before, current)
+  forgetGone(before, current)
   return { rows: current, at: Math.round((read[0]?.now ?? 0) * 1e6), queries }
 }
 
-function rowFrom(pid: number, said: string) {
+/** @param before what was kept of this pid: where it says the same, its text and its time are taken from there */
+function rowFrom(pid: number, said: string, before: ActivityRow | undefined): ActivityRow {
   const columns = columnsOf(said)
   const at = (index: number): Column => columns[index] ?? null
-  const [backend_start, xact_start, query_start, state_change] = [at(2), at(10), at(11), at(12)]
+  const same = (text: Column, was: Column | undefined): Column => (text === was ? was : text)
+  const backend_start = same(at(2), before?.backend_start)
+  const xact_start = same(at(10), before?.xact_start)
+  const query_start = same(at(11), before?.query_start)
+  const state_change = same(at(12), before?.state_change)
+  const isSameStatement = before?.backend_start === backend_start && before.query_start === query_start
   return {
+    said,
     pid,
     leader_pid: numberIn('leader_pid', at(0)),
-    backend_type: at(1),
+    backend_type: heldOnce(at(1)),
     backend_start,
     datid: numberIn('datid', at(3)),
     usesysid: numberIn('usesysid', at(4)),
-    application_name: at(5),
-    client_addr: at(6),
-    state: at(7),
-    wait_event_type: at(8),
-    wait_event: at(9),
+    application_name: heldOnce(at(5)),
+    client_addr: heldOnce(at(6)),
+    state: heldOnce(at(7)),
+    wait_event_type: heldOnce(at(8)),
+    wait_event: heldOnce(at(9)),
     xact_start,
     query_start,
     state_change,
     backend_xid: at(13),
     backend_xmin: at(14),
-    query_id: at(15),
-    backendAt: timeIn('backend_start', backend_start),
-    xactAt: timeIn('xact_start', xact_start),
-    queryAt: timeIn('query_start', query_start),
-    stateAt: timeIn('state_change', state_change),
-  } as const
+    query_id: heldOnce(at(15)),
+    backendAt: timeIn('backend_start', backend_start, before?.backend_start, before?.backendAt),
+    xactAt: timeIn('xact_start', xact_start, before?.xact_start, before?.xactAt),
+    queryAt: timeIn('query_start', query_start, before?.query_start, before?.queryAt),
+    stateAt: timeIn('state_change', state_change, before?.state_change, before?.stateAt),
+    recorded: isSameStatement ? before.recorded : undefined,
+  }
+}
+
+/** Words of all clusters that are held once, at most. */
+const mostWords = 10_000
+const words = new Map<string, string>()
+
+/** Returns the one text for a word: the same ones come from each session of each cluster. */
+function heldOnce(text: Column): Column {
+  if (text === null) return null
+  const known = words.get(text)
+  if (known !== undefined) return known
+  // Those that are in use come back at once.
+  if (words.size >= mostWords) words.clear()
+  words.set(text, text)
+  return text
 }
 
 /** Every column comes as a text, as the server writes it. */
@@ -96,18 +148,24 @@ function numberIn(column: string, text: Column): number | null {
   throw oddRows(column, 'expected a number')
 }
 
-function timeIn(column: string, text: Column): number | null {
+function timeIn(
+  column: string,
+  text: Column,
+  wasText: Column | undefined,
+  was: number | null | undefined,
+): number | null {
   if (text === null) return null
+  if (text === wasText && was != null) return was
   const time = microsecondsIn(text)
   if (time !== null) return time
   throw oddRows(column, 'expected a timestamp')
 }
 
 /** Forgets the processes that are gone. */
-export function keepOnly(known: Map<number, unknown>, rows: readonly { readonly pid: number }[]): void {
-  if (known.size <= rows.length) return
+function forgetGone(before: SeenBefore, rows: readonly ActivityRow[]): void {
+  if (before.size <= rows.length) return
   const here = new Set(rows.map(({ pid }) => pid))
-  for (const pid of known.keys()) if (!here.has(pid)) known.delete(pid)
+  for (const pid of before.keys()) if (!here.has(pid)) before.delete(pid)
 }
 
 /** Returns true when every database and role of these rows has its name. Oid 0: a process that has none. */

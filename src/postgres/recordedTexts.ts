@@ -1,18 +1,12 @@
-import { type ActivityRead, keepOnly } from './activityRows.ts'
+import type { ActivityRead } from './activityRows.ts'
 import { decoded } from './rows.ts'
 
 /** Statements of all sessions, for the record. The server sends each only once, with the look that finds it. */
 export type RecordedTexts = {
   /** Seconds since the epoch by the server's clock, from which on statements are not known yet; null: none is wanted. */
   since(): number | null
-  /** Takes in a look at all sessions. */
+  /** Takes in a look at all sessions; the rows keep what is known. */
   take(read: ActivityRead): ReadonlyMap<number, string> | null
-}
-
-type Known = {
-  readonly backendStart: string | null
-  readonly queryStart: string | null
-  readonly text: string
 }
 
 /** A statement that began so long before a look may show itself only after it, microseconds. */
@@ -21,7 +15,6 @@ const everything = Number.MIN_SAFE_INTEGER
 
 /** @param maskText masks a statement; null where none is recorded */
 export function createRecordedTexts(maskText: ((text: string) => string | null) | null): RecordedTexts {
-  const known = new Map<number, Known>()
   let since = everything
   return {
     since: () => (maskText ? since : null),
@@ -29,19 +22,16 @@ export function createRecordedTexts(maskText: ((text: string) => string | null) 
       if (!maskText) return null
       const texts = new Map<number, string>()
       let isMissing = false
-      for (const { pid, backend_start: backendStart, query_start: queryStart, state } of rows) {
+      for (const row of rows) {
         // Without a privilege the server says so in the place of the statement.
-        if (state === null) continue
-        const before = known.get(pid)
-        const isSame = before?.backendStart === backendStart && before.queryStart === queryStart
-        const query = queries.get(pid)
-        const text = isSame ? before.text : query && maskText(decoded(query))
-        isMissing ||= text === undefined
-        if (text == null) continue
-        if (!isSame) known.set(pid, { backendStart, queryStart, text })
-        if (text !== '') texts.set(pid, text)
+        if (row.state === null) continue
+        if (row.recorded === undefined) {
+          const query = queries.get(row.pid)
+          isMissing ||= query === undefined
+          row.recorded = (query && maskText(decoded(query))) ?? undefined
+        }
+        if (row.recorded) texts.set(row.pid, row.recorded)
       }
-      keepOnly(known, rows)
       // After a failover they are those of another server: all are wanted again.
       since = isMissing ? everything : (at - late) / 1e6
       return texts

@@ -16,7 +16,7 @@ const read = (name: string): Statement => ({
  * The plan of a statement without parameters: made, it has been looked up what the statement needs of the catalogs, and not
  * a lock was read.
  */
-export const planOf = ({ name, text }: Statement): Statement => ({
+const planOf = ({ name, text }: Statement): Statement => ({
   name: `${name}_plan`,
   text: `EXPLAIN ${text}`,
 })
@@ -28,12 +28,14 @@ export const statements = {
   facts: read('facts'),
   text: read('text'),
   locks: read('locks'),
+  locksPlan: planOf(read('locks')),
   locksOf: read('locks_of'),
   locksOn: read('locks_on'),
   relationsNamed: read('relations_named'),
   relationsKnown: read('relations_known'),
   relations: read('relations'),
   prepared: read('prepared'),
+  preparedPlan: planOf(read('prepared')),
   preparedBare: read('prepared_bare'),
   blockingPids: read('blocking_pids'),
   changedTables: read('changed_tables'),

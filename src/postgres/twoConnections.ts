@@ -1,7 +1,7 @@
 import type { Log } from '../log.ts'
 import { activityFrom } from './activityRows.ts'
 import { type Connection, createConnection } from './connection.ts'
-import { planOf, statements } from './statements.ts'
+import { statements } from './statements.ts'
 
 /** Milliseconds: for a new connection, for a look at the activity or a signal, and for the lock table. */
 export type Deadlines = { readonly connect: number; readonly activity: number; readonly locks: number }
@@ -58,8 +58,8 @@ export function createTwoConnections({
     // When a catalog is what everybody waits for, its first use would wait too. The lock table itself is not for every new
     // connection: in a storm nothing interrupts that.
     prepare: async (query) => {
-      await query(planOf(statements.locks), [])
-      await query(planOf(statements.prepared), [])
+      await query(statements.locksPlan, [])
+      await query(statements.preparedPlan, [])
       await query(statements.preparedBare, [])
     },
   })

@@ -1,19 +1,63 @@
 import { describe, expect, test } from 'vitest'
-import { activityFrom, type SaidBefore, sessionFrom } from '../../src/postgres/activityRows.ts'
+import { activityFrom, type SeenBefore, sessionFrom } from '../../src/postgres/activityRows.ts'
+import { createRecordedTexts } from '../../src/postgres/recordedTexts.ts'
 
 const names = {
   databases: new Map([[5, 'shop']]),
   roles: new Map([[10, { name: 'web', isSuperuser: false }]]),
 }
 const start = '2026-01-01 10:00:00.25+00'
-const said = (state: string) =>
+const said = (state: string, backendStart = start, queryStart = '2026-01-01 10:00:01+00') =>
   JSON.stringify([
-    ...[null, 'client backend', start, '5', '10', 'app', null, state, null, null],
-    ...[null, '2026-01-01 10:00:01+00', '2026-01-01 10:00:02.000001+00', null, null, '-7'],
+    ...[null, 'client backend', backendStart, '5', '10', 'app', null, state, null, null],
+    ...[null, queryStart, '2026-01-01 10:00:02.000001+00', null, null, '-7'],
   ])
 const now = Date.UTC(2026, 0, 1, 10, 0, 10) / 1000
 const row = (pid: number, state: string, at = now, query: Buffer | null = null) => ({
   ...{ pid, said: said(state), now: at, query },
+})
+
+describe('statements for the record', () => {
+  const mask = (text: string) => text.replaceAll(/\d+/g, '?')
+  const look = (state: string, start: string, queryStart: string, query: string | null) => ({
+    ...{
+      pid: 1,
+      said: said(state, start, queryStart),
+      now,
+      query: query === null ? null : Buffer.from(query),
+    },
+  })
+  const later = '2026-01-01 10:00:09+00'
+
+  test('stay with a session until its next one', () => {
+    const before: SeenBefore = new Map()
+    const recorded = createRecordedTexts(mask)
+    const take = (...of: Parameters<typeof look>) =>
+      recorded.take(activityFrom([look(...of)], before))?.get(1)
+    const first = '2026-01-01 10:00:01+00'
+    expect(take('active', start, first, 'SELECT 1')).toBe('SELECT ?')
+    expect(recorded.since()).toBe(now - 5)
+    expect(take('active', start, first, null)).toBe('SELECT ?')
+    expect(take('idle', start, first, null)).toBe('SELECT ?')
+    expect(take('active', start, later, 'DELETE 2')).toBe('DELETE ?')
+    // Another session with the same pid, which the server did not send the statement of.
+    expect(take('active', later, later, null)).toBe(undefined)
+    expect(recorded.since()).toBeLessThan(0)
+    expect(take('active', later, later, 'COMMIT')).toBe('COMMIT')
+    expect(recorded.since()).toBe(now - 5)
+  })
+
+  test('are none that the masker keeps back, and are asked for no more than once', () => {
+    const recorded = createRecordedTexts(() => null)
+    expect(recorded.take(activityFrom([look('active', start, later, 'SELECT 1')]))).toEqual(new Map())
+    expect(recorded.since()).toBe(now - 5)
+  })
+
+  test('are none where nothing is recorded', () => {
+    const recorded = createRecordedTexts(null)
+    expect(recorded.since()).toBe(null)
+    expect(recorded.take(activityFrom([look('active', start, later, 'SELECT 1')]))).toBe(null)
+  })
 })
 
 describe('rows of the activity', () => {
@@ -36,7 +80,7 @@ describe('rows of the activity', () => {
   })
 
   test('are the same while a process says the same, and age nevertheless', () => {
-    const before: SaidBefore = new Map()
+    const before: SeenBefore = new Map()
     const first = activityFrom([row(1, 'idle'), row(2, 'idle')], before)
     const second = activityFrom([row(1, 'idle', now + 5), row(2, 'active', now + 5)], before)
     expect(second.rows[0]).toBe(first.rows[0])
@@ -45,8 +89,21 @@ describe('rows of the activity', () => {
     expect(session?.backendSeconds).toBe(14.75)
   })
 
+  test('take their times from what they say now, where another session has the pid', () => {
+    const before: SeenBefore = new Map()
+    activityFrom([row(1, 'idle')], before)
+    const other = said('active', '2026-01-01 10:00:05+00', '2026-01-01 10:00:06.5+00')
+    const { rows, at } = activityFrom([{ ...row(1, 'active'), said: other }], before)
+    expect(rows.map((one) => sessionFrom(one, at, names))).toMatchObject([
+      {
+        ...{ backendStart: '2026-01-01 10:00:05+00', backendSeconds: 5, querySeconds: 3.5 },
+        ...{ queryStart: '2026-01-01 10:00:06.5+00', stateSeconds: 7.999999 },
+      },
+    ])
+  })
+
   test('of processes that are gone are forgotten', () => {
-    const before: SaidBefore = new Map()
+    const before: SeenBefore = new Map()
     activityFrom([row(1, 'idle'), row(2, 'idle')], before)
     activityFrom([row(2, 'idle')], before)
     expect([...before.keys()]).toEqual([2])
@@ -58,7 +115,7 @@ describe('rows of the activity', () => {
   })
 
   test('that are bad are bad at the next look, too', () => {
-    const before: SaidBefore = new Map()
+    const before: SeenBefore = new Map()
     const bad = [row(1, 'idle'), { ...row(2, 'idle'), said: '[]' }]
     for (let look = 0; look < 2; look++)
       expect(() => activityFrom(bad, before)).toThrow(/said: expected a list of 16 texts/)

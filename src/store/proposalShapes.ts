@@ -20,6 +20,7 @@ const outcome = union<Outcome, 'kind'>('kind', {
     state: orNull(anyText),
     waitEventType: orNull(anyText),
     waitEvent: orNull(anyText),
+    why: anyText.optional(),
   },
   changed: { what: anyText },
   refused: { why: anyText },

@@ -20,6 +20,8 @@ export type Outcome =
       readonly state: string | null
       readonly waitEventType: string | null
       readonly waitEvent: string | null
+      /** Reason that the operating system shows; absent where the server was asked. */
+      readonly why?: string | undefined
     }
   /** Nothing was sent: it was not the session, or not the state, that was approved. */
   | { readonly kind: 'changed'; readonly what: string }

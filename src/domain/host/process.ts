@@ -1,6 +1,4 @@
 import type { Action } from '../session/action.ts'
-import { matchesNames, type Protected } from '../session/policy.ts'
-import { formatDuration } from '../text/duration.ts'
 import type { Title } from './title.ts'
 
 /** A process as the operating system shows it. It knows no locks, and no statements but the title. */
@@ -28,10 +26,21 @@ export type Backend = HostProcess & { readonly what: Title | null }
 export type Postmaster = {
   readonly pid: number
   readonly startTicks: string
+  /** Id of this run of the machine: ticks begin again at each. */
+  readonly bootId: string
   readonly executable: string
   readonly dataDirectory: string
   readonly port: number
+  /** Its cluster_name, which stands in every title; null for none. */
+  readonly clusterName: string | null
 }
+
+/** Shown first wherever processes are: what they cannot show. */
+export const seenOnHost = 'From the operating system: no locks, and no statements but titles.'
+
+/** Lines about the signal that people think of next: what it does, and what to do instead, in order. */
+export const neverKill =
+  'Never `kill -9`: the whole server restarts, everybody is dropped, and it recovers before it takes anybody, for minutes where much was written.\nInstead, in this order: cancel it, terminate it, mend what holds it up (a disk, a network file system; SIGCONT where it is stopped), and at last restart the server in order (`pg_ctl restart -m fast`).'
 
 /**
  * Says why a process is none to signal: only a client backend of this very server ever is.
@@ -48,51 +57,20 @@ export function untouchableOnHost(
   if (executable !== postmaster.executable)
     return `Process ${pid} runs ${executable}, and not the server’s program: it is left alone.`
   if (what?.kind !== 'client')
-    return `Process ${pid} (${what?.name ?? 'without a title of the server'}) serves no client: it is left alone, for ending it may restart the whole server.`
+    return `Process ${pid} (${what?.name.replaceAll(/\s+/g, ' ') ?? 'without a title of the server'}) serves no client: it is left alone, for ending it may restart the whole server. ${neverKill}`
   return null
 }
 
-/** Lists what differs between a process and the one that was chosen, one phrase each; empty: it is the same. */
-export function hostDifferences(chosen: Backend, now: Backend | null): string[] {
-  if (!now || now.startTicks !== chosen.startTicks) return ['it is gone']
-  if (now.state === 'Z') return ['it has ended']
-  const [then, is] = [chosen.what, now.what]
-  if (then?.kind !== 'client' || is?.kind !== 'client') return ['it serves no client']
-  return then.userAndDatabase === is.userAndDatabase && then.client === is.client
-    ? []
-    : ['it serves another client']
-}
-
-/** Effect of a signal on a process. */
-export type HostOutcome =
-  | { readonly kind: 'gone' | 'statementEnded'; readonly afterMs: number }
-  | { readonly kind: 'still'; readonly why: string }
-
-/** Decides what a look after the signal shows; null: look again. */
-export function outcomeOnHost(
-  action: Action,
-  chosen: Backend,
-  now: Backend | null,
-  afterMs: number,
-): HostOutcome | null {
-  if (!now || now.startTicks !== chosen.startTicks || now.state === 'Z') return { kind: 'gone', afterMs }
-  if (action !== 'cancel' || now.what?.kind !== 'client' || chosen.what?.kind !== 'client') return null
-  return now.what.activity.startsWith('idle') && !chosen.what.activity.startsWith('idle')
-    ? { kind: 'statementEnded', afterMs }
-    : null
-}
-
 /** Says why a signal has no effect yet. */
-export function whyStill({ pid, state }: Pick<HostProcess, 'pid' | 'state'>, afterMs: number): string {
-  const time = formatDuration(afterMs / 1000)
+export function whyStill({ pid, state }: Pick<HostProcess, 'pid' | 'state'>): string {
   switch (state) {
     case 'T':
     case 't':
       return `${pid} is stopped (SIGSTOP, or a debugger): the signal is pending, and takes effect when somebody lets it go on (SIGCONT).`
     case 'D':
-      return `${pid} waits for the disk or the network in the kernel, for ${time} after the signal: it takes effect when that answers.`
+      return `${pid} waits for a disk or the network in the kernel: the signal is pending, and takes effect when that answers.`
     default:
-      return `${pid} is still there, ${time} after the signal: it takes effect when the server next looks for one.`
+      return `${pid} takes it when it next looks for one.`
   }
 }
 
@@ -101,25 +79,3 @@ export const hostSignals = { cancel: 'SIGINT', terminate: 'SIGTERM' } as const s
   Action,
   string
 >
-
-/** Rules that may protect a process. `certain` is false where the application decides, which no title shows. */
-export type HostProtection = { readonly rule: Protected; readonly certain: boolean }
-
-/**
- * Finds the rule that protects a process. Where its user ends and its database begins, a title does not say: each way
- * counts.
- */
-export function protectionOnHost({ what }: Backend, rules: readonly Protected[]): HostProtection | null {
-  if (what?.kind !== 'client') return null
-  const words = what.userAndDatabase.split(' ')
-  const ways = words.slice(1).map((_, index) => ({
-    usename: words.slice(0, index + 1).join(' '),
-    datname: words.slice(index + 1).join(' '),
-    applicationName: null,
-  }))
-  const matching = rules.filter((rule) => ways.some((names) => matchesNames(names, rule, true)))
-  const certain = matching.find(({ applicationName }) => applicationName === undefined)
-  const [first] = matching
-  if (certain) return { rule: certain, certain: true }
-  return first ? { rule: first, certain: false } : null
-}

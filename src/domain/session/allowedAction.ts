@@ -70,7 +70,11 @@ export function objection(
   server: Server,
   protectedSessions: readonly Protected[],
 ): string | null {
-  const fit = fittingAction(session, server, protectedSessions)
+  return objectionIn(action, fittingAction(session, server, protectedSessions))
+}
+
+/** Says why an action is not possible or has no effect, where this one fits; null when it may be proposed. */
+export function objectionIn(action: Action, fit: Fit): string | null {
   if (fit.action === null) return fit.why
   return action === 'cancel' && fit.action === 'terminate' ? fit.otherwise : null
 }

@@ -159,7 +159,7 @@ function whyOf({ session, outcome }: BulkMember): string {
     outcome?.kind === 'changed'
       ? outcome.what
       : outcome && 'why' in outcome
-        ? outcome.why
+        ? (outcome.why ?? '')
         : outcome?.kind === 'unknown'
           ? outcome.now
           : ''

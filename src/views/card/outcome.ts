@@ -30,7 +30,8 @@ export function outcomeSentence({
     }
     case 'still': {
       const where = `${outcome.state ?? 'in an unseen state'}${outcome.waitEvent ? `, waiting in ${outcome.waitEvent}` : ''}`
-      return `The signal was sent; ${pid} is still there after ${formatDuration(outcome.afterMs / 1000)}, ${where}. ${afterStill(action, outcome.waitEvent)}`
+      const next = outcome.why ?? afterStill(action, outcome.waitEvent)
+      return `The signal was sent; ${pid} is still there after ${formatDuration(outcome.afterMs / 1000)}, ${where}. ${next}`
     }
     case 'changed':
       return `Nothing was sent: ${outcome.what}.`

@@ -50,10 +50,12 @@ const horizonRows = z.array(
       xact_start: textColumn,
       age: z.number(),
       catalogs_only: z.boolean(),
+      is_repack: z.boolean(),
     })
     .transform(
-      ({ backend_start, xact_start, catalogs_only, name, ...row }): VacuumHolder => ({
+      ({ backend_start, xact_start, catalogs_only, is_repack, name, ...row }): VacuumHolder => ({
         ...row,
+        ...(is_repack && { isRepack: true }),
         name: name ?? '',
         backendStart: backend_start,
         xactStart: xact_start,
@@ -75,6 +77,7 @@ const slotRows = z.array(
       safe_bytes: z.number().nullable(),
       inactive_seconds: z.number().nullable(),
       invalidation_reason: textColumn,
+      is_repack: z.boolean(),
     })
     .transform(
       (row): ReplicationSlot => ({
@@ -87,6 +90,7 @@ const slotRows = z.array(
         safeBytes: row.safe_bytes,
         inactiveSeconds: row.inactive_seconds === null ? null : Math.max(0, row.inactive_seconds),
         invalidationReason: row.invalidation_reason,
+        ...(row.is_repack && { isRepack: true }),
       }),
     ),
 )

@@ -74,6 +74,7 @@ export const vacuumHolderShape = object<VacuumHolder>({
   xactStart: orNull(anyText),
   age: number,
   catalogsOnly: flag,
+  isRepack: flag.optional(),
 })
 
 export const slotShape = object<ReplicationSlot>({
@@ -86,6 +87,7 @@ export const slotShape = object<ReplicationSlot>({
   safeBytes: orNull(number),
   inactiveSeconds: orNull(number),
   invalidationReason: orNull(anyText),
+  isRepack: flag.optional(),
 })
 
 export const deadlockReportShape = object<DeadlockReport>({

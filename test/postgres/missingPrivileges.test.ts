@@ -23,8 +23,8 @@ const fixes = (over: Partial<Facts>) => missingPrivilegesOf(facts(over)).map(({ 
 
 it('advises to look for a newer pg-marshal where the server is newer, and asks for nothing else', () => {
   expect(missingPrivilegesOf(facts())).toEqual([])
-  expect(missingPrivilegesOf(facts({ version_num: 190_001 }))).toMatchObject([
-    { what: expect.stringContaining('PostgreSQL 19.1 is newer'), needed: false },
+  expect(missingPrivilegesOf(facts({ version_num: 200_001 }))).toMatchObject([
+    { what: expect.stringContaining('PostgreSQL 20.1 is newer'), needed: false },
   ])
 })
 

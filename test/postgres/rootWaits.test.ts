@@ -153,6 +153,15 @@ test('the table knows every wait event of the server, and no other', async () =>
   const unknown = waitMeanings
     .flatMap(({ type, events }) => events.map((name) => `${type} ${name}`))
     .filter((one) => !known.has(one))
-  // Of 19.
-  expect(unknown).toEqual(['Buffer BufferCleanup', 'IO CopyFromRead', 'IO CopyToWrite'])
+  // Of 19: its names stand in heldUp.test.ts.
+  if (server.versionNum < 190_000)
+    expect(unknown).toEqual([
+      'Buffer BufferCleanup',
+      'IPC RepackWorkerExport',
+      'Client WaitForWalFlush',
+      'Client WaitForWalReplay',
+      'Client WaitForWalWrite',
+      'IO CopyFromRead',
+      'IO CopyToWrite',
+    ])
 })

@@ -13,11 +13,11 @@ export type Title =
   | { readonly kind: 'server'; readonly name: string }
 
 /**
- * Titles of processes that serve no client begin so, up to 18 (miscinit.c, and where each process starts). A user of such
+ * Titles of processes that serve no client begin so, up to 19 (miscinit.c, and where each process starts). A user of such
  * a name is taken for one of them, which is the safe side.
  */
 const serverTitles =
-  /^(?:archiver|autovacuum|background|bgworker|bgwriter|checkpointer|io worker|logger|logical|parallel|slotsync|startup|stats|syslogger|walreceiver|walsender|walsummarizer|walwriter|wal )/
+  /^(?:archiver|autovacuum|background|bgworker|bgwriter|checkpointer|datachecksum|io worker|logger|logical|parallel|REPACK decoding worker|slotsync|startup|stats|syslogger|walreceiver|walsender|walsummarizer|walwriter|wal )/
 
 const clientTitle = /^(?<who>\S.*) (?<client>\[local\]|[^\s()]+\(\d+\)) (?<activity>\S.*)$/
 

@@ -1,4 +1,4 @@
-import { isClient, type Session, waitsForLock } from '../session/session.ts'
+import { isClient, type Session, waitsForLock, waitsForPin } from '../session/session.ts'
 
 /**
  * Time that statements waited, by looks at who waits. pg_stat_statements counts the time from the beginning of a
@@ -72,7 +72,7 @@ export function noteWaits(
  * writing, and what it waits for among its own parallel workers is work.
  */
 const waits = (session: Session): boolean =>
-  waitsForLock(session) || ['BufferPin', 'Buffer', 'Client', 'Timeout'].includes(session.waitEventType ?? '')
+  waitsForLock(session) || waitsForPin(session) || ['Client', 'Timeout'].includes(session.waitEventType ?? '')
 
 /** A statement as pg_stat_statements tells it from others, by names. */
 type Counted = {

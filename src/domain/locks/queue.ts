@@ -1,4 +1,4 @@
-import type { Session } from '../session/session.ts'
+import { isGroupMember, type Session } from '../session/session.ts'
 import type { LockTable, LockTarget } from '../session/snapshot.ts'
 
 /**
@@ -21,16 +21,16 @@ const conflicts = ['8', '78', '5678', '45678', '34678', '345678', '2345678', '12
 export const conflictsOf = (mode: number): number => conflicts[mode] ?? 0
 
 /**
- * A party is what can block: a lock group (a leader with its parallel workers, named by the leader's pid) or a
+ * A party is what can block: a lock group (a leader with its workers, named by the leader's pid) or a
  * prepared transaction (minus its transaction id). Members of one party never block each other.
  */
 export type Party = number
 
 export function partiesOf(sessions: readonly Session[]): (pid: number) => Party {
   const leaders = new Map<number, number>()
-  for (const { pid, leaderPid, backendType } of sessions) {
-    // A logical replication worker has a leader too, but is no member of its lock group.
-    if (leaderPid !== null && backendType === 'parallel worker') leaders.set(pid, leaderPid)
+  for (const session of sessions) {
+    const { pid, leaderPid } = session
+    if (leaderPid !== null && isGroupMember(session)) leaders.set(pid, leaderPid)
   }
   return (pid) => leaders.get(pid) ?? pid
 }

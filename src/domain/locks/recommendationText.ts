@@ -4,6 +4,7 @@ import { mayFinish } from '../session/heldUp.ts'
 import { leftoverOf } from '../session/leftover.ts'
 import type { Protected } from '../session/policy.ts'
 import { finishing, finishingPlace } from '../session/prepared.ts'
+import { rewriteOf } from '../session/rewrite.ts'
 import type { PreparedTransaction } from '../session/session.ts'
 import { beganEarlier, hasFailed, isIdleInTransaction, type Session } from '../session/session.ts'
 import type { LockTable, Server } from '../session/snapshot.ts'
@@ -243,6 +244,7 @@ const plain = (name: string): string => name.replaceAll(/[^\p{L}\p{N} ._:@/"-]/g
 export function lossText(cost: WorkLost, session: Session): string {
   const done = formatDuration(session.xactSeconds ?? 0)
   const left = leftoverOf(session)
+  const isRewrite = rewriteOf(session) !== null
   const outside = left?.kind === 'outside' && cost !== 'request' ? `; ${left.stays}` : ''
   const lost = {
     request: 'nothing done is lost',
@@ -253,13 +255,15 @@ export function lossText(cost: WorkLost, session: Session): string {
       : session.backendXid === null
         ? 'it has written nothing'
         : 'it has locked rows and changed no table',
-    activeReader: 'it has written nothing, its answer is lost',
+    activeReader: isRewrite ? 'it has written nothing yet' : 'it has written nothing, its answer is lost',
     vacuum: left?.stays ?? 'what it has cleaned up stays',
     steps: left?.stays ?? 'what it has finished stays',
     idleWriter: `what it wrote in ${done} is rolled back`,
     halfDone: left?.stays ?? 'it works in several transactions, and would be left half done',
     // A row lock takes a transaction id too (SELECT … FOR UPDATE).
-    activeWriter: `what it wrote${commandOf(session) === 'SELECT' ? ' or locked' : ''} in ${done} is rolled back`,
+    activeWriter: isRewrite
+      ? `its new copy of the table, ${done} of work, is thrown away`
+      : `what it wrote${commandOf(session) === 'SELECT' ? ' or locked' : ''} in ${done} is rolled back`,
   }[cost]
   return `${lost}${outside}`
 }

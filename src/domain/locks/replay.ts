@@ -1,4 +1,4 @@
-import { isClient, type Session } from '../session/session.ts'
+import { isClient, type Session, waitsForPin } from '../session/session.ts'
 import type { Server } from '../session/snapshot.ts'
 import { formatDuration } from '../text/duration.ts'
 import type { Picture } from './picture.ts'
@@ -12,6 +12,8 @@ export type ReplayWait = {
   /** Pid of the startup process, which replays. */
   readonly pid: number
   readonly kind: 'lock' | 'snapshot' | 'pin' | 'tablespace'
+  /** Wait event of the startup process. */
+  readonly waitEvent: string
   /** Sessions that hold it back, as far as anybody can know. */
   readonly holders: readonly Session[]
   /**
@@ -24,8 +26,14 @@ export type ReplayWait = {
 const byWaitEvent: Readonly<Record<string, ReplayWait['kind']>> = {
   RecoveryConflictSnapshot: 'snapshot',
   RecoveryConflictTablespace: 'tablespace',
-  BufferPin: 'pin',
 }
+
+const kindOf = (startup: Session): ReplayWait['kind'] | null =>
+  startup.waitEventType === 'Lock'
+    ? 'lock'
+    : waitsForPin(startup)
+      ? 'pin'
+      : (byWaitEvent[startup.waitEvent ?? ''] ?? null)
 
 /** Null where replay goes on, or there is none. */
 export function replayWait({ snapshot, forest }: Picture): ReplayWait | null {
@@ -33,9 +41,9 @@ export function replayWait({ snapshot, forest }: Picture): ReplayWait | null {
     ? snapshot.sessions.find(({ backendType }) => backendType === 'startup')
     : undefined
   if (startup === undefined) return null
-  const kind = startup.waitEventType === 'Lock' ? 'lock' : byWaitEvent[startup.waitEvent ?? '']
-  if (kind === undefined) return null
-  const found = { pid: startup.pid, kind }
+  const kind = kindOf(startup)
+  if (kind === null) return null
+  const found = { pid: startup.pid, kind, waitEvent: startup.waitEvent ?? '' }
   if (kind === 'lock') {
     const blockers = new Set(forest.blockedBy(startup.pid))
     return { ...found, holders: snapshot.sessions.filter(({ pid }) => blockers.has(pid)), sure: true }

@@ -104,6 +104,8 @@ function backendReason({ backendType, waitEvent }: Session, { versionNum }: Serv
       return 'It applies a subscription: its locks go when the transaction that it applies is done, and ended, it begins that one again. ALTER SUBSCRIPTION … DISABLE keeps it from the next.'
     case 'parallel worker':
       return 'It is a parallel worker: act on its leader.'
+    case 'REPACK decoding worker':
+      return 'It reads for a REPACK (CONCURRENTLY) what others change meanwhile: act on its leader.'
     case 'startup':
       return `It is the startup process, which replays what the primary did: a lock that it holds belongs to a transaction on the primary, and goes when ${replayed[waitEvent ?? ''] ?? 'that one ends there.'}`
     default:

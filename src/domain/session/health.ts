@@ -44,6 +44,8 @@ export type VacuumHolder = {
   readonly age: number
   /** A logical slot: rows of tables are vacuumed, only those of the catalogs stay. */
   readonly catalogsOnly: boolean
+  /** The temporary slot of a REPACK (CONCURRENTLY), which goes with it. */
+  readonly isRepack?: boolean
 }
 
 export type DatabaseHealth = {
@@ -72,6 +74,8 @@ export type ReplicationSlot = {
   readonly inactiveSeconds: number | null
   /** Reason why it was given up (17 and newer). */
   readonly invalidationReason: string | null
+  /** The temporary slot of a REPACK (CONCURRENTLY), which goes with it. */
+  readonly isRepack?: boolean
 }
 
 /** Deadlocks that the server has broken in one database, one after the other without five quiet minutes between. */

@@ -39,7 +39,7 @@ const concurrently: Rule['isBefore'] = (_, wanted) =>
 const waitsForLock: Rule['isBefore'] = ({ waitEventType }) => waitEventType === 'Lock'
 
 /** An option of a statement in parentheses, or a word of it, that is not switched off. */
-const concurrent = String.raw`.*\bCONCURRENTLY\b(?! (?:FALSE|OFF)\b)`
+export const concurrent = String.raw`.*\bCONCURRENTLY\b(?! (?:FALSE|OFF)\b)`
 
 /**
  * Commands that "cannot be executed inside a transaction block", and others whose effects outlive a rollback; see each page of

@@ -14,7 +14,7 @@ export type SessionKey = {
 /** One row of pg_stat_activity. */
 export type Session = {
   readonly pid: number
-  /** The leader of a parallel worker's lock group; null for everyone else. */
+  /** Leader of a worker, see isGroupMember; null for everyone else. */
   readonly leaderPid: number | null
   readonly backendType: string
   readonly backendStart: string
@@ -62,6 +62,13 @@ export type PreparedTransaction = {
 
 export const isClient = (session: Session): boolean => session.backendType === 'client backend'
 
+/**
+ * Decides whether it is one party with its leader for the lock manager. A logical replication worker has a leader too, but is no
+ * member of its lock group. That of a REPACK (CONCURRENTLY), from 19 on, is (RepackWorkerMain in repack_worker.c).
+ */
+export const isGroupMember = ({ leaderPid, backendType }: Session): boolean =>
+  leaderPid !== null && (backendType === 'parallel worker' || backendType === 'REPACK decoding worker')
+
 export const isIdleInTransaction = (session: Session): boolean =>
   session.state?.startsWith('idle in transaction') ?? false
 
@@ -90,6 +97,13 @@ export const waitsForClient = ({ state, waitEventType, waitEvent }: Session): bo
   state === 'active' &&
   waitEventType === 'Client' &&
   (waitEvent === 'ClientWrite' || waitEvent === 'ClientRead')
+
+/**
+ * Decides whether it waits until nobody else looks at a page: a type of its own up to 18, one event of `Buffer` from 19 on. The
+ * others of `Buffer` are short locks, and were of LWLock before.
+ */
+export const waitsForPin = ({ waitEventType, waitEvent }: Session): boolean =>
+  waitEventType === 'BufferPin' || (waitEventType === 'Buffer' && waitEvent === 'BufferCleanup')
 
 /**
  * Decides whether its transaction has failed, outside of any savepoint. It only needs the client's ROLLBACK then. It

@@ -77,6 +77,13 @@ export const waitMeanings: readonly WaitMeaning[] = [
       suspects: 'workers',
     },
   ),
+  // From 19 on: REPACK (CONCURRENTLY), for its worker that reads the changes of others, see repack.c.
+  meaning('IPC', 'RepackWorkerExport', {
+    waitsFor: 'the worker that reads for its REPACK what others change meanwhile',
+    behind: 'that worker: it begins when every transaction of its time has ended',
+    endsByItself: true,
+    suspects: 'workers',
+  }),
   meaning('IPC', 'BgworkerStartup BgworkerShutdown', {
     waitsFor: 'a background worker to start or to end',
     behind: 'a worker that does not react, or a server that has too much to do to start one',
@@ -149,6 +156,12 @@ export const waitMeanings: readonly WaitMeaning[] = [
     behind: 'those standbys, or the network to them',
     endsByItself: false,
     suspects: 'walsender',
+  }),
+  // From 19 on: WAIT FOR LSN.
+  meaning('Client', 'WaitForWalFlush WaitForWalReplay WaitForWalWrite', {
+    waitsFor: 'WAL to come as far as its WAIT FOR says',
+    behind: 'the primary, the network to it, or a replay that is paused or held up',
+    endsByItself: false,
   }),
   meaning('Client', 'ClientWrite', {
     waitsFor: 'its client to take the result',

@@ -70,14 +70,18 @@ function replayLines(picture: Picture): Line[] {
     pids.length > 0
       ? ` ${replay.sure ? 'Held back by' : 'Likely held back by'} ${list(pids)}.`
       : ' The catalogs do not show by whom.'
+  const event = replay.kind === 'lock' ? '' : ` (${replay.waitEvent})`
   return [
-    [bold(`Replay of this standby waits ${replayWords[replay.kind]}.`), `${who} ${replayPatience(server)}`],
+    [
+      bold(`Replay of this standby waits ${replayWords[replay.kind]}${event}.`),
+      `${who} ${replayPatience(server)}`,
+    ],
   ]
 }
 
 const replayWords: Record<ReplayWait['kind'], string> = {
   lock: 'for a lock that the primary took',
-  snapshot: 'to remove rows that sessions here may still see (RecoveryConflictSnapshot)',
-  pin: 'to clean up a page that a session here looks at (BufferPin)',
-  tablespace: 'to drop a tablespace that sessions here use (RecoveryConflictTablespace)',
+  snapshot: 'to remove rows that sessions here may still see',
+  pin: 'to clean up a page that a session here looks at',
+  tablespace: 'to drop a tablespace that sessions here use',
 }

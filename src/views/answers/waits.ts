@@ -31,7 +31,7 @@ const waitedFor: Readonly<Record<string, string>> = {
   Client: 'their clients',
   IPC: 'other processes',
   BufferPin: 'pages that others look at',
-  Buffer: 'pages that others look at',
+  Buffer: 'pages that others use',
   Timeout: 'a time to pass',
 }
 

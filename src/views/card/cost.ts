@@ -3,6 +3,7 @@ import type { Incident } from '../../domain/incidents/incident.ts'
 import { type WorkLost, workLost } from '../../domain/locks/workLost.ts'
 import type { Action } from '../../domain/session/action.ts'
 import { leftoverOf, leftoverWords, undoneWords } from '../../domain/session/leftover.ts'
+import { rewriteOf } from '../../domain/session/rewrite.ts'
 import { hasFailed, type Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { count } from '../words.ts'
@@ -58,6 +59,9 @@ function rollbackOf(session: Session, lost: WorkLost): string {
   if (session.xactSeconds === null) return 'Nothing is to be rolled back.'
   if (lost === 'blockedReader') return 'The rollback takes no time: no table was changed.'
   if (lost === 'request') return 'The rollback takes no time: nothing was written.'
+  const rewrite = rewriteOf(session)
+  if (rewrite && session.backendXid !== null)
+    return `The rollback takes a moment only: the new copy of the table is removed${rewrite.isConcurrent ? ', and its worker and replication slot (repack_…) go with it' : ''}. Run again, it begins from the start.`
   const rollback =
     session.backendXid === null || lost === 'idleReader'
       ? 'The rollback takes no time: nothing was written.'

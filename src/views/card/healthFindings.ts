@@ -98,14 +98,14 @@ export function nextStep(finding: HealthFinding): Line {
               : []),
           ]
     case 'replicationSlot':
-      return letGo(finding.slot.name, finding.slot.active)
+      return finding.slot.isRepack ? letRepackEnd : letGo(finding.slot.name, finding.slot.active)
   }
 }
 
 const orderAdvice =
   'let the applications take their rows in one order, and repeat a transaction that fails with 40P01.'
 
-function endHolder({ kind, name, pid, database }: VacuumHolder): Line {
+function endHolder({ kind, name, pid, database, isRepack }: VacuumHolder): Line {
   switch (kind) {
     case 'session':
       return ['look at it and end it if nobody needs it: ', code(`/pg session ${pid}`), '.']
@@ -122,13 +122,19 @@ function endHolder({ kind, name, pid, database }: VacuumHolder): Line {
           : ['its name is in ', code('SELECT gid FROM pg_prepared_xacts;')]),
       ]
     case 'slot':
-      return letGo(name, false)
+      return isRepack ? letRepackEnd : letGo(name, false)
     case 'standby':
       return [
         'end the long query on that standby: it reports its oldest transaction by hot_standby_feedback.',
       ]
   }
 }
+
+const letRepackEnd: Line = [
+  'let the REPACK (CONCURRENTLY) end that it belongs to, or cancel that: the slot goes with it, and so does its work (',
+  code('/pg long'),
+  ').',
+]
 
 const letGo = (slot: string, isActive: boolean): Line =>
   isActive

@@ -35,6 +35,8 @@ describe('a title', () => {
     'startup recovering 000000010000000000000003',
     'io worker 0',
     'pg_cron launcher',
+    'REPACK decoding worker for relation "x [local] idle"',
+    'datachecksums worker [local] idle',
     'autovacuum (1) idle',
     '',
   ])('of the server itself: %s', (name) => {

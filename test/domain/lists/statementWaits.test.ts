@@ -58,6 +58,18 @@ describe('waits of a statement', () => {
     expect(waitedSince(all, 0)(counted)).toBe(5000)
   })
 
+  it.each([
+    ['BufferPin', 'BufferPin', 5000],
+    ['Buffer', 'BufferCleanup', 5000],
+    // A short lock inside of the server, as LWLock/BufferContent up to 18: work.
+    ['Buffer', 'BufferShared', 0],
+    ['LWLock', 'BufferContent', 0],
+    ['Client', 'ClientWrite', 5000],
+  ])('%s/%s counts %d ms', (waitEventType, waitEvent, ms) => {
+    const all = looks([], [waiter({ waitEventType, waitEvent })], [])
+    expect(waitedSince(all, 0)(counted)).toBe(ms)
+  })
+
   it('keep their memory within bounds', () => {
     let waits = noWaits
     for (let n = 0; n < 30; n++) {

@@ -54,10 +54,12 @@ describe('replayWait', () => {
 
   test.each([
     ['BufferPin', 'BufferPin', 'pin'],
+    // From 19 on.
+    ['Buffer', 'BufferCleanup', 'pin'],
     ['IPC', 'RecoveryConflictTablespace', 'tablespace'],
   ])('%s/%s: nobody can be named', (type, event, kind) => {
     const picture = see([of.session(1, { backendXmin: '5' }), startup(type, event)])
-    expect(replayWait(picture)).toEqual({ pid: 7, kind, holders: [], sure: false })
+    expect(replayWait(picture)).toEqual({ pid: 7, kind, waitEvent: event, holders: [], sure: false })
   })
 
   it('is nothing on a primary, without a startup process, or while replay goes on', () => {

@@ -37,6 +37,17 @@ test('names of up to 16 differ in capitals', () => {
   expect(meaningFor('LWLock', 'SyncRep')).not.toBe(meaningFor('IPC', 'SyncRep'))
 })
 
+test('what 19 added has a meaning of its own', () => {
+  for (const [type, name] of [
+    ['Buffer', 'BufferCleanup'],
+    ['IPC', 'RepackWorkerExport'],
+    ['Client', 'WaitForWalFlush'],
+    ['Client', 'WaitForWalReplay'],
+    ['Client', 'WaitForWalWrite'],
+  ] as const)
+    expect(meaningFor(type, name)?.events, name).toContain(name)
+})
+
 test.each([
   ['nothing', of.session(1), true],
   ['a disk', of.session(1, { waitEventType: 'IO', waitEvent: 'DataFileRead' }), true],
@@ -44,6 +55,11 @@ test.each([
   ['a pin', of.session(1, { waitEventType: 'BufferPin', waitEvent: 'BufferPin' }), false],
   ['a pin on 19', of.session(1, { waitEventType: 'Buffer', waitEvent: 'BufferCleanup' }), false],
   ['a page on 19', of.session(1, { waitEventType: 'Buffer', waitEvent: 'BufferShared' }), true],
+  [
+    'the replay that it waits for (19)',
+    of.session(1, { waitEventType: 'Client', waitEvent: 'WaitForWalReplay' }),
+    false,
+  ],
   ['a barrier', of.session(1, { waitEventType: 'IPC', waitEvent: 'ProcSignalBarrier' }), false],
   ['a client', of.session(1, { waitEventType: 'Client', waitEvent: 'ClientWrite' }), false],
   ['dblink on 17', of.session(1, { waitEventType: 'Extension', waitEvent: 'DblinkGetResult' }), false],

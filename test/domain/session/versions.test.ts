@@ -13,7 +13,8 @@ describe('versions', () => {
   test.each([
     [140_000, null],
     [180_004, null],
-    [190_000, 'PostgreSQL 19.0 is newer than this version of pg-marshal knows; it is treated as 18.'],
+    [190_000, null],
+    [200_001, 'PostgreSQL 20.1 is newer than this version of pg-marshal knows; it is treated as 19.'],
   ])('%i: %s', (versionNum, words) => {
     expect(newerWords(versionNum)).toBe(words)
   })

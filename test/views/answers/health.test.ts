@@ -180,6 +180,17 @@ describe('a card', () => {
     )
   })
 
+  it('of the slot of a REPACK never advises to drop it, which the server would refuse', () => {
+    const slot = of.slot('repack_77', { slotType: 'logical', retainedBytes: 12 * gigabyte, isRepack: true })
+    const holder = of.holder('slot', 12 * million, { name: 'repack_77', catalogsOnly: true, isRepack: true })
+    for (const card of [cardOf({ slots: [slot] }), cardOf({ vacuumHolders: [holder] })]) {
+      expect(card).toContain(
+        'Next: let the REPACK (CONCURRENTLY) end that it belongs to, or cancel that: the slot goes with it, and so does its work (/pg long).',
+      )
+      expect(card).not.toContain('pg_drop_replication_slot')
+    }
+  })
+
   it('of a slot says whether its consumer is there, and what follows', () => {
     const gone = of.slot('warehouse', {
       slotType: 'logical',

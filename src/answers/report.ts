@@ -1,7 +1,10 @@
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { ReportQuestion } from '../commands/pastCommand.ts'
+import type { AdvisedServer } from '../domain/advice/prevention.ts'
+import { preventionsIn } from '../domain/advice/reportPreventions.ts'
 import type { Report } from '../domain/history/report.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
+import { attempt } from '../postgres/cluster.ts'
 import type { Tables } from '../store/store.ts'
 import { noActions, withActions } from '../views/answers/actions.ts'
 import { codeParts } from '../views/answers/page.ts'
@@ -32,7 +35,7 @@ export function createReports({
   ...sources
 }: ReportSources & {
   readonly past: Pick<Tables, 'incidents'>
-  readonly clusters: ReadonlyMap<string, Pick<WatchedCluster, 'config'>>
+  readonly clusters: ReadonlyMap<string, WatchedCluster>
   /** Asks Slack who is named in it. */
   readonly directory: Directory
   readonly now: () => number
@@ -44,13 +47,14 @@ export function createReports({
     incident: Incident,
   ): Promise<{ readonly report: Report; readonly written: WrittenReport }> {
     await record?.settle?.()
-    const config = clusters.get(incident.cluster)?.config
+    const watched = clusters.get(incident.cluster)
+    const config = watched?.config
     const report = await readReport(sources, incident, {
       everyMs: config?.watch.everyMs ?? 0,
       protectedSessions: config?.protected ?? [],
       now: now(),
     })
-    const written = writeReport(report)
+    const written = writeReport(report, preventionsIn(report, watched ? await serverOf(watched) : null))
     const names = new Map<string, string>()
     for (const id of peopleIn(written)) names.set(id, (await directory(id)).name)
     return { report, written: withNames(written, names) }
@@ -75,3 +79,14 @@ export function createReports({
     },
   }
 }
+
+/** Reads what is set on a server; null where it cannot be seen. */
+const serverOf = ({ cluster, config }: WatchedCluster): Promise<AdvisedServer | null> =>
+  attempt(
+    async () => ({
+      settings: await cluster.settings(),
+      target: (await cluster.snapshot()).server,
+      slotRetainsBytes: config.watch.slotRetainsBytes,
+    }),
+    () => null,
+  )

@@ -6,6 +6,8 @@ import type { Target, Written } from './statement.ts'
 /** One change that would have prevented trouble that was seen. It is shown, and never made by the bot. */
 export type Prevention = Written & {
   readonly setting: SettingName
+  /** In PostgreSQL's own units. */
+  readonly value: string
   /** Role in a database that it holds for; null: the whole server. */
   readonly scope: Scope | null
   /** The trouble, one sentence. Names in it come from the database. */
@@ -40,14 +42,18 @@ export type Hits = {
 /** An incident, as far as it is of interest here. */
 export type PastTrouble = { readonly finding: Finding; readonly mostVictims: number }
 
-export type Evidence = {
+/** Server that advice is for. */
+export type AdvisedServer = {
+  readonly settings: readonly SetValue[]
+  readonly target: Target
+  /** Bytes of WAL from which on a slot is trouble here. */
+  readonly slotRetainsBytes: number
+}
+
+export type Evidence = AdvisedServer & {
   readonly troubles: readonly PastTrouble[]
   /** By the record, and what is seen now. */
   readonly spells: readonly Spell[]
   /** False where nothing is recorded: then nobody knows whom a limit would have hit. */
   readonly isRecorded: boolean
-  readonly settings: readonly SetValue[]
-  readonly target: Target
-  /** Bytes of WAL from which on a slot is trouble here. */
-  readonly slotRetainsBytes: number
 }

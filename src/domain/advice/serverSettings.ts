@@ -12,6 +12,10 @@ export function serverSettings(known: Evidence): Prevention[] {
   )
 }
 
+/** Decides whether it changes what happens: that waits are written to the log prevents none. */
+export const preventsWaits = ({ setting }: Pick<Prevention, 'setting'>): boolean =>
+  setting !== 'log_lock_waits'
+
 /** Findings of one kind. */
 type Of<Kind extends string> = Extract<PastTrouble['finding'], { readonly kind: Kind }>
 
@@ -28,7 +32,7 @@ const make = (
   { target }: Evidence,
   { setting, value, held, trouble, effect, needsRestart = false }: Change,
 ): Prevention => ({
-  ...{ setting, scope: null, needsRestart, before: null, trouble, effect },
+  ...{ setting, value, scope: null, needsRestart, before: null, trouble, effect },
   ...statementFor(target, setting, value, null),
   now: setForWords(held),
 })

@@ -27,6 +27,18 @@ export type SetValue = {
   readonly unit: string | null
 }
 
+/** First version that knows a setting, where not every supported one does; see `Server.versionNum`. */
+const since: Partial<Readonly<Record<SettingName, number>>> = {
+  transaction_timeout: 170_000,
+  idle_replication_slot_timeout: 180_000,
+}
+
+/** Lists the settings that a server of a version knows, without their values: nobody has read those. */
+export const unreadSettings = (versionNum: number): SetValue[] =>
+  settingNames
+    .filter((name) => versionNum >= (since[name] ?? 0))
+    .map((name) => ({ name, role: null, database: null, value: null, unit: null }))
+
 /** A role in a database. */
 export type Scope = { readonly role: string; readonly database: string }
 

@@ -1,4 +1,5 @@
 import type { Stretch } from '../history/waiting.ts'
+import type { Wait } from '../locks/blocking.ts'
 import type { Picture } from '../locks/picture.ts'
 import { isClient, isIdleInTransaction, type Session, waitsForLock } from '../session/session.ts'
 import type { Scope } from './settings.ts'
@@ -85,11 +86,13 @@ function timesOf(session: Session, { forest }: Picture): Time[] {
   if (state === 'idle') times.push({ kind: 'idle', since: stateChange, seconds: stateSeconds })
   if (state === 'active') times.push({ kind: 'statement', since: queryStart, seconds: querySeconds })
   const wait = waitsForLock(session) ? forest.waits.get(session.pid) : undefined
-  // Who waits for a row waits for a transaction: others behind it want the same row.
-  if (wait?.target.locktype === 'relation' && blocksReaders.has(wait.mode))
-    times.push({ kind: 'lockWait', since: queryStart, seconds: wait.seconds })
+  if (wait && isStrong(wait)) times.push({ kind: 'lockWait', since: queryStart, seconds: wait.seconds })
   return times
 }
+
+/** Decides whether others queue up behind it. Who waits for a row waits for a transaction: others there want the same row. */
+export const isStrong = ({ target, mode }: Wait): boolean =>
+  target.locktype === 'relation' && blocksReaders.has(mode)
 
 /** Modes that readers or writers queue up behind: while one of them waits, they wait too. */
 const blocksReaders: ReadonlySet<string> = new Set([

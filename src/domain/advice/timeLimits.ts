@@ -61,7 +61,7 @@ const limits = {
 } as const satisfies Record<SpellKind, TimeLimit>
 
 /** Trouble of one kind that sessions of one role in one database made, each time. */
-type Blamed = {
+export type Blamed = {
   readonly limit: TimeLimit
   readonly scope: Scope
   /** For how long the session had done what the limit ends; endless where only many together were the trouble. */
@@ -71,12 +71,27 @@ type Blamed = {
   readonly who: string | null
 }
 
-export function timeLimits(known: Evidence): Prevention[] {
-  const blamed = [...known.troubles.flatMap(blame), ...queued(known.spells)].filter(
-    // What the server's version lacks has no value there.
-    ({ limit }) => known.settings.some(({ name }) => name === limit.setting),
+export const timeLimits = (known: Evidence): Prevention[] =>
+  limitsFor([...known.troubles.flatMap(blame), ...queued(known.spells)], known).map(
+    ({ prevention }) => prevention,
   )
-  const groups = Map.groupBy(blamed, ({ limit, scope }) => JSON.stringify([limit.setting, scope]))
+
+/** Limit that is advised, for those who are blamed. */
+export type Limited<B extends Blamed> = {
+  readonly prevention: Prevention
+  /** The limit, and whom it would have stopped. */
+  readonly seconds: number
+  readonly stopped: readonly B[]
+}
+
+/** Finds the limit for each role in a database that is blamed, the worst trouble first. */
+export function limitsFor<B extends Blamed>(
+  blamed: readonly B[],
+  known: Omit<Evidence, 'troubles'>,
+): Limited<B>[] {
+  // What the server's version lacks has no value there.
+  const settable = blamed.filter(({ limit }) => known.settings.some(({ name }) => name === limit.setting))
+  const groups = Map.groupBy(settable, ({ limit, scope }) => JSON.stringify([limit.setting, scope]))
   return [...groups.values()]
     .toSorted((a, b) => weight(b) - weight(a))
     .flatMap((group) => adviceFor(group, known) ?? [])
@@ -87,7 +102,7 @@ const weight = (group: readonly Blamed[]): number =>
   group.reduce((sum, { seconds, victims }) => sum + Math.min(seconds, 86_400) * (1 + victims), 0)
 
 /** Finds whose doing the trouble was, and the limit that ends it. */
-function blame({ finding, mostVictims }: PastTrouble): Blamed[] {
+export function blame({ finding, mostVictims }: PastTrouble): Blamed[] {
   if (finding.kind === 'connections') {
     const [holder] = finding.holders
     if (!holder?.datname || holder.usename === '' || (holder.idle ?? 0) * 2 < holder.count) return []
@@ -95,10 +110,24 @@ function blame({ finding, mostVictims }: PastTrouble): Blamed[] {
     return [{ limit: limits.idle, scope, seconds: Number.POSITIVE_INFINITY, victims: 0, who: null }]
   }
   const session = subjectOf(finding)
-  if (!session || session.usename === null || session.datname === null) return []
-  const scope = { role: session.usename, database: session.datname }
-  return [{ ...pastLimit(session), scope, victims: mostVictims, who: identityOf(session) }]
+  return session ? blameSession(session, mostVictims) : []
 }
+
+/** Finds the limit that ends what a session does. */
+export function blameSession(session: Session, victims: number): Blamed[] {
+  const scope = scopeOf(session)
+  return scope ? [{ ...pastLimit(session), scope, victims, who: identityOf(session) }] : []
+}
+
+/** Blames a session that waits for a strong lock, with others in the queue behind it. */
+export function blameQueued(session: Session, seconds: number, victims: number): Blamed[] {
+  const scope = scopeOf(session)
+  return scope ? [{ limit: limits.lockWait, scope, seconds, victims, who: identityOf(session) }] : []
+}
+
+/** Returns the role and database of a client; null for a process of the server. */
+const scopeOf = ({ usename, datname }: Session): Scope | null =>
+  usename === null || datname === null ? null : { role: usename, database: datname }
 
 /** So many times as long as what the session does now, its transaction is the trouble, not the statement or pause. */
 const times = 4
@@ -119,7 +148,10 @@ const queued = (spells: readonly Spell[]): Blamed[] =>
     .filter(({ kind, victims }) => kind === 'lockWait' && victims > 0)
     .map(({ scope, seconds, victims, who }) => ({ limit: limits.lockWait, scope, seconds, victims, who }))
 
-function adviceFor(group: readonly Blamed[], known: Evidence): Prevention | null {
+function adviceFor<B extends Blamed>(
+  group: readonly B[],
+  known: Omit<Evidence, 'troubles'>,
+): Limited<B> | null {
   const [first] = group
   if (!first) return null
   const { limit, scope } = first
@@ -131,17 +163,19 @@ function adviceFor(group: readonly Blamed[], known: Evidence): Prevention | null
   const held = holding(known.settings, limit.setting, scope)
   // It would have ended the trouble: it was set since then.
   if (held && isLimit(held) && (held.amount ?? 0) < worst) return null
-  return {
-    ...{ setting: limit.setting, scope, effect: limit.effect, needsRestart: false },
+  const stopped = group.filter(({ seconds }) => seconds > value)
+  const prevention: Prevention = {
+    ...{ setting: limit.setting, value: written(value), scope, effect: limit.effect, needsRestart: false },
     ...statementFor(known.target, limit.setting, written(value), scope),
     trouble: troubleWords(limit, scope, group, worst),
     now: setForWords(held),
     before: {
       times: group.length,
-      ended: group.filter(({ seconds }) => seconds > value).length,
+      ended: stopped.length,
       hits: known.isRecorded ? hitsOf(others, limit, scope, value) : null,
     },
   }
+  return { prevention, seconds: value, stopped }
 }
 
 /** Takes the usual value, or a longer one where that spares somebody who kept nobody waiting; null: the trouble was too short. */

@@ -31,10 +31,10 @@ export type Report = {
   readonly course: readonly CoursePart[]
   /** The longest first. */
   readonly waits: readonly PastWait[]
+  readonly queues: readonly PastQueue[]
   readonly cost: Cost
   /** The gentlest way out, as it would have been: where it became another one. */
   readonly ways: readonly PastWay[]
-  readonly remedies: readonly Remedy[]
   /** Time between `from` and `to` that no look speaks for, or the activity alone. */
   readonly gaps: readonly Gap[]
   /** The report stops here, because the incident lasted longer than one report; null where it does not. */
@@ -151,30 +151,8 @@ export type Gap = {
   readonly why: string | null
 }
 
-/** Setting that would have kept it short, where that follows plainly from what was seen. */
-export type Remedy = {
-  /** Setting, as PostgreSQL names it. */
-  readonly setting: string
-  readonly value: string
-  /** Role for which it would be set; null where it belongs to one connection. */
-  readonly role: string | null
-  /** Session that it would have stopped. */
-  readonly pid: number
-  /** Reason, as it was seen. */
-  readonly because:
-    | { readonly kind: 'idleInTransaction'; readonly seconds: number }
-    | { readonly kind: 'idle'; readonly seconds: number }
-    | {
-        readonly kind: 'queuedLock'
-        readonly mode: string
-        readonly behind: number
-        readonly seconds: number
-      }
-  /** Time at which it would have taken effect. */
-  readonly at: number
-  /** Session-seconds that were waited after that. */
-  readonly spared: number
-}
+/** Request for a lock on a relation that waited itself, and those who waited only because of it. */
+export type PastQueue = { readonly wait: PastWait; readonly behind: readonly PastWait[] }
 
 /** Middle of what is possible, seconds. */
 export const middle = ({ least, most }: { readonly least: number; readonly most: number }): number =>

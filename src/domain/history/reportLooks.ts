@@ -5,7 +5,6 @@ import type { Picture } from '../locks/picture.ts'
 import { jamsIn, layOut } from '../locks/tree.ts'
 import type { Protected } from '../session/policy.ts'
 import { withTexts } from './look.ts'
-import { remediesOf } from './remedy.ts'
 import type { CoursePart, Gap, Report, RolledBack, Worst } from './report.ts'
 import { collectHolders } from './reportHolders.ts'
 import { type Part, partIn } from './reportPart.ts'
@@ -90,7 +89,6 @@ export function beginReport(input: ReportInput): ReportWriter {
         const part = { ...gap, from: Math.max(gap.from, from), to: Math.min(gap.to, to) }
         return part.to > part.from ? [part] : []
       })
-      const found = holders.all()
       return {
         ...{ incident, rows: input.rows, proposals: input.proposals, everyMs },
         ...{ from, to, cutAt: input.cutAt },
@@ -100,13 +98,13 @@ export function beginReport(input: ReportInput): ReportWriter {
           // The look before showed nobody waiting, and spoke for the time until then.
           maybeEarlier: firstSeenAt !== null && calmUntil < firstSeenAt,
         },
-        holders: found,
+        holders: holders.all(),
         worst: worst && worstOf(worst.picture, worst.part),
         course,
         waits: all,
+        queues: queues.all(all),
         cost: { ...costOfWaits(all), rolledBack: rolledBackBy(input.proposals) },
         ways: ways.all(),
-        remedies: remediesOf({ holders: found, waits: all, queued: queues.all(all) }),
         gaps: inTime,
       }
     },

@@ -1,5 +1,5 @@
 import type { Picture } from '../locks/picture.ts'
-import type { PastWait } from './report.ts'
+import type { PastQueue, PastWait } from './report.ts'
 import type { Part } from './reportPart.ts'
 import { statementKey } from './trail.ts'
 
@@ -28,7 +28,7 @@ export function collectQueues() {
         }
       }
     },
-    all(waits: readonly PastWait[]) {
+    all(waits: readonly PastWait[]): PastQueue[] {
       const byKey = new Map(waits.map((wait) => [statementKey(wait.session), wait]))
       return [...behind].flatMap(([key, those]) => {
         const wait = byKey.get(key)

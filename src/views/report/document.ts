@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ReportPrevention } from '../../domain/advice/reportPreventions.ts'
 import type { PastWait, Report, Share } from '../../domain/history/report.ts'
 import type { Session } from '../../domain/session/session.ts'
 import { incidentWords } from '../card/headline.ts'
@@ -135,16 +136,25 @@ export const reportSchema = z.object({
       }),
     )
     .describe('the gentlest way out, where it became another one'),
-  remedies: z.array(
-    z.object({
-      setting: text,
-      value: text,
-      role: text.nullable(),
-      pid: z.int(),
-      at: time.describe('when it would have taken effect'),
-      sparedSeconds: seconds.describe('session-seconds that were waited after that'),
-    }),
-  ),
+  preventions: z
+    .array(
+      z.object({
+        setting: text,
+        value: text,
+        role: text.nullable().describe('null: the whole server'),
+        database: text.nullable(),
+        statement: text.describe('as /pg advise writes it'),
+        stops: z
+          .object({
+            pid: z.int(),
+            at: time,
+            sparedSeconds: seconds.describe('session-seconds that were waited after that'),
+          })
+          .nullable()
+          .describe('whom it would have stopped first, and when; null: nobody who was seen in the way'),
+      }),
+    )
+    .describe('settings that would have prevented it'),
   notSeen: z.array(
     z.object({ from: time, to: time, sight: z.enum(['partly', 'notSeen']), why: text.nullable() }),
   ),
@@ -154,8 +164,12 @@ export const reportSchema = z.object({
 export type ReportDocument = z.output<typeof reportSchema>
 
 /** Builds the document of a report. Names and statements stand in it as they are: whoever shows them escapes them. */
-export function reportDocument(report: Report, written: WrittenReport): ReportDocument {
-  const { incident, began, holders, worst, course, waits, cost, ways, remedies, gaps } = report
+export function reportDocument(
+  report: Report,
+  preventions: readonly ReportPrevention[],
+  written: WrittenReport,
+): ReportDocument {
+  const { incident, began, holders, worst, course, waits, cost, ways, gaps } = report
   return {
     version: 1,
     incident: {
@@ -202,8 +216,9 @@ export function reportDocument(report: Report, written: WrittenReport): ReportDo
       ...{ at: iso(at), waiting, action: target?.action ?? null, pid: target?.session.pid ?? null },
       ...{ backendStart: target?.session.backendStart ?? null, reason: text },
     })),
-    remedies: remedies.map(({ setting, value, role, pid, at, spared }) => ({
-      ...{ setting, value, role, pid, at: iso(at), sparedSeconds: spared },
+    preventions: preventions.map(({ setting, value, scope, statement, stops }) => ({
+      ...{ setting, value, role: scope?.role ?? null, database: scope?.database ?? null, statement },
+      stops: stops && { pid: stops.pid, at: iso(stops.at), sparedSeconds: stops.spared },
     })),
     notSeen: gaps.map(({ from, to, sight, why }) => ({ from: iso(from), to: iso(to), sight, why })),
     limits: written.limits.map(plain),

@@ -27,7 +27,7 @@ const longestRun = (value: string): number =>
 
 /** Writes a report as Markdown, with tables as GitHub and many others have them. */
 export function reportMarkdown(written: WrittenReport, clock: ReportClock): string {
-  const { title, id, summary, figures, tree, timeline, ways, remedies, holders, tables, limits } = written
+  const { title, id, summary, figures, tree, timeline, ways, preventions, holders, tables, limits } = written
   const line = (one: Line) => lineOf(one, clock)
   const list = (of: readonly Line[]) => of.map((one) => `- ${line(one)}`)
   return [
@@ -44,7 +44,7 @@ export function reportMarkdown(written: WrittenReport, clock: ReportClock): stri
       timeline.map(({ at, line: what }) => `- ${clock.time(at)} ${line(what)}`),
     ),
     ...part('The gentlest way, as it would have been', list(ways)),
-    ...part('What would have prevented it', list(remedies)),
+    ...part('What would have prevented it', list(preventions)),
     ...part(
       'Who was in the way',
       holders.flatMap((holder) => [`- ${line(holder.line)}`, ...holder.did.map((one) => `  - ${line(one)}`)]),

@@ -26,7 +26,7 @@ export function reportView(
   written: WrittenReport,
   { others, sharedBy }: { readonly others: readonly Incident[]; readonly sharedBy: string | null },
 ): View {
-  const { title, id, summary, figures, tree, ways, remedies, limits } = written
+  const { title, id, summary, figures, tree, ways, preventions, limits } = written
   return compose(`Report: ${title}`, [
     lines(...(sharedBy === null ? [] : [['Shared by ', user(sharedBy), '.']]), ...summary.map(short)),
     lines(
@@ -43,7 +43,7 @@ export function reportView(
     ...chartsOf(report).map((chart): Piece => ({ kind: 'chart', chart })),
     ...heading('Time line', [bulletsOf(worthTelling(written.timeline).map(entryLine))]),
     ...heading('The gentlest way, as it would have been', [bulletsOf(ways.slice(0, mostWays))]),
-    ...heading('What would have prevented it', [bulletsOf(remedies)]),
+    ...heading('What would have prevented it', [bulletsOf(preventions)]),
     ...heading('What was not seen', [bulletsOf(limits.slice(0, 6))]),
     lines(
       ['All of it, with every wait: ', code(`report ${id} --format html`), ' on the machine of pg-marshal.'],

@@ -21,7 +21,7 @@ export function reportPage(
     writtenAt,
   }: { readonly clock: ReportClock; readonly version: string; readonly writtenAt: number },
 ): string {
-  const { title, id, summary, figures, tree, timeline, ways, remedies, holders, tables, limits } = written
+  const { title, id, summary, figures, tree, timeline, ways, preventions, holders, tables, limits } = written
   const { incident, worst, from, to } = report
   const over = incident.resolvedAt !== null
   const line = (one: Line) => lineOf(one, clock)
@@ -47,7 +47,7 @@ ${
       html`<li class="${kind}"><time class="when" datetime="${new Date(at).toISOString()}">${clock.time(at)}</time><span class="dot"></span><span class="what">${line(what)}</span></li>`,
   )}</ol></section>
 ${listPart('The gentlest way out, as it would have been', ways, clock)}
-${listPart('What would have prevented it', remedies, clock)}
+${listPart('What would have prevented it', preventions, clock)}
 ${
   holders.length > 0
     ? html`<section class="long"><h2>Who was in the way</h2><ul>${holders.map(

@@ -11,11 +11,11 @@ export const peopleIn = (written: WrittenReport): string[] => [
   ),
 ]
 
-const linesOf = ({ summary, timeline, ways, remedies, limits }: WrittenReport): Line[] => [
+const linesOf = ({ summary, timeline, ways, preventions, limits }: WrittenReport): Line[] => [
   ...summary,
   ...timeline.map(({ line }) => line),
   ...ways,
-  ...remedies,
+  ...preventions,
   ...limits,
 ]
 
@@ -40,7 +40,7 @@ export function withNames(written: WrittenReport, names: ReadonlyMap<string, str
     summary: written.summary.map(named),
     timeline: written.timeline.map((entry) => ({ ...entry, line: named(entry.line) })),
     ways: written.ways.map(named),
-    remedies: written.remedies.map(named),
+    preventions: written.preventions.map(named),
     limits: written.limits.map(named),
   }
 }

@@ -1,4 +1,5 @@
-import type { PastHolder, PastWait, PastWay, Remedy, Report, Share } from '../../domain/history/report.ts'
+import type { ReportPrevention } from '../../domain/advice/reportPreventions.ts'
+import type { PastHolder, PastWait, PastWay, Report, Share } from '../../domain/history/report.ts'
 import { middle } from '../../domain/history/report.ts'
 import { sessionsByPid } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
@@ -21,7 +22,7 @@ export type WrittenReport = {
   readonly tree: readonly string[]
   readonly timeline: readonly TimelineEntry[]
   readonly ways: readonly Line[]
-  readonly remedies: readonly Line[]
+  readonly preventions: readonly Line[]
   readonly holders: readonly HolderWords[]
   readonly tables: readonly Table[]
   readonly limits: readonly Line[]
@@ -42,7 +43,7 @@ const mostWaits = 30
 const longestStatement = 300
 
 /** Writes a report. `holderLine` and the like stand in summary.ts. */
-export function writeReport(report: Report): WrittenReport {
+export function writeReport(report: Report, preventions: readonly ReportPrevention[]): WrittenReport {
   return {
     title: incidentWords(report.incident),
     id: shortId(report.incident.id),
@@ -51,7 +52,7 @@ export function writeReport(report: Report): WrittenReport {
     tree: treeOf(report),
     timeline: timelineOf(report),
     ways: report.ways.map(wayLine),
-    remedies: report.remedies.map((one) => remedyLine(one, report)),
+    preventions: preventions.map((one) => preventionLine(one, report)),
     holders: report.holders.slice(0, 10).map(holderWords),
     tables: tablesOf(report),
     limits: limitsOf(report),
@@ -75,36 +76,18 @@ const wayLine = ({ at, waiting, recommendation: { target, text } }: PastWay): Li
   ` (${count(waiting, 'session waits', 'sessions wait')}): ${text}`,
 ]
 
-function remedyLine({ setting, value, role, pid, because, at, spared }: Remedy, report: Report): Line {
-  const all = middle(report.cost)
+function preventionLine({ trouble, statement, stops }: ReportPrevention, { cost }: Report): Line {
+  const advice: Line = [bold(`${onOneLine(trouble)} `), code(onOneLine(statement))]
+  if (!stops || stops.spared === 0) return advice
+  const { pid, at, spared } = stops
+  const all = middle(cost)
   const share = all > 0 ? ` of the ${formatDuration(all)} that were waited in all` : ''
-  const who = role === null ? '' : ` "${onOneLine(role).replaceAll('"', '""')}"`
-  const set = role === null ? `SET ${setting} = '${value}'` : `ALTER ROLE${who} SET ${setting} = '${value}'`
-  const effect: Line = [
-    ` would have ended it at `,
+  return [
+    ...advice,
+    ` would have stopped ${pid} at `,
     moment(at),
     ` and spared ${formatDuration(spared)}${share} (session time).`,
   ]
-  switch (because.kind) {
-    case 'idleInTransaction':
-    case 'idle':
-      return [
-        bold(
-          `${pid} sat ${because.kind === 'idle' ? 'idle' : 'idle in transaction'} for ${formatDuration(because.seconds)}. `,
-        ),
-        code(set),
-        ...effect,
-      ]
-    case 'queuedLock':
-      return [
-        bold(
-          `${pid} waited ${formatDuration(because.seconds)} for ${because.mode}, and ${count(because.behind, 'session')} waited behind its request. `,
-        ),
-        code(set),
-        ' in its connection',
-        ...effect,
-      ]
-  }
 }
 
 function holderWords(holder: PastHolder): HolderWords {

@@ -1,10 +1,7 @@
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { ReportQuestion } from '../commands/pastCommand.ts'
-import type { AdvisedServer } from '../domain/advice/prevention.ts'
-import { preventionsIn } from '../domain/advice/reportPreventions.ts'
 import type { Report } from '../domain/history/report.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
-import { attempt } from '../postgres/cluster.ts'
 import type { Tables } from '../store/store.ts'
 import { noActions, withActions } from '../views/answers/actions.ts'
 import { codeParts } from '../views/answers/page.ts'
@@ -35,7 +32,7 @@ export function createReports({
   ...sources
 }: ReportSources & {
   readonly past: Pick<Tables, 'incidents'>
-  readonly clusters: ReadonlyMap<string, WatchedCluster>
+  readonly clusters: ReadonlyMap<string, Pick<WatchedCluster, 'config'>>
   /** Asks Slack who is named in it. */
   readonly directory: Directory
   readonly now: () => number
@@ -47,14 +44,13 @@ export function createReports({
     incident: Incident,
   ): Promise<{ readonly report: Report; readonly written: WrittenReport }> {
     await record?.settle?.()
-    const watched = clusters.get(incident.cluster)
-    const config = watched?.config
+    const config = clusters.get(incident.cluster)?.config
     const report = await readReport(sources, incident, {
       everyMs: config?.watch.everyMs ?? 0,
       protectedSessions: config?.protected ?? [],
       now: now(),
     })
-    const written = writeReport(report, preventionsIn(report, watched ? await serverOf(watched) : null))
+    const written = writeReport(report)
     const names = new Map<string, string>()
     for (const id of peopleIn(written)) names.set(id, (await directory(id)).name)
     return { report, written: withNames(written, names) }
@@ -79,14 +75,3 @@ export function createReports({
     },
   }
 }
-
-/** Reads what is set on a server; null where it cannot be seen. */
-const serverOf = ({ cluster, config }: WatchedCluster): Promise<AdvisedServer | null> =>
-  attempt(
-    async () => ({
-      settings: await cluster.settings(),
-      target: (await cluster.snapshot()).server,
-      slotRetainsBytes: config.watch.slotRetainsBytes,
-    }),
-    () => null,
-  )

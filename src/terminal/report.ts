@@ -3,7 +3,6 @@ import { findIncident } from '../answers/findReport.ts'
 import { readReport } from '../answers/readReport.ts'
 import { recordOf } from '../answers/record.ts'
 import type { Config } from '../config/config.ts'
-import { preventionsIn } from '../domain/advice/reportPreventions.ts'
 import { createOutwardMasker } from '../domain/text/mask.ts'
 import { createLog, createSlackLogger } from '../log.ts'
 import { clientOptions, createSlack } from '../slack/client.ts'
@@ -77,8 +76,7 @@ export async function report({
       protectedSessions: watched?.protected ?? [],
       now: now(),
     })
-    const preventions = preventionsIn(told, null)
-    const unnamed = writeReport(told, preventions)
+    const unnamed = writeReport(told)
     const written = withNames(unnamed, await namesOf(peopleIn(unnamed), env, now))
     const clock = clockIn(timeZone, told.from)
     switch (format) {
@@ -89,7 +87,7 @@ export async function report({
         out.write(reportPage(told, written, { clock, version: packageJson.version, writtenAt: now() }))
         break
       case 'json':
-        out.write(`${JSON.stringify(reportDocument(told, preventions, written), null, 2)}\n`)
+        out.write(`${JSON.stringify(reportDocument(told, written), null, 2)}\n`)
     }
     return 0
   })

@@ -130,6 +130,31 @@ it('no character of Markdown is left as it is', () => {
   )
 })
 
+it('says which limits would have cut it short, and first what its card names, where that is another one', () => {
+  const { report } = told('checkout')
+  const limit = "ALTER ROLE checkout IN DATABASE checkout SET idle_in_transaction_session_timeout = '60s';"
+  const lines = (prevention?: string) => {
+    const about = { ...report, incident: { ...report.incident, ...(prevention && { prevention }) } }
+    const markdown = reportMarkdown(writeReport(about), clock)
+    expect(reportDocument(about, writeReport(about)).incident.prevention).toBe(prevention ?? null)
+    return markdown.split('What would have prevented it\n')[1]?.split('\n#')[0]?.trim().split('\n')
+  }
+  const [said, ...more] = lines() ?? []
+  expect(more).toEqual([])
+  expect(said).toMatch(
+    /sat idle in a transaction for up to 5 min .* would have stopped 1 at 04:00:52 and spared/,
+  )
+  expect(said).toContain(`\`${limit}\``)
+  expect(lines(limit)).toEqual([said])
+  expect(lines('ALTER SYSTEM SET a = 1;\nSELECT 1')).toEqual(['- `ALTER SYSTEM SET a = 1; SELECT 1`', said])
+  expect(reportDocument(report, writeReport(report)).preventions).toMatchObject([
+    {
+      ...{ setting: 'idle_in_transaction_session_timeout', value: '60s', role: 'checkout' },
+      ...{ database: 'checkout', statement: limit, pid: 1, at: new Date(at(52)).toISOString() },
+    },
+  ])
+})
+
 it('a report names people and mentions nobody', () => {
   const { written } = told('checkout')
   expect(peopleIn(written).sort()).toEqual(['S0DBAONCALL', 'U0DANA', 'U0RESP'])

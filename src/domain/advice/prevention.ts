@@ -6,7 +6,7 @@ import type { Target, Written } from './statement.ts'
 /** One change that would have prevented trouble that was seen. It is shown, and never made by the bot. */
 export type Prevention = Written & {
   readonly setting: SettingName
-  /** In PostgreSQL's own units. */
+  /** In PostgreSQL's own units: `60s`. */
   readonly value: string
   /** Role in a database that it holds for; null: the whole server. */
   readonly scope: Scope | null
@@ -42,18 +42,14 @@ export type Hits = {
 /** An incident, as far as it is of interest here. */
 export type PastTrouble = { readonly finding: Finding; readonly mostVictims: number }
 
-/** Server that advice is for. */
-export type AdvisedServer = {
-  readonly settings: readonly SetValue[]
-  readonly target: Target
-  /** Bytes of WAL from which on a slot is trouble here. */
-  readonly slotRetainsBytes: number
-}
-
-export type Evidence = AdvisedServer & {
+export type Evidence = {
   readonly troubles: readonly PastTrouble[]
   /** By the record, and what is seen now. */
   readonly spells: readonly Spell[]
   /** False where nothing is recorded: then nobody knows whom a limit would have hit. */
   readonly isRecorded: boolean
+  readonly settings: readonly SetValue[]
+  readonly target: Target
+  /** Bytes of WAL from which on a slot is trouble here. */
+  readonly slotRetainsBytes: number
 }

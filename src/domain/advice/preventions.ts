@@ -1,5 +1,5 @@
-import type { AdvisedServer, Evidence, PastTrouble, Prevention } from './prevention.ts'
-import { preventsWaits, serverSettings } from './serverSettings.ts'
+import type { Evidence, PastTrouble, Prevention } from './prevention.ts'
+import { serverSettings } from './serverSettings.ts'
 import { timeLimits } from './timeLimits.ts'
 
 /**
@@ -12,7 +12,11 @@ export const preventionsFor = (known: Evidence): Prevention[] => [
 ]
 
 /** Finds the statement that would have prevented one trouble; null where there is none, or it was run already. */
-export function preventionOf(trouble: PastTrouble, server: AdvisedServer): string | null {
-  const all = preventionsFor({ ...server, troubles: [trouble], spells: [], isRecorded: false })
-  return all.find(preventsWaits)?.statement ?? null
+export function preventionOf(
+  trouble: PastTrouble,
+  known: Pick<Evidence, 'settings' | 'target' | 'slotRetainsBytes'>,
+): string | null {
+  const all = preventionsFor({ ...known, troubles: [trouble], spells: [], isRecorded: false })
+  // That waits are written to the log prevents none.
+  return all.find(({ setting }) => setting !== 'log_lock_waits')?.statement ?? null
 }

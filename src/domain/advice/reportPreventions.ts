@@ -1,118 +1,95 @@
-import type { PastHolder, PastWait, Report } from '../history/report.ts'
-import type { Session } from '../session/session.ts'
-import type { AdvisedServer, Prevention } from './prevention.ts'
-import { preventsWaits, serverSettings } from './serverSettings.ts'
+import type { PastHolder, PastQueue, PastWait, Report } from '../history/report.ts'
+import type { Prevention } from './prevention.ts'
 import { unreadSettings } from './settings.ts'
-import { isStrong, type SpellKind } from './spells.ts'
-import { type Blamed, blame, blameQueued, blameSession, type Limited, limitsFor } from './timeLimits.ts'
+import { isStrong } from './spells.ts'
+import { type Blamed, blameQueued, blameSession, type Limited, limitsFor } from './timeLimits.ts'
 
-/** Prevention of an incident that is reported. */
+/** Limit that would have cut an incident short. */
 export type ReportPrevention = Prevention & {
-  /** Session that it would have stopped first, and when; null where nobody was seen to wait for it, or no single one is blamed. */
-  readonly stops: Stop | null
-}
-
-type Stop = {
+  /** Session that it would have stopped first, and when. */
   readonly pid: number
   readonly at: number
-  /** Session-seconds that were waited after that. */
+  /** Session-seconds that were surely waited behind those whom it would have stopped, from then on. */
   readonly spared: number
 }
 
-/** Whoever is blamed, with those who waited meanwhile. */
-type Culprit = Blamed & {
-  readonly seen: { readonly pid: number; readonly since: number; readonly kept: readonly PastWait[] } | null
+/** Session that others waited for, blamed for what it did when it was last seen in the way. */
+type Blocker = Blamed & {
+  readonly pid: number
+  readonly lastSeenAt: number
+  readonly kept: ReadonlySet<PastWait>
 }
 
-/** Weight below which a limit for somebody else in the way would not have changed much: share of all that was waited. */
+/** Weight up to which a limit would not have changed much: share of all that was waited. */
 const worthIt = 0.1
 const most = 3
 
 /**
- * Finds what would have prevented an incident: first what its card names, then what would have stopped the others in its way.
- * @param server null: nobody can say what is set there
+ * Finds the limits that would have cut an incident short, the one that would have spared most first. Those are advised that are
+ * set by now as well: the report is about the time before.
  */
-export function preventionsIn(report: Report, server: AdvisedServer | null): ReportPrevention[] {
-  const { incident, holders, queues, waits } = report
-  const known = { ...(server ?? unread(report)), spells: [], isRecorded: false }
-  const inTheWay = [...holders.flatMap((holder) => heldUp(holder, waits)), ...queues.flatMap(queuedUp)]
-  const own = blame(incident).map(
-    (one): Culprit => ({ ...one, seen: inTheWay.find((other) => isSame(one, other))?.seen ?? null }),
-  )
-  const others = inTheWay.filter((one) => !own.some((other) => isSame(one, other)))
-  const limits = limitsFor([...own, ...others], known)
-  const ofIncident = new Set(limits.filter(({ stopped }) => stopped.some((one) => own.includes(one))))
-  const least = worthIt * sparedOf(waits, Number.NEGATIVE_INFINITY)
-  return [
-    ...[...ofIncident].map(withStop),
-    ...serverSettings({ ...known, troubles: [incident] })
-      .filter(preventsWaits)
-      .map((one) => ({ ...one, stops: null })),
-    ...limits
-      .filter((one) => !ofIncident.has(one))
-      .map(withStop)
-      .filter(({ stops }) => stops !== null && stops.spared > 0 && stops.spared >= least)
-      .sort((a, b) => (b.stops?.spared ?? 0) - (a.stops?.spared ?? 0)),
-  ].slice(0, most)
-}
-
-const isSame = (one: Blamed, other: Blamed): boolean => one.who === other.who && one.limit === other.limit
-
-/** The server as the record has it. */
-function unread({ worst }: Report): AdvisedServer {
+export function preventionsIn({ holders, queues, waits, cost, worst }: Report): ReportPrevention[] {
+  const blockers = [...holders.flatMap((holder) => heldUp(holder, waits)), ...queues.flatMap(queuedUp)]
   const server = worst?.snapshot.server
-  return {
+  return limitsFor(blockers, {
     settings: unreadSettings(server?.versionNum ?? 0),
     target: server ?? { platform: 'own', inRecovery: false },
-    slotRetainsBytes: Number.POSITIVE_INFINITY,
-  }
+    ...{ spells: [], isRecorded: false },
+  })
+    .flatMap(asSeen)
+    .filter(({ spared }) => spared > worthIt * cost.least)
+    .toSorted((a, b) => b.spared - a.spared)
+    .slice(0, most)
 }
 
-/** Blames who held what others waited for, for what it did when it was last seen in the way. */
-function heldUp({ session, pid, from, to, mostVictims }: PastHolder, waits: readonly PastWait[]): Culprit[] {
-  if (!session) return []
-  const kept = waits.filter((wait) => wait.from <= to && wait.lastSeenAt >= from)
-  return blameSession(session, mostVictims).map((one) => ({
-    ...one,
-    seen: { pid, since: to - lasted(session, one.limit.kind) * 1000, kept },
-  }))
-}
-
-/** Seconds for which a session does what a limit ends. */
-function lasted({ stateSeconds, querySeconds, xactSeconds }: Session, kind: SpellKind): number {
-  const seconds = kind === 'transaction' ? xactSeconds : kind === 'statement' ? querySeconds : stateSeconds
-  return seconds ?? 0
-}
-
-/** Blames who waited for a strong lock, with others behind its request alone. */
-const queuedUp = ({ wait, behind }: Report['queues'][number]): Culprit[] =>
-  wait.wait === null || !isStrong(wait.wait)
+/** Blames who held what others waited for. */
+const heldUp = (
+  { session, pid, from, to, mostVictims }: PastHolder,
+  waits: readonly PastWait[],
+): Blocker[] =>
+  session === null
     ? []
-    : blameQueued(wait.session, wait.least, behind.length).map((one) => ({
-        ...one,
-        seen: { pid: wait.session.pid, since: wait.from, kept: behind },
+    : blameSession(session, mostVictims).map((blamed) => ({
+        ...{ ...blamed, pid, lastSeenAt: to },
+        kept: new Set(waits.filter(({ lastSeenAt }) => lastSeenAt >= from)),
       }))
 
-function withStop({ prevention, seconds, stopped }: Limited<Culprit>): ReportPrevention {
+/** Blames who waited for a strong lock, with others behind its request alone. */
+const queuedUp = ({ wait: { session, wait, from, least }, behind }: PastQueue): Blocker[] =>
+  wait === null || !isStrong(wait)
+    ? []
+    : blameQueued(session, least, behind.length).map((blamed) => ({
+        ...{ ...blamed, pid: session.pid, lastSeenAt: from + least * 1000, kept: new Set(behind) },
+      }))
+
+/** Time in which a session was in the way, and would not have been with the limit. */
+type Stop = Pick<Blocker, 'pid' | 'kept'> & { readonly from: number; readonly to: number }
+
+function asSeen({ prevention, seconds: limit, stopped }: Limited<Blocker>): ReportPrevention[] {
   const stops = stopped
-    .flatMap(({ seen }) => (seen ? [{ ...seen, at: seen.since + seconds * 1000 }] : []))
-    .sort((a, b) => a.at - b.at)
+    .map(
+      ({ pid, seconds, lastSeenAt, kept }): Stop => ({
+        ...{ pid, kept, from: lastSeenAt - (seconds - limit) * 1000, to: lastSeenAt },
+      }),
+    )
+    .toSorted((a, b) => a.from - b.from)
   const [first] = stops
-  if (!first) return { ...prevention, stops: null }
-  // Who waited behind several is spared from the first of them on.
-  const counted = new Set<PastWait>()
-  let spared = 0
-  for (const { at, kept } of stops) {
-    const more = kept.filter((wait) => !counted.has(wait))
-    spared += sparedOf(more, at)
-    for (const wait of more) counted.add(wait)
-  }
-  return { ...prevention, stops: { pid: first.pid, at: first.at, spared } }
+  if (!first) return []
+  const kept = new Set(stops.flatMap((stop) => [...stop.kept]))
+  const spared = [...kept].reduce((sum, wait) => sum + sparedOf(wait, stops), 0)
+  return [{ ...prevention, pid: first.pid, at: first.from, spared }]
 }
 
-/** Session-seconds that were surely waited after a time. */
-const sparedOf = (waits: readonly PastWait[], at: number): number =>
-  waits.reduce(
-    (sum, { from, least }) => sum + Math.max(0, (from + least * 1000 - Math.max(at, from)) / 1000),
-    0,
-  )
+/** Counts the seconds that a session waited for one of them or several. */
+function sparedOf(wait: PastWait, stops: readonly Stop[]): number {
+  const end = wait.from + wait.least * 1000
+  let counted = wait.from
+  let spared = 0
+  for (const { from, to, kept } of stops) {
+    if (!kept.has(wait)) continue
+    const begin = Math.max(counted, from)
+    counted = Math.max(begin, Math.min(end, to))
+    spared += counted - begin
+  }
+  return spared / 1000
+}

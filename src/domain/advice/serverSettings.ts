@@ -12,18 +12,13 @@ export function serverSettings(known: Evidence): Prevention[] {
   )
 }
 
-/** Decides whether it changes what happens: that waits are written to the log prevents none. */
-export const preventsWaits = ({ setting }: Pick<Prevention, 'setting'>): boolean =>
-  setting !== 'log_lock_waits'
-
 /** Findings of one kind. */
 type Of<Kind extends string> = Extract<PastTrouble['finding'], { readonly kind: Kind }>
 
 const found = <Kind extends PastTrouble['finding']['kind']>({ troubles }: Evidence, kind: Kind): Of<Kind>[] =>
   troubles.flatMap(({ finding }) => (finding.kind === kind ? [finding as Of<Kind>] : []))
 
-type Change = Pick<Prevention, 'setting' | 'trouble' | 'effect'> & {
-  readonly value: string
+type Change = Pick<Prevention, 'setting' | 'value' | 'trouble' | 'effect'> & {
   readonly held: Holding
   readonly needsRestart?: boolean
 }

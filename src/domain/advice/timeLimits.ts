@@ -79,16 +79,16 @@ export const timeLimits = (known: Evidence): Prevention[] =>
 /** Limit that is advised, for those who are blamed. */
 export type Limited<B extends Blamed> = {
   readonly prevention: Prevention
-  /** The limit, and whom it would have stopped. */
   readonly seconds: number
+  /** Those whom it would have stopped. */
   readonly stopped: readonly B[]
 }
 
+/** Facts that a limit is chosen by. */
+type Facts = Pick<Evidence, 'spells' | 'isRecorded' | 'settings' | 'target'>
+
 /** Finds the limit for each role in a database that is blamed, the worst trouble first. */
-export function limitsFor<B extends Blamed>(
-  blamed: readonly B[],
-  known: Omit<Evidence, 'troubles'>,
-): Limited<B>[] {
+export function limitsFor<B extends Blamed>(blamed: readonly B[], known: Facts): Limited<B>[] {
   // What the server's version lacks has no value there.
   const settable = blamed.filter(({ limit }) => known.settings.some(({ name }) => name === limit.setting))
   const groups = Map.groupBy(settable, ({ limit, scope }) => JSON.stringify([limit.setting, scope]))
@@ -102,7 +102,7 @@ const weight = (group: readonly Blamed[]): number =>
   group.reduce((sum, { seconds, victims }) => sum + Math.min(seconds, 86_400) * (1 + victims), 0)
 
 /** Finds whose doing the trouble was, and the limit that ends it. */
-export function blame({ finding, mostVictims }: PastTrouble): Blamed[] {
+function blame({ finding, mostVictims }: PastTrouble): Blamed[] {
   if (finding.kind === 'connections') {
     const [holder] = finding.holders
     if (!holder?.datname || holder.usename === '' || (holder.idle ?? 0) * 2 < holder.count) return []
@@ -148,10 +148,7 @@ const queued = (spells: readonly Spell[]): Blamed[] =>
     .filter(({ kind, victims }) => kind === 'lockWait' && victims > 0)
     .map(({ scope, seconds, victims, who }) => ({ limit: limits.lockWait, scope, seconds, victims, who }))
 
-function adviceFor<B extends Blamed>(
-  group: readonly B[],
-  known: Omit<Evidence, 'troubles'>,
-): Limited<B> | null {
+function adviceFor<B extends Blamed>(group: readonly B[], known: Facts): Limited<B> | null {
   const [first] = group
   if (!first) return null
   const { limit, scope } = first

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ReportPrevention } from '../../domain/advice/reportPreventions.ts'
+import { preventionsIn } from '../../domain/advice/reportPreventions.ts'
 import type { PastWait, Report, Share } from '../../domain/history/report.ts'
 import type { Session } from '../../domain/session/session.ts'
 import { incidentWords } from '../card/headline.ts'
@@ -45,6 +45,7 @@ export const reportSchema = z.object({
     resolvedAt: time.nullable(),
     resolution: text.nullable(),
     acknowledgedBy: text.nullable().describe('a Slack user id'),
+    prevention: text.nullable().describe('what its card says would have prevented it: a statement'),
   }),
   from: time.describe('the first wait; without one, the begin of the trouble'),
   to: time.describe('the end of the incident, or when the report was written'),
@@ -141,20 +142,15 @@ export const reportSchema = z.object({
       z.object({
         setting: text,
         value: text,
-        role: text.nullable().describe('null: the whole server'),
+        role: text.nullable(),
         database: text.nullable(),
         statement: text.describe('as /pg advise writes it'),
-        stops: z
-          .object({
-            pid: z.int(),
-            at: time,
-            sparedSeconds: seconds.describe('session-seconds that were waited after that'),
-          })
-          .nullable()
-          .describe('whom it would have stopped first, and when; null: nobody who was seen in the way'),
+        pid: z.int().describe('the session that it would have stopped first'),
+        at: time.describe('when it would have stopped that'),
+        sparedSeconds: seconds.describe('session-seconds that were waited after that, behind whom it stops'),
       }),
     )
-    .describe('settings that would have prevented it'),
+    .describe('time limits that would have cut it short'),
   notSeen: z.array(
     z.object({ from: time, to: time, sight: z.enum(['partly', 'notSeen']), why: text.nullable() }),
   ),
@@ -164,11 +160,7 @@ export const reportSchema = z.object({
 export type ReportDocument = z.output<typeof reportSchema>
 
 /** Builds the document of a report. Names and statements stand in it as they are: whoever shows them escapes them. */
-export function reportDocument(
-  report: Report,
-  preventions: readonly ReportPrevention[],
-  written: WrittenReport,
-): ReportDocument {
+export function reportDocument(report: Report, written: WrittenReport): ReportDocument {
   const { incident, began, holders, worst, course, waits, cost, ways, gaps } = report
   return {
     version: 1,
@@ -179,6 +171,7 @@ export function reportDocument(
       resolvedAt: isoOrNull(incident.resolvedAt),
       resolution: incident.resolution,
       acknowledgedBy: incident.acknowledgedBy,
+      prevention: incident.prevention ?? null,
     },
     from: iso(report.from),
     to: iso(report.to),
@@ -216,9 +209,9 @@ export function reportDocument(
       ...{ at: iso(at), waiting, action: target?.action ?? null, pid: target?.session.pid ?? null },
       ...{ backendStart: target?.session.backendStart ?? null, reason: text },
     })),
-    preventions: preventions.map(({ setting, value, scope, statement, stops }) => ({
+    preventions: preventionsIn(report).map(({ setting, value, scope, statement, pid, at, spared }) => ({
       ...{ setting, value, role: scope?.role ?? null, database: scope?.database ?? null, statement },
-      stops: stops && { pid: stops.pid, at: iso(stops.at), sparedSeconds: stops.spared },
+      ...{ pid, at: iso(at), sparedSeconds: spared },
     })),
     notSeen: gaps.map(({ from, to, sight, why }) => ({ from: iso(from), to: iso(to), sight, why })),
     limits: written.limits.map(plain),

@@ -1,4 +1,4 @@
-import type { ReportPrevention } from '../../domain/advice/reportPreventions.ts'
+import { preventionsIn } from '../../domain/advice/reportPreventions.ts'
 import type { PastHolder, PastWait, PastWay, Report, Share } from '../../domain/history/report.ts'
 import { middle } from '../../domain/history/report.ts'
 import { sessionsByPid } from '../../domain/session/session.ts'
@@ -43,7 +43,7 @@ const mostWaits = 30
 const longestStatement = 300
 
 /** Writes a report. `holderLine` and the like stand in summary.ts. */
-export function writeReport(report: Report, preventions: readonly ReportPrevention[]): WrittenReport {
+export function writeReport(report: Report): WrittenReport {
   return {
     title: incidentWords(report.incident),
     id: shortId(report.incident.id),
@@ -52,7 +52,7 @@ export function writeReport(report: Report, preventions: readonly ReportPreventi
     tree: treeOf(report),
     timeline: timelineOf(report),
     ways: report.ways.map(wayLine),
-    preventions: preventions.map((one) => preventionLine(one, report)),
+    preventions: preventionLines(report),
     holders: report.holders.slice(0, 10).map(holderWords),
     tables: tablesOf(report),
     limits: limitsOf(report),
@@ -76,17 +76,22 @@ const wayLine = ({ at, waiting, recommendation: { target, text } }: PastWay): Li
   ` (${count(waiting, 'session waits', 'sessions wait')}): ${text}`,
 ]
 
-function preventionLine({ trouble, statement, stops }: ReportPrevention, { cost }: Report): Line {
-  const advice: Line = [bold(`${onOneLine(trouble)} `), code(onOneLine(statement))]
-  if (!stops || stops.spared === 0) return advice
-  const { pid, at, spared } = stops
-  const all = middle(cost)
+/** Lists the limits that would have cut it short, and first what its card names, where that is another one. */
+function preventionLines(report: Report): Line[] {
+  const { prevention } = report.incident
+  const limits = preventionsIn(report)
+  const isAmong = limits.some(({ statement }) => statement === prevention)
+  const all = middle(report.cost)
   const share = all > 0 ? ` of the ${formatDuration(all)} that were waited in all` : ''
   return [
-    ...advice,
-    ` would have stopped ${pid} at `,
-    moment(at),
-    ` and spared ${formatDuration(spared)}${share} (session time).`,
+    ...(prevention === undefined || isAmong ? [] : [[code(onOneLine(prevention))]]),
+    ...limits.map(({ trouble, statement, pid, at, spared }) => [
+      bold(`${onOneLine(trouble)} `),
+      code(onOneLine(statement)),
+      ` would have stopped ${pid} at `,
+      moment(at),
+      ` and spared ${formatDuration(spared)}${share} (session time).`,
+    ]),
   ]
 }
 

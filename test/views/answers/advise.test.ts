@@ -4,6 +4,7 @@ import { adviseView } from '../../../src/views/answers/advise.ts'
 
 const advice = (over: Partial<Prevention> = {}): Prevention => ({
   setting: 'idle_in_transaction_session_timeout',
+  value: '60s',
   scope: { role: 'shop', database: 'orders' },
   trouble: 'shop in orders sat idle in a transaction for up to 25 min, 3 times.',
   statement: "ALTER ROLE shop IN DATABASE orders SET idle_in_transaction_session_timeout = '60s';",

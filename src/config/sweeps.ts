@@ -1,6 +1,6 @@
 import { Cron } from 'croner'
 import { z } from 'zod'
-import { type SweepMatch, usualMost } from '../domain/lists/bulkList.ts'
+import { narrows, type SweepMatch, usualMost } from '../domain/lists/bulkList.ts'
 import { stateFilters } from '../domain/lists/filters.ts'
 import type { NextTime } from '../domain/lists/sweepTimes.ts'
 import type { Action } from '../domain/session/action.ts'
@@ -66,9 +66,17 @@ const match = configSection({
   database: pattern.optional(),
   state: z.enum(stateFilters, { error: `Write one of ${stateFilters.join(', ')}.` }).optional(),
   olderThan: duration(second, 365 * day, 'from 1s to 365d').optional(),
-}).refine((given) => Object.values(given).some((value) => value !== undefined), {
-  error: 'Write at least one of applicationName, user, database, state and olderThan.',
 })
+  .transform(
+    ({ olderThan, ...names }): SweepMatch => ({
+      ...names,
+      olderSeconds: olderThan === undefined ? undefined : olderThan / second,
+    }),
+  )
+  .refine(narrows, {
+    error:
+      'That leaves nobody out. Write at least one of applicationName, user, database, state and olderThan, and not only a *.',
+  })
 
 const mostHint = 'Write how many sessions one card may have: a whole number from 1 to 500.'
 
@@ -96,21 +104,16 @@ export const sweeps = z.array(sweep, {
 
 /** Fills in what has a default. */
 export const resolveSweep = ({
-  match,
   timeZone = 'UTC',
   clusters,
   most = usualMost,
   ...rest
-}: z.output<typeof sweep>): Sweep => {
-  const { olderThan, ...names } = match
-  return {
-    ...rest,
-    timeZone,
-    clusters: clusters ? [...new Set(clusters)] : null,
-    most,
-    match: { ...names, olderSeconds: olderThan === undefined ? undefined : olderThan / second },
-  }
-}
+}: z.output<typeof sweep>): Sweep => ({
+  ...rest,
+  timeZone,
+  clusters: clusters ? [...new Set(clusters)] : null,
+  most,
+})
 
 /** Finds names that two sweeps have, and clusters that are not there. */
 export const sweepProblems = (all: readonly Sweep[], clusters: readonly string[]): ConfigProblem[] =>

@@ -124,6 +124,14 @@ describe('parseCommand', () => {
     ['cancel 12', { kind: 'cancel', pid: 12, reason: null, cluster: null }],
     ['terminate 12 it is stuck', { kind: 'terminate', pid: 12, reason: 'it is stuck', cluster: null }],
     ['cancel 12 it’s  "slow"', { kind: 'cancel', pid: 12, reason: 'it’s slow', cluster: null }],
+    [
+      'terminate --older 1s',
+      { kind: 'terminate', filters: { olderSeconds: 1 }, reason: null, cluster: null },
+    ],
+    [
+      'cancel --app web --older 1ms slow',
+      { kind: 'cancel', filters: { app: 'web', olderSeconds: 0.001 }, reason: 'slow', cluster: null },
+    ],
     ["cancel 12 'tis slow", { kind: 'cancel', pid: 12, reason: "'tis slow", cluster: null }],
     [
       'terminate 12 stuck — ask —dana',
@@ -294,6 +302,14 @@ describe('parseCommand', () => {
     ],
     [
       'terminate --older 0s x',
+      'That leaves nobody out: give a filter that does, like `/pg terminate --app web --state idle --older 10m`.',
+    ],
+    [
+      'terminate --older 999ms x',
+      'That leaves nobody out: give a filter that does, like `/pg terminate --app web --state idle --older 10m`.',
+    ],
+    [
+      'terminate --app * --user * x',
       'That leaves nobody out: give a filter that does, like `/pg terminate --app web --state idle --older 10m`.',
     ],
     [

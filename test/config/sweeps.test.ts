@@ -44,7 +44,12 @@ describe('sweeps', () => {
     [{ timeZone: 'Berlin' }, /timeZone.*name of a time zone/],
     [{ clusters: ['order'] }, /clusters\[0\].*no cluster of this name/],
     [{ clusters: [] }, /leave it out for all/],
-    [{ match: {} }, /at least one of/],
+    [{ match: {} }, /match.*leaves nobody out.*at least one of/],
+    [{ match: { applicationName: '*' } }, /leaves nobody out/],
+    [{ match: { applicationName: '*', user: '*', database: '*' } }, /leaves nobody out/],
+    [{ match: { user: '**' } }, /only at the end/],
+    [{ match: { olderThan: '999ms' } }, /from 1s/],
+    [{ match: { olderThan: '0s', state: 'idle' } }, /from 1s/],
     [{ match: { state: 'happy' } }, /match\.state/],
     [{ match: { applicationName: 'a*b' } }, /only at the end/],
     [{ action: 'kill' }, /cancel or terminate/],
@@ -55,6 +60,11 @@ describe('sweeps', () => {
   ])('%j is refused', (over, sentence) => {
     expect(problem(over)).toMatch(sentence)
   })
+
+  test.each([[{ olderThan: '1s' }], [{ user: '*', state: 'idle' }], [{ database: 'o*' }]])(
+    'of %j leave somebody out',
+    (match) => expect(problem({ match })).toBeNull(),
+  )
 
   it('have names of their own', () => {
     expect(() => read(sweep, sweep)).toThrow(/sweeps\[1\]\.name.*already/)

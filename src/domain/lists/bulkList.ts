@@ -8,7 +8,7 @@ import { type Match, matchesNames, type Protected } from '../session/policy.ts'
 import { poolerBefore } from '../session/pooler.ts'
 import { isClient, type Session } from '../session/session.ts'
 import { formatDuration } from '../text/duration.ts'
-import { ageOf, type Filters, hasFilters, matchesFilters, quoted, type StateFilter } from './filters.ts'
+import { ageOf, type Filters, matchesFilters, quoted, type StateFilter } from './filters.ts'
 
 /** Most sessions of one card, where nothing else is configured. */
 export const usualMost = 50
@@ -54,9 +54,9 @@ export function listMembers(
 
 export const overMost = (most: number): string => `There are more than the ${most} of one card.`
 
-/** Decides whether filters leave anything out at all. That of a cluster does not count. */
-export const narrows = (filters: Filters): boolean =>
-  hasFilters({ ...filters, olderSeconds: filters.olderSeconds || undefined })
+/** Decides whether filters leave anybody out. A `*` alone does not, and everybody is older than a moment. */
+export const narrows = ({ olderSeconds = 0, ...others }: Filters | SweepMatch): boolean =>
+  olderSeconds >= 1 || Object.values(others).some((value) => value !== undefined && value !== '*')
 
 /** Sessions that a sweep is for. All keys that are there must match. */
 export type SweepMatch = Match & {

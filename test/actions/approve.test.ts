@@ -5,9 +5,10 @@ import type { WatchedCluster } from '../../src/commands/cluster.ts'
 import type { Refusal } from '../../src/domain/approvals/access.ts'
 import type { Proposal } from '../../src/domain/approvals/proposal.ts'
 import { createLog } from '../../src/log.ts'
-import { type Cards, createCards } from '../../src/notify/cards.ts'
+import type { Cards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clusterConfig } from '../support/asking.ts'
+import { cardsOf } from '../support/cards.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
@@ -33,7 +34,7 @@ beforeEach(async () => {
   const cardSettings = new Map([
     ['orders', clusterConfig('orders', { channel: 'C0INCIDENTS', access, approvals })],
   ])
-  cards = createCards({ store, cardSettings, nameOf: () => null, now, changed: () => {}, recorded: () => {} })
+  cards = cardsOf(store, { cardSettings, now })
 })
 afterEach(async () => {
   await store.close()

@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest'
 import { createExecute } from '../../src/actions/execute.ts'
 import { reconcile } from '../../src/actions/reconcile.ts'
-import type { Session } from '../../src/domain/session/session.ts'
 import { createLog } from '../../src/log.ts'
-import { type Cards, createCards } from '../../src/notify/cards.ts'
-import { clusterConfig, pictureCluster, watching } from '../support/asking.ts'
-import { idle, picture } from '../support/builders.ts'
-import { madeAt, proposal } from '../support/proposals.ts'
+import type { Cards } from '../../src/notify/cards.ts'
+import { clusterConfig, watching } from '../support/asking.ts'
+import { idle } from '../support/builders.ts'
+import { cardsOf } from '../support/cards.ts'
+import { obeying } from '../support/obeying.ts'
+import { bulkProposal, madeAt } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
 const log = createLog({ level: 'silent' })
@@ -20,24 +21,12 @@ const listed = [1, 2, 3].map((pid) => idle(pid, 600))
 async function killedAt(fatal: number, hasEffect: boolean) {
   const store = await openTestStore()
   try {
-    const cards = createCards({
-      store,
-      cardSettings: new Map([['orders', config]]),
-      nameOf: () => null,
-      now: () => madeAt,
-      changed: () => {},
-      recorded: () => {},
+    const cards = cardsOf(store)
+    const claimed = bulkProposal<'claimed'>(listed, {
+      state: 'claimed',
+      claimedAt: madeAt,
+      claimedBy: 'first',
     })
-    const members = listed.map((session) => ({ session, victims: [], pooled: false }))
-    const claimed = proposal<'claimed'>(
-      {
-        state: 'claimed',
-        claimedAt: madeAt,
-        claimedBy: 'first',
-        bulk: { members, leftOut: [], chosenBy: '--app web' },
-      },
-      listed[0],
-    )
     await store.proposals.add(claimed)
     let steps = 0
     const { promise: killed, resolve: kill } = Promise.withResolvers<'killed'>()
@@ -47,20 +36,7 @@ async function killedAt(fatal: number, hasEffect: boolean) {
       kill('killed')
       return new Promise<T>(() => {})
     }
-    const signalled: number[] = []
-    const there = (): Session[] => listed.filter(({ pid }) => !signalled.includes(pid))
-    const cluster = pictureCluster(picture(listed), [], {
-      isOwn: () => false,
-      isPast: async () => true,
-      look: async () => there(),
-      signalBefore: () => step(async () => '2026-03-01 03:00:05+00'),
-      snapshot: () => step(async () => picture(there()).snapshot),
-      signal: ({ key }) =>
-        step(async () => {
-          signalled.push(key.pid)
-          return { kind: 'sent', returned: true, sql: 'SELECT' }
-        }),
-    })
+    const { cluster, signalled } = obeying(listed, step)
     const clusters = watching({ config, cluster })
     const mortal: Cards = { ...cards, commit: (cardId, run) => step(() => cards.commit(cardId, run)) }
     const running = createExecute({ cards: mortal, clusters, steady: () => 0, isStopping: () => false, log })(

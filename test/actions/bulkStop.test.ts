@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
 import { createExecute } from '../../src/actions/execute.ts'
-import type { Session } from '../../src/domain/session/session.ts'
 import { createLog } from '../../src/log.ts'
-import { createCards } from '../../src/notify/cards.ts'
-import { clusterConfig, pictureCluster, watching } from '../support/asking.ts'
-import { idle, picture } from '../support/builders.ts'
-import { madeAt, proposal } from '../support/proposals.ts'
+import { clusterConfig, watching } from '../support/asking.ts'
+import { idle } from '../support/builders.ts'
+import { cardsOf } from '../support/cards.ts'
+import { obeying } from '../support/obeying.ts'
+import { bulkProposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
 const config = clusterConfig('orders')
@@ -16,30 +16,10 @@ async function carriedOut(after: number, over: { readonly isStopping?: boolean; 
   const store = await openTestStore()
   try {
     let commits = 0
-    const cards = createCards({
-      store,
-      cardSettings: new Map([['orders', config]]),
-      nameOf: () => null,
-      now: () => madeAt,
-      changed: () => {},
-      recorded: () => {},
-    })
-    const members = listed.map((session) => ({ session, victims: [], pooled: false }))
-    const bulk = { members, leftOut: [], chosenBy: '--app web' }
-    const claimed = proposal<'claimed'>({ state: 'claimed', claimedBy: 'first', bulk }, listed[0])
+    const cards = cardsOf(store)
+    const claimed = bulkProposal<'claimed'>(listed, { state: 'claimed', claimedBy: 'first' })
     await store.proposals.add(claimed)
-    const signalled: number[] = []
-    const there = (): Session[] => listed.filter(({ pid }) => !signalled.includes(pid))
-    const cluster = pictureCluster(picture(listed), [], {
-      isOwn: () => false,
-      look: async () => there(),
-      signalBefore: async () => '2026-03-01 03:00:05+00',
-      snapshot: async () => picture(there()).snapshot,
-      signal: async ({ key }) => {
-        signalled.push(key.pid)
-        return { kind: 'sent', returned: true, sql: 'SELECT' }
-      },
-    })
+    const { cluster, signalled } = obeying(listed)
     const holds = () => signalled.length >= after
     let started = false
     const execute = createExecute({

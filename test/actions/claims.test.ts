@@ -3,13 +3,14 @@ import { createExecute } from '../../src/actions/execute.ts'
 import { reconcile } from '../../src/actions/reconcile.ts'
 import type { ProposalFields } from '../../src/domain/approvals/proposal.ts'
 import { createLog } from '../../src/log.ts'
-import { type Cards, createCards } from '../../src/notify/cards.ts'
+import type { Cards } from '../../src/notify/cards.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import { clusterErrorWith } from '../../src/postgres/errors.ts'
 import { StoreError } from '../../src/store/failure.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clusterConfig, pictureCluster, watching } from '../support/asking.ts'
 import { idleInTransaction, picture } from '../support/builders.ts'
+import { cardsOf } from '../support/cards.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
@@ -20,14 +21,7 @@ let store: Store
 let cards: Cards
 beforeEach(async () => {
   store = await openTestStore()
-  cards = createCards({
-    store,
-    cardSettings: new Map([['orders', config]]),
-    nameOf: () => null,
-    now: () => madeAt,
-    changed: () => {},
-    recorded: () => {},
-  })
+  cards = cardsOf(store)
 })
 afterEach(() => store.close())
 

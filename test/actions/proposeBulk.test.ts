@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Authorization } from '../../src/actions/authorize.ts'
 import { createProposeBulk } from '../../src/actions/proposeBulk.ts'
-import { createCards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clusterConfig, pictureCluster, watching } from '../support/asking.ts'
 import { idle, picture } from '../support/builders.ts'
+import { cardsOf } from '../support/cards.ts'
 import { madeAt } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
@@ -23,14 +23,7 @@ afterEach(() => store.close())
 /** Asks for the same list in the name of somebody. */
 async function ask(userId: string) {
   const { byHand } = createProposeBulk({
-    cards: createCards({
-      store,
-      cardSettings: new Map([['orders', config]]),
-      nameOf: () => null,
-      now: () => now,
-      changed: () => {},
-      recorded: () => {},
-    }),
+    cards: cardsOf(store, { now: () => now }),
     proposals: store.proposals,
     clusters: watching({ config, cluster: pictureCluster(picture([idle(1, 600), idle(2, 600)])) }),
     authorization: {

@@ -4,9 +4,9 @@ import { createAuthorization } from '../../src/actions/authorize.ts'
 import { createSecondFactor, type SecondFactor } from '../../src/actions/secondFactor.ts'
 import { freshMemory, lockMs, stepMs } from '../../src/domain/approvals/secondFactor.ts'
 import { createLog } from '../../src/log.ts'
-import { createCards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clusterConfig } from '../support/asking.ts'
+import { cardsOf } from '../support/cards.ts'
 import { proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
@@ -43,15 +43,11 @@ function replica(withKey = key): SecondFactor {
     expireAfterMs: 60_000,
   }
   const access = { viewers: 'everyone', requesters: 'everyone', approvers: ['U0DANA'] } as const
-  const cards = createCards({
-    store,
+  const cards = cardsOf(store, {
     cardSettings: new Map([
       ['orders', clusterConfig('orders', { channel: 'C0INCIDENTS', access, approvals })],
     ]),
-    nameOf: () => null,
     now,
-    changed: () => {},
-    recorded: () => {},
   })
   const log = createLog({ level: 'silent' })
   const authorization = createAuthorization({ checkAccess: async () => null, cards, now, log })

@@ -3,10 +3,10 @@ import { createSweeper } from '../../src/actions/sweep.ts'
 import type { WatchedCluster } from '../../src/commands/cluster.ts'
 import type { Sweep } from '../../src/config/sweeps.ts'
 import { createLog } from '../../src/log.ts'
-import { createCards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clusterConfig, pictureCluster } from '../support/asking.ts'
 import { picture } from '../support/builders.ts'
+import { cardsOf } from '../support/cards.ts'
 import { openTestStore } from '../support/store.ts'
 
 const minute = 60_000
@@ -42,13 +42,9 @@ afterEach(() => store.close())
 
 /** Makes what runs the sweeps of one replica once. */
 function sweeper(): () => Promise<void> {
-  const cards = createCards({
-    store,
+  const cards = cardsOf(store, {
     cardSettings: new Map(configs.map((config) => [config.name, config])),
-    nameOf: () => null,
     now: () => now,
-    changed: () => {},
-    recorded: () => {},
   })
   const { runOnce } = createSweeper({
     sweeps: () => sweeps,

@@ -1,23 +1,17 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { deny, expire, offer } from '../../src/domain/approvals/transitions.ts'
 import { advance, begin } from '../../src/notify/advance.ts'
-import { type Cards, createCards } from '../../src/notify/cards.ts'
+import type { Cards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
-import { madeAt, proposal } from '../support/proposals.ts'
+import { cardsOf } from '../support/cards.ts'
+import { proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
 let store: Store
 let cards: Cards
 beforeEach(async () => {
   store = await openTestStore()
-  cards = createCards({
-    store,
-    cardSettings: new Map(),
-    nameOf: () => null,
-    now: () => madeAt,
-    changed: () => {},
-    recorded: () => {},
-  })
+  cards = cardsOf(store)
 })
 afterEach(async () => {
   await store.close()
@@ -52,14 +46,7 @@ it('changes nothing where the journal cannot be written', async () => {
         journal: { ...tables.journal, append: () => Promise.reject(new Error('disk full')) },
       }),
     )
-  const failing = createCards({
-    store: { ...store, atomically: broken },
-    cardSettings: new Map(),
-    nameOf: () => null,
-    now: () => madeAt,
-    changed: () => {},
-    recorded: () => {},
-  })
+  const failing = cardsOf({ ...store, atomically: broken })
   await expect(failing.commit(open.cardId, (tx) => advance(tx, open, expire(open)))).rejects.toThrow('disk')
   expect(await store.proposals.get(open.id)).toEqual(open)
 })

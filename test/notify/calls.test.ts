@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Incident } from '../../src/domain/incidents/incident.ts'
 import { receiversIn, type Webhook } from '../../src/domain/incidents/webhook.ts'
-import { type Cards, createCards } from '../../src/notify/cards.ts'
+import type { Cards } from '../../src/notify/cards.ts'
 import { createWebhookQueue } from '../../src/notify/webhookQueue.ts'
 import type { Store } from '../../src/store/store.ts'
 import { readDocument } from '../../src/views/webhooks/document.ts'
 import { clusterConfig } from '../support/asking.ts'
+import { cardsOf } from '../support/cards.ts'
 import { incident } from '../support/nights.ts'
 import { openTestStore } from '../support/store.ts'
 
@@ -30,10 +31,10 @@ beforeEach(async () => {
   const now = () => ++time
   changed = vi.fn()
   const cardSettings = new Map([[incident('warning').cluster, settings]])
-  cards = createCards({
-    ...{ store, cardSettings, now },
-    ...{ nameOf: () => null, changed },
-    recorded: () => {},
+  cards = cardsOf(store, {
+    cardSettings,
+    now,
+    changed,
     webhooks: createWebhookQueue({
       settings: cardSettings,
       receivers: receiversIn(cardSettings.values()),

@@ -4,12 +4,13 @@ import type { Incident } from '../../src/domain/incidents/incident.ts'
 import { receiversIn, type Webhook, webhookId } from '../../src/domain/incidents/webhook.ts'
 import { maskQuery } from '../../src/domain/text/mask.ts'
 import { advance } from '../../src/notify/advance.ts'
-import { type Cards, createCards } from '../../src/notify/cards.ts'
+import type { Cards } from '../../src/notify/cards.ts'
 import { createWebhookQueue } from '../../src/notify/webhookQueue.ts'
 import type { Store } from '../../src/store/store.ts'
 import { documentSchema } from '../../src/views/webhooks/document.ts'
 import { clusterConfig } from '../support/asking.ts'
 import { incident as incidentOf, session, takenAt } from '../support/builders.ts'
+import { cardsOf } from '../support/cards.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
@@ -33,13 +34,9 @@ function start(orders: readonly Webhook[] | null, billing: readonly Webhook[] = 
   }
   const settings = new Map([...(orders ? [of('orders', orders)] : []), of('billing', billing)])
   const now = () => clock
-  return createCards({
-    store,
+  return cardsOf(store, {
     cardSettings: settings,
-    nameOf: () => null,
     now,
-    changed: () => {},
-    recorded: () => {},
     webhooks: createWebhookQueue({
       settings,
       receivers: receiversIn(settings.values()),

@@ -4,10 +4,10 @@ import { reconcile } from '../../src/actions/reconcile.ts'
 import type { Action } from '../../src/domain/session/action.ts'
 import { type Session, sessionKeyOf } from '../../src/domain/session/session.ts'
 import { createLog } from '../../src/log.ts'
-import { createCards } from '../../src/notify/cards.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clusterConfig, watching } from '../support/asking.ts'
+import { cardsOf } from '../support/cards.ts'
 import { closeClusters, openCluster } from '../support/cluster.ts'
 import { type Forwarder, startForwarder } from '../support/forwarder.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
@@ -137,15 +137,7 @@ describe('an approved press whose statement is on the way', () => {
   })
   afterEach(() => store.close())
 
-  const cards = () =>
-    createCards({
-      store,
-      cardSettings: new Map([['orders', clusterConfig('orders')]]),
-      nameOf: () => null,
-      now: () => madeAt,
-      changed: () => {},
-      recorded: () => {},
-    })
+  const cards = () => cardsOf(store)
   /** Claimed by `gone`. From the moment at which the deadline stands in the store, `begun` is called. */
   const press = async (cluster: Cluster, action: Action, session: Session, begun: () => void) => {
     const claimed = proposal(

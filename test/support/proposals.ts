@@ -1,4 +1,5 @@
 import { type Guard, guardOf } from '../../src/domain/approvals/approvedState.ts'
+import type { Bulk, BulkMember } from '../../src/domain/approvals/members.ts'
 import {
   openProposal,
   type ProposalFields,
@@ -36,6 +37,18 @@ export function proposal<S extends ProposalState = 'open'>(
   }
   return made as ProposalIn<S>
 }
+
+/** One of a list, of which nothing is known yet. */
+export const memberOf = (session: Session): BulkMember => ({ session, victims: [], pooled: false })
+
+/** The same proposal for a list of these. */
+export const bulkProposal = <S extends ProposalState = 'open'>(
+  sessions: readonly Session[],
+  over: Partial<ProposalFields> & { readonly state?: S } = {},
+): ProposalIn<S> & { readonly bulk: Bulk } => ({
+  ...proposal<S>(over, sessions[0]),
+  bulk: { members: sessions.map(memberOf), leftOut: [], chosenBy: '--app web' },
+})
 
 /** The guard of a signal that somebody requested by hand, for this session as it is here. */
 export const guardFor = (action: Action, session: Session, over: Partial<ProposalFields> = {}): Guard =>

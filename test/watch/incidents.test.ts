@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Session } from '../../src/domain/session/session.ts'
-import { type Cards, createCards } from '../../src/notify/cards.ts'
+import type { Cards } from '../../src/notify/cards.ts'
 import { type Cluster, ClusterError } from '../../src/postgres/cluster.ts'
 import type { Store } from '../../src/store/store.ts'
 import { historyView } from '../../src/views/answers/history.ts'
 import { createIncidentReport, type IncidentReport } from '../../src/watch/incidents.ts'
 import { clusterConfig, pictureCluster } from '../support/asking.ts'
 import * as of from '../support/builders.ts'
+import { cardsOf } from '../support/cards.ts'
 import { openTestStore } from '../support/store.ts'
 
 const config = clusterConfig('orders')
@@ -16,14 +17,7 @@ let cards: Cards
 beforeEach(async () => {
   store = await openTestStore()
   const cardSettings = new Map([[config.name, config]])
-  cards = createCards({
-    store,
-    cardSettings,
-    nameOf: () => null,
-    now: () => of.takenAt,
-    changed: () => {},
-    recorded: () => {},
-  })
+  cards = cardsOf(store, { cardSettings, now: () => of.takenAt })
 })
 afterEach(async () => {
   await store.close()

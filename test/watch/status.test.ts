@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { createCards } from '../../src/notify/cards.ts'
 import { clusterErrorWith } from '../../src/postgres/errors.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createWatchStatus } from '../../src/watch/status.ts'
+import { cardsOf } from '../support/cards.ts'
 import { openTestStore } from '../support/store.ts'
 
 const lack = { what: 'No statistics.', fix: 'GRANT pg_monitor TO marshal;', needed: true }
@@ -20,10 +20,7 @@ afterEach(() => store.close())
 
 function status() {
   const now = () => time
-  const cards = createCards({
-    ...{ store, cardSettings: new Map(), nameOf: () => null, now },
-    ...{ changed: () => {}, recorded: () => {} },
-  })
+  const cards = cardsOf(store, { now })
   const cluster = { name: 'orders', missingPrivileges: () => missing() }
   return createWatchStatus({ cluster, journal: store.journal, cards, now })
 }

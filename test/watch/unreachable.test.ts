@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openedWith } from '../../src/domain/incidents/incident.ts'
-import { type Cards, createCards } from '../../src/notify/cards.ts'
+import type { Cards } from '../../src/notify/cards.ts'
 import { ClusterError } from '../../src/postgres/cluster.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createReachability } from '../../src/watch/unreachable.ts'
 import { clusterConfig } from '../support/asking.ts'
 import * as of from '../support/builders.ts'
+import { cardsOf } from '../support/cards.ts'
 import { openTestStore } from '../support/store.ts'
 
 const refused = new ClusterError('Nothing listens there.', 'ECONNREFUSED', true)
@@ -21,12 +22,9 @@ beforeEach(async () => {
   store = await openTestStore()
   time = of.takenAt
   events = []
-  cards = createCards({
-    store,
+  cards = cardsOf(store, {
     cardSettings: new Map(['orders', 'billing'].map((name) => [name, clusterConfig(name)])),
-    nameOf: () => null,
     now: () => time,
-    changed: () => {},
     recorded: (event) => events.push(`${event.kind}: ${'what' in event ? event.what : ''}`),
   })
 })

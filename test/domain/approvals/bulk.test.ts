@@ -8,7 +8,7 @@ import {
   finishMembers,
   shorten,
 } from '../../../src/domain/approvals/bulkTransitions.ts'
-import { type BulkMember, countsOf } from '../../../src/domain/approvals/members.ts'
+import { countsOf } from '../../../src/domain/approvals/members.ts'
 import type { Outcome } from '../../../src/domain/approvals/outcome.ts'
 import type { ProposalIn } from '../../../src/domain/approvals/proposal.ts'
 import { approve } from '../../../src/domain/approvals/transitions.ts'
@@ -16,23 +16,11 @@ import { listMembers } from '../../../src/domain/lists/bulkList.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
 import { clusterConfig } from '../../support/asking.ts'
 import { idle, idleInTransaction, picture, serverProcess, session } from '../../support/builders.ts'
-import { madeAt, proposal } from '../../support/proposals.ts'
+import { bulkProposal, madeAt, memberOf, proposal } from '../../support/proposals.ts'
 
-const memberOf = (session: Session): BulkMember => ({ session, victims: [], pooled: false })
-
-const inBulk = (sessions: readonly Session[]) => ({
-  members: sessions.map(memberOf),
-  leftOut: [],
-  chosenBy: '--app web',
-})
-const openBulk = (sessions: readonly Session[]) => ({
-  ...proposal({ requestedBy: 'U0RIA' }, sessions[0]),
-  bulk: inBulk(sessions),
-})
-const claimedBulk = (sessions: readonly Session[]) => ({
-  ...proposal<'claimed'>({ state: 'claimed', requestedBy: 'U0RIA' }, sessions[0]),
-  bulk: inBulk(sessions),
-})
+const openBulk = (sessions: readonly Session[]) => bulkProposal(sessions, { requestedBy: 'U0RIA' })
+const claimedBulk = (sessions: readonly Session[]) =>
+  bulkProposal<'claimed'>(sessions, { state: 'claimed', requestedBy: 'U0RIA' })
 
 const some = (many: number) => Array.from({ length: many }, (_, n) => idle(100 + n, 600 + n))
 const gone: Outcome = { kind: 'effective', afterMs: 3, victims: 0, movedOn: 0 }

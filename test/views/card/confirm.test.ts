@@ -6,13 +6,7 @@ import type { CardState } from '../../../src/views/card/cardState.ts'
 import { reasonModal } from '../../../src/views/card/reason.ts'
 import { codeModal } from '../../../src/views/secondFactor.ts'
 import { session } from '../../support/builders.ts'
-import { proposal } from '../../support/proposals.ts'
-
-const listOf = (many: number) => ({
-  members: Array.from({ length: many }, (_, n) => ({ session: session(n + 1), victims: [], pooled: false })),
-  leftOut: [],
-  chosenBy: '--app web',
-})
+import { bulkProposal, proposal } from '../../support/proposals.ts'
 
 const buttonsOf = ({ submit, close }: ModalView) => [submit?.text, close?.text]
 
@@ -23,7 +17,8 @@ test.each<[Action, number | null, string, string, string]>([
   ['terminate', null, 'Terminate', 'Leave it', 'it'],
   ['terminate', 2, 'Terminate all', 'Leave them', '2 sessions'],
 ])('to %s of %j is confirmed by "%s"', (action, many, confirm, deny, whom) => {
-  const one = proposal({ action, ...(many !== null && { bulk: listOf(many) }) }, session(1))
+  const sessions = Array.from({ length: many ?? 1 }, (_, n) => session(n + 1))
+  const one = many === null ? proposal({ action }, sessions[0]) : bulkProposal(sessions, { action })
   const card: CardState = {
     cluster: 'orders',
     incident: null,

@@ -32,7 +32,7 @@ export function createExecuteBulk({
       if (index > 0) await pause(gapMs)
       const isLate = steady() - startedAt > withinMs
       const unsent: Execution | null = isStopping() ? stopping : isLate ? tooLate : null
-      const execution: Execution = unsent ?? (await one(current, index))
+      const execution: Execution = unsent ?? (await one(current, index, startedAt))
       const ended = unsent ? [...claimed.bulk.members.keys()].slice(index) : [index]
       current = await surely<Proposal>(
         () => write(claimed, new Map(ended.map((one) => [one, execution]))),
@@ -45,19 +45,21 @@ export function createExecuteBulk({
     return current
   }
 
-  async function one(claimed: Proposal, index: number): Promise<Execution> {
+  async function one(claimed: Proposal, index: number, startedAt: number): Promise<Execution> {
     const member = claimed.bulk?.members[index]
     // What holds for the cluster may be another for the next one: a rule that protects it, or no such cluster.
     const watched = clusters.get(claimed.key.cluster)
     if (!member || !watched) return notConfigured
-    const begin = (before: string) =>
-      cards.commit(claimed.cardId, async (tx) => {
+    const begin = (before: string) => {
+      const begunAt = (claimed.claimedAt ?? 0) + Math.round(steady() - startedAt)
+      return cards.commit(claimed.cardId, async (tx) => {
         const open = claimedBulk(await tx.proposals.get(claimed.id), claimed)
-        const step = open && beginMember(open, index, before)
+        const step = open && beginMember(open, index, before, begunAt)
         const begun = step && (await advance(tx, open, step))
         const now = begun?.bulk.members[index]
         return begun && now ? asProposal(begun, now) : null
       })
+    }
     return carryOut(asProposal(claimed, member), { watched, begin, steady }).catch(afterFault(log))
   }
 

@@ -1,4 +1,5 @@
-import type { Proposal } from '../domain/approvals/proposal.ts'
+import { isBulk } from '../domain/approvals/bulk.ts'
+import { noteMembersRetry } from '../domain/approvals/bulkTransitions.ts'
 import {
   isSameWork,
   mayBeRetried,
@@ -26,16 +27,27 @@ export async function followRetries(
   const { cluster, store, cards } = deps
   const all = await store.proposals.doneSince(snapshot.takenAt - retriesRememberedMs)
   const done = all.filter(({ key }) => key.cluster === cluster.name)
-  const retried = new Map<string, Proposal>()
-  for (const ended of mayBeRetried(done, snapshot.takenAt)) {
-    const heirs = retryCandidates(ended, snapshot)
-    const withTexts = await cluster.withText(heirs.map(({ session }) => session))
-    const heir = heirs.find((_, index) => withTexts[index] && isSameWork(ended.session, withTexts[index]))
-    if (!heir) continue
-    const { session, afterMs } = heir
-    const step = noteRetry(ended, session.pid, afterMs)
-    const marked = await cards.commit(ended.cardId, (tx) => advance(tx, ended, step))
-    if (marked) retried.set(ended.id, marked)
+  const tried = done.flatMap((proposal) =>
+    mayBeRetried(proposal, snapshot.takenAt).map((ended) => {
+      return { id: proposal.id, ended, heirs: retryCandidates(ended, snapshot) }
+    }),
+  )
+  const heirs = new Set(tried.flatMap((one) => one.heirs.map(({ session }) => session)))
+  const withTexts = new Map((await cluster.withText([...heirs])).map((heir) => [heir.pid, heir]))
+  const known = new Map(done.map((proposal) => [proposal.id, proposal]))
+  for (const { id, ended, heirs } of tried) {
+    const proposal = known.get(id)
+    const [same] = heirs.flatMap(({ session, afterMs }) => {
+      const heir = withTexts.get(session.pid)
+      return heir && isSameWork(ended.session, heir) ? [{ heir, afterMs }] : []
+    })
+    if (!proposal || !same) continue
+    const { heir, afterMs } = same
+    const step = isBulk(proposal)
+      ? noteMembersRetry(proposal, heir, afterMs)
+      : noteRetry(proposal, heir.pid, afterMs)
+    const marked = step && (await cards.commit(proposal.cardId, (tx) => advance(tx, proposal, step)))
+    if (marked) known.set(id, marked)
   }
-  return retriesIn(done.map((proposal) => retried.get(proposal.id) ?? proposal))
+  return retriesIn([...known.values()])
 }

@@ -11,7 +11,7 @@ import type { Store } from '../../src/store/store.ts'
 import { clusterConfig, pictureCluster, watching } from '../support/asking.ts'
 import { idleInTransaction, picture } from '../support/builders.ts'
 import { cardsOf } from '../support/cards.ts'
-import { madeAt, proposal } from '../support/proposals.ts'
+import { bulkProposal, madeAt, proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
 const session = idleInTransaction(4312, 600)
@@ -105,6 +105,30 @@ describe('a claim whose process is gone', () => {
 
   it('of a server that cannot be seen is unknown after that', async () => {
     expect(await takeOver(began, unseen, { after: 30_001 })).toEqual([stillThere])
+  })
+})
+
+describe('a list whose process is gone', () => {
+  const began = { signalBefore: '2026-03-01 03:00:05+00', begunAt: madeAt + 100_000 }
+  const unseen = seeing({ isPast: () => Promise.reject(clusterErrorWith('ECONNREFUSED')) })
+
+  it.each([
+    ['waits', 30_000, []],
+    ['is unknown', 30_001, ['unknown', 'notSent']],
+  ])('%s for half a minute after the signal that had begun', async (_, after, expected) => {
+    const list = bulkProposal<'claimed'>([session, idleInTransaction(4313, 600)], {
+      ...{ state: 'claimed', claimedAt: madeAt, claimedBy: 'gone' },
+    })
+    const members = list.bulk.members.map((member, n) => (n === 0 ? { ...member, ...began } : member))
+    await store.proposals.add({ ...list, bulk: { ...list.bulk, members } })
+    await reconcile({
+      cards,
+      proposals: store.proposals,
+      clusters: watching({ config, cluster: unseen }),
+      isGone: () => true,
+      now: () => began.begunAt + after,
+    })
+    expect((await outcomes()).map(({ kind }) => kind)).toEqual(expected)
   })
 })
 

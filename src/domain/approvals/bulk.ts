@@ -12,7 +12,7 @@ export type MemberProposal = Proposal & { readonly asListed: true }
 
 /** Makes a member stand for itself. It was never chosen alone, so it must be exactly as it was listed. */
 export function asProposal(proposal: Proposal, member: BulkMember): MemberProposal {
-  const { session, victims, pooled, signalBefore, outcome = null } = member
+  const { session, victims, pooled, signalBefore, outcome = null, retriedAfterMs = null } = member
   const { pid, backendStart } = session
   const key = { cluster: proposal.key.cluster, pid, backendStart }
   return {
@@ -23,7 +23,9 @@ export function asProposal(proposal: Proposal, member: BulkMember): MemberPropos
     victims,
     pooled,
     signalBefore,
+    claimedAt: member.begunAt ?? proposal.claimedAt,
     outcome,
+    retriedAfterMs,
     asListed: true,
   }
 }

@@ -1,25 +1,36 @@
-import type { BulkProposal } from './bulk.ts'
+import type { Session } from '../session/session.ts'
+import { asProposal, type BulkProposal } from './bulk.ts'
 import { bot, type JournalEvent } from './journal.ts'
 import { type Bulk, type BulkMember, countsOf } from './members.ts'
 import type { Outcome } from './outcome.ts'
 import { type OpenProposal, openProposal, type ProposalIn } from './proposal.ts'
-import { type Execution, offer, type Step, withdraw } from './transitions.ts'
+import { isCutOff, isSameWork } from './retry.ts'
+import { type Execution, noteRetry, offer, type Step, withdraw } from './transitions.ts'
 
-/** Ways in which the list of a bulk request changes: fewer members while it is open, then one outcome after the other. */
+/**
+ * Ways in which the list of a bulk request changes: fewer members while it is open, then one outcome after the other, and what
+ * began again.
+ */
 
 type Claimed = BulkProposal<ProposalIn<'claimed'>>
 
 /**
  * Begins the signal to one member: from now on it may have gone out. Its intent is in the journal with that.
  * @param before time by the clock of the watched server after which none goes out any more
+ * @param begunAt now, by the clock of the approval
  * @returns null where that is decided already: nothing is sent to anybody twice
  */
-export function beginMember(claimed: Claimed, index: number, before: string): Step<Claimed> | null {
+export function beginMember(
+  claimed: Claimed,
+  index: number,
+  before: string,
+  begunAt: number,
+): Step<Claimed> | null {
   const member = claimed.bulk.members[index]
   if (!member || isBegun(member)) return null
   const { id: proposalId, action, approvals } = claimed
   return {
-    next: withMembers(claimed, [[index, { ...member, signalBefore: before }]]),
+    next: withMembers(claimed, [[index, { ...member, signalBefore: before, begunAt }]]),
     events: [
       {
         kind: 'intended',
@@ -86,6 +97,26 @@ export function endMembers(
 }
 
 const notSent: Outcome = { kind: 'notSent', why: 'the process that had it ended before it sent anything.' }
+
+/**
+ * Notes that what was ended with the list began again: it is all of the same work that came back.
+ * @returns null where nothing of it was that work, or it is known already
+ */
+export function noteMembersRetry(
+  done: BulkProposal<ProposalIn<'done'>>,
+  heir: Session,
+  afterMs: number,
+): Step<ProposalIn<'done'>> | null {
+  const isHeirs = (member: BulkMember) =>
+    member.retriedAfterMs === undefined &&
+    isCutOff(asProposal(done, member)) &&
+    isSameWork(member.session, heir)
+  const { members } = done.bulk
+  if (!members.some(isHeirs)) return null
+  const noted = members.map((member) => (isHeirs(member) ? { ...member, retriedAfterMs: afterMs } : member))
+  const step = noteRetry(done, heir.pid, afterMs)
+  return { ...step, next: { ...done, bulk: { ...done.bulk, members: noted } } }
+}
 
 /**
  * Takes one session off the list: a proposal for the shorter list takes the place of this one, with the time that is left,

@@ -23,8 +23,12 @@ export type BulkMember = {
   readonly pooled: boolean
   /** See `Proposal.signalBefore`: absent while no signal to it may have gone out. */
   readonly signalBefore?: string | undefined
+  /** Time right before its signal: the last of a long list has it minutes after the approval. Absent before that. */
+  readonly begunAt?: number | undefined
   /** Absent until it is known. */
   readonly outcome?: Outcome | undefined
+  /** See `Proposal.retriedAfterMs`. Absent: not known to be. */
+  readonly retriedAfterMs?: number | undefined
 }
 
 /** Sessions that were chosen and are not in the list, and why: a clause that may follow a colon. */

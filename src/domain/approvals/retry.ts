@@ -2,6 +2,7 @@ import type { Session } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
 import { formatDuration } from '../text/duration.ts'
 import { maskQuery } from '../text/mask.ts'
+import { eachOf } from './bulk.ts'
 import type { Proposal, ProposalIn } from './proposal.ts'
 
 /** Reaction of an application to the end of its statements. */
@@ -33,14 +34,18 @@ export function isSameWork(a: Session, b: Session): boolean {
   return a.query !== null && b.query !== null && maskQuery(a.query) === maskQuery(b.query)
 }
 
-/** Actions that ended something a moment ago, and of which is not known yet that it was tried again. */
-export const mayBeRetried = (done: readonly ProposalIn<'done'>[], now: number): ProposalIn<'done'>[] =>
-  done.filter(
-    (proposal) =>
-      proposal.outcome?.kind === 'effective' &&
-      proposal.retriedAfterMs === null &&
-      proposal.claimedAt !== null &&
-      now - proposal.claimedAt <= 2 * retriesWithinMs,
+/** Decides whether something was cut off that may be tried again: an idle session had nothing under way. */
+export const isCutOff = ({ outcome, session }: Proposal): boolean =>
+  outcome?.kind === 'effective' && session.state !== 'idle'
+
+/** Lists what an action cut off a moment ago, each session for itself, and of which is not known yet that it was tried again. */
+export const mayBeRetried = (done: ProposalIn<'done'>, now: number): Proposal[] =>
+  eachOf(done).filter(
+    (one) =>
+      isCutOff(one) &&
+      one.retriedAfterMs === null &&
+      one.claimedAt !== null &&
+      now - one.claimedAt <= 2 * retriesWithinMs,
   )
 
 /**
@@ -68,11 +73,14 @@ export function retryCandidates(
   })
 }
 
-/** Returns how this session's application reacted to earlier actions; null when none of them ended anything. */
+/**
+ * Returns how this session's application reacted to earlier actions; null when none of them ended anything. A list counts once,
+ * however much of it was the same work.
+ */
 export function retriesIn(done: readonly Proposal[]): (session: Session) => Retries | null {
-  const ended = done.filter(({ outcome }) => outcome?.kind === 'effective')
+  const ended = done.map((proposal) => eachOf(proposal).filter(isCutOff))
   return (session) => {
-    const same = ended.filter((proposal) => isSameWork(proposal.session, session))
+    const same = ended.flatMap((each) => each.find((one) => isSameWork(one.session, session)) ?? [])
     const retried = same.flatMap(({ retriedAfterMs }) => retriedAfterMs ?? [])
     return same.length === 0
       ? null

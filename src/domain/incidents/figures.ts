@@ -1,3 +1,4 @@
+import { eachOf } from '../approvals/bulk.ts'
 import type { JournalRow } from '../approvals/journal.ts'
 import type { Proposal } from '../approvals/proposal.ts'
 import type { Incident } from './incident.ts'
@@ -28,7 +29,7 @@ export const responseResults = [
 export type ResponseResult = (typeof responseResults)[number]
 
 /** Kinds of rows that the figures are made of. */
-export const figureKinds = ['acknowledged', 'intended', 'outcome', 'called'] as const
+export const figureKinds = ['acknowledged', 'outcome', 'called'] as const
 
 /**
  * Counts and measures what opened and was proposed in a time.
@@ -44,13 +45,13 @@ export function figuresOf({
   readonly rows: readonly JournalRow[]
 }): Figures {
   const acknowledgedAt = new Map<string, number>()
-  const intendedAt = new Map<string, number>()
+  // Of a list, the last.
+  const goneAt = new Map<string, number>()
   for (const { at, cardId, event } of rows) {
     if (event.kind === 'acknowledged' && cardId !== null && !acknowledgedAt.has(cardId))
       acknowledgedAt.set(cardId, at)
-    if (event.kind === 'intended') intendedAt.set(event.proposalId, at)
+    if (event.kind === 'outcome' && event.outcome.kind === 'effective') goneAt.set(event.proposalId, at)
   }
-  const known = new Set(proposals.map(({ id }) => id))
   const openedAt = new Map(incidents.map(({ id, openedAt }) => [id, openedAt]))
   const onCards = new Set([...incidents, ...proposals].map(({ cardId }) => cardId))
   const calls = rows.flatMap(({ cardId, event }) =>
@@ -71,11 +72,9 @@ export function figuresOf({
       ),
       cardToApproved: spreadOf(claimed),
       pressToGone: spreadOf(
-        rows.flatMap(({ at, event }) => {
-          if (event.kind !== 'outcome' || event.outcome.kind !== 'effective' || !known.has(event.proposalId))
-            return []
-          const pressedAt = intendedAt.get(event.proposalId)
-          return pressedAt === undefined ? [] : [at - pressedAt]
+        proposals.flatMap(({ id, claimedAt }) => {
+          const at = goneAt.get(id)
+          return at === undefined || claimedAt === null ? [] : [at - claimedAt]
         }),
       ),
     },
@@ -86,7 +85,9 @@ export function figuresOf({
       denied: inState('denied'),
       expired: inState('expired'),
       withdrawn: inState('withdrawn'),
-      changedAtPress: proposals.filter(({ outcome }) => outcome?.kind === 'changed').length,
+      changedAtPress: proposals.filter((one) =>
+        eachOf(one).every(({ outcome }) => outcome?.kind === 'changed'),
+      ).length,
       called: calls.length,
       escalated: calls.filter((why) => why === 'escalate').length,
     },

@@ -99,7 +99,7 @@ describe('a bulk request', () => {
           for (const [index, begins] of tries) {
             if (now.state !== 'claimed') break
             const step: ReturnType<typeof beginMember> | ReturnType<typeof finishMembers> = begins
-              ? beginMember(now, index, 'later')
+              ? beginMember(now, index, 'later', madeAt)
               : finishMembers(now, new Map([[index, executed(gone)]]))
             if (!step) continue
             count(step.events as never)
@@ -147,7 +147,7 @@ describe('a bulk request', () => {
       new Map([[1, executed({ kind: 'changed', what: 'x' })]]),
     )
     expect(last?.events.at(-1)).toMatchObject({ kind: 'bulkDone', counts: { effective: 1, changed: 1 } })
-    expect(beginMember(claimed, 5, 'x')).toBeNull()
+    expect(beginMember(claimed, 5, 'x', madeAt)).toBeNull()
   })
 
   it('gets shorter as another proposal, with the time that is left and no approvals', () => {

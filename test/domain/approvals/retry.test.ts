@@ -1,4 +1,7 @@
 import { describe, expect, it, test } from 'vitest'
+import { isBulk } from '../../../src/domain/approvals/bulk.ts'
+import { noteMembersRetry } from '../../../src/domain/approvals/bulkTransitions.ts'
+import type { BulkMember } from '../../../src/domain/approvals/members.ts'
 import type { Outcome } from '../../../src/domain/approvals/outcome.ts'
 import type { ProposalFields, ProposalIn } from '../../../src/domain/approvals/proposal.ts'
 import {
@@ -9,8 +12,8 @@ import {
   retryCandidates,
 } from '../../../src/domain/approvals/retry.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
-import { session, takenAt } from '../../support/builders.ts'
-import { proposal } from '../../support/proposals.ts'
+import { idle, session, takenAt } from '../../support/builders.ts'
+import { bulkProposal, memberOf, proposal } from '../../support/proposals.ts'
 
 const effective: Outcome = { kind: 'effective', afterMs: 5, victims: 0, movedOn: 0 }
 const before = session(7, { queryId: '42', queryStart: 'then', backendSeconds: 100 })
@@ -60,6 +63,53 @@ describe('isSameWork', () => {
   })
 })
 
+describe('a list', () => {
+  const other = session(8, { queryId: '43', applicationName: 'jobs' })
+  const idler = idle(9, 600, { queryId: '42' })
+  const list = (begunAt = takenAt - 5_000) => {
+    const done = bulkProposal<'done'>([before, { ...before, pid: 17 }, other, idler, before], {
+      state: 'done',
+      claimedAt: takenAt - 60_000,
+    })
+    const members = done.bulk.members.map((member) => ({ ...member, begunAt, outcome: effective }))
+    const changed: BulkMember = { ...memberOf(before), outcome: { kind: 'changed', what: 'used' } }
+    return { ...done, bulk: { ...done.bulk, members: [...members.slice(0, 4), changed] } }
+  }
+
+  it('is asked again for each that it cut off, from its own signal on', () => {
+    const pids = (begunAt?: number) => mayBeRetried(list(begunAt), takenAt).map(({ key }) => key.pid)
+    expect(pids()).toEqual([7, 17, 8])
+    expect(pids(takenAt - 60_000)).toEqual([])
+    const fresh = session(20, { backendSeconds: 3, querySeconds: 2 })
+    const [first] = mayBeRetried(list(), takenAt)
+    expect(first && retryCandidates(first, { sessions: [fresh], takenAt })).toMatchObject([
+      { afterMs: 3_000 },
+    ])
+  })
+
+  it('has the work noted once that came back, and none of the others', () => {
+    const step = noteMembersRetry(list(), { ...before, pid: 20 }, 900)
+    expect(step?.events).toMatchObject([{ kind: 'retried', pid: 20, afterMs: 900 }])
+    if (!step || !isBulk(step.next)) throw new Error('nothing is noted')
+    const { next } = step
+    expect(next.bulk.members.map(({ retriedAfterMs }) => retriedAfterMs)).toEqual([
+      ...[900, 900, undefined, undefined, undefined],
+    ])
+    expect(mayBeRetried(next, takenAt).map(({ key }) => key.pid)).toEqual([8])
+    expect(noteMembersRetry(next, { ...before, pid: 21 }, 800)).toBeNull()
+    expect(noteMembersRetry(list(), { ...before, queryId: '44' }, 900)).toBeNull()
+    expect(noteMembersRetry(list(), { ...before, applicationName: 'else' }, 900)).toBeNull()
+  })
+
+  it('counts as one time for each application', () => {
+    const step = noteMembersRetry(list(), before, 900)
+    const retriesOf = retriesIn([ended(), step?.next ?? list()])
+    expect(retriesOf(before)).toEqual({ ended: 2, again: 1, withinSeconds: 0.9 })
+    expect(retriesOf(other)).toEqual({ ended: 1, again: 0, withinSeconds: 0 })
+    expect(retriesOf({ ...idler, applicationName: 'else' })).toBeNull()
+  })
+})
+
 describe('retriesIn', () => {
   it('counts what was ended and what was begun again, by application', () => {
     const done = [
@@ -77,10 +127,11 @@ describe('retriesIn', () => {
   })
 
   it('is asked again for a moment only, and not once it is known', () => {
-    const of = (over: Partial<ProposalFields>) => mayBeRetried([ended(over)], takenAt).length
+    const of = (over: Partial<ProposalFields>) => mayBeRetried(ended(over), takenAt).length
     expect(of({})).toBe(1)
     expect(of({ retriedAfterMs: 1 })).toBe(0)
     expect(of({ claimedAt: takenAt - 60_000 })).toBe(0)
     expect(of({ outcome: { kind: 'refused', why: '' } })).toBe(0)
+    expect(of({ session: { ...before, state: 'idle' } })).toBe(0)
   })
 })

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { JournalEvent } from '../../../src/domain/approvals/journal.ts'
+import type { Outcome } from '../../../src/domain/approvals/outcome.ts'
 import type { Proposal } from '../../../src/domain/approvals/proposal.ts'
 import { figuresOf } from '../../../src/domain/incidents/figures.ts'
 import type { Incident } from '../../../src/domain/incidents/incident.ts'
-import { incident as incidentOf } from '../../support/builders.ts'
-import { madeAt, proposal } from '../../support/proposals.ts'
+import { incident as incidentOf, session } from '../../support/builders.ts'
+import { bulkProposal, madeAt, proposal } from '../../support/proposals.ts'
 
 const incident = (id: string, over: Partial<Incident> = {}): Incident =>
   incidentOf({ id, openedAt: madeAt, beganAt: madeAt - 30_000, ...over })
@@ -70,31 +71,37 @@ describe('figures', () => {
       returned: null,
       outcome: kind === 'unknown' ? { kind, now: '' } : { kind, afterMs: 20, victims: 0, movedOn: 0 },
     })
-    const intended = (proposalId: string): JournalEvent => ({
-      kind: 'intended',
-      actor: 'pg-marshal',
-      ...about,
-      proposalId,
-      statement: null,
-      approvedBy: [],
-    })
     const rows = [
-      row(madeAt, 'i', intended('a')),
-      row(madeAt, 'i', intended('b')),
-      row(madeAt, 'i', intended('elsewhere')),
       row(madeAt + 250, 'i', outcome('a', 'effective')),
       row(madeAt + 900, 'i', outcome('b', 'unknown')),
       row(madeAt + 900, 'i', outcome('elsewhere', 'effective')),
-      row(madeAt + 900, 'i', outcome('pressed long before', 'effective')),
     ]
     const proposals = [
-      proposal({ id: 'a' }),
-      proposal({ id: 'b', outcome: { kind: 'changed', what: 'x' } }),
-      proposal({ id: 'pressed long before' }),
+      proposal({ id: 'a', claimedAt: madeAt }),
+      proposal({ id: 'b', claimedAt: madeAt, outcome: { kind: 'changed', what: 'x' } }),
     ]
     const { steps, counts } = of({ proposals, rows })
     expect(steps.pressToGone).toEqual({ n: 1, p50: 250, p95: 250 })
     expect(counts.changedAtPress).toBe(1)
+    // One decision each, however many they ended: until the last of them was seen gone.
+    const list = bulkProposal([session(1), session(2), session(3)], { id: 'a', claimedAt: madeAt })
+    const later = [...rows, row(madeAt + 9000, 'i', outcome('a', 'effective'))]
+    const ofList = of({
+      proposals: [list],
+      rows: [...later, row(madeAt + 9900, 'i', outcome('a', 'unknown'))],
+    })
+    expect(ofList.steps.pressToGone).toEqual({ n: 1, p50: 9000, p95: 9000 })
+  })
+
+  it('count a list as changed where nothing was sent to any of it', () => {
+    const changed: Outcome = { kind: 'changed', what: 'x' }
+    const list = (...outcomes: Outcome[]) => {
+      const one = bulkProposal(outcomes.map((_, n) => session(n + 1)))
+      const members = one.bulk.members.map((member, n) => ({ ...member, outcome: outcomes[n] }))
+      return { ...one, bulk: { ...one.bulk, members } }
+    }
+    const proposals = [list(changed, changed), list(changed, { kind: 'unknown', now: '' })]
+    expect(of({ proposals }).counts).toMatchObject({ proposals: 2, changedAtPress: 1 })
   })
 
   it('count the calls on these cards, and those that were a next step', () => {

@@ -84,6 +84,8 @@ it('tells the waits that another recorder saw, and that the server wrote into it
     await pause(230)
   }
   const card = await room.card('approve_terminate', 'checkout')
+  // Later it may be about the next in the queue.
+  const id = await incidentOf(room, root.pid)
   await room.press('U0DANA', card, 'approve_terminate')
   await room.until(card.ts, /^🟢 Resolved/)
   await other.query('COMMIT')
@@ -92,7 +94,6 @@ it('tells the waits that another recorder saw, and that the server wrote into it
   // What the bot saw in its last second is in the record then.
   await app.stop()
 
-  const id = await incidentOf(room, root.pid)
   const told = await document(room, id)
   const pids = new Set(victims.map(({ pid }) => pid))
   const interval = await longestInterval(room, Date.parse(told.from), Date.parse(told.to))

@@ -17,11 +17,12 @@ import { type FreshSession, readSession } from './freshSession.ts'
 import { nothingSent } from './surely.ts'
 
 /** Time for which the effect of a signal is watched. */
-const watchForMs = 5000
+export const watchForMs = 5000
 /** Time for which the waiters are watched after their blocker is gone. */
 const settleForMs = 1000
 
-type CarryOut = {
+/** Surroundings of what is carried out. */
+export type CarryOut = {
   readonly watched: WatchedCluster
   /** Writes down until when the signal may go out; null where another process has ended the claim. */
   readonly begin: (before: string) => Promise<Proposal | null>
@@ -35,14 +36,14 @@ export async function carryOut(proposal: Proposal, how: CarryOut): Promise<Execu
   const { action, key } = proposal
   // Before the session is read: what it was like then must hold for no longer.
   const before = await attempt(cluster.signalBefore, ({ reason }) => ({ reason }))
-  if (typeof before !== 'string') return nothingSent({ kind: 'unreachable', why: before.reason })
+  const unreachable = (reason: string) =>
+    nothingSent({ kind: 'unreachable', why: reason + lastResort(config, proposal) })
+  if (typeof before !== 'string') return unreachable(before.reason)
   const seen = await readSession(cluster, key.pid)
   if ('code' in seen)
-    return nothingSent(
-      seen.code === 'notSeen'
-        ? { kind: 'unreachable', why: seen.reason }
-        : { kind: 'changed', what: `${key.pid} was gone already` },
-    )
+    return seen.code === 'notSeen'
+      ? unreachable(seen.reason)
+      : nothingSent({ kind: 'changed', what: `${key.pid} was gone already` })
   const [different] = differences(proposal, seen.session)
   if (different)
     return nothingSent({ kind: 'changed', what: `${key.pid} is not what was approved: ${different}` })
@@ -55,10 +56,8 @@ export async function carryOut(proposal: Proposal, how: CarryOut): Promise<Execu
     return carryOut(proposal, how)
   }
 
-  const begun = await begin(before).catch((error: unknown) => storeFailureOf(error) ?? 'see my log')
-  if (begun === null) return nothingSent({ kind: 'notSent', why: 'another process has ended it.' })
-  if (typeof begun === 'string')
-    return nothingSent({ kind: 'notSent', why: `my journal could not be written: ${begun}.` })
+  const begun = await beginOrNot(begin, before)
+  if (!('id' in begun)) return begun
 
   let sent: { sql: string; returned: boolean } | null = null
   try {
@@ -84,6 +83,22 @@ export async function carryOut(proposal: Proposal, how: CarryOut): Promise<Execu
       outcome: { kind: 'unknown', now: await describeNow(cluster, proposal) },
     }
   }
+}
+
+/** Names the way that is left where the server does not answer and runs on this machine. */
+const lastResort = ({ host }: WatchedCluster['config'], { action, key }: Proposal): string =>
+  host === 'local' ? ` /pg ${action} ${key.pid} asks for it by the operating system.` : ''
+
+/**
+ * Writes down until when the signal may go out.
+ * @returns the proposal as it is then; or what became of it, where it may not begin
+ */
+export async function beginOrNot(begin: CarryOut['begin'], before: string): Promise<Proposal | Execution> {
+  const begun = await begin(before).catch((error: unknown) => storeFailureOf(error) ?? 'see my log')
+  if (begun === null) return nothingSent({ kind: 'notSent', why: 'another process has ended it.' })
+  return typeof begun === 'string'
+    ? nothingSent({ kind: 'notSent', why: `my journal could not be written: ${begun}.` })
+    : begun
 }
 
 const cameTooLate = 'more than five seconds had passed since the session was read.'

@@ -3,6 +3,7 @@ import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
 import { guardOf } from '../domain/approvals/approvedState.ts'
 import { isBulk } from '../domain/approvals/bulk.ts'
+import { isFromHost } from '../domain/host/identity.ts'
 import { contendedTargets, ownLocks } from '../domain/locks/list.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
 import { type Session, sessionKeyOf } from '../domain/session/session.ts'
@@ -65,8 +66,10 @@ const inTime = (read: Promise<LocksNow>): Promise<LocksNow> =>
   Promise.race([read, pause(lookWithinMs, late, { ref: false })])
 
 /** Reads the locks of a session, where it is still the same one. In a lock storm the lock table is left alone. */
-const locksOf = ({ cluster }: WatchedCluster, { pid, backendStart }: Session): Promise<LocksNow> =>
-  attempt(async (): Promise<LocksNow> => {
+const locksOf = ({ cluster }: WatchedCluster, target: Session): Promise<LocksNow> => {
+  const { pid, backendStart } = target
+  if (isFromHost(target)) return Promise.resolve({ unread: 'the operating system shows none' })
+  return attempt(async (): Promise<LocksNow> => {
     const { snapshot, forest } = pictureOf(await cluster.snapshot())
     const session = snapshot.sessions.find((one) => one.pid === pid && one.backendStart === backendStart)
     if (!session) return { gone: true }
@@ -75,10 +78,13 @@ const locksOf = ({ cluster }: WatchedCluster, { pid, backendStart }: Session): P
     const contended = contendedTargets(snapshot.locks.table, snapshot.sessions, forest)
     return { locks: ownLocks(await cluster.locksOf(pid), session.leaderPid ?? pid, contended, forest) }
   }, unreadable)
+}
 
 /** Writes the statement that ends the session of a card: what an approval sends, else what one would send. */
 function sqlOf({ cluster, incident, proposals }: CardState): string | null {
   const latest = proposals.at(-1)
+  // It is a signal of the system, and no statement.
+  if (latest && isFromHost(latest.key)) return null
   const target = incident?.recommendation?.target
   const guard =
     latest?.state === 'open'

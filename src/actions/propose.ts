@@ -12,14 +12,17 @@ import {
   standingFor,
 } from '../domain/approvals/proposal.ts'
 import { expire, join, offer, request, type Step, withdraw } from '../domain/approvals/transitions.ts'
+import { isFromHost } from '../domain/host/identity.ts'
 import type { Action } from '../domain/session/action.ts'
-import { fittingAction, objection } from '../domain/session/allowedAction.ts'
-import { sessionKeyOf } from '../domain/session/session.ts'
+import { objectionIn } from '../domain/session/allowedAction.ts'
+import { type SessionKey, sessionKeyOf } from '../domain/session/session.ts'
 import { advance, begin } from '../notify/advance.ts'
 import type { Cards, CardTx } from '../notify/cards.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { type Authorization, type Caller, unknownButton } from './authorize.ts'
-import { type FreshSession, readSession } from './freshSession.ts'
+import { answersAgain } from './carryOutOnHost.ts'
+import { type FreshProcess, fitOf, readAnyhow } from './freshProcess.ts'
+import type { FreshSession } from './freshSession.ts'
 
 type Deps = {
   readonly cards: Cards
@@ -69,10 +72,10 @@ export function createPropose(deps: Deps): Propose {
       if (refusal) return { refusal }
       const { expireAfterMs } = watched.config.approvals
       for (;;) {
-        const seen = await readSession(watched.cluster, pid)
+        const seen = await readAnyhow(watched, pid)
         if ('code' in seen) return refused(seen)
         if (backendStart !== undefined && backendStart !== seen.session.backendStart)
-          return refused(otherSession(pid))
+          return refused(otherThan({ cluster: name, pid, backendStart }, seen, watched))
         const objects = objectionTo(action, name, seen, watched)
         if (objects) return refused(objects)
         const key = sessionKeyOf(name, seen.session)
@@ -102,10 +105,11 @@ export function createPropose(deps: Deps): Propose {
       // Whether its session is as it was is seen below.
       if (latest?.id !== before.id || !mayBeOfferedAgain({ ...before, isPast: false }))
         return refused({ code: 'alreadyDecided', reason: 'the card has moved on; look at its latest state' })
-      const seen = await readSession(watched.cluster, before.key.pid)
+      const seen = await readAnyhow(watched, before.key.pid)
       if ('code' in seen) return refused(seen)
-      if (seen.session.backendStart !== before.key.backendStart) return refused(otherSession(before.key.pid))
-      const fit = fittingAction(seen.session, seen.server, watched.config.protected)
+      if (seen.session.backendStart !== before.key.backendStart)
+        return refused(otherThan(before.key, seen, watched))
+      const fit = fitOf(seen, watched.config)
       if (fit.action === null) return refused({ code: 'untouchable', reason: fit.why })
       const standing = standingFor(await proposals.ofPid(before.key.pid), before.key)
       if (standing)
@@ -131,7 +135,9 @@ export function createPropose(deps: Deps): Propose {
   }
 }
 
-type Now = { readonly seen: FreshSession; readonly expireAfterMs: number; readonly now: number }
+type Seen = FreshSession | FreshProcess
+
+type Now = { readonly seen: Seen; readonly expireAfterMs: number; readonly now: number }
 
 type Made = Pick<Proposal, 'id' | 'cardId' | 'action' | 'key' | 'reason'> & { readonly requestedBy: string }
 
@@ -181,12 +187,13 @@ async function ask(
 function objectionTo(
   action: Action,
   cluster: string,
-  { session, server }: FreshSession,
+  seen: Seen,
   { config }: WatchedCluster,
 ): Refusal | null {
-  const reason = objection(action, session, server, config.protected)
+  const fit = fitOf(seen, config)
+  const reason = objectionIn(action, fit)
   if (reason === null) return null
-  const fit = fittingAction(session, server, config.protected)
+  const { session } = seen
   return fit.action === null
     ? { code: 'untouchable', reason }
     : {
@@ -205,10 +212,22 @@ const otherAction = ({ action, key }: Proposal): string =>
 const wasFaster = 'somebody was faster; look at the card'
 const elsewhere = 'another card asks for this session already'
 
-const otherSession = (pid: number): Refusal => ({
-  code: 'changed',
-  reason: `${pid} is another session now; /pg session ${pid} shows it`,
-})
+/** Says why a session is not the one that is meant. Who can be asked may be another one now: then it may be the same. */
+function otherThan(meant: SessionKey, seen: Seen, { config }: WatchedCluster): Refusal {
+  const { pid, cluster } = meant
+  const wasOnHost = isFromHost(meant)
+  if (wasOnHost === isFromHost(seen.session))
+    return { code: 'changed', reason: `${pid} is another session now; /pg session ${pid} shows it` }
+  const { action } = fitOf(seen, config)
+  const { session } = seen
+  return {
+    code: 'changed',
+    reason: wasOnHost
+      ? answersAgain(pid)
+      : `the server does not answer, so ${pid} can be ended by the operating system alone, which shows no locks and no statement`,
+    ...(action && { help: { kind: 'propose', action, key: sessionKeyOf(cluster, session), session } }),
+  }
+}
 
 /**
  * Decides whether somebody else already supports this action on this session: the watcher, or the person who requested

@@ -4,11 +4,13 @@ import { endMembers } from '../domain/approvals/bulkTransitions.ts'
 import type { Outcome } from '../domain/approvals/outcome.ts'
 import type { Proposal, ProposalIn } from '../domain/approvals/proposal.ts'
 import { finish } from '../domain/approvals/transitions.ts'
+import { isFromHost } from '../domain/host/identity.ts'
 import { advance } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
 import { attempt } from '../postgres/cluster.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { describeNow } from './carryOut.ts'
+import { describeProcess, isPastOnHost } from './carryOutOnHost.ts'
 
 /** Time after which a claim is ended although its server does not say what time it is. */
 const longestMs = 30_000
@@ -66,11 +68,12 @@ async function outcomeOf(
       why: 'the process that had it ended before it sent anything. It had not yet written down until when the signal may go out, without which none does.',
     }
   if (!watched) return { kind: 'unknown', now: `Cluster ${key.cluster} is not configured any more.` }
+  const isLongAgo = () => now - (claimedAt ?? 0) > longestMs
+  if (isFromHost(key))
+    return isPastOnHost(claimed, isLongAgo)
+      ? { kind: 'unknown', now: await describeProcess(watched.config, claimed) }
+      : null
   const isPast =
-    signalBefore === undefined ||
-    (await attempt(
-      () => watched.cluster.isPast(signalBefore),
-      () => now - (claimedAt ?? 0) > longestMs,
-    ))
+    signalBefore === undefined || (await attempt(() => watched.cluster.isPast(signalBefore), isLongAgo))
   return isPast ? { kind: 'unknown', now: await describeNow(watched.cluster, claimed) } : null
 }

@@ -229,6 +229,11 @@ export function createCards(deps: {
       ...{ cluster, incident, proposals, people, secondFactor, calls },
       approvers: settings?.access.approvers.flatMap((id) => nameOf(id) ?? []) ?? [],
       breakGlass: breakGlass.length > 0,
+      ...(settings?.host === 'local' && {
+        lastResort: {
+          byApplication: settings.protected.filter(({ applicationName }) => applicationName !== undefined),
+        },
+      }),
       silence: incident && silenceOf(incident, silences),
     }
   }

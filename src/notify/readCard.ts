@@ -2,15 +2,17 @@ import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
 import type { Notify } from '../domain/incidents/ladder.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
-import type { Access, Approvals } from '../domain/session/policy.ts'
+import type { Access, Approvals, Protected } from '../domain/session/policy.ts'
 import type { Tables } from '../store/store.ts'
 
-/** Settings of the cards of a cluster: the channel, who may approve, and how many people an action needs. */
+/** Settings of the cards of a cluster: the channel, who may approve, how many people an action needs, and whether there is a last resort. */
 export type CardSettings = {
   readonly channel: string
   readonly approvals: Approvals
   readonly access: Pick<Access, 'approvers'>
   readonly notify: Notify
+  readonly host: 'local' | null
+  readonly protected: readonly Protected[]
 }
 
 /** All that is remembered about one card. */

@@ -1,6 +1,7 @@
 import type { ModalView } from '@slack/types'
 import type { Refusal } from '../domain/approvals/access.ts'
 import type { OpenProposal } from '../domain/approvals/proposal.ts'
+import { isFromHost } from '../domain/host/identity.ts'
 import { confirmWords } from './buttons.ts'
 import { membersWords } from './card/bulk.ts'
 import { consequenceFor, questionOf } from './card/card.ts'
@@ -40,7 +41,10 @@ export function codeModal(what: CodeFor, proposal: OpenProposal, card: CardState
       ? [[bold('On: '), key.cluster]]
       : [
           [bold('Session: '), nameOf(session)],
-          [bold('On: '), `${key.cluster}, connected since ${key.backendStart}`],
+          [
+            bold('On: '),
+            isFromHost(key) ? key.cluster : `${key.cluster}, connected since ${key.backendStart}`,
+          ],
           [bold('It is: '), stateOf(session)],
         ]),
     ...(reason ? [[bold('Asked for because: '), reason]] : []),

@@ -13,6 +13,7 @@ import {
   victimsAmong,
 } from '../domain/approvals/proposal.ts'
 import { offer, withdraw } from '../domain/approvals/transitions.ts'
+import { isFromHost } from '../domain/host/identity.ts'
 import { hasOwnCard, type Incident } from '../domain/incidents/incident.ts'
 import type { Recommendation } from '../domain/incidents/recommend.ts'
 import type { Picture } from '../domain/locks/picture.ts'
@@ -134,6 +135,7 @@ export function createProposalSync(deps: {
 
 /** Says why there is nothing left to do of what was requested; null where there is. */
 function staleBecause(open: OpenProposal, sessions: readonly Session[]): string | null {
+  if (isFromHost(open.key)) return serverAnswers
   const whys = eachOf(open).map((one) => {
     const session = sessions.find(({ pid }) => pid === one.key.pid)
     return session ? (differences(one, session)[0] ?? null) : `${one.key.pid} is gone`
@@ -141,6 +143,9 @@ function staleBecause(open: OpenProposal, sessions: readonly Session[]): string 
   if (whys.includes(null)) return null
   return open.bulk ? 'nobody on the list is as it was listed' : (whys[0] ?? null)
 }
+
+/** Reason for which what was asked of the operating system is taken back: the server shows more, and has the stricter guard. */
+const serverAnswers = 'the server answers again: ask once more, with what it shows'
 
 /** Reason for which a request leaves its own card. */
 const goesOnThere = 'it stands on the card of the trouble now'

@@ -1,11 +1,14 @@
 import { isBulk } from '../../domain/approvals/bulk.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
+import { isFromHost } from '../../domain/host/identity.ts'
 import type { Finding, Holder } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import type { Recommendation } from '../../domain/incidents/recommend.ts'
 import { type Obstacle, obstacleOf } from '../../domain/incidents/unreachable.ts'
 import type { Expected } from '../../domain/locks/option.ts'
 import { lossText } from '../../domain/locks/recommendationText.ts'
+import { matchesNames } from '../../domain/session/policy.ts'
+import type { Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { list } from '../../domain/text/sentence.ts'
 import { bold, code, type Line, moment, plainWords, truncate, user } from '../kit.ts'
@@ -87,9 +90,9 @@ function askedBy({ requestedBy, reason, joined = [], state }: Proposal, room: Ro
 }
 
 /** Names the way out and its cost, or why there is none, or the next step of a person. */
-function wayLines({ incident, proposals }: CardState, words: number, room: Room): Line[] {
+function wayLines({ incident, proposals, lastResort }: CardState, words: number, room: Room): Line[] {
   const recommendation = incident?.recommendation ?? null
-  if (incident && !recommendation) return nextLine(incident)
+  if (incident && !recommendation) return nextLine(incident, lastResort !== undefined)
   const target = recommendation?.target
   if (recommendation && !target)
     return [[bold('No button: '), firstSentences(recommendation.text, words - 4)]]
@@ -99,12 +102,25 @@ function wayLines({ incident, proposals }: CardState, words: number, room: Room)
   // A terminate may stand in the place of a cancel that had no effect.
   const ended = open && target?.action !== open.action ? open : (target ?? open)
   if (!ended) return []
+  if (isFromHost(ended.session)) return [hostLine(ended.session, lastResort)]
   const cost = lossText(lostWith(ended.session, incident), ended.session)
   return [
     ...(target
       ? [[bold('Best way out: '), wayWords({ ...target, ...(ended === open && { action: open.action }) })]]
       : []),
     [bold('Cost: '), `${firstWords(withoutDurationOf(cost, incident?.finding ?? null), room.cost)}.`],
+  ]
+}
+
+/** Says what nobody knows of a process, and which application it may be that is protected. */
+function hostLine(session: Session, lastResort: CardState['lastResort']): Line {
+  const names = { ...session, applicationName: null }
+  const rule = lastResort?.byApplication.find((one) => matchesNames(names, one, true))
+  return [
+    bold('From the operating system: '),
+    'no locks, no statement but its title, no application',
+    ...(rule ? [': ', bold(`it may be ${rule.applicationName}, which is protected`)] : []),
+    '.',
   ]
 }
 
@@ -148,7 +164,7 @@ function withoutDurationOf(cost: string, finding: Finding | null): string {
 }
 
 /** Names the next step of a person, where no button helps. */
-function nextLine({ finding, beganAt }: Incident): Line[] {
+function nextLine({ finding, beganAt }: Incident, hasLastResort: boolean): Line[] {
   switch (finding.kind) {
     case 'connections': {
       const { used, max, reserved } = finding
@@ -172,6 +188,10 @@ function nextLine({ finding, beganAt }: Incident): Line[] {
           ? [bold('Seen last: '), `${lastSeenWords(finding.last)}, `, moment(finding.last.at), '.']
           : ['Not seen since ', moment(beganAt), '.'],
         [bold('Next: '), nextAgainst[obstacleOf(finding)]],
+        // Who is let in and may not look has another trouble.
+        ...(hasLastResort && ['full', 'refuses', 'silent'].includes(obstacleOf(finding))
+          ? [[bold('Last resort: '), code('/pg sessions'), ' shows its processes.']]
+          : []),
       ]
     case 'lockStorm': {
       const [first] = finding.suspects

@@ -1,6 +1,7 @@
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import type { Silence } from '../../domain/incidents/silence.ts'
+import type { Protected } from '../../domain/session/policy.ts'
 
 /** People whom a card calls by itself, and the step that comes next if nobody answers. */
 export type CardCalls = {
@@ -31,6 +32,11 @@ export type CardState = {
   readonly breakGlass: boolean
   /** Until when it brings no new cards; null where it does. */
   readonly silence: Silence | null
+  /**
+   * Present where the operating system shows the processes of the server, when that does not answer. `byApplication`: rules that
+   * protect an application, which no process shows.
+   */
+  readonly lastResort?: { readonly byApplication: readonly Protected[] } | undefined
   /** Null where nobody is called. */
   readonly calls?: CardCalls | null
 }

@@ -1,4 +1,5 @@
 import { againWords, type Retries } from '../../domain/approvals/retry.ts'
+import { isFromHost } from '../../domain/host/identity.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import { type WorkLost, workLost } from '../../domain/locks/workLost.ts'
 import type { Action } from '../../domain/session/action.ts'
@@ -16,6 +17,7 @@ export function lostWith(session: Session, incident: Incident | null): WorkLost 
 
 /** Describes the work that the session has done so far. */
 export function workOf(session: Session, lost: WorkLost): string {
+  if (isFromHost(session)) return 'What its transaction has done is not to be seen from the operating system.'
   const { backendXid } = session
   if (hasFailed(session)) return 'Its transaction has failed: nothing of it is left to be lost.'
   if (session.xactSeconds === null && lost !== 'halfDone') return 'No transaction is open.'
@@ -37,6 +39,10 @@ export function workOf(session: Session, lost: WorkLost): string {
 
 /** Says what an approval does to the session, in one sentence. */
 export function consequenceOf(action: Action, session: Session, lost: WorkLost): string {
+  if (isFromHost(session))
+    return action === 'cancel'
+      ? 'Its statement ends with an error, the connection stays.'
+      : 'Its connection is closed, and the transaction that it may have is rolled back.'
   const undone = (lost === 'request' ? null : undoneWords(session)) ?? 'its transaction is rolled back'
   if (action === 'cancel') return `Its statement ends with an error, ${undone}, the connection stays.`
   return session.xactSeconds === null && lost !== 'halfDone'
@@ -53,6 +59,7 @@ export const costOf = (action: Action, session: Session, lost: WorkLost, retries
  * row by row. The dead rows stay until vacuum comes: https://www.postgresql.org/docs/current/routine-vacuuming.html
  */
 function rollbackOf(session: Session, lost: WorkLost): string {
+  if (isFromHost(session)) return 'What is to be rolled back is not to be seen.'
   const left = leftoverOf(session)
   if (lost === 'halfDone' || lost === 'vacuum' || lost === 'steps')
     return left ? leftoverWords(left) : 'What it has committed stays.'

@@ -231,6 +231,7 @@ describe('the code', () => {
       'host/signal.ts: host.signal(',
     ])
     expect(matchesIn(/\bsignalOnHost\(/g)).toEqual([
+      'actions/carryOutOnHost.ts: signalOnHost(',
       'host/signal.ts: signalOnHost(',
       'terminal/host.ts: signalOnHost(',
     ])

@@ -1,0 +1,232 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { readStore } from '../../src/store/reading.ts'
+import { hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
+import {
+  openSession,
+  startTestServer,
+  type TestServer,
+  type TestSession,
+  waitFor,
+} from '../support/postgres.ts'
+import { type Bot, serve } from '../support/process.ts'
+
+/** The last resort: a server that nobody can ask, on the machine of the bot. */
+
+let room: Room | undefined
+let bot: Bot | undefined
+const ends: (() => Promise<void>)[] = []
+afterEach(async () => {
+  await bot?.kill('SIGKILL')
+  await room?.close()
+  room = bot = undefined
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+const testServer = async (settings: Record<string, string> = {}): Promise<TestServer> => {
+  const server = await startTestServer({ settings })
+  ends.push(server.stop)
+  return server
+}
+
+const roomOf = async (server: TestServer, cluster: object = {}): Promise<Room> => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own way to name the environment
+  const orders = { name: 'orders', url: '${DATABASE_URL}', host: 'local', ...cluster }
+  room = await openRoom(server.marshalUrl, { over: { clusters: [orders] } })
+  return room
+}
+
+/** Takes every slot that there is, also those that the bot loses. */
+async function fill(server: TestServer, url: string): Promise<void> {
+  const fillers: TestSession[] = []
+  ends.push(async () => {
+    await Promise.all(fillers.map((one) => one.close()))
+  })
+  const ours = "SELECT count(*)::int AS n FROM pg_stat_activity WHERE usename = 'marshal'"
+  await waitFor(async () => {
+    await server.admin.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'marshal'",
+    )
+    for (;;) {
+      const filler = await openSession('leak', url).catch(() => null)
+      if (filler === null) break
+      fillers.push(filler)
+    }
+    return (await server.admin.query(ours)).rows[0].n === 0
+  }, 'every slot is taken')
+}
+
+const isThere = async (server: TestServer, { pid }: { readonly pid: number }) =>
+  (await server.admin.query('SELECT 1 FROM pg_stat_activity WHERE pid = $1', [pid])).rows.length === 1
+
+const journal = async () => {
+  const path = `${room?.directory}/store.db`
+  const read = await readStore({ kind: 'sqlite', path }, async ({ journal }) => {
+    const events = []
+    for await (const { event } of journal.all()) events.push(JSON.parse(event))
+    return events
+  })
+  return read ?? []
+}
+
+describe('every slot taken, and our connections lost', () => {
+  it('command, card, press, signal: the process is gone, its slot is free, and the server lives', async () => {
+    const server = await testServer({ max_connections: '12' })
+    const shop = await server.createRole('shop')
+    const { type, line, card, press, until, start } = await roomOf(server, {
+      protected: [{ applicationName: 'pg_dump' }],
+    })
+    await start()
+    const leak = await server.open('leak', shop)
+    await fill(server, shop)
+    const blind = await line(/^🔴 orders accepts no connections/)
+    expect(wordsOf(blind)).toMatch(/Last resort: [\s\S]*\/pg sessions/)
+
+    await type('U0RESP', `terminate ${leak.pid} it leaks`)
+    const asked = await card('approve_terminate', String(leak.pid))
+    expect(asked.text).toMatch(/^🟠 Terminate shop \(\d+\) on orders: waits for approval/)
+    expect(wordsOf(asked)).toMatch(
+      /From the operating system: [\s\S]*no locks, no statement but its title, no application/,
+    )
+    expect(wordsOf(asked)).toMatch(/it may be pg_dump, which is protected/)
+    expect(wordsOf(asked)).toMatch(/postgres: shop postgres 127\.0\.0\.1\(\d+\) idle/)
+    await press('U0DANA', asked, 'approve_terminate')
+    await until(asked.ts, /^✅ Terminated shop \(\d+\) on orders[\s\S]*is gone after/)
+    await leak.ended
+    await line(/^Terminate .* on orders, approved by <@U0DANA>, requested by <@U0RESP>: \d+ is gone after/)
+    const events = (await journal()).filter(({ proposalId }) => proposalId !== undefined)
+    const session = {
+      cluster: 'orders',
+      pid: leak.pid,
+      backendStart: expect.stringMatching(/^boot .* postmaster \d+@\d+ process \d+$/),
+    }
+    expect(events).toMatchObject([
+      { kind: 'requested', session, reason: 'it leaks' },
+      { kind: 'approved' },
+      { kind: 'intended', session, approvedBy: ['U0DANA'] },
+      {
+        kind: 'outcome',
+        session,
+        sql: `kill -TERM ${leak.pid}`,
+        returned: true,
+        outcome: { kind: 'effective' },
+      },
+    ])
+    expect((await server.admin.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
+  })
+})
+
+describe('a postmaster that hangs', () => {
+  /** New connections hang, those that there are go on; the bot has none any more. */
+  const hang = async (server: TestServer, { line }: Room) => {
+    const pid = server.pid()
+    process.kill(pid, 'SIGSTOP')
+    ends.push(async () => void process.kill(pid, 'SIGCONT'))
+    await server.admin.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'marshal'",
+    )
+    return line(/^🔴 orders does not answer/)
+  }
+
+  it('a cancel by the operating system ends the statement alone', async () => {
+    const server = await testServer()
+    const shop = await server.createRole('shop')
+    const at = await roomOf(server)
+    await at.start()
+    const session = await server.open('report', shop)
+    const slept = session.start('SELECT pg_sleep(3600)')
+    await server.until("SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1", [session.pid])
+    await hang(server, at)
+    await at.type('U0RESP', `cancel ${session.pid} it hangs`)
+    const asked = await at.card('approve_cancel', String(session.pid))
+    await at.press('U0DANA', asked, 'approve_cancel')
+    await at.until(asked.ts, /The statement of \d+ ended after/)
+    expect(await slept).toMatchObject({ code: '57014' })
+    expect(await isThere(server, session)).toBe(true)
+  })
+
+  it('one that changed meanwhile, or is protected, is left alone, and it is said why', async () => {
+    const server = await testServer()
+    const [shop, backup] = await Promise.all([server.createRole('shop'), server.createRole('backup')])
+    const at = await roomOf(server, { protected: [{ user: 'backup' }] })
+    await at.start()
+    const [session, kept] = await Promise.all([server.open('web', shop), server.open('dump', backup)])
+    await hang(server, at)
+    await at.type('U0RESP', `terminate ${kept.pid} it hangs`)
+    await at.whisper('U0RESP', /protected by the configuration \(user: backup\)/)
+    const { rows } = await server.admin.query(
+      "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'",
+    )
+    await at.type('U0RESP', `terminate ${rows[0].pid} it hangs`)
+    await at.whisper('U0RESP', /serves no client[\s\S]*Never `kill -9`[\s\S]*Instead, in this order/)
+    await at.type('U0RESP', `cancel ${session.pid} it hangs`)
+    await at.whisper('U0RESP', /Cancel has no effect on it/)
+    await at.type('U0RESP', `terminate ${process.pid} it hangs`)
+    await at.whisper('U0RESP', /this server has no process/)
+    await at.type('U0RESP', `terminate ${session.pid} it hangs`)
+    const asked = await at.card('approve_terminate', String(session.pid))
+    await session.query('BEGIN')
+    await at.press('U0DANA', asked, 'approve_terminate')
+    await at.until(asked.ts, /Nothing was sent: \d+ is not what was approved: it is in use again/)
+    expect((await session.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
+    expect(await isThere(server, kept)).toBe(true)
+  })
+
+  it('that answers again is asked itself: what was asked for is taken back, with the way on', async () => {
+    const server = await testServer()
+    const shop = await server.createRole('shop')
+    const at = await roomOf(server)
+    await at.start()
+    const session = await server.open('web', shop)
+    const blind = await hang(server, at)
+    await at.type('U0RESP', `terminate ${session.pid} it hangs`)
+    const asked = await at.card('approve_terminate', String(session.pid))
+    process.kill(server.pid(), 'SIGCONT')
+    await at.until(blind.ts, /^🟢 Resolved/)
+    await at.until(asked.ts, /^⚪ Withdrawn: [\s\S]*the server answers again/)
+    expect(hasButton(await at.until(asked.ts, /Withdrawn/), 'approve_terminate')).toBe(false)
+    expect((await session.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
+  })
+})
+
+describe('a server that is stopped (SIGSTOP)', () => {
+  it('keeps the signal pending, which is said; it takes effect when the server goes on', async () => {
+    const server = await testServer()
+    const shop = await server.createRole('shop')
+    const at = await roomOf(server)
+    await at.start()
+    const session = await server.open('web', shop)
+    server.suspend()
+    await at.line(/^🔴 orders does not answer/)
+    await at.type('U0RESP', `terminate ${session.pid} it hangs`)
+    const asked = await at.card('approve_terminate', String(session.pid))
+    await at.press('U0DANA', asked, 'approve_terminate')
+    await at.until(
+      asked.ts,
+      /^🟠 Still there[\s\S]*is stopped \(SIGSTOP, or a debugger\): the signal is pending/,
+    )
+    server.resume()
+    await session.ended
+    expect((await server.admin.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
+  })
+
+  it('killed between intent and signal, the bot says after its start what is known, and sends nothing', async () => {
+    const server = await testServer()
+    const shop = await server.createRole('shop')
+    const at = await roomOf(server)
+    bot = await serve(at)
+    const session = await server.open('web', shop)
+    server.suspend()
+    await at.line(/^🔴 orders does not answer/)
+    await at.type('U0RESP', `terminate ${session.pid} it hangs`)
+    const asked = await at.card('approve_terminate', String(session.pid))
+    await at.press('U0DANA', asked, 'approve_terminate')
+    await at.until(asked.ts, /sending/)
+    await bot.kill('SIGKILL')
+    bot = await serve(at)
+    await at.until(
+      asked.ts,
+      /Outcome unknown: [\s\S]*The process is still there: postgres: shop|Nothing was sent: the process that had it ended/,
+    )
+    expect((await journal()).filter(({ kind }) => kind === 'outcome')).toHaveLength(1)
+  })
+})

@@ -1,3 +1,4 @@
+import type { Proposal } from '../domain/approvals/proposal.ts'
 import { reachOf } from '../domain/history/look.ts'
 import type { Report } from '../domain/history/report.ts'
 import { beginReport } from '../domain/history/reportLooks.ts'
@@ -7,7 +8,9 @@ import type { Stretch } from '../domain/history/waiting.ts'
 import { subjectOf } from '../domain/incidents/finding.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
 import type { Protected } from '../domain/session/policy.ts'
+import type { Session } from '../domain/session/session.ts'
 import type { Tables } from '../store/store.ts'
+import { readDoneElsewhere } from './doneElsewhere.ts'
 import { type PastLooks, stretchesIn } from './record.ts'
 import { readStory } from './story.ts'
 
@@ -45,11 +48,6 @@ export async function readReport(
     readonly now: number
   },
 ): Promise<Report> {
-  const rows = await readStory(past, [incident.id], [incident], mostRows)
-  const proposals = (await past.proposals.ofCard(incident.id)).map((one) => ({
-    ...one,
-    session: { ...one.session, query: maskText(one.session.query) },
-  }))
   const end = Math.min(now, incident.resolvedAt ?? now)
   const first = Math.min(incident.beganAt, incident.openedAt)
   let seenEveryMs: number | null = null
@@ -85,14 +83,28 @@ export async function readReport(
     began - margin,
     transactionAt === null ? began : Math.max(transactionAt, began - 30 * minuteMs),
   )
+  const onCard = await readStory(past, [incident.id], [incident], mostRows)
+  const elsewhere = await readDoneElsewhere(past, incident, { trail, from: Math.min(began, first), to: end })
+  const proposals = [...(await past.proposals.ofCard(incident.id)), ...elsewhere.proposals]
   const writer = beginReport({
-    ...{ incident, rows, proposals, protectedSessions },
+    rows: [...onCard, ...elsewhere.rows].sort((a, b) => a.seq - b.seq),
+    proposals: proposals
+      .sort((a, b) => (a.claimedAt ?? a.createdAt) - (b.claimedAt ?? b.createdAt))
+      .map((one) => withMaskedTexts(one, maskText)),
+    ...{ incident, protectedSessions },
     trail: trail ?? beginTrail().of(incident),
     to: until,
     cutAt: until < end ? until : null,
   })
   await read(from, Math.min(now, until + margin), writer)
   return writer.end(seenEveryMs)
+}
+
+function withMaskedTexts(one: Proposal, maskText: ReportSources['maskText']): Proposal {
+  const mask = (session: Session) => ({ ...session, query: maskText(session.query) })
+  const { session, bulk } = one
+  const members = bulk?.members.map((member) => ({ ...member, session: mask(member.session) }))
+  return { ...one, session: mask(session), bulk: bulk && members && { ...bulk, members } }
 }
 
 /** Begin of the transaction of the session that an incident is about; null where it has none. */

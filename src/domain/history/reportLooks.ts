@@ -1,3 +1,4 @@
+import { eachOf } from '../approvals/bulk.ts'
 import type { JournalRow } from '../approvals/journal.ts'
 import type { Proposal } from '../approvals/proposal.ts'
 import type { Incident } from '../incidents/incident.ts'
@@ -151,7 +152,7 @@ function worstOf({ snapshot, forest }: Picture, { roots, waiting }: Part): Worst
 }
 
 const rolledBackBy = (proposals: readonly Proposal[]): RolledBack[] =>
-  proposals.flatMap(({ outcome, session, action, createdAt, claimedAt }) => {
+  proposals.flatMap(eachOf).flatMap(({ outcome, session, action, createdAt, claimedAt }) => {
     if (outcome?.kind !== 'effective') return []
     const seconds = action === 'terminate' ? session.xactSeconds : session.querySeconds
     const since = ((claimedAt ?? createdAt) - createdAt) / 1000

@@ -25,13 +25,13 @@ export type Trail = {
   readonly firstLookAt: number | null
 }
 
+/** Names a session, whatever it does. */
+export const sessionName = ({ pid, backendStart }: Pick<Session, 'pid' | 'backendStart'>): string =>
+  `${pid} ${backendStart}`
+
 /** Names a root: a session, or a prepared transaction. */
 export const rootKey = (root: Root, session: Session | undefined): string =>
-  root.prepared
-    ? `prepared ${root.prepared.gid}`
-    : session
-      ? `${session.pid} ${session.backendStart}`
-      : `gone ${root.pid}`
+  root.prepared ? `prepared ${root.prepared.gid}` : session ? sessionName(session) : `gone ${root.pid}`
 
 type Track = { readonly id: number; readonly transaction: string; readonly waiting: ReadonlySet<string> }
 

@@ -1,3 +1,4 @@
+import { eachOf } from '../../domain/approvals/bulk.ts'
 import type { Proposal } from '../../domain/approvals/proposal.ts'
 import {
   type Gap,
@@ -10,6 +11,7 @@ import {
 import { isIdleInTransaction } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { listSome } from '../../domain/text/sentence.ts'
+import { membersWords } from '../card/bulk.ts'
 import { outcomeSentence } from '../card/outcome.ts'
 import { bold, code, type Line, moment, user } from '../kit.ts'
 import { count, lockOf, nameOf, onOneLine, targetOf } from '../words.ts'
@@ -148,13 +150,14 @@ export const heldWords = (held: PastHolder['held']): string =>
 
 /** Says how it ended. */
 function endLine({ incident, proposals }: Report): Line {
-  const done = proposals.filter((one) => one.outcome !== null)
-  const last = done.findLast(({ outcome }) => outcome?.kind === 'effective') ?? done.at(-1)
+  const done = proposals.filter(({ state }) => state === 'done')
+  const hasEnded = (one: Proposal) => eachOf(one).some(({ outcome }) => outcome?.kind === 'effective')
+  const last = done.findLast(hasEnded) ?? done.at(-1)
   const ended = incident.resolution === null ? [] : [`${incident.resolution}`]
   if (!last) return ended.length > 0 ? ended : ['It is not over.']
   return [
     ...whoApproved(last),
-    ` ${last.action} of ${last.key.pid}: ${outcomeSentence(last)}`,
+    ` ${last.action} of ${last.bulk ? membersWords(last.bulk) : last.key.pid}: ${outcomeSentence(last)}`,
     ...(incident.resolvedAt === null ? [' It is not over.'] : []),
   ]
 }

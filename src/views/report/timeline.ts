@@ -85,9 +85,15 @@ export function timelineOf(report: Report): TimelineEntry[] {
 }
 
 function entryOf({ at, event }: JournalRow, { proposals }: Report): TimelineEntry[] {
+  // Two of a list may be here, each for itself.
   const proposal =
-    'proposalId' in event ? (proposals.find(({ id }) => id === event.proposalId) ?? null) : null
-  const line = journalLine(event, proposal)
+    'proposalId' in event
+      ? proposals.find(
+          ({ id, key }) =>
+            id === event.proposalId && (event.kind !== 'outcome' || key.pid === event.session.pid),
+        )
+      : undefined
+  const line = journalLine(event, proposal ?? null)
   switch (event.kind) {
     case 'incidentOpened':
     case 'incidentReopened':
@@ -129,6 +135,10 @@ function entryOf({ at, event }: JournalRow, { proposals }: Report): TimelineEntr
       ]
     case 'outcome':
       return line ? [{ at, kind: 'action', line: [bold('Outcome: '), ...line] }] : []
+    case 'bulkDone':
+      return line
+        ? [{ at, kind: 'action', mark: event.action, line: [bold('Outcome of the list: '), ...line] }]
+        : []
     default:
       return line ? [{ at, kind: 'people', line }] : []
   }

@@ -36,6 +36,7 @@ import { channelLinkTo, createLinkTo, createPatientLinkTo } from './slack/permal
 import { createRefusedBlocks } from './slack/refusedBlocks.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
 import { whoAmI } from './slack/whoAmI.ts'
+import type { StoreWait } from './store/lock.ts'
 import { quietReads } from './store/quietReads.ts'
 import { openStore } from './store/store.ts'
 import { callDue } from './watch/calls.ts'
@@ -154,11 +155,12 @@ export async function startApp(deps: {
     })
     const botIdentity = await whoAmI(slack, log, signal)
 
-    const store = await openStore(config.store, {
+    const alone: StoreWait = {
       signal,
       onWait: (seconds) =>
         log.info(`another pg-marshal works with the store; waiting up to ${seconds} s for it to end`),
-    })
+    }
+    const store = await openStore(config.store, alone, (sentence) => log.warn(sentence))
     closing('store', store.close)
     const holdMs = holdFor(config.clusters.map(({ watch }) => watch.everyMs))
     const membership = store.join(hostname(), holdMs)

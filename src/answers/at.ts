@@ -51,7 +51,11 @@ export async function lookUp(
   { time, filters, show }: AtQuestion,
   { config }: Configured,
   { record, timeZone: place, several, now }: Asking,
-): Promise<{ readonly problem: View } | { readonly known: KnownMoment; readonly asked: AskedMoment }> {
+): Promise<
+  /** `outside`: the record begins after this moment, or has nothing of the cluster. */
+  | { readonly problem: View; readonly outside?: { readonly at: number; readonly begins: number | null } }
+  | { readonly known: KnownMoment; readonly asked: AskedMoment }
+> {
   if (!record) return { problem: unrecordedView() }
   const timeZone = isTimeZone(place) ? place : 'UTC'
   const wanted = parsePastMoment(time, timeZone, now)
@@ -61,7 +65,11 @@ export async function lookUp(
   if (now - wanted.at < recentMs) await record.settle?.()
   const known = await momentIn(record, cluster, wanted.at)
   if (!('begins' in known)) return { known, asked }
-  return { problem: known.begins === null ? notYetView(cluster) : beginsView(known.begins, asked) }
+  const { begins } = known
+  return {
+    problem: begins === null ? notYetView(cluster) : beginsView(begins, asked),
+    outside: { at: wanted.at, begins },
+  }
 }
 
 /** Shows what the list would have said: where none is asked for, who blocked whom if somebody waited. */

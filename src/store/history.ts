@@ -6,8 +6,9 @@ import { type HistoryWriting, writingIn } from './history/writing.ts'
 /** Record of the looks at all clusters. Nothing of it excludes, or waits for, those who write something of weight. */
 export type History = HistoryWriting & HistoryReading & HistoryLimits
 
-export const historyIn = (use: HistoryDatabase): History => ({
+/** @param warn see `readingIn` */
+export const historyIn = (use: HistoryDatabase, warn: (sentence: string) => void = () => {}): History => ({
   ...writingIn(use),
-  ...readingIn(use),
+  ...readingIn(use, warn),
   ...limitsIn(use),
 })

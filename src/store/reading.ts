@@ -7,12 +7,14 @@ import { type Tables, tablesIn } from './store.ts'
 /**
  * Runs something that only reads, beside a bot or without one. Nothing changes in the store: it may be evidence, and a role
  * that may only read is enough.
+ * @param warn says what of the record cannot be read
  * @returns null when there is no store, since no bot has worked with it yet
  * @throws StoreError when it cannot be read
  */
 export async function readStore<T>(
   settings: StoreSettings,
   run: (tables: Tables & { readonly history: History }) => Promise<T>,
+  warn?: (sentence: string) => void,
 ): Promise<T | null> {
   const opened = await (settings.kind === 'postgres'
     ? openPostgresToRead(settings.url)
@@ -21,7 +23,7 @@ export async function readStore<T>(
       : null)
   if (!opened) return null
   try {
-    return await run({ ...tablesIn(opened.db), history: historyIn(opened.history) })
+    return await run({ ...tablesIn(opened.db), history: historyIn(opened.history, warn) })
   } finally {
     await opened.close()
   }

@@ -45,14 +45,19 @@ export type Store = Tables &
 /**
  * Opens the store and brings its schema up to date.
  * @param alone keeps other processes from a store in SQLite
+ * @param warn says what of the record cannot be read
  * @throws StoreError when it cannot be opened, or when another process keeps it
  */
-export async function openStore(settings: StoreSettings, alone: StoreWait | null = null): Promise<Store> {
+export async function openStore(
+  settings: StoreSettings,
+  alone: StoreWait | null = null,
+  warn?: (sentence: string) => void,
+): Promise<Store> {
   const { db, history, probe, join, writes, changes, close } = await openDatabase(settings, alone)
   const records = tablesIn(db)
   return {
     ...records,
-    history: historyIn(history),
+    history: historyIn(history, warn),
     atomically: (run) => atomically(db, (db) => run(tablesIn(db))),
     async probe() {
       await probe()

@@ -22,8 +22,11 @@ export async function advise(input: LookInput & { readonly since: string | undef
     const adviseBy = (sources: Pick<AdviceSources, 'past' | 'record'>) =>
       adviseOn({ sinceMs }, watched, picture, { ...sources, now: now() })
     const advised =
-      (await readStore(config.store, (past) => adviseBy({ past, record: recordOf(past.history, config) }))) ??
-      (await adviseBy({ past: null, record: null }))
+      (await readStore(
+        config.store,
+        (past) => adviseBy({ past, record: recordOf(past.history, config) }),
+        (sentence) => sayProblem(err, sentence),
+      )) ?? (await adviseBy({ past: null, record: null }))
     out.write(json ? `${JSON.stringify(advised, null, 2)}\n` : plainView(adviseView(advised)))
     return 0
   })

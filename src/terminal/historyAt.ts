@@ -25,7 +25,9 @@ export async function historyAt({
 }: LookInput & { readonly time: string; readonly timeZone: string }): Promise<0 | 2> {
   const picked = pickConfigured(name, config, err)
   if (!picked) return 2
-  const question = { kind: 'at', time, show: 'blocking', filters: {}, cluster: picked.config.name } as const
+  const cluster = picked.config.name
+  const question = { kind: 'at', time, show: 'blocking', filters: {}, cluster } as const
+  const writeJson = (value: unknown) => out.write(`${JSON.stringify(value, null, 2)}\n`)
   return withStore(config, err, async (tables): Promise<0 | 2> => {
     const found = await lookUp(question, picked, {
       ...{ timeZone, now: now(), several: config.clusters.length > 1 },
@@ -33,13 +35,17 @@ export async function historyAt({
     })
     if ('problem' in found) {
       err.write(plainView(found.problem))
+      if (json && found.outside) {
+        const { at, begins } = found.outside
+        writeJson(notSeenJson(cluster, { at, why: null, before: null, after: begins }))
+      }
       return 2
     }
     const { known, asked } = found
     const { look } = known
     if (!look) {
       err.write(plainView(notSeenView(known, asked)))
-      if (json) out.write(`${JSON.stringify(notSeenJson(picked.config.name, known), null, 2)}\n`)
+      if (json) writeJson(notSeenJson(cluster, known))
       return 2
     }
     if (!json) {
@@ -47,12 +53,9 @@ export async function historyAt({
       return 0
     }
     const { snapshot } = look
-    const shown = blockingJson(
-      pictureOf(snapshot),
-      picked.config.protected,
-      withTexts(snapshot.sessions, snapshot),
+    writeJson(
+      blockingJson(pictureOf(snapshot), picked.config.protected, withTexts(snapshot.sessions, snapshot)),
     )
-    out.write(`${JSON.stringify(shown, null, 2)}\n`)
     return 0
   })
 }

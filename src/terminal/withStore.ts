@@ -12,7 +12,7 @@ export async function withStore<T>(
   err: Out,
   run: Parameters<typeof readStore<T>>[1],
 ): Promise<T | 2> {
-  const result = await readStore(store, run)
+  const result = await readStore(store, run, (sentence) => sayProblem(err, sentence))
   if (result !== null) return result
   const place = store.kind === 'sqlite' ? `at ${store.path}` : 'in the schema that its role works in'
   return sayProblem(err, `There is no store ${place}; store.url in the configuration says where it is.`)

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { type Backoff, backoff } from '../backoff.ts'
-import { type ChunkWriter, type Row, writeChunk } from '../domain/history/chunk.ts'
+import type { Row } from '../domain/history/chunk.ts'
 import { jamIn, lookAt, type PastLook, reachOf } from '../domain/history/look.ts'
+import { type ChunkWriter, writeChunk } from '../domain/history/writeChunk.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import type { Log } from '../log.ts'
@@ -241,7 +242,7 @@ export function createRecorder({
       if (!recorded.open || !fits(recorded.open, takenAt, everyMs)) {
         endPiece()
         if (recorded.open) done.push(recorded.open)
-        const head = { version: 1, cluster, everyMs, startedAt: takenAt } as const
+        const head = { cluster, everyMs, startedAt: takenAt } as const
         recorded.open = { ...{ id: randomUUID(), pieces: 0, lastAt: takenAt }, writer: writeChunk(head) }
         rows.push(head)
       }

@@ -119,8 +119,12 @@ it.each(storePlaces)('a jam is shown afterwards as it was, over a restart (%s)',
   expect(hidden.out).not.toContain('UPDATE')
 
   const missing = await printed(open, iso(began - 60_000), true)
-  expect(missing).toMatchObject({ code: 2, out: '' })
+  expect(missing.code).toBe(2)
   expect(missing.err).toContain('The record of orders begins at')
+  expect(JSON.parse(missing.out)).toMatchObject({
+    ...{ cluster: 'orders', takenAt: null, roots: null, sessions: null },
+    notSeen: { at: iso(began - 60_000), why: null, before: null, after: expect.any(String) },
+  })
   await bot.stop()
   await stores.close()
 })

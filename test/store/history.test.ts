@@ -4,10 +4,14 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { zstdCompressSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { PastLook } from '../../src/domain/history/look.ts'
 import { pictureOf } from '../../src/domain/locks/picture.ts'
 import { createLog } from '../../src/log.ts'
+import { openDatabase } from '../../src/store/database.ts'
+import { longestChunkMs } from '../../src/store/history/pieces.ts'
+import { historyIn } from '../../src/store/history.ts'
 import { readStore } from '../../src/store/reading.ts'
 import { openStore, type Store, type StoreSettings } from '../../src/store/store.ts'
 import { transferStore } from '../../src/store/transfer.ts'
@@ -64,6 +68,83 @@ describe.each(storePlaces)('the record in %s', (_, place) => {
     expect(await readStore(settings, looksIn)).toEqual(looks)
     await store.close()
     expect(await readStore(settings, looksIn)).toEqual(looks)
+  })
+
+  it('finds the nearest change on either side, among many and among few', async () => {
+    const store = await openStore(await stores.empty())
+    const { addPieces, changeAfter, changeBefore } = store.history
+    const fromAt = (index: number) => start + index * 20_000
+    const changeIn = (index: number) => fromAt(index) + 5_000
+    const piecesOf = (cluster: string, hasChange: (index: number) => boolean) =>
+      Array.from({ length: 60 }, (_, index) => ({
+        ...{ chunk: `${cluster} ${index}`, piece: 0, cluster, rows: [] },
+        ...{ fromAt: fromAt(index), toAt: fromAt(index) + 15_000 },
+        changes: hasChange(index) ? [changeIn(index)] : [],
+      }))
+    await addPieces(piecesOf('orders', () => true))
+    await addPieces(piecesOf('billing', (index) => index % 40 === 5))
+    for (const [cluster, at, before, after] of [
+      ['orders', fromAt(30), 29, 30],
+      ['orders', changeIn(30), 30, 31],
+      ['orders', changeIn(30) - 1, 29, 30],
+      ['billing', fromAt(30), 5, 45],
+      ['billing', changeIn(45), 45, null],
+      ['billing', changeIn(5) - 1, null, 5],
+    ] as const) {
+      const found = [await changeBefore(cluster, at), await changeAfter(cluster, at)]
+      expect(found).toEqual([before, after].map((index) => (index === null ? null : changeIn(index))))
+    }
+    await store.close()
+  })
+
+  it('leaves out, and says once, what another version wrote in a format of its own', async () => {
+    const settings = await stores.empty()
+    const store = await openStore(settings)
+    const looks = looksOf(start, 130, 3, 0.5)
+    await record(store, looks)
+    await store.close()
+    const { history, close } = await openDatabase(settings, null)
+    const other = zstdCompressSync('[{"version":1,"cluster":"orders"}]')
+    await history((db) =>
+      db
+        .updateTable('history_chunks')
+        .set({ data: other })
+        .where('from_at', '=', start + 1)
+        .execute(),
+    )
+    await close()
+
+    const warnings: string[] = []
+    const again = await openStore(settings, null, (sentence) => warnings.push(sentence))
+    const left = looks.filter(({ takenAt }) => takenAt > start + longestChunkMs + 1)
+    expect(await looksIn(again)).toEqual(left)
+    expect(await looksIn(again)).toEqual(left)
+    const { found, after } = await again.history.at('orders', start + 60_000)
+    expect({ found, after }).toEqual({ found: null, after: left[0]?.takenAt })
+    expect(warnings).toEqual([expect.stringContaining('Another version')])
+    await again.close()
+    await readStore(settings, looksIn, (sentence) => warnings.push(sentence))
+    expect(warnings).toHaveLength(2)
+  })
+
+  it('leaves the pieces of such a chunk as they are', async () => {
+    const settings = await stores.empty()
+    const { history, close } = await openDatabase(settings, null)
+    const data = zstdCompressSync('[]')
+    const piece = (piece: number) => ({
+      ...{ chunk: 'c1', piece, cluster: 'orders', from_at: start + piece, to_at: start + piece },
+      ...{ changes: '[]', bytes: data.length, data },
+    })
+    const pieces = () => history((db) => db.selectFrom('history_chunks').select('piece').execute())
+    await history((db) =>
+      db
+        .insertInto('history_chunks')
+        .values([piece(0), piece(1)])
+        .execute(),
+    )
+    await historyIn(history).join('c1')
+    expect(await pieces()).toHaveLength(2)
+    await close()
   })
 
   it('goes along when the store moves to another place', async () => {

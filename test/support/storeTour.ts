@@ -170,7 +170,7 @@ async function sweeps({ sweeps }: Tables) {
 }
 
 async function history({ history }: Store) {
-  const head = { version: 1, cluster: 'orders', everyMs: 5000, startedAt: madeAt } as const
+  const head = { cluster: 'orders', everyMs: 5000, startedAt: madeAt } as const
   const piece = (piece: number, rows: Parameters<typeof history.addPieces>[0][number]['rows']) => ({
     ...{ chunk: 'c1', piece, cluster: 'orders', fromAt: madeAt + piece * 5000, toAt: madeAt + piece * 5000 },
     ...{ changes: [madeAt + piece * 5000], rows },

@@ -19,17 +19,32 @@ export const plainFields = [
   'leaves',
 ] as const satisfies readonly (keyof Session)[]
 
-/** Pairs of a time and an age since then. The age grows from look to look, the time does not. */
+/**
+ * Times and the ages since them. The age grows from look to look, the time does not. A session does things in quick succession:
+ * a time that is counted from another one, by its place in this list, has few digits.
+ */
 export const timeFields = [
-  ['backendStart', 'backendSeconds'],
-  ['xactStart', 'xactSeconds'],
-  ['queryStart', 'querySeconds'],
-  ['stateChange', 'stateSeconds'],
-] as const satisfies readonly (readonly [keyof Session, keyof Session])[]
+  ['backendStart', 'backendSeconds', null],
+  ['stateChange', 'stateSeconds', null],
+  ['queryStart', 'querySeconds', 1],
+  ['xactStart', 'xactSeconds', 2],
+  // Of this one there is the age alone.
+  [null, 'sameWaitSeconds', null],
+] as const satisfies readonly (readonly [keyof Session | null, keyof Session, from: number | null])[]
+
+/** The clocks that the ages of a look go by: that of the server for all but the last one, which counts from look to look. */
+export const clocksOf = (server: number, takenAt: number): readonly number[] =>
+  timeFields.map(([start]) => (start === null ? takenAt * 1000 : server))
+
+/** Returns the moment that a time of a session is counted back from. */
+export function momentFor(index: number, times: readonly Time[], clocks: readonly number[]): number {
+  const from = timeFields[index]?.[2] ?? null
+  return (from === null ? null : times[from]?.start) ?? clocks[index] ?? 0
+}
 
 type Missing = Exclude<
   keyof Session,
-  'pid' | 'queryId' | 'sameWaitSeconds' | (typeof plainFields)[number] | (typeof timeFields)[number][0 | 1]
+  'pid' | 'queryId' | (typeof plainFields)[number] | (typeof timeFields)[number][0 | 1]
 >
 /** Does not compile where a field of a session is kept nowhere. */
 export const nothingMissing: [Missing] extends [never] ? true : Missing = true
@@ -41,7 +56,9 @@ export type Time = {
   readonly age: number | null
 }
 
-/** Number: microseconds before the look, from which the text follows. A list: what does not follow. */
+export const noTime: Time = { text: null, start: null, age: null }
+
+/** Number: microseconds before a moment, from which the text follows. A list: what does not follow. */
 export type TimeCode =
   | number
   | null
@@ -62,16 +79,16 @@ export const ageAt = (start: number, base: number): number => (base - start) / 1
 export const goesOn = (before: Time, text: string | null, age: number | null, base: number): boolean =>
   before.text === text && (before.start === null ? before.age : ageAt(before.start, base)) === age
 
-export function codeOfTime({ text, start, age }: Time, base: number): TimeCode {
+export function codeOfTime({ text, start, age }: Time, moment: number): TimeCode {
   if (start === null) return text === null && age === null ? null : [text, null, age]
-  return text !== null && serverTimeOf(start) === text ? base - start : [text, base - start]
+  return text !== null && serverTimeOf(start) === text ? moment - start : [text, moment - start]
 }
 
-export function timeOfCode(code: TimeCode, base: number): Time {
+export function timeOfCode(code: TimeCode, moment: number): Time {
   if (code === null) return { text: null, start: null, age: null }
-  if (typeof code === 'number') return { text: serverTimeOf(base - code), start: base - code, age: null }
+  if (typeof code === 'number') return { text: serverTimeOf(moment - code), start: moment - code, age: null }
   const [text, before, age = null] = code
-  return before === null ? { text, start: null, age } : { text, start: base - before, age: null }
+  return before === null ? { text, start: null, age } : { text, start: moment - before, age: null }
 }
 
 /** Finds the server's clock at the look: every age of it goes by the same one. */

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
 import type { Row } from '../../domain/history/chunk.ts'
+import { packRows, unpackRows } from '../../domain/history/packing.ts'
 import { StoreError } from '../failure.ts'
 
 /** A part of a chunk of looks. */
@@ -26,34 +27,36 @@ export const longestChunkMs = 300_000
 /** Rows that are written or looked up at once. */
 export const batch = 200
 
-/** Measured in bench/history.ts: higher ones cost more time than they save room. */
-const level = 9
+/** A piece is replaced soon. A whole chunk stays for days: more time for less room, up to where little more can be saved. */
+const levelOf = (piece: number) => (piece === whole ? 13 : 6)
 
 const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
-/** Without the size zstd makes room for megabytes each time. */
-const pack = (json: string): Promise<Uint8Array> => {
-  const bytes = Buffer.from(json)
-  return compress(bytes, {
-    pledgedSrcSize: bytes.length,
-    params: { [constants.ZSTD_c_compressionLevel]: level },
-  })
-}
 
-export async function rowOf(
-  { chunk, piece, cluster, fromAt, toAt, changes }: Omit<HistoryPiece, 'rows'>,
-  json: string,
-) {
-  const data = await pack(json)
+export async function rowOf({ chunk, piece, cluster, fromAt, toAt, changes, rows }: HistoryPiece) {
+  const bytes = packRows(rows)
+  const data = await compress(bytes, {
+    // Without the size zstd makes room for megabytes each time.
+    pledgedSrcSize: bytes.length,
+    params: { [constants.ZSTD_c_compressionLevel]: levelOf(piece) },
+  })
   return {
     ...{ chunk, piece, cluster, from_at: fromAt, to_at: toAt },
     ...{ changes: JSON.stringify(changes), bytes: data.byteLength, data },
   }
 }
 
-export async function unpack(chunk: string, data: Uint8Array): Promise<string> {
+/**
+ * Reads the rows of these pieces of a chunk, in order.
+ * @returns null where another version of the bot wrote them, in a format of its own
+ */
+export async function rowsIn(
+  chunk: string,
+  pieces: readonly { readonly data: Uint8Array }[],
+): Promise<Row[] | null> {
   try {
-    return (await decompress(data)).toString()
+    const rows = await Promise.all(pieces.map(async ({ data }) => unpackRows(await decompress(data))))
+    return rows.includes(null) ? null : rows.flatMap((some) => some ?? [])
   } catch (error) {
     throw new StoreError(`I cannot read chunk ${chunk} of its table history_chunks`, error)
   }

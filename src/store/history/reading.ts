@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type Row, readChunk, wordsIn } from '../../domain/history/chunk.ts'
+import { type Row, textIdsIn } from '../../domain/history/chunk.ts'
 import type { PastLook } from '../../domain/history/look.ts'
+import { readChunk } from '../../domain/history/readChunk.ts'
 import type { HistoryDatabase } from '../database.ts'
-import { longestChunkMs, unpack, whole } from './pieces.ts'
+import { longestChunkMs, rowsIn, whole } from './pieces.ts'
 import { textsIn } from './texts.ts'
 
 /** A look with the interval of its time, milliseconds. */
@@ -28,8 +29,17 @@ export type HistoryReading = {
   changeAfter(cluster: string, at: number): Promise<number | null>
 }
 
-export function readingIn(use: HistoryDatabase): HistoryReading {
+const unknownFormat =
+  'Another version of pg-marshal recorded some of the looks, in a format that this one does not know: they count as not seen.'
+
+/** @param warn says, once, that looks are left out, since they are in a format that this version does not know */
+export function readingIn(use: HistoryDatabase, warn: (sentence: string) => void): HistoryReading {
   const texts = textsIn(use)
+  let hasWarned = false
+  const leaveOut = () => {
+    if (!hasWarned) warn(unknownFormat)
+    hasWarned = true
+  }
 
   /** Reads all looks of these chunks, in order; what two replicas saw at one moment once. */
   const read = async (cluster: string, chunks: readonly string[]): Promise<FoundLook[]> => {
@@ -46,10 +56,11 @@ export function readingIn(use: HistoryDatabase): HistoryReading {
     for (const [chunk, pieces] of Map.groupBy(found, ({ chunk }) => chunk)) {
       // Of one whose beginning is gone nothing can be read.
       if (pieces[0]?.piece !== whole && pieces[0]?.piece !== 0) continue
-      const unpacked = await Promise.all(pieces.map(({ data }) => unpack(chunk, data)))
-      rows.push(unpacked.flatMap((json): Row[] => JSON.parse(json)))
+      const ofChunk = await rowsIn(chunk, pieces)
+      if (ofChunk) rows.push(ofChunk)
+      else leaveOut()
     }
-    const statements = await texts.find(cluster, [...new Set(rows.flatMap(wordsIn))])
+    const statements = await texts.find(cluster, [...new Set(rows.flatMap(textIdsIn))])
     const looks = new Map<number, FoundLook>()
     for (const ofChunk of rows) {
       const [head] = ofChunk
@@ -123,6 +134,28 @@ export function readingIn(use: HistoryDatabase): HistoryReading {
     )
   }
 
+  /** Time of the nearest look on this side that shows another jam than the one before it. */
+  const changeBeside = (cluster: string, at: number, side: '<=' | '>'): Promise<number | null> =>
+    use(async (db) => {
+      const changing = db
+        .selectFrom('history_chunks')
+        .select('changes')
+        .where('cluster', '=', cluster)
+        .where('changes', '!=', '[]')
+        // Those of several replicas overlap: the nearest change is in one of these.
+        .limit(10)
+      const near =
+        side === '>'
+          ? changing
+              .where('from_at', '>=', at - longestChunkMs)
+              .where('to_at', '>', at)
+              .orderBy('from_at')
+          : changing.where('from_at', '<=', at).orderBy('from_at', 'desc')
+      const times = (await near.execute()).flatMap(({ changes }) => JSON.parse(changes) as number[])
+      const onSide = times.filter((time) => (side === '>' ? time > at : time <= at)).sort((a, b) => a - b)
+      return (side === '>' ? onSide[0] : onSide.at(-1)) ?? null
+    })
+
   return {
     each,
     async between(cluster, from, to) {
@@ -141,34 +174,7 @@ export function readingIn(use: HistoryDatabase): HistoryReading {
       const after = next.filter((one) => one !== null).sort((a, b) => a - b)[0] ?? null
       return { found, before: found ? before : null, after }
     },
-    changeBefore: (cluster, at) =>
-      use(async (db) => {
-        const rows = await db
-          .selectFrom('history_chunks')
-          .select('changes')
-          .where('cluster', '=', cluster)
-          .where('from_at', '<=', at)
-          .where('changes', '!=', '[]')
-          .orderBy('from_at', 'desc')
-          .limit(10)
-          .execute()
-        const times = rows.flatMap(({ changes }) => JSON.parse(changes) as number[])
-        return times.filter((time) => time <= at).sort((a, b) => b - a)[0] ?? null
-      }),
-    changeAfter: (cluster, at) =>
-      use(async (db) => {
-        const rows = await db
-          .selectFrom('history_chunks')
-          .select('changes')
-          .where('cluster', '=', cluster)
-          .where('from_at', '>=', at - longestChunkMs)
-          .where('to_at', '>', at)
-          .where('changes', '!=', '[]')
-          .orderBy('from_at')
-          .limit(10)
-          .execute()
-        const times = rows.flatMap(({ changes }) => JSON.parse(changes) as number[])
-        return times.filter((time) => time > at).sort((a, b) => a - b)[0] ?? null
-      }),
+    changeBefore: (cluster, at) => changeBeside(cluster, at, '<='),
+    changeAfter: (cluster, at) => changeBeside(cluster, at, '>'),
   }
 }

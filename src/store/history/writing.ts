@@ -1,5 +1,5 @@
 import type { HistoryDatabase } from '../database.ts'
-import { batch, type HistoryPiece, rowOf, unpack, whole } from './pieces.ts'
+import { batch, type HistoryPiece, rowOf, rowsIn, whole } from './pieces.ts'
 import { textsIn } from './texts.ts'
 
 export type HistoryWriting = {
@@ -16,7 +16,7 @@ export function writingIn(use: HistoryDatabase): HistoryWriting {
     async addPieces(pieces) {
       const rows: Awaited<ReturnType<typeof rowOf>>[] = []
       // One after the other: those of hundreds of clusters at once would take memory that never comes back.
-      for (const piece of pieces) rows.push(await rowOf(piece, JSON.stringify(piece.rows)))
+      for (const piece of pieces) rows.push(await rowOf(piece))
       for (let from = 0; from < rows.length; from += batch)
         await use((db) =>
           db
@@ -37,17 +37,14 @@ export function writingIn(use: HistoryDatabase): HistoryWriting {
       )
       const [first] = pieces
       if (!first || pieces.length < 2) return
-      const lists = await Promise.all(pieces.map(({ data }) => unpack(chunk, data)))
-      const joined = await rowOf(
-        {
-          ...{ chunk, piece: whole, cluster: first.cluster },
-          fromAt: Number(first.from_at),
-          toAt: Number(pieces.at(-1)?.to_at),
-          changes: pieces.flatMap(({ changes }) => JSON.parse(changes) as number[]),
-        },
-        // They are lists, none empty: there is no need to read them.
-        `[${lists.map((list) => list.slice(1, -1)).join()}]`,
-      )
+      const rows = await rowsIn(chunk, pieces)
+      if (!rows) return
+      const joined = await rowOf({
+        ...{ chunk, piece: whole, cluster: first.cluster, rows },
+        fromAt: Number(first.from_at),
+        toAt: Number(pieces.at(-1)?.to_at),
+        changes: pieces.flatMap(({ changes }) => JSON.parse(changes) as number[]),
+      })
       await use(async (db) => {
         await db.deleteFrom('history_chunks').where('chunk', '=', chunk).execute()
         await db.insertInto('history_chunks').values(joined).execute()

@@ -15,6 +15,7 @@ import { createDesk } from './desk.ts'
 import { bot } from './domain/approvals/journal.ts'
 import { clusterLease, deskLease, holdFor } from './domain/fleet/share.ts'
 import { createMasker, createOutwardMasker, createRememberingMasker } from './domain/text/mask.ts'
+import { createTagReader } from './domain/text/tags.ts'
 import { createMetrics } from './http/metrics.ts'
 import { readinessOf } from './http/readiness.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
@@ -106,11 +107,12 @@ export async function startApp(deps: {
   try {
     const slackLogger = createSlackLogger(log)
     const maskText = createMasker(config.queryText)
+    const readTags = createTagReader(config)
     const { keepMs } = config.history
     const recordText = config.queryText === 'hidden' || keepMs === null ? null : createRememberingMasker()
     const registry = createRegistry({
       config,
-      connect: (one) => createCluster({ ...one, log, maskText, recordText, now }),
+      connect: (one) => createCluster({ ...one, log, maskText, readTags, recordText, now }),
     })
     const { clusters, channels, settings: cardSettings, receivers } = registry
     const clusterNames = () => [...clusters.keys()]

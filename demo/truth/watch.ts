@@ -9,6 +9,7 @@ import { clusterErrorOf } from '../../src/postgres/errors.ts'
 import { createLockReader } from '../../src/postgres/lockReader.ts'
 import {
   type CatalogNames,
+  decoded,
   type Facts,
   factsFrom,
   namesFrom,
@@ -87,8 +88,8 @@ export async function watchTruth(options: {
   /** In full: it is the server's own view, and the people of this company are made up. */
   const withText = async (sessions: readonly Session[]): Promise<Session[]> => {
     const pids = sessions.filter(isClient).map(({ pid }) => pid)
-    const rows = textRows.parse(await activity.query(statements.text, [pids, 300]))
-    const texts = new Map(rows.map(({ pid, query }) => [pid, query]))
+    const rows = textRows.parse(await activity.query(statements.text, [pids, 300, 300]))
+    const texts = new Map(rows.map(({ pid, query }) => [pid, query && decoded(query)]))
     return sessions.map((session) => ({ ...session, query: texts.get(session.pid) ?? null }))
   }
 

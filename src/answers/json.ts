@@ -6,9 +6,10 @@ import type { Picture } from '../domain/locks/picture.ts'
 import { fittingAction } from '../domain/session/allowedAction.ts'
 import type { Protected } from '../domain/session/policy.ts'
 import { isClient, type Session } from '../domain/session/session.ts'
+import type { Tags } from '../domain/text/tags.ts'
 
-/** A session with the catalog's fields, and who blocks it: what pg_blocking_pids says. */
-export type SessionJson = Session & { readonly blockedBy: readonly number[] }
+/** A session with the catalog's fields, who blocks it (what pg_blocking_pids says), and what its application says of itself. */
+export type SessionJson = Session & { readonly blockedBy: readonly number[]; readonly tags: Tags }
 
 export type RootJson = Pick<Root, 'pid' | 'kind' | 'victims' | 'oldestWaitSeconds'> & {
   /** Null for a prepared transaction, whose pid is 0. */
@@ -113,6 +114,7 @@ const involvedIn = ({ forest }: Picture): Set<number> =>
 const sessionJson = (session: Session, { forest }: Picture): SessionJson => ({
   ...session,
   blockedBy: forest.blockedBy(session.pid),
+  tags: session.tags ?? {},
 })
 
 function rootJson(

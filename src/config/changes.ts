@@ -10,6 +10,7 @@ const needRestart = {
   'http.port': ({ http }) => http.port,
   'store.url': ({ store }) => store,
   queryText: ({ queryText }) => queryText,
+  tags: ({ tags }) => tags,
   history: ({ history }) => history,
   'watch.heartbeatUrl': ({ heartbeatUrl }) => heartbeatUrl,
 } as const satisfies Record<string, (config: Config) => unknown>

@@ -11,11 +11,13 @@ import type {
 } from '../domain/session/policy.ts'
 import { hasPassword } from '../domain/text/databaseUrl.ts'
 import type { QueryText } from '../domain/text/mask.ts'
+import type { TagSettings } from '../domain/text/tags.ts'
 import { readFileText } from './file.ts'
 import { besideConfig, disk, type Files, type Fleet, gatherFleet } from './fleet.ts'
 import { ConfigError, type ConfigProblem, type Env, type Path, pathText, problemText } from './problem.ts'
 import { type File, fileSchema } from './schema.ts'
 import { resolveSweep, type Sweep, sweepProblems } from './sweeps.ts'
+import { usualTags } from './tags.ts'
 
 export { ConfigError, type Env } from './problem.ts'
 export { asksForCodes, requireSecret, secretProblem } from './secret.ts'
@@ -50,6 +52,7 @@ export type Config = {
     | { readonly kind: 'sqlite'; readonly path: string }
     | { readonly kind: 'postgres'; readonly url: string }
   readonly queryText: QueryText
+  readonly tags: TagSettings
   readonly sweeps: readonly Sweep[]
   /** For how long looks are kept (milliseconds; null: none is), and how much room they may take (bytes). */
   readonly history: { readonly keepMs: number | null; readonly mostBytes: number }
@@ -242,6 +245,7 @@ function resolveConfig(file: File, directory: string, logLevel: LogLevel, env: E
     clusters: file.clusters.map((cluster) => resolveCluster(file, directory, cluster)),
     store: file.store?.url ?? { kind: 'sqlite', path: './data/pg-marshal.db' },
     queryText: file.queryText ?? 'masked',
+    tags: file.tags ?? usualTags,
     sweeps: (file.sweeps ?? []).map(resolveSweep),
     history: {
       keepMs: file.history?.keep === undefined ? 7 * 86_400_000 : file.history.keep,

@@ -15,6 +15,7 @@ import {
 import { rules } from './rules.ts'
 import { storeUrl } from './storeUrl.ts'
 import { sweeps } from './sweeps.ts'
+import { tags } from './tags.ts'
 import { webhooks } from './webhooks.ts'
 
 /** The file as people write it: every key optional but what has no default, durations as milliseconds. */
@@ -239,6 +240,7 @@ export const fileSchema = configSection({
   store: configSection({ url: storeUrl.optional() }).optional(),
   history: configSection({ keep: keep.optional(), most: size.optional() }).optional(),
   queryText: word('masked', 'full', 'hidden').optional(),
+  tags: tags.optional(),
   sweeps: sweeps.optional(),
 })
 

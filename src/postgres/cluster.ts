@@ -8,6 +8,7 @@ import { loggingInOf, loginsUnseenMs } from '../domain/session/loggingIn.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { LockGroup, Snapshot } from '../domain/session/snapshot.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
+import type { TagsRead } from '../domain/text/tags.ts'
 import type { Log } from '../log.ts'
 import { createActivityReader } from './activityReader.ts'
 import { sessionFrom } from './activityRows.ts'
@@ -18,6 +19,7 @@ import { createLockReader, type RelationLocks } from './lockReader.ts'
 import { type MissingPrivilege, missingPrivilegesOf } from './missingPrivileges.ts'
 import { createOwnConnections } from './ownConnections.ts'
 import {
+  decoded,
   type Facts,
   platformFrom,
   serverFrom,
@@ -62,8 +64,8 @@ export type Cluster = {
    */
   health(): Promise<Health>
   /**
-   * The same sessions with their (masked) statements filled in, in one query, each cut at `maxLength` bytes. A session that runs another statement by
-   * now, or is another one, keeps null. Throws ClusterError.
+   * The same sessions with their (masked) statements filled in, in one query, each cut at `maxLength` bytes, and with its tags. A
+   * session that runs another statement by now, or is another one, keeps null. Throws ClusterError.
    */
   withText(sessions: readonly Session[], maxLength?: number): Promise<Session[]>
   /** Reads sessions again by pid, on the connection that never touches the lock manager. Throws ClusterError. */
@@ -92,6 +94,12 @@ export type Cluster = {
   close(): Promise<void>
 }
 
+/**
+ * Bytes of a statement in which its tags are looked for: they mostly stand at its end, which track_activity_query_size cuts off
+ * earlier by default.
+ */
+const longestTagged = 16_384
+
 export type ClusterOptions = {
   readonly name: string
   readonly url: string
@@ -100,6 +108,8 @@ export type ClusterOptions = {
   readonly log: Log
   /** Applied to every statement text before it leaves here. */
   readonly maskText: (text: string) => string | null
+  /** Reads the tags of a statement as it is, before it is masked; null where none may be read. */
+  readonly readTags?: ((text: string) => TagsRead | null) | null
   /** Masks the statements of all sessions for the record (see `Snapshot.texts`); without it they are not read. */
   readonly recordText?: ((text: string) => string | null) | null
   /** Milliseconds since the epoch. */
@@ -109,7 +119,7 @@ export type ClusterOptions = {
 
 /** One server: what its sessions do, who waits for whom, and the signals to them. */
 export function createCluster(options: ClusterOptions): Cluster {
-  const { name, url, passwordFile = null, recordText = null, maskText, now } = options
+  const { name, url, passwordFile = null, readTags = null, recordText = null, maskText, now } = options
   const log = options.log.child({ cluster: name })
   const deadlines = { connect: 5_000, activity: 3_000, locks: 1_000, ...options.deadlines }
   const facts = createServerFacts({ log, now })
@@ -217,15 +227,17 @@ export function createCluster(options: ClusterOptions): Cluster {
     withText: async (sessions, maxLength = 2_000) => {
       if (sessions.length === 0) return []
       const pids = sessions.map((session) => session.pid)
-      const rows = checked(textRows, await activity.query(statements.text, [pids, maxLength]))
+      const mostRead = readTags ? Math.max(maxLength, longestTagged) : maxLength
+      const rows = checked(textRows, await activity.query(statements.text, [pids, maxLength, mostRead]))
       const byPid = new Map(rows.map((row) => [row.pid, row]))
       return sessions.map((session) => {
         const row = byPid.get(session.pid)
         const isSame = row?.backend_start === session.backendStart && row.query_start === session.queryStart
-        const isVisible = session.state !== null && row?.query
-        const known = isSame && isVisible ? (row.query ?? '') : null
-        const query = known === null ? null : maskText(known)
-        return { ...session, query, ...(known !== null && query === null ? leavesOf(known) : {}) }
+        const bytes = isSame && session.state !== null && row.query?.length ? row.query : null
+        if (bytes === null) return { ...session, query: null }
+        const known = decoded(bytes.subarray(0, maxLength))
+        const query = maskText(known)
+        return { ...session, query, ...(query === null && leavesOf(known)), ...readTags?.(decoded(bytes)) }
       })
     },
     locksOf: async (pid) => lockReader.locksOf(pid, known().datid),

@@ -61,7 +61,7 @@ export const textRows = z.array(
     pid: z.number(),
     backend_start: time,
     query_start: time,
-    query: z.instanceof(Buffer).transform(decoded).nullable(),
+    query: z.instanceof(Buffer).nullable(),
   }),
 )
 

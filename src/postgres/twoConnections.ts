@@ -39,7 +39,7 @@ export function createTwoConnections({
       await prepare(query)
       // What a statement looks up at its first use comes from shared catalogs, and in a storm that may take seconds.
       activityFrom(await query(statements.activity, [null, null, 0]))
-      await query(statements.text, [[], 0])
+      await query(statements.text, [[], 0, 0])
       await query(statements.signalTime, [null])
       await query(statements.cancel, [0, null, null, null, null, null])
       await query(statements.terminate, [0, null, null, null, null, null, null])

@@ -2,7 +2,7 @@ import type { Action } from '../domain/session/action.ts'
 import type { DeadlockReport, ReplicationSlot, VacuumHolder } from '../domain/session/health.ts'
 import type { PreparedTransaction, Session, SessionKey } from '../domain/session/session.ts'
 import type { LockTarget } from '../domain/session/snapshot.ts'
-import { anyText, flag, listOf, number, object, oneOf, orNull } from './shapes.ts'
+import { anyText, flag, listOf, number, object, oneOf, orNull, textByKey } from './shapes.ts'
 
 /** Shapes of what was seen on a server, as incidents, proposals and events keep it. */
 
@@ -39,6 +39,8 @@ export const sessionShape = object<Session>({
   backendSeconds: number,
   query: orNull(anyText),
   leaves: anyText.optional(),
+  tags: textByKey.optional(),
+  tagLinks: textByKey.optional(),
 })
 
 export const preparedShape = object<PreparedTransaction>({

@@ -28,6 +28,7 @@ export const oneOf = <T extends string>(words: Readonly<Record<T, 1>>) =>
   z.enum(Object.keys(words) as T[]) as z.ZodType<T>
 
 export const anyText = z.string()
+export const textByKey = z.record(z.string(), z.string())
 export const number = z.number()
 export const flag = z.boolean()
 export const orNull = <T>(schema: z.ZodType<T>) => schema.nullable()

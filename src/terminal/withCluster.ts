@@ -1,6 +1,7 @@
 import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
 import type { Config } from '../config/config.ts'
 import { createMasker } from '../domain/text/mask.ts'
+import { createTagReader } from '../domain/text/tags.ts'
 import { createLog } from '../log.ts'
 import { ClusterError, createCluster } from '../postgres/cluster.ts'
 import { type Out, sayProblem } from './out.ts'
@@ -26,10 +27,11 @@ export async function withCluster<T>(
 ): Promise<T | 2> {
   const log = createLog({ level: 'silent' })
   const maskText = createMasker(config.queryText)
+  const readTags = createTagReader(config)
   const clusters = new Map<string, WatchedCluster>(
     config.clusters.map((config) => [
       config.name,
-      { config, cluster: createCluster({ ...config, log, maskText, now }) },
+      { config, cluster: createCluster({ ...config, log, maskText, readTags, now }) },
     ]),
   )
   const picked = pickCluster(clusters, name, null)

@@ -20,6 +20,9 @@ import type {
   RichTextSection,
   TableBlock,
 } from '@slack/types'
+import { clean, truncate } from '../domain/text/clean.ts'
+
+export { clean, truncate }
 
 /**
  * Block of a chart, which `@slack/types` does not know yet:
@@ -48,20 +51,6 @@ export type Block = KnownBlock | ChartBlock
 export type Leaf = RichTextElement
 
 type Style = { readonly bold?: true; readonly italic?: true; readonly code?: true; readonly strike?: true }
-
-// Control characters but newline, and what turns the direction of text or is not seen at all.
-const unsafe = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/gu
-
-/** Without control and bidirectional characters, which could make a line read as another. */
-export const clean = (text: string): string =>
-  text.replace(/\r\n?|[\t\v\f]/g, ' ').replace(unsafe, (found) => (found === '\n' ? found : ''))
-
-/** At most `max` characters, the last one an ellipsis where something is missing. Never half a character. */
-export function truncate(text: string, max: number): string {
-  if (text.length <= max) return text
-  const kept = text.slice(0, max - 1)
-  return `${/[\uD800-\uDBFF]$/.test(kept) ? kept.slice(0, -1) : kept}…`
-}
 
 /** For the fallback text and mrkdwn: https://docs.slack.dev/messaging/formatting-message-text#escaping */
 export const escapeText = (text: string): string =>
@@ -171,7 +160,7 @@ export const plainWords = (line: Line): string =>
       if (typeof part === 'string') return escapeText(part)
       if (part.type === 'user') return `<@${part.user_id}>`
       if (part.type === 'usergroup') return `<!subteam^${part.usergroup_id}>`
-      // Only addresses that Slack returned become links.
+      // Only addresses become links that Slack returned, or that the configuration names.
       if (part.type === 'link')
         return `<${part.url}|${escapeText((part.text ?? part.url).replaceAll('\u00a0', ' '))}>`
       if (part.type === 'date') return timeWords(part.timestamp * 1000)

@@ -8,8 +8,11 @@ import { statementsIn } from '../domain/session/command.ts'
 import { isLoggingIn } from '../domain/session/loggingIn.ts'
 import { isClient, type Session } from '../domain/session/session.ts'
 import type { LockTarget } from '../domain/session/snapshot.ts'
+import { onOneLine } from '../domain/text/clean.ts'
 import { formatDuration } from '../domain/text/duration.ts'
 import { clean, type Line, moment, truncate } from './kit.ts'
+
+export { onOneLine }
 
 /** The signs of what is open, wherever it is shown. */
 export const severitySigns: Record<Severity, string> = { critical: '🔴', warning: '🟠', notice: '🔵' }
@@ -183,9 +186,6 @@ export function silenceWords(scope: Silence['scope']): string {
 }
 
 export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`
-
-/** A name, or a statement, on one line. */
-export const onOneLine = (text: string): string => text.replaceAll(/\s+/g, ' ')
 
 /** Names a session in short, for a cell or a line: `web · shop · orders`. A long name leaves room for the next. */
 export const whoOf = (session: Session): string => (isLoggingIn(session) ? 'logging in' : namesOf(session))

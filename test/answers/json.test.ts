@@ -76,7 +76,7 @@ describe('blockingJson', () => {
       [4321, [4320]],
       [4330, [0]],
     ])
-    expect(json.sessions[0]).toEqual({ ...root, blockedBy: [] })
+    expect(json.sessions[0]).toEqual({ ...root, blockedBy: [], tags: {} })
   })
 
   it('recommends nothing against a protected session, and says why', () => {

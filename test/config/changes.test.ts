@@ -45,6 +45,7 @@ describe('changesOf', () => {
     ['http.port', { http: { port: 1 } }],
     ['store.url', { store: { url: 'sqlite:./x.db' } }],
     ['queryText', { queryText: 'full' }],
+    ['tags', { tags: { keys: ['route'] } }],
     ['watch.heartbeatUrl', { watch: { heartbeatUrl: 'http://x.example/' } }],
   ])('says that %s needs a restart, and keeps the old one until then', (key, over) => {
     expect(changes(over)).toEqual({ ...none, restart: [key] })

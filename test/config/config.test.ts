@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { type Config, ConfigError, type Env, loadConfig, parseConfig } from '../../src/config/config.ts'
+import { commonTagKeys } from '../../src/domain/text/tags.ts'
 
 const minimal = `
 slack: { channel: C0INCIDENTS }
@@ -71,6 +72,7 @@ describe('a valid file', () => {
       ],
       store: { kind: 'sqlite', path: './data/pg-marshal.db' },
       queryText: 'masked',
+      tags: { keys: commonTagKeys, links: {} },
       sweeps: [],
       history: { keepMs: 7 * 86_400_000, mostBytes: 2 * 2 ** 30 },
       heartbeatUrl: null,

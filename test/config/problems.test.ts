@@ -216,7 +216,7 @@ http: { port: 70000 }
 
   it('of unknown keys name the known ones, and no key that may be a secret', () => {
     expect(withPart('wach: {}')).toEqual([
-      'wach: Unknown key. Known here: slack, http, access, approvals, clusters, clustersFrom, templates, watch, notify, store, history, queryText, sweeps.',
+      'wach: Unknown key. Known here: slack, http, access, approvals, clusters, clustersFrom, templates, watch, notify, store, history, queryText, tags, sweeps.',
     ])
     expect(withPart('http: { __proto__: 1 }')).toEqual([
       'http.__proto__: Unknown key. Known here: host, port.',

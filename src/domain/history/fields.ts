@@ -42,9 +42,10 @@ export function momentFor(index: number, times: readonly Time[], clocks: readonl
   return (from === null ? null : times[from]?.start) ?? clocks[index] ?? 0
 }
 
+/** Tags are read together with a statement, and looks have none: the record keeps their texts without comments. */
 type Missing = Exclude<
   keyof Session,
-  'pid' | 'queryId' | (typeof plainFields)[number] | (typeof timeFields)[number][0 | 1]
+  'pid' | 'queryId' | 'tags' | 'tagLinks' | (typeof plainFields)[number] | (typeof timeFields)[number][0 | 1]
 >
 /** Does not compile where a field of a session is kept nowhere. */
 export const nothingMissing: [Missing] extends [never] ? true : Missing = true

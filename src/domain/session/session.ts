@@ -1,3 +1,5 @@
+import type { Tags } from '../text/tags.ts'
+
 /**
  * Names are PostgreSQL's own (pg_stat_activity), camelCased. Times of the server are kept as text: `backend_start` has
  * microseconds, which a JavaScript `Date` would lose, and then a guard on it matches nothing. Ages are seconds, by the
@@ -46,6 +48,10 @@ export type Session = {
   readonly query: string | null
   /** Things that its statement leaves behind (see leftover.ts), when they are known and the text is hidden. */
   readonly leaves?: string
+  /** Words of its application in a comment of the statement, by key (see tags.ts): do not trust them. Absent where there are none. */
+  readonly tags?: Tags
+  /** Addresses of some of them, as the configuration makes them. */
+  readonly tagLinks?: Readonly<Record<string, string>>
 }
 
 /** A transaction prepared for two-phase commit: it holds locks and has no backend. */

@@ -8,6 +8,7 @@ import type { LockGroup, Server } from '../../domain/session/snapshot.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { capital, list, listSome } from '../../domain/text/sentence.ts'
 import { bold, clean, truncate, type View } from '../kit.ts'
+import { allTags } from '../tags.ts'
 import { count, lockOf, nameOf, stateOf, targetOf, waitEventOf, waitedFor } from '../words.ts'
 import { notices } from './notices.ts'
 import { type Advice, optionLines } from './options.ts'
@@ -52,7 +53,12 @@ export function sessionView({ picture, session, locks, fit, advice, asked }: Ses
         ...blocking(session, picture, asked),
         ...replay(session, picture),
         ...(isSeen(session)
-          ? [...work(session, snapshot.server), ...client(session), ...poolerLines(session, snapshot)]
+          ? [
+              ...work(session, snapshot.server),
+              ...client(session),
+              ...origin(session),
+              ...poolerLines(session, snapshot),
+            ]
           : [[bold('Not to be seen: '), 'its state, its ages, its client and its statement.']]),
       ],
     },
@@ -211,6 +217,11 @@ const client = (session: Session): Line[] => [
     `${session.backendType}${session.leaderPid === null ? '' : `, leader ${session.leaderPid}`}${session.isSuperuser ? ', superuser' : ''}.`,
   ],
 ]
+
+function origin(session: Session): Line[] {
+  const tags = allTags(session)
+  return tags.length > 0 ? [[bold('Comes from: '), ...tags, '.']] : []
+}
 
 function statement(session: Session): Piece[] {
   const title = session.state === 'active' ? 'Statement' : 'Last statement'

@@ -42,6 +42,7 @@ import {
   user,
   type View,
 } from '../kit.ts'
+import { originLine } from '../tags.ts'
 import { count, nameOf, onOneLine, quietUntil, shortNameAndPid, stateOf, whoOf } from '../words.ts'
 import { mentions } from './ask.ts'
 import { summaryLines } from './brief.ts'
@@ -55,6 +56,8 @@ import { headlineOf } from './headline.ts'
 const mostWords = 60
 /** Largest number of characters of a statement: three lines of a telephone. */
 const statementLength = 110
+/** Words of a statement that are shown in any case. */
+const leastOfStatement = 3
 
 /**
  * Draws the card of an incident, or of a proposal made by hand: what is wrong, what helps, what that costs, who must approve, and
@@ -110,7 +113,7 @@ export function targetOfCard({ incident, proposals }: CardState): Session | null
   return seen ?? (incident ? subjectOf(incident.finding) : (latest?.session ?? null))
 }
 
-/** Shows the target's names and its statement, so that both stand right above the button that ends it. */
+/** Shows the target's names, where it comes from and its statement, so that they stand right above the button that ends it. */
 export function target(card: CardState, words: number): Block[] {
   const session = targetOfCard(card)
   if (!session) return []
@@ -119,10 +122,12 @@ export function target(card: CardState, words: number): Block[] {
   const isAbout = incident !== null && subjectOf(incident.finding)?.pid === session.pid
   const who = [whoOf(session), isAbout ? null : session.state].filter(Boolean).join(' · ')
   const names = firstWords(who, Math.max(3, Math.min(12, words - 4)))
-  const left = Math.max(3, words - countWords(names))
+  const origin = originLine(session, words - countWords(names) - leastOfStatement)
+  const left = Math.max(leastOfStatement, words - countWords(names, plainWords(origin)))
   return [
     richText(
       section(names),
+      ...(origin.length > 0 ? [section(...origin)] : []),
       ...(session.query
         ? [preformatted(truncate(firstWords(onOneLine(session.query).trim(), left), statementLength))]
         : []),

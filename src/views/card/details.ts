@@ -24,6 +24,7 @@ import {
   truncate,
   user,
 } from '../kit.ts'
+import { allTags } from '../tags.ts'
 import { count, nameOf, onOneLine, shortNameAndPid, stateOf } from '../words.ts'
 import { resolution, shortId, targetOfCard } from './card.ts'
 import type { CardState } from './cardState.ts'
@@ -220,8 +221,10 @@ function statement(card: CardState, over: boolean): Block[] {
   const session = targetOfCard(card)
   if (!session?.query) return []
   const ran = session.state !== 'active' ? 'The last statement of' : over ? 'It ran as' : 'It runs as'
+  const origin = allTags(session)
   return [
     richText(section(`${ran} ${nameOf(session)}:`), preformatted(truncate(session.query, statementLength))),
+    ...(origin.length > 0 ? [richText(section(bold('Comes from: '), ...origin, '.'))] : []),
   ]
 }
 

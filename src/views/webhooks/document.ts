@@ -28,6 +28,12 @@ const session = z.object({
   applicationName: text,
   state: text.nullable(),
   statement: text.nullable().describe('without its constants; null where it is hidden or not known'),
+  tags: z
+    .record(text, text)
+    .optional()
+    .describe(
+      'what its application says of itself in a comment of the statement; absent where there is none',
+    ),
 })
 
 const incident = z.object({
@@ -228,16 +234,21 @@ function proposalPart(proposal: Proposal, about: NoticeFacts): WebhookDocument['
 }
 
 const sessionPart = (
-  { pid, backendStart, usename, datname, applicationName, state, query }: Session,
+  { pid, backendStart, usename, datname, applicationName, state, query, tags }: Session,
   { maskText }: NoticeFacts,
-): z.infer<typeof session> => ({
-  pid,
-  backendStart,
-  user: usename && name(usename),
-  database: datname && name(datname),
-  applicationName: name(applicationName ?? ''),
-  state,
-  statement: maskText(query),
-})
+): z.infer<typeof session> => {
+  const statement = maskText(query)
+  return {
+    pid,
+    backendStart,
+    user: usename && name(usename),
+    database: datname && name(datname),
+    applicationName: name(applicationName ?? ''),
+    state,
+    statement,
+    // They are a part of it: where it does not leave, they do not.
+    ...(statement !== null && tags && { tags }),
+  }
+}
 
 const name = (untrusted: string): string => truncate(onOneLine(clean(untrusted)), 63)

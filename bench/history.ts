@@ -8,6 +8,7 @@ import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { startPostgres } from 'temporary-postgres'
+import { momentIn } from '../src/answers/moment.ts'
 import { lookAt } from '../src/domain/history/look.ts'
 import { writeChunk } from '../src/domain/history/writeChunk.ts'
 import { type Picture, pictureOf } from '../src/domain/locks/picture.ts'
@@ -148,7 +149,7 @@ async function weekOf(settings: StoreSettings, pictures: readonly Picture[]) {
   const times: number[] = []
   for (let turn = 0; turn < 200; turn++) {
     const at = start + Math.floor(Math.random() * weekMs)
-    times.push(await msOf(() => history.at('orders', at)))
+    times.push(await msOf(() => momentIn(history, 'orders', at)))
   }
   times.sort((a, b) => a - b)
   const hourMs = await msOf(async () => {

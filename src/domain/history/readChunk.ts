@@ -28,10 +28,15 @@ import { restFrom } from './rest.ts'
 type Reread = KnownSession & { still?: Session }
 
 /**
- * Reads the looks of a chunk again, in order.
+ * Reads the looks of a chunk again, in order: those between two times, both included. It is their sessions that take the time.
  * @param textOf the statement with this id; undefined where it is not there any more
  */
-export function readChunk(rows: readonly Row[], textOf: (id: string) => string | undefined): PastLook[] {
+export function readChunk(
+  rows: readonly Row[],
+  textOf: (id: string) => string | undefined,
+  from = Number.NEGATIVE_INFINITY,
+  to = Number.POSITIVE_INFINITY,
+): PastLook[] {
   const [head, ...looks] = rows
   if (head === undefined || !('startedAt' in head)) return []
   let known: Reread[] = []
@@ -41,7 +46,8 @@ export function readChunk(rows: readonly Row[], textOf: (id: string) => string |
   return looks.flatMap((row): PastLook[] => {
     if ('startedAt' in row) return []
     const takenAt = head.startedAt + row[0]
-    if (!isLook(row)) return [{ takenAt, unseen: row[1] }]
+    const isWanted = takenAt >= from && takenAt <= to
+    if (!isLook(row)) return isWanted ? [{ takenAt, unseen: row[1] }] : []
     const [, changed, baseAfter, gone, came, changedRest, newWords, newStatements] = row
     const clocks = clocksOf(head.startedAt * 1000 + baseAfter, takenAt)
     words.push(...newWords)
@@ -61,6 +67,7 @@ export function readChunk(rows: readonly Row[], textOf: (id: string) => string |
         if (one) change(one, field, isWord(field) ? words[value] : value, clocks)
       }
     }
+    if (!isWanted) return []
     const texts = new Map<number, string>()
     for (const { pid, statement } of known) {
       const [id] = statements[statement ?? -1] ?? [null]

@@ -41,8 +41,13 @@ export function readingIn(use: HistoryDatabase, warn: (sentence: string) => void
     hasWarned = true
   }
 
-  /** Reads all looks of these chunks, in order; what two replicas saw at one moment once. */
-  const read = async (cluster: string, chunks: readonly string[]): Promise<FoundLook[]> => {
+  /** Reads the looks of these chunks between two times, in order; what two replicas saw at one moment once. */
+  const read = async (
+    cluster: string,
+    chunks: readonly string[],
+    from?: number,
+    to?: number,
+  ): Promise<FoundLook[]> => {
     if (chunks.length === 0) return []
     const found = await use((db) =>
       db
@@ -65,7 +70,7 @@ export function readingIn(use: HistoryDatabase, warn: (sentence: string) => void
     for (const ofChunk of rows) {
       const [head] = ofChunk
       const everyMs = head && 'everyMs' in head ? head.everyMs : 0
-      for (const look of readChunk(ofChunk, (id) => statements.get(id))) {
+      for (const look of readChunk(ofChunk, (id) => statements.get(id), from, to)) {
         // Who saw something knows more than who did not.
         if ('snapshot' in look || !looks.has(look.takenAt)) looks.set(look.takenAt, { look, everyMs })
       }
@@ -94,9 +99,9 @@ export function readingIn(use: HistoryDatabase, warn: (sentence: string) => void
     let group: string[] = []
     let until = Number.NEGATIVE_INFINITY
     const looksOf = async () => {
-      const looks = await read(cluster, group)
+      const looks = await read(cluster, group, from, to)
       await nextTurn()
-      return looks.filter(({ look }) => look.takenAt >= from && look.takenAt <= to)
+      return looks
     }
     for (const { chunk, start, end } of await chunksIn(cluster, from, to)) {
       if (start > until) {

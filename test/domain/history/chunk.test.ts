@@ -12,7 +12,7 @@ import { looksOf, randomLooks } from '../../support/looks.ts'
 const head = { cluster: 'orders', everyMs: 5_000, startedAt: 1_772_334_000_000 } as const
 
 /** Reads what was written, after the way through the store, which keeps it in pieces. */
-function again(looks: readonly PastLook[]): PastLook[] {
+function again(looks: readonly PastLook[], from?: number, to?: number): PastLook[] {
   const writer = writeChunk(head)
   const rows: Row[] = [head, ...looks.map(writer.add)]
   const half = Math.ceil(rows.length / 2)
@@ -20,7 +20,7 @@ function again(looks: readonly PastLook[]): PastLook[] {
     (piece) => unpackRows(Buffer.from(packRows(piece))) ?? [],
   )
   expect(read).toEqual(rows)
-  return readChunk(read, (id) => writer.texts.get(id))
+  return readChunk(read, (id) => writer.texts.get(id), from, to)
 }
 
 describe('chunks', () => {
@@ -30,6 +30,16 @@ describe('chunks', () => {
         expect(again(looks)).toEqual(looks)
       }),
       { numRuns: 300 },
+    )
+  })
+
+  it('give those between two times back', () => {
+    fc.assert(
+      fc.property(randomLooks(head.startedAt), fc.nat(12), fc.nat(12), (looks, first, last) => {
+        const [from, to] = [looks[first]?.takenAt ?? 0, looks[last]?.takenAt ?? 0]
+        const between = looks.filter(({ takenAt }) => takenAt >= from && takenAt <= to)
+        expect(again(looks, from, to)).toEqual(between)
+      }),
     )
   })
 

@@ -87,6 +87,17 @@ describe('an incident', () => {
     expect(page?.id).not.toBe(first?.id)
   })
 
+  it('says what its application says of itself, and nothing where its statement does not leave', async () => {
+    const tags = { route: '/orders' }
+    const told = async (query: string | null) => {
+      const finding = { kind: 'longQuery', session: session(7, { query, tags }), seconds: 4000 } as const
+      await follow(start([json]), incident({ finding, id: `${id}-${query}`, cardId: `${id}-${query}` }))
+      return (await waiting(json))[0]?.incident?.session
+    }
+    expect(await told('SELECT 1')).toMatchObject({ statement: 'SELECT ?', tags })
+    expect(await told(null)).not.toHaveProperty('tags')
+  })
+
   it('is acknowledged and over for both', async () => {
     const cards = start([json, pager])
     await follow(cards, incident())

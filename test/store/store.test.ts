@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createVerifier, firstHash, type JournalEvent } from '../../src/domain/approvals/journal.ts'
 import type { Incident } from '../../src/domain/incidents/incident.ts'
 import { openStore, type Store, type StoreSettings } from '../../src/store/store.ts'
-import { incident as incidentOf } from '../support/builders.ts'
+import { idleInTransaction, incident as incidentOf } from '../support/builders.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
 import { type StorePlace, storePlaces } from '../support/store.ts'
 
@@ -25,7 +25,11 @@ describe.each(storePlaces)('a store in %s', (_, makePlace) => {
 
   describe('proposals', () => {
     it('keeps them as they are, also across a restart', async () => {
-      const made = proposal({ victims: [{ pid: 7, backendStart: 'then', queryStart: null }] })
+      const tagged = idleInTransaction(4312, 600, {
+        tags: { route: '/orders' },
+        tagLinks: { route: 'https://code.example.com/%2Forders' },
+      })
+      const made = proposal({ victims: [{ pid: 7, backendStart: 'then', queryStart: null }] }, tagged)
       await store.proposals.add(made)
       await store.close()
       store = await openStore(settings, {})

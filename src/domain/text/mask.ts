@@ -1,3 +1,5 @@
+import { remembering } from './remembering.ts'
+
 /** Way to show statements: with `?` for constants and comments, as they are, or not at all. */
 export type QueryText = 'masked' | 'full' | 'hidden'
 
@@ -65,22 +67,8 @@ export function createMasker(mode: QueryText): (text: string | null) => string |
 /** Masks statements for what leaves the channel of a cluster, as a report: there they are never shown in full. */
 export const createOutwardMasker = (mode: QueryText) => createMasker(mode === 'hidden' ? 'hidden' : 'masked')
 
-/** Statements that a masker remembers, at most. */
-const mostRemembered = 2_000
-
 /** Masks statements and remembers them: most come again and again, and then all that keep one share the same text. */
-export function createRememberingMasker(): (text: string) => string {
-  const known = new Map<string, string>()
-  return (text) => {
-    const before = known.get(text)
-    if (before !== undefined) return before
-    const masked = maskQuery(text)
-    // Those that are in use come back at once.
-    if (known.size >= mostRemembered) known.clear()
-    known.set(text, masked)
-    return masked
-  }
-}
+export const createRememberingMasker = (): ((text: string) => string) => remembering(maskQuery, 2_000)
 
 /**
  * The tokens of a statement, without gaps, in one pass. It follows PostgreSQL's scanner (src/backend/parser/scan.l, 14

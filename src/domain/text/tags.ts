@@ -1,5 +1,6 @@
 import { clean, onOneLine, truncate } from './clean.ts'
 import { type QueryText, tokens } from './mask.ts'
+import { remembering } from './remembering.ts'
 import { type LinkTemplates, linksFor } from './tagLinks.ts'
 import { traceOf } from './traceparent.ts'
 
@@ -30,6 +31,9 @@ export const commonTagKeys: readonly string[] = [
   'traceparent',
 ]
 
+/** Statements that a reader remembers, each of them a few kB. */
+const mostRemembered = 500
+
 /** Longest value that is shown whole, characters: as a route. */
 const longestValue = 80
 
@@ -45,17 +49,17 @@ export function createTagReader({
   readonly tags: TagSettings
 }): ((text: string) => TagsRead | null) | null {
   if (queryText === 'hidden' || keys.length === 0) return null
-  return (text) => {
+  // Who waits, or rests in a transaction, is seen with the same text look by look.
+  const read = remembering((text): TagsRead | null => {
     const tags = tagsIn(text, keys)
-    if (!tags) return null
-    const tagLinks = linksFor(tags, links)
-    return { tags, ...(tagLinks && { tagLinks }) }
-  }
+    const tagLinks = tags && linksFor(tags, links)
+    return tags && { tags, ...(tagLinks && { tagLinks }) }
+  }, mostRemembered)
+  return (text) => (text.includes('/*') ? read(text) : null)
 }
 
 /** Reads the tags with these keys, in their order; null where there are none. The first comment that has a key holds. */
 export function tagsIn(text: string, keys: readonly string[]): Tags | null {
-  if (!text.includes('/*')) return null
   const found = new Map<string, string>()
   for (const { start, end } of tokens(text)) {
     if (!text.startsWith('/*', start)) continue

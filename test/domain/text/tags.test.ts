@@ -176,6 +176,17 @@ describe('createTagReader', () => {
     expect(reader('full', ['job'])?.(text)).toBeNull()
   })
 
+  it('gives the same object for the same text, and forgets texts when there are many', () => {
+    const read = reader('masked', ['route'])
+    const first = read?.(text)
+    expect(read?.(text)).toBe(first)
+    for (let number = 0; number < 501; number++)
+      expect(read?.(`/*route='/${number}'*/`)).toEqual({ tags: { route: `/${number}` } })
+    expect(read?.(text)).toEqual(first)
+    expect(read?.(text)).not.toBe(first)
+    expect(read?.('SELECT 1')).toBeNull()
+  })
+
   it('adds the addresses that the configuration gives', () => {
     expect(reader('masked', commonTagKeys, links)?.(text)).toEqual({
       tags: { route: '/a', traceparent: trace },

@@ -5,7 +5,7 @@ import { guardOf } from '../domain/approvals/approvedState.ts'
 import { isBulk } from '../domain/approvals/bulk.ts'
 import { isFromHost } from '../domain/host/identity.ts'
 import { contendedTargets, ownLocks } from '../domain/locks/list.ts'
-import { pictureOf } from '../domain/locks/picture.ts'
+import { type Picture, pictureOf } from '../domain/locks/picture.ts'
 import { type Session, sessionKeyOf } from '../domain/session/session.ts'
 import type { Cards } from '../notify/cards.ts'
 import { attempt, unreadable } from '../postgres/cluster.ts'
@@ -15,6 +15,7 @@ import { bulkModal } from '../views/card/bulkModal.ts'
 import { targetOfCard } from '../views/card/card.ts'
 import type { CardState } from '../views/card/cardState.ts'
 import { detailsModal, type LocksNow } from '../views/card/details.ts'
+import { explained, waitEventOf } from '../views/words.ts'
 import { type Authorization, type Caller, unknownButton } from './authorize.ts'
 
 /** Reads all that stands behind the button "Details" of a card, for who may see its cluster. */
@@ -51,7 +52,7 @@ export function createReadDetails(deps: {
     const target = card.incident?.resolvedAt == null ? targetOfCard(card) : null
     const modal = detailsModal({
       card,
-      locks: target && (await inTime(locksOf(watched, target))),
+      ...(target ? await inTime(targetNow(watched, target)) : { locks: null, wait: null }),
       history: await store.journal.ofCards([cardId], mostRows),
       sql: sqlOf(card),
       now: now(),
@@ -60,24 +61,41 @@ export function createReadDetails(deps: {
   }
 }
 
-const late: LocksNow = { unread: 'the server did not answer in time' }
+/** Locks and wait of a target, as the modal shows them. */
+type Now = { readonly locks: LocksNow; readonly wait: string | null }
 
-const inTime = (read: Promise<LocksNow>): Promise<LocksNow> =>
+const late: Now = { locks: { unread: 'the server did not answer in time' }, wait: null }
+
+const inTime = (read: Promise<Now>): Promise<Now> =>
   Promise.race([read, pause(lookWithinMs, late, { ref: false })])
 
-/** Reads the locks of a session, where it is still the same one. In a lock storm the lock table is left alone. */
-const locksOf = ({ cluster }: WatchedCluster, target: Session): Promise<LocksNow> => {
+/** Reads what a session holds and waits for, where it is still the same one. In a lock storm the lock table is left alone. */
+async function targetNow({ cluster }: WatchedCluster, target: Session): Promise<Now> {
+  if (isFromHost(target)) return { locks: { unread: 'the operating system shows none' }, wait: null }
+  const picture = await attempt(async () => pictureOf(await cluster.snapshot()), unreadable)
+  if ('unread' in picture) return { locks: picture, wait: null }
   const { pid, backendStart } = target
-  if (isFromHost(target)) return Promise.resolve({ unread: 'the operating system shows none' })
-  return attempt(async (): Promise<LocksNow> => {
-    const { snapshot, forest } = pictureOf(await cluster.snapshot())
-    const session = snapshot.sessions.find((one) => one.pid === pid && one.backendStart === backendStart)
-    if (!session) return { gone: true }
-    if (snapshot.locks.kind !== 'read')
-      return { unread: 'the lock table is left alone while too many wait for it' }
-    const contended = contendedTargets(snapshot.locks.table, snapshot.sessions, forest)
-    return { locks: ownLocks(await cluster.locksOf(pid), session.leaderPid ?? pid, contended, forest) }
-  }, unreadable)
+  const session = picture.snapshot.sessions.find(
+    (one) => one.pid === pid && one.backendStart === backendStart,
+  )
+  if (!session) return { locks: { gone: true }, wait: null }
+  const event = waitEventOf(session)
+  const [locks, words] = await Promise.all([locksOf(cluster, session, picture), cluster.explainWait(session)])
+  return { locks, wait: event === '' ? null : `${event}${explained(words)}` }
+}
+
+async function locksOf(
+  cluster: WatchedCluster['cluster'],
+  { pid, leaderPid }: Session,
+  { snapshot, forest }: Picture,
+): Promise<LocksNow> {
+  const { locks, sessions } = snapshot
+  if (locks.kind === 'jammed') return { unread: 'the lock table is left alone while too many wait for it' }
+  const contended = locks.kind === 'read' ? contendedTargets(locks.table, sessions, forest) : []
+  return attempt(
+    async () => ({ locks: ownLocks(await cluster.locksOf(pid), leaderPid ?? pid, contended, forest) }),
+    unreadable,
+  )
 }
 
 /** Writes the statement that ends the session of a card: what an approval sends, else what one would send. */

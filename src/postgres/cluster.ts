@@ -5,6 +5,7 @@ import type { Health } from '../domain/session/health.ts'
 import { followWaits, type WaitsSeen } from '../domain/session/heldUp.ts'
 import { leavesOf } from '../domain/session/leftover.ts'
 import { loggingInOf, loginsUnseenMs } from '../domain/session/loggingIn.ts'
+import type { RewriteProgress } from '../domain/session/rewrite.ts'
 import type { Session } from '../domain/session/session.ts'
 import type { LockGroup, Snapshot } from '../domain/session/snapshot.ts'
 import type { RelationName } from '../domain/text/identifier.ts'
@@ -18,6 +19,7 @@ import { createHealthReader } from './healthReader.ts'
 import { createLockReader, type RelationLocks } from './lockReader.ts'
 import { type MissingPrivilege, missingPrivilegesOf } from './missingPrivileges.ts'
 import { createOwnConnections } from './ownConnections.ts'
+import { readRewriteProgress } from './rewriteProgress.ts'
 import {
   decoded,
   type Facts,
@@ -33,6 +35,7 @@ import { signalStatement } from './signalStatement.ts'
 import { createStatementStats, type StatementStatsReader } from './statementStats.ts'
 import { statements } from './statements.ts'
 import { createTwoConnections, type Deadlines } from './twoConnections.ts'
+import { createWaitEvents } from './waitEvents.ts'
 
 export { attempt, ClusterError, type Unreadable, unreadable } from './errors.ts'
 export type { RelationLocks } from './lockReader.ts'
@@ -74,6 +77,10 @@ export type Cluster = {
   locksOf(pid: number): Promise<LockGroup[]>
   /** Everybody who holds or waits for a lock on a relation of `database`, by name. Throws ClusterError. */
   locksOn(name: RelationName): Promise<RelationLocks & { readonly database: string }>
+  /** Explains what a session waits for, in the words of the server; null where it does not wait, or nothing is said. Never throws. */
+  explainWait(session: Session): Promise<string | null>
+  /** Reads how far a session is that rewrites a table; null where nothing is said. Never throws. */
+  rewriteProgress(pid: number): Promise<RewriteProgress | null>
   /** Reader of pg_stat_statements. */
   readonly statementStats: StatementStatsReader
   /**
@@ -133,9 +140,11 @@ export function createCluster(options: ClusterOptions): Cluster {
       return latest ? platformFrom(latest) : 'own'
     },
   })
+  const explainWait = createWaitEvents({ connection: locks, facts })
   const lockReader = createLockReader({ connection: locks, deadlineMs: deadlines.locks, now })
   const healthReader = createHealthReader({
     connection: locks,
+    hasLockWaits: () => known().functions.includes('pg_stat_get_lock'),
     cycleSince: lockReader.cycleSince,
     maskText,
     now,
@@ -246,6 +255,8 @@ export function createCluster(options: ClusterOptions): Cluster {
       const database = facts.names().databases.get(datid) ?? 'its own database'
       return { ...(await lockReader.locksOn(name, datid)), database }
     },
+    explainWait,
+    rewriteProgress: (pid) => readRewriteProgress(locks, pid),
     statementStats,
     signal: async (guard) => {
       const { action, key } = guard

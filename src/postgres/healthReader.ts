@@ -9,7 +9,14 @@ import type { Session } from '../domain/session/session.ts'
 import { checked } from './checked.ts'
 import type { Connection } from './connection.ts'
 import { attempt } from './errors.ts'
-import { databasesFrom, horizonFrom, logAccessFrom, logTailRows, slotsFrom } from './healthRows.ts'
+import {
+  databasesFrom,
+  horizonFrom,
+  lockWaitsFrom,
+  logAccessFrom,
+  logTailRows,
+  slotsFrom,
+} from './healthRows.ts'
 import { preparedFrom } from './rows.ts'
 import { deadlocksIn } from './serverLog.ts'
 import { statements } from './statements.ts'
@@ -34,10 +41,12 @@ const mostReports = 3
 export function createHealthReader(deps: {
   readonly connection: Pick<Connection, 'query'>
   readonly cycleSince: (since: number) => readonly Session[]
+  /** Decides whether the server counts waits for locks. */
+  readonly hasLockWaits: () => boolean
   readonly maskText: (text: string) => string | null
   readonly now: () => number
 }): HealthReader {
-  const { connection, cycleSince, maskText, now } = deps
+  const { connection, cycleSince, hasLockWaits, maskText, now } = deps
   const ask = (statement: keyof typeof statements, ...values: readonly unknown[]) =>
     connection.query(statements[statement], values)
   let last: Health | null = null
@@ -51,6 +60,7 @@ export function createHealthReader(deps: {
       (a, b) => b.preparedSeconds - a.preparedSeconds,
     )
     const slots = slotsFrom(await ask('healthSlots'))
+    const lockWaits = hasLockWaits() ? lockWaitsFrom(await ask('lockWaits')) : null
     const { serverLog, format } = logAccessFrom(await ask('logAccess'))
     const rises = risen(before, databases, takenAt)
     const isNew = ({ lastAt }: DeadlockRise) => lastAt === takenAt
@@ -67,6 +77,7 @@ export function createHealthReader(deps: {
       deadlocks: rises.map((rise) => (isNew(rise) ? withDetails(rise, seen, reports) : rise)),
       deadlockTimeoutSeconds,
       serverLog,
+      ...(lockWaits && { lockWaits }),
     }
     return last
   }

@@ -1,5 +1,11 @@
 import { z } from 'zod'
-import type { DatabaseHealth, ReplicationSlot, ServerLog, VacuumHolder } from '../domain/session/health.ts'
+import type {
+  DatabaseHealth,
+  LockWaits,
+  ReplicationSlot,
+  ServerLog,
+  VacuumHolder,
+} from '../domain/session/health.ts'
 import { checked } from './checked.ts'
 
 /** Rows of the statements of a health check, checked and turned into the words of the domain. */
@@ -95,6 +101,33 @@ const slotRows = z.array(
     ),
 )
 export const slotsFrom = (rows: unknown): ReplicationSlot[] => checked(slotRows, rows)
+
+const lockWaitRows = z.array(
+  z.object({
+    locktype: textColumn,
+    waits: z.number().nullable(),
+    seconds: z.number().nullable(),
+    fast_path_exceeded: z.number().nullable(),
+    since: z.number().nullable(),
+  }),
+)
+
+/** Counters that a version lacks are none. */
+export function lockWaitsFrom(rows: unknown): LockWaits {
+  const parsed = checked(lockWaitRows, rows)
+  const since = parsed.flatMap((row) => row.since ?? [])[0]
+  return {
+    since: since === undefined ? null : since * 1000,
+    kinds: parsed
+      .flatMap(({ locktype, waits, seconds, fast_path_exceeded }) =>
+        locktype === null
+          ? []
+          : { locktype, waits: waits ?? 0, seconds: seconds ?? 0, fastPathExceeded: fast_path_exceeded ?? 0 },
+      )
+      .filter(({ waits, fastPathExceeded }) => waits > 0 || fastPathExceeded > 0)
+      .toSorted((a, b) => b.seconds - a.seconds),
+  }
+}
 
 const logAccessRow = z.object({ collected: z.boolean(), destination: z.string(), may_read: z.boolean() })
 

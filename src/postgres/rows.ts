@@ -65,6 +65,9 @@ export const textRows = z.array(
   }),
 )
 
+/** Functions of the server that not every version has. */
+export const laterFunctions = ['pg_get_wait_events', 'pg_stat_get_lock'] as const
+
 const factsRow = z.object({
   version_num: z.number(),
   in_recovery: z.boolean(),
@@ -72,6 +75,8 @@ const factsRow = z.object({
   standby_delay: z.number(),
   telling_roles: z.array(z.string()),
   is_aurora: z.boolean(),
+  functions: z.array(z.enum(laterFunctions)),
+  started_at: z.string(),
   max_connections: z.number(),
   datid: z.number(),
   role: z.string(),

@@ -2,7 +2,7 @@ import { tellingRoles } from '../domain/session/platform.ts'
 import { newerWords } from '../domain/session/versions.ts'
 import type { Log } from '../log.ts'
 import type { Connection } from './connection.ts'
-import { type CatalogNames, type Facts, factsFrom, namesFrom } from './rows.ts'
+import { type CatalogNames, type Facts, factsFrom, laterFunctions, namesFrom } from './rows.ts'
 import { statements } from './statements.ts'
 
 /** Facts of a server, and the names of its databases and roles, as they were last read. */
@@ -34,7 +34,7 @@ export function createServerFacts({
     names: () => names,
     areOld: () => now() - readAt > factsLastMs,
     learn: async (query) => {
-      const latest = factsFrom(await query(statements.facts, [tellingRoles]))
+      const latest = factsFrom(await query(statements.facts, [tellingRoles, laterFunctions]))
       const newer = newerWords(latest.version_num)
       if (newer !== null && facts?.version_num !== latest.version_num) log.warn(newer)
       facts = latest

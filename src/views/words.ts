@@ -221,6 +221,10 @@ export const partyWords = (pid: number): string => (pid > 0 ? String(pid) : 'a p
 export const waitEventOf = (session: Session): string =>
   session.waitEventType === null ? '' : `${session.waitEventType}/${session.waitEvent ?? '?'}`
 
+/** Quotes what the server says of a wait event, after its name; empty where it says nothing. */
+export const explained = (words: string | null): string =>
+  words === null ? '' : `. The server says: ${truncate(onOneLine(words), 300).replace(/\.$/, '')}`
+
 /** Says what a cluster that cannot be seen does, after its name. */
 export function obstacleWords(finding: Unreachable, over = false): string {
   switch (obstacleOf(finding)) {

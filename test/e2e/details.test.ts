@@ -25,7 +25,13 @@ describe.each(['socket', 'http'] as const)('details over %s', (mode) => {
     await room.type('U0RESP', `terminate ${root.pid} deploy is stuck`)
     await room.until(card.ts, /asks: deploy is stuck/)
     await room.press('U0RESP', card, 'pg_details')
-    const open = await modal('U0RESP', /Locks of [\s\S]*Holds \w*Lock[\s\S]* on /)
+    const open = await modal('U0RESP', /Wait event: [\s\S]*Locks of [\s\S]*Holds \w*Lock[\s\S]* on /)
+    // From 17 on the server explains it.
+    expect(told(open.blocks as never)).toMatch(
+      server.versionNum < 170_000
+        ? /Wait event: Client\/ClientRead\.\n/
+        : /Wait event: Client\/ClientRead\. The server says: Waiting to read data from the client\.\n/,
+    )
     expect(told(open.blocks as never)).toContain('asks: deploy is stuck')
     await room.press('U0DANA', card, 'approve_terminate')
     await root.ended
@@ -36,4 +42,19 @@ describe.each(['socket', 'http'] as const)('details over %s', (mode) => {
     expect(JSON.stringify(over.blocks)).not.toContain('pg_propose_')
     expect(told(over.blocks as never)).not.toContain('Locks of')
   })
+})
+
+it('show the locks of a long statement where nobody waits for any', async () => {
+  room = await openRoom(server.marshalUrl, { over: { watch: { every: '200ms', queryLongerThan: '1s' } } })
+  const slow = await server.open('reporting', shop)
+  const ended = slow.start('SELECT pg_sleep(600) FROM orders')
+  await room.start()
+  const card = await room.card('approve_cancel')
+  await room.press('U0RESP', card, 'pg_details')
+  const open = await modal('U0RESP', /Wait event: /)
+  expect(told(open.blocks as never)).toMatch(
+    /Wait event: Timeout\/PgSleep[\s\S]*Holds AccessShareLock on [^\n]*orders/,
+  )
+  await server.admin.query('SELECT pg_cancel_backend($1)', [slow.pid])
+  await ended
 })

@@ -8,6 +8,8 @@ const facts = (over: Partial<Facts> = {}): Facts => ({
   standby_delay: 30,
   telling_roles: [],
   is_aurora: false,
+  functions: [],
+  started_at: '2026-03-01 00:00:00+00',
   max_connections: 100,
   datid: 5,
   role: 'marshal',

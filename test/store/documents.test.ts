@@ -72,9 +72,9 @@ describe('a store of 0.1.0', () => {
       expect(`${view.text}\n${text}`).not.toMatch(/undefined|NaN|\[object/)
       // Its name was another one.
       if (incident.recommendation && incident.resolvedAt === null)
-        expect(told(detailsModal({ locks: null, card, history: [], sql: null, now: 0 }).blocks)).toContain(
-          incident.recommendation.text.slice(0, 40),
-        )
+        expect(
+          told(detailsModal({ locks: null, wait: null, card, history: [], sql: null, now: 0 }).blocks),
+        ).toContain(incident.recommendation.text.slice(0, 40))
     }
     expect([...states].sort()).toEqual(['claimed', 'denied', 'done', 'expired', 'open', 'withdrawn'])
     expect(incidents.filter(({ recommendation }) => recommendation?.target).length).toBeGreaterThan(3)

@@ -62,6 +62,8 @@ export function pictureCluster(
       return [...ownLocks]
     },
     locksOn: unused,
+    explainWait: async () => null,
+    rewriteProgress: async () => null,
     statementStats: { read: unused, texts: unused },
     signal: unused,
     settings: async () => [],

@@ -84,7 +84,7 @@ describe('a card and its details', () => {
     silence: null,
   })
   const modal = (session: Session) =>
-    detailsModal({ card: card(session), locks: null, history: [], sql: null, now: takenAt })
+    detailsModal({ card: card(session), locks: null, wait: null, history: [], sql: null, now: takenAt })
 
   it('say where the session comes from, between its names and its statement', () => {
     const view = cardView(card(whose))

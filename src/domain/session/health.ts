@@ -24,6 +24,26 @@ export type Health = {
   readonly deadlocks: readonly DeadlockRise[]
   readonly deadlockTimeoutSeconds: number
   readonly serverLog: ServerLog
+  /** Waits for locks since the statistics began; left out where the server does not count them (before 19). */
+  readonly lockWaits?: LockWaits
+}
+
+/** Counters of pg_stat_lock: https://www.postgresql.org/docs/19/monitoring-stats.html#MONITORING-PG-STAT-LOCK-VIEW */
+export type LockWaits = {
+  /** Begin of the statistics, milliseconds since the epoch; null where the server does not say. */
+  readonly since: number | null
+  /** By the type of what is locked, the longest waits first. */
+  readonly kinds: readonly LockWaitsOf[]
+}
+
+export type LockWaitsOf = {
+  readonly locktype: string
+  /** Number of locks that were got after a wait of more than deadlock_timeout; shorter waits and those in vain do not count. */
+  readonly waits: number
+  /** Time of these waits. */
+  readonly seconds: number
+  /** Number of locks for which no place was left on the fast path (max_locks_per_transaction). */
+  readonly fastPathExceeded: number
 }
 
 /**

@@ -17,6 +17,14 @@ export type Rewrite = {
 const rewrites = /^(?:(?:REPACK|CLUSTER)\b|VACUUM (?:FULL\b|\([^)]*\bFULL\b(?! (?:FALSE|OFF)\b)))/
 const concurrently = new RegExp(String.raw`^REPACK\b${concurrent}`)
 
+/** Progress of one. */
+export type RewriteProgress = {
+  /** The server's word for the step, as `writing new heap` or `catch-up`. */
+  readonly phase: string
+  /** Share of the old table that is read; null where the server does not say. */
+  readonly share: number | null
+}
+
 /** Null where the session runs none. Of many tables each that is done stays so: see leftover.ts. */
 export function rewriteOf(session: Session): Rewrite | null {
   if (session.state !== 'active' || leftoverOf(session) !== null) return null

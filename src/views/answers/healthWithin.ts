@@ -7,15 +7,20 @@ import {
 } from '../../domain/incidents/finding.ts'
 import type { Picture } from '../../domain/locks/picture.ts'
 import { jamsIn, waitingIn } from '../../domain/locks/tree.ts'
-import { type Health, wraparoundRatio } from '../../domain/session/health.ts'
+import {
+  type Health,
+  type LockWaits,
+  type LockWaitsOf,
+  wraparoundRatio,
+} from '../../domain/session/health.ts'
 import { isClient, isIdleInTransaction, type Session, waitsForLock } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { sqlLiteral } from '../../domain/text/literal.ts'
 import { list } from '../../domain/text/sentence.ts'
 import { formatCount, formatSize } from '../../domain/text/size.ts'
 import { holderName, percent } from '../card/healthFindings.ts'
-import { bold } from '../kit.ts'
-import { count, nameOf, stateOf } from '../words.ts'
+import { bold, moment } from '../kit.ts'
+import { count, nameOf, onOneLine, stateOf } from '../words.ts'
 import { type AnswerContext, type Line, limitFor, limitOf } from './page.ts'
 
 /** Says of each cause of trouble that is none now how far it is from its limit. */
@@ -129,6 +134,7 @@ function healthLines(
           ],
         ]
       : []),
+    ...(health.lockWaits ? [lockWaitsLine(health.lockWaits, health.deadlockTimeoutSeconds)] : []),
     ...(isFine('preparedTransaction')
       ? [
           [
@@ -167,6 +173,27 @@ function healthLines(
           ],
         ]
       : []),
+  ]
+}
+
+/** Shows what the server has counted of waits for locks. They are no trouble now, so they have no limit. */
+function lockWaitsLine({ since, kinds }: LockWaits, deadlockTimeoutSeconds: number): Line {
+  const waited = kinds.filter(({ waits }) => waits > 0)
+  const waits = waited.reduce((sum, kind) => sum + kind.waits, 0)
+  const seconds = waited.reduce((sum, kind) => sum + kind.seconds, 0)
+  const exceeded = kinds.reduce((sum, kind) => sum + kind.fastPathExceeded, 0)
+  const one = ({ locktype, waits, seconds }: LockWaitsOf) =>
+    `${onOneLine(locktype)} ${formatCount(waits)} (${formatDuration(seconds)})`
+  const which = `${list(waited.slice(0, 3).map(one))}${waited.length > 3 ? ', …' : ''}`
+  return [
+    bold('Lock waits: '),
+    'since ',
+    since === null ? 'the statistics began' : moment(since),
+    `, of more than ${formatDuration(deadlockTimeoutSeconds)} (deadlock_timeout): `,
+    waits === 0 ? 'none' : `${formatCount(waits)}, ${formatDuration(seconds)} in all; ${which}`,
+    exceeded === 0
+      ? '.'
+      : `. Locks without a place on the fast path (max_locks_per_transaction): ${formatCount(exceeded)}.`,
   ]
 }
 

@@ -3,13 +3,25 @@ import type { Picture } from '../../domain/locks/picture.ts'
 import { replayWait } from '../../domain/locks/replay.ts'
 import type { Fit } from '../../domain/session/allowedAction.ts'
 import { meaningOf } from '../../domain/session/heldUp.ts'
+import { type RewriteProgress, rewriteOf } from '../../domain/session/rewrite.ts'
 import { hasFailed, type Session, sessionsByPid, waitsForLock } from '../../domain/session/session.ts'
 import type { LockGroup, Server } from '../../domain/session/snapshot.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { capital, list, listSome } from '../../domain/text/sentence.ts'
+import { percent } from '../card/healthFindings.ts'
 import { bold, clean, truncate, type View } from '../kit.ts'
 import { allTags } from '../tags.ts'
-import { count, lockOf, nameOf, stateOf, targetOf, waitEventOf, waitedFor } from '../words.ts'
+import {
+  count,
+  explained,
+  lockOf,
+  nameOf,
+  onOneLine,
+  stateOf,
+  targetOf,
+  waitEventOf,
+  waitedFor,
+} from '../words.ts'
 import { notices } from './notices.ts'
 import { type Advice, optionLines } from './options.ts'
 import {
@@ -33,6 +45,10 @@ export type OwnLocks = { readonly groups: readonly LockGroup[] } | { readonly un
 type SessionAnswer = PictureAnswer & {
   readonly session: Session
   readonly locks: OwnLocks
+  /** Its wait in the words of the server; null where it does not wait, or nothing is said. */
+  readonly wait: string | null
+  /** Its progress, where it rewrites a table; null where it does not, or the server does not say. */
+  readonly progress: RewriteProgress | null
   /** Action that fits the session itself. */
   readonly fit: Fit
   /** The least costly way to end the session's jam; null when it is in none. */
@@ -40,7 +56,8 @@ type SessionAnswer = PictureAnswer & {
 }
 
 /** Everything about one session; what a person decides by stands first. */
-export function sessionView({ picture, session, locks, fit, advice, asked }: SessionAnswer): View {
+export function sessionView(answer: SessionAnswer): View {
+  const { picture, session, locks, wait, progress, fit, advice, asked } = answer
   const { forest, snapshot } = picture
   return compose(`Session ${session.pid} on ${asked.cluster}`, [
     lines(...notices(picture, asked), [
@@ -50,11 +67,12 @@ export function sessionView({ picture, session, locks, fit, advice, asked }: Ses
     {
       kind: 'bullets',
       lines: [
-        ...blocking(session, picture, asked),
+        ...blocking(session, wait, picture, asked),
         ...replay(session, picture),
         ...(isSeen(session)
           ? [
               ...work(session, snapshot.server),
+              ...rewrite(session, progress),
               ...client(session),
               ...origin(session),
               ...poolerLines(session, snapshot),
@@ -89,7 +107,12 @@ export const noSessionView = ({ picture, pid, asked }: PictureAnswer & { readonl
 /** Returns false when the role may not see the session. Then the server hides even its kind of process. */
 const isSeen = (session: Session): boolean => session.backendType !== ''
 
-function blocking(session: Session, { forest, snapshot }: Picture, asked: AnswerContext): Line[] {
+function blocking(
+  session: Session,
+  words: string | null,
+  { forest, snapshot }: Picture,
+  asked: AnswerContext,
+): Line[] {
   const pid = session.leaderPid ?? session.pid
   const sessions = sessionsByPid(snapshot.sessions)
   const root = forest.roots.find((one) => one.kind === 'session' && one.pid === pid)
@@ -137,8 +160,9 @@ function blocking(session: Session, { forest, snapshot }: Picture, asked: Answer
       ? [[`Blocked by ${blockers.length - 5} more: `, commandTo(asked, 'blocking')]]
       : []),
     ...(cycle ? [[bold('In a circle: '), `${listSome(cycle, 10)} wait for each other.`]] : []),
-    ...(!wait && waitEventOf(session) !== ''
-      ? [[bold('Wait event: '), `${waitEventOf(session)}${waitWords(session)}.`]]
+    // Of a lock the line above says more than the name of the event.
+    ...(waitEventOf(session) !== '' && (!wait || words !== null)
+      ? [[bold('Wait event: '), `${waitEventOf(session)}${waitWords(session)}${explained(words)}.`]]
       : []),
   ]
 }
@@ -205,6 +229,20 @@ function work(session: Session, { inRecovery }: Server): Line[] {
     [bold('Ages: '), `${ages.join('; ')}.`],
     ...(marks === '' ? [] : [[bold('Transaction: '), `${marks}.`]]),
   ]
+}
+
+/** Says how far a rewrite of a table is, and whom it keeps out. */
+function rewrite(session: Session, progress: RewriteProgress | null): Line[] {
+  const found = rewriteOf(session)
+  if (found === null) return []
+  const parts = [
+    ...(progress ? [onOneLine(progress.phase)] : []),
+    ...(progress?.share == null ? [] : [`${percent(progress.share)} of the table read`]),
+    found.isConcurrent
+      ? 'others read and write meanwhile, until its last step takes the AccessExclusiveLock'
+      : 'nobody else reads or writes the table meanwhile',
+  ]
+  return [[bold('Rewrites a table: '), `${parts.join('; ')}.`]]
 }
 
 const client = (session: Session): Line[] => [

@@ -49,6 +49,8 @@ export type Details = {
   readonly card: CardState
   /** Null where there is no target, or it is over. */
   readonly locks: LocksNow | null
+  /** Wait event of the target at that time, with the words of the server; null where it does not wait, or nobody looked. */
+  readonly wait: string | null
   /** Events of the card, oldest first. */
   readonly history: readonly JournalRow[]
   /** The statement that an approval sends, as one types it in psql; null where nothing is proposed. */
@@ -67,7 +69,7 @@ const statementLength = 2900
  * Draws the modal of a card: why this session, what it does and costs, every other way out with a button that proposes it, the whole
  * statement, what happened, and the statement that an approval sends.
  */
-export function detailsModal({ card, locks, history, sql, now }: Details): ModalView {
+export function detailsModal({ card, locks, wait, history, sql, now }: Details): ModalView {
   const { incident, proposals } = card
   const over = incident?.resolvedAt != null
   const cardId = incident?.id ?? proposals[0]?.cardId ?? ''
@@ -81,6 +83,7 @@ export function detailsModal({ card, locks, history, sql, now }: Details): Modal
       header(headlineOf(card)),
       ...(over ? [richText(section(bold('It is over. '), resolution(incident)))] : []),
       ...explanation(card),
+      ...(wait ? [richText(section(bold('Wait event: '), `${wait}.`))] : []),
       ...(locks ? [lockLines(locks, targetOfCard(card))] : []),
       ...(over ? [] : otherWays(card)),
       ...statement(card, over),

@@ -35,7 +35,7 @@ function cardOf(
   }
   const view = cardView(card)
   checkView(view)
-  const details = detailsModal({ locks: null, card, history: [], sql: null, now: of.takenAt })
+  const details = detailsModal({ locks: null, wait: null, card, history: [], sql: null, now: of.takenAt })
   return `${told(view.blocks)}\n\n${told(details.blocks.slice(1, -3))}`
 }
 
@@ -177,6 +177,38 @@ describe('a card', () => {
     `)
     expect(cardOf({ databases, vacuumHolders: [of.holder('slot', 1.2e9)] })).toContain(
       "Held up by: Replication slot 'standby_2', 1.2 billion old.\nNext: let go of what holds it up: bring its consumer back.",
+    )
+  })
+
+  const since = Date.UTC(2026, 1, 1)
+  const kind = (locktype: string, waits: number, seconds: number, fastPathExceeded = 0) => ({
+    locktype,
+    waits,
+    seconds,
+    fastPathExceeded,
+  })
+  it.each([
+    [{ since, kinds: [] }, 'since 2026-02-01 00:00:00 UTC, of more than 1 s (deadlock_timeout): none.\n'],
+    [
+      { since, kinds: [kind('relation', 4100, 600), kind('<!here>', 1, 3)] },
+      'UTC, of more than 1 s (deadlock_timeout): 4,101, 10 min in all; relation 4,100 (10 min) and &lt;!here&gt; 1 (3 s).\n',
+    ],
+    [
+      { since: null, kinds: [kind('relation', 0, 0, 12)] },
+      'since the statistics began, of more than 1 s (deadlock_timeout): none. Locks without a place on the fast path (max_locks_per_transaction): 12.\n',
+    ],
+    [
+      { since: null, kinds: [kind('a', 5, 5), kind('b', 4, 4), kind('c', 3, 3), kind('d', 2, 2, 1)] },
+      ': 14, 14 s in all; a 5 (5 s), b 4 (4 s) and c 3 (3 s), …. Locks without',
+    ],
+  ])('of waits for locks tells what the server has counted, %#', async (lockWaits, words) => {
+    const health = of.health({ lockWaits })
+    expect(await transcript('health', of.picture([], undefined, { health }))).toContain(words)
+  })
+
+  it('of waits for locks is silent where the server counts none', async () => {
+    expect(await transcript('health', of.picture([], undefined, { health: of.health() }))).not.toContain(
+      'Lock waits',
     )
   })
 

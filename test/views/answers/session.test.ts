@@ -224,4 +224,53 @@ describe('sessionView', () => {
       As of 2026-03-01 03:00:00 UTC, 2 s old."
     `)
   })
+
+  it('says what a wait means in the words of the server, whatever these are', async () => {
+    const reading = of.session(9, { waitEventType: 'IO', waitEvent: 'DataFileRead' })
+    const explainWait = async () => 'Waiting for a read\nfrom a <!here> file.'
+    expect(await transcript('session 9', of.picture([reading]), [], { explainWait })).toContain(
+      '- Wait event: IO/DataFileRead (it waits for the disk). The server says: Waiting for a read from a &lt;!here&gt; file.\n',
+    )
+    // Of a lock too, below what the lock table shows.
+    expect(await transcript('session 4320', picture, [], { explainWait })).toMatch(
+      /- Waits for 2 min 10 s: a row[^\n]*\n- Blocked by[^\n]*\n- Wait event: Lock\/transactionid\. The server says: /,
+    )
+    const long = async () => 'x'.repeat(5000)
+    expect(
+      (await transcript('session 9', of.picture([reading]), [], { explainWait: long })).length,
+    ).toBeLessThan(1500)
+  })
+
+  it.each([
+    [
+      'REPACK t',
+      { phase: 'writing new heap', share: 0.425 },
+      'writing new heap; 42 % of the table read; nobody else reads or writes the table meanwhile.',
+    ],
+    ['VACUUM (FULL) t', null, 'nobody else reads or writes the table meanwhile.'],
+    [
+      'REPACK (CONCURRENTLY) t',
+      { phase: 'catch-up', share: null },
+      'catch-up; others read and write meanwhile, until its last step takes the AccessExclusiveLock.',
+    ],
+  ])('%s: says how far it is, and whom it keeps out', async (query, progress, words) => {
+    const asked: number[] = []
+    const rewriteProgress = async (pid: number) => {
+      asked.push(pid)
+      return progress
+    }
+    const said = await transcript('session 9', of.picture([of.session(9, { query })]), [], {
+      rewriteProgress,
+    })
+    expect(said).toContain(`\n- Rewrites a table: ${words}\n`)
+    expect(asked).toEqual([9])
+  })
+
+  it('asks how far it is of no other statement', async () => {
+    const rewriteProgress = () => Promise.reject(new Error('nobody asked'))
+    const said = await transcript('session 9', of.picture([of.session(9, { query: 'VACUUM t' })]), [], {
+      rewriteProgress,
+    })
+    expect(said).not.toContain('Rewrites')
+  })
 })

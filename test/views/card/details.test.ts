@@ -37,10 +37,15 @@ const incident = incidentOf({ id, finding, recommendation, mostVictims: 2 })
 const other = { action: 'cancel', pid: 3, backendStart: '2026-03-01 02:00:00+00', text: 'Cancel 3.' } as const
 const details = (
   over: Partial<Incident> = {},
-  { asked = {}, locks = null }: { asked?: Partial<Proposal>; locks?: LocksNow | null } = {},
+  {
+    asked = {},
+    locks = null,
+    wait = null,
+  }: { asked?: Partial<Proposal>; locks?: LocksNow | null; wait?: string | null } = {},
 ) =>
   detailsModal({
     locks,
+    wait,
     card: {
       cluster: 'orders',
       incident: { ...incident, ...over },
@@ -80,6 +85,14 @@ describe('the details of a card', () => {
       'Seen for the first time.',
     ])
       expect(words).toContain(said)
+  })
+
+  it('say what the target waits for, above what it holds', () => {
+    const wait = 'Client/ClientRead. The server says: Waiting to read data from the client'
+    expect(told(details({}, { wait, locks: { locks: [] } }).blocks)).toMatch(
+      /Wait event: Client\/ClientRead\. The server says: Waiting to read data from the client\.\n+Locks of/,
+    )
+    expect(told(details().blocks)).not.toContain('Wait event')
   })
 
   it('offer each other way out with a button that proposes it for exactly that session', () => {

@@ -1,12 +1,14 @@
 import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'
 import type { Command } from '../commands/command.ts'
 import type { SilenceCommand } from '../commands/silenceCommand.ts'
+import { countOnHost } from '../domain/host/list.ts'
 import { type Picture, pictureOf } from '../domain/locks/picture.ts'
 import { jamsIn } from '../domain/locks/tree.ts'
+import { lookOnHost } from '../host/look.ts'
 import { attempt, type MissingPrivilege } from '../postgres/cluster.ts'
 import type { ClusterStatus } from '../views/answers/clusters.ts'
 import { helpView } from '../views/answers/help.ts'
-import { type AnswerContext, failureView, problemView } from '../views/answers/page.ts'
+import { type AnswerContext, problemView } from '../views/answers/page.ts'
 import type { View } from '../views/kit.ts'
 import { answerAdvise } from './advise.ts'
 import { answerAt } from './at.ts'
@@ -14,6 +16,7 @@ import { answerClusters, type WatcherOf } from './clusters.ts'
 import { findElsewhere } from './elsewhere.ts'
 import { answerHealth } from './health.ts'
 import { answerHistory } from './history.ts'
+import { answerBlind } from './lastResort.ts'
 import { answerList } from './lists.ts'
 import { answerLocks, isInQuestion } from './locks.ts'
 import { answerOncall, type Directory } from './oncall.ts'
@@ -96,9 +99,10 @@ export function createAnswers(deps: {
     const { watched, notes } = found
     if ('problem' in watched) return { view: problemView(watched.problem), failed: true }
     if (isWithoutLook(question)) return readWithoutLook(question, watched, asker)
+    const reader = { seen, notes, typed }
     return attempt(
-      () => look(question, watched, { seen, notes, typed }),
-      ({ reason }) => ({ view: failureView(watched.config.name, reason), failed: true }),
+      () => look(question, watched, reader),
+      ({ reason }) => lookBlind(question, watched, reader, reason),
     )
   }
 
@@ -159,9 +163,25 @@ export function createAnswers(deps: {
     }
     return {
       view: await withWays(await read(question, watched, picture, asked), {
-        ...{ watched, picture, reader, past, clusters },
+        ...{ watched, reader, past, clusters },
+        sessions: picture.snapshot.sessions,
+        isWaiting: picture.forest.waits.size > 0,
       }),
     }
+  }
+
+  /** Answers where the server cannot be asked. */
+  async function lookBlind(
+    question: AboutNow,
+    watched: WatchedCluster,
+    reader: Reader,
+    reason: string,
+  ): Promise<Answer> {
+    const asked = { cluster: watched.config.name, several: clusters.size > 1 }
+    const blind = await answerBlind(question, watched, reason, asked)
+    if (blind.failed) return blind
+    const { sessions } = blind
+    return { view: await withWays(blind, { watched, reader, past, clusters, sessions, isWaiting: true }) }
   }
 
   async function read(
@@ -195,7 +215,7 @@ export function createAnswers(deps: {
           about: [],
         }
       case 'top':
-        return { view: await top.answer(question, watched.cluster, picture, asked), proposed: [], about: [] }
+        return { view: await top.answer(question, watched, picture, asked), proposed: [], about: [] }
       default:
         return answerList(question.kind, watched, picture, asked)
     }
@@ -209,8 +229,14 @@ const missingOf = ({ cluster }: WatchedCluster): Promise<MissingPrivilege[]> =>
     () => [],
   )
 
-const statusOf = ({ cluster, config: { name } }: WatchedCluster): Promise<ClusterStatus> =>
-  attempt(
-    async () => ({ name, snapshot: await cluster.snapshot() }),
-    ({ reason }) => ({ name, reason }),
+const statusOf = async ({ cluster, config }: WatchedCluster): Promise<ClusterStatus> =>
+  await attempt(
+    async (): Promise<ClusterStatus> => ({ name: config.name, snapshot: await cluster.snapshot() }),
+    async ({ reason }) => {
+      const seen = config.host === 'local' ? await lookOnHost(config) : null
+      return {
+        ...{ name: config.name, reason },
+        ...(seen && 'backends' in seen && { onHost: countOnHost(seen.backends, seen.postmaster) }),
+      }
+    },
   )

@@ -3,6 +3,7 @@ import type { Picture } from '../domain/locks/picture.ts'
 import { jamBehind } from '../domain/locks/recommendation.ts'
 import { fittingAction } from '../domain/session/allowedAction.ts'
 import { rewriteOf } from '../domain/session/rewrite.ts'
+import { processesOf } from '../host/measure.ts'
 import { attempt, unreadable } from '../postgres/cluster.ts'
 import type { AnswerContext } from '../views/answers/page.ts'
 import { longestStatement, noSessionView, type OwnLocks, sessionView } from '../views/answers/session.ts'
@@ -21,21 +22,23 @@ export async function answerSession(
   const { snapshot } = picture
   const session = snapshot.sessions.find((one) => one.pid === pid)
   if (!session) return { view: noSessionView({ picture, pid, asked }), proposed: [], about: [] }
-  const [withText, locks, wait] = await Promise.all([
+  const [withText, locks, wait, processes] = await Promise.all([
     attempt(
       () => cluster.withText([session], longestStatement),
       () => [session],
     ),
     readOwnLocks(watched, picture, pid),
     cluster.explainWait(session),
+    processesOf(config, [session]),
   ])
   const shown = withText[0] ?? session
+  const process = processes.get(pid) ?? null
   const progress = rewriteOf(shown) ? await cluster.rewriteProgress(pid) : null
   const fit = fittingAction(session, snapshot.server, config.protected)
   const jam = picture.forest.roots.find(({ pid: root, victims }) => root === pid || victims.includes(pid))
   const [advice = null] = await recommendFor(watched, picture, jam ? [jamBehind(jam)] : [])
   return {
-    view: sessionView({ picture, session: shown, locks, wait, progress, fit, advice, asked }),
+    view: sessionView({ picture, session: shown, process, locks, wait, progress, fit, advice, asked }),
     proposed: [
       ...(advice ? proposedFor(picture, [advice]) : []),
       ...proposedEach(picture, [session], config.protected),

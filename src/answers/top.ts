@@ -1,3 +1,4 @@
+import type { WatchedCluster } from '../commands/cluster.ts'
 import type { TopQuestion } from '../commands/lookCommand.ts'
 import { type Filters, namesMatch } from '../domain/lists/filters.ts'
 import { runningIn } from '../domain/lists/selection.ts'
@@ -14,6 +15,7 @@ import {
 import { noteWaits, noWaits, type StatementWaits, waitedSince } from '../domain/lists/statementWaits.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
+import { processesOf } from '../host/measure.ts'
 import { attempt, type Cluster, unreadable } from '../postgres/cluster.ts'
 import type { AnswerContext } from '../views/answers/page.ts'
 import { type StatementsSeen, topView } from '../views/answers/top.ts'
@@ -29,7 +31,12 @@ const mostRunning = 8
 const briefMs = 100
 
 export type TopAnswers = {
-  answer(question: TopQuestion, cluster: Cluster, picture: Picture, asked: AnswerContext): Promise<View>
+  answer(
+    question: TopQuestion,
+    watched: Pick<WatchedCluster, 'cluster' | 'config'>,
+    picture: Picture,
+    asked: AnswerContext,
+  ): Promise<View>
   /** Notes who waits at a look, so that waiting does not count as work. */
   saw(snapshot: Snapshot): void
 }
@@ -43,14 +50,20 @@ export function createTop(): TopAnswers {
     saw({ cluster, sessions, takenAt }) {
       waitsAt.set(cluster, noteWaits(waitsAt.get(cluster) ?? noWaits, sessions, takenAt))
     },
-    async answer(question, cluster, picture, asked) {
+    async answer(question, { cluster, config }, picture, asked) {
       const running = runningIn(picture, asked.filters)
       const shown = running.slice(0, mostRunning)
-      const [texts, seen] = await Promise.all([
+      const [texts, processes, seen] = await Promise.all([
         textsOf(cluster, shown),
+        processesOf(config, shown),
         see(cluster, question, asked.filters),
       ])
-      return topView({ picture, seen, running: { shown, more: running.length - shown.length, texts }, asked })
+      return topView({
+        picture,
+        seen,
+        running: { shown, more: running.length - shown.length, texts, processes },
+        asked,
+      })
     },
   }
 

@@ -1,7 +1,7 @@
 import type { WatchedCluster } from '../commands/cluster.ts'
 import { parseCommand } from '../commands/command.ts'
 import { quoted } from '../domain/lists/filters.ts'
-import type { Picture } from '../domain/locks/picture.ts'
+import type { Session } from '../domain/session/session.ts'
 import { noActions, type Proposed, withActions } from '../views/answers/actions.ts'
 import type { Line, View } from '../views/kit.ts'
 import { trouble } from './elsewhere.ts'
@@ -28,13 +28,17 @@ export async function withWays(
   { view, proposed, about }: Looked,
   {
     watched,
-    picture,
+    sessions,
+    isWaiting,
     reader,
     past,
     clusters,
   }: {
     readonly watched: WatchedCluster
-    readonly picture: Picture
+    /** All that were seen. */
+    readonly sessions: readonly Session[]
+    /** True where somebody waits for a lock. */
+    readonly isWaiting: boolean
     readonly reader: Reader
     readonly past: Past | null
     readonly clusters: ReadonlyMap<string, WatchedCluster>
@@ -44,15 +48,13 @@ export async function withWays(
   const open = await openOn(past, name)
   const meant = new Set([...about, ...proposed.map(({ key }) => key.pid)])
   const keys = new Map(
-    picture.snapshot.sessions.flatMap(({ pid, backendStart }) =>
-      meant.has(pid) ? [[pid, backendStart] as const] : [],
-    ),
+    sessions.flatMap(({ pid, backendStart }) => (meant.has(pid) ? [[pid, backendStart] as const] : [])),
   )
   const own = open
     .filter((one) => sessionsIn(one).some(({ pid, backendStart }) => keys.get(pid) === backendStart))
     .slice(0, mostProposed)
   const cards = past ? await Promise.all(own.map((one) => cardOf(past, name, one))) : []
-  const isQuiet = open.length === 0 && picture.forest.waits.size === 0
+  const isQuiet = open.length === 0 && !isWaiting
   const others = reader.seen.filter(({ config }) => config.name !== name)
   const elsewhere = isQuiet ? await trouble(past, others) : noActions
   return withActions(view, {

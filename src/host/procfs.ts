@@ -105,13 +105,13 @@ export function createHost({ root = '/proc' }: { readonly root?: string } = {}):
     ])
     const lines = file?.split('\n') ?? []
     // In its container it has another pid, and knows no other.
-    const own = /^NSpid:.*?(\d+)$/m.exec(status ?? '')?.[1] ?? pid
-    if (dataDirectory === null || Number(lines[0]) !== Number(own) || Number(lines[3]) !== port) return null
+    const insidePid = Number(/^NSpid:.*?(\d+)$/m.exec(status ?? '')?.[1] ?? pid)
+    if (dataDirectory === null || Number(lines[0]) !== insidePid || Number(lines[3]) !== port) return null
     const found = await processOf(pid)
     if (!found?.executable) return null
     const { startTicks, executable } = found
     const clusterName = clusterNameIn((await children(pid)).map(({ title }) => title))
-    return { pid, startTicks, bootId: bootId(), executable, dataDirectory, port, clusterName }
+    return { pid, insidePid, startTicks, bootId: bootId(), executable, dataDirectory, port, clusterName }
   }
 
   const backendFrom = (one: HostProcess, { clusterName }: Postmaster): Backend => ({

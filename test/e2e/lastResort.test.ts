@@ -127,6 +127,83 @@ describe('a postmaster that hangs', () => {
     return line(/^🔴 orders does not answer/)
   }
 
+  it('shows its processes, with what nobody can see, and a button asks for one of them', async () => {
+    const server = await testServer()
+    const shop = await server.createRole('shop')
+    const at = await roomOf(server)
+    await at.start()
+    const [idle, busy] = await Promise.all([server.open('web', shop), server.open('job', shop)])
+    // While the server answers, what it does not know stands beside.
+    await at.type('U0RESP', `session ${idle.pid}`)
+    const seen = await at.line(new RegExp(`^Session ${idle.pid} on orders`))
+    expect(seen.text).toMatch(
+      /On the machine: sleeps; since .*; \d+ % of a core now, .* of CPU in all; read .*, wrote /,
+    )
+    void busy.start('SELECT count(*) FROM generate_series(1, 1e12)')
+    await server.until("SELECT state = 'active' FROM pg_stat_activity WHERE pid = $1", [busy.pid])
+    await at.type('U0RESP', 'top')
+    const top = await at.line(/^What runs most on orders/)
+    expect(top.text).toMatch(
+      new RegExp(`${busy.pid} · .*\\d+ % of a core now, .* of CPU in all · read .*, wrote`),
+    )
+
+    const blind = await hang(server, at)
+    await at.type('U0RESP', 'sessions')
+    const all = await at.line(/^Processes of orders/)
+    expect(all.text).toMatch(
+      /Cannot ask orders: [\s\S]*From the operating system: no locks, and no statements but titles\./,
+    )
+    expect(all.text).toMatch(/3 of \d+ processes serve clients: 1 running, 0 idle in transaction, 2 idle\./)
+    expect(all.text).toMatch(/1 is stopped \(T\)|Held by: 2 shop · postgres · 127\.0\.0\.1/)
+    expect(all.text).toMatch(
+      new RegExp(`${busy.pid} \\| shop · postgres \\| SELECT \\| runs \\| .* \\| \\d+ %, .* \\| read`),
+    )
+    expect(all.text).toMatch(/Never kill -9[\s\S]*Instead, in this order: cancel it, terminate it/)
+    // Who does something stands first.
+    expect(all.text.indexOf(String(busy.pid))).toBeLessThan(all.text.indexOf(String(idle.pid)))
+    await at.type('U0RESP', 'idle --app web')
+    const idlers = await at.line(/^Idle processes of orders/)
+    expect(idlers.text).toContain(`${idle.pid} |`)
+    expect(idlers.text).not.toContain(`${busy.pid} |`)
+    expect(idlers.text).toMatch(/Left out: --app\. No process shows that/)
+    await at.type('U0RESP', 'long --user shop')
+    const long = await at.line(/^Busy processes of orders/)
+    expect(long.text).toContain(`${busy.pid} |`)
+    expect(long.text).not.toContain(`${idle.pid} |`)
+    await at.type('U0RESP', '')
+    expect((await at.line(/^pg-marshal: overview/)).text).toMatch(
+      /cannot be seen: .*From the operating system: 3 of \d+ processes serve clients/,
+    )
+    await at.type('U0RESP', 'blocking')
+    expect(await at.whisper('U0RESP', /^Cannot see orders/)).toMatch(
+      /Its processes can still be seen[\s\S]*\/pg sessions/,
+    )
+    const { rows } = await server.admin.query(
+      "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'",
+    )
+    await at.type('U0RESP', `session ${rows[0].pid}`)
+    expect((await at.line(new RegExp(`^Process ${rows[0].pid} of orders`))).text).toMatch(
+      /walwriter[\s\S]*Nothing to do from here: [\s\S]*serves no client/,
+    )
+    await at.type('U0RESP', 'session 999999')
+    await at.whisper('U0RESP', /The server has no process 999999/)
+
+    await at.type('U0RESP', `session ${busy.pid}`)
+    const one = await at.line(new RegExp(`^Process ${busy.pid} of orders`))
+    expect(one.text).toMatch(/On the machine: runs; [\s\S]*What could be done: \/pg cancel \d+ reason/)
+    expect(wordsOf(one)).toContain('postgres: shop postgres 127.0.0.1')
+    await at.press('U0RESP', one, 'pg_propose_cancel')
+    const asked = await at.card('approve_cancel', String(busy.pid))
+    await at.press('U0DANA', asked, 'approve_cancel')
+    await at.until(asked.ts, /The statement of \d+ ended after/)
+
+    // What was shown by its process is another one's to ask for when the server answers.
+    process.kill(server.pid(), 'SIGCONT')
+    await at.until(blind.ts, /^🟢 Resolved/)
+    await at.press('U0RESP', all, 'pg_propose_terminate')
+    await at.whisper('U0RESP', /the server answers again, and knows more of \d+ than the operating system/)
+  })
+
   it('a cancel by the operating system ends the statement alone', async () => {
     const server = await testServer()
     const shop = await server.createRole('shop')

@@ -231,7 +231,9 @@ describe('a server', () => {
     await proc.put(4003, { parent: 4001, title: 'postgres: main: checkpointer' })
     await proc.put(4004, { parent: 4002 })
     const seen = await look()
-    expect(seen).toMatchObject({ postmaster: { pid: 4001, clusterName: 'main', dataDirectory: proc.root } })
+    expect(seen).toMatchObject({
+      postmaster: { pid: 4001, insidePid: 10, clusterName: 'main', dataDirectory: proc.root },
+    })
     expect('backends' in seen && seen.backends.map(({ pid }) => pid)).toEqual([4002, 4003])
     // A backend works in the same directory, and is no postmaster.
     await proc.put(10, { parent: 4001 })

@@ -25,6 +25,8 @@ export type Backend = HostProcess & { readonly what: Title | null }
 /** The postmaster of a server, by its own pid file. */
 export type Postmaster = {
   readonly pid: number
+  /** Its pid in its own container, whose numbers the server shows; the same where it has none. */
+  readonly insidePid: number
   readonly startTicks: string
   /** Id of this run of the machine: ticks begin again at each. */
   readonly bootId: string

@@ -1,3 +1,4 @@
+import type { HostCounts } from '../../domain/host/list.ts'
 import { totals } from '../../domain/incidents/finding.ts'
 import { isClient } from '../../domain/session/session.ts'
 import type { Snapshot } from '../../domain/session/snapshot.ts'
@@ -10,7 +11,8 @@ import { compose, type Line, lines } from './page.ts'
 /** A cluster as it was just seen, or why it cannot be. */
 export type ClusterStatus =
   | { readonly name: string; readonly snapshot: Snapshot }
-  | { readonly name: string; readonly reason: string }
+  /** `onHost`: its processes, where it runs on this machine. */
+  | { readonly name: string; readonly reason: string; readonly onHost?: HostCounts }
 
 const maxClusters = 40
 

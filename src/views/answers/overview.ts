@@ -8,6 +8,7 @@ import { count, severitySigns, shortNameAndPid } from '../words.ts'
 import { cardLine, type OpenCard } from './actions.ts'
 import type { ClusterStatus } from './clusters.ts'
 import { compose, type Line, lines } from './page.ts'
+import { processCounts } from './processes.ts'
 
 /** A cluster with what is open on it. */
 export type ClusterOverview = {
@@ -94,7 +95,10 @@ const pendingWords = ({ action, key, session }: Proposal): Line => [
 function clusterLine({ status, incidents, worst }: ClusterOverview, now: number): Line {
   const name = truncate(status.name, 63)
   if ('reason' in status)
-    return ['⚠️ ', bold(name), ` cannot be seen: ${truncate(status.reason.replace(/\.$/, ''), 140)}.`]
+    return [
+      ...['⚠️ ', bold(name), ` cannot be seen: ${truncate(status.reason.replace(/\.$/, ''), 140)}.`],
+      ...(status.onHost ? [` From the operating system: ${processCounts(status.onHost)}.`] : []),
+    ]
   const { snapshot } = status
   const { waiting, used, max } = totals(snapshot)
   if (!snapshot.server.seesOthers)

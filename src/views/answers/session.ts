@@ -35,6 +35,7 @@ import {
   type Piece,
 } from './page.ts'
 import { poolerLines } from './pooler.ts'
+import { machineLine, type ShownProcess } from './processes.ts'
 
 /** Length of a statement that fits into one message. */
 export const longestStatement = 5000
@@ -44,6 +45,8 @@ export type OwnLocks = { readonly groups: readonly LockGroup[] } | { readonly un
 
 type SessionAnswer = PictureAnswer & {
   readonly session: Session
+  /** Its process; null where the server runs on another machine, or it may not be seen. */
+  readonly process: ShownProcess | null
   readonly locks: OwnLocks
   /** Its wait in the words of the server; null where it does not wait, or nothing is said. */
   readonly wait: string | null
@@ -57,7 +60,7 @@ type SessionAnswer = PictureAnswer & {
 
 /** Everything about one session; what a person decides by stands first. */
 export function sessionView(answer: SessionAnswer): View {
-  const { picture, session, locks, wait, progress, fit, advice, asked } = answer
+  const { picture, session, process, locks, wait, progress, fit, advice, asked } = answer
   const { forest, snapshot } = picture
   return compose(`Session ${session.pid} on ${asked.cluster}`, [
     lines(...notices(picture, asked), [
@@ -73,6 +76,7 @@ export function sessionView(answer: SessionAnswer): View {
           ? [
               ...work(session, snapshot.server),
               ...rewrite(session, progress),
+              ...(process ? [machineLine(process)] : []),
               ...client(session),
               ...origin(session),
               ...poolerLines(session, snapshot),

@@ -17,6 +17,7 @@ import {
   type PictureAnswer,
   type Piece,
 } from './page.ts'
+import { cpuWords, diskWords, type ShownProcess } from './processes.ts'
 
 /** Result of pg_stat_statements. `texts` is keyed by `textKeyOf`, and null when the texts could not be read. */
 export type StatementsSeen =
@@ -32,11 +33,12 @@ export type StatementsSeen =
   | { readonly kind: 'missing'; readonly missing: { readonly what: string; readonly fix: string } }
   | { readonly kind: 'unread'; readonly reason: string }
 
-/** Statements that run now. `texts` is keyed by pid; `more` counts those without a line. */
+/** Statements that run now. `texts` and `processes` are keyed by pid, processes where they can be seen; `more` counts those without a line. */
 export type Running = {
   readonly shown: readonly Session[]
   readonly more: number
   readonly texts: ReadonlyMap<number, string | null>
+  readonly processes: ReadonlyMap<number, ShownProcess>
 }
 
 /** Shows the statements that ran most, and those that run now. */
@@ -50,7 +52,7 @@ export function topView({
     lines(...notices(picture, asked)),
     ...statementPieces(seen, asked),
     lines([bold(runningTitle(picture, running, asked))]),
-    { kind: 'bullets', lines: running.shown.map((session) => runningLine(session, running.texts)) },
+    { kind: 'bullets', lines: running.shown.map((session) => runningLine(session, running)) },
     lines(
       ...(running.more > 0
         ? [[`${running.more} more: `, commandTo(asked, 'sessions', { ...asked.filters, state: 'active' })]]
@@ -194,11 +196,13 @@ function runningTitle({ snapshot }: Picture, { shown, more }: Running, { filters
   return `${count(shown.length + more, 'statement runs', 'statements run')} now, longest first:`
 }
 
-function runningLine(session: Session, texts: ReadonlyMap<number, string | null>): Line {
+function runningLine(session: Session, { texts, processes }: Running): Line {
+  const process = processes.get(session.pid)
   const parts = [
     stateOf(session).replace(/^active for /, ''),
     truncate(whoOf(session), 80),
     waitEventOf(session),
+    ...(process ? [cpuWords(process.backend, process.share), diskWords(process.backend)] : []),
     oneLine(texts.get(session.pid) ?? session.query, 140),
   ]
   return [bold(String(session.pid)), ` · ${parts.filter(Boolean).join(' · ')}`]

@@ -14,7 +14,14 @@ import { readTitle } from '../../../src/domain/host/title.ts'
 import type { Protected } from '../../../src/domain/session/policy.ts'
 
 const postmaster = {
-  ...{ pid: 10, startTicks: '1', bootId: '4f1c', executable: '/pg/postgres', dataDirectory: '/data' },
+  ...{
+    pid: 10,
+    insidePid: 10,
+    startTicks: '1',
+    bootId: '4f1c',
+    executable: '/pg/postgres',
+    dataDirectory: '/data',
+  },
   ...{ port: 5432, clusterName: null },
 }
 const backend = (title = 'shop orders [local] SELECT', over: Partial<Backend> = {}): Backend => ({

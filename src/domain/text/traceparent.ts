@@ -3,6 +3,6 @@ const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-
 
 /** Reads the ids of a traceparent; null where it is none. */
 export function traceOf(value: string): { readonly traceId: string; readonly spanId: string } | null {
-  const [, traceId, spanId] = traceparent.exec(value) ?? []
-  return traceId && spanId ? { traceId, spanId } : null
+  const ids = traceparent.exec(value)
+  return ids && { traceId: ids[1] ?? '', spanId: ids[2] ?? '' }
 }

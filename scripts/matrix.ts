@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fetchPostgres, olderVersions, run } from 'temporary-postgres'
 
-/** `npm run test:matrix [14 16 …]`: the PostgreSQL tests on the older versions that are supported. */
+/** `npm run test:matrix [14 16 …]`: the PostgreSQL tests and those of bulk requests on the older versions that are supported. */
 type Result = { readonly passed: number; readonly failed: number }
 
 const project = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -18,6 +18,7 @@ async function testOn(packageDir: string, major: string): Promise<Result> {
       vitest,
       'run',
       'test/postgres',
+      'test/e2e/bulk',
       '--reporter=default',
       '--reporter=json',
       `--outputFile=${report}`,

@@ -4,6 +4,7 @@ import { narrows, type SweepMatch, usualMost } from '../domain/lists/bulkList.ts
 import { stateFilters } from '../domain/lists/filters.ts'
 import type { NextTime } from '../domain/lists/sweepTimes.ts'
 import type { Action } from '../domain/session/action.ts'
+import { clockIn } from '../domain/text/placeClock.ts'
 import { configSection, day, duration, pattern, required, second } from './parts.ts'
 import type { ConfigProblem } from './problem.ts'
 
@@ -21,10 +22,28 @@ export type Sweep = {
   readonly most: number
 }
 
-/** Makes the clock of a schedule. Where the clocks go forward, a time that is skipped comes at the change; where they go back, it comes once. */
+/**
+ * Makes the clock of a schedule. Where the clocks go forward, a time that is skipped comes at the change; where they go back, it
+ * comes once. A schedule of every hour goes on by the hour.
+ */
 export function timesOf({ schedule, timeZone }: Pick<Sweep, 'schedule' | 'timeZone'>): NextTime {
-  const cron = new Cron(schedule, { paused: true, mode: '5-part', timezone: timeZone })
-  return (after) => cron.nextRun(new Date(after))?.getTime() ?? null
+  const options = { paused: true, mode: '5-part' } as const
+  if (schedule.split(' ')[1] === '*') {
+    const cron = new Cron(schedule, { ...options, timezone: timeZone })
+    return (after) => cron.nextRun(new Date(after))?.getTime() ?? null
+  }
+  // By what the clock shows, as if that were UTC: of several times in the hour of a change, croner skips or repeats some.
+  const cron = new Cron(schedule, { ...options, timezone: 'UTC' })
+  const clock = clockIn(timeZone)
+  return (after) => {
+    for (let shown = clock.shows(after); ; ) {
+      const next = cron.nextRun(new Date(shown))?.getTime()
+      if (next === undefined) return null
+      const [at] = clock.momentsOf(next).moments
+      if (at > after) return at
+      shown = next
+    }
+  }
 }
 
 const scheduleHint =

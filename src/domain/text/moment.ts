@@ -1,4 +1,5 @@
 import { isTimeZone } from './hours.ts'
+import { clockIn, type PlaceClock } from './placeClock.ts'
 
 const dayMs = 86_400_000
 
@@ -45,8 +46,8 @@ export function parsePastMoment(
     return {
       problem: `Write a time with an offset like 2026-03-01T14:05+01:00, or without one like ${example}.`,
     }
-  const clock = clockOf(isTimeZone(timeZone) ? timeZone : 'UTC')
-  const today = Math.floor(clock(now) / dayMs) * dayMs
+  const clock = clockIn(isTimeZone(timeZone) ? timeZone : 'UTC')
+  const today = Math.floor(clock.shows(now) / dayMs) * dayMs
   const day = parts.date === undefined ? today - (parts.yesterday ? dayMs : 0) : dayOf(parts.date)
   if (day === null) return { problem: `No such day: write one like ${example}.` }
   const shown = day + timeMs
@@ -79,40 +80,8 @@ function offsetOf(offset: string): number | undefined {
   return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000
 }
 
-/** Time that the clock of a place shows at a moment, in milliseconds as if that place had UTC. */
-type Clock = (at: number) => number
-
-function clockOf(timeZone: string): Clock {
-  const format = new Intl.DateTimeFormat('en', {
-    timeZone,
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-    hourCycle: 'h23',
-  })
-  return (at) => {
-    const of = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, Number(value)]))
-    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = of
-    return Date.UTC(year, month - 1, day, hour, minute, second) + (((at % 1000) + 1000) % 1000)
-  }
-}
-
-function momentOf(clock: Clock, shown: number, now: number): PastMoment {
-  // A day before and after, so that whatever the clock does in between, both of its offsets are known.
-  const [before, after] = [shown - dayMs, shown + dayMs].map((at) => clock(at) - at) as [number, number]
-  const [first, last] = [shown - Math.max(before, after), shown - Math.min(before, after)]
-  const fitting = [first, last].filter((at) => clock(at) === shown)
-  const over = fitting.filter((at) => at <= now)
-  const found = over.at(-1) ?? fitting[0]
-  if (found !== undefined) return { ...onlyAt(found), earlier: fitting.find((at) => at < found) ?? null }
-  let [early, late] = [first, last]
-  while (late - early > 1) {
-    const middle = Math.floor((early + late) / 2)
-    if (clock(middle) - middle === before) early = middle
-    else late = middle
-  }
-  return { ...onlyAt(late), isSkipped: true }
+function momentOf({ momentsOf }: PlaceClock, shown: number, now: number): PastMoment {
+  const { moments, isSkipped } = momentsOf(shown)
+  const at = moments.findLast((one) => one <= now) ?? moments[0]
+  return { at, earlier: moments.find((one) => one < at) ?? null, isSkipped }
 }

@@ -51,6 +51,58 @@ describe('the times of a sweep', () => {
     expect(next(at('2026-10-25T00:30:00Z'))).toBe(at('2026-10-26T01:30:00Z'))
   })
 
+  /** Spring: 02:00 is 03:00, at 01:00 UTC. Autumn: 03:00 is 02:00, at 01:00 UTC. */
+  const [spring, autumn] = ['2027-03-28', '2026-10-25']
+  test.each([
+    ['30 2 * * *', 'Europe/Berlin', spring, ['01:00']],
+    ['30 2 * * *', 'Europe/Berlin', autumn, ['00:30']],
+    ['*/30 2 * * *', 'Europe/Berlin', spring, ['01:00']],
+    ['*/30 2 * * *', 'Europe/Berlin', autumn, ['00:00', '00:30']],
+    ['0 1-3 * * *', 'Europe/Berlin', spring, ['00:00', '01:00']],
+    ['0 1-3 * * *', 'Europe/Berlin', autumn, ['00:00', '02:00']],
+    ['20 * * * *', 'Europe/Berlin', spring, ['00:20', '01:20', '02:20']],
+    ['20 * * * *', 'Europe/Berlin', autumn, ['00:20', '01:20', '02:20']],
+    ['*/30 * * * *', 'Europe/Berlin', autumn, ['00:00', '00:30', '01:00', '01:30', '02:00', '02:30']],
+    ['30 1 * * *', 'America/New_York', '2026-11-01', []],
+    ['0 2 * * *', 'Asia/Kathmandu', autumn, []],
+  ])('of %s in %s on %s are %j', (schedule, timeZone, day, expected) => {
+    const next = timesOf({ schedule, timeZone })
+    const times: string[] = []
+    const end = at(`${day}T02:59:59Z`)
+    for (let one = next(at(`${day}T00:00:00Z`) - 1); one !== null && one <= end; one = next(one))
+      times.push(new Date(one).toISOString().slice(11, 16))
+    expect(times).toEqual(expected)
+  })
+
+  it('are those of the place, by half hours and quarters too, and also where a whole day is left out', () => {
+    const of = (schedule: string, timeZone: string, after: string) =>
+      new Date(timesOf({ schedule, timeZone })(at(after)) ?? 0).toISOString()
+    expect(of('0 2 * * *', 'Asia/Kathmandu', '2026-04-04T00:00:00Z')).toBe('2026-04-04T20:15:00.000Z')
+    // 02:00 is 02:30 on that day.
+    expect(of('15 2 * * *', 'Australia/Lord_Howe', '2026-10-03T00:00:00Z')).toBe('2026-10-03T15:30:00.000Z')
+    expect(of('30 1 * * *', 'America/New_York', '2026-11-01T00:00:00Z')).toBe('2026-11-01T05:30:00.000Z')
+    expect(of('30 1 * * *', 'America/New_York', '2026-11-01T05:30:00Z')).toBe('2026-11-02T06:30:00.000Z')
+    expect(of('30 12 30 12 *', 'Pacific/Apia', '2011-12-20T00:00:00Z')).toBe('2011-12-30T10:00:00.000Z')
+  })
+
+  it('only come later, in every zone', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom('Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'UTC'),
+        fc.constantFrom('30 2 * * *', '*/20 1-3 * * *', '*/20 * * * *', '15 2 * * 0'),
+        fc.integer({ min: at('2026-01-01T00:00:00Z'), max: at('2027-01-01T00:00:00Z') }),
+        (timeZone, schedule, after) => {
+          const next = timesOf({ schedule, timeZone })
+          const first = next(after) ?? 0
+          expect(first).toBeGreaterThan(after)
+          // And none lies between.
+          expect(next(first - 1)).toBe(first)
+          expect(next(Math.floor((after + first) / 2))).toBe(first)
+        },
+      ),
+    )
+  })
+
   it('are each seen to once, whatever the clock does, and those of this minute are asked for', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -90, max: 300 }), { maxLength: 40 }), (steps) => {

@@ -46,6 +46,7 @@ export function createSweeper(deps: {
   const { sweeps, clusters, store, cards, proposeBulk, hasDesk, now, log } = deps
   /** Time at which each is looked at again: the store is asked when it comes, not every second. Null without the desk. */
   let awaited: ReadonlyMap<string, number> | null = null
+  let lookedAt = Number.NEGATIVE_INFINITY
 
   return {
     async runOnce() {
@@ -55,6 +56,9 @@ export function createSweeper(deps: {
       }
       // Of all clusters: one that does not answer makes none of the others late.
       const at = now()
+      // What was awaited by a clock that was ahead may be long.
+      if (at < lookedAt) awaited = null
+      lookedAt = at
       const all = new Map(
         sweeps().flatMap((sweep) =>
           clustersOf(sweep, clusters).map((watched) => [keyOf(sweep, watched), { sweep, watched }] as const),

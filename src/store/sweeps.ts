@@ -5,7 +5,7 @@ import type { Schema } from './schema.ts'
 export type Sweeps = {
   /**
    * Reads the last time that was seen to. One that is not known, or has another schedule now, begins now: its earlier times
-   * were never promised.
+   * were never promised. So does one that was seen to by a clock that was far ahead.
    */
   seenTo(sweep: string, cluster: string, schedule: string, now: number): Promise<number>
   /**
@@ -17,13 +17,16 @@ export type Sweeps = {
   keepOnly(those: readonly { readonly sweep: string; readonly cluster: string }[]): Promise<void>
 }
 
+/** A clock that is set back by no more brings no time twice. */
+const mostAheadMs = 3_600_000
+
 export function sweepsIn(db: Kysely<Schema>): Sweeps {
   const find = (sweep: string, cluster: string) =>
     db.selectFrom('sweeps').selectAll().where('sweep', '=', sweep).where('cluster', '=', cluster)
   return {
     async seenTo(sweep, cluster, schedule, now) {
       const row = await find(sweep, cluster).executeTakeFirst()
-      if (row?.schedule === schedule) return Number(row.seen_to)
+      if (row?.schedule === schedule && Number(row.seen_to) - now <= mostAheadMs) return Number(row.seen_to)
       await db
         .insertInto('sweeps')
         .values({ sweep, cluster, schedule, seen_to: now })

@@ -115,6 +115,71 @@ describe('a sweep', () => {
     expect(await said()).toEqual([`sweep:idle:orders:${13 * minute}`])
   })
 
+  it('of its minute is asked for after a restart in it, and once', async () => {
+    await sweeper()()
+    now = 11 * minute + 59_000
+    await sweeper()()
+    await sweeper()()
+    expect(asked).toEqual(['orders 11', 'shop 11'])
+    now = 12 * minute
+    await sweeper()()
+    expect(asked).toHaveLength(4)
+    expect(await said()).toEqual([])
+  })
+
+  it('whose minute passes in a restart was missed', async () => {
+    sweeps = [{ ...idle, schedule: '*/2 * * * *' }]
+    await sweeper()()
+    now = 13 * minute
+    await sweeper()()
+    expect(asked).toEqual([])
+    expect(await said()).toHaveLength(2)
+  })
+
+  it('comes by its new schedule after a reload, and what that has of before was never promised', async () => {
+    const runOnce = sweeper()
+    await runOnce()
+    now = 11 * minute + 1
+    sweeps = [{ ...idle, schedule: '*/5 * * * *' }]
+    await runOnce()
+    for (; now < 16 * minute; now += 20_000) await runOnce()
+    expect(asked).toEqual(['orders 15', 'shop 15'])
+    expect(await said()).toEqual([])
+  })
+
+  it('that asks for others after a reload is not asked for again in the same minute', async () => {
+    const runOnce = sweeper()
+    await runOnce()
+    now = 11 * minute + 1
+    await runOnce()
+    sweeps = [{ ...idle, match: { user: 'shop' } }]
+    now += 1000
+    await runOnce()
+    expect(asked).toEqual(['orders 11', 'shop 11'])
+  })
+
+  it('comes twice for no clock that is set back, and goes on when it is there again', async () => {
+    const runOnce = sweeper()
+    await runOnce()
+    now = 11 * minute + 1
+    await runOnce()
+    for (now = 8 * minute; now <= 12 * minute; now += 20_000) await runOnce()
+    expect(asked).toEqual(['orders 11', 'shop 11', 'orders 12', 'shop 12'])
+  })
+
+  it('goes on by a clock that was far ahead for a while', async () => {
+    const runOnce = sweeper()
+    await runOnce()
+    now = 365 * 24 * 60 * minute
+    await runOnce()
+    asked.length = 0
+    now = 11 * minute + 1
+    await runOnce()
+    now = 12 * minute + 1
+    await runOnce()
+    expect(asked).toEqual(['orders 12', 'shop 12'])
+  })
+
   it('that was taken out while no process ran has missed nothing', async () => {
     await sweeper()()
     sweeps = []

@@ -1,6 +1,22 @@
 import { describe, expect, it, test } from 'vitest'
-import { idleOf } from '../../../src/domain/lists/bulkList.ts'
-import { idle, idleInTransaction, serverProcess } from '../../support/builders.ts'
+import { idleOf, matchesSweep } from '../../../src/domain/lists/bulkList.ts'
+import { idle, idleInTransaction, serverProcess, session } from '../../support/builders.ts'
+
+describe('a sweep', () => {
+  const match = { applicationName: 'web*', user: 'shop', state: 'idle', olderSeconds: 60 } as const
+  const names = { applicationName: 'web-2', usename: 'shop' }
+  test.each([
+    ['all of it', true, idle(1, 61, names)],
+    ['too young', false, idle(1, 60, names)],
+    ['another state', false, session(1, { ...names, stateSeconds: 61 })],
+    ['another application', false, idle(1, 61, { ...names, applicationName: 'jobs' })],
+    ['another user', false, idle(1, 61, { ...names, usename: 'billing' })],
+    ['a user that is not known yet', false, idle(1, 61, { ...names, usename: null })],
+    ['no client', false, idle(1, 61, { ...names, backendType: 'walsender' })],
+  ])('chooses by all that it names: %s', (_, expected, one) =>
+    expect(matchesSweep(one, match)).toBe(expected),
+  )
+})
 
 describe('what a holder does not use', () => {
   const names = { applicationName: 'web', usename: 'shop', datname: 'orders', clientAddr: '10.0.0.1' }

@@ -43,6 +43,17 @@ describe('the times of a sweep', () => {
     expect([idle.run, idle.missed?.last]).toEqual([null, now])
   })
 
+  it('are told as they were as long as they can be counted', () => {
+    const next = timesOf({ schedule: '* * * * *', timeZone: 'UTC' })
+    const minutes = (many: number) => at('2026-03-01T00:00:00Z') + many * 60_000
+    // The one of this minute is none that was missed.
+    expect(dueTimes(next, minutes(0), minutes(1001) + 1).missed).toEqual({ count: 1000, last: minutes(1000) })
+    expect(dueTimes(next, minutes(0), minutes(1002) + 1).missed).toEqual({
+      count: 1001,
+      last: minutes(1002) - 1,
+    })
+  })
+
   it('come once when the clocks change', () => {
     const next = berlin('30 2 * * *')
     // 02:30 is not there in spring: it comes when the clocks change; and in autumn it is there twice.

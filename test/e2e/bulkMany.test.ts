@@ -69,6 +69,8 @@ it('ends exactly those of two hundred who are as they were listed', async () => 
   const done = await room.until(
     card.ts,
     /Of 200: 118 are gone and 82 had changed and got no signal|Of 200: 118 are gone, 6/,
+    // Ten seconds of pauses alone.
+    90_000,
   )
   expect(done.text).toMatch(/Of 200: 118 are gone/)
   const { rows } = await server.admin.query(

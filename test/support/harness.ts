@@ -31,7 +31,7 @@ export type Room = {
   /** Presses a button on a message and waits for the ack. */
   press(userId: string, message: Message, actionId: string): ReturnType<Workspace['press']>
   /** Resolves with the message as soon as its text matches. */
-  until(ts: string, text: RegExp): Promise<Message>
+  until(ts: string, text: RegExp, timeoutMs?: number): Promise<Message>
   /** The thread under a message, once a line of it matches. */
   thread(ts: string, line: RegExp): Promise<readonly Message[]>
   /** A line of the channel, once it matches. */
@@ -104,12 +104,10 @@ export async function openRoom(
       ),
     press: (userId, message, actionId) =>
       workspace.press({ userId, channelId: channel, messageTs: message.ts, actionId }),
-    until: (ts, text) =>
+    until: (ts, text, timeoutMs) =>
       workspace.waitFor(
         () => messages().find((message) => message.ts === ts && text.test(wordsOf(message))),
-        {
-          what: `${text} on ${ts}`,
-        },
+        { what: `${text} on ${ts}`, ...(timeoutMs !== undefined && { timeoutMs }) },
       ),
     thread: (ts, line) =>
       workspace.waitFor(

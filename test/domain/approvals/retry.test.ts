@@ -43,6 +43,15 @@ describe('heirsOf', () => {
     ['one without a statement', session(8, { backendSeconds: 3, querySeconds: null })],
   ])('are not: %s', (_, other) => expect(heirs(other)).toEqual([]))
 
+  it('are those of ten seconds, to the last moment', () => {
+    const begun = (seconds: number) => session(8, { backendSeconds: seconds, querySeconds: seconds })
+    const of = (claimedAt: number, one: Session) =>
+      retryCandidates({ ...ended(), claimedAt }, { sessions: [one], takenAt }).length
+    expect(of(takenAt - 5_000, begun(5))).toBe(1)
+    expect(of(takenAt - 11_000, begun(1))).toBe(1)
+    expect(of(takenAt - 11_001, begun(1))).toBe(0)
+  })
+
   it('are not those that come ten seconds later: that is its next turn', () => {
     const late = { ...ended(), claimedAt: takenAt - 60_000 }
     const sessions = [{ ...before, queryStart: 'now', querySeconds: 1 }]
@@ -60,6 +69,8 @@ describe('isSameWork', () => {
   })
   it('does not take two statements that nobody may see for the same', () => {
     expect(isSameWork({ ...one, query: null }, { ...one, query: null })).toBe(false)
+    expect(isSameWork(one, { ...one, query: null })).toBe(false)
+    expect(isSameWork({ ...one, query: null }, one)).toBe(false)
   })
 })
 
@@ -124,13 +135,15 @@ describe('retriesIn', () => {
     expect(againWords({ ended: 3, again: 2, withinSeconds: 0.9 })).toBe(
       '2 of the last 3 times that it was ended, its application ran the same again within 1 s',
     )
+    expect(againWords({ ended: 1, again: 1, withinSeconds: 2.5 })).toMatch(/within 3 s$/)
   })
 
   it('is asked again for a moment only, and not once it is known', () => {
     const of = (over: Partial<ProposalFields>) => mayBeRetried(ended(over), takenAt).length
     expect(of({})).toBe(1)
     expect(of({ retriedAfterMs: 1 })).toBe(0)
-    expect(of({ claimedAt: takenAt - 60_000 })).toBe(0)
+    expect(of({ claimedAt: takenAt - 20_000 })).toBe(1)
+    expect(of({ claimedAt: takenAt - 20_001 })).toBe(0)
     expect(of({ outcome: { kind: 'refused', why: '' } })).toBe(0)
     expect(of({ session: { ...before, state: 'idle' } })).toBe(0)
   })

@@ -4,7 +4,7 @@ import { narrows, type SweepMatch, usualMost } from '../domain/lists/bulkList.ts
 import { stateFilters } from '../domain/lists/filters.ts'
 import type { NextTime } from '../domain/lists/sweepTimes.ts'
 import type { Action } from '../domain/session/action.ts'
-import { clockIn } from '../domain/text/placeClock.ts'
+import { placeClock } from '../domain/text/placeClock.ts'
 import { configSection, day, duration, pattern, required, second } from './parts.ts'
 import type { ConfigProblem } from './problem.ts'
 
@@ -34,7 +34,7 @@ export function timesOf({ schedule, timeZone }: Pick<Sweep, 'schedule' | 'timeZo
   }
   // By what the clock shows, as if that were UTC: of several times in the hour of a change, croner skips or repeats some.
   const cron = new Cron(schedule, { ...options, timezone: 'UTC' })
-  const clock = clockIn(timeZone)
+  const clock = placeClock(timeZone)
   return (after) => {
     for (let shown = clock.shows(after); ; ) {
       const next = cron.nextRun(new Date(shown))?.getTime()

@@ -1,5 +1,5 @@
 import { isTimeZone } from './hours.ts'
-import { clockIn, type PlaceClock } from './placeClock.ts'
+import { type PlaceClock, placeClock } from './placeClock.ts'
 
 const dayMs = 86_400_000
 
@@ -46,7 +46,7 @@ export function parsePastMoment(
     return {
       problem: `Write a time with an offset like 2026-03-01T14:05+01:00, or without one like ${example}.`,
     }
-  const clock = clockIn(isTimeZone(timeZone) ? timeZone : 'UTC')
+  const clock = placeClock(isTimeZone(timeZone) ? timeZone : 'UTC')
   const today = Math.floor(clock.shows(now) / dayMs) * dayMs
   const day = parts.date === undefined ? today - (parts.yesterday ? dayMs : 0) : dayOf(parts.date)
   if (day === null) return { problem: `No such day: write one like ${example}.` }

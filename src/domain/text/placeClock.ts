@@ -8,8 +8,8 @@ export type PlaceClock = {
   momentsOf(shown: number): { readonly moments: readonly [number, ...number[]]; readonly isSkipped: boolean }
 }
 
-/** @param timeZone one that is known */
-export function clockIn(timeZone: string): PlaceClock {
+/** Makes the clock of a time zone that is known. */
+export function placeClock(timeZone: string): PlaceClock {
   const format = new Intl.DateTimeFormat('en', {
     timeZone,
     year: 'numeric',

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { checkBlocks } from 'slack-workspace'
 import { describe, expect, it } from 'vitest'
 import type { Session } from '../../src/domain/session/session.ts'
@@ -103,6 +104,25 @@ describe('a card and its details', () => {
     const { tags: _, ...silent } = whose
     expect(told(cardView(card(silent)).blocks)).not.toContain('From ')
     expect(told(modal(silent).blocks)).not.toContain('Comes from')
+  })
+
+  it('take any tags, with nothing in them that Slack would read as markup', () => {
+    const value = fc.oneof(
+      fc.constantFrom('<!channel>', '<@U1>', '*x*', '\u202e', '`', '\n', traceparent),
+      fc.string({ unit: 'binary' }),
+    )
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...Object.keys(tags), 'ddps', 'line'), value), (some) => {
+        const tagged = { ...whose, tags: some, tagLinks: { route: 'https://code.example.com/a' } }
+        const view = cardView(card(tagged))
+        checkBlocks(view.blocks as never)
+        checkBlocks(modal(tagged).blocks as never, 'modal' as never)
+        expect(JSON.stringify(view.blocks)).not.toContain('mrkdwn')
+        expect(view.text).not.toContain('<!channel>')
+        const [, names] = view.blocks.flatMap((block) => (block.type === 'rich_text' ? [told([block])] : []))
+        expect(countWords(names ?? '')).toBeLessThan(60)
+      }),
+    )
   })
 
   it('leave the statement its words, however little room there is', () => {

@@ -1,5 +1,5 @@
 import { promisify } from 'node:util'
-import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
+import { constants, zstdCompress, zstdCompressSync, zstdDecompress } from 'node:zlib'
 import type { Row } from '../../domain/history/chunk.ts'
 import { packRows, unpackRows } from '../../domain/history/packing.ts'
 import { StoreError } from '../failure.ts'
@@ -27,24 +27,35 @@ export const longestChunkMs = 300_000
 /** Rows that are written or looked up at once. */
 export const batch = 200
 
-/** A piece is replaced soon. A whole chunk stays for days: more time for less room, up to where little more can be saved. */
-const levelOf = (piece: number) => (piece === whole ? 13 : 6)
+/** A piece is replaced soon. */
+const pieceLevel = 3
+/** A whole chunk stays for days: more time for less room, up to where little more can be saved. */
+const wholeLevel = 13
 
 const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
 
-export async function rowOf({ chunk, piece, cluster, fromAt, toAt, changes, rows }: HistoryPiece) {
-  const bytes = packRows(rows)
-  const data = await compress(bytes, {
-    // Without the size zstd makes room for megabytes each time.
-    pledgedSrcSize: bytes.length,
-    params: { [constants.ZSTD_c_compressionLevel]: levelOf(piece) },
-  })
-  return {
-    ...{ chunk, piece, cluster, from_at: fromAt, to_at: toAt },
-    ...{ changes: JSON.stringify(changes), bytes: data.byteLength, data },
-  }
+/** Without the size zstd makes room for megabytes each time. */
+const optionsFor = (bytes: Uint8Array, level: number) => ({
+  pledgedSrcSize: bytes.length,
+  params: { [constants.ZSTD_c_compressionLevel]: level },
+})
+
+/** Packs a piece at once: it is small, and to hand it to another thread costs several times of the work. */
+export function pieceRow(piece: HistoryPiece) {
+  const bytes = packRows(piece.rows)
+  return rowOf(piece, zstdCompressSync(bytes, optionsFor(bytes, pieceLevel)))
 }
+
+export async function wholeRow(piece: HistoryPiece) {
+  const bytes = packRows(piece.rows)
+  return rowOf(piece, await compress(bytes, optionsFor(bytes, wholeLevel)))
+}
+
+const rowOf = ({ chunk, piece, cluster, fromAt, toAt, changes }: HistoryPiece, data: Uint8Array) => ({
+  ...{ chunk, piece, cluster, from_at: fromAt, to_at: toAt },
+  ...{ changes: JSON.stringify(changes), bytes: data.byteLength, data },
+})
 
 /**
  * Reads the rows of these pieces of a chunk, in order.

@@ -1,5 +1,6 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { HistoryDatabase } from '../database.ts'
-import { batch, type HistoryPiece, rowOf, rowsIn, whole } from './pieces.ts'
+import { batch, type HistoryPiece, pieceRow, rowsIn, whole, wholeRow } from './pieces.ts'
 import { textsIn } from './texts.ts'
 
 export type HistoryWriting = {
@@ -14,9 +15,11 @@ export function writingIn(use: HistoryDatabase): HistoryWriting {
   return {
     addTexts: textsIn(use).add,
     async addPieces(pieces) {
-      const rows: Awaited<ReturnType<typeof rowOf>>[] = []
-      // One after the other: those of hundreds of clusters at once would take memory that never comes back.
-      for (const piece of pieces) rows.push(await rowOf(piece))
+      const rows: ReturnType<typeof pieceRow>[] = []
+      for (const piece of pieces) {
+        await turn()
+        rows.push(pieceRow(piece))
+      }
       for (let from = 0; from < rows.length; from += batch)
         await use((db) =>
           db
@@ -39,7 +42,7 @@ export function writingIn(use: HistoryDatabase): HistoryWriting {
       if (!first || pieces.length < 2) return
       const rows = await rowsIn(chunk, pieces)
       if (!rows) return
-      const joined = await rowOf({
+      const joined = await wholeRow({
         ...{ chunk, piece: whole, cluster: first.cluster, rows },
         fromAt: Number(first.from_at),
         toAt: Number(pieces.at(-1)?.to_at),

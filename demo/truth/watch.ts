@@ -68,7 +68,7 @@ export async function watchTruth(options: {
 
   const look = async (): Promise<Picture> => {
     const takenAt = Date.now()
-    const { rows, at } = activityFrom(await activity.query(statements.activity, [null, null, 0]))
+    const { rows, at } = await activityFrom(await activity.query(statements.activity, [null, null, 0]))
     if (!areNamed(rows, names)) names = namesFrom(await activity.query(statements.names, []))
     if (facts === null) throw activity.failure()
     const sessions = rows.map((row) => sessionFrom(row, at, names))

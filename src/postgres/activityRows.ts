@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { z } from 'zod'
 import { microsecondsIn } from '../domain/history/serverTime.ts'
 import type { Session } from '../domain/session/session.ts'
@@ -61,23 +62,33 @@ export type ActivityRead = {
 /** Processes at the look before, by pid. */
 export type SeenBefore = Map<number, ActivityRow>
 
+/** Rows that are read in one go: between two times others have a turn. */
+const atOnce = 1_000
+
 /**
  * Reads an answer. Throws ClusterError.
  * @param before is brought up to date
  */
-export function activityFrom(rows: unknown, before: SeenBefore = new Map()): ActivityRead {
-  const read = checked(answer, rows)
+export async function activityFrom(
+  answered: readonly unknown[],
+  before: SeenBefore = new Map(),
+): Promise<ActivityRead> {
+  const rows: ActivityRow[] = []
   const queries = new Map<number, Buffer>()
-  const current = read.map(({ pid, said, query }) => {
-    if (query !== null) queries.set(pid, query)
-    const known = before.get(pid)
-    if (known?.said === said) return known
-    const row = rowFrom(pid, said, known)
-    before.set(pid, row)
-    return row
-  })
-  forgetGone(before, current)
-  return { rows: current, at: Math.round((read[0]?.now ?? 0) * 1e6), queries }
+  let at = 0
+  for (let from = 0; from < answered.length; from += atOnce) {
+    if (from > 0) await turn()
+    for (const { pid, said, now, query } of checked(answer, answered.slice(from, from + atOnce))) {
+      at = Math.round(now * 1e6)
+      if (query !== null) queries.set(pid, query)
+      const known = before.get(pid)
+      const row = known?.said === said ? known : rowFrom(pid, said, known)
+      if (row !== known) before.set(pid, row)
+      rows.push(row)
+    }
+  }
+  forgetGone(before, rows)
+  return { rows, at, queries }
 }
 
 /** @param before what was kept of this pid: where it says the same, its text and its time are taken from there */

@@ -38,7 +38,7 @@ export function createTwoConnections({
     prepare: async (query) => {
       await prepare(query)
       // What a statement looks up at its first use comes from shared catalogs, and in a storm that may take seconds.
-      activityFrom(await query(statements.activity, [null, null, 0]))
+      await activityFrom(await query(statements.activity, [null, null, 0]))
       await query(statements.text, [[], 0, 0])
       await query(statements.signalTime, [null])
       await query(statements.cancel, [0, null, null, null, null, null])

@@ -29,40 +29,40 @@ describe('statements for the record', () => {
   })
   const later = '2026-01-01 10:00:09+00'
 
-  test('stay with a session until its next one', () => {
+  test('stay with a session until its next one', async () => {
     const before: SeenBefore = new Map()
     const recorded = createRecordedTexts(mask)
-    const take = (...of: Parameters<typeof look>) =>
-      recorded.take(activityFrom([look(...of)], before))?.get(1)
+    const take = async (...of: Parameters<typeof look>) =>
+      recorded.take(await activityFrom([look(...of)], before))?.get(1)
     const first = '2026-01-01 10:00:01+00'
-    expect(take('active', start, first, 'SELECT 1')).toBe('SELECT ?')
+    expect(await take('active', start, first, 'SELECT 1')).toBe('SELECT ?')
     expect(recorded.since()).toBe(now - 5)
-    expect(take('active', start, first, null)).toBe('SELECT ?')
-    expect(take('idle', start, first, null)).toBe('SELECT ?')
-    expect(take('active', start, later, 'DELETE 2')).toBe('DELETE ?')
+    expect(await take('active', start, first, null)).toBe('SELECT ?')
+    expect(await take('idle', start, first, null)).toBe('SELECT ?')
+    expect(await take('active', start, later, 'DELETE 2')).toBe('DELETE ?')
     // Another session with the same pid, which the server did not send the statement of.
-    expect(take('active', later, later, null)).toBe(undefined)
+    expect(await take('active', later, later, null)).toBe(undefined)
     expect(recorded.since()).toBeLessThan(0)
-    expect(take('active', later, later, 'COMMIT')).toBe('COMMIT')
+    expect(await take('active', later, later, 'COMMIT')).toBe('COMMIT')
     expect(recorded.since()).toBe(now - 5)
   })
 
-  test('are none that the masker keeps back, and are asked for no more than once', () => {
+  test('are none that the masker keeps back, and are asked for no more than once', async () => {
     const recorded = createRecordedTexts(() => null)
-    expect(recorded.take(activityFrom([look('active', start, later, 'SELECT 1')]))).toEqual(new Map())
+    expect(recorded.take(await activityFrom([look('active', start, later, 'SELECT 1')]))).toEqual(new Map())
     expect(recorded.since()).toBe(now - 5)
   })
 
-  test('are none where nothing is recorded', () => {
+  test('are none where nothing is recorded', async () => {
     const recorded = createRecordedTexts(null)
     expect(recorded.since()).toBe(null)
-    expect(recorded.take(activityFrom([look('active', start, later, 'SELECT 1')]))).toBe(null)
+    expect(recorded.take(await activityFrom([look('active', start, later, 'SELECT 1')]))).toBe(null)
   })
 })
 
 describe('rows of the activity', () => {
-  test('carry the names, the times and the ages by the clock of the server', () => {
-    const { rows, at } = activityFrom([row(1, 'idle')])
+  test('carry the names, the times and the ages by the clock of the server', async () => {
+    const { rows, at } = await activityFrom([row(1, 'idle')])
     expect(rows.map((one) => sessionFrom(one, at, names))).toMatchObject([
       {
         ...{ pid: 1, leaderPid: null, datname: 'shop', usename: 'web', queryId: '-7', state: 'idle' },
@@ -72,28 +72,28 @@ describe('rows of the activity', () => {
     ])
   })
 
-  test('do not grow younger than nothing where the clock steps back', () => {
-    const { rows, at } = activityFrom([row(1, 'idle', now - 60)])
+  test('do not grow younger than nothing where the clock steps back', async () => {
+    const { rows, at } = await activityFrom([row(1, 'idle', now - 60)])
     expect(rows.map((one) => sessionFrom(one, at, names))).toMatchObject([
       { backendSeconds: 0, querySeconds: 0 },
     ])
   })
 
-  test('are the same while a process says the same, and age nevertheless', () => {
+  test('are the same while a process says the same, and age nevertheless', async () => {
     const before: SeenBefore = new Map()
-    const first = activityFrom([row(1, 'idle'), row(2, 'idle')], before)
-    const second = activityFrom([row(1, 'idle', now + 5), row(2, 'active', now + 5)], before)
+    const first = await activityFrom([row(1, 'idle'), row(2, 'idle')], before)
+    const second = await activityFrom([row(1, 'idle', now + 5), row(2, 'active', now + 5)], before)
     expect(second.rows[0]).toBe(first.rows[0])
     expect(second.rows.map(({ state }) => state)).toEqual(['idle', 'active'])
     const [session] = second.rows.map((one) => sessionFrom(one, second.at, names))
     expect(session?.backendSeconds).toBe(14.75)
   })
 
-  test('take their times from what they say now, where another session has the pid', () => {
+  test('take their times from what they say now, where another session has the pid', async () => {
     const before: SeenBefore = new Map()
-    activityFrom([row(1, 'idle')], before)
+    await activityFrom([row(1, 'idle')], before)
     const other = said('active', '2026-01-01 10:00:05+00', '2026-01-01 10:00:06.5+00')
-    const { rows, at } = activityFrom([{ ...row(1, 'active'), said: other }], before)
+    const { rows, at } = await activityFrom([{ ...row(1, 'active'), said: other }], before)
     expect(rows.map((one) => sessionFrom(one, at, names))).toMatchObject([
       {
         ...{ backendStart: '2026-01-01 10:00:05+00', backendSeconds: 5, querySeconds: 3.5 },
@@ -102,22 +102,36 @@ describe('rows of the activity', () => {
     ])
   })
 
-  test('of processes that are gone are forgotten', () => {
+  test('of processes that are gone are forgotten', async () => {
     const before: SeenBefore = new Map()
-    activityFrom([row(1, 'idle'), row(2, 'idle')], before)
-    activityFrom([row(2, 'idle')], before)
+    await activityFrom([row(1, 'idle'), row(2, 'idle')], before)
+    await activityFrom([row(2, 'idle')], before)
     expect([...before.keys()]).toEqual([2])
   })
 
-  test('give statements by pid, and only where there are some', () => {
-    const { queries } = activityFrom([row(1, 'idle'), row(2, 'active', now, Buffer.from('SELECT 1'))])
+  test('give statements by pid, and only where there are some', async () => {
+    const { queries } = await activityFrom([row(1, 'idle'), row(2, 'active', now, Buffer.from('SELECT 1'))])
     expect([...queries]).toEqual([[2, Buffer.from('SELECT 1')]])
   })
 
-  test('that are bad are bad at the next look, too', () => {
+  test('of a crowd are read in pieces, between which others have a turn', async () => {
+    const crowd = Array.from({ length: 2_500 }, (_, pid) => row(pid + 1, 'idle'))
+    let turns = 0
+    const count = () => {
+      turns++
+      next = setImmediate(count)
+    }
+    let next = setImmediate(count)
+    const { rows } = await activityFrom(crowd)
+    clearImmediate(next)
+    expect(turns).toBeGreaterThanOrEqual(2)
+    expect(rows.map(({ pid }) => pid)).toEqual(crowd.map(({ pid }) => pid))
+  })
+
+  test('that are bad are bad at the next look, too', async () => {
     const before: SeenBefore = new Map()
     const bad = [row(1, 'idle'), { ...row(2, 'idle'), said: '[]' }]
     for (let look = 0; look < 2; look++)
-      expect(() => activityFrom(bad, before)).toThrow(/said: expected a list of 16 texts/)
+      await expect(activityFrom(bad, before)).rejects.toThrow(/said: expected a list of 16 texts/)
   })
 })

@@ -31,7 +31,7 @@ it('a slot of a REPACK (CONCURRENTLY) is told from one of a subscriber by its pl
   expect(horizonFrom([{ ...holder, is_repack: false }])[0]).not.toHaveProperty('isRepack')
 })
 
-it('who reads for a REPACK is a worker of its leader', () => {
+it('who reads for a REPACK is a worker of its leader', async () => {
   const said = (over: readonly (string | null)[]) =>
     JSON.stringify([...over, null, null, null, null].slice(0, 16))
   const at = '2026-11-29 10:00:00.123456+00'

@@ -35,7 +35,7 @@ it('who reads for a REPACK is a worker of its leader', async () => {
   const said = (over: readonly (string | null)[]) =>
     JSON.stringify([...over, null, null, null, null].slice(0, 16))
   const at = '2026-11-29 10:00:00.123456+00'
-  const { rows } = activityFrom([
+  const { rows } = await activityFrom([
     {
       pid: 20,
       now: Date.UTC(2026, 10, 29, 11) / 1000,

@@ -76,10 +76,6 @@ export function timeFrom(text: string | null, age: number | null, base: number):
 
 export const ageAt = (start: number, base: number): number => (base - start) / 1e6
 
-/** Decides whether this age at the look is that since the same time as before: only what does not go on is written. */
-export const goesOn = (before: Time, text: string | null, age: number | null, base: number): boolean =>
-  before.text === text && (before.start === null ? before.age : ageAt(before.start, base)) === age
-
 export function codeOfTime({ text, start, age }: Time, moment: number): TimeCode {
   if (start === null) return text === null && age === null ? null : [text, null, age]
   return text !== null && serverTimeOf(start) === text ? moment - start : [text, moment - start]

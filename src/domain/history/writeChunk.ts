@@ -1,22 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { Session } from '../session/session.ts'
-import {
-  type ChunkHead,
-  firstTimeField,
-  type KnownSession,
-  nothingKnown,
-  type Row,
-  type StatementKey,
-  statementField,
-} from './chunk.ts'
+import { type ChunkHead, firstTimeField, type Row, type StatementKey, statementField } from './chunk.ts'
 import {
   clockOf,
   clocksOf,
   codeOfTime,
-  goesOn,
   momentFor,
   noTime,
   plainFields,
+  type Time,
   timeFields,
   timeFrom,
 } from './fields.ts'
@@ -33,6 +25,14 @@ export type ChunkWriter = {
   add(look: PastLook): Row
   /** Statements that the chunk names, by id. */
   readonly texts: ReadonlyMap<string, string>
+}
+
+/** A session as it was when something of it changed last: since then it has only grown older. */
+type Written = {
+  readonly session: Session
+  readonly text: string | undefined
+  /** Clocks of that look. */
+  readonly clocks: readonly number[]
 }
 
 /** Numbers what is met, in the order in which it is. */
@@ -58,7 +58,7 @@ function numbered<T>() {
 
 /** Writes only what differs, and keeps no more of a look than that: hundreds of clusters are recorded at the same time. */
 export function writeChunk(head: ChunkHead): ChunkWriter {
-  let known: KnownSession[] = []
+  let written: readonly Written[] = []
   let rest: readonly string[] = []
   const words = numbered<unknown>()
   const statements = numbered<StatementKey>()
@@ -72,6 +72,10 @@ export function writeChunk(head: ChunkHead): ChunkWriter {
     ids.set(text, id)
     texts.set(id, text)
     return id
+  }
+  const statementOf = (text: string | undefined, queryId: string | null) => {
+    const id = text === undefined ? null : idOf(text)
+    return statements.of(`${id} ${queryId}`, [id, queryId])
   }
   return {
     head,
@@ -87,12 +91,12 @@ export function writeChunk(head: ChunkHead): ChunkWriter {
       const masks: number[] = []
       const values: number[] = []
       let lastSlot = 0
-      const { kept, gone } = stay(known, sessions)
+      const { kept, gone } = stay(written, sessions)
       const came: [number, number][] = []
-      known = sessions.map((session, slot) => {
+      written = sessions.map((session, slot) => {
         const before = kept[slot]
-        if (!before) came.push([slot, session.pid])
-        const one = before ?? nothingKnown(session.pid)
+        const was = before?.session
+        if (!was) came.push([slot, session.pid])
         let mask = 0
         const note = (field: number, value: number) => {
           mask |= 1 << field
@@ -100,33 +104,29 @@ export function writeChunk(head: ChunkHead): ChunkWriter {
         }
         plainFields.forEach((name, field) => {
           const value = session[name] ?? null
-          if (value === one.plain[field]) return
-          one.plain[field] = value
-          note(field, wordOf(value))
+          if (value !== (was?.[name] ?? null)) note(field, wordOf(value))
         })
         const text = snapshot.texts?.get(session.pid)
-        const id = text === undefined ? null : idOf(text)
-        const statement = statements.of(`${id} ${session.queryId}`, [id, session.queryId])
-        if (statement !== one.statement) note(statementField, statement)
-        one.statement = statement
-        timeFields.forEach(([startName, ageName], index) => {
-          const start = startName === null ? null : session[startName]
-          const age = session[ageName] ?? null
+        if (!before || text !== before.text || session.queryId !== before.session.queryId)
+          note(statementField, statementOf(text, session.queryId))
+        const times: Time[] = []
+        for (const index of timeFields.keys()) {
           const clock = clocks[index] ?? base
-          if (goesOn(one.times[index] ?? noTime, start, age, clock)) return
-          const time = timeFrom(start, age, clock)
-          one.times[index] = time
-          const code = codeOfTime(time, momentFor(index, one.times, clocks))
+          const time = timeAt(index, session, clock)
+          times.push(time)
+          const timeBefore = before ? timeAt(index, before.session, before.clocks[index] ?? 0) : noTime
+          if (timeBefore.text === time.text && timeBefore.start === time.start && timeBefore.age === time.age)
+            continue
+          const code = codeOfTime(time, momentFor(index, times, clocks))
           const field = firstTimeField + 2 * index
           if (typeof code === 'number' && code >= 0) note(field, code)
           else note(field + 1, wordOf(code))
-        })
-        if (mask !== 0) {
-          slots.push(slot - lastSlot)
-          masks.push(mask)
-          lastSlot = slot
         }
-        return one
+        if (before && mask === 0) return before
+        slots.push(slot - lastSlot)
+        masks.push(mask)
+        lastSlot = slot
+        return { session, text, clocks }
       })
       const now = restOf(snapshot)
       const changed = now.flatMap((json, index) =>
@@ -147,18 +147,24 @@ export function writeChunk(head: ChunkHead): ChunkWriter {
   }
 }
 
+/** Returns a time of a session, which was read at this moment of the clock that its ages go by. */
+function timeAt(index: number, session: Session, clock: number): Time {
+  const [start, age] = timeFields[index] ?? [null, null]
+  return timeFrom(start === null ? null : session[start], (age === null ? null : session[age]) ?? null, clock)
+}
+
 /** Finds those of before that are still there, in the same order, for each place; the others are gone, or come again. */
-function stay(known: readonly KnownSession[], sessions: readonly Session[]) {
-  const at = new Map<number, number>()
-  known.forEach(({ pid }, index) => {
-    at.set(pid, index)
+function stay(written: readonly Written[], sessions: readonly Session[]) {
+  const places = new Map<number, number>()
+  written.forEach(({ session }, index) => {
+    places.set(session.pid, index)
   })
-  const isKept = new Array<boolean>(known.length).fill(false)
+  const isKept = new Array<boolean>(written.length).fill(false)
   let last = -1
   const kept = sessions.map(({ pid, backendStart }) => {
-    const index = at.get(pid) ?? -1
-    const one = known[index]
-    if (!one || index <= last || one.times[0]?.text !== backendStart) return undefined
+    const index = places.get(pid) ?? -1
+    const one = written[index]
+    if (!one || index <= last || one.session.backendStart !== backendStart) return undefined
     last = index
     isKept[index] = true
     return one

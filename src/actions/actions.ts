@@ -43,7 +43,8 @@ export function createActions(deps: {
   readonly isStopping: () => boolean
   readonly log: Log
 }): Actions {
-  const shared = { ...deps, proposals: deps.store.proposals }
+  const { proposals, idempotencyKeys } = deps.store
+  const shared = { ...deps, proposals, idempotencyKeys }
   const secondFactor = createSecondFactor({ ...shared, factors: deps.store.secondFactors })
   return {
     approve: createApprove({ ...shared, secondFactor, execute: createExecute(shared) }),

@@ -1,5 +1,8 @@
+import type { ApiToken } from '../config/api.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
+import { tokenActor } from '../domain/approvals/actor.ts'
 import type { Proposal } from '../domain/approvals/proposal.ts'
+import type { Requester } from '../domain/approvals/transitions.ts'
 import type { People } from '../domain/session/policy.ts'
 import type { Log } from '../log.ts'
 import type { Cards } from '../notify/cards.ts'
@@ -7,9 +10,22 @@ import type { Cards } from '../notify/cards.ts'
 /** Person who pressed or typed, as the signed payload says. Nothing else in the payload is believed. */
 export type Caller = { readonly userId: string; readonly teamId: string | null }
 
+/** Program that asks over HTTP, let in by its token. */
+export type Program = {
+  readonly token: ApiToken
+  /** Id of the request, as the log has it. */
+  readonly requestId: string
+}
+
+/** Names who asks, as the journal does. */
+export const requesterOf = (caller: Caller | Program): Requester =>
+  'token' in caller
+    ? { actor: tokenActor(caller.token.name), requestId: caller.requestId }
+    : { actor: caller.userId }
+
 /** Request of a caller. */
-export type Entry = {
-  readonly caller: Caller
+export type Entry<C = Caller | Program> = {
+  readonly caller: C
   /** Place of the request: the slash command, a button, a modal. */
   readonly where: string
   /** The card whose thread gets the refusal; none if absent. */
@@ -27,7 +43,7 @@ export type CheckAccess = (caller: Caller, allowed: People, fresh: boolean) => P
 export type Authorization = {
   readonly checkAccess: CheckAccess
   /** Checks access, and writes a refusal down. */
-  authorize(entry: Entry, allowed: People, fresh: boolean): Promise<Refusal | null>
+  authorize(entry: Entry<Caller>, allowed: People, fresh: boolean): Promise<Refusal | null>
   /**
    * Writes a refusal down: in the journal, and in the thread of the card that it is about. The same refusal of the same person
    * again within a minute is counted, and the count is written once.
@@ -51,7 +67,12 @@ const strangers: ReadonlySet<Refusal['code']> = new Set([
 
 /** Names what counts as the same refusal. For people who may ask, each thing that they try is written separately. */
 const countedAs = ({ caller, where, about }: Entry, { code, reason }: Refusal): string =>
-  JSON.stringify([caller.userId, code, about?.cardId, ...(strangers.has(code) ? [] : [where, reason])])
+  JSON.stringify([
+    requesterOf(caller).actor,
+    code,
+    about?.cardId,
+    ...(strangers.has(code) ? [] : [where, reason]),
+  ])
 
 type Count = { readonly entry: Entry; readonly refusal: Refusal; readonly since: number; more: number }
 
@@ -114,7 +135,7 @@ export function createAuthorization(deps: {
       await cards.commit(about?.cardId ?? null, (tx) =>
         tx.record({
           kind: 'refused',
-          actor: caller.userId,
+          ...requesterOf(caller),
           entry: where,
           proposalId: about?.id ?? null,
           code: refusal.code,

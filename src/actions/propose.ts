@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
-import { differences } from '../domain/approvals/approvedState.ts'
 import { bot } from '../domain/approvals/journal.ts'
 import {
   lastDenial,
@@ -11,87 +10,36 @@ import {
   requestersOf,
   standingFor,
 } from '../domain/approvals/proposal.ts'
-import { expire, join, offer, request, type Step, withdraw } from '../domain/approvals/transitions.ts'
-import { isFromHost } from '../domain/host/identity.ts'
+import { offer } from '../domain/approvals/transitions.ts'
 import type { Action } from '../domain/session/action.ts'
-import { objectionIn } from '../domain/session/allowedAction.ts'
-import { type SessionKey, sessionKeyOf } from '../domain/session/session.ts'
-import { advance, begin } from '../notify/advance.ts'
-import type { Cards, CardTx } from '../notify/cards.ts'
+import { begin } from '../notify/advance.ts'
+import type { Cards } from '../notify/cards.ts'
+import type { IdempotencyKeys } from '../store/idempotencyKeys.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { type Authorization, type Caller, unknownButton } from './authorize.ts'
-import { answersAgain } from './carryOutOnHost.ts'
-import { type FreshProcess, fitOf, readAnyhow } from './freshProcess.ts'
-import type { FreshSession } from './freshSession.ts'
+import { fitOf, readAnyhow } from './freshProcess.ts'
+import { createRequests, otherThan, type Requests } from './request.ts'
 
 type Deps = {
   readonly cards: Cards
   readonly proposals: Proposals
+  readonly idempotencyKeys: IdempotencyKeys
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   readonly authorization: Authorization
   readonly now: () => number
 }
 
-export type Request = {
-  readonly caller: Caller
-  readonly cluster: string
-  readonly action: Action
-  readonly pid: number
-  readonly reason: string
-  /** Start of the session that somebody saw under the pid; any session if absent. */
-  readonly backendStart?: string
-}
-
-/**
- * Proposal that a request led to. `opened`: on a card of its own. `joined`: an open one of the same session, which names who
- * asks as well. `known`: who asks had asked for it or approved it before. `underWay`: it is approved and being carried out.
- */
-export type Asked = {
-  readonly proposal: Proposal
-  readonly how: 'opened' | 'joined' | 'known' | 'underWay'
-}
-
-export type Propose = {
-  /** `/pg cancel PID reason` and `/pg terminate PID reason`: a card that asks the approvers, one for each session. */
-  byHand(request: Request): Promise<{ readonly refusal: Refusal } | Asked>
+export type Propose = Requests & {
   /** "Offer again" on a card whose proposal does not stand any more. */
   again(caller: Caller, proposalId: string): Promise<Refusal | null>
 }
 
 export function createPropose(deps: Deps): Propose {
-  const { cards, proposals, clusters, now } = deps
+  const { proposals, clusters } = deps
   const { authorize, refuse } = deps.authorization
 
   return {
-    async byHand({ caller, cluster: name, action, pid, reason, backendStart }) {
-      const entry = { caller, where: `/pg ${action} ${pid}` }
-      const refused = async (refusal: Refusal) => ({ refusal: await refuse(entry, refusal) })
-      const watched = clusters.get(name)
-      if (!watched) return refused({ code: 'notWatched', reason: `there is no cluster ${name}` })
-      const refusal = await authorize(entry, watched.config.access.requesters, true)
-      if (refusal) return { refusal }
-      const { expireAfterMs } = watched.config.approvals
-      for (;;) {
-        const seen = await readAnyhow(watched, pid)
-        if ('code' in seen) return refused(seen)
-        if (backendStart !== undefined && backendStart !== seen.session.backendStart)
-          return refused(otherThan({ cluster: name, pid, backendStart }, seen, watched))
-        const objects = objectionTo(action, name, seen, watched)
-        if (objects) return refused(objects)
-        const key = sessionKeyOf(name, seen.session)
-        const standing = standingFor(await proposals.ofPid(pid), key)
-        const id = randomUUID()
-        const cardId = standing?.cardId ?? id
-        const made = { id, cardId, action, key, reason, requestedBy: caller.userId }
-        const asked = await cards.commit(cardId, (tx) =>
-          ask(tx, standing?.id ?? null, made, { seen, expireAfterMs, now: now() }),
-        )
-        if (asked === 'otherAction' && standing)
-          return refused({ code: 'otherAction', reason: otherAction(standing), on: standing.cardId })
-        // Somebody was faster: the next look shows what stands now.
-        if (asked !== null && asked !== 'otherAction') return asked
-      }
-    },
+    ...createRequests(deps),
 
     async again(caller, proposalId) {
       const before = await proposals.get(proposalId)
@@ -135,99 +83,8 @@ export function createPropose(deps: Deps): Propose {
   }
 }
 
-type Seen = FreshSession | FreshProcess
-
-type Now = { readonly seen: Seen; readonly expireAfterMs: number; readonly now: number }
-
-type Made = Pick<Proposal, 'id' | 'cardId' | 'action' | 'key' | 'reason'> & { readonly requestedBy: string }
-
-/**
- * Asks for an action: on a card of its own, or on the card where the session is asked for already. What stands there and
- * does not fit any more gives way.
- * @param expected the proposal that stood when the session was read
- * @returns null where another one stands now
- */
-async function ask(
-  tx: CardTx,
-  expected: string | null,
-  made: Made,
-  { seen, expireAfterMs, now }: Now,
-): Promise<Asked | 'otherAction' | null> {
-  const { key, action, reason, requestedBy } = made
-  const earlier = await tx.proposals.ofPid(key.pid)
-  const standing = standingFor(earlier, key)
-  if ((standing?.id ?? null) !== expected) return null
-  if (standing?.state === 'claimed') return { proposal: standing, how: 'underWay' }
-  if (standing) {
-    const [different] = differences(standing, seen.session)
-    const isDue = now >= standing.expiresAt
-    if (!different && !isDue) {
-      if (standing.action !== action) return 'otherAction'
-      const step = join(standing, requestedBy, reason)
-      if (!step) return { proposal: standing, how: 'known' }
-      const joined = await advance(tx, standing, step)
-      return joined && { proposal: joined, how: 'joined' }
-    }
-    const ended: Step<Proposal> = isDue
-      ? expire(standing)
-      : withdraw(standing, different ?? 'the session changed')
-    if (!(await advance(tx, standing, ended))) return null
-  }
-  const { session, victims, pooled } = seen
-  const proposal = openProposal(
-    { ...made, denial: lastDenial(earlier, key), session, victims, pooled },
-    now,
-    expireAfterMs,
-  )
-  await begin(tx, request(proposal, requestedBy))
-  return { proposal, how: 'opened' }
-}
-
-/** Says why the requested action is not possible, and which one is. */
-function objectionTo(
-  action: Action,
-  cluster: string,
-  seen: Seen,
-  { config }: WatchedCluster,
-): Refusal | null {
-  const fit = fitOf(seen, config)
-  const reason = objectionIn(action, fit)
-  if (reason === null) return null
-  const { session } = seen
-  return fit.action === null
-    ? { code: 'untouchable', reason }
-    : {
-        code: 'untouchable',
-        reason: `${reason} ${fit.why}`,
-        help: { kind: 'propose', action: fit.action, key: sessionKeyOf(cluster, session), session },
-      }
-}
-
-/** One decision stands on a card at a time: the asker says which of the two it is to be, and approvals of the one stay. */
-const otherAction = ({ action, key }: Proposal): string =>
-  action === 'cancel'
-    ? `a card asks to cancel ${key.pid} already. If that has no effect, it offers terminate by itself; to terminate now, let the cancel be denied there and ask again`
-    : `a card asks to terminate ${key.pid} already. To cancel instead, let the terminate be denied there and ask again`
-
 const wasFaster = 'somebody was faster; look at the card'
 const elsewhere = 'another card asks for this session already'
-
-/** Says why a session is not the one that is meant. Who can be asked may be another one now: then it may be the same. */
-function otherThan(meant: SessionKey, seen: Seen, { config }: WatchedCluster): Refusal {
-  const { pid, cluster } = meant
-  const wasOnHost = isFromHost(meant)
-  if (wasOnHost === isFromHost(seen.session))
-    return { code: 'changed', reason: `${pid} is another session now; /pg session ${pid} shows it` }
-  const { action } = fitOf(seen, config)
-  const { session } = seen
-  return {
-    code: 'changed',
-    reason: wasOnHost
-      ? answersAgain(pid)
-      : `the server does not answer, so ${pid} can be ended by the operating system alone, which shows no locks and no statement`,
-    ...(action && { help: { kind: 'propose', action, key: sessionKeyOf(cluster, session), session } }),
-  }
-}
 
 /**
  * Decides whether somebody else already supports this action on this session: the watcher, or the person who requested

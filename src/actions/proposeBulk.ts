@@ -91,7 +91,7 @@ export function createProposeBulk(deps: {
             const standing = await standingFor(tx.proposals, name, choice, now())
             if (standing?.id !== found?.id) return null
             if (!standing) return open(tx, watched, { choice, made, id, ...by })
-            const step = join(standing, by.userId, by.reason)
+            const step = join(standing, { actor: by.userId }, by.reason)
             if (!step) return { how: 'known', proposal: standing }
             const joined = await advance(tx, standing, step)
             return joined && isBulk(joined) ? { how: 'joined', proposal: joined } : null
@@ -175,7 +175,7 @@ export function createProposeBulk(deps: {
     const key = sessionKeyOf(config.name, session)
     const about = { id, cardId: id, action, key, session, victims, pooled, reason, bulk }
     const made = openProposal({ ...about, requestedBy: userId }, now(), config.approvals.expireAfterMs)
-    await begin(tx, userId === null ? offer(made, bot) : request(made, userId))
+    await begin(tx, userId === null ? offer(made, bot) : request(made, { actor: userId }))
     return { how: 'opened', proposal: { ...made, bulk } }
   }
 }

@@ -18,6 +18,7 @@ const needRestart = {
 const holdAtOnce = {
   'slack.channel': ({ slack }) => slack.channel,
   sweeps: ({ sweeps }) => sweeps,
+  'http.api': ({ http }) => http.tokens,
 } as const satisfies Record<string, (config: Config) => unknown>
 
 /** Finds what is another. That clusters stand in another order is no change. */
@@ -48,6 +49,7 @@ export const withoutRestart = (before: Config, after: Config): Config => ({
   ...before,
   clusters: after.clusters,
   sweeps: after.sweeps,
+  http: { ...before.http, tokens: after.http.tokens },
   slack: { mode: before.slack.mode, channel: after.slack.channel },
 })
 

@@ -12,6 +12,7 @@ import type {
 import { hasPassword } from '../domain/text/databaseUrl.ts'
 import type { QueryText } from '../domain/text/mask.ts'
 import type { TagSettings } from '../domain/text/tags.ts'
+import { type ApiToken, resolveTokens, tokenProblems } from './api.ts'
 import { readFileText } from './file.ts'
 import { besideConfig, disk, type Files, type Fleet, gatherFleet } from './fleet.ts'
 import { ConfigError, type ConfigProblem, type Env, type Path, pathText, problemText } from './problem.ts'
@@ -44,7 +45,12 @@ export type LogLevel = (typeof logLevels)[number]
 
 export type Config = {
   readonly slack: { readonly mode: 'socket' | 'http'; readonly channel: string }
-  readonly http: { readonly host: string; readonly port: number }
+  readonly http: {
+    readonly host: string
+    readonly port: number
+    /** Without any, there is no API. */
+    readonly tokens: readonly ApiToken[]
+  }
   /** At least one; names are different. */
   readonly clusters: readonly ClusterConfig[]
   /** A path relative to the working directory, or absolute. */
@@ -136,7 +142,7 @@ export function parseConfig(text: string, env: Env, source = defaultConfigPath, 
       const config = resolveConfig(parsed.data, directory, logLevel, env)
       problems.push(...tooFewApprovers(config, parsed.data).map(fleet.place))
       const names = config.clusters.map(({ name }) => name)
-      problems.push(...sweepProblems(config.sweeps, names))
+      problems.push(...sweepProblems(config.sweeps, names), ...tokenProblems(config.http.tokens, names))
       if (problems.length === 0) return config
     }
   }
@@ -241,7 +247,11 @@ function tooFewApprovers(config: Config, file: File): ConfigProblem[] {
 function resolveConfig(file: File, directory: string, logLevel: LogLevel, env: Env): Config {
   return {
     slack: { mode: file.slack.mode ?? 'socket', channel: file.slack.channel },
-    http: { host: file.http?.host ?? '127.0.0.1', port: file.http?.port ?? 3000 },
+    http: {
+      host: file.http?.host ?? '127.0.0.1',
+      port: file.http?.port ?? 3000,
+      tokens: resolveTokens(file.http?.api),
+    },
     clusters: file.clusters.map((cluster) => resolveCluster(file, directory, cluster)),
     store: file.store?.url ?? { kind: 'sqlite', path: './data/pg-marshal.db' },
     queryText: file.queryText ?? 'masked',

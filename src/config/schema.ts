@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { People } from '../domain/session/policy.ts'
 import { readDatabaseUrl } from '../domain/text/databaseUrl.ts'
+import { api } from './api.ts'
 import {
   configSection,
   day,
@@ -227,6 +228,7 @@ export const fileSchema = configSection({
   http: configSection({
     host: z.string({ error: 'Write the address to listen on, like 127.0.0.1 or 0.0.0.0.' }).min(1).optional(),
     port: number(0, 65535, 'Write a port from 0 to 65535 (0 takes a free one).').optional(),
+    api: api.optional(),
   }).optional(),
   access: access.optional(),
   approvals: approvals.optional(),

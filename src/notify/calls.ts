@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { bot, type CallReason, type JournalEvent } from '../domain/approvals/journal.ts'
-import { requestersOf } from '../domain/approvals/proposal.ts'
+import { isByHand } from '../domain/approvals/proposal.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
 import {
   type CallKey,
@@ -199,7 +199,7 @@ function asksOf({ settings, incident, proposals, silences }: CalledCard): Ask[] 
   return (
     proposals
       // A shorter list goes on where the longer one was, with the same ladder.
-      .filter((one) => requestersOf(one).length > 0 && (one === last || !one.bulk))
+      .filter((one) => isByHand(one) && (one === last || !one.bulk))
       .map((one) => ({
         id: one.bulk ? one.cardId : one.id,
         subject: { incident: null, proposals: [one], isSilent: false },

@@ -1,6 +1,7 @@
 import type { Authorization, Caller } from '../actions/authorize.ts'
-import type { Propose, Request } from '../actions/propose.ts'
+import type { Propose } from '../actions/propose.ts'
 import type { Choice, ProposeBulk } from '../actions/proposeBulk.ts'
+import type { Request } from '../actions/request.ts'
 import type { Silencing } from '../actions/silence.ts'
 import { choiceOf, clustersOf } from '../actions/sweep.ts'
 import { pickCluster, type WatchedCluster } from '../commands/cluster.ts'

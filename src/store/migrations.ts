@@ -266,4 +266,17 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .execute()
     },
   },
+  '013_idempotency_keys': {
+    async up(db) {
+      await db.schema
+        .createTable('idempotency_keys')
+        .addColumn('token', 'text', (column) => column.notNull())
+        .addColumn('key', 'text', (column) => column.notNull())
+        .addColumn('fingerprint', 'text', (column) => column.notNull())
+        .addColumn('proposal_id', 'text', (column) => column.notNull())
+        .addColumn('used_at', 'bigint', (column) => column.notNull())
+        .addPrimaryKeyConstraint('idempotency_keys_one', ['token', 'key'])
+        .execute()
+    },
+  },
 }

@@ -105,6 +105,7 @@ export const eventShape = union<JournalEvent, 'kind'>('kind', {
     members,
     reason: anyText,
     asked: listOf(anyText).optional(),
+    requestId: anyText.optional(),
   },
   offered: { ...onSession, statement: orNull(anyText), members },
   bulkDone: {
@@ -128,6 +129,7 @@ export const eventShape = union<JournalEvent, 'kind'>('kind', {
     code: z.custom<RefusalCode>((code) => typeof code === 'string'),
     reason: anyText,
     more: number.optional(),
+    requestId: anyText.optional(),
   },
   codeAccepted: ofProposal,
   codesLocked: { ...ofProposal, cluster: anyText, wrong: number, until: number },

@@ -28,6 +28,15 @@ export type Schema = {
     schedule: string
     seen_to: number
   }
+  /** Calls of programs, with the proposal that each led to. */
+  idempotency_keys: {
+    token: string
+    key: string
+    /** Hash of the request. */
+    fingerprint: string
+    proposal_id: string
+    used_at: number
+  }
   incidents: {
     id: string
     cluster: string
@@ -178,6 +187,7 @@ export const tableNames = Object.keys({
   proposals: 1,
   bulk_members: 1,
   sweeps: 1,
+  idempotency_keys: 1,
   incidents: 1,
   silences: 1,
   second_factors: 1,

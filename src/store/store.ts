@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import { type CallsTable, callsIn } from './calls.ts'
 import { type Database, openDatabase, type StoreSettings } from './database.ts'
 import { type History, historyIn } from './history.ts'
+import { type IdempotencyKeys, idempotencyKeysIn } from './idempotencyKeys.ts'
 import { type Incidents, incidentsIn } from './incidents.ts'
 import { type Journal, journalIn } from './journal.ts'
 import type { StoreWait } from './lock.ts'
@@ -29,6 +30,7 @@ export type Tables = {
   readonly refusedBlocks: RefusedBlocksTable
   readonly leases: Leases
   readonly sweeps: Sweeps
+  readonly idempotencyKeys: IdempotencyKeys
 }
 
 /** The bot's own memory: everything that has to survive a crash. */
@@ -83,4 +85,5 @@ export const tablesIn = (db: Kysely<Schema>): Tables => ({
   refusedBlocks: refusedBlocksIn(db),
   leases: leasesIn(db),
   sweeps: sweepsIn(db),
+  idempotencyKeys: idempotencyKeysIn(db),
 })

@@ -20,6 +20,7 @@ import type {
   RichTextSection,
   TableBlock,
 } from '@slack/types'
+import { tokenOf } from '../domain/approvals/actor.ts'
 import { clean, truncate } from '../domain/text/clean.ts'
 
 export { clean, truncate }
@@ -82,8 +83,11 @@ export const link = (url: string, words: string): Leaf => ({
   url,
   text: unbroken(clean(words)) || ' ',
 })
-/** A person, who is notified where a message that names them is new. */
-export const user = (userId: string): Leaf => ({ type: 'user', user_id: userId })
+/** A person, who is notified where a message that names them is new; or a program, by the name of its token. */
+export function user(actor: string): Leaf {
+  const token = tokenOf(actor)
+  return token === null ? { type: 'user', user_id: actor } : text(`token ${token}`)
+}
 /** A user group, whose members are notified where a message that names it is new. */
 export const userGroup = (groupId: string): Leaf => ({ type: 'usergroup', usergroup_id: groupId })
 

@@ -1,5 +1,5 @@
 import type { ClusterConfig } from '../config/config.ts'
-import { requestersOf } from '../domain/approvals/proposal.ts'
+import { isByHand } from '../domain/approvals/proposal.ts'
 import { hasOwnCard } from '../domain/incidents/incident.ts'
 import { callsAnybody } from '../domain/incidents/ladder.ts'
 import type { Log } from '../log.ts'
@@ -31,7 +31,7 @@ export async function callDue({
   )
   if (calling.size === 0) return
   const incidents = (await store.incidents.openOutside([])).filter(hasOwnCard)
-  const requests = (await store.proposals.inState('open')).filter((one) => requestersOf(one).length > 0)
+  const requests = (await store.proposals.inState('open')).filter((one) => isByHand(one))
   const clusterOf = new Map([
     ...requests.map(({ cardId, key }) => [cardId, key.cluster] as const),
     ...incidents.map(({ cardId, cluster }) => [cardId, cluster] as const),

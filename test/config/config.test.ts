@@ -30,7 +30,7 @@ describe('a valid file', () => {
   it('gets the defaults of the contract', () => {
     expect(parseConfig(minimal, {})).toEqual({
       slack: { mode: 'socket', channel: 'C0INCIDENTS' },
-      http: { host: '127.0.0.1', port: 3000 },
+      http: { host: '127.0.0.1', port: 3000, tokens: [] },
       clusters: [
         {
           name: 'orders',

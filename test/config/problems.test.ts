@@ -219,10 +219,10 @@ http: { port: 70000 }
       'wach: Unknown key. Known here: slack, http, access, approvals, clusters, clustersFrom, templates, watch, notify, store, history, queryText, tags, sweeps.',
     ])
     expect(withPart('http: { __proto__: 1 }')).toEqual([
-      'http.__proto__: Unknown key. Known here: host, port.',
+      'http.__proto__: Unknown key. Known here: host, port, api.',
     ])
     expect(withPart('http: { xoxb-123: 1 }')).toEqual([
-      'http: There is a key that is not a plain word. Unknown key. Known here: host, port.',
+      'http: There is a key that is not a plain word. Unknown key. Known here: host, port, api.',
     ])
   })
 

@@ -29,6 +29,7 @@ export async function tour(store: Store): Promise<void> {
   await webhooks(store)
   await history(store)
   await sweeps(store)
+  await programs(store)
   await fleet.leave()
 }
 
@@ -167,6 +168,14 @@ async function sweeps({ sweeps }: Tables) {
   await sweeps.seenTo('idle', 'orders', '0 3 * * * UTC', madeAt + 1)
   await sweeps.take('idle', 'orders', '0 3 * * * UTC', madeAt + 2)
   await sweeps.take('idle', 'orders', '0 3 * * * UTC', madeAt + 2)
+  await sweeps.keepOnly([{ sweep: 'idle', cluster: 'stock' }])
+}
+
+async function programs({ idempotencyKeys }: Tables) {
+  const call = { token: 'deploybot', key: 'k1', fingerprint: 'f1' }
+  await idempotencyKeys.put(call, 'p1', madeAt)
+  await idempotencyKeys.find(call)
+  await idempotencyKeys.forgetBefore(madeAt)
 }
 
 async function history({ history }: Store) {

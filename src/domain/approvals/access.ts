@@ -68,6 +68,7 @@ export type RefusalCode =
   | 'notWatched'
   | 'notSeen'
   | 'notRecorded'
+  | 'keyReused'
 
 /** Returns why this user is not a full member of our workspace; null when the user is one. */
 export function membershipRefusal(user: User, ourTeamId: string): Refusal | null {

@@ -6,7 +6,8 @@ import type { BulkCounts } from './members.ts'
 import type { Outcome } from './outcome.ts'
 
 /**
- * Everything that the journal records. `actor` is a Slack user id, or `pg-marshal` for what the bot does by itself.
+ * Everything that the journal records. `actor` is a Slack user id, or `pg-marshal` for what the bot does by itself, or a
+ * program that asks over HTTP (see actor.ts); `requestId` is its request, as the log names it.
  * A row is written once and never changed.
  */
 export type JournalEvent =
@@ -21,6 +22,7 @@ export type JournalEvent =
       readonly reason: string
       /** Those who were asked in the thread to approve it; absent where it was requested. */
       readonly asked?: readonly string[] | undefined
+      readonly requestId?: string | undefined
     }
   /** Proposed without a request for this action: by the watcher, after a cancel without effect, or on "Offer again". */
   | {
@@ -58,6 +60,7 @@ export type JournalEvent =
       readonly reason: string
       /** So many more of the same person, for the same reason, within a minute: they are counted, not written each. */
       readonly more?: number
+      readonly requestId?: string | undefined
     }
   /** A code of their authenticator app was accepted, and is used up. No code is ever written down. */
   | { readonly kind: 'codeAccepted'; readonly actor: string; readonly proposalId: string }

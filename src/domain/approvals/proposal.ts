@@ -1,5 +1,6 @@
 import type { Action } from '../session/action.ts'
 import { isIdleInTransaction, type Session, type SessionKey } from '../session/session.ts'
+import { isPerson } from './actor.ts'
 import type { Bulk } from './members.ts'
 import type { Outcome, Victim } from './outcome.ts'
 
@@ -35,7 +36,7 @@ export type ProposalFields = {
   readonly pooled: boolean
   /** The last denial of an action on this session: it stands on what is proposed for it later. Null where there was none. */
   readonly denial: Denial | null
-  /** The user who asked for it by hand, or brought it back after a denial; null when the watcher proposed it. */
+  /** The user or program (see actor.ts) that asked for it, or brought it back after a denial; null when the watcher proposed it. */
   readonly requestedBy: string | null
   /** People who asked for the same while it was open, each once, with why. */
   readonly joined?: readonly Joined[] | undefined
@@ -118,11 +119,16 @@ export const victimsAmong = (pids: readonly number[], sessions: readonly Session
 /** Decides whether anything is said at all. */
 export const isReason = (reason: string): boolean => /[\p{L}\p{N}]/u.test(reason)
 
-/** Lists everybody who asked for it by hand. */
-export const requestersOf = ({ requestedBy, joined = [] }: Proposal): string[] => [
-  ...(requestedBy === null ? [] : [requestedBy]),
-  ...joined.map(({ userId }) => userId),
+/** Decides whether a person asks for it. A program calls nobody: it would do so all night. */
+export const isByHand = (proposal: Proposal): boolean => requestersOf(proposal).some(isPerson)
+
+/** Lists everybody who asked for it, each with why: people, and programs by their tokens. */
+export const askersOf = ({ requestedBy, reason, joined = [] }: Proposal): Joined[] => [
+  ...(requestedBy === null ? [] : [{ userId: requestedBy, reason }]),
+  ...joined,
 ]
+
+export const requestersOf = (proposal: Proposal): string[] => askersOf(proposal).map(({ userId }) => userId)
 
 /**
  * Decides whether a fresh look may be offered: there may be something left to do, no open proposal asks for it, and its

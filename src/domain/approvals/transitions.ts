@@ -26,19 +26,22 @@ export type Execution = {
   readonly returned: boolean | null
 }
 
-/** Opens what somebody requested by hand. */
-export const request = (open: OpenProposal, actor: string): Step<OpenProposal> => ({
+/** Person or program that asks; for a program with its request, as the log names it. */
+export type Requester = { readonly actor: string; readonly requestId?: string | undefined }
+
+/** Opens what somebody requested. */
+export const request = (open: OpenProposal, by: Requester): Step<OpenProposal> => ({
   next: open,
-  events: [{ kind: 'requested', actor, ...aboutSession(open), ...listed(open), reason: open.reason }],
+  events: [{ kind: 'requested', ...by, ...aboutSession(open), ...listed(open), reason: open.reason }],
 })
 
 /** Adds somebody who asks for the same; null for who asked for it or approved it already. */
-export const join = (open: OpenProposal, userId: string, reason: string): Step<OpenProposal> | null =>
-  requestersOf(open).includes(userId) || isAmong(open.approvals, userId)
+export const join = (open: OpenProposal, by: Requester, reason: string): Step<OpenProposal> | null =>
+  requestersOf(open).includes(by.actor) || isAmong(open.approvals, by.actor)
     ? null
     : {
-        next: { ...open, joined: [...(open.joined ?? []), { userId, reason }] },
-        events: [{ kind: 'requested', actor: userId, ...aboutSession(open), reason }],
+        next: { ...open, joined: [...(open.joined ?? []), { userId: by.actor, reason }] },
+        events: [{ kind: 'requested', ...by, ...aboutSession(open), reason }],
       }
 
 /** Time for which the approvers are not asked a second time in the thread of one card. */

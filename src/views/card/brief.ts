@@ -1,5 +1,5 @@
 import { isBulk } from '../../domain/approvals/bulk.ts'
-import type { Proposal } from '../../domain/approvals/proposal.ts'
+import { askersOf, type Proposal } from '../../domain/approvals/proposal.ts'
 import { isFromHost } from '../../domain/host/identity.ts'
 import type { Finding, Holder } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
@@ -74,11 +74,10 @@ function inVain({ proposals }: CardState, room: Room): Line[] {
   return before ? [[firstSentences(outcomeSentence(before), Math.min(24, room.sentences))]] : []
 }
 
-/** Says who asked for it by hand, and why. */
-function askedBy({ requestedBy, reason, joined = [], state }: Proposal, room: Room): Line | null {
-  if (state !== 'open') return null
-  const all = [...(requestedBy === null ? [] : [{ userId: requestedBy, reason }]), ...joined]
-  const [first, second, ...more] = all
+/** Says who asked for it, and why. */
+function askedBy(proposal: Proposal, room: Room): Line | null {
+  if (proposal.state !== 'open') return null
+  const [first, second, ...more] = askersOf(proposal)
   if (!first) return null
   const why = (given: string) => (given ? `: ${firstWords(onOneLine(given), room.reason)}` : '.')
   return [

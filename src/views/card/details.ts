@@ -1,6 +1,6 @@
 import type { ModalView } from '@slack/types'
 import type { JournalRow } from '../../domain/approvals/journal.ts'
-import type { Proposal } from '../../domain/approvals/proposal.ts'
+import { askersOf, type Proposal } from '../../domain/approvals/proposal.ts'
 import { subjectOf } from '../../domain/incidents/finding.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import type { OwnLock } from '../../domain/locks/list.ts'
@@ -185,14 +185,12 @@ function lockLine(lock: OwnLock): Line {
 }
 
 /** Names everybody who asked for it, with why. */
-function askedFor({ requestedBy, reason, joined = [] }: Proposal): Line {
-  const all = [...(requestedBy === null ? [] : [{ userId: requestedBy, reason }]), ...joined]
-  return all.flatMap(({ userId, reason }) => [
+const askedFor = (proposal: Proposal): Line =>
+  askersOf(proposal).flatMap(({ userId, reason }) => [
     ' ',
     user(userId),
     reason ? ` asks: ${truncate(onOneLine(reason), 300)}.` : ' asks for it.',
   ])
-}
 
 const requestSentence = ({ session, victims }: Proposal): string =>
   `Session ${nameOf(session)}, ${stateOf(session)}${victims.length > 0 ? `, keeps ${count(victims.length, 'session')} waiting` : ''}.`

@@ -1,5 +1,6 @@
+import { tokenOf } from '../../domain/approvals/actor.ts'
 import { type BulkCounts, countsOf } from '../../domain/approvals/members.ts'
-import type { Proposal } from '../../domain/approvals/proposal.ts'
+import { askersOf, type Proposal } from '../../domain/approvals/proposal.ts'
 import type { Incident } from '../../domain/incidents/incident.ts'
 import { severityOf } from '../../domain/incidents/severity.ts'
 import type { Root } from '../../domain/locks/blocking.ts'
@@ -69,8 +70,20 @@ const seenAtOnce = 60
 export function headlineOf(card: Pick<CardState, 'cluster' | 'incident' | 'proposals'>): string {
   const more = card.incident ? findingWords(card.incident, cardStatus(card) === 'resolved').more : []
   const denied = card.incident && cardStatus(card) === 'denied' ? ['denied'] : []
-  return [titleOf(card), ...more, ...denied].join(' · ')
+  return [titleOf(card), ...programsWords(card.proposals.at(-1)), ...more, ...denied].join(' · ')
 }
+
+/** So much of what a program says stands in a headline. */
+const mostSaid = 70
+
+/** Names the programs that ask, with why, as long as somebody has to decide: a person must not take one for a colleague. */
+const programsWords = (latest: Proposal | undefined): string[] =>
+  latest?.state === 'open'
+    ? askersOf(latest).flatMap(({ userId, reason }) => {
+        const token = tokenOf(userId)
+        return token === null ? [] : [`token ${token} asks: ${truncate(onOneLine(clean(reason)), mostSaid)}`]
+      })
+    : []
 
 /**
  * Writes the same without what a card says as of its last edit, as how long it has lasted: beside what was just read that

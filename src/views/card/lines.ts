@@ -1,3 +1,4 @@
+import { isPerson } from '../../domain/approvals/actor.ts'
 import { isBulk } from '../../domain/approvals/bulk.ts'
 import { bot, type JournalEvent, type JournalRow, shortestHead } from '../../domain/approvals/journal.ts'
 import { type Proposal, requestersOf } from '../../domain/approvals/proposal.ts'
@@ -320,9 +321,13 @@ const codesLocked = (event: JournalEvent & { kind: 'codesLocked' }): Line => [
   '. If that was somebody else, sign them out of Slack everywhere and enrol them again.',
 ]
 
-/** Mentions the person who asked. */
+/** Mentions the people who asked. */
 const mention = (proposal: Proposal | null): Line =>
-  proposal ? requestersOf(proposal).flatMap((userId) => [' ', user(userId)]) : []
+  proposal
+    ? requestersOf(proposal)
+        .filter(isPerson)
+        .flatMap((userId) => [' ', user(userId)])
+    : []
 
 const view = (line: Line): View => ({
   text: truncate(plainWords(line), 3000),

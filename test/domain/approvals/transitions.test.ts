@@ -152,7 +152,7 @@ describe('approve', () => {
 describe('join', () => {
   it('adds who asks and why, and changes nothing else', () => {
     const before = proposal({ joined: [{ userId: 'U0DEVI', reason: '' }] })
-    const step = join(before, 'U0MO', 'stuck')
+    const step = join(before, { actor: 'U0MO' }, 'stuck')
     expect(step && changes(before, step)).toEqual({
       joined: [
         { userId: 'U0DEVI', reason: '' },
@@ -169,7 +169,7 @@ describe('join', () => {
     ['joined it', proposal({ joined: [{ userId: 'U0MO', reason: 'a' }] })],
     ['approved it', proposal({ approvals: [{ userId: 'U0MO', at: madeAt }] })],
   ])('does nothing for who $0 already', (_, before) => {
-    expect(join(before, 'U0MO', 'again')).toBeNull()
+    expect(join(before, { actor: 'U0MO' }, 'again')).toBeNull()
   })
 
   it('makes of who joined one who may not approve', () => {
@@ -260,7 +260,7 @@ describe('the other changes', () => {
     [
       'request',
       asked,
-      request(asked, 'U0RIA'),
+      request(asked, { actor: 'U0RIA' }),
       {},
       [{ kind: 'requested', actor: 'U0RIA', ...about, reason: 'it hangs' }],
     ],

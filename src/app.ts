@@ -9,6 +9,7 @@ import { recordOf } from './answers/record.ts'
 import { createReports } from './answers/report.ts'
 import { createFiguresReader } from './answers/stats.ts'
 import { createTop } from './answers/top.ts'
+import { createPrograms } from './api/programs.ts'
 import { createClock } from './clock.ts'
 import { asksForCodes, type Config, requireSecret, type SlackSettings } from './config/config.ts'
 import { createDesk } from './desk.ts'
@@ -196,6 +197,7 @@ export async function startApp(deps: {
       outbox.kick()
       homes.changed()
       webhooks.kick()
+      programs.changed()
     }
     const cards = createCards({
       store,
@@ -240,6 +242,12 @@ export async function startApp(deps: {
     const answers = createAnswers({
       ...{ clusters, top, past, record, reports, directory, now },
       watcherOf: (cluster) => watcherIn(leads?.last() ?? null, cluster),
+    })
+    const programs = createPrograms({
+      ...{ clusters, store, past, record, linkTo, patientLinkTo, maskText: maskOutward, now, steady, log },
+      tokens: () => registry.config().http.tokens,
+      requests: actions.propose,
+      version: packageJson.version,
     })
     const sight = createSight(clusters)
     const { ingress, homes } = createConversation({
@@ -409,11 +417,13 @@ export async function startApp(deps: {
     const http: HttpServer = await startHttp({
       ...config.http,
       slack: ingress.requestListener,
+      programs: programs.requestListener,
       ready,
       metrics: metrics.expose,
       now,
     })
     closing('http', http.close)
+    closing('programs', programs.stop)
     closing('ingress', ingress.stop)
     await ingress.start()
     closing('requests', ingress.drain)

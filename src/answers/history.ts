@@ -70,13 +70,17 @@ async function isOn(past: Past, clusters: readonly string[], cardId: string): Pr
 }
 
 /** An incident, or the proposals of a request by hand, which is about none. */
-type Happened = { readonly at: number; readonly cluster: string; readonly cardId: string } & (
+export type Happened = { readonly at: number; readonly cluster: string; readonly cardId: string } & (
   | { readonly incident: Incident }
   | { readonly incident: null; readonly proposals: readonly Proposal[] }
 )
 
 /** Lists incidents that were open in that time, and requests that were made in it; the newest first. */
-async function eventsSince(past: Past, clusters: readonly string[], since: number): Promise<Happened[]> {
+export async function eventsSince(
+  past: Past,
+  clusters: readonly string[],
+  since: number,
+): Promise<Happened[]> {
   const incidents = (await Promise.all(clusters.map((name) => past.incidents.recent(name, since)))).flat()
   const proposals = [
     ...(await past.proposals.inState('open')),
@@ -107,7 +111,7 @@ async function eventsSince(past: Past, clusters: readonly string[], since: numbe
 }
 
 /** Reads what else an entry shows; for those of one page alone. */
-async function entryOf(past: Past, happened: Happened): Promise<HistoryEntry> {
+export async function entryOf(past: Past, happened: Happened): Promise<HistoryEntry> {
   const { at, cluster, cardId, incident } = happened
   const proposals = incident === null ? happened.proposals : await past.proposals.ofCard(incident.id)
   return { at, cluster, incident, proposals, link: await past.linkTo(cardId) }

@@ -7,6 +7,7 @@ import { fittingAction } from '../domain/session/allowedAction.ts'
 import type { Protected } from '../domain/session/policy.ts'
 import { isClient, type Session } from '../domain/session/session.ts'
 import type { Tags } from '../domain/text/tags.ts'
+import type { KnownMoment } from './moment.ts'
 
 /** A session with the catalog's fields, who blocks it (what pg_blocking_pids says), and what its application says of itself. */
 export type SessionJson = Session & { readonly blockedBy: readonly number[]; readonly tags: Tags }
@@ -111,7 +112,8 @@ const involvedIn = ({ forest }: Picture): Set<number> =>
     ...forest.cycles.flat(),
   ])
 
-const sessionJson = (session: Session, { forest }: Picture): SessionJson => ({
+/** Adds to a session who blocks it. */
+export const sessionJson = (session: Session, { forest }: Picture): SessionJson => ({
   ...session,
   blockedBy: forest.blockedBy(session.pid),
   tags: session.tags ?? {},
@@ -146,3 +148,26 @@ function rootJson(
     },
   }
 }
+
+/** Answer about a moment of the past at which nothing was seen: the fields of `blocking`, none of which can be taken for calm. */
+export type NotSeenJson = { readonly [K in 'takenAt' | 'roots' | 'cycles' | 'sessions']: null } & {
+  readonly cluster: string
+  /** Reason why nothing was seen, where one was recorded; the nearest looks that saw something. ISO 8601. */
+  readonly notSeen: {
+    readonly at: string
+    readonly why: string | null
+    readonly before: string | null
+    readonly after: string | null
+  }
+}
+
+export const notSeenJson = (
+  cluster: string,
+  { at, why, before, after }: Pick<KnownMoment, 'at' | 'why' | 'before' | 'after'>,
+): NotSeenJson => ({
+  ...{ cluster, takenAt: null, roots: null, cycles: null, sessions: null },
+  notSeen: { at: iso(at), why, before: orNever(before), after: orNever(after) },
+})
+
+const iso = (at: number): string => new Date(at).toISOString()
+const orNever = (at: number | null): string | null => (at === null ? null : iso(at))

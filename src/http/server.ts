@@ -8,6 +8,10 @@ export type HttpServer = { readonly port: number; close(): Promise<void> }
 /** Slack's timestamps may be this old, and no further ahead: Bolt checks the first only. */
 const clockSkewSeconds = 300
 
+/** Decides whether a path belongs to the API. */
+const isForPrograms = (path: string): boolean =>
+  path === '/api' || path.startsWith('/api/') || path === '/mcp'
+
 /** Time for which running requests may go on when the server closes. */
 const closeGraceMs = 1000
 
@@ -37,20 +41,22 @@ const json = (status: number, body: object): HttpReply => ({
 })
 
 /**
- * `/healthz` (the process lives), `/readyz` (it can do its job, or why not), `/metrics` for Prometheus and, in http mode,
- * `/slack/events`.
+ * `/healthz` (the process lives), `/readyz` (it can do its job, or why not), `/metrics` for Prometheus, `/api/…` and `/mcp`
+ * for programs and, in http mode, `/slack/events`.
  * @param slack takes Slack's signed requests; null in socket mode
  */
 export async function startHttp(settings: {
   readonly host: string
   readonly port: number
   readonly slack: RequestListener | null
+  /** Takes the requests of programs. */
+  readonly programs?: RequestListener
   readonly ready: () => Readiness
   readonly metrics?: () => Promise<Exposition>
   readonly now: () => number
   readonly limits?: Partial<typeof usualLimits>
 }): Promise<HttpServer> {
-  const { slack, ready, metrics, now } = settings
+  const { slack, programs, ready, metrics, now } = settings
   const limits = { ...usualLimits, ...settings.limits }
   const pages: Readonly<Record<string, () => HttpReply | Promise<HttpReply>>> = {
     '/healthz': () => json(200, { status: 'ok' }),
@@ -85,6 +91,7 @@ export async function startHttp(settings: {
         return answer(json(401, { error: 'timestamp in the future' }))
       return slack(request, response)
     }
+    if (programs && isForPrograms(path)) return programs(request, response)
     // What went wrong may name a path or an address; who scrapes needs to know only that it did.
     return reply(request.method, path).then(answer, () => answer(json(500, { error: 'internal error' })))
   })

@@ -1,5 +1,5 @@
 import { lookUp, seenView } from '../answers/at.ts'
-import { blockingJson } from '../answers/json.ts'
+import { blockingJson, notSeenJson } from '../answers/json.ts'
 import { recordOf } from '../answers/record.ts'
 import { withTexts } from '../domain/history/look.ts'
 import { pictureOf } from '../domain/locks/picture.ts'
@@ -59,19 +59,3 @@ export async function historyAt({
     return 0
   })
 }
-
-/** The fields of `blocking --json`, none of which can be taken for calm. */
-const notSeenJson = (
-  cluster: string,
-  { at, why, before, after }: { at: number; why: string | null; before: number | null; after: number | null },
-) => ({
-  cluster,
-  takenAt: null,
-  roots: null,
-  cycles: null,
-  sessions: null,
-  /** Reason why nothing was seen, where one was recorded; the nearest looks that saw something. */
-  notSeen: { at: iso(at), why, before: iso(before), after: iso(after) },
-})
-
-const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString())

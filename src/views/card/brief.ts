@@ -1,3 +1,4 @@
+import { isPerson } from '../../domain/approvals/actor.ts'
 import { isBulk } from '../../domain/approvals/bulk.ts'
 import { askersOf, type Proposal } from '../../domain/approvals/proposal.ts'
 import { isFromHost } from '../../domain/host/identity.ts'
@@ -74,10 +75,10 @@ function inVain({ proposals }: CardState, room: Room): Line[] {
   return before ? [[firstSentences(outcomeSentence(before), Math.min(24, room.sentences))]] : []
 }
 
-/** Says who asked for it, and why. */
+/** Says which people asked for it, and why. A program stands in the headline. */
 function askedBy(proposal: Proposal, room: Room): Line | null {
   if (proposal.state !== 'open') return null
-  const [first, second, ...more] = askersOf(proposal)
+  const [first, second, ...more] = askersOf(proposal).filter(({ userId }) => isPerson(userId))
   if (!first) return null
   const why = (given: string) => (given ? `: ${firstWords(onOneLine(given), room.reason)}` : '.')
   return [

@@ -1,0 +1,116 @@
+import { z } from '@hono/zod-openapi'
+import { stateFilters } from '../domain/lists/filters.ts'
+import { parseDuration } from '../domain/text/duration.ts'
+
+/** What programs may send. The same schemas parse it, over HTTP and MCP, and describe it. */
+
+/** Most entries of one page. */
+export const longestPage = 200
+
+const duration = (most: number, words: string) =>
+  z.string().transform((text, context) => {
+    const read = parseDuration(text)
+    if ('ms' in read && read.ms <= most) return read.ms
+    context.addIssue({ code: 'custom', message: 'ms' in read ? `Write at most ${words}.` : read.problem })
+    return z.NEVER
+  })
+
+const hour = 3_600_000
+const part = z.string().min(1).max(63).optional()
+
+const cluster = z
+  .string()
+  .min(1)
+  .max(32)
+  .describe('Name of a cluster, as the list of clusters has it')
+  .openapi({ example: 'orders' })
+
+const pid = z.coerce.number().int().min(1).max(2_147_483_647).describe('Process id of the session')
+
+const page = {
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(longestPage)
+    .optional()
+    .describe('Entries of a page, 100 if absent'),
+  after: z.string().max(64).optional().describe('`next` of the page before; the first page if absent'),
+}
+
+export const clustersInput = z.object({
+  name: part.describe('Part of the names of clusters'),
+  ...page,
+})
+
+export const sessionsInput = z.object({
+  cluster,
+  db: part.describe('Part of the name of the database'),
+  user: part.describe('Part of the name of the user'),
+  app: part.describe('Part of application_name'),
+  state: z.enum(stateFilters).optional(),
+  older: duration(365 * 24 * hour, '365d')
+    .optional()
+    .describe('Only what has been so for longer, like 90s or 10m')
+    .openapi({ type: 'string' }),
+  ...page,
+})
+
+export const blockingInput = z.object({ cluster, ...page })
+export const sessionInput = z.object({ cluster, pid })
+export const healthInput = z.object({ cluster })
+
+export const historyInput = z.object({
+  cluster,
+  since: duration(31 * 24 * hour, '31d')
+    .optional()
+    .describe('How far back, like 12h; 24h if absent')
+    .openapi({ type: 'string' }),
+  ...page,
+})
+
+export const atInput = z.object({
+  cluster,
+  time: z
+    .string()
+    .min(1)
+    .max(64)
+    .describe('A moment of the past: ISO 8601, `03:12` (UTC), or `20m ago`')
+    .openapi({ example: '2026-11-28T03:12:00Z' }),
+  ...page,
+})
+
+const words = (most: number) => z.string().trim().min(1).max(most)
+
+export const proposeInput = z.strictObject({
+  cluster,
+  pid,
+  action: z.enum(['cancel', 'terminate']).describe('cancel ends a statement, terminate the session'),
+  reason: words(300).describe('Why, for the people who decide'),
+  onBehalfOf: words(80).optional().describe('For whom you ask; shown as what you say, and nothing more'),
+  backendStart: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('backendStart of the session that you saw: another session under the pid is then refused'),
+})
+
+export const proposalInput = z.object({
+  id: z.string().min(1).max(64).describe('Id of the proposal'),
+  wait: duration(60_000, '60s')
+    .optional()
+    .describe('Answer when it has ended, or after so long, like 30s')
+    .openapi({ type: 'string' }),
+})
+
+export type Inputs = {
+  readonly clusters: z.output<typeof clustersInput>
+  readonly sessions: z.output<typeof sessionsInput>
+  readonly blocking: z.output<typeof blockingInput>
+  readonly session: z.output<typeof sessionInput>
+  readonly health: z.output<typeof healthInput>
+  readonly history: z.output<typeof historyInput>
+  readonly at: z.output<typeof atInput>
+  readonly propose: z.output<typeof proposeInput>
+  readonly proposal: z.output<typeof proposalInput>
+}

@@ -1,0 +1,274 @@
+import { readHealth } from '../answers/health.ts'
+import { entryOf, eventsSince } from '../answers/history.ts'
+import { blockingJson, notSeenJson, sessionJson, sessionsJson } from '../answers/json.ts'
+import { momentIn } from '../answers/moment.ts'
+import type { Past } from '../answers/openCards.ts'
+import type { PastLooks } from '../answers/record.ts'
+import type { WatchedCluster } from '../commands/cluster.ts'
+import { withTexts } from '../domain/history/look.ts'
+import type { Incident } from '../domain/incidents/incident.ts'
+import { severityOf, worstFirst } from '../domain/incidents/severity.ts'
+import { matchesFilters } from '../domain/lists/filters.ts'
+import { type Picture, pictureOf } from '../domain/locks/picture.ts'
+import { fittingAction } from '../domain/session/allowedAction.ts'
+import { wraparoundRatio } from '../domain/session/health.ts'
+import type { Protected } from '../domain/session/policy.ts'
+import type { Session } from '../domain/session/session.ts'
+import { parsePastMoment } from '../domain/text/moment.ts'
+import { sentenceOf } from '../views/card/findings.ts'
+import { incidentPartOf, iso, proposalPartOf } from '../views/documentParts.ts'
+import type {
+  BlockingPage,
+  ClustersPage,
+  HealthDocument,
+  HistoryPage,
+  MomentDocument,
+  Page,
+  SessionDocument,
+  SessionsPage,
+} from './documents.ts'
+import type { Inputs } from './inputs.ts'
+import { ApiError } from './problem.ts'
+
+/** Looks of programs: the same eyes as a person's, as data. Each throws what `apiErrorOf` knows. */
+export type Looks = {
+  clusters(input: Inputs['clusters'], may: readonly string[] | null): Promise<ClustersPage>
+  sessions(input: Inputs['sessions']): Promise<SessionsPage>
+  blocking(input: Inputs['blocking']): Promise<BlockingPage>
+  session(input: Inputs['session']): Promise<SessionDocument>
+  health(input: Inputs['health']): Promise<HealthDocument>
+  history(input: Inputs['history']): Promise<HistoryPage>
+  at(input: Inputs['at']): Promise<MomentDocument>
+}
+
+/** Programs that ask at the same time share a look, so that they cost a server no more than one a second. Milliseconds. */
+const sharedMs = 1000
+const usualPage = 100
+/** Most of a statement that a program gets, in bytes. */
+const longestText = 1000
+const dayMs = 86_400_000
+
+export function createLooks(deps: {
+  readonly clusters: ReadonlyMap<string, WatchedCluster>
+  readonly past: Past
+  readonly record: PastLooks | null
+  /** Masks constants, whatever people may see. */
+  readonly maskText: (text: string | null) => string | null
+  readonly now: () => number
+  readonly steady: () => number
+}): Looks {
+  const { clusters, past, record, maskText, now, steady } = deps
+  const facts = { silenced: false, maskText }
+  const shared = new Map<string, { readonly at: number; readonly picture: Promise<Picture> }>()
+
+  return {
+    async clusters({ name = '', ...page }, may) {
+      const names = [...clusters.keys()].filter((one) => one.includes(name) && (may?.includes(one) ?? true))
+      const shown = pageOf(names.sort(), page, byName)
+      const open = Map.groupBy(await past.incidents.openOutside([]), ({ cluster }) => cluster)
+      return {
+        ...shown.page,
+        clusters: shown.items.map((one) => {
+          const incidents = (open.get(one) ?? []).toSorted(worstFirst)
+          const blind = incidents.find(({ finding }) => finding.kind === 'unreachable')
+          const why =
+            clusters.get(one)?.cluster.failure()?.reason ?? (blind ? sentenceOf(blind.finding) : null)
+          return { name: one, seen: why === null, why, incidents: incidents.map(incidentOf) }
+        }),
+      }
+    },
+
+    async sessions({ cluster: name, limit, after, older, ...filters }) {
+      const watched = clusterOf(name)
+      const picture = await lookAt(watched)
+      const whole = sessionsJson(picture)
+      const olderSeconds = older === undefined ? undefined : older / 1000
+      const matching = whole.sessions
+        .filter((session) => matchesFilters(session, { ...filters, olderSeconds }))
+        .toSorted((a, b) => a.pid - b.pid)
+      const shown = pageOf(matching, { limit, after }, byPid)
+      return {
+        ...whole,
+        ...shown.page,
+        sessions: (await withText(watched, shown.items)).map((session) => sessionJson(session, picture)),
+      }
+    },
+
+    async blocking({ cluster: name, ...page }) {
+      const watched = clusterOf(name)
+      const picture = await lookAt(watched)
+      return blockingPage(picture, watched.config.protected, page, (some) => withText(watched, some))
+    },
+
+    async session({ cluster: name, pid }) {
+      const watched = clusterOf(name)
+      const picture = await lookAt(watched)
+      const { snapshot, forest } = picture
+      const session = snapshot.sessions.find((one) => one.pid === pid)
+      if (!session)
+        throw new ApiError(404, 'noSession', `There is no session ${pid} on ${name}; it may have ended.`)
+      const [known = session] = await withText(watched, [session])
+      const fit = fittingAction(session, snapshot.server, watched.config.protected)
+      const jam = blockingJson(picture, watched.config.protected).roots.find(
+        (root) => root.pid === pid || root.victims.includes(pid),
+      )
+      return {
+        cluster: name,
+        takenAt: iso(snapshot.takenAt),
+        session: sessionJson(known, picture),
+        victims: forest.behind(pid),
+        jam: jam ?? null,
+        mayPropose: { action: fit.action, why: fit.action === null ? fit.why : (fit.otherwise ?? '') },
+      }
+    },
+
+    async health({ cluster: name }) {
+      const watched = clusterOf(name)
+      const { snapshot, found, unread } = await readHealth(watched, await lookAt(watched), past)
+      const { health } = snapshot
+      const ratios = health?.databases.map(wraparoundRatio) ?? []
+      return {
+        cluster: name,
+        takenAt: iso(snapshot.takenAt),
+        checkedAt: health ? iso(health.takenAt) : null,
+        unread,
+        seesOthers: snapshot.server.seesOthers,
+        findings: found.map((finding) => ({
+          kind: finding.kind,
+          severity: severityOf(finding),
+          summary: sentenceOf(finding),
+        })),
+        wraparoundPercent: ratios.length > 0 ? Math.round(1000 * Math.max(...ratios)) / 10 : null,
+      }
+    },
+
+    async history({ cluster: name, since = dayMs, ...page }) {
+      clusterOf(name)
+      const all = await eventsSince(past, [name], now() - since)
+      const shown = pageOf(all, page, byPlace)
+      const entries = await Promise.all(shown.items.map((one) => entryOf(past, one)))
+      return {
+        ...shown.page,
+        entries: entries.map(({ at, cluster, incident, proposals, link }) => ({
+          at: iso(at),
+          cluster,
+          permalink: link,
+          incident: incident && incidentOf(incident),
+          proposals: proposals.map((one) => proposalPartOf(one, facts)),
+        })),
+      }
+    },
+
+    async at({ cluster: name, time, ...page }) {
+      const { config } = clusterOf(name)
+      if (!record) throw new ApiError(404, 'notRecorded', 'Nothing is recorded here: `history.keep` is off.')
+      const wanted = parsePastMoment(time, 'UTC', now())
+      if ('problem' in wanted) throw new ApiError(400, 'badTime', wanted.problem)
+      await record.settle?.()
+      const known = await momentIn(record, name, wanted.at)
+      if ('begins' in known)
+        throw new ApiError(
+          404,
+          'notRecorded',
+          known.begins === null
+            ? `Nothing is recorded of ${name} yet.`
+            : `The record of ${name} begins at ${iso(known.begins)}.`,
+        )
+      if (!known.look) return notSeenJson(name, known)
+      const { snapshot } = known.look
+      return blockingPage(pictureOf(snapshot), config.protected, page, async (some) =>
+        masked(withTexts(some, snapshot)),
+      )
+    },
+  }
+
+  function clusterOf(name: string): WatchedCluster {
+    const watched = clusters.get(name)
+    if (!watched) throw new ApiError(404, 'unknownCluster', `There is no cluster ${name}; ask for the list.`)
+    return watched
+  }
+
+  async function lookAt({ config: { name }, cluster }: WatchedCluster): Promise<Picture> {
+    const last = shared.get(name)
+    if (last && steady() - last.at < sharedMs) return last.picture
+    const look = { at: steady(), picture: cluster.snapshot().then(pictureOf) }
+    shared.set(name, look)
+    // What failed is tried again by the next one.
+    look.picture.catch(() => shared.get(name) === look && shared.delete(name))
+    return look.picture
+  }
+
+  async function withText({ cluster }: WatchedCluster, sessions: readonly Session[]): Promise<Session[]> {
+    return masked(await cluster.withText(sessions, longestText))
+  }
+
+  function masked(sessions: readonly Session[]): Session[] {
+    return sessions.map((session) => ({
+      ...session,
+      query: maskText(session.query)?.slice(0, longestText) ?? null,
+    }))
+  }
+
+  function incidentOf(incident: Incident) {
+    return incidentPartOf(incident, facts)
+  }
+}
+
+/** Cuts a page out of the jams, worst first, with the first of those who are in them. */
+async function blockingPage(
+  picture: Picture,
+  protectedSessions: readonly Protected[],
+  page: PageInput,
+  withText: (sessions: readonly Session[]) => Promise<Session[]>,
+): Promise<BlockingPage> {
+  const whole = blockingJson(picture, protectedSessions)
+  const roots = pageOf(whole.roots, page, byPlace)
+  const shown = new Set([
+    ...roots.items.flatMap(({ pid, victims }) => [pid, ...victims]),
+    ...whole.cycles.flat(),
+  ])
+  const involved = whole.sessions.filter(({ pid }) => shown.has(pid))
+  const some = involved.slice(0, page.limit ?? usualPage)
+  return {
+    ...whole,
+    ...roots.page,
+    roots: roots.items,
+    sessions: (await withText(some)).map((session) => sessionJson(session, picture)),
+    sessionsLeftOut: involved.length - some.length,
+  }
+}
+
+type PageInput = { readonly limit?: number | undefined; readonly after?: string | undefined }
+
+/** Order of a list: what is sent as `after`, and what comes after it. */
+type Order<T> = {
+  keyOf(item: T, index: number): string
+  isAfter(item: T, after: string, index: number): boolean
+}
+
+// Sessions come and go between two pages; what is in both looks is neither skipped nor repeated.
+const byPid: Order<{ readonly pid: number }> = {
+  keyOf: ({ pid }) => String(pid),
+  isAfter: ({ pid }, after) => pid > Number(after),
+}
+const byName: Order<string> = { keyOf: (name) => name, isAfter: (name, after) => name > after }
+const byPlace: Order<unknown> = {
+  keyOf: (_, index) => String(index + 1),
+  isAfter: (_, after, index) => index >= Number(after),
+}
+
+/** Cuts one page out of a list that is in this order. */
+function pageOf<T>(
+  all: readonly T[],
+  { limit = usualPage, after }: PageInput,
+  { keyOf, isAfter }: Order<NoInfer<T>>,
+): { readonly items: readonly T[]; readonly page: Page } {
+  const rest = all.map((item, index) => ({ item, index }))
+  const some = after === undefined ? rest : rest.filter(({ item, index }) => isAfter(item, after, index))
+  const shown = some.slice(0, limit)
+  const last = shown.at(-1)
+  return {
+    items: shown.map(({ item }) => item),
+    page: { total: all.length, next: last && some.length > limit ? keyOf(last.item, last.index) : null },
+  }
+}

@@ -1,0 +1,59 @@
+import { EventEmitter } from 'node:events'
+import type { RequestListener } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import type { Requests } from '../actions/request.ts'
+import type { Past } from '../answers/openCards.ts'
+import type { PastLooks } from '../answers/record.ts'
+import type { WatchedCluster } from '../commands/cluster.ts'
+import type { ApiToken } from '../config/api.ts'
+import type { Log } from '../log.ts'
+import type { Store } from '../store/store.ts'
+import { createAsks } from './asks.ts'
+import { createLooks } from './looks.ts'
+import { createApi } from './routes.ts'
+import { createTokens } from './tokens.ts'
+
+/** All that programs do with the bot: they look and ask, over HTTP. */
+export type Programs = {
+  readonly requestListener: RequestListener
+  /** Something may have become of a proposal, or of a token. */
+  changed(): void
+  /** Answers those who wait, with what there is. */
+  stop(): Promise<void>
+}
+
+export function createPrograms(deps: {
+  /** Returns the tokens of the configuration that holds now. */
+  readonly tokens: () => readonly ApiToken[]
+  readonly clusters: ReadonlyMap<string, WatchedCluster>
+  readonly requests: Pick<Requests, 'byProgram'>
+  readonly store: Store
+  readonly past: Past
+  readonly record: PastLooks | null
+  readonly maskText: (text: string | null) => string | null
+  readonly linkTo: (cardId: string) => Promise<string | null>
+  /** Finds the address also of a card that is on its way. */
+  readonly patientLinkTo: (cardId: string) => Promise<string | null>
+  readonly version: string
+  readonly now: () => number
+  readonly steady: () => number
+  readonly log: Log
+}): Programs {
+  const { store } = deps
+  const changes = new EventEmitter<{ changed: [] }>().setMaxListeners(0)
+  const stopping = new AbortController()
+  const tokens = createTokens(deps.tokens)
+  const looks = createLooks(deps)
+  const asks = createAsks({
+    ...deps,
+    ...{ tokens, changes, stopping: stopping.signal },
+    proposals: store.proposals,
+    messages: store.messages,
+  })
+  const api = createApi({ ...deps, tokens, looks, asks })
+  return {
+    requestListener: getRequestListener(api.fetch),
+    changed: () => void changes.emit('changed'),
+    stop: async () => stopping.abort(),
+  }
+}

@@ -1,0 +1,96 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import type { ApiToken, TokenRight } from '../config/api.ts'
+import { ApiError } from './problem.ts'
+
+/** Calls that a token may make, each second or minute: a program that goes round in a circle must not become the load. */
+const limits = {
+  look: { points: 5, duration: 1 },
+  propose: { points: 10, duration: 60 },
+} as const satisfies Record<TokenRight, object>
+
+/** Allowance of a token for one right, after this call: calls in all, calls left, seconds until all are there again. */
+export type Allowance = { readonly limit: number; readonly remaining: number; readonly resetSeconds: number }
+
+/** Decides who is let in, and what they may. */
+export type Tokens = {
+  /** True where no program is let in at all: then there is no API. */
+  none(): boolean
+  /** Finds the token of an Authorization header. Throws 401. */
+  let(header: string | undefined): ApiToken
+  /** Throws 401 where the configuration has taken the token back, or changed it. */
+  still(token: ApiToken): void
+  /** Throws 403 where the token does not have the right. */
+  demand(token: ApiToken, right: TokenRight): void
+  /** Throws 403 where the token is limited to other clusters. */
+  demandCluster(token: ApiToken, cluster: string): void
+  /** Takes one call off the allowance of this replica; at once 429 where nothing is left. */
+  spend(token: ApiToken, right: TokenRight): Promise<Allowance>
+}
+
+/** @param tokens those of the configuration that holds now */
+export function createTokens(tokens: () => readonly ApiToken[]): Tokens {
+  const spent = {
+    look: new RateLimiterMemory(limits.look),
+    propose: new RateLimiterMemory(limits.propose),
+  }
+  return {
+    none: () => tokens().length === 0,
+    let(header) {
+      const [, given] = /^Bearer +([\x21-\x7e]+)$/i.exec(header ?? '') ?? []
+      // What is compared has the same length always, and says nothing of the token.
+      const digest = createHash('sha256')
+        .update(given ?? '')
+        .digest()
+      const found = tokens().filter(({ sha256 }) => timingSafeEqual(Buffer.from(sha256, 'hex'), digest))
+      if (given === undefined || !found[0]) throw unknownToken()
+      return found[0]
+    },
+    still({ name, sha256 }) {
+      if (!tokens().some((one) => one.name === name && one.sha256 === sha256)) throw unknownToken()
+    },
+    demand({ name, may }, right) {
+      if (may.includes(right)) return
+      throw new ApiError(
+        403,
+        'notAllowed',
+        `The token ${name} may not ${right}: it may ${may.join(' and ')}.`,
+      )
+    },
+    demandCluster({ name, clusters }, cluster) {
+      if (clusters === null || clusters.includes(cluster)) return
+      throw new ApiError(403, 'notAllowed', `The token ${name} is limited to: ${clusters.join(', ')}.`)
+    },
+    async spend({ name }, right) {
+      const { points: limit, duration } = limits[right]
+      try {
+        const { remainingPoints, msBeforeNext } = await spent[right].consume(name)
+        return { limit, remaining: remainingPoints, resetSeconds: Math.ceil(msBeforeNext / 1000) }
+      } catch (error) {
+        if (!(error instanceof RateLimiterRes)) throw error
+        throw new TooManyCalls({
+          limit,
+          remaining: 0,
+          resetSeconds: Math.ceil(error.msBeforeNext / 1000) || duration,
+        })
+      }
+    },
+  }
+}
+
+/** A call too many. `allowance` says when the next one is let through. */
+export class TooManyCalls extends ApiError {
+  readonly allowance: Allowance
+
+  constructor(allowance: Allowance) {
+    super(
+      429,
+      'tooMany',
+      `Too many calls: ${allowance.limit} are let through. Ask again in ${allowance.resetSeconds} s.`,
+    )
+    this.allowance = allowance
+  }
+}
+
+const unknownToken = () =>
+  new ApiError(401, 'unauthorized', 'Send a token that is configured: `Authorization: Bearer TOKEN`.')

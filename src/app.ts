@@ -366,6 +366,7 @@ export async function startApp(deps: {
       loop('names', nameCheckMs, names.look),
       loop('token check', tokenCheckMs, token.look),
       loop('card check', cardCheckMs, desk.checkCards),
+      loop('calls of programs', historyKeptMs, desk.forgetCalls),
       loop('chores', choresMs, desk.chores),
       loop('calls', choresMs, async () => {
         const seen = watching.led().filter(({ config }) => sight.isKnown(config.name))

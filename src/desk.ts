@@ -18,12 +18,17 @@ export type Desk = {
   chores(): Promise<void>
   /** Has the open cards posted again that somebody deleted. */
   checkCards(): Promise<void>
+  /** Forgets what the calls of programs led to, when it is so old that none comes again. */
+  forgetCalls(): Promise<void>
   /** Goes on with other receivers and clusters. */
   reconfigured(): void
 }
 
 /** Time for which a stopping process goes on delivering messages to Slack. */
 const flushMs = 5000
+
+/** Time for which the same call of a program leads to the same proposal. */
+const callsKeptMs = 7 * 86_400_000
 
 export function createDesk(deps: {
   readonly store: Store
@@ -69,6 +74,9 @@ export function createDesk(deps: {
     },
     async checkCards() {
       if (turn()) await restoreDeleted({ store, stands, outbox, clusters: [...clusters.keys()], log })
+    },
+    async forgetCalls() {
+      if (turn()) await store.idempotencyKeys.forgetBefore(now() - callsKeptMs)
     },
     reconfigured() {
       isNew = true

@@ -102,7 +102,7 @@ export type SessionDocument = {
   readonly cluster: string
   readonly takenAt: string
   readonly session: SessionJson
-  /** Whom it keeps waiting, directly or not. */
+  /** Sessions that it keeps waiting, directly or not. */
   readonly victims: readonly number[]
   /** The jam that it is a part of; null where it is in none. */
   readonly jam: RootJson | null

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { stateFilters } from '../domain/lists/filters.ts'
 import { parseDuration } from '../domain/text/duration.ts'
 
-/** What programs may send. The same schemas parse it, over HTTP and MCP, and describe it. */
+/** Inputs of programs: the same schemas parse them, over HTTP and MCP, and describe them. */
 
 /** Most entries of one page. */
 export const longestPage = 200

@@ -262,5 +262,5 @@ function tell(
   c.header('RateLimit-Reset', String(resetSeconds))
 }
 
-/** What Hono refuses before we see it: a body that is no JSON. */
+/** Tells of what Hono refuses before we see it: a body that is no JSON. */
 const badRequest = ({ message }: HTTPException) => new ApiError(400, 'badRequest', message)

@@ -138,7 +138,7 @@ export function createRequests(deps: {
 }
 
 /** Session that the server shows, or where it does not answer a process of it. */
-export type Seen = FreshSession | FreshProcess
+type Seen = FreshSession | FreshProcess
 
 type Now = { readonly seen: Seen; readonly expireAfterMs: number; readonly now: number }
 

@@ -8,7 +8,7 @@ import type { Proposal } from '../domain/approvals/proposal.ts'
 import type { Messages } from '../store/messages.ts'
 import type { Proposals } from '../store/proposals.ts'
 import { proposalPartOf } from '../views/documentParts.ts'
-import type { ProposalDocument } from './documents.ts'
+import type { AskedDocument } from './documents.ts'
 import type { Inputs } from './inputs.ts'
 import { ApiError, refusalError } from './problem.ts'
 import type { Tokens } from './tokens.ts'
@@ -16,17 +16,13 @@ import type { Tokens } from './tokens.ts'
 /** Asking of programs. It ends at a person's button: nothing here decides. */
 export type Asks = {
   /** Makes a proposal, or joins the one that is open for that session. Throws ApiError. */
-  propose(
-    program: Program,
-    input: Inputs['propose'],
-    idempotencyKey: string | null,
-  ): Promise<ProposalDocument>
+  propose(program: Program, input: Inputs['propose'], idempotencyKey: string | null): Promise<AskedDocument>
   /**
    * Reads a proposal; with `wait` when it has ended, or after that time. Throws ApiError: 401 where the token is taken back
    * meanwhile.
    * @param signal ends the wait, when nobody listens any more
    */
-  proposal(token: ApiToken, input: Inputs['proposal'], signal: AbortSignal): Promise<ProposalDocument>
+  proposal(token: ApiToken, input: Inputs['proposal'], signal: AbortSignal): Promise<AskedDocument>
 }
 
 /** Calls of one token that wait at the same time: each holds a connection. */
@@ -108,7 +104,7 @@ export function createAsks(deps: {
     },
   }
 
-  async function documentOf(proposal: Proposal): Promise<ProposalDocument> {
+  async function documentOf(proposal: Proposal): Promise<AskedDocument> {
     const { cardId, key, decidedBy, decision, brokeGlass, state, action } = proposal
     const permalink = await linkTo(cardId)
     const [place] = await messages.standing([cardId])

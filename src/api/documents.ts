@@ -178,16 +178,20 @@ export const clustersDocument = object<ClustersPage>({
 }).openapi('Clusters')
 
 /** Place of a card in Slack. `ts` and `permalink` are null until it stands there. */
-export type Card = { readonly channel: string; readonly ts: string | null; readonly permalink: string | null }
-const card = object<Card>({
+export type CardPlace = {
+  readonly channel: string
+  readonly ts: string | null
+  readonly permalink: string | null
+}
+const card = object<CardPlace>({
   channel: anyText,
   ts: orNull(anyText),
   permalink: orNull(anyText),
 }).openapi('Card')
 
-export type ProposalDocument = z.infer<typeof proposalPart> & {
+export type AskedDocument = z.infer<typeof proposalPart> & {
   readonly cluster: string
-  readonly card: Card
+  readonly card: CardPlace
   /** Person who denied it, or alone approved it, and why; null for all others. */
   readonly decision: { readonly by: string; readonly reason: string | null } | null
   /** Number of people who have to approve it. */
@@ -195,12 +199,12 @@ export type ProposalDocument = z.infer<typeof proposalPart> & {
   /** The proposal that took its place by itself, as terminate for a cancel that had no effect. */
   readonly followedBy: string | null
 }
-export const proposalDocument = proposalPart
+export const askedDocument = proposalPart
   .extend({
     cluster: anyText,
     card,
     decision: orNull(
-      object<NonNullable<ProposalDocument['decision']>>({ by: anyText, reason: orNull(anyText) }),
+      object<NonNullable<AskedDocument['decision']>>({ by: anyText, reason: orNull(anyText) }),
     ),
     needed: number,
     followedBy: orNull(anyText),

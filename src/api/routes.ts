@@ -7,12 +7,12 @@ import type { ApiToken } from '../config/api.ts'
 import type { Log } from '../log.ts'
 import type { Asks } from './asks.ts'
 import {
+  askedDocument,
   blockingDocument,
   clustersDocument,
   healthDocument,
   historyDocument,
   momentDocument,
-  proposalDocument,
   sessionDocument,
   sessionsDocument,
 } from './documents.ts'
@@ -107,7 +107,7 @@ const routes = {
     responses: {
       201: {
         description: 'A card asks the approvers; the same call again leads to the same proposal',
-        content: json(proposalDocument),
+        content: json(askedDocument),
       },
       default: otherwise,
     },
@@ -116,7 +116,7 @@ const routes = {
     method: 'get',
     path: '/api/v1/proposals/{id}',
     request: { params: proposalInput.pick({ id: true }), query: proposalInput.omit({ id: true }) },
-    ...answered(proposalDocument, 'What became of it; with `wait` when it has ended, or after that time'),
+    ...answered(askedDocument, 'What became of it; with `wait` when it has ended, or after that time'),
   }),
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, test } from 'vitest'
-import { blockingDocument, proposalDocument, sessionsDocument } from '../../src/api/documents.ts'
+import { askedDocument, blockingDocument, sessionsDocument } from '../../src/api/documents.ts'
 import { proposeInput } from '../../src/api/inputs.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { openRoom, type Room } from '../support/harness.ts'
@@ -63,7 +63,7 @@ describe('a program', () => {
     }
     const made = await call('/proposals', asking)
     expect(made.status).toBe(201)
-    const proposal = proposalDocument.parse(made.body)
+    const proposal = askedDocument.parse(made.body)
     expect(proposal).toMatchObject({ state: 'open', requestedBy: ['token:deploybot'], needed: 1 })
     expect(proposal.card).toMatchObject({ channel: 'C0INCIDENTS', permalink: expect.stringMatching(/^http/) })
     const card = await room.card('approve_terminate')
@@ -101,7 +101,7 @@ describe('a program', () => {
       Array.from({ length: 10 }, () => call('/proposals', { body, headers: { 'idempotency-key': 'same' } })),
     )
     expect(new Set(copies.map(({ status }) => status))).toEqual(new Set([201]))
-    const joined = copies.map((copy) => proposalDocument.parse(copy.body))
+    const joined = copies.map((copy) => askedDocument.parse(copy.body))
     expect(new Set(joined.map(({ id }) => id)).size).toBe(1)
     expect(joined[0]).toMatchObject({ requestedBy: ['U0RESP', 'token:deploybot'], card: { ts: card.ts } })
     await room.until(card.ts, /token deploybot/)
@@ -117,7 +117,7 @@ describe('a program', () => {
     const { call } = await start()
     const { root } = await jamOne(server, shop)
     const body = { cluster: 'orders', pid: root.pid, action: 'terminate', reason: 'it waits' }
-    const { id } = proposalDocument.parse((await call('/proposals', { as: 'asker', body })).body)
+    const { id } = askedDocument.parse((await call('/proposals', { as: 'asker', body })).body)
     const ended = call(`/proposals/${id}?wait=30s`, { as: 'asker' })
     await room.press('U0DANA', await room.card('approve_terminate'), 'deny_terminate')
     await room.workspace.waitFor(() => room.workspace.modal('U0DANA'), { what: 'the modal' })
@@ -133,7 +133,7 @@ describe('a program', () => {
     const { app, call } = await start()
     const { root } = await jamOne(server, shop)
     const body = { cluster: 'orders', pid: root.pid, action: 'terminate', reason: 'it waits' }
-    const { id } = proposalDocument.parse((await call('/proposals', { body })).body)
+    const { id } = askedDocument.parse((await call('/proposals', { body })).body)
     const waits = call(`/proposals/${id}?wait=60s`)
     await app.reload(() =>
       parseConfig(
@@ -150,7 +150,7 @@ describe('a program', () => {
     const { app, call } = await start()
     const { root } = await jamOne(server, shop)
     const body = { cluster: 'orders', pid: root.pid, action: 'terminate', reason: 'it waits' }
-    const { id } = proposalDocument.parse((await call('/proposals', { body })).body)
+    const { id } = askedDocument.parse((await call('/proposals', { body })).body)
     const waits = call(`/proposals/${id}?wait=60s`)
     await call('/clusters')
     await app.stop()

@@ -1,14 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { carryOutOnHost, isPastOnHost } from '../../src/actions/carryOutOnHost.ts'
+import { carryOutOnHost, describeProcess, isPastOnHost } from '../../src/actions/carryOutOnHost.ts'
 import { readProcess } from '../../src/actions/freshProcess.ts'
+import { reconcile } from '../../src/actions/reconcile.ts'
 import type { WatchedCluster } from '../../src/commands/cluster.ts'
 import { openProposal, type Proposal } from '../../src/domain/approvals/proposal.ts'
 import { sessionKeyOf } from '../../src/domain/session/session.ts'
 import { createHost } from '../../src/host/procfs.ts'
 import { clusterErrorWith } from '../../src/postgres/errors.ts'
-import { clusterConfig, pictureCluster } from '../support/asking.ts'
+import { clusterConfig, pictureCluster, watching } from '../support/asking.ts'
 import { picture } from '../support/builders.ts'
+import { cardsOf } from '../support/cards.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
+import { openTestStore } from '../support/store.ts'
 
 let server: TestServer
 let shop: string
@@ -129,6 +132,67 @@ describe('an approved process', () => {
     expect(await carryOut(proposal)).toMatchObject({
       outcome: { kind: 'changed', what: `${session.pid} was gone already` },
     })
+  })
+})
+
+describe('a claim whose bot was killed', () => {
+  const machine = createHost()
+  /** Takes over what is claimed in the store, as the next process does. */
+  const takeOver = async (
+    claimed: Partial<Proposal>,
+    { pid, watched = watchedWith(), after = 0 }: { pid: number; watched?: WatchedCluster; after?: number },
+  ) => {
+    const store = await openTestStore()
+    const proposal = {
+      ...(await proposalFor(pid)),
+      state: 'claimed',
+      claimedAt: 0,
+      claimedBy: 'gone',
+      ...claimed,
+    } as const
+    await store.proposals.add(proposal as Proposal)
+    const clusters = watching(watched)
+    const { proposals } = store
+    await reconcile({ cards: cardsOf(store), proposals, clusters, isGone: () => true, now: () => after })
+    const outcome = (await store.proposals.get('p'))?.outcome ?? null
+    await store.close()
+    return outcome
+  }
+
+  it('before the signal had a time, sent nothing', async () => {
+    const session = await server.open('web', shop)
+    expect(await takeOver({}, { pid: session.pid })).toMatchObject({ kind: 'notSent' })
+    await alive(session)
+  })
+
+  it('after that may have sent it, which is said once its time has passed; it is never sent again', async () => {
+    const session = await server.open('web', shop)
+    const at = { pid: session.pid, after: 1_000_000 }
+    expect(await takeOver({ signalBefore: String(machine.seconds() + 5) }, at)).toBeNull()
+    expect(await takeOver({ signalBefore: String(machine.seconds() - 1) }, at)).toMatchObject({
+      kind: 'unknown',
+      now: expect.stringMatching(
+        /^The process is still there: postgres: shop postgres 127\.0\.0\.1\(\d+\) idle\.$/,
+      ),
+    })
+    const elsewhere = watchedWith(blind, { host: null })
+    const past = { signalBefore: String(machine.seconds() - 1) }
+    expect(await takeOver(past, { ...at, watched: elsewhere })).toMatchObject({
+      now: expect.stringMatching(/^How it is now cannot be seen: it is not said to run on this machine/),
+    })
+    const key = { cluster: 'orders', pid: session.pid, backendStart: 'boot other postmaster 1@1 process 1' }
+    // The clock of another machine says nothing here.
+    expect(await takeOver({ ...past, key }, { ...at, after: 1000 })).toBeNull()
+    expect(await takeOver({ ...past, key }, at)).toMatchObject({ now: 'The process is gone now.' })
+    await alive(session)
+  })
+
+  it('whose process is gone, says so', async () => {
+    const session = await server.open('web', shop)
+    const proposal = await proposalFor(session.pid)
+    await session.close()
+    await server.until('SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $1', [session.pid])
+    expect(await describeProcess(watchedWith().config, proposal)).toBe('The process is gone now.')
   })
 })
 

@@ -148,6 +148,12 @@ describe('a postmaster that hangs', () => {
     )
 
     const blind = await hang(server, at)
+    // What the server has shown is another thing to ask for than its process.
+    await at.press('U0RESP', seen, 'pg_propose_terminate')
+    await at.whisper(
+      'U0RESP',
+      /the server does not answer, so \d+ can be ended by the operating system alone/,
+    )
     await at.type('U0RESP', 'sessions')
     const all = await at.line(/^Processes of orders/)
     expect(all.text).toMatch(
@@ -266,6 +272,33 @@ describe('a postmaster that hangs', () => {
 })
 
 describe('a server that is stopped (SIGSTOP)', () => {
+  it('what was asked of the server sends nothing, and names the last resort', async () => {
+    const server = await testServer()
+    const shop = await server.createRole('shop')
+    const at = await roomOf(server)
+    await at.start()
+    const session = await server.open('web', shop)
+    await at.type('U0RESP', `terminate ${session.pid} it hangs`)
+    const asked = await at.card('approve_terminate', String(session.pid))
+    server.suspend()
+    await at.line(/^🔴 orders does not answer/)
+    await at.press('U0DANA', asked, 'approve_terminate')
+    await at.until(
+      asked.ts,
+      new RegExp(
+        `Nothing was sent: [\\s\\S]*/pg terminate ${session.pid} asks for it by the operating system`,
+      ),
+    )
+    const failed = await at.card('pg_offer_again', String(session.pid))
+    await at.press('U0RESP', failed, 'pg_offer_again')
+    await at.whisper(
+      'U0RESP',
+      /the server does not answer, so \d+ can be ended by the operating system alone/,
+    )
+    server.resume()
+    expect((await session.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
+  })
+
   it('keeps the signal pending, which is said; it takes effect when the server goes on', async () => {
     const server = await testServer()
     const shop = await server.createRole('shop')

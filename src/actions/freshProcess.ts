@@ -1,6 +1,6 @@
 import type { WatchedCluster } from '../commands/cluster.ts'
 import type { Refusal } from '../domain/approvals/access.ts'
-import type { Backend, Postmaster } from '../domain/host/process.ts'
+import { type Backend, neverKill, type Postmaster } from '../domain/host/process.ts'
 import { fitOnHost, sessionOnHost } from '../domain/host/session.ts'
 import { type Fit, fittingAction } from '../domain/session/allowedAction.ts'
 import type { Session } from '../domain/session/session.ts'
@@ -25,7 +25,8 @@ export async function readAnyhow(
   pid: number,
 ): Promise<FreshSession | FreshProcess | Refusal> {
   const seen = await readSession(cluster, pid)
-  if (!('code' in seen) || seen.code !== 'notSeen' || config.host !== 'local') return seen
+  if (!('code' in seen) || seen.code !== 'notSeen') return seen
+  if (config.host !== 'local') return { ...seen, reason: `${seen.reason} ${neverKill}` }
   const process = await readProcess(config, pid)
   return 'code' in process && process.code === 'notSeen'
     ? { ...seen, reason: `${seen.reason} From the operating system: ${process.reason}` }

@@ -35,6 +35,21 @@ const roomOf = async (server: TestServer, cluster: object = {}): Promise<Room> =
   return room
 }
 
+/** The bot, at work for a server, with the address of an ordinary role there. */
+async function atWork({
+  settings = {},
+  cluster = {},
+}: {
+  readonly settings?: Record<string, string>
+  readonly cluster?: object
+} = {}) {
+  const server = await testServer(settings)
+  const shop = await server.createRole('shop')
+  const at = await roomOf(server, cluster)
+  await at.start()
+  return { server, shop, at }
+}
+
 /** Takes every slot that there is, also those that the bot loses. */
 async function fill(server: TestServer, url: string): Promise<void> {
   const fillers: TestSession[] = []
@@ -70,12 +85,11 @@ const journal = async () => {
 
 describe('every slot taken, and our connections lost', () => {
   it('command, card, press, signal: the process is gone, its slot is free, and the server lives', async () => {
-    const server = await testServer({ max_connections: '12' })
-    const shop = await server.createRole('shop')
-    const { type, line, card, press, until, start } = await roomOf(server, {
-      protected: [{ applicationName: 'pg_dump' }],
+    const { server, shop, at } = await atWork({
+      settings: { max_connections: '12' },
+      cluster: { protected: [{ applicationName: 'pg_dump' }] },
     })
-    await start()
+    const { type, line, card, press, until } = at
     const leak = await server.open('leak', shop)
     await fill(server, shop)
     const blind = await line(/^🔴 orders accepts no connections/)
@@ -128,10 +142,7 @@ describe('a postmaster that hangs', () => {
   }
 
   it('shows its processes, with what nobody can see, and a button asks for one of them', async () => {
-    const server = await testServer()
-    const shop = await server.createRole('shop')
-    const at = await roomOf(server)
-    await at.start()
+    const { server, shop, at } = await atWork()
     const [idle, busy] = await Promise.all([server.open('web', shop), server.open('job', shop)])
     // While the server answers, what it does not know stands beside.
     await at.type('U0RESP', `session ${idle.pid}`)
@@ -211,10 +222,7 @@ describe('a postmaster that hangs', () => {
   })
 
   it('a cancel by the operating system ends the statement alone', async () => {
-    const server = await testServer()
-    const shop = await server.createRole('shop')
-    const at = await roomOf(server)
-    await at.start()
+    const { server, shop, at } = await atWork()
     const session = await server.open('report', shop)
     const slept = session.start('SELECT pg_sleep(3600)')
     await server.until("SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1", [session.pid])
@@ -228,10 +236,8 @@ describe('a postmaster that hangs', () => {
   })
 
   it('one that changed meanwhile, or is protected, is left alone, and it is said why', async () => {
-    const server = await testServer()
-    const [shop, backup] = await Promise.all([server.createRole('shop'), server.createRole('backup')])
-    const at = await roomOf(server, { protected: [{ user: 'backup' }] })
-    await at.start()
+    const { server, shop, at } = await atWork({ cluster: { protected: [{ user: 'backup' }] } })
+    const backup = await server.createRole('backup')
     const [session, kept] = await Promise.all([server.open('web', shop), server.open('dump', backup)])
     await hang(server, at)
     await at.type('U0RESP', `terminate ${kept.pid} it hangs`)
@@ -240,7 +246,7 @@ describe('a postmaster that hangs', () => {
       "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'",
     )
     await at.type('U0RESP', `terminate ${rows[0].pid} it hangs`)
-    await at.whisper('U0RESP', /serves no client[\s\S]*Never `kill -9`[\s\S]*Instead, in this order/)
+    await at.whisper('U0RESP', /serves no client[\s\S]*Never kill -9[\s\S]*Instead, in this order/)
     await at.type('U0RESP', `cancel ${session.pid} it hangs`)
     await at.whisper('U0RESP', /Cancel has no effect on it/)
     await at.type('U0RESP', `terminate ${process.pid} it hangs`)
@@ -255,10 +261,7 @@ describe('a postmaster that hangs', () => {
   })
 
   it('that answers again is asked itself: what was asked for is taken back, with the way on', async () => {
-    const server = await testServer()
-    const shop = await server.createRole('shop')
-    const at = await roomOf(server)
-    await at.start()
+    const { server, shop, at } = await atWork()
     const session = await server.open('web', shop)
     const blind = await hang(server, at)
     await at.type('U0RESP', `terminate ${session.pid} it hangs`)
@@ -273,10 +276,7 @@ describe('a postmaster that hangs', () => {
 
 describe('a server that is stopped (SIGSTOP)', () => {
   it('what was asked of the server sends nothing, and names the last resort', async () => {
-    const server = await testServer()
-    const shop = await server.createRole('shop')
-    const at = await roomOf(server)
-    await at.start()
+    const { server, shop, at } = await atWork()
     const session = await server.open('web', shop)
     await at.type('U0RESP', `terminate ${session.pid} it hangs`)
     const asked = await at.card('approve_terminate', String(session.pid))
@@ -300,10 +300,7 @@ describe('a server that is stopped (SIGSTOP)', () => {
   })
 
   it('keeps the signal pending, which is said; it takes effect when the server goes on', async () => {
-    const server = await testServer()
-    const shop = await server.createRole('shop')
-    const at = await roomOf(server)
-    await at.start()
+    const { server, shop, at } = await atWork()
     const session = await server.open('web', shop)
     server.suspend()
     await at.line(/^🔴 orders does not answer/)

@@ -42,7 +42,7 @@ export const seenOnHost = 'From the operating system: no locks, and no statement
 
 /** Lines about the signal that people think of next: what it does, and what to do instead, in order. */
 export const neverKill =
-  'Never `kill -9`: the whole server restarts, everybody is dropped, and it recovers before it takes anybody, for minutes where much was written.\nInstead, in this order: cancel it, terminate it, mend what holds it up (a disk, a network file system; SIGCONT where it is stopped), and at last restart the server in order (`pg_ctl restart -m fast`).'
+  'Never kill -9: the whole server restarts, everybody is dropped, and it recovers before it takes anybody, for minutes where much was written.\nInstead, in this order: cancel it, terminate it, mend what holds it up (a disk, a network file system; SIGCONT where it is stopped), and at last restart the server in order (pg_ctl restart -m fast).'
 
 /**
  * Says why a process is none to signal: only a client backend of this very server ever is.

@@ -1,6 +1,6 @@
 import type { Fit } from '../session/allowedAction.ts'
 import { matchesNames, type Protected } from '../session/policy.ts'
-import { isIdleInTransaction, type Session } from '../session/session.ts'
+import { isIdleInTransaction, type Session, unknownSession } from '../session/session.ts'
 import { hostStartOf } from './identity.ts'
 import { type Backend, type Postmaster, untouchableOnHost } from './process.ts'
 
@@ -14,27 +14,15 @@ export function sessionOnHost(backend: Backend, postmaster: Postmaster): Session
   const names = client?.userAndDatabase.split(' ') ?? []
   const [user = null, database = null] = names.length === 2 ? names : [client?.userAndDatabase]
   return {
+    ...unknownSession,
     pid,
-    leaderPid: null,
-    backendType: client ? 'client backend' : 'server process',
+    ...(client === null && { backendType: 'server process' }),
     backendStart: hostStartOf(postmaster, backend),
     datname: database,
     usename: user,
-    isSuperuser: false,
-    applicationName: '',
     clientAddr: client?.client ?? null,
     state: client ? stateIn(client.activity) : null,
     waitEventType: client && isWaiting(client.activity) ? 'Lock' : null,
-    waitEvent: null,
-    xactStart: null,
-    queryStart: null,
-    stateChange: null,
-    backendXid: null,
-    backendXmin: null,
-    queryId: null,
-    xactSeconds: null,
-    querySeconds: null,
-    stateSeconds: null,
     backendSeconds: seconds,
     query: title,
   }

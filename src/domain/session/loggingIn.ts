@@ -1,4 +1,4 @@
-import type { PreparedTransaction, Session } from './session.ts'
+import { type PreparedTransaction, type Session, unknownSession } from './session.ts'
 import type { LockTable, Server } from './snapshot.ts'
 import { has } from './versions.ts'
 
@@ -54,28 +54,12 @@ export function loggingInOf(table: LockTable, known: ReadonlySet<number>, gapSec
 
 /** As 18 shows it. Without `backendStart` it is nobody whom a guard could match. */
 const loggingIn = (pid: number, waitEvent: string, backendSeconds: number): Session => ({
+  ...unknownSession,
   pid,
-  leaderPid: null,
   // A worker of autovacuum that starts looks the same; there are a few at most.
-  backendType: 'client backend',
   backendStart: '',
-  datname: null,
-  usename: null,
-  isSuperuser: false,
-  applicationName: '',
-  clientAddr: null,
   state: 'starting',
   waitEventType: 'Lock',
   waitEvent,
-  xactStart: null,
-  queryStart: null,
-  stateChange: null,
-  backendXid: null,
-  backendXmin: null,
-  queryId: null,
-  xactSeconds: null,
-  querySeconds: null,
-  stateSeconds: null,
   backendSeconds,
-  query: null,
 })

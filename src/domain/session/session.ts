@@ -54,6 +54,29 @@ export type Session = {
   readonly tagLinks?: Readonly<Record<string, string>>
 }
 
+/** Client session of which nothing is known yet. */
+export const unknownSession = {
+  leaderPid: null,
+  backendType: 'client backend',
+  datname: null,
+  usename: null,
+  isSuperuser: false,
+  applicationName: '',
+  clientAddr: null,
+  waitEventType: null,
+  waitEvent: null,
+  xactStart: null,
+  queryStart: null,
+  stateChange: null,
+  backendXid: null,
+  backendXmin: null,
+  queryId: null,
+  xactSeconds: null,
+  querySeconds: null,
+  stateSeconds: null,
+  query: null,
+} as const satisfies Partial<Session>
+
 /** A transaction prepared for two-phase commit: it holds locks and has no backend. */
 export type PreparedTransaction = {
   readonly xid: string

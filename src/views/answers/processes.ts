@@ -6,7 +6,7 @@ import { formatDuration } from '../../domain/text/duration.ts'
 import { formatSize } from '../../domain/text/size.ts'
 import { bold, clean, truncate, type View } from '../kit.ts'
 import { count, onOneLine, whoOf } from '../words.ts'
-import { type AnswerContext, codeParts, commandTo, compose, type Line, lines } from './page.ts'
+import { type AnswerContext, commandTo, compose, type Line, lines } from './page.ts'
 
 /** A process with the share of a core that it takes. */
 export type ShownProcess = { readonly backend: Backend; readonly share: number | null }
@@ -111,7 +111,7 @@ export function processView({
     { kind: 'preformatted', value: truncate(onOneLine(clean(title)), 500) },
     lines(
       ...(fit.action === null
-        ? [[bold('Nothing to do from here: '), ...codeParts(fit.why)]]
+        ? [[bold('Nothing to do from here: '), fit.why]]
         : [
             [
               bold('What could be done: '),
@@ -140,7 +140,7 @@ const unasked = (cluster: string, reason: string): Line[] => [
   [bold(seenOnHost)],
 ]
 
-const killLines = (): Line[] => neverKill.split('\n').map(codeParts)
+const killLines = (): Line[] => neverKill.split('\n').map((line) => [line])
 
 /** Counts the processes by what they do: `97 of 104 processes serve clients: 3 run something, 12 in a transaction, 82 idle`. */
 export const processCounts = ({ all, clients, running, inTransaction, idle }: HostCounts): string =>

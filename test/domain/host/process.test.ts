@@ -43,7 +43,7 @@ describe('a process', () => {
     [
       'the server’s own',
       { what: { kind: 'server', name: 'checkpointer' } },
-      /checkpointer\) serves no client[\s\S]*Never `kill -9`[\s\S]*restarts[\s\S]*\nInstead, in this order: cancel it, terminate it/,
+      /checkpointer\) serves no client[\s\S]*Never kill -9[\s\S]*restarts[\s\S]*\nInstead, in this order: cancel it, terminate it/,
     ],
     ['without a title', { what: null }, /without a title/],
   ])('%s', (_, over, why) => {

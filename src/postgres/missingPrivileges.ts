@@ -49,6 +49,12 @@ export function missingPrivilegesOf(facts: Facts): MissingPrivilege[] {
       fix: `GRANT pg_signal_backend TO ${role};${as}`,
       needed: true,
     })
+  if (facts.may_signal_autovacuum === false)
+    missing.push({
+      what: `The role ${role} may not cancel autovacuum workers: what waits behind one that prevents wraparound waits until it is done.`,
+      fix: `GRANT pg_signal_autovacuum_worker TO ${role};${as}`,
+      needed: false,
+    })
   if (facts.may_use_reserved === false) {
     const setting =
       facts.reserved_connections === 0 ? settingOn(platform, 'reserved_connections', reserved) : ''

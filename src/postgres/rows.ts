@@ -83,6 +83,7 @@ const factsRow = z.object({
   is_superuser: z.boolean(),
   sees_others: z.boolean(),
   may_signal: z.boolean(),
+  may_signal_autovacuum: z.boolean().nullable(),
   may_use_reserved: z.boolean().nullable(),
   reserved_connections: number,
   superuser_reserved_connections: z.number(),
@@ -101,6 +102,7 @@ export const serverFrom = (facts: Facts, seesOthers: boolean): Server => ({
   reservedConnections: facts.superuser_reserved_connections + (facts.reserved_connections ?? 0),
   seesOthers,
   isSuperuser: facts.is_superuser,
+  maySignalAutovacuum: facts.is_superuser || facts.may_signal_autovacuum === true,
 })
 
 /** `ROW(locktype, database, relation, page, tuple, virtualxid, transactionid, classid, objid, objsubid)::text`. */

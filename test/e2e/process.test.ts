@@ -230,7 +230,7 @@ describe('the terminal', () => {
     const fine = await ends(
       await run({ ...room, env: { ...room.env, DATABASE_URL: server.marshalUrl } }, ['doctor']),
     )
-    expect(fine.output).toMatch(/Missing: 2\. Advice \(!\): 3\./)
+    expect(fine.output).toMatch(/Missing: 2\. Advice \(!\): 4\./)
     // Nothing that the work needs, so it is advice.
     expect(fine.output).toContain('! pg_stat_statements counts what runs')
     expect(fine.output).toContain('      CREATE EXTENSION pg_stat_statements; -- in the database "postgres"')

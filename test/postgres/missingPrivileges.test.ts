@@ -16,6 +16,7 @@ const facts = (over: Partial<Facts> = {}): Facts => ({
   is_superuser: false,
   sees_others: true,
   may_signal: true,
+  may_signal_autovacuum: true,
   may_use_reserved: true,
   reserved_connections: 2,
   superuser_reserved_connections: 3,
@@ -58,4 +59,12 @@ it('writes the name of a role so that it can be copied', () => {
   expect(fixes({ sees_others: false, role: 'bot\u202e"x' })).toEqual([
     'GRANT pg_monitor TO U&"bot\\202e""x";',
   ])
+})
+
+it('advises the grant to cancel autovacuum where there is one, and never needs it', () => {
+  expect(missingPrivilegesOf(facts({ may_signal_autovacuum: false }))).toMatchObject([
+    { fix: 'GRANT pg_signal_autovacuum_worker TO "marshal";', needed: false },
+  ])
+  // Before 18.
+  expect(fixes({ may_signal_autovacuum: null })).toEqual([])
 })

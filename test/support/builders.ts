@@ -211,6 +211,7 @@ export const server = (over: Partial<Server> = {}): Server => ({
   reservedConnections: 3,
   seesOthers: true,
   isSuperuser: false,
+  maySignalAutovacuum: false,
   ...over,
 })
 

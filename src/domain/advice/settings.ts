@@ -1,5 +1,7 @@
 /** Settings of the server that prevent trouble, with their values for a role in a database. */
 
+import { has } from '../session/versions.ts'
+
 /** All of them, as pg_settings names them. Older servers do not know each. */
 export const settingNames = [
   'idle_in_transaction_session_timeout',
@@ -27,16 +29,16 @@ export type SetValue = {
   readonly unit: string | null
 }
 
-/** First version that knows a setting, where not every supported one does; see `Server.versionNum`. */
-const since: Partial<Readonly<Record<SettingName, number>>> = {
-  transaction_timeout: 170_000,
-  idle_replication_slot_timeout: 180_000,
-}
+/** Those that not every supported version knows. */
+const later = [
+  'transaction_timeout',
+  'idle_replication_slot_timeout',
+] as const satisfies readonly SettingName[]
 
 /** Lists the settings that a server of a version knows, without their values: nobody has read those. */
 export const unreadSettings = (versionNum: number): SetValue[] =>
   settingNames
-    .filter((name) => versionNum >= (since[name] ?? 0))
+    .filter((name) => later.every((one) => one !== name || has(versionNum, one)))
     .map((name) => ({ name, role: null, database: null, value: null, unit: null }))
 
 /** A role in a database. */

@@ -103,7 +103,13 @@ export function jamRecommendations(
       action === 'cancel' && standing?.cancelIsVain === true && pid === standing.pid
     const works = (action: Action, session: Session) =>
       !isVain(action, session) &&
-      objection(action, session, { ...snapshot.server, isSuperuser: true }, []) === null
+      // Autovacuum gives way by itself, or comes back at once: to cancel it is asked for by hand.
+      objection(
+        action,
+        session,
+        { ...snapshot.server, isSuperuser: true, maySignalAutovacuum: false },
+        [],
+      ) === null
     const may = (action: Action, session: Session) =>
       works(action, session) && objectionTo(action, session) === null
 

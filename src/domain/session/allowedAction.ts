@@ -1,15 +1,28 @@
 import type { Action } from './action.ts'
-import { undoneWords } from './leftover.ts'
+import { leftoverOf, undoneWords } from './leftover.ts'
 import { isLoggingIn } from './loggingIn.ts'
 import { providersOwn } from './platform.ts'
 import { type Protected, protectedBy } from './policy.ts'
-import { hasFailed, isClient, isIdleInTransaction, type Session, waitsForClient } from './session.ts'
+import {
+  hasFailed,
+  isAutovacuum,
+  isClient,
+  isIdleInTransaction,
+  type Session,
+  waitsForClient,
+} from './session.ts'
 import type { Server } from './snapshot.ts'
 import { has } from './versions.ts'
 
 /** Action that a session allows, or why none. Both sentences are for the card. */
 export type Fit =
-  | { readonly action: Action; readonly why: string; readonly otherwise: string }
+  | {
+      readonly action: Action
+      readonly why: string
+      readonly otherwise: string
+      /** True where a stronger action is not possible either. */
+      readonly isOnly?: true
+    }
   | { readonly action: null; readonly why: string }
 
 /** Finds the mildest action that has an effect on this session. */
@@ -20,6 +33,13 @@ export function fittingAction(
 ): Fit {
   const why = untouchable(session, server, protectedSessions)
   if (why) return { action: null, why }
+  if (isAutovacuum(session))
+    return {
+      action: 'cancel',
+      why: `Cancel ends its work on this table; ${leftoverOf(session)?.stays ?? 'what it has done stays'}, and it goes on with the next one. It comes back for this one (at once, when it prevents transaction-id wraparound): what waits for its lock goes first.`,
+      otherwise: 'Terminate does no more for who waits, so it is not offered.',
+      isOnly: true,
+    }
   const { inRecovery } = server
   const undone = undoneWords(session)
   if (session.state === 'active' || session.state === 'fastpath function call')
@@ -76,7 +96,7 @@ export function objection(
 /** Says why an action is not possible or has no effect, where this one fits; null when it may be proposed. */
 export function objectionIn(action: Action, fit: Fit): string | null {
   if (fit.action === null) return fit.why
-  return action === 'cancel' && fit.action === 'terminate' ? fit.otherwise : null
+  return action !== fit.action && (action === 'cancel' || fit.isOnly) ? fit.otherwise : null
 }
 
 /** Waits at the end of a transaction on the primary for a standby that does not replay, by wait event. */
@@ -132,7 +152,8 @@ function untouchable(
   protectedSessions: readonly Protected[],
 ): string | null {
   if (session.state === null && session.backendType === '') return unseen
-  if (!isClient(session)) return backendReason(session, server)
+  const mayCancel = isAutovacuum(session) && session.state === 'active' && server.maySignalAutovacuum
+  if (!isClient(session) && !mayCancel) return backendReason(session, server)
   if (isLoggingIn(session)) return namelessYet
   const rule = protectedBy(session, protectedSessions)
   if (rule)

@@ -112,6 +112,12 @@ const rules: readonly Rule[] = [
     next: '',
   },
   {
+    is: /^AUTOVACUUM\W+VACUUM\b/,
+    kind: 'vacuum',
+    stays: 'what it has cleaned up stays',
+    next: 'It comes back for this table, at once when it prevents transaction-id wraparound.',
+  },
+  {
     is: /^ANALY[SZ]E\b/,
     kind: 'vacuum',
     stays: 'the statistics of tables that it has finished stay',

@@ -91,6 +91,8 @@ export type PreparedTransaction = {
 
 export const isClient = (session: Session): boolean => session.backendType === 'client backend'
 
+export const isAutovacuum = (session: Session): boolean => session.backendType === 'autovacuum worker'
+
 /**
  * Decides whether it is one party with its leader for the lock manager. A logical replication worker has a leader too, but is no
  * member of its lock group. That of a REPACK (CONCURRENTLY), from 19 on, is (RepackWorkerMain in repack_worker.c).

@@ -110,6 +110,8 @@ export type Server = {
   readonly seesOthers: boolean
   /** True when the bot's own role is a superuser: then it may signal superusers' sessions too. */
   readonly isSuperuser: boolean
+  /** True where the bot may cancel autovacuum workers: a superuser, or (18 and newer) a member of pg_signal_autovacuum_worker. */
+  readonly maySignalAutovacuum: boolean
 }
 
 export type Snapshot = {

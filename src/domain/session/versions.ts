@@ -18,6 +18,9 @@ const since = {
   jsonlog: 15,
   /** Slots that are kept back for the members of pg_use_reserved_connections. */
   reserved_connections: 16,
+  /** Settings. */
+  transaction_timeout: 17,
+  idle_replication_slot_timeout: 18,
   /** Sessions that log in are in pg_stat_activity (as `starting`). */
   starting: 18,
   /** A role that may cancel and terminate autovacuum workers; before, only a superuser may. */

@@ -23,6 +23,9 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version_num,
        pg_catalog.pg_has_role(me.oid, 'pg_signal_backend', 'USAGE') AS may_signal,
        (SELECT pg_catalog.pg_has_role(me.oid, r.oid, 'USAGE')
         FROM pg_catalog.pg_roles AS r
+        WHERE r.rolname = 'pg_signal_autovacuum_worker') AS may_signal_autovacuum,
+       (SELECT pg_catalog.pg_has_role(me.oid, r.oid, 'USAGE')
+        FROM pg_catalog.pg_roles AS r
         WHERE r.rolname = 'pg_use_reserved_connections') AS may_use_reserved,
        pg_catalog.current_setting('reserved_connections', true)::int AS reserved_connections,
        pg_catalog.current_setting('superuser_reserved_connections')::int AS superuser_reserved_connections

@@ -5,7 +5,7 @@ import { type WorkLost, workLost } from '../../domain/locks/workLost.ts'
 import type { Action } from '../../domain/session/action.ts'
 import { leftoverOf, leftoverWords, undoneWords } from '../../domain/session/leftover.ts'
 import { rewriteOf } from '../../domain/session/rewrite.ts'
-import { hasFailed, type Session } from '../../domain/session/session.ts'
+import { hasFailed, isAutovacuum, type Session } from '../../domain/session/session.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { count } from '../words.ts'
 
@@ -44,6 +44,8 @@ export function consequenceOf(action: Action, session: Session, lost: WorkLost):
       ? 'Its statement ends with an error, the connection stays.'
       : 'Its connection is closed, and the transaction that it may have is rolled back.'
   const undone = (lost === 'request' ? null : undoneWords(session)) ?? 'its transaction is rolled back'
+  if (isAutovacuum(session))
+    return `Its work on this table ends with an error, ${undone}, and it comes back for it.`
   if (action === 'cancel') return `Its statement ends with an error, ${undone}, the connection stays.`
   return session.xactSeconds === null && lost !== 'halfDone'
     ? 'Its connection is closed.'
@@ -77,7 +79,9 @@ function rollbackOf(session: Session, lost: WorkLost): string {
 }
 
 /** The error that its client gets, with its code: https://www.postgresql.org/docs/current/errcodes-appendix.html */
-function clientSees(action: Action, { state, xactSeconds }: Session): string {
+function clientSees(action: Action, session: Session): string {
+  const { state, xactSeconds } = session
+  if (isAutovacuum(session)) return 'It has no client; the log of the server has its error.'
   if (action === 'cancel') return 'Its client gets error 57014 (query_canceled) and keeps its connection.'
   const when = state === 'active' ? '' : ' at its next statement'
   const again = state === 'active' || xactSeconds === null ? '' : ' and to begin its transaction again'

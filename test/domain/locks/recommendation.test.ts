@@ -223,6 +223,10 @@ describe('where no action helps', () => {
     const vacuum = of.serverProcess(900, 'autovacuum worker', { xactSeconds: 600, query })
     expect(advise([vacuum, of.waiting(1, seconds)], groups)).toMatchObject({ best: null })
     expect(advise([vacuum, of.waiting(1, seconds)], groups).text).toContain(text)
+    // Nor where the role may cancel it: that is for who asks for it.
+    const shot = { server: of.server({ maySignalAutovacuum: true }) }
+    const working = { ...vacuum, state: 'active' }
+    expect(advise([working, of.waiting(1, seconds)], groups, { shot })).toMatchObject({ best: null })
   })
 
   test('the worker of a subscription, which has a user and no statement', () => {

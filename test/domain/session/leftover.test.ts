@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { workLost } from '../../../src/domain/locks/workLost.ts'
-import { fittingAction } from '../../../src/domain/session/allowedAction.ts'
+import { fittingAction, objection } from '../../../src/domain/session/allowedAction.ts'
 import { commandOf, statementsIn } from '../../../src/domain/session/command.ts'
 import { leavesOf, leftoverOf } from '../../../src/domain/session/leftover.ts'
 import { maskQuery } from '../../../src/domain/text/mask.ts'
@@ -232,5 +232,28 @@ test('no name, comment or constant is taken for a keyword', () => {
       expect(statementsIn({ query }).join()).not.toMatch(/DATABASE|CONCURRENTLY/)
       expect(leftBy(query)).toBeNull()
     }),
+  )
+})
+
+test('an autovacuum worker is cancelled where the role may, and where it is at work', () => {
+  const worker = (over = {}) =>
+    of.serverProcess(1, 'autovacuum worker', {
+      state: 'active',
+      stateSeconds: 60,
+      query: 'autovacuum: VACUUM public.orders (to prevent wraparound)',
+      ...over,
+    })
+  const may = of.server({ maySignalAutovacuum: true })
+  expect(fittingAction(worker(), may, [])).toMatchObject({ action: 'cancel', isOnly: true })
+  expect(fittingAction(worker(), of.server(), []).action).toBeNull()
+  expect(fittingAction(worker({ state: null }), may, []).action).toBeNull()
+  expect(fittingAction(of.serverProcess(1, 'walsender', { state: 'active' }), may, []).action).toBeNull()
+  expect(objection('terminate', worker(), may, [])).toMatch(/^Terminate does no more/)
+  expect(objection('terminate', running('SELECT 1'), may, [])).toBeNull()
+  expect(costOf('cancel', worker(), workLost(worker(), undefined), null)).toBe(
+    'What it has cleaned up stays. It comes back for this table, at once when it prevents transaction-id wraparound. It has no client; the log of the server has its error.',
+  )
+  expect(consequenceOf('cancel', worker(), 'vacuum')).toBe(
+    'Its work on this table ends with an error, what it has cleaned up stays, and it comes back for it.',
   )
 })

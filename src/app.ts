@@ -28,6 +28,7 @@ import { createOutbox, type Gaps } from './notify/outbox.ts'
 import { createStoreAlarm } from './notify/storeAlarm.ts'
 import { createWebhookQueue } from './notify/webhookQueue.ts'
 import { createWebhookDelivery } from './notify/webhooks.ts'
+import { bouncerOf } from './postgres/bouncerReader.ts'
 import { createCluster } from './postgres/cluster.ts'
 import { createReload } from './reload.ts'
 import { clientOptions, createSlack } from './slack/client.ts'
@@ -113,7 +114,10 @@ export async function startApp(deps: {
     const recordText = config.queryText === 'hidden' || keepMs === null ? null : createRememberingMasker()
     const registry = createRegistry({
       config,
-      connect: (one) => createCluster({ ...one, log, maskText, readTags, recordText, now }),
+      connect: (one) => {
+        const bouncer = bouncerOf(one, { steady, log })
+        return createCluster({ ...one, bouncer, log, maskText, readTags, recordText, now })
+      },
     })
     const { clusters, channels, settings: cardSettings, receivers } = registry
     const clusterNames = () => [...clusters.keys()]

@@ -55,7 +55,9 @@ export const withoutRestart = (before: Config, after: Config): Config => ({
 
 /** Decides whether a cluster is reached in another way: its connections then have to be opened again. */
 export const isElsewhere = (before: ClusterConfig, after: ClusterConfig): boolean =>
-  before.url !== after.url || before.passwordFile !== after.passwordFile
+  before.url !== after.url ||
+  before.passwordFile !== after.passwordFile ||
+  !isDeepStrictEqual(before.pgbouncer, after.pgbouncer)
 
 /** Decides whether all is as it was. */
 export const changesNothing = (changes: ConfigChanges): boolean =>

@@ -31,6 +31,8 @@ export type ClusterConfig = {
   readonly url: string
   /** An absolute path; read at each connect. */
   readonly passwordFile: string | null
+  /** Admin console of the PgBouncer before it; its url is as secret as the other. */
+  readonly pgbouncer: { readonly url: string; readonly passwordFile: string | null } | null
   /** `local`: it runs on this machine, and its processes may be seen and signalled by us. */
   readonly host: 'local' | null
   readonly channel: string
@@ -136,7 +138,7 @@ export function parseConfig(text: string, env: Env, source = defaultConfigPath, 
     problems.push(
       ...duplicateNames(fleet),
       ...missingApprovers(fleet.tree).filter(isNew(problems)),
-      ...twoPasswords(fleet),
+      ...badPasswordFiles(fleet),
     )
     if (parsed.success && logLevel && problems.length === 0) {
       const config = resolveConfig(parsed.data, directory, logLevel, env)
@@ -203,16 +205,25 @@ function duplicateNames({ tree, place }: Fleet): ConfigProblem[] {
   })
 }
 
-/** One of two passwords would be ignored silently. */
-function twoPasswords({ tree, place }: Fleet): ConfigProblem[] {
-  const sentence = 'The url has a password too: keep one of them.'
-  return rawClusters(tree).flatMap((cluster, index) => {
-    const url = at(cluster, 'url')
-    const has = typeof url === 'string' && URL.canParse(url) && hasPassword(url)
-    return has && at(cluster, 'passwordFile') !== undefined
-      ? [place({ path: ['clusters', index, 'passwordFile'], sentence })]
-      : []
-  })
+/** Keys of a cluster that hold a url, and those with the file of its password. */
+const urlKeys = [
+  ['url', 'passwordFile'],
+  ['pgbouncer', 'pgbouncerPasswordFile'],
+] as const
+
+/** One of two passwords would be ignored silently, and so would one for no url. */
+function badPasswordFiles({ tree, place }: Fleet): ConfigProblem[] {
+  return rawClusters(tree).flatMap((cluster, index) =>
+    urlKeys.flatMap(([urlKey, fileKey]) => {
+      if (at(cluster, fileKey) === undefined) return []
+      const problem = (sentence: string) => [place({ path: ['clusters', index, fileKey], sentence })]
+      const url = at(cluster, urlKey)
+      if (url === undefined && urlKey === 'pgbouncer')
+        return problem('There is no url that it is for: write pgbouncer: postgres://….')
+      const has = typeof url === 'string' && URL.canParse(url) && hasPassword(url)
+      return has ? problem('The url has a password too: keep one of them.') : []
+    }),
+  )
 }
 
 /** Approvers may stand above, or with every cluster. */
@@ -270,6 +281,7 @@ function resolveConfig(file: File, directory: string, logLevel: LogLevel, env: E
 /** Key by key: the cluster's own, else the general one, else the default. */
 function resolveCluster(file: File, directory: string, cluster: File['clusters'][number]): ClusterConfig {
   const { access, approvals, watch, notify } = file
+  const fileOf = (path: string | undefined) => (path === undefined ? null : besideConfig(directory, path))
   const people = (action: 'cancel' | 'terminate') =>
     cluster.approvals?.people?.[action] ?? approvals?.people?.[action] ?? 1
   const secondFactor = (action: 'cancel' | 'terminate') =>
@@ -279,7 +291,10 @@ function resolveCluster(file: File, directory: string, cluster: File['clusters']
   return {
     name: cluster.name,
     url: cluster.url,
-    passwordFile: cluster.passwordFile === undefined ? null : besideConfig(directory, cluster.passwordFile),
+    passwordFile: fileOf(cluster.passwordFile),
+    pgbouncer: cluster.pgbouncer
+      ? { url: cluster.pgbouncer, passwordFile: fileOf(cluster.pgbouncerPasswordFile) }
+      : null,
     host: cluster.host ?? null,
     channel: cluster.channel ?? file.slack.channel,
     access: {

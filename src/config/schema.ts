@@ -194,7 +194,17 @@ function databaseUrlProblem(text: string): string | null {
   return 'problem' in read ? read.problem : null
 }
 
+const consoleHint = `Write postgres://user:password@host:6432/pgbouncer, best as \${NAME} from the environment.`
+
+/** Its admin console is a database of that name: what is asked there, a server would not understand. */
+const consoleUrl = databaseUrl.refine(
+  (text) => !URL.canParse(text) || new URL(text).pathname === '/pgbouncer',
+  { error: `The admin console of PgBouncer is its database pgbouncer. ${consoleHint}` },
+)
+
 const passwordFileHint = 'Write the path of a file that holds the password alone.'
+
+const passwordFile = z.string({ error: passwordFileHint }).min(1, { error: passwordFileHint })
 
 const cluster = configSection({
   name: z
@@ -205,7 +215,9 @@ const cluster = configSection({
     }),
   template: z.string({ error: 'Write the name of one of the templates.' }).optional(),
   url: databaseUrl,
-  passwordFile: z.string({ error: passwordFileHint }).min(1, { error: passwordFileHint }).optional(),
+  passwordFile: passwordFile.optional(),
+  pgbouncer: consoleUrl.optional(),
+  pgbouncerPasswordFile: passwordFile.optional(),
   host: word('local').optional(),
   channel: channel.optional(),
   access: access.optional(),

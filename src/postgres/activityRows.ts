@@ -17,7 +17,7 @@ const answer = z.array(
 type Column = string | null
 
 /** Number of columns in `said`. */
-const width = 16
+const width = 17
 
 /**
  * All that is kept of one process from look to look. The times are there as the server writes them, and in microseconds since
@@ -43,6 +43,7 @@ export type ActivityRow = {
   readonly backend_xid: Column
   readonly backend_xmin: Column
   readonly query_id: Column
+  readonly client_port: number | null
   readonly backendAt: number | null
   readonly xactAt: number | null
   readonly queryAt: number | null
@@ -120,6 +121,7 @@ function rowFrom(pid: number, said: string, before: ActivityRow | undefined): Ac
     backend_xid: at(13),
     backend_xmin: at(14),
     query_id: heldOnce(at(15)),
+    client_port: portIn('client_port', at(16)),
     backendAt: timeIn('backend_start', backend_start, before?.backend_start, before?.backendAt),
     xactAt: timeIn('xact_start', xact_start, before?.xact_start, before?.xactAt),
     queryAt: timeIn('query_start', query_start, before?.query_start, before?.queryAt),
@@ -157,6 +159,11 @@ function numberIn(column: string, text: Column): number | null {
   if (text === null) return null
   if (/^\d+$/.test(text)) return Number(text)
   throw oddRows(column, 'expected a number')
+}
+
+/** Null without a client; -1 for one at a Unix socket. */
+function portIn(column: string, text: Column): number | null {
+  return text === '-1' ? -1 : numberIn(column, text)
 }
 
 function timeIn(

@@ -13,6 +13,7 @@ import type { TagsRead } from '../domain/text/tags.ts'
 import type { Log } from '../log.ts'
 import { createActivityReader } from './activityReader.ts'
 import { sessionFrom } from './activityRows.ts'
+import type { BouncerReader } from './bouncerReader.ts'
 import { checked } from './checked.ts'
 import { ClusterError, clusterErrorWith } from './errors.ts'
 import { createHealthReader } from './healthReader.ts'
@@ -112,6 +113,8 @@ export type ClusterOptions = {
   readonly url: string
   /** A file that holds the password; read at each connect. */
   readonly passwordFile?: string | null
+  /** Reader of the PgBouncer before the server; it is closed with the cluster. */
+  readonly bouncer?: BouncerReader | null
   readonly log: Log
   /** Applied to every statement text before it leaves here. */
   readonly maskText: (text: string) => string | null
@@ -126,7 +129,16 @@ export type ClusterOptions = {
 
 /** One server: what its sessions do, who waits for whom, and the signals to them. */
 export function createCluster(options: ClusterOptions): Cluster {
-  const { name, url, passwordFile = null, readTags = null, recordText = null, maskText, now } = options
+  const {
+    name,
+    url,
+    passwordFile = null,
+    bouncer = null,
+    readTags = null,
+    recordText = null,
+    maskText,
+    now,
+  } = options
   const log = options.log.child({ cluster: name })
   const deadlines = { connect: 5_000, activity: 3_000, locks: 1_000, ...options.deadlines }
   const facts = createServerFacts({ log, now })
@@ -174,6 +186,8 @@ export function createCluster(options: ClusterOptions): Cluster {
   let waitsSeen: WaitsSeen = new Map()
   let rowWaits: RowWaits = new Map()
   const take = async (): Promise<Snapshot> => {
+    // Before the sessions: what they still do then, they did when it was read.
+    await bouncer?.begin()
     const locksPid = locks.pid()
     const { rows, at, texts } = await activityReader.all()
     const takenAt = now()
@@ -184,6 +198,8 @@ export function createCluster(options: ClusterOptions): Cluster {
     if (!seesOthers || facts.areOld()) void activityReader.learnAgain(rows)
 
     const others = rows.filter((row) => !own.has(row.pid)).map((row) => sessionFrom(row, at, facts.names()))
+    const ports = new Map(rows.map(({ pid, client_port }) => [pid, client_port]))
+    const pooled = bouncer?.follow(others, (pid) => ports.get(pid) ?? null)
     const { sessions, seen } = followWaits(waitsSeen, others, takenAt)
     waitsSeen = seen
     const server = serverFrom(latest, seesOthers)
@@ -196,15 +212,18 @@ export function createCluster(options: ClusterOptions): Cluster {
       lockTable.kind === 'read' && unseenMs !== null
         ? loggingInOf(lockTable.table, inActivity, (now() - takenAt) / 1000)
         : []
+    const all = [...sessions, ...unseen]
+    const followedPools = await pooled
     return {
       cluster: name,
       takenAt,
       server,
-      sessions: [...sessions, ...unseen],
+      sessions: followedPools?.named(all) ?? all,
       ...(texts && { texts }),
       ownConnections: own.count(),
       locks: followed.locks,
       health: healthReader.last(),
+      ...(followedPools && { pooler: followedPools.pooler }),
     }
   }
 
@@ -217,8 +236,10 @@ export function createCluster(options: ClusterOptions): Cluster {
   return {
     name,
     start: async () => {
+      const begun = bouncer?.begin()
       await activity.start()
       await locks.start()
+      await begun
     },
     failure: () => activity.failure() ?? oddLocks,
     snapshot: () => {
@@ -275,6 +296,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     settings: async () => checked(settingRows, await locks.query(statements.roleSettings, [settingNames])),
     missingPrivileges: async () => missingPrivilegesOf(await facts.learn(locks.query)),
     close: async () => {
+      bouncer?.close()
       await Promise.all([activity.close(), locks.close()])
     },
   }

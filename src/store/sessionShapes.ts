@@ -1,6 +1,12 @@
 import type { Action } from '../domain/session/action.ts'
 import type { DeadlockReport, ReplicationSlot, VacuumHolder } from '../domain/session/health.ts'
-import type { PreparedTransaction, Session, SessionKey } from '../domain/session/session.ts'
+import type {
+  PoolerClient,
+  PoolerConnection,
+  PreparedTransaction,
+  Session,
+  SessionKey,
+} from '../domain/session/session.ts'
 import type { LockTarget } from '../domain/session/snapshot.ts'
 import { anyText, flag, listOf, number, object, oneOf, orNull, textByKey } from './shapes.ts'
 
@@ -41,6 +47,12 @@ export const sessionShape = object<Session>({
   leaves: anyText.optional(),
   tags: textByKey.optional(),
   tagLinks: textByKey.optional(),
+  pooler: object<PoolerConnection>({
+    database: anyText,
+    user: anyText,
+    mode: orNull(anyText),
+    client: orNull(object<PoolerClient>({ address: anyText, user: anyText, applicationName: anyText })),
+  }).optional(),
 })
 
 export const preparedShape = object<PreparedTransaction>({

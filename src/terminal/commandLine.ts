@@ -80,7 +80,7 @@ export type Terminal = {
  * @returns `serve` where the service itself is meant
  */
 export async function runCommand(args: readonly string[], terminal: Terminal): Promise<ExitCode | 'serve'> {
-  const { env, out, err, now } = terminal
+  const { env, out, err, now, steady } = terminal
   // Monitoring understands one line and its own exit codes, whatever is wrong.
   if (args[0] === 'check') return check(args.slice(1), () => loadConfig({ env }), out, now)
   const { values, positionals } = readArgs(args)
@@ -101,7 +101,7 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
   const { cluster, since } = values
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
   const everywhere = () => ({ config: loadConfig({ env }), out, err, now })
-  const onCluster = () => ({ ...everywhere(), name: cluster ?? null, json: values.json ?? false })
+  const onCluster = () => ({ ...everywhere(), steady, name: cluster ?? null, json: values.json ?? false })
   const [first, second, third] = rest
   switch (command) {
     case 'audit':

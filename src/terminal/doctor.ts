@@ -10,11 +10,11 @@ import { groupsIn } from '../domain/approvals/access.ts'
 import { receiversIn } from '../domain/incidents/webhook.ts'
 import { platformName } from '../domain/session/platform.ts'
 import { versionWords } from '../domain/session/versions.ts'
-import { readDatabaseUrl, urlAdvice } from '../domain/text/databaseUrl.ts'
 import { createLog, createSlackLogger } from '../log.ts'
 import { SlackError } from '../notify/slackError.ts'
 import { ClusterError, createCluster } from '../postgres/cluster.ts'
 import { clientOptions, createSlack, type Slack } from '../slack/client.ts'
+import { checkBouncer } from './doctorBouncer.ts'
 import { type Check, fine } from './doctorCheck.ts'
 import { checkCodes } from './doctorCodes.ts'
 import { checkHistory } from './doctorHistory.ts'
@@ -23,6 +23,7 @@ import { readMemory } from './doctorMemory.ts'
 import { checkPassFile, checkPasswordFile } from './doctorPasswords.ts'
 import { checkRefusedBlocks } from './doctorRefusedBlocks.ts'
 import { checkStore } from './doctorStore.ts'
+import { checkUrl } from './doctorUrl.ts'
 import { checkWebhooks } from './doctorWebhooks.ts'
 
 /** The scopes that manifest.yml asks for, and what each is for. */
@@ -64,6 +65,7 @@ export async function doctor({ config, env, out, now }: DoctorInput): Promise<0 
         ...(await checkCluster(cluster, now)),
         ...checkUrl(cluster.url, env),
         ...checkPasswordFile(cluster),
+        ...(await checkBouncer(cluster, env)),
         ...(await checkHost(cluster)),
       ],
     ])
@@ -198,13 +200,6 @@ async function attempt(run: () => Promise<unknown>, what: string, lack: string, 
       ? { what: `not known whether ${what}`, fix: 'Slack cannot be reached: check the network.' }
       : { what: `${lack} (${error.code})`, fix }
   }
-}
-
-/** Advice: an address that lets others read along works. */
-function checkUrl(url: string, env: Env): Check[] {
-  const read = readDatabaseUrl(url)
-  const fix = 'problem' in read ? null : urlAdvice(read, env.PGSSLMODE)
-  return fix ? [{ what: 'the url leaves the connection open to others', fix, needed: false }] : []
 }
 
 async function checkCluster(config: Config['clusters'][number], now: () => number): Promise<Check[]> {

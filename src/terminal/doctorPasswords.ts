@@ -5,7 +5,9 @@ import type { Config, Env } from '../config/config.ts'
 import type { Check } from './doctorCheck.ts'
 
 /** Looks who else may read the file with the password of this cluster. Whether it is there, the connection says. */
-export function checkPasswordFile({ passwordFile }: Config['clusters'][number]): Check[] {
+export function checkPasswordFile({
+  passwordFile,
+}: Pick<Config['clusters'][number], 'passwordFile'>): Check[] {
   if (passwordFile === null) return []
   const mode = openTo(passwordFile)
   if (mode === null || isPrivate(mode)) return []

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import { createMasker } from '../domain/text/mask.ts'
 import { createTagReader } from '../domain/text/tags.ts'
 import { createLog } from '../log.ts'
+import { bouncerOf } from '../postgres/bouncerReader.ts'
 import { ClusterError, createCluster } from '../postgres/cluster.ts'
 import { type Out, sayProblem } from './out.ts'
 
@@ -15,6 +16,7 @@ export type LookInput = {
   readonly out: Out
   readonly err: Out
   readonly now: () => number
+  readonly steady: () => number
 }
 
 /**
@@ -22,17 +24,20 @@ export type LookInput = {
  * @returns 2 when the cluster is not known or cannot be seen
  */
 export async function withCluster<T>(
-  { name, config, err, now }: LookInput,
+  { name, config, err, now, steady }: LookInput,
   run: (watched: WatchedCluster, clusters: ReadonlyMap<string, WatchedCluster>) => Promise<T>,
 ): Promise<T | 2> {
   const log = createLog({ level: 'silent' })
   const maskText = createMasker(config.queryText)
   const readTags = createTagReader(config)
   const clusters = new Map<string, WatchedCluster>(
-    config.clusters.map((config) => [
-      config.name,
-      { config, cluster: createCluster({ ...config, log, maskText, readTags, now }) },
-    ]),
+    config.clusters.map((config) => {
+      const bouncer = bouncerOf(config, { steady, log })
+      return [
+        config.name,
+        { config, cluster: createCluster({ ...config, bouncer, log, maskText, readTags, now }) },
+      ]
+    }),
   )
   const picked = pickCluster(clusters, name, null)
   if ('problem' in picked) return sayProblem(err, picked.problem)

@@ -17,12 +17,13 @@ export { onOneLine }
 /** The signs of what is open, wherever it is shown. */
 export const severitySigns: Record<Severity, string> = { critical: '🔴', warning: '🟠', notice: '🔵' }
 
-/** Names a session in a sentence: `4312 (web, user shop, database orders)`. */
+/** Names a session in a sentence: `4312 (web, user shop, database orders, client 10.0.3.4:51234)`: the client behind a pooler. */
 export function nameOf(session: Session): string {
   const known = [
     session.applicationName,
     session.usename && `user ${session.usename}`,
     session.datname && `database ${session.datname}`,
+    session.pooler?.client ? `client ${session.pooler.client.address}` : null,
   ]
     .filter((part) => part !== null && part !== '')
     // A name may contain a line break: it must not begin a line of its own.
@@ -187,7 +188,7 @@ export function silenceWords(scope: Silence['scope']): string {
 
 export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`
 
-/** Names a session in short, for a cell or a line: `web · shop · orders`. A long name leaves room for the next. */
+/** Names a session in short, for a cell or a line: `web · shop · orders`, and the client behind a pooler. A long name leaves room for the next. */
 export const whoOf = (session: Session): string => (isLoggingIn(session) ? 'logging in' : namesOf(session))
 
 const namesOf = (session: Session): string =>
@@ -196,6 +197,7 @@ const namesOf = (session: Session): string =>
     session.applicationName || (isClient(session) ? '' : session.backendType),
     session.usename,
     session.datname,
+    session.pooler?.client?.address,
   ]
     .flatMap((name) => (name ? truncate(clean(name), 26) : []))
     .join(' · ') || session.backendType

@@ -70,6 +70,9 @@ describe('isElsewhere', () => {
     expect(isElsewhere(one, { ...one, channel: 'C1', protected: [{ user: 'x' }] })).toBe(false)
     expect(isElsewhere(one, { ...one, url: 'postgres://m@z/db' })).toBe(true)
     expect(isElsewhere(one, { ...one, passwordFile: '/x' })).toBe(true)
+    expect(
+      isElsewhere(one, { ...one, pgbouncer: { url: 'postgres://b/pgbouncer', passwordFile: null } }),
+    ).toBe(true)
   })
 })
 

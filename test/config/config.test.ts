@@ -36,6 +36,7 @@ describe('a valid file', () => {
           name: 'orders',
           url: 'postgres://pg_marshal@db/postgres',
           passwordFile: null,
+          pgbouncer: null,
           host: null,
           channel: 'C0INCIDENTS',
           access: { viewers: 'everyone', requesters: 'everyone', approvers: ['U0DANA'] },

@@ -54,6 +54,20 @@ describe('clustersFrom', () => {
     ])
   })
 
+  it('takes the console of PgBouncer, and the file of its password from beside the configuration', () => {
+    const { clusters } = load(general, {
+      'a.yaml':
+        'name: a\nurl: postgres://m@a/db\npgbouncer: postgres://s@b/pgbouncer\npgbouncerPasswordFile: secrets/b',
+      'b.yaml': 'name: b\nurl: postgres://m@b/db\npgbouncer: postgres://s:p@b/pgbouncer',
+      'c.yaml': 'name: c\nurl: postgres://m@c/db',
+    })
+    expect(clusters.map(({ pgbouncer }) => pgbouncer)).toEqual([
+      { url: 'postgres://s@b/pgbouncer', passwordFile: '/etc/pg/secrets/b' },
+      { url: 'postgres://s:p@b/pgbouncer', passwordFile: null },
+      null,
+    ])
+  })
+
   it('names file and key of every problem, all at once', () => {
     const own = `${general}clusters:\n  - { name: orders, url: "postgres://m@o/db" }\n  - { name: Bad, url: "postgres://m@o/db" }\n`
     const found = problems(own, {

@@ -214,6 +214,33 @@ http: { port: 70000 }
     )
   })
 
+  it.each([
+    ['pgbouncer: "mysql://a@b/pgbouncer"', 'pgbouncer: This is not the address'],
+    [
+      'pgbouncer: "postgres://a:hunter2@b/orders"',
+      'pgbouncer: The admin console of PgBouncer is its database pgbouncer.',
+    ],
+    [
+      'pgbouncer: "postgres://a@b:6432"',
+      'pgbouncer: The admin console of PgBouncer is its database pgbouncer.',
+    ],
+    ['pgbouncer: "postgres://a@b/pgbouncer?sslmode=maybe"', 'pgbouncer: sslmode in the url is none'],
+    [
+      '{ pgbouncer: "postgres://a:hunter2@b/pgbouncer", pgbouncerPasswordFile: /x }',
+      'pgbouncerPasswordFile: The url has a password too: keep one of them.',
+    ],
+    ['pgbouncerPasswordFile: /x', 'pgbouncerPasswordFile: There is no url that it is for'],
+    [
+      '{ pgbouncer: "postgres://a@b/pgbouncer", pgbouncerPasswordFile: "" }',
+      'pgbouncerPasswordFile: Write the path',
+    ],
+  ])('of the console of PgBouncer: %s', (keys, problem) => {
+    const [found, ...more] = withCluster(keys.replace(/^\{ (.*) \}$/, '$1').replace(', ', '\n    '))
+    expect(more).toEqual([])
+    expect(found).toContain(`clusters[0].${problem}`)
+    expect(found).not.toContain('hunter2')
+  })
+
   it('of unknown keys name the known ones, and no key that may be a secret', () => {
     expect(withPart('wach: {}')).toEqual([
       'wach: Unknown key. Known here: slack, http, access, approvals, clusters, clustersFrom, templates, watch, notify, store, history, queryText, tags, sweeps.',

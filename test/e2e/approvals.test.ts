@@ -342,7 +342,7 @@ describe('a session behind a pooler', () => {
     await session.query('BEGIN; SELECT 1')
     await room.type('U0RESP', `terminate ${session.pid} stuck`)
     const card = await room.card('approve_terminate')
-    expect(wordsOf(card)).toContain('another client may lose its own')
+    expect(wordsOf(card)).toContain('the pool’s next client may have the connection within milliseconds')
     await room.press('U0DANA', card, 'approve_terminate')
     await session.ended
     expect(performance.now() - began).toBeGreaterThanOrEqual(1000)

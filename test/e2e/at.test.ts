@@ -34,7 +34,7 @@ async function printed(room: Room, time: string, json: boolean) {
   const out: string[] = []
   const err: string[] = []
   const code = await historyAt({
-    ...{ time, json, name: null, timeZone: 'Europe/Berlin', now: Date.now },
+    ...{ time, json, name: null, timeZone: 'Europe/Berlin', steady: () => performance.now(), now: Date.now },
     config: parseConfig(room.yaml, room.env),
     out: { write: (text: string) => out.push(text) },
     err: { write: (text: string) => err.push(text) },

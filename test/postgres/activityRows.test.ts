@@ -10,7 +10,7 @@ const start = '2026-01-01 10:00:00.25+00'
 const said = (state: string, backendStart = start, queryStart = '2026-01-01 10:00:01+00') =>
   JSON.stringify([
     ...[null, 'client backend', backendStart, '5', '10', 'app', null, state, null, null],
-    ...[null, queryStart, '2026-01-01 10:00:02.000001+00', null, null, '-7'],
+    ...[null, queryStart, '2026-01-01 10:00:02.000001+00', null, null, '-7', '-1'],
   ])
 const now = Date.UTC(2026, 0, 1, 10, 0, 10) / 1000
 const row = (pid: number, state: string, at = now, query: Buffer | null = null) => ({
@@ -132,6 +132,6 @@ describe('rows of the activity', () => {
     const before: SeenBefore = new Map()
     const bad = [row(1, 'idle'), { ...row(2, 'idle'), said: '[]' }]
     for (let look = 0; look < 2; look++)
-      await expect(activityFrom(bad, before)).rejects.toThrow(/said: expected a list of 16 texts/)
+      await expect(activityFrom(bad, before)).rejects.toThrow(/said: expected a list of 17 texts/)
   })
 })

@@ -15,6 +15,7 @@ export const clusterConfig = (name: string, over: Partial<ClusterConfig> = {}): 
   name,
   url: `postgres://marshal:secret@db.example/${name}`,
   passwordFile: null,
+  pgbouncer: null,
   host: null,
   channel: 'C0OPS',
   access: { viewers: 'everyone', requesters: 'everyone', approvers: ['U0DANA'] },

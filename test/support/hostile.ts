@@ -121,6 +121,7 @@ const said = {
   backend_xid: null,
   backend_xmin: null,
   query_id: null,
+  client_port: '-1',
 }
 
 /** Text of these columns, with others in the place of some. */

@@ -45,7 +45,13 @@ export function momentFor(index: number, times: readonly Time[], clocks: readonl
 /** Tags are read together with a statement, and looks have none: the record keeps their texts without comments. */
 type Missing = Exclude<
   keyof Session,
-  'pid' | 'queryId' | 'tags' | 'tagLinks' | (typeof plainFields)[number] | (typeof timeFields)[number][0 | 1]
+  | 'pid'
+  | 'queryId'
+  | 'tags'
+  | 'tagLinks'
+  | 'pooler'
+  | (typeof plainFields)[number]
+  | (typeof timeFields)[number][0 | 1]
 >
 /** Does not compile where a field of a session is kept nowhere. */
 export const nothingMissing: [Missing] extends [never] ? true : Missing = true

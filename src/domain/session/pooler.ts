@@ -1,12 +1,13 @@
-import { isClient, type Session } from './session.ts'
+import { isClient, type PoolerConnection, type Session } from './session.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /**
- * Reason to think that a pooler (or another proxy) stands between a session and its client. `name`: its application
- * name or user says so. `host`: its application name carries the client's own address, which a pooler adds. `crowd`:
+ * Reason to think that a pooler (or another proxy) stands between a session and its client. `console`: the admin console of
+ * PgBouncer shows it. `name`: its application name or user says so. `host`: its application name carries the client's own address, which a pooler adds. `crowd`:
  * too many different applications and users come from its one address for one machine.
  */
 export type Pooler =
+  | { readonly kind: 'console'; readonly connection: PoolerConnection }
   | { readonly kind: 'name'; readonly pooler: string; readonly evidence: string }
   | { readonly kind: 'host'; readonly client: string }
   | {
@@ -47,7 +48,8 @@ const crowd = { sessions: 10, applications: 3, users: 3 }
  */
 export function poolerBefore(snapshot: Snapshot, session: Session): Pooler | null {
   if (!isClient(session)) return null
-  const { applicationName, clientAddr } = session
+  const { applicationName, clientAddr, pooler: connection } = session
+  if (connection) return { kind: 'console', connection }
   const client = withHost.exec(applicationName)?.[1]
   if (client) return { kind: 'host', client }
   const named = byApplication.find(([pattern]) => pattern.test(applicationName))

@@ -52,6 +52,26 @@ export type Session = {
   readonly tags?: Tags
   /** Addresses of some of them, as the configuration makes them. */
   readonly tagLinks?: Readonly<Record<string, string>>
+  /** PgBouncer's connection that the session is, where its admin console shows it. */
+  readonly pooler?: PoolerConnection
+}
+
+/** Connection of a pool to the server. */
+export type PoolerConnection = {
+  /** Names of the pool: what its clients ask for, and whom it logs in as. */
+  readonly database: string
+  readonly user: string
+  /** `session`, `transaction` or `statement`; null where it is not known. */
+  readonly mode: string | null
+  /** The client that it serves; null where it serves none, or where it cannot be known whom. */
+  readonly client: PoolerClient | null
+}
+
+export type PoolerClient = {
+  /** `10.0.3.4:51234`, `[2001:db8::7]:51234`, or `unix (pid 4312)` on the machine of the pooler. */
+  readonly address: string
+  readonly user: string
+  readonly applicationName: string
 }
 
 /** Client session of which nothing is known yet. */

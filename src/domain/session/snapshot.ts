@@ -1,6 +1,7 @@
 /** Result of one look at a server: its sessions, its locks, its health. */
 
 import type { Health } from './health.ts'
+import type { BouncerPool } from './pgbouncer.ts'
 import type { Platform } from './platform.ts'
 import type { PreparedTransaction, Session } from './session.ts'
 
@@ -128,4 +129,15 @@ export type Snapshot = {
   readonly locks: Locks
   /** As of the last health check, with its own age; null until there was one. */
   readonly health: Health | null
+  /** Absent where no admin console of PgBouncer is configured. */
+  readonly pooler?: PoolerLook
 }
+
+/**
+ * Look at PgBouncer's admin console: how many pools there are, and those whose clients wait, the longest first. A console
+ * that is slow may have said it some seconds before the look.
+ */
+export type PoolerLook =
+  | { readonly pools: number; readonly waiting: readonly BouncerPool[]; readonly secondsOld: number }
+  /** Nothing: one sentence on why. */
+  | { readonly unread: string }

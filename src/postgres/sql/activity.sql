@@ -25,7 +25,8 @@ SELECT a.pid,
          a.state_change::text,
          a.backend_xid::text,
          a.backend_xmin::text,
-         a.query_id::text
+         a.query_id::text,
+         a.client_port::text
        ])::text AS said,
        extract(epoch FROM t.now)::float8 AS now,
        CASE WHEN $2::float8 IS NOT NULL AND (a.query_start IS NULL OR extract(epoch FROM a.query_start)::float8 >= $2::float8)

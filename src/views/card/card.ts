@@ -277,15 +277,19 @@ export function consequenceFor(
   const lost = lostWith(session, incident)
   // Said early, since a long name at the end may be cut.
   const pooler =
-    proposal.pooled && action === 'terminate'
-      ? ' Behind a pooler: if the transaction ends in this moment, another client may lose its own.'
-      : ''
+    (proposal.pooled || session.pooler) && action === 'terminate' ? ` ${poolerRisk(session)}` : ''
   const behind = waiting > 0 ? ` ${count(waiting, 'session waits', 'sessions wait')} behind it.` : ''
   return {
     session,
     consequence: `${consequenceOf(action, session, lost)}${pooler} ${workOf(session, lost)}${behind}`,
   }
 }
+
+/** Says whom a terminate may hit behind a pooler. In session mode a connection stays with its client. */
+const poolerRisk = ({ pooler }: Session): string =>
+  pooler?.mode === 'session'
+    ? `Behind PgBouncer: ${pooler.client ? `its client ${pooler.client.address}` : 'its client'} loses its connection.`
+    : `Behind ${pooler ? 'PgBouncer' : 'a pooler'}: if the transaction ends just now, the pool’s next client may have the connection within milliseconds, and be hit instead.`
 
 /** Says how to find all of it again. */
 function reference({ incident, proposals }: CardState): Block[] {

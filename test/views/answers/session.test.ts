@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { Session } from '../../../src/domain/session/session.ts'
+import type { PoolerLook } from '../../../src/domain/session/snapshot.ts'
 import { ClusterError } from '../../../src/postgres/cluster.ts'
 import { transcript } from '../../support/asking.ts'
 import * as of from '../../support/builders.ts'
@@ -154,11 +156,11 @@ describe('sessionView', () => {
     const lineOf = async (picture: Parameters<typeof transcript>[1]) =>
       (await transcript('session 1', picture)).split('\n').find((line) => line.includes('pooler'))
     expect(await lineOf(of.picture([of.session(1, { applicationName: 'pgbouncer' })]))).toBe(
-      '- A pooler stands between: PgBouncer (application name pgbouncer). 10.0.0.7 is its address. The real client is in the pooler’s own list: SHOW SERVERS has remote_pid 1, and its link is the ptr of the client in SHOW CLIENTS. Terminate closes the pooler’s connection to the server: a client that uses it now gets an error, and the pooler opens another.',
+      '- A pooler stands between: PgBouncer (application name pgbouncer). 10.0.0.7 is its address. The real client is in the pooler’s own list: SHOW SERVERS has remote_pid 1, and its link is the ptr of the client in SHOW CLIENTS. Terminate closes the pooler’s connection to the server: a client that uses it now loses its own too, and the pooler opens another.',
     )
     const idle = of.idle(1, 60, { applicationName: 'web - 10.0.3.4:51234' })
     expect(await lineOf(of.picture([idle]))).toBe(
-      '- A pooler stands between: 10.0.0.7 is its address; the client is 10.0.3.4:51234, says the application name. Terminate closes the pooler’s connection to the server: a client that uses it now gets an error, and the pooler opens another. While it is idle it belongs to no client, and may be lent to any at any moment.',
+      '- A pooler stands between: 10.0.0.7 is its address; the client is 10.0.3.4:51234, says the application name. Terminate closes the pooler’s connection to the server: a client that uses it now loses its own too, and the pooler opens another. While it is idle it belongs to no client, and may be lent to any at any moment.',
     )
     const crowd = Array.from({ length: 12 }, (_, index) =>
       of.session(1 + index, { applicationName: `app-${index % 4}`, usename: `user-${index % 3}` }),
@@ -167,6 +169,32 @@ describe('sessionView', () => {
       'A pooler likely stands between: 12 sessions of 4 applications and 3 users come from 10.0.0.7: the address of a pooler, or of a gateway.',
     )
     expect(await lineOf(of.picture([of.session(1), of.session(2)]))).toBeUndefined()
+  })
+
+  it('names the client behind PgBouncer as its admin console does, or says that it is not known', async () => {
+    const pool = { database: 'orders', user: 'shop', mode: 'transaction' }
+    const client = { address: '10.0.3.4:51234', user: 'kim', applicationName: 'checkout' }
+    const lineOf = async (session: Session, pooler: PoolerLook) =>
+      (await transcript('session 1', of.picture([session], undefined, { pooler }))).replaceAll('**', '')
+    const seen = { pools: 1, waiting: [], secondsOld: 0 }
+    const known = await lineOf(of.session(1, { pooler: { ...pool, client } }), seen)
+    expect(known).toContain(
+      'A pooler stands between: PgBouncer, pool orders of shop in transaction mode. The client is 10.0.3.4:51234 (checkout), logged in as kim, says its admin console.',
+    )
+    expect(known).toContain('client 10.0.3.4:51234)')
+    expect(await lineOf(of.idle(1, 60, { pooler: { ...pool, client } }), seen)).not.toContain(
+      'belongs to no client',
+    )
+    const unknown = await lineOf(of.idle(1, 60, { pooler: { ...pool, mode: null, client: null } }), seen)
+    expect(unknown).toContain(
+      'PgBouncer, pool orders of shop. Which client it serves now is not known, if any.',
+    )
+    expect(unknown).toContain('belongs to no client')
+    expect(
+      await lineOf(of.session(1, { applicationName: 'pgbouncer' }), { unread: 'Nothing listens there.' }),
+    ).toContain(
+      'PgBouncer’s admin console cannot be read: who the clients are, and whether any wait, is not known. Nothing listens there.',
+    )
   })
 
   it('shows on a standby who holds replay back, what the server will do, and that nothing is written', async () => {

@@ -22,8 +22,8 @@ const cluster = z
   .string()
   .min(1)
   .max(32)
-  .describe('Name of a cluster, as the list of clusters has it')
   .openapi({ example: 'orders' })
+  .describe('Name of a cluster, as the list of clusters has it')
 
 const pid = z.coerce.number().int().min(1).max(2_147_483_647).describe('Process id of the session')
 
@@ -51,8 +51,8 @@ export const sessionsInput = z.object({
   state: z.enum(stateFilters).optional(),
   older: duration(365 * 24 * hour, '365d')
     .optional()
-    .describe('Only what has been so for longer, like 90s or 10m')
-    .openapi({ type: 'string' }),
+    .openapi({ type: 'string' })
+    .describe('Only what has been so for longer, like 90s or 10m'),
   ...page,
 })
 
@@ -64,8 +64,8 @@ export const historyInput = z.object({
   cluster,
   since: duration(31 * 24 * hour, '31d')
     .optional()
-    .describe('How far back, like 12h; 24h if absent')
-    .openapi({ type: 'string' }),
+    .openapi({ type: 'string' })
+    .describe('How far back, like 12h; 24h if absent'),
   ...page,
 })
 
@@ -75,8 +75,8 @@ export const atInput = z.object({
     .string()
     .min(1)
     .max(64)
-    .describe('A moment of the past: ISO 8601, `03:12` (UTC), or `20m ago`')
-    .openapi({ example: '2026-11-28T03:12:00Z' }),
+    .openapi({ example: '2026-11-28T03:12:00Z' })
+    .describe('A moment of the past: ISO 8601, `03:12` (UTC), or `20m ago`'),
   ...page,
 })
 
@@ -99,8 +99,8 @@ export const proposalInput = z.object({
   id: z.string().min(1).max(64).describe('Id of the proposal'),
   wait: duration(60_000, '60s')
     .optional()
-    .describe('Answer when it has ended, or after so long, like 30s')
-    .openapi({ type: 'string' }),
+    .openapi({ type: 'string' })
+    .describe('Answer when it has ended, or after so long, like 30s'),
 })
 
 export type Inputs = {

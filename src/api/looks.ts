@@ -5,6 +5,7 @@ import { momentIn } from '../answers/moment.ts'
 import type { Past } from '../answers/openCards.ts'
 import type { PastLooks } from '../answers/record.ts'
 import type { WatchedCluster } from '../commands/cluster.ts'
+import type { ApiToken } from '../config/api.ts'
 import { withTexts } from '../domain/history/look.ts'
 import type { Incident } from '../domain/incidents/incident.ts'
 import { severityOf, worstFirst } from '../domain/incidents/severity.ts'
@@ -29,16 +30,17 @@ import type {
 } from './documents.ts'
 import type { Inputs } from './inputs.ts'
 import { ApiError } from './problem.ts'
+import type { Tokens } from './tokens.ts'
 
 /** Looks of programs: the same eyes as a person's, as data. Each throws what `apiErrorOf` knows. */
 export type Looks = {
-  clusters(input: Inputs['clusters'], may: readonly string[] | null): Promise<ClustersPage>
-  sessions(input: Inputs['sessions']): Promise<SessionsPage>
-  blocking(input: Inputs['blocking']): Promise<BlockingPage>
-  session(input: Inputs['session']): Promise<SessionDocument>
-  health(input: Inputs['health']): Promise<HealthDocument>
-  history(input: Inputs['history']): Promise<HistoryPage>
-  at(input: Inputs['at']): Promise<MomentDocument>
+  clusters(input: Inputs['clusters'], token: ApiToken): Promise<ClustersPage>
+  sessions(input: Inputs['sessions'], token: ApiToken): Promise<SessionsPage>
+  blocking(input: Inputs['blocking'], token: ApiToken): Promise<BlockingPage>
+  session(input: Inputs['session'], token: ApiToken): Promise<SessionDocument>
+  health(input: Inputs['health'], token: ApiToken): Promise<HealthDocument>
+  history(input: Inputs['history'], token: ApiToken): Promise<HistoryPage>
+  at(input: Inputs['at'], token: ApiToken): Promise<MomentDocument>
 }
 
 /** Programs that ask at the same time share a look, so that they cost a server no more than one a second. Milliseconds. */
@@ -52,17 +54,18 @@ export function createLooks(deps: {
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   readonly past: Past
   readonly record: PastLooks | null
+  readonly tokens: Pick<Tokens, 'demandCluster'>
   /** Masks constants, whatever people may see. */
   readonly maskText: (text: string | null) => string | null
   readonly now: () => number
   readonly steady: () => number
 }): Looks {
-  const { clusters, past, record, maskText, now, steady } = deps
+  const { clusters, past, record, tokens, maskText, now, steady } = deps
   const facts = { silenced: false, maskText }
   const shared = new Map<string, { readonly at: number; readonly picture: Promise<Picture> }>()
 
   return {
-    async clusters({ name = '', ...page }, may) {
+    async clusters({ name = '', ...page }, { clusters: may }) {
       const names = [...clusters.keys()].filter((one) => one.includes(name) && (may?.includes(one) ?? true))
       const shown = pageOf(names.sort(), page, byName)
       const open = Map.groupBy(await past.incidents.openOutside([]), ({ cluster }) => cluster)
@@ -78,8 +81,8 @@ export function createLooks(deps: {
       }
     },
 
-    async sessions({ cluster: name, limit, after, older, ...filters }) {
-      const watched = clusterOf(name)
+    async sessions({ cluster: name, limit, after, older, ...filters }, token) {
+      const watched = clusterOf(name, token)
       const picture = await lookAt(watched)
       const whole = sessionsJson(picture)
       const olderSeconds = older === undefined ? undefined : older / 1000
@@ -94,14 +97,14 @@ export function createLooks(deps: {
       }
     },
 
-    async blocking({ cluster: name, ...page }) {
-      const watched = clusterOf(name)
+    async blocking({ cluster: name, ...page }, token) {
+      const watched = clusterOf(name, token)
       const picture = await lookAt(watched)
       return blockingPage(picture, watched.config.protected, page, (some) => withText(watched, some))
     },
 
-    async session({ cluster: name, pid }) {
-      const watched = clusterOf(name)
+    async session({ cluster: name, pid }, token) {
+      const watched = clusterOf(name, token)
       const picture = await lookAt(watched)
       const { snapshot, forest } = picture
       const session = snapshot.sessions.find((one) => one.pid === pid)
@@ -122,8 +125,8 @@ export function createLooks(deps: {
       }
     },
 
-    async health({ cluster: name }) {
-      const watched = clusterOf(name)
+    async health({ cluster: name }, token) {
+      const watched = clusterOf(name, token)
       const { snapshot, found, unread } = await readHealth(watched, await lookAt(watched), past)
       const { health } = snapshot
       const ratios = health?.databases.map(wraparoundRatio) ?? []
@@ -142,8 +145,8 @@ export function createLooks(deps: {
       }
     },
 
-    async history({ cluster: name, since = dayMs, ...page }) {
-      clusterOf(name)
+    async history({ cluster: name, since = dayMs, ...page }, token) {
+      clusterOf(name, token)
       const all = await eventsSince(past, [name], now() - since)
       const shown = pageOf(all, page, byPlace)
       const entries = await Promise.all(shown.items.map((one) => entryOf(past, one)))
@@ -159,8 +162,8 @@ export function createLooks(deps: {
       }
     },
 
-    async at({ cluster: name, time, ...page }) {
-      const { config } = clusterOf(name)
+    async at({ cluster: name, time, ...page }, token) {
+      const { config } = clusterOf(name, token)
       if (!record) throw new ApiError(404, 'notRecorded', 'Nothing is recorded here: `history.keep` is off.')
       const wanted = parsePastMoment(time, 'UTC', now())
       if ('problem' in wanted) throw new ApiError(400, 'badTime', wanted.problem)
@@ -182,7 +185,8 @@ export function createLooks(deps: {
     },
   }
 
-  function clusterOf(name: string): WatchedCluster {
+  function clusterOf(name: string, token: ApiToken): WatchedCluster {
+    tokens.demandCluster(token, name)
     const watched = clusters.get(name)
     if (!watched) throw new ApiError(404, 'unknownCluster', `There is no cluster ${name}; ask for the list.`)
     return watched

@@ -43,7 +43,7 @@ export function createPrograms(deps: {
   const changes = new EventEmitter<{ changed: [] }>().setMaxListeners(0)
   const stopping = new AbortController()
   const tokens = createTokens(deps.tokens)
-  const looks = createLooks(deps)
+  const looks = createLooks({ ...deps, tokens })
   const asks = createAsks({
     ...deps,
     ...{ tokens, changes, stopping: stopping.signal },

@@ -28,6 +28,7 @@ import {
   sessionsInput,
 } from './inputs.ts'
 import type { Looks } from './looks.ts'
+import { operationNames, operations } from './operations.ts'
 import { ApiError, apiErrorOf } from './problem.ts'
 import { type Allowance, type Tokens, TooManyCalls } from './tokens.ts'
 
@@ -58,43 +59,43 @@ const routes = {
     method: 'get',
     path: '/api/v1/clusters',
     request: { query: clustersInput },
-    ...answered(clustersDocument, 'Every cluster that the token may see, and what is wrong there'),
+    ...answered(clustersDocument, operations.clusters.words),
   }),
   sessions: createRoute({
     method: 'get',
     path: `${clusterPath}/sessions`,
     request: { params, query: sessionsInput.omit(inCluster) },
-    ...answered(sessionsDocument, 'Client sessions, and server processes that block or wait, by pid'),
+    ...answered(sessionsDocument, operations.sessions.words),
   }),
   session: createRoute({
     method: 'get',
     path: `${clusterPath}/sessions/{pid}`,
     request: { params: sessionInput },
-    ...answered(sessionDocument, 'One session: whom it waits for, whom it blocks, what may be proposed'),
+    ...answered(sessionDocument, operations.session.words),
   }),
   blocking: createRoute({
     method: 'get',
     path: `${clusterPath}/blocking`,
     request: { params, query: blockingInput.omit(inCluster) },
-    ...answered(blockingDocument, 'Who blocks whom, worst first, each with the best way out'),
+    ...answered(blockingDocument, operations.blocking.words),
   }),
   health: createRoute({
     method: 'get',
     path: `${clusterPath}/health`,
     request: { params },
-    ...answered(healthDocument, 'All that is wrong, with a health check that is made now'),
+    ...answered(healthDocument, operations.health.words),
   }),
   history: createRoute({
     method: 'get',
     path: `${clusterPath}/history`,
     request: { params, query: historyInput.omit(inCluster) },
-    ...answered(historyDocument, 'Incidents and requests, the newest first'),
+    ...answered(historyDocument, operations.history.words),
   }),
   at: createRoute({
     method: 'get',
     path: `${clusterPath}/at`,
     request: { params, query: atInput.omit(inCluster) },
-    ...answered(momentDocument, 'Who blocked whom at a moment of the past; all null where nothing was seen'),
+    ...answered(momentDocument, operations.at.words),
   }),
   propose: createRoute({
     method: 'post',
@@ -106,7 +107,7 @@ const routes = {
     security,
     responses: {
       201: {
-        description: 'A card asks the approvers; the same call again leads to the same proposal',
+        description: operations.propose.words,
         content: json(askedDocument),
       },
       default: otherwise,
@@ -116,7 +117,7 @@ const routes = {
     method: 'get',
     path: '/api/v1/proposals/{id}',
     request: { params: proposalInput.pick({ id: true }), query: proposalInput.omit({ id: true }) },
-    ...answered(askedDocument, 'What became of it; with `wait` when it has ended, or after that time'),
+    ...answered(askedDocument, operations.proposal.words),
   }),
 }
 
@@ -178,43 +179,33 @@ export function createApi(deps: {
       },
     }),
   )
-  app.use('/api/v1/clusters/*', etag(), async (c, next) => {
-    const token = c.get('token')
-    tokens.demand(token, 'look')
-    tell(c, await tokens.spend(token, 'look'))
-    await next()
-  })
-  app.use(`/api/v1/clusters/:cluster/*`, async (c, next) => {
-    tokens.demandCluster(c.get('token'), c.req.param('cluster'))
-    await next()
-  })
-  app.use('/api/v1/proposals', async (c, next) => {
-    const token = c.get('token')
-    tokens.demand(token, 'propose')
-    tell(c, await tokens.spend(token, 'propose'))
-    await next()
-  })
-  app.use('/api/v1/proposals/*', async (c, next) => {
-    if (c.req.method !== 'POST') tell(c, await tokens.spend(c.get('token'), 'look'))
-    await next()
-  })
+  app.use('/api/v1/clusters/*', etag())
+  for (const name of operationNames)
+    app.on(routes[name].method, routes[name].getRoutingPath(), async (c, next) => {
+      tell(c, await tokens.admit(c.get('token'), name))
+      await next()
+    })
 
   app.openapi(routes.clusters, async (c) =>
-    c.json(await looks.clusters(c.req.valid('query'), c.get('token').clusters), 200),
+    c.json(await looks.clusters(c.req.valid('query'), c.get('token')), 200),
   )
   app.openapi(routes.sessions, async (c) =>
-    c.json(await looks.sessions({ ...c.req.valid('param'), ...c.req.valid('query') }), 200),
+    c.json(await looks.sessions({ ...c.req.valid('param'), ...c.req.valid('query') }, c.get('token')), 200),
   )
-  app.openapi(routes.session, async (c) => c.json(await looks.session(c.req.valid('param')), 200))
+  app.openapi(routes.session, async (c) =>
+    c.json(await looks.session(c.req.valid('param'), c.get('token')), 200),
+  )
   app.openapi(routes.blocking, async (c) =>
-    c.json(await looks.blocking({ ...c.req.valid('param'), ...c.req.valid('query') }), 200),
+    c.json(await looks.blocking({ ...c.req.valid('param'), ...c.req.valid('query') }, c.get('token')), 200),
   )
-  app.openapi(routes.health, async (c) => c.json(await looks.health(c.req.valid('param')), 200))
+  app.openapi(routes.health, async (c) =>
+    c.json(await looks.health(c.req.valid('param'), c.get('token')), 200),
+  )
   app.openapi(routes.history, async (c) =>
-    c.json(await looks.history({ ...c.req.valid('param'), ...c.req.valid('query') }), 200),
+    c.json(await looks.history({ ...c.req.valid('param'), ...c.req.valid('query') }, c.get('token')), 200),
   )
   app.openapi(routes.at, async (c) =>
-    c.json(await looks.at({ ...c.req.valid('param'), ...c.req.valid('query') }), 200),
+    c.json(await looks.at({ ...c.req.valid('param'), ...c.req.valid('query') }, c.get('token')), 200),
   )
   app.openapi(routes.propose, async (c) => {
     const program = { token: c.get('token'), requestId: c.get('requestId') }

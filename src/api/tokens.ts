@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import type { ApiToken, TokenRight } from '../config/api.ts'
+import { type OperationName, operations } from './operations.ts'
 import { ApiError } from './problem.ts'
 
 /** Calls that a token may make, each second or minute: a program that goes round in a circle must not become the load. */
@@ -20,12 +21,13 @@ export type Tokens = {
   let(header: string | undefined): ApiToken
   /** Throws 401 where the configuration has taken the token back, or changed it. */
   still(token: ApiToken): void
-  /** Throws 403 where the token does not have the right. */
-  demand(token: ApiToken, right: TokenRight): void
+  /**
+   * Takes a call off the allowance of this replica. Throws 403 where the token does not have the right, at once 429 where
+   * nothing is left.
+   */
+  admit(token: ApiToken, operation: OperationName): Promise<Allowance>
   /** Throws 403 where the token is limited to other clusters. */
   demandCluster(token: ApiToken, cluster: string): void
-  /** Takes one call off the allowance of this replica; at once 429 where nothing is left. */
-  spend(token: ApiToken, right: TokenRight): Promise<Allowance>
 }
 
 /** @param tokens those of the configuration that holds now */
@@ -49,31 +51,27 @@ export function createTokens(tokens: () => readonly ApiToken[]): Tokens {
     still({ name, sha256 }) {
       if (!tokens().some((one) => one.name === name && one.sha256 === sha256)) throw unknownToken()
     },
-    demand({ name, may }, right) {
-      if (may.includes(right)) return
-      throw new ApiError(
-        403,
-        'notAllowed',
-        `The token ${name} may not ${right}: it may ${may.join(' and ')}.`,
-      )
+    async admit({ name, may }, operation) {
+      const { needs, spends } = operations[operation]
+      if (needs !== null && !may.includes(needs))
+        throw new ApiError(
+          403,
+          'notAllowed',
+          `The token ${name} may not ${needs}: it may ${may.join(' and ')}.`,
+        )
+      const { points: limit, duration } = limits[spends]
+      try {
+        const { remainingPoints, msBeforeNext } = await spent[spends].consume(name)
+        return { limit, remaining: remainingPoints, resetSeconds: Math.ceil(msBeforeNext / 1000) }
+      } catch (error) {
+        if (!(error instanceof RateLimiterRes)) throw error
+        const resetSeconds = Math.ceil(error.msBeforeNext / 1000) || duration
+        throw new TooManyCalls({ limit, remaining: 0, resetSeconds })
+      }
     },
     demandCluster({ name, clusters }, cluster) {
       if (clusters === null || clusters.includes(cluster)) return
       throw new ApiError(403, 'notAllowed', `The token ${name} is limited to: ${clusters.join(', ')}.`)
-    },
-    async spend({ name }, right) {
-      const { points: limit, duration } = limits[right]
-      try {
-        const { remainingPoints, msBeforeNext } = await spent[right].consume(name)
-        return { limit, remaining: remainingPoints, resetSeconds: Math.ceil(msBeforeNext / 1000) }
-      } catch (error) {
-        if (!(error instanceof RateLimiterRes)) throw error
-        throw new TooManyCalls({
-          limit,
-          remaining: 0,
-          resetSeconds: Math.ceil(error.msBeforeNext / 1000) || duration,
-        })
-      }
     },
   }
 }

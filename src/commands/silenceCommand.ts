@@ -35,6 +35,7 @@ export const kindWords: Readonly<Record<string, FindingKind>> = {
   connections: 'connections',
   storm: 'lockStorm',
   cycle: 'lockCycle',
+  pools: 'poolWaits',
   deadlocks: 'deadlocks',
   prepared: 'preparedTransaction',
   vacuum: 'vacuumHeldBack',

@@ -141,6 +141,7 @@ const limits = {
   idleInTransactionLongerThan: threshold.optional(),
   idleLongerThan: threshold.optional(),
   connectionsAbove: percentage.optional(),
+  poolWaitsFor: threshold.optional(),
   preparedLongerThan: threshold.optional(),
   vacuumHeldBackBy: transactions.optional(),
   wraparoundAbove: percentage.optional(),

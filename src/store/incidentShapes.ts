@@ -3,6 +3,7 @@ import type { Retries } from '../domain/approvals/retry.ts'
 import type { Finding, FindingKind, Holder } from '../domain/incidents/finding.ts'
 import type { Habit, Incident } from '../domain/incidents/incident.ts'
 import type { CallKey, Calls, Sent } from '../domain/incidents/ladder.ts'
+import type { WaitingPool } from '../domain/incidents/poolWaits.ts'
 import type { OtherOption, Recommendation } from '../domain/incidents/recommend.ts'
 import type { Severity } from '../domain/incidents/severity.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
@@ -84,6 +85,26 @@ const findings: Members<Finding, 'kind'> = {
     seconds: number,
     closedSeconds: number,
     deadlockTimeoutSeconds: orNull(number),
+  },
+  poolWaits: {
+    seconds: number,
+    clients: number,
+    pools: listOf(
+      object<WaitingPool>({
+        database: anyText,
+        user: anyText,
+        mode: anyText,
+        waiting: number,
+        waitSeconds: number,
+        lent: number,
+        free: number,
+        inLogin: number,
+        waitForLocks: number,
+        idleInTransaction: number,
+        busy: number,
+      }),
+    ),
+    others: number,
   },
   deadlocks: {
     database: anyText,

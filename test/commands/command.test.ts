@@ -264,7 +264,7 @@ describe('parseCommand', () => {
     ],
     [
       'snooze blokcing',
-      '`blokcing` is neither a kind of trouble (unreachable, blocking, long, idle-in-transaction, idle, connections, storm, cycle, deadlocks, prepared, vacuum, wraparound, slots) nor an incident. Did you mean `blocking`?',
+      '`blokcing` is neither a kind of trouble (unreachable, blocking, long, idle-in-transaction, idle, connections, storm, cycle, pools, deadlocks, prepared, vacuum, wraparound, slots) nor an incident. Did you mean `blocking`?',
     ],
     ['snooze blocking soon', '`soon`: This is not a duration: write 250ms, 30s, 5m, 1h, 2d or 1h30m.'],
     ['quiet 2h', 'Say why, so that everybody knows: type `/pg quiet 2h upgrade of the web shop`.'],

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net'
+import pg from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openRoom, type Room, wordsOf } from '../support/harness.ts'
 import { hasPgBouncer, startBouncer, type TestBouncer } from '../support/pgbouncer.ts'
@@ -64,4 +65,23 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
       expect((await victim.query('SELECT true AS alive')).rows).toEqual([{ alive: true }])
     },
   )
+
+  it('a pool whose clients wait has a card, which ends with the wait; /pg health says it too', async () => {
+    const { through } = await roomBehind({ default_pool_size: 1 }, { poolWaitsFor: '500ms' })
+    const holder = await server.open('holder', through(shop))
+    await holder.query('BEGIN; SELECT 1')
+    const waiter = new pg.Client({ connectionString: through(shop) })
+    const answer = waiter.connect().then(() => waiter.query('SELECT 1'))
+    await room.start()
+    const { ts } = await room.line(/1 client waits in PgBouncer on orders/)
+    await room.until(ts, /1 of its connections is lent: 1 is idle in transaction/)
+    await room.type('U0RESP', 'health')
+    expect((await room.line(/^Health of orders/)).text).toMatch(
+      /Clients wait in PgBouncer: .*1 client waits in PgBouncer for a connection to the server/,
+    )
+    await holder.query('COMMIT')
+    await answer
+    await room.until(ts, /^🟢 Resolved: 1 client waited in PgBouncer/)
+    await waiter.end()
+  })
 })

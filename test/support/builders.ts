@@ -302,6 +302,7 @@ export const thresholds: Thresholds = {
   idleInTransactionLongerThanSeconds: 300,
   idleLongerThanSeconds: 1_800,
   connectionsAbovePercent: 85,
+  poolWaitsForSeconds: 30,
   preparedLongerThanSeconds: 900,
   vacuumHeldBackBy: 10_000_000,
   wraparoundAbovePercent: 50,

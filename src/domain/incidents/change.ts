@@ -2,6 +2,7 @@ import { briefSeconds, isIdleInTransaction, type Session, waitsForLock } from '.
 import type { Snapshot } from '../session/snapshot.ts'
 import { type Finding, findingAmount, subjectOf } from './finding.ts'
 import { healthEnding } from './healthFinding.ts'
+import { poolWaitsEnding } from './poolWaits.ts'
 import type { Recommendation } from './recommend.ts'
 import { severityOf, victimsOf } from './severity.ts'
 
@@ -23,6 +24,8 @@ export function describeChange(
     return `${victimsOf(after)} sessions wait, before it were ${mostVictims} at most.`
   if (before.kind === 'connections' && after.kind === 'connections' && step(before.used) !== step(after.used))
     return `${after.used} connections are used, before it were ${before.used}.`
+  if (before.kind === 'poolWaits' && after.kind === 'poolWaits' && step(after.clients) > step(before.clients))
+    return `${after.clients} clients wait, before it were ${before.clients}.`
   return null
 }
 
@@ -95,6 +98,8 @@ export function ending(finding: Finding, snapshot: Snapshot, found: readonly Fin
       return session?.stateChange === before?.stateChange ? withinLimit : 'The session is in use again.'
     case 'connections':
       return 'Enough connections are free again.'
+    case 'poolWaits':
+      return poolWaitsEnding(snapshot)
     case 'unreachable':
       return 'The server answers again.'
     case 'lockStorm':

@@ -20,6 +20,7 @@ import {
   healthFindings,
   type IsFound,
 } from './healthFinding.ts'
+import { type PoolWaits, poolWaits } from './poolWaits.ts'
 import type { Unreachable } from './unreachable.ts'
 
 /** One thing that is wrong in one snapshot, or that there is none. Plain data: an incident keeps its last finding in the store. */
@@ -47,6 +48,7 @@ export type Finding =
       readonly suspects: readonly Session[]
     }
   | LockCycle
+  | PoolWaits
   | Unreachable
   | HealthFinding
 
@@ -83,6 +85,7 @@ export function findingKey(finding: Finding): string {
   switch (finding.kind) {
     case 'lockStorm':
     case 'connections':
+    case 'poolWaits':
     case 'unreachable':
       return finding.kind
     case 'lockCycle':
@@ -116,6 +119,7 @@ export function findingAmount(finding: Finding): number {
     case 'idleInTransaction':
     case 'idle':
     case 'lockCycle':
+    case 'poolWaits':
     case 'unreachable':
       return findingSeconds(finding) ?? 0
     default:
@@ -137,7 +141,7 @@ export type FoundBefore = {
 }
 
 /**
- * Everything in the snapshot that is past its threshold, worst first: jams, what the last health check shows (see
+ * Everything in the snapshot that is past its threshold, worst first: jams, pools whose clients wait, what the last health check shows (see
  * healthFinding.ts), then long queries, sessions idle in a transaction, long-idle ones, connections. A session is found once, for the worst thing that it does; one that waits
  * for a lock is somebody's victim and never found for being slow. Thresholds are each session's own; a jam is found
  * when somebody in it has waited for too long by their own threshold, whatever holds for the root.
@@ -173,6 +177,7 @@ export function findings(
     ...storm(snapshot),
     ...distinct(jams, open),
     ...lockCycles(snapshot, forest, waitsTooLong, open),
+    ...poolWaits(snapshot, thresholds.poolWaitsForSeconds, open),
     ...ill,
     ...slow,
     ...saturation(snapshot, thresholds, open),

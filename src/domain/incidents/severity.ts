@@ -10,6 +10,7 @@ export const kindNames: Record<FindingKind, string> = {
   connections: 'Connections running out',
   lockStorm: 'Lock storm',
   lockCycle: 'Sessions that wait for each other',
+  poolWaits: 'Clients wait in PgBouncer',
   deadlocks: 'Deadlocks',
   preparedTransaction: 'Prepared transaction',
   vacuumHeldBack: 'Vacuum held back',
@@ -67,6 +68,9 @@ export function severityOf(finding: Finding): Severity {
       return finding.used >= Math.min(finding.max * 0.95, finding.max - finding.reserved)
         ? 'critical'
         : 'warning'
+    // From there on PgBouncer ends them with an error, by default (query_wait_timeout).
+    case 'poolWaits':
+      return finding.clients >= 10 || finding.seconds >= 120 ? 'critical' : 'warning'
     // From there on autovacuum gives up being gentle: vacuum_failsafe_age is 1.6 billion, three quarters of the way.
     case 'wraparound':
       return finding.ratio >= 0.75 ? 'critical' : 'warning'

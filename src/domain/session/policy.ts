@@ -50,6 +50,8 @@ export type Thresholds = SessionThresholds &
   HealthThresholds & {
     /** Percent of max_connections, 1 to 100. */
     readonly connectionsAbovePercent: number
+    /** Time that a client has waited in PgBouncer for a connection, in seconds; Infinity: never a finding. */
+    readonly poolWaitsForSeconds: number
     /** Exceptions for some sessions; the first that matches holds, see `thresholdsAt`. */
     readonly rules: readonly Rule[]
   }

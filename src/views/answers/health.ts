@@ -5,6 +5,7 @@ import { has } from '../../domain/session/versions.ts'
 import { sqlLiteral } from '../../domain/text/literal.ts'
 import { sentenceOf } from '../card/findings.ts'
 import { nextStep, reported } from '../card/healthFindings.ts'
+import { poolWaitsNext } from '../card/poolWaits.ts'
 import { bold, code, link, type View } from '../kit.ts'
 import { count, holderOf } from '../words.ts'
 import type { OpenCard } from './actions.ts'
@@ -132,6 +133,8 @@ function next(finding: Finding, asked: AnswerContext): Line {
       const most = finding.holders.slice(0, 3).map((holder) => `${holderOf(holder)} (${holder.count})`)
       return [`most are of ${most.join('; ')}. `, commandTo(asked, 'idle'), ' shows those that do nothing.']
     }
+    case 'poolWaits':
+      return poolWaitsNext(finding)
     // It is no part of a picture.
     case 'unreachable':
       return [commandTo(asked, 'health'), '.']

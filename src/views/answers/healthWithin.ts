@@ -22,6 +22,7 @@ import { holderName, percent } from '../card/healthFindings.ts'
 import { bold, moment } from '../kit.ts'
 import { count, nameOf, onOneLine, stateOf } from '../words.ts'
 import { type AnswerContext, type Line, limitFor, limitOf } from './page.ts'
+import { unreadLine } from './pooler.ts'
 
 /** Says of each cause of trouble that is none now how far it is from its limit. */
 export function withinLimits(picture: Picture, found: readonly Finding[], asked: AnswerContext): Line[] {
@@ -38,6 +39,7 @@ export function withinLimits(picture: Picture, found: readonly Finding[], asked:
     ...(isFine('longQuery') ? [longLine(picture, found, asked)] : []),
     ...(isFine('idleInTransaction', 'idle') ? [idleLine(picture, found, asked)] : []),
     ...(isFine('connections') ? [connectionsLine(picture, asked)] : []),
+    ...(isFine('poolWaits') ? poolLines(picture, asked) : []),
     ...(health
       ? healthLines(
           health,
@@ -108,6 +110,18 @@ function connectionsLine({ snapshot }: Picture, { thresholds }: AnswerContext): 
     bold('Connections: '),
     `${used} of ${max} (${percent(used / Math.max(1, max))}), limit ${thresholds.connectionsAbovePercent} %.`,
   ]
+}
+
+function poolLines({ snapshot: { pooler } }: Picture, { thresholds }: AnswerContext): Line[] {
+  if (!pooler) return []
+  if ('unread' in pooler) return [unreadLine(pooler.unread)]
+  const clients = pooler.waiting.reduce((all, { waiting }) => all + waiting, 0)
+  const old = pooler.secondsOld > 0 ? ` (as of ${formatDuration(pooler.secondsOld)} ago)` : ''
+  const what =
+    clients === 0
+      ? 'no client waits'
+      : `${count(clients, 'client waits', 'clients wait')}, nobody for ${limitOf(thresholds.poolWaitsForSeconds)}`
+  return [[bold('PgBouncer: '), `${count(pooler.pools, 'pool')}, ${what}${old}.`]]
 }
 
 function healthLines(

@@ -36,7 +36,7 @@ export function helpView(clusters: readonly string[]): View {
     ),
     lines([bold('Calm'), ' (everything is still watched and written down)']),
     helpBullets(
-      '`/pg snooze blocking 30m`, `/pg snooze 3f2a9c1b 1h`: no new cards for a kind (blocking, long, idle-in-transaction, idle, connections, storm, cycle, deadlocks, prepared, vacuum, wraparound, slots) or an incident; `/pg unsnooze …` ends it',
+      '`/pg snooze blocking 30m`, `/pg snooze 3f2a9c1b 1h`: no new cards for a kind (blocking, long, idle-in-transaction, idle, connections, storm, cycle, pools, deadlocks, prepared, vacuum, wraparound, slots) or an incident; `/pg unsnooze …` ends it',
       '`/pg quiet 2h reason`: no new cards at all, for planned work; `/pg quiet off` ends it, `/pg quiet` shows what is silent',
     ),
     lines([bold('Filter'), ' the lists; all that are given must hold']),

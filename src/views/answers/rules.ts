@@ -67,7 +67,7 @@ export function rulesView({ sessions, unseen, verdicts }: RulesShown, asked: Ans
     ),
     { kind: 'table', head, rows: [...rows, general] },
     lines(...(rules.length > shown.length ? [[`${rules.length - shown.length} more rules.`]] : []), [
-      `Connections: above ${thresholds.connectionsAbovePercent} % of max_connections. ${healthWords(thresholds)} `,
+      `Connections: above ${thresholds.connectionsAbovePercent} % of max_connections. Waits in PgBouncer: ${limitOf(thresholds.poolWaitsForSeconds)}. ${healthWords(thresholds)} `,
       ...(sessions
         ? [
             ...(hasFilters(filters) ? ['Now: sessions that match ', code(filterWords(filters)), '. '] : []),

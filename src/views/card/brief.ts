@@ -20,6 +20,7 @@ import { lostWith } from './cost.ts'
 import { countWords, firstSentences, firstWords, type Room, rooms } from './fit.ts'
 import { nextStep } from './healthFindings.ts'
 import { outcomeSentence } from './outcome.ts'
+import { poolWaitsNext, poolWaitsWhy } from './poolWaits.ts'
 import { standing } from './standing.ts'
 
 /** So many words are kept for the names and the statement of the session that a card is about. */
@@ -193,6 +194,15 @@ function nextLine({ finding, beganAt }: Incident, hasLastResort: boolean): Line[
           ? [[bold('Last resort: '), code('/pg sessions'), ' shows its processes.']]
           : []),
       ]
+    case 'poolWaits': {
+      const [worst] = finding.pools
+      return [
+        ...(worst
+          ? poolWaitsWhy({ ...finding, pools: [worst], others: finding.others + finding.pools.length - 1 })
+          : []),
+        [bold('Next: '), ...poolWaitsNext(finding)],
+      ]
+    }
     case 'lockStorm': {
       const [first] = finding.suspects
       return [

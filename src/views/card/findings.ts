@@ -14,6 +14,7 @@ import {
   stateOf,
 } from '../words.ts'
 import { healthSentence, healthWhy, preparedName } from './healthFindings.ts'
+import { poolWaitsNext, poolWaitsSentence, poolWaitsWhy } from './poolWaits.ts'
 
 /** Says what is wrong, since when, and whom it hurts, in one sentence. */
 export function sentenceOf(finding: Finding): string {
@@ -39,6 +40,8 @@ export function sentenceOf(finding: Finding): string {
       return saturationWords(finding)
     case 'lockStorm':
       return `${count(finding.waiting, 'session waits', 'sessions wait')} for a lock, and who blocks them cannot be read. ${finding.why}`
+    case 'poolWaits':
+      return poolWaitsSentence(finding)
     case 'unreachable':
       return `The cluster ${obstacleWords(finding)}, so nobody watches it. ${finding.reason}`
     case 'lockCycle':
@@ -69,6 +72,8 @@ export function whyOfFinding(finding: Finding): Line[] {
       return finding.holders.map((holder) => [bold(`${holder.count} `), `held by ${holderOf(holder)}`])
     case 'lockStorm':
       return finding.suspects.map((suspect) => [bold('Suspect: '), `${nameOf(suspect)}, ${stateOf(suspect)}`])
+    case 'poolWaits':
+      return [...poolWaitsWhy(finding), [bold('Next: '), ...poolWaitsNext(finding)]]
     case 'unreachable':
       return [
         [bold('Its open incidents: '), 'they stay as they were last seen until it answers again.'],

@@ -187,6 +187,12 @@ function findingWords({ finding, mostVictims, beganAt, resolvedAt }: Incident, o
         says: `Lock storm: ${manySessions(over ? mostVictims : finding.waiting)} ${over ? 'waited' : finding.waiting === 1 ? 'waits' : 'wait'}`,
         more: lasted ?? [],
       }
+    case 'poolWaits':
+      return {
+        subject: '',
+        says: `${count(finding.clients, 'client')} ${over ? 'waited' : finding.clients === 1 ? 'waits' : 'wait'} in PgBouncer`,
+        more: since(finding.seconds),
+      }
     case 'unreachable':
       return {
         subject: '',

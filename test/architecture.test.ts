@@ -52,7 +52,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   actions: [...domain, ...own, ...edges, 'host'],
   slack: [...domain, ...own, 'config', 'store', 'views', 'notify', 'commands', 'answers', 'actions'],
   api: [...domain, ...own, ...edges, 'answers', 'actions'],
-  terminal: [...domain, ...own, ...edges, 'host', 'answers', 'actions', 'slack'],
+  terminal: [...domain, ...own, ...edges, 'host', 'answers', 'actions', 'slack', 'api'],
   'reload.ts': [...domain, ...own, 'config', 'views', 'notify'],
   'desk.ts': [...domain, ...own, 'store', 'notify', 'commands', 'actions', 'watch'],
   'app.ts': [

@@ -10,6 +10,7 @@ import { historyAt } from './historyAt.ts'
 import { askOnTerminal, hostSessions, hostSignal } from './host.ts'
 import { look } from './look.ts'
 import type { Out } from './out.ts'
+import { type ProposeExit, propose } from './propose.ts'
 import { report, reportFormats } from './report.ts'
 import { storeCopy } from './storeCopy.ts'
 import { waits } from './waits.ts'
@@ -24,6 +25,7 @@ export const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
   node src/main.ts advise [--since 7d] [--cluster NAME] [--json]   settings that would have prevented the trouble
   node src/main.ts report [INCIDENT] [--format md|html|json] [--cluster NAME]   an incident as one would write it up; the newest one
   node src/main.ts check [--cluster NAME] [--blocked-for 60s] …  a probe for Nagios and the like; check --help
+  node src/main.ts propose terminate PID --cluster NAME --reason TEXT --wait 10m   asks people, for scripts; propose --help
   node src/main.ts doctor               what is missing, in Slack and in each cluster, and how to grant it
   node src/main.ts audit verify [--head HASH]            whether the journal is as it was written; HASH, or its first 16 digits, from the channel
   node src/main.ts audit export [--from TIME] [--to TIME]  the journal as JSON Lines; TIME like 2026-03-01 or 2026-03-01T03:00:00Z
@@ -37,12 +39,12 @@ export const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
 Settings come from pg-marshal.yaml (PG_MARSHAL_CONFIG names another) and the environment; secrets may stand in a file:
 node --env-file=.env src/main.ts doctor
 
-Exit code: 0 well, 1 something is wrong that was looked for, 2 it could not be done, and a message says why. check has its own.
+Exit code: 0 well, 1 something is wrong that was looked for, 2 it could not be done, and a message says why. check and propose have their own.
 All settings: docs/setup.md
 `
 
-/** 0: well. 1: something is wrong that was looked for. 2: it could not be done, and the message says why. `check` has its own. */
-export type ExitCode = 0 | 1 | 2 | 3
+/** 0: well. 1: something is wrong that was looked for. 2: it could not be done, and the message says why. `check` and `propose` have their own. */
+export type ExitCode = 0 | 1 | 2 | 3 | ProposeExit
 
 const sessionNames = ['db', 'user', 'app'] as const
 
@@ -83,6 +85,7 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
   const { env, out, err, now, steady } = terminal
   // Monitoring understands one line and its own exit codes, whatever is wrong.
   if (args[0] === 'check') return check(args.slice(1), () => loadConfig({ env }), out, now)
+  if (args[0] === 'propose') return propose(args.slice(1), terminal)
   const { values, positionals } = readArgs(args)
   if (values.version) {
     out.write(`pg-marshal ${packageJson.version} (Node ${process.versions.node})\n`)

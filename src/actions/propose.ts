@@ -13,28 +13,16 @@ import {
 import { offer } from '../domain/approvals/transitions.ts'
 import type { Action } from '../domain/session/action.ts'
 import { begin } from '../notify/advance.ts'
-import type { Cards } from '../notify/cards.ts'
-import type { IdempotencyKeys } from '../store/idempotencyKeys.ts'
-import type { Proposals } from '../store/proposals.ts'
-import { type Authorization, type Caller, unknownButton } from './authorize.ts'
+import { type Caller, unknownButton } from './authorize.ts'
 import { fitOf, readAnyhow } from './freshProcess.ts'
-import { createRequests, otherThan, type Requests } from './request.ts'
-
-type Deps = {
-  readonly cards: Cards
-  readonly proposals: Proposals
-  readonly idempotencyKeys: IdempotencyKeys
-  readonly clusters: ReadonlyMap<string, WatchedCluster>
-  readonly authorization: Authorization
-  readonly now: () => number
-}
+import { createRequests, otherThan, type RequestDeps, type Requests } from './request.ts'
 
 export type Propose = Requests & {
   /** "Offer again" on a card whose proposal does not stand any more. */
   again(caller: Caller, proposalId: string): Promise<Refusal | null>
 }
 
-export function createPropose(deps: Deps): Propose {
+export function createPropose(deps: RequestDeps): Propose {
   const { proposals, clusters } = deps
   const { authorize, refuse } = deps.authorization
 
@@ -98,7 +86,7 @@ const hasBacker = (before: Proposal, wanted: Action): boolean =>
 
 /** Proposes a terminate after a cancel that had no effect; it needs approvals of its own. */
 export async function proposeInstead(
-  deps: Pick<Deps, 'cards' | 'now'>,
+  deps: Pick<RequestDeps, 'cards' | 'now'>,
   done: Proposal,
   { config }: WatchedCluster,
 ): Promise<void> {
@@ -122,7 +110,7 @@ export async function proposeInstead(
  * @returns why it was not put there; null when it was
  */
 const offerOn = (
-  { cards, now }: Pick<Deps, 'cards' | 'now'>,
+  { cards, now }: Pick<RequestDeps, 'cards' | 'now'>,
   before: Proposal,
   {
     actor,

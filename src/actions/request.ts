@@ -61,14 +61,16 @@ export type Requests = {
   byProgram(request: ProgramRequest): Promise<{ readonly refusal: Refusal } | Asked>
 }
 
-export function createRequests(deps: {
+export type RequestDeps = {
   readonly cards: Cards
   readonly proposals: Proposals
   readonly idempotencyKeys: IdempotencyKeys
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   readonly authorization: Authorization
   readonly now: () => number
-}): Requests {
+}
+
+export function createRequests(deps: RequestDeps): Requests {
   const { cards, proposals, idempotencyKeys, clusters, now } = deps
   const { authorize, refuse } = deps.authorization
 

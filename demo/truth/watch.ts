@@ -1,21 +1,13 @@
 import { type Picture, pictureOf } from '../../src/domain/locks/picture.ts'
 import { loginsUnseenMs } from '../../src/domain/session/loggingIn.ts'
-import { tellingRoles } from '../../src/domain/session/platform.ts'
 import { isClient, type Session } from '../../src/domain/session/session.ts'
 import type { Log } from '../../src/log.ts'
 import { activityFrom, areNamed, sessionFrom } from '../../src/postgres/activityRows.ts'
 import { createConnection } from '../../src/postgres/connection.ts'
 import { clusterErrorOf } from '../../src/postgres/errors.ts'
 import { createLockReader } from '../../src/postgres/lockReader.ts'
-import {
-  type CatalogNames,
-  decoded,
-  type Facts,
-  factsFrom,
-  namesFrom,
-  serverFrom,
-  textRows,
-} from '../../src/postgres/rows.ts'
+import { decoded, serverFrom, textRows } from '../../src/postgres/rows.ts'
+import { createServerFacts } from '../../src/postgres/serverFacts.ts'
 import { statements } from '../../src/postgres/statements.ts'
 import { ownName } from '../admin.ts'
 import { type ServerView, unseen, viewOf } from './view.ts'
@@ -42,8 +34,7 @@ export async function watchTruth(options: {
   readonly log: Log
 }): Promise<Truth> {
   const { url, log } = options
-  let facts: Facts | null = null
-  let names: CatalogNames = { databases: new Map(), roles: new Map() }
+  const known = createServerFacts({ log, now: Date.now })
   const activity = createConnection({
     url,
     log,
@@ -52,7 +43,7 @@ export async function watchTruth(options: {
     onDeadline: 'drop',
     settings: { ...settings, statement_timeout: String(patienceMs), lock_timeout: '200' },
     prepare: async (query) => {
-      facts = factsFrom(await query(statements.facts, [tellingRoles]))
+      await known.learn(query)
     },
   })
   const locks = createConnection({
@@ -69,9 +60,10 @@ export async function watchTruth(options: {
   const look = async (): Promise<Picture> => {
     const takenAt = Date.now()
     const { rows, at } = await activityFrom(await activity.query(statements.activity, [null, null, 0]))
-    if (!areNamed(rows, names)) names = namesFrom(await activity.query(statements.names, []))
+    if (!areNamed(rows, known.names())) await known.learn(activity.query)
+    const facts = known.latest()
     if (facts === null) throw activity.failure()
-    const sessions = rows.map((row) => sessionFrom(row, at, names))
+    const sessions = rows.map((row) => sessionFrom(row, at, known.names()))
     const others = sessions.filter(({ applicationName }) => applicationName !== ownName)
     const server = serverFrom(facts, true)
     const snapshot = {

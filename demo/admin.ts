@@ -9,6 +9,9 @@ export type Admin = {
 /** The name under which the practice room itself is seen on the server. */
 export const ownName = 'practice-room'
 
+/** The bot's role on the server. */
+export const botUser = 'marshal'
+
 const patienceMs = 3_000
 
 export function createAdmin(url: string): Admin {

@@ -63,7 +63,7 @@ export function createBot(env: Readonly<Record<string, string>>, store: string, 
       const yaml = JSON.stringify({
         ...settings,
         notify: callsTo(pager),
-        clusters: servers,
+        clusters: servers.map((server) => ({ ...server, host: 'local' })),
         store: { url: `sqlite:${store}` },
       })
       const config = parseConfig(yaml, env)

@@ -80,8 +80,9 @@ export function createGameDay(options: {
     if (change.kind !== 'message' || change.message.user !== workspace.seed.app.botUserId) return
     const words = JSON.stringify(change.message)
     if (/"type":"(?:user|usergroup)"/.test(words)) round.calledAt ??= now()
-    if (!director.pidsOf(round.scenario.id).some((pid) => new RegExp(`\\b${pid}\\b`).test(words))) return
-    round.seenAt ??= now()
+    const { id, card } = round.scenario
+    const isNamed = director.pidsOf(id).some((pid) => new RegExp(`\\b${pid}\\b`).test(words))
+    if (isNamed || card?.test(change.message.text)) round.seenAt ??= now()
   })
 
   const finish = (ended: boolean) => {

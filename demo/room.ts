@@ -6,7 +6,7 @@ import { createWorkspace, type History, readManifest, type Workspace } from 'sla
 import { setDeadman, startPostgres, startStandby, type TemporaryPostgres } from 'temporary-postgres'
 import type { Picture } from '../src/domain/locks/picture.ts'
 import { createLog } from '../src/log.ts'
-import { createAdmin } from './admin.ts'
+import { botUser, createAdmin } from './admin.ts'
 import { createBot } from './bot.ts'
 import { createPracticeFaults } from './faults.ts'
 import { createGameDay } from './gameday.ts'
@@ -54,7 +54,6 @@ const settings = {
   max_connections: 60,
   max_prepared_transactions: 10,
 }
-const botUser = 'marshal'
 
 /** With the standby, `/pg …` in #incidents still means the primary. */
 const standbyChannel = {

@@ -5,6 +5,7 @@ import { team } from '../team.ts'
 import type { Loss } from '../trouble/actor.ts'
 import type { Director, Phase } from '../trouble/director.ts'
 import { scenarios } from '../trouble/index.ts'
+import type { Scenario } from '../trouble/scenario.ts'
 
 const lost = (name: string, seconds: number, how: Loss['how'] = 'terminated'): Loss => ({
   name,
@@ -13,7 +14,10 @@ const lost = (name: string, seconds: number, how: Loss['how'] = 'terminated'): L
 })
 
 /** A game day with a clock, a stage and a workspace of our own. */
-function rehearse(damage: { losses: readonly Loss[]; gentlest: readonly Loss[] }) {
+function rehearse(
+  damage: { losses: readonly Loss[]; gentlest: readonly Loss[] },
+  playable: readonly Scenario[] = scenarios,
+) {
   let now = 0
   let phase: Phase = 'running'
   let tell: (change: Change) => void = () => {}
@@ -33,7 +37,7 @@ function rehearse(damage: { losses: readonly Loss[]; gentlest: readonly Loss[] }
     abandon: () => {},
   }
   const gameDay = createGameDay({
-    scenarios,
+    scenarios: playable,
     director,
     workspace: {
       seed: team,
@@ -143,6 +147,18 @@ it('a session that was terminated where a cancel would have done was not the gen
   await room.gameDay.start()
   room.over()
   expect(room.report()).toMatchObject({ wasGentlest: false })
+})
+
+it('trouble whose card names no session is seen by the words of its card', async () => {
+  const full = scenarios.filter(({ id }) => id === 'full-server')
+  const room = rehearse({ losses: [], gentlest: [] }, full)
+  await room.gameDay.start()
+  room.at(2)
+  room.says('🟢 Resolved: orders accepted no connections')
+  room.at(3)
+  room.says('🔴 orders accepts no connections')
+  room.over()
+  expect(room.report()).toMatchObject({ seenAfter: 3 })
 })
 
 it('can be given up', async () => {

@@ -80,6 +80,14 @@ const signs: Readonly<Record<string, readonly string[]>> = {
   'connection-leak': [
     "SELECT count(*) = current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int FROM pg_stat_activity WHERE backend_type = 'client backend'",
   ],
+  'idle-leak': [
+    "SELECT count(*) >= 30 AND bool_and(state = 'idle') FROM pg_stat_activity WHERE application_name = 'coupon-app'",
+  ],
+  'full-server': [
+    "SELECT state = 'idle in transaction' FROM pg_stat_activity WHERE application_name = 'basket'",
+    "SELECT count(*) >= 30 AND bool_and(wait_event_type = 'Lock') FROM pg_stat_activity WHERE application_name = 'cart'",
+    "SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'marshal'",
+  ],
   'deadlock-loop': ['SELECT deadlocks >= 2 FROM pg_stat_database WHERE datname = current_database()'],
 }
 
@@ -206,8 +214,11 @@ it('on the standby replay waits for the report, and the dashboards behind replay
   await met("SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'shop'")
 })
 
+/** Take slots or locks that the others need. */
+const taking = ['connection-leak', 'idle-leak', 'full-server', 'migration']
+
 it('all of them play together', async () => {
-  const together = scenarios.filter(({ id }) => id !== 'connection-leak' && id !== 'migration')
+  const together = scenarios.filter(({ id }) => !taking.includes(id))
   for (const { id } of together) await director.start(id)
   for (const { id } of together.filter((one) => one.id !== 'deadlock-loop'))
     for (const sign of signs[id] ?? []) await server.until(sign)

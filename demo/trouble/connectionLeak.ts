@@ -1,6 +1,5 @@
 import type { Scenario } from './scenario.ts'
-
-const tooMany = '53300'
+import { openIfRoom } from './slots.ts'
 
 export const connectionLeak: Scenario = {
   id: 'connection-leak',
@@ -13,14 +12,9 @@ export const connectionLeak: Scenario = {
   async start(stage) {
     /** Opens one more connection; returns false when there was no room. */
     const leak = async (): Promise<boolean> => {
-      try {
-        const session = await stage.open('loyalty-app')
-        session.leave('SELECT seen FROM visits LIMIT 1')
-        return true
-      } catch (error) {
-        if ((error as { code?: string }).code === tooMany) return false
-        throw error
-      }
+      const session = await openIfRoom(stage, 'loyalty-app')
+      session?.leave('SELECT seen FROM visits LIMIT 1')
+      return session !== null
     }
     while (await leak()) await stage.pause(20)
     stage.repeat(() => leak().catch(() => !stage.isClosed()), 1000)

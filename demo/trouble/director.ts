@@ -133,10 +133,10 @@ export function createDirector(
       const play = plays.get(id)
       const losses = [...(play?.stage.losses() ?? [])]
       const { how = 'terminated', ends = [] } = play?.scenario.gentlest ?? {}
-      const gentlest = ends.map((name) => {
-        const done = losses.find((loss) => loss.name === name)
-        const actor = play?.stage.actors().find((one) => one.name === name)
-        return { name, how, seconds: done?.seconds ?? actor?.work() ?? 0 }
+      const gentlest = ends.flatMap((name) => {
+        const done = losses.filter((loss) => loss.name === name)
+        const actors = play?.stage.actors().filter((one) => one.name === name) ?? []
+        return actors.map((actor, n) => ({ name, how, seconds: done[n]?.seconds ?? actor.work() }))
       })
       return { losses, gentlest }
     },

@@ -3,6 +3,8 @@ import { chain } from './chain.ts'
 import { connectionLeak } from './connectionLeak.ts'
 import { deadlockLoop } from './deadlockLoop.ts'
 import { forgottenTransaction } from './forgottenTransaction.ts'
+import { fullServer } from './fullServer.ts'
+import { idleLeak } from './idleLeak.ts'
 import { migration } from './migration.ts'
 import { preparedTransaction } from './preparedTransaction.ts'
 import { rowQueue } from './rowQueue.ts'
@@ -21,6 +23,8 @@ export const scenarios: readonly Scenario[] = [
   runawayQuery,
   stubbornRetry,
   standbyConflict,
+  idleLeak,
   connectionLeak,
+  fullServer,
   deadlockLoop,
 ]

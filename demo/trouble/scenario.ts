@@ -19,6 +19,8 @@ export type Scenario = {
     readonly how: Loss['how']
     readonly ends: readonly string[]
   } | null
+  /** Words of the bot's card, where that names none of the sessions. */
+  readonly card?: RegExp
   /** Resolves when the trouble is there. Its sessions are ended by the stage. */
   start(stage: Stage): Promise<void>
   /** Decides whether the trouble itself is over, though sessions of it may remain. */

@@ -14,6 +14,9 @@ export type Stage = {
    * and when the stage closes.
    */
   open(name: string, place?: Place): Promise<Actor>
+  readonly primary: Place
+  /** Lists the sessions that were opened here, also those that have ended. */
+  readonly actors: () => readonly Actor[]
   /** The primary's standby, which has replayed all that was; made when it is asked for the first time. */
   standby(): Promise<Place>
   /** Plays a round again and again, with a pause, until it rejects or the stage closes. */
@@ -30,7 +33,6 @@ export type Stage = {
 }
 
 export type OpenStage = Stage & {
-  readonly actors: () => readonly Actor[]
   /** Lists what others ended, in order. */
   readonly losses: () => readonly Loss[]
   /** The part of a look at the server that is about this stage. */
@@ -96,6 +98,7 @@ export function createStage(primary: Place, makeStandby: () => Promise<Place>): 
 
   return {
     open,
+    primary,
     standby: async () => {
       const standby = await makeStandby()
       ensureOpen()

@@ -12,18 +12,8 @@ import { type RunningApp, startApp } from '../../src/app.ts'
 import { parseConfig, requireSlack } from '../../src/config/config.ts'
 import { createLog } from '../../src/log.ts'
 
-/** The bot in a workspace of its own, watching one server. */
-export type Room = {
-  readonly workspace: Workspace
-  readonly directory: string
-  /** The environment and the configuration that the bot runs with; for starting it again, or as a process. */
-  readonly env: Record<string, string>
-  readonly yaml: string
-  /**
-   * Starts the bot; a room begins without it.
-   * @param changed parts of the configuration that are others now, by their first key
-   */
-  start(changed?: Record<string, unknown>): Promise<RunningApp>
+/** Everything that people do and see in the channel of the cards. */
+export type Conversation = {
   /** Types a command and waits for the ack. */
   type(userId: string, text: string, channelId?: string): Promise<void>
   /** The newest card with this button, once there is one. */
@@ -38,6 +28,20 @@ export type Room = {
   line(text: RegExp): Promise<Message>
   /** Waits for a message that only this user sees. */
   whisper(userId: string, text: RegExp): Promise<string>
+}
+
+/** The bot in a workspace of its own, watching one server. */
+export type Room = Conversation & {
+  readonly workspace: Workspace
+  readonly directory: string
+  /** The environment and the configuration that the bot runs with; for starting it again, or as a process. */
+  readonly env: Record<string, string>
+  readonly yaml: string
+  /**
+   * Starts the bot; a room begins without it.
+   * @param changed parts of the configuration that are others now, by their first key
+   */
+  start(changed?: Record<string, unknown>): Promise<RunningApp>
   close(): Promise<void>
 }
 
@@ -73,7 +77,6 @@ export async function openRoom(
   }
   const yaml = JSON.stringify(settings)
   const running: RunningApp[] = []
-  const messages = () => workspace.messages(channel)
 
   return {
     workspace,
@@ -93,6 +96,19 @@ export async function openRoom(
       if (mode === 'http') workspace.setRequestUrl(`http://127.0.0.1:${app.port}/slack/events`)
       return app
     },
+    ...converse(workspace),
+    async close() {
+      await Promise.all(running.map((app) => app.stop()))
+      await workspace.close()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Returns the hands and eyes of people in a workspace. */
+export function converse(workspace: Workspace): Conversation {
+  const messages = () => workspace.messages(channel)
+  return {
     async type(userId, text, channelId = channel) {
       const { complaint } = await workspace.slashCommand({ userId, channelId, text })
       if (complaint) throw new Error(`Slack complains: ${complaint}`)
@@ -127,11 +143,6 @@ export async function openRoom(
           what: `${text} for ${userId}`,
         })
       ).text,
-    async close() {
-      await Promise.all(running.map((app) => app.stop()))
-      await workspace.close()
-      await rm(directory, { recursive: true, force: true })
-    },
   }
 }
 

@@ -88,6 +88,7 @@ describe('what the connections of a waiting pool do', () => {
     of.idleInTransaction(2, 60, { pooler: own }),
     of.session(3, { pooler: own }),
     of.idle(4, 60, { pooler: own }),
+    of.idle(8, 60, { pooler: own }),
     of.session(5, { pooler: { ...own, user: 'other' } }),
     of.session(6, { pooler: { ...own, database: 'other' } }),
     of.session(7),

@@ -4,6 +4,7 @@ import {
   type BouncerClient,
   type BouncerPool,
   type BouncerServer,
+  isConsole,
   linksOf,
   withPooler,
 } from '../../../src/domain/session/pgbouncer.ts'
@@ -99,6 +100,12 @@ describe('linksOf', () => {
   })
 })
 
+describe('isConsole', () => {
+  it('knows the pool of the console itself, which is of no server', () => {
+    expect([pool({ database: 'pgbouncer' }), pool()].map(isConsole)).toEqual([true, false])
+  })
+})
+
 describe('areOfInterest', () => {
   const links = (one: Session, link = '0xc') => [{ session: one, server: server(), mode: null, link }]
   const young = { xactSeconds: 0.9, stateSeconds: 0.9 }
@@ -109,6 +116,11 @@ describe('areOfInterest', () => {
     expect(areOfInterest(links(session({ ...young, xactSeconds: 1 })), [pool()])).toBe(true)
     expect(areOfInterest(links(session({ xactSeconds: null, stateSeconds: 1 })), [pool()])).toBe(true)
     expect(areOfInterest(links(session({ xactSeconds: null, stateSeconds: null })), [pool()])).toBe(false)
+  })
+
+  it('asks about all as soon as one of them matters', () => {
+    const two = [...links(session(young)), ...links(session({ ...young, xactSeconds: 1 }))]
+    expect(areOfInterest(two, [pool()])).toBe(true)
   })
 
   it('asks about any while there are few clients, and never where none is served', () => {

@@ -30,8 +30,8 @@ export type GameDayState =
       readonly called: boolean
     }
 
-/** Round that was played last: since when, milliseconds, and with which sessions. */
-export type Played = { readonly since: number; readonly pids: ReadonlySet<number> }
+/** Round that was played last: which trouble, since when, milliseconds, and with which sessions. */
+export type Played = { readonly id: string; readonly since: number; readonly pids: ReadonlySet<number> }
 
 export type GameDay = {
   /** Stops all other trouble and plays one whose name stays hidden. Rejects when one plays already. */
@@ -90,7 +90,7 @@ export function createGameDay(options: {
     if (over === null) return
     round = null
     const { scenario, since, seenAt, calledAt, movedAt, pids } = over
-    played = { since, pids }
+    played = { id: scenario.id, since, pids }
     const after = (at: number | null) => (at === null ? null : Math.max(0, (at - since) / 1000))
     const { losses, gentlest } = director.damage(scenario.id)
     const sum = (all: readonly Loss[]) => all.reduce((seconds, loss) => seconds + loss.seconds, 0)

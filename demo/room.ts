@@ -12,6 +12,7 @@ import { createPracticeFaults } from './faults.ts'
 import { createGameDay } from './gameday.ts'
 import { openPager } from './pager.ts'
 import { createPast } from './past.ts'
+import { createReplay, roundLesson, takeBackSettings } from './replay.ts'
 import { roundReport } from './report.ts'
 import { team } from './team.ts'
 import { createDirector, type Director } from './trouble/director.ts'
@@ -135,6 +136,8 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
     closers.push(truth.close)
     const admin = createAdmin(adminUrl)
     closers.push(admin.close)
+    // One that was kept, and left while a trouble was played again.
+    await admin.query(takeBackSettings)
 
     const makeStandby = async (): Promise<Standby> => {
       const made = await openStandby(postgres, { shop: shopUrl, admin: adminUrl, bot: orders.url }, packaged)
@@ -170,6 +173,13 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
       changed,
       ...(options.random ? { random: options.random } : {}),
     })
+    const replay = createReplay({
+      ...{ director, gameDay, workspace, changed, run: admin.query },
+      lessonOf: async (played) => {
+        const config = bot.config()
+        return config ? roundLesson(played, config) : null
+      },
+    })
     const faults = createPracticeFaults({ workspace, postgres, changed })
     const sights = new Map<'primary' | 'standby', Sight>()
     const saw = (where: 'primary' | 'standby', picture: Picture | null) => {
@@ -178,6 +188,7 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
         director.saw(together([...sights.values()]))
       }
       gameDay.tick()
+      replay.tick()
       changed()
     }
     truth.onLook((_view, picture) => saw('primary', picture))
@@ -188,8 +199,12 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
         startTrouble: director.start,
         stopTrouble: director.stop,
         stopAllTrouble: director.stopAll,
-        startGameDay: gameDay.start,
+        startGameDay: async () => {
+          await replay.end()
+          await gameDay.start()
+        },
         giveUpGameDay: gameDay.giveUp,
+        applyAndReplay: replay.start,
         setFault: faults.set,
         past: past.at,
       },
@@ -205,6 +220,7 @@ export async function openPracticeRoom(options: RoomOptions = {}): Promise<Pract
         scenarios: scenarios.map(({ id, title, story, cause }) => ({ id, title, story, cause })),
         playing: director.playing(),
         gameDay: gameDay.state(),
+        replay: replay.state(),
         faults: faults.states(),
         pager: pager.events(),
       }),

@@ -11,7 +11,58 @@ const lossText = (losses) =>
     ? 'nothing'
     : `${workText(losses)} (${[...new Set(losses.map(({ name, how }) => `${name} ${how}`))].join(', ')})`
 
-function reportNode(report) {
+const endings = {
+  itself: ({ seconds }) =>
+    `With it the same trouble was over by itself after ${secondsText(seconds)}. Nobody had to act.`,
+  helped: ({ seconds }) =>
+    `It was over after ${secondsText(seconds)}, but somebody pressed something. Try again, hands off.`,
+  stayed: ({ seconds }) => `It came all the same, and was still there after ${secondsText(seconds)}.`,
+  absent: () => 'With it the same trouble did not even come up.',
+}
+const isPrevented = ({ how }) => how === 'itself' || how === 'absent'
+
+/** The setting that would have prevented it, and the same trouble again with it. */
+function lessonNode(replay, button) {
+  if (replay.kind === 'unknown') return null
+  const heading = h('h5', null, 'What would have prevented it')
+  if (replay.kind === 'none')
+    return [
+      heading,
+      h('p', null, 'The bot advises no setting: none ends this, or it was over too soon for one.'),
+    ]
+  const { statement, seconds } = replay.lesson
+  const shown = [heading, h('pre', null, statement)]
+  if (seconds === null)
+    return [...shown, h('p', null, 'So the bot advises. To see it work would take longer than a game day.')]
+  if (replay.kind === 'playing')
+    return [
+      ...shown,
+      h(
+        'p',
+        { class: 'again' },
+        `It is set, and the same trouble plays again. Hands off: watch the server for ${seconds} s.`,
+      ),
+    ]
+  const { ending } = replay
+  return [
+    ...shown,
+    ending
+      ? h(
+          'p',
+          { class: isPrevented(ending) ? 'verdict' : '' },
+          isPrevented(ending) ? icon('check') : null,
+          ` ${endings[ending.how](ending)}`,
+        )
+      : h('p', null, 'So the bot advises (/pg advise). It never applies anything; you can, here.'),
+    ending ? h('p', { class: 'faint' }, 'The room has taken the setting back.') : null,
+    button(ending ? 'Apply it once more' : 'Apply it and play the same again', 'applyAndReplay'),
+  ]
+}
+
+function reportNode(report, replay, button) {
+  const lesson = lessonNode(replay, button)
+  // While it plays, nothing stands between these words and the picture of the server.
+  if (replay.kind === 'playing') return h('div', { class: 'lesson' }, h('h4', null, report.title), lesson)
   const line = (label, value) => [h('dt', null, label), h('dd', null, value)]
   const after = (seconds) => (seconds === null ? 'never' : `after ${secondsText(seconds)}`)
   return h(
@@ -39,6 +90,7 @@ function reportNode(report) {
       ),
     ),
     report.wasGentlest ? h('p', { class: 'verdict' }, icon('check'), ' That was the gentlest way.') : null,
+    lesson ? h('div', { class: 'lesson' }, lesson) : null,
   )
 }
 
@@ -64,7 +116,7 @@ export function createGameDay(say) {
       label,
     )
   const faces = {
-    idle: ({ report }) =>
+    idle: ({ report }, replay) =>
       h(
         'div',
         { class: 'card' },
@@ -83,7 +135,7 @@ export function createGameDay(say) {
           ),
           button(report ? 'Play again' : 'Play', 'startGameDay', 'primary'),
         ),
-        report ? reportNode(report) : null,
+        report ? reportNode(report, replay, button) : null,
       ),
     preparing: () =>
       h(
@@ -107,7 +159,7 @@ export function createGameDay(say) {
       ),
   }
 
-  const draw = ({ gameDay }) => {
+  const draw = ({ gameDay, replay }) => {
     clearInterval(ticking)
     if (gameDay.kind === 'playing') {
       since = gameDay.since
@@ -115,7 +167,11 @@ export function createGameDay(say) {
       ticking = setInterval(tick, 500)
     }
     syncList(holder, [
-      { key: 'face', parts: [JSON.stringify(gameDay)], build: () => faces[gameDay.kind](gameDay) },
+      {
+        key: 'face',
+        parts: [JSON.stringify([gameDay, replay])],
+        build: () => faces[gameDay.kind](gameDay, replay),
+      },
     ])
   }
   return { node: holder, draw }

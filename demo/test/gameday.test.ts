@@ -95,7 +95,7 @@ it('reports when it was seen, when it was over, and what was lost beyond the gen
   room.at(12)
   expect(room.gameDay.played()).toBeNull()
   room.over()
-  expect(room.gameDay.played()).toEqual({ since: 0, pids: new Set([4711]) })
+  expect(room.gameDay.played()).toEqual({ id: scenarios[0]?.id, since: 0, pids: new Set([4711]) })
   expect(room.report()).toMatchObject({
     seenAfter: 4,
     firstMoveAfter: 9,

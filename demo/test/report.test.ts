@@ -23,9 +23,9 @@ it('the report of a round is about its own sessions, the one with the most victi
     at('first', 7, takenAt + 1000, 1),
     at('worse', 7, takenAt + 2000, 3),
   ]
-  expect(incidentOf({ since: takenAt, pids: new Set([7]) }, all)?.id).toBe('worse')
-  expect(incidentOf({ since: takenAt, pids: new Set([idle(99, 1).pid]) }, all)?.id).toBe('other')
-  expect(incidentOf({ since: takenAt + 60_000, pids: new Set([7]) }, all)).toBeNull()
+  expect(incidentOf({ id: 'chain', since: takenAt, pids: new Set([7]) }, all)?.id).toBe('worse')
+  expect(incidentOf({ id: 'chain', since: takenAt, pids: new Set([idle(99, 1).pid]) }, all)?.id).toBe('other')
+  expect(incidentOf({ id: 'chain', since: takenAt + 60_000, pids: new Set([7]) }, all)).toBeNull()
 })
 
 it('a game day ends with the report of the bot', async () => {

@@ -4,7 +4,7 @@ import type { Picture } from '../locks/picture.ts'
 import { jamBehind, jamRecommendations } from '../locks/recommendation.ts'
 import { type WorkLost, workLost } from '../locks/workLost.ts'
 import type { Action } from '../session/action.ts'
-import { fittingAction, objection } from '../session/allowedAction.ts'
+import { fittingAction, objection, unasked } from '../session/allowedAction.ts'
 import type { Protected } from '../session/policy.ts'
 import { isChatty, type Session, sessionsByPid, waitsForClient } from '../session/session.ts'
 import { type Finding, subjectOf } from './finding.ts'
@@ -67,7 +67,7 @@ export function recommendationsFor(
     standingFor = () => null,
   }: RecommendInput,
 ): (finding: Finding) => Recommendation | null {
-  const { server } = picture.snapshot
+  const server = unasked(picture.snapshot.server)
   const adviceFor = jamRecommendations(picture, protectedSessions, sessions)
   const byPid = sessionsByPid(sessions)
 

@@ -1,5 +1,5 @@
 import type { Action } from '../session/action.ts'
-import { objection } from '../session/allowedAction.ts'
+import { objection, unasked } from '../session/allowedAction.ts'
 import type { Protected } from '../session/policy.ts'
 import { isChatty, type Session, sessionsByPid } from '../session/session.ts'
 import type { Root } from './blocking.ts'
@@ -103,13 +103,7 @@ export function jamRecommendations(
       action === 'cancel' && standing?.cancelIsVain === true && pid === standing.pid
     const works = (action: Action, session: Session) =>
       !isVain(action, session) &&
-      // Autovacuum gives way by itself, or comes back at once: to cancel it is asked for by hand.
-      objection(
-        action,
-        session,
-        { ...snapshot.server, isSuperuser: true, maySignalAutovacuum: false },
-        [],
-      ) === null
+      objection(action, session, { ...unasked(snapshot.server), isSuperuser: true }, []) === null
     const may = (action: Action, session: Session) =>
       works(action, session) && objectionTo(action, session) === null
 

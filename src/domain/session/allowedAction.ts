@@ -83,6 +83,12 @@ export function fittingAction(
   }
 }
 
+/**
+ * Makes of a server what the bot takes it for when nobody has asked: an autovacuum worker gives way by itself, or comes back at
+ * once, so its cancel is for a person to think of.
+ */
+export const unasked = (server: Server): Server => ({ ...server, maySignalAutovacuum: false })
+
 /** Says why this requested action is not possible or has no effect; null when it may be proposed. */
 export function objection(
   action: Action,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Finding } from '../../../src/domain/incidents/finding.ts'
 import { type Recommendation, recommendationsFor } from '../../../src/domain/incidents/recommend.ts'
+import { fittingAction } from '../../../src/domain/session/allowedAction.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
 import * as of from '../../support/builders.ts'
 
@@ -53,6 +54,47 @@ it('expects what a terminate frees, where a cancel would not last and becomes on
     action: 'terminate',
     expected: { atOnce: [1, 2, 3, 4, 5, 6], unsure: [] },
   })
+})
+
+describe('an autovacuum worker', () => {
+  const worker = of.serverProcess(9, 'autovacuum worker', {
+    ...{ state: 'active', xactSeconds: 600, backendXmin: '7', query: 'autovacuum: ANALYZE public.orders' },
+  })
+
+  it.each([true, false])(
+    'has no button by itself, where a person may ask for its cancel (in a jam: %s)',
+    (isJam) => {
+      const { snapshot, ...rest } = isJam
+        ? of.picture([worker, of.waiting(1, 40)], of.rowQueue(9, [[1, 40]]))
+        : of.picture([worker], [])
+      const server = { ...snapshot.server, maySignalAutovacuum: true }
+      expect(fittingAction(worker, server, []).action).toBe('cancel')
+      const [root] = rest.forest.roots
+      const holder = {
+        kind: 'session',
+        name: '',
+        pid: 9,
+        age: 1e7,
+        backendStart: worker.backendStart,
+      } as const
+      const finding: Finding = root
+        ? { kind: 'blocking', root, session: worker }
+        : {
+            kind: 'vacuumHeldBack',
+            session: worker,
+            holder: { ...holder, database: 'orders', catalogsOnly: false, xactStart: null, isRepack: false },
+          }
+      const recommendation = recommendationsFor(
+        { ...rest, snapshot: { ...snapshot, server } },
+        { protectedSessions: [] },
+      )(finding)
+      expect(recommendation).toMatchObject({
+        target: null,
+        others: [],
+        text: expect.stringMatching(/autovacuum/),
+      })
+    },
+  )
 })
 
 describe('a statement that waits for its client again and again', () => {

@@ -1,3 +1,4 @@
+import { hidesActivity, untold } from '../domain/host/process.ts'
 import { type HostedServer, lookOnHost } from '../host/look.ts'
 import { createHost, type Host } from '../host/procfs.ts'
 import { type Check, fine } from './doctorCheck.ts'
@@ -24,6 +25,9 @@ export async function checkHost(server: HostedServer, host: Host = createHost())
         'Run pg-marshal as the user that the server runs as, or give it CAP_KILL.',
       ),
     ]
+  const unknown = backends.filter(hidesActivity).length
+  if (unknown > 0)
+    return [lacks(`${untold.why}: ${unknown} of the ${all} can be seen, and not ended from here`, untold.fix)]
   return [fine(`the ${all} can be seen and signalled (${postmaster.dataDirectory})`)]
 }
 

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os'
 import { createInterface } from 'node:readline/promises'
 import type { ClusterConfig, Config } from '../config/config.ts'
 import { bot, type JournalEvent } from '../domain/approvals/journal.ts'
-import { type Backend, seenOnHost } from '../domain/host/process.ts'
+import { type Backend, hidesActivity, seenOnHost, untold } from '../domain/host/process.ts'
 import { fitOnHost, protectionOnHost, sessionOnHost } from '../domain/host/session.ts'
 import type { Action } from '../domain/session/action.ts'
 import { objectionIn } from '../domain/session/allowedAction.ts'
@@ -46,6 +46,8 @@ export const hostSessions = (input: HostInput & { readonly json: boolean }): Pro
     const clients = backends.filter(({ what }) => what?.kind === 'client')
     out.write(`${seenOnHost}\n`)
     out.write(`${clients.length} of ${backends.length} processes of ${config.name} serve clients.\n`)
+    const unknown = clients.filter(hidesActivity).length
+    if (unknown > 0) out.write(`${unknown} of them cannot be ended from here: ${untold.why}. ${untold.fix}\n`)
     for (const one of clients.sort((a, b) => b.seconds - a.seconds)) out.write(`${lineOf(one)}\n`)
     return 0
   })

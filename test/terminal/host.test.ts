@@ -9,7 +9,7 @@ import { readStore } from '../../src/store/reading.ts'
 import { checkHost } from '../../src/terminal/doctorHost.ts'
 import { hostSessions, hostSignal } from '../../src/terminal/host.ts'
 import { clusterConfig } from '../support/asking.ts'
-import { startTestServer, type TestServer, type TestSession } from '../support/postgres.ts'
+import { startTestServer, type TestServer, type TestSession, waitFor } from '../support/postgres.ts'
 
 let server: TestServer
 let directory: string
@@ -129,6 +129,43 @@ describe('doctor', () => {
     expect((await checkHost({ host: 'local', url }, hidden))[0]?.what).toMatch(/programs of (\d+) of \1 /)
     const untouched: Host = { ...blind, mayReach: () => false }
     expect((await checkHost({ host: 'local', url }, untouched))[0]?.fix).toContain('CAP_KILL')
+  })
+})
+
+describe('a server with update_process_title = off', () => {
+  it('shows whom each serves, and it is said why nobody can be ended, and what helps', async () => {
+    const silent = await startTestServer({ settings: { update_process_title: 'off' } })
+    try {
+      const session = await silent.open('checkout')
+      await session.query('BEGIN')
+      const over = { url: silent.marshalUrl }
+      const line = new RegExp(`^${session.pid}  postgres postgres \\S+: (.*)  \\(sleeps`, 'm')
+      const why = /update_process_title is off[\s\S]*Set update_process_title = on .* and reload/
+      const checked = () => checkHost({ host: 'local', url: silent.marshalUrl })
+      expect(await hostSessions({ ...inputs(over), json: false })).toBe(0)
+      expect(told.out).toMatch(why)
+      expect(line.exec(told.out)?.[1]).toBe('its title does not say what it does')
+      expect(await checked()).toMatchObject([
+        { what: expect.stringMatching(/update_process_title is off/), fix: expect.stringMatching(/ = on /) },
+      ])
+      for (const action of ['cancel', 'terminate'] as const) {
+        expect(await signal(action, session, { over })).toBe(2)
+        expect(told.err).toMatch(why)
+      }
+      // What is advised helps.
+      await silent.admin.query('ALTER SYSTEM SET update_process_title = on')
+      await silent.admin.query('SELECT pg_reload_conf()')
+      await waitFor(async () => {
+        await session.query('SELECT 1')
+        await silent.admin.query('SELECT 1')
+        await hostSessions({ ...inputs(over), json: false })
+        return line.exec(told.out)?.[1] === 'idle in transaction'
+      }, 'its title says what it does')
+      expect(told.out).not.toContain('update_process_title')
+      expect(await checked()).toMatchObject([{ fix: null }])
+    } finally {
+      await silent.stop()
+    }
   })
 })
 

@@ -1,5 +1,5 @@
 import { isIdleInTransaction, type Session } from '../session/session.ts'
-import type { Backend, Postmaster } from './process.ts'
+import { type Backend, hidesActivity, type Postmaster } from './process.ts'
 import { isBusyOnHost, sessionOnHost } from './session.ts'
 
 /** A client backend with the session that its title shows. */
@@ -23,6 +23,8 @@ export type HostCounts = {
   readonly running: number
   readonly inTransaction: number
   readonly idle: number
+  /** Clients of which no title says what they do. */
+  readonly untold: number
   /** All that are stopped, those of the server itself too. */
   readonly stopped: number
   /** All that wait in the kernel, where no signal reaches them. */
@@ -39,6 +41,7 @@ export function countOnHost(backends: readonly Backend[], postmaster: Postmaster
     running: having(({ state }) => state === 'active'),
     inTransaction: having(isIdleInTransaction),
     idle: having(({ state }) => state === 'idle'),
+    untold: backends.filter(hidesActivity).length,
     stopped: inState('T', 't'),
     inKernel: inState('D'),
   }

@@ -40,6 +40,16 @@ export type Postmaster = {
 /** Shown first wherever processes are: what they cannot show. */
 export const seenOnHost = 'From the operating system: no locks, and no statements but titles.'
 
+/** Reason why titles do not say what a process does, with what helps. */
+export const untold = {
+  why: 'update_process_title is off, so no title says what its process does',
+  fix: 'Set update_process_title = on in postgresql.conf and reload (pg_ctl reload): each session shows it from its next statement.',
+} as const
+
+/** Decides whether a process serves a client, and its title does not say what it does. */
+export const hidesActivity = ({ what }: Pick<Backend, 'what'>): boolean =>
+  what?.kind === 'client' && what.activity === null
+
 /** Lines about the signal that people think of next: what it does, and what to do instead, in order. */
 export const neverKill =
   'Never kill -9: the whole server restarts, everybody is dropped, and it recovers before it takes anybody, for minutes where much was written.\nInstead, in this order: cancel it, terminate it, mend what holds it up (a disk, a network file system; SIGCONT where it is stopped), and at last restart the server in order (pg_ctl restart -m fast).'
@@ -60,6 +70,8 @@ export function untouchableOnHost(
     return `Process ${pid} runs ${executable}, and not the server’s program: it is left alone.`
   if (what?.kind !== 'client')
     return `Process ${pid} (${what?.name.replaceAll(/\s+/g, ' ') ?? 'without a title of the server'}) serves no client: it is left alone, for ending it may restart the whole server. ${neverKill}`
+  // Without it nobody can tell whether it is still what was approved.
+  if (what.activity === null) return `Process ${pid} is left alone: ${untold.why}. ${untold.fix}`
   return null
 }
 

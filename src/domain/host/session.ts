@@ -11,6 +11,7 @@ import { type Backend, type Postmaster, untouchableOnHost } from './process.ts'
 export function sessionOnHost(backend: Backend, postmaster: Postmaster): Session {
   const { pid, what, title, seconds } = backend
   const client = what?.kind === 'client' ? what : null
+  const activity = client?.activity ?? null
   const names = client?.userAndDatabase.split(' ') ?? []
   const [user = null, database = null] = names.length === 2 ? names : [client?.userAndDatabase]
   return {
@@ -21,8 +22,8 @@ export function sessionOnHost(backend: Backend, postmaster: Postmaster): Session
     datname: database,
     usename: user,
     clientAddr: client?.client ?? null,
-    state: client ? stateIn(client.activity) : null,
-    waitEventType: client && isWaiting(client.activity) ? 'Lock' : null,
+    state: activity === null ? null : stateIn(activity),
+    waitEventType: activity !== null && isWaiting(activity) ? 'Lock' : null,
     backendSeconds: seconds,
     query: title,
   }

@@ -6,8 +6,11 @@ export type Title =
       readonly userAndDatabase: string
       /** Address with its port, or `[local]`. */
       readonly client: string
-      /** Last activity: the command's tag, `idle`, `idle in transaction`, with `waiting` while it waits for a lock. */
-      readonly activity: string
+      /**
+       * Last activity: the command's tag, `idle`, `idle in transaction`, with `waiting` while it waits for a lock. Null where the
+       * title does not say it: update_process_title is off.
+       */
+      readonly activity: string | null
     }
   /** A process of the server's own. */
   | { readonly kind: 'server'; readonly name: string }
@@ -19,7 +22,7 @@ export type Title =
 const serverTitles =
   /^(?:archiver|autovacuum|background|bgworker|bgwriter|checkpointer|datachecksum|io worker|logger|logical|parallel|REPACK decoding worker|slotsync|startup|stats|syslogger|walreceiver|walsender|walsummarizer|walwriter|wal )/
 
-const clientTitle = /^(?<who>\S.*) (?<client>\[local\]|[^\s()]+\(\d+\)) (?<activity>\S.*)$/
+const clientTitle = /^(?<who>\S.*) (?<client>\[local\]|[^\s()]+\(\d+\))(?: (?<activity>\S.*))?$/
 
 /**
  * Reads a title.
@@ -31,8 +34,8 @@ export function readTitle(title: string, clusterName: string | null): Title | nu
   if (!title.startsWith(prefix)) return null
   const rest = title.slice(prefix.length).trim()
   const found = serverTitles.test(rest) ? undefined : clientTitle.exec(rest)?.groups
-  return found?.who && found.client && found.activity
-    ? { kind: 'client', userAndDatabase: found.who, client: found.client, activity: found.activity }
+  return found?.who && found.client
+    ? { kind: 'client', userAndDatabase: found.who, client: found.client, activity: found.activity ?? null }
     : { kind: 'server', name: rest }
 }
 

@@ -1,5 +1,5 @@
 import { type ClientProcess, type HostCounts, holdersOnHost } from '../../domain/host/list.ts'
-import { type Backend, neverKill, seenOnHost } from '../../domain/host/process.ts'
+import { type Backend, neverKill, seenOnHost, untold } from '../../domain/host/process.ts'
 import type { Filters } from '../../domain/lists/filters.ts'
 import type { Fit } from '../../domain/session/allowedAction.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
@@ -60,7 +60,10 @@ export function processesView({
             rows: shown.map(({ backend, session }) => [
               String(backend.pid),
               truncate(whoOf(session), 60),
-              truncate(onOneLine(clean(backend.what?.kind === 'client' ? backend.what.activity : '')), 40),
+              truncate(
+                onOneLine(clean(backend.what?.kind === 'client' ? (backend.what.activity ?? '?') : '')),
+                40,
+              ),
               stateWords(backend),
               formatDuration(backend.seconds),
               [shareWords(shares.get(backend.pid) ?? null), formatDuration(backend.cpuSeconds)]
@@ -143,10 +146,11 @@ const unasked = (cluster: string, reason: string): Line[] => [
 const killLines = (): Line[] => neverKill.split('\n').map((line) => [line])
 
 /** Counts the processes by what they do: `97 of 104 processes serve clients: 3 run something, 12 in a transaction, 82 idle`. */
-export const processCounts = ({ all, clients, running, inTransaction, idle }: HostCounts): string =>
-  `${clients} of ${count(all, 'process serves', 'processes serve')} clients: ${running} running, ${inTransaction} idle in transaction, ${idle} idle`
+export const processCounts = (counts: HostCounts): string =>
+  `${counts.clients} of ${count(counts.all, 'process serves', 'processes serve')} clients: ${counts.running} running, ${counts.inTransaction} idle in transaction, ${counts.idle} idle${counts.untold > 0 ? `, ${counts.untold} not to be told (update_process_title is off)` : ''}`
 
-const troubleWords = ({ stopped, inKernel }: HostCounts): Line => [
+const troubleWords = ({ stopped, inKernel, untold: unknown }: HostCounts): Line => [
+  ...(unknown > 0 ? [` None of those can be ended from here: ${untold.why}. ${untold.fix}`] : []),
   ...(stopped > 0
     ? [` ${count(stopped, 'is', 'are')} stopped (T): a signal stays pending until they go on.`]
     : []),
@@ -178,7 +182,7 @@ export const processWords = ({ what }: Pick<Backend, 'what'>): string =>
   onOneLine(
     clean(
       what?.kind === 'client'
-        ? `${what.userAndDatabase} ${what.client}: ${what.activity}`
+        ? `${what.userAndDatabase} ${what.client}: ${what.activity ?? 'its title does not say what it does'}`
         : (what?.name ?? 'without a title of the server'),
     ),
   )

@@ -46,6 +46,11 @@ describe('a process', () => {
       /checkpointer\) serves no client[\s\S]*Never kill -9[\s\S]*restarts[\s\S]*\nInstead, in this order: cancel it, terminate it/,
     ],
     ['without a title', { what: null }, /without a title/],
+    [
+      'whose title does not say what it does',
+      { what: readTitle('postgres: shop orders [local]', null) },
+      /left alone: update_process_title is off[\s\S]*Set update_process_title = on .* and reload/,
+    ],
   ])('%s', (_, over, why) => {
     const said = untouchableOnHost(backend(undefined, over), postmaster)
     const fit = fitOnHost(backend(undefined, over), postmaster, [])
@@ -65,6 +70,7 @@ describe('a process', () => {
     ['shop orders [local] startup waiting', 'starting', 'Lock'],
     ['shop orders [local] authentication', 'starting', null],
     ['shop orders [local] CREATE INDEX', 'active', null],
+    ['shop orders [local]', null, null],
   ])('%s is a session, as far as its title goes', (title, state, waitEventType) => {
     expect(session(title)).toMatchObject({
       ...{

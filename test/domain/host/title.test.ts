@@ -18,6 +18,7 @@ describe('a title', () => {
       '[local]',
       'authentication',
     ],
+    ['postgres: shop orders 127.0.0.1(45678) ', 'shop orders', '127.0.0.1(45678)', null],
   ])('of a client: %s', (title, userAndDatabase, client, activity) => {
     expect(readTitle(title, null)).toEqual({ kind: 'client', userAndDatabase, client, activity })
   })

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest'
 import { activityFrom, sessionFrom } from '../../src/postgres/activityRows.ts'
 import { horizonFrom, slotsFrom } from '../../src/postgres/healthRows.ts'
+import { saidWith } from '../support/hostile.ts'
 
 it('a slot of a REPACK (CONCURRENTLY) is told from one of a subscriber by its plugin', () => {
   const slot = {
@@ -32,28 +33,17 @@ it('a slot of a REPACK (CONCURRENTLY) is told from one of a subscriber by its pl
 })
 
 it('who reads for a REPACK is a worker of its leader', async () => {
-  const said = (over: readonly (string | null)[]) =>
-    JSON.stringify([...over, null, null, null, null].slice(0, 16))
   const at = '2026-11-29 10:00:00.123456+00'
   const { rows } = await activityFrom([
     {
       pid: 20,
       now: Date.UTC(2026, 10, 29, 11) / 1000,
-      said: said([
-        '10',
-        'REPACK decoding worker',
-        at,
-        '5',
-        '10',
-        '',
-        null,
-        'active',
-        'Client',
-        'WaitForWalFlush',
-        at,
-        at,
-        at,
-      ]),
+      said: saidWith({
+        leader_pid: '10',
+        backend_type: 'REPACK decoding worker',
+        ...{ backend_start: at, xact_start: at, query_start: at, state_change: at },
+        ...{ state: 'active', wait_event_type: 'Client', wait_event: 'WaitForWalFlush' },
+      }),
       query: null,
     },
   ])

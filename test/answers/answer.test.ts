@@ -249,7 +249,7 @@ describe('answers', () => {
       - /pg terminate --app web --state idle --older 10m reason: all whom the filters find, on one card with a list; cancel likewise
       - /pg sweep: what is asked for by itself at its times, and when next; /pg sweep NAME asks now
       Calm (everything is still watched and written down)
-      - /pg snooze blocking 30m, /pg snooze 3f2a9c1b 1h: no new cards for a kind (blocking, long, idle-in-transaction, idle, connections, storm, cycle, deadlocks, prepared, vacuum, wraparound, slots) or an incident; /pg unsnooze … ends it
+      - /pg snooze blocking 30m, /pg snooze 3f2a9c1b 1h: no new cards for a kind (blocking, long, idle-in-transaction, idle, connections, storm, cycle, pools, deadlocks, prepared, vacuum, wraparound, slots) or an incident; /pg unsnooze … ends it
       - /pg quiet 2h reason: no new cards at all, for planned work; /pg quiet off ends it, /pg quiet shows what is silent
       Filter the lists; all that are given must hold
       - --db orders, --user shop, --app web: any part of the name, upper and lower case alike; "two words" in quotes

@@ -115,9 +115,11 @@ export function createReplay(options: {
       try {
         await cleaning
         await director.stopAll()
+        if (playing !== play) return
         isSet = true
         await run(known.statement)
-        if (playing !== play) return
+        // It was ended meanwhile.
+        if (playing !== play) return takeBack()
         play.since = now()
         // With the setting it may never be there as it was: how it ends is seen.
         director.start(id).catch(() => {})

@@ -134,6 +134,12 @@ describe('a replay', () => {
     await expect(replay.start()).rejects.toThrow('nothing to play')
   })
 
+  it('that is ended while its stage is set leaves no setting', async () => {
+    const { replay, done } = await rehearse()
+    await Promise.all([replay.start(), replay.end()])
+    expect(done).toEqual(['stop chain', 'stop all'])
+  })
+
   it('that could not be set is not played', async () => {
     const { replay, done, run, ending } = await rehearse()
     run.mockRejectedValueOnce(new Error('the server hangs'))

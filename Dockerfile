@@ -9,6 +9,8 @@ RUN npm ci --omit=dev --workspaces=false --ignore-scripts --no-audit --no-fund &
 
 COPY LICENSE ./
 COPY src ./src
+# What an agent may read.
+COPY docs ./docs
 
 # The program is root's and read-only to the one who runs it; only the data is writable.
 RUN mkdir data && chown node:node data

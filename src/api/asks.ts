@@ -127,8 +127,7 @@ export function createAsks(deps: {
 /** Decides whether nothing comes after it: it is decided, and what was approved has an outcome. */
 const hasEnded = ({ state }: Proposal): boolean => state !== 'open' && state !== 'claimed'
 
-const unknownProposal = (id: string) =>
-  new ApiError(404, 'unknownProposal', `There is no proposal ${id}; POST /api/v1/proposals makes one.`)
+const unknownProposal = (id: string) => new ApiError(404, 'unknownProposal', `There is no proposal ${id}.`)
 
 /** Hash of what was asked, by which a repeated call is known from another one. */
 const hashOf = (input: object): string => createHash('sha256').update(JSON.stringify(input)).digest('hex')

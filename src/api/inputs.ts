@@ -95,6 +95,9 @@ export const proposeInput = z.strictObject({
     .describe('backendStart of the session that you saw: another session under the pid is then refused'),
 })
 
+/** Name of one call: the same call again leads to the same proposal. */
+export const idempotencyKey = z.string().min(1).max(200).optional()
+
 export const proposalInput = z.object({
   id: z.string().min(1).max(64).describe('Id of the proposal'),
   wait: duration(60_000, '60s')

@@ -48,3 +48,7 @@ export function apiErrorOf(error: unknown): ApiError | null {
     return new ApiError(503, 'storeUnavailable', 'My own memory cannot be reached. Try again in a moment.')
   return null
 }
+
+/** Tells a program of a fault of ours no more than that. */
+export const faultOfOurs = () =>
+  new ApiError(500, 'internal', 'This is a fault of pg-marshal; its log says more.')

@@ -10,6 +10,7 @@ import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
 import { createAsks } from './asks.ts'
 import { createLooks } from './looks.ts'
+import { createMcpEndpoint } from './mcp/endpoint.ts'
 import { createApi } from './routes.ts'
 import { createTokens } from './tokens.ts'
 
@@ -50,7 +51,8 @@ export function createPrograms(deps: {
     proposals: store.proposals,
     messages: store.messages,
   })
-  const api = createApi({ ...deps, tokens, looks, asks })
+  const mcp = createMcpEndpoint({ ...deps, tokens, looks, asks })
+  const api = createApi({ ...deps, tokens, looks, asks, mcp })
   return {
     requestListener: getRequestListener(api.fetch),
     changed: () => void changes.emit('changed'),

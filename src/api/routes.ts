@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { localhostAllowedOrigins, validateOriginHeader } from '@modelcontextprotocol/server'
 import { bodyLimit } from 'hono/body-limit'
 import { etag } from 'hono/etag'
 import { HTTPException } from 'hono/http-exception'
@@ -22,14 +23,16 @@ import {
   clustersInput,
   healthInput,
   historyInput,
+  idempotencyKey,
   proposalInput,
   proposeInput,
   sessionInput,
   sessionsInput,
 } from './inputs.ts'
 import type { Looks } from './looks.ts'
+import type { McpEndpoint } from './mcp/endpoint.ts'
 import { operationNames, operations } from './operations.ts'
-import { ApiError, apiErrorOf } from './problem.ts'
+import { ApiError, apiErrorOf, faultOfOurs } from './problem.ts'
 import { type Allowance, type Tokens, TooManyCalls } from './tokens.ts'
 
 /** Set by the first steps of every request. */
@@ -101,7 +104,7 @@ const routes = {
     method: 'post',
     path: '/api/v1/proposals',
     request: {
-      headers: z.object({ 'idempotency-key': z.string().min(1).max(200).optional() }),
+      headers: z.object({ 'idempotency-key': idempotencyKey }),
       body: { required: true, content: json(proposeInput) },
     },
     security,
@@ -126,11 +129,12 @@ export function createApi(deps: {
   readonly tokens: Tokens
   readonly looks: Looks
   readonly asks: Asks
+  readonly mcp: McpEndpoint
   readonly version: string
   readonly steady: () => number
   readonly log: Log
 }): OpenAPIHono<{ Variables: Variables }> {
-  const { tokens, looks, asks, version, steady, log } = deps
+  const { tokens, looks, asks, mcp, version, steady, log } = deps
   const app = new OpenAPIHono<{ Variables: Variables }>({
     defaultHook(result) {
       if (result.success) return
@@ -143,9 +147,9 @@ export function createApi(deps: {
     const requestId = randomUUID()
     const began = steady()
     c.set('requestId', requestId)
-    c.header('X-Request-Id', requestId)
     c.header('Cache-Control', 'private, no-cache')
     await next()
+    c.header('X-Request-Id', requestId)
     const { method, path } = c.req
     const token = c.get('token')?.name ?? null
     const ms = Math.round(steady() - began)
@@ -157,8 +161,7 @@ export function createApi(deps: {
     if (known instanceof TooManyCalls) c.header('Retry-After', String(known.allowance.resetSeconds))
     if (known instanceof TooManyCalls) tell(c, known.allowance)
     if (known?.status === 401) c.header('WWW-Authenticate', 'Bearer')
-    const { status, code, message } =
-      known ?? new ApiError(500, 'internal', 'This is a fault of pg-marshal; its log says more.')
+    const { status, code, message } = known ?? faultOfOurs()
     return c.json({ error: { code, message } }, status)
   })
   app.notFound((c) => {
@@ -166,6 +169,9 @@ export function createApi(deps: {
   })
 
   app.use(async (c, next) => {
+    // A page of somebody else in the browser of a person who can reach us, as the specification of MCP has it.
+    if (!validateOriginHeader(c.req.header('origin'), localhostAllowedOrigins()).ok)
+      throw new ApiError(403, 'foreignOrigin', 'Browsers are not let in: call from a program.')
     if (tokens.none())
       throw new ApiError(404, 'noApi', 'There is no API here: the configuration names no tokens.')
     c.set('token', tokens.let(c.req.header('authorization')))
@@ -222,6 +228,11 @@ export function createApi(deps: {
       200,
     ),
   )
+  app.all('/mcp', async (c) => {
+    const program = { token: c.get('token'), requestId: c.get('requestId') }
+    const body = c.req.method === 'POST' ? await c.req.json().catch(() => null) : undefined
+    return mcp(c.req.raw, body, program)
+  })
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
   app.get('/api/v1/openapi.json', (c) =>
     c.json(

@@ -26,6 +26,7 @@ export const usage = `pg-marshal: a Slack bot for people on call for PostgreSQL
   node src/main.ts report [INCIDENT] [--format md|html|json] [--cluster NAME]   an incident as one would write it up; the newest one
   node src/main.ts check [--cluster NAME] [--blocked-for 60s] …  a probe for Nagios and the like; check --help
   node src/main.ts propose terminate PID --cluster NAME --reason TEXT --wait 10m   asks people, for scripts; propose --help
+  node src/main.ts mcp                  lets a model look and ask, over stdin and stdout, through a bot that runs (docs/api.md)
   node src/main.ts doctor               what is missing, in Slack and in each cluster, and how to grant it
   node src/main.ts audit verify [--head HASH]            whether the journal is as it was written; HASH, or its first 16 digits, from the channel
   node src/main.ts audit export [--from TIME] [--to TIME]  the journal as JSON Lines; TIME like 2026-03-01 or 2026-03-01T03:00:00Z
@@ -59,6 +60,7 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
   report: ['cluster', 'format'],
   doctor: [],
   enroll: ['list', 'remove'],
+  mcp: [],
   'audit verify': ['head'],
   'audit export': ['from', 'to'],
   'store copy': [],
@@ -150,6 +152,9 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
       )
       return waits({ ...onCluster(), options, timeZone })
     }
+    case 'mcp':
+      // The service needs none of it.
+      return (await import('./mcp.ts')).mcp(env)
     case 'advise':
       return advise({ ...onCluster(), since })
     case 'doctor':

@@ -99,22 +99,27 @@ export function createRemote(deps: {
         retryAfterMs: after > 0 ? after * 1000 : null,
       }
     } catch (error) {
-      if (error instanceof Error && error.name === 'ZodError')
-        return unreachable('it answers, but not as pg-marshal does')
-      // Of what fetch throws only the cause says anything.
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-      return unreachable(cause instanceof Error && 'code' in cause ? String(cause.code) : 'no answer')
+      return { problem: unreachable(settings, error), retryAfterMs: null }
     }
-  }
-
-  function unreachable(why: string) {
-    const message = `The bot at ${settings.url.origin} cannot be reached (${why}). Check PG_MARSHAL_URL, and that it runs.`
-    return { problem: { status: null, code: 'unreachable', message }, retryAfterMs: null }
   }
 }
 
+/** Says that nobody answers, and why. */
+export function unreachable({ url }: RemoteSettings, error: unknown): RemoteProblem {
+  // Of what fetch throws only the cause says anything.
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const why =
+    error instanceof Error && error.name === 'ZodError'
+      ? 'it answers, but not as pg-marshal does'
+      : cause instanceof Error && 'code' in cause
+        ? String(cause.code)
+        : 'no answer'
+  const message = `The bot at ${url.origin} cannot be reached (${why}). Check PG_MARSHAL_URL, and that it runs.`
+  return { status: null, code: 'unreachable', message }
+}
+
 /** Reads the error of the API; whatever else stands between us and it says its status alone. */
-function problemIn(said: unknown, status: number): Pick<RemoteProblem, 'code' | 'message'> {
+export function problemIn(said: unknown, status: number): Pick<RemoteProblem, 'code' | 'message'> {
   const error = typeof said === 'object' && said !== null && 'error' in said ? said.error : null
   return typeof error === 'object' && error !== null && 'code' in error && 'message' in error
     ? { code: String(error.code), message: String(error.message) }

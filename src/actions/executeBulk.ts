@@ -40,7 +40,7 @@ export function createExecuteBulk({
         log,
       )
       // Ended, by this or by another process, whose word counts then.
-      if (current.state !== 'claimed') break
+      if (!claimedBulk(current, claimed)) break
     }
     return current
   }

@@ -68,3 +68,29 @@ it.each([
 it('what takes five minutes and no more is carried out', async () => {
   expect((await carriedOut(1, { lateMs: 300_000 })).signalled).toEqual([1, 2, 3, 4])
 })
+
+it.each([
+  ['claimed', 'another'],
+  ['done', 'first'],
+] as const)(
+  'where it is by now %s, by %s, nobody gets a signal, and that stays',
+  async (state, claimedBy) => {
+    const store = await openTestStore()
+    try {
+      const claimed = bulkProposal<'claimed'>(listed, { state: 'claimed', claimedBy: 'first' })
+      const stored = { ...claimed, state, claimedBy }
+      await store.proposals.add(stored)
+      const { cluster, signalled } = obeying(listed)
+      const execute = createExecute({
+        ...{ cards: cardsOf(store), clusters: watching({ config, cluster }), steady: () => 0 },
+        ...{ isStopping: () => false, log: createLog({ level: 'silent' }) },
+      })
+      expect(await execute(claimed)).toMatchObject({ state, claimedBy })
+      expect(signalled).toEqual([])
+      const events = await store.journal.ofCards([claimed.cardId], 100)
+      expect(events).toEqual([])
+    } finally {
+      await store.close()
+    }
+  },
+)

@@ -3,6 +3,7 @@ import { createSweeper } from '../../src/actions/sweep.ts'
 import type { WatchedCluster } from '../../src/commands/cluster.ts'
 import type { Sweep } from '../../src/config/sweeps.ts'
 import { createLog } from '../../src/log.ts'
+import { ClusterError } from '../../src/postgres/errors.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clusterConfig, pictureCluster } from '../support/asking.ts'
 import { picture } from '../support/builders.ts'
@@ -34,6 +35,7 @@ beforeEach(async () => {
   now = 10 * minute + 1
   sweeps = [idle]
   hasDesk = true
+  fails = null
   clusters.clear()
   for (const { name } of configs) watch(name)
   asked.length = 0
@@ -53,6 +55,7 @@ function sweeper(): () => Promise<void> {
     cards,
     proposeBulk: {
       async bySweep({ config }, _, claim) {
+        if (fails) throw fails
         if (await cards.commit(null, claim)) asked.push(`${config.name} ${Math.floor(now / minute)}`)
         return null
       },
@@ -63,6 +66,9 @@ function sweeper(): () => Promise<void> {
   })
   return runOnce
 }
+
+/** Thrown where a sweep asks. */
+let fails: Error | null = null
 
 /** Lists what is said in the channels: only what was missed, here. */
 const said = async () => (await store.messages.pending()).map(({ id }) => id)
@@ -188,6 +194,81 @@ describe('a sweep', () => {
     sweeps = [idle]
     await sweeper()()
     expect(asked).toEqual([])
+    expect(await said()).toEqual([])
+  })
+
+  it('that is replaced by another one, and comes back, has missed nothing', async () => {
+    const runOnce = sweeper()
+    const other = { ...idle, name: 'other' }
+    for (const [at, now_] of [
+      other,
+      { ...idle, name: 'third' },
+      { ...idle, name: 'third' },
+      other,
+    ].entries()) {
+      now = (10 + at) * minute + 1
+      sweeps = [idle, now_]
+      await runOnce()
+    }
+    expect(await said()).toEqual([])
+  })
+
+  it('looks into the store when a time has come, and not at every second', async () => {
+    let reads = 0
+    const seenTo = store.sweeps.seenTo
+    const counted: typeof seenTo = (...about) => {
+      reads++
+      return seenTo(...about)
+    }
+    store = { ...store, sweeps: { ...store.sweeps, seenTo: counted } }
+    const runOnce = sweeper()
+    for (; now < 13 * minute; now += 10_000) await runOnce()
+    expect(reads).toBe(3 * clusters.size)
+  })
+
+  it.each([
+    ['while all of its cluster is quiet', { kind: 'cluster' }, 20 * minute, false],
+    ['when that is over', { kind: 'cluster' }, 11 * minute + 1, true],
+    [
+      'while only a kind of trouble is quiet',
+      { kind: 'finding', findingKind: 'blocking' },
+      20 * minute,
+      true,
+    ],
+  ] as const)('asks, %s: %s', async (_, scope, until, asks) => {
+    const runOnce = sweeper()
+    await runOnce()
+    const about = { id: 's', cluster: 'orders', by: 'U0RIA', reason: 'a restart', since: now }
+    await store.silences.add({ ...about, scope, until })
+    now = 11 * minute + 1
+    await runOnce()
+    expect(asked).toEqual(asks ? ['orders 11', 'shop 11'] : ['shop 11'])
+    expect(await said()).toEqual(asks ? [] : [`sweep:idle:orders:${11 * minute}`])
+  })
+
+  it('of a cluster that cannot be seen says so once, and asks for nothing', async () => {
+    const runOnce = sweeper()
+    await runOnce()
+    now = 11 * minute + 1
+    fails = new ClusterError('No answer in time.', 'DEADLINE', true)
+    await runOnce()
+    fails = null
+    await runOnce()
+    expect(asked).toEqual([])
+    expect((await said()).sort()).toEqual(
+      ['orders', 'shop'].map((name) => `sweep:idle:${name}:${11 * minute}`),
+    )
+  })
+
+  it('that fails for another reason is tried again', async () => {
+    const runOnce = sweeper()
+    await runOnce()
+    now = 11 * minute + 1
+    fails = new Error('a fault')
+    await runOnce()
+    fails = null
+    await runOnce()
+    expect(asked).toEqual(['orders 11', 'shop 11'])
     expect(await said()).toEqual([])
   })
 })

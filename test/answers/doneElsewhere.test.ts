@@ -93,6 +93,14 @@ const kinds = ({ rows }: Awaited<ReturnType<typeof read>>) => rows.map(({ event 
 it('of a list ended elsewhere, a report tells of those whom its incident is about', async () => {
   const others = [session(70), session(71)]
   await endAll([...others, headOf(1), headOf(2)], at(28))
+  // Nor of what else became of that card.
+  await store.journal.append(at(29), 'list', { kind: 'acknowledged', actor: 'U0RESP' })
+  await store.journal.append(at(29), 'list', {
+    kind: 'denied',
+    actor: 'U0RESP',
+    proposalId: 'another',
+    reason: '',
+  })
   const report = await read(jam)
   expect(report.proposals.map(({ key, bulk }) => [key.pid, bulk])).toEqual([
     [1, undefined],
@@ -138,4 +146,9 @@ it('where there were too many sessions, it tells of the whole list', async () =>
   expect(summaryOf(report).map(plainWords)).toContainEqual(
     expect.stringMatching(/approved: terminate of 3 sessions: .*3/),
   )
+})
+
+it.each([at(4), at(60)])('tells what was done at the very ends of its time', async (claimedAt) => {
+  await endAll([headOf(2)], claimedAt)
+  expect((await read(jam)).proposals).toHaveLength(1)
 })

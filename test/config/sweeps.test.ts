@@ -23,6 +23,10 @@ const problem = (over: object) => {
 }
 
 describe('sweeps', () => {
+  it('may have the time zone of a place', () => {
+    expect(problem({ timeZone: 'Europe/Berlin' })).toBeNull()
+  })
+
   it('have defaults', () => {
     expect(read({ ...sweep, match: { applicationName: 'web-*', olderThan: '30m' } }).sweeps).toEqual([
       {

@@ -62,3 +62,9 @@ it('what was ended with a list is noted once, for all of it that was the same', 
   expect(retriesOf(session(4, { query: 'VACUUM stock' }))).toMatchObject({ ended: 1, again: 0 })
   expect(retriesOf(session(4, { query: 'SELECT 1' }))).toBeNull()
 })
+
+it('what its application does otherwise, or is gone before its text is read, is not what was ended', async () => {
+  const one = proposal({ ...justNow, outcome: effective }, ended[0])
+  const other = { ...again(20), query: 'UPDATE stock SET m = 1' }
+  expect((await followed(one, other)).events).toEqual([])
+})

@@ -113,10 +113,11 @@ describe('figures', () => {
     })
     const rows = [
       row(madeAt, 'i', called('card')),
+      row(madeAt, 'i', called('card')),
       row(madeAt + 1, 'i', called('escalate')),
       row(madeAt + 1, 'elsewhere', called('escalate')),
     ]
-    expect(of({ incidents: [incident('i')], rows }).counts).toMatchObject({ called: 2, escalated: 1 })
+    expect(of({ incidents: [incident('i')], rows }).counts).toMatchObject({ called: 3, escalated: 1 })
   })
 
   it('count as no time what a clock that was set back would make negative', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest'
-import { idleOf, matchesSweep } from '../../../src/domain/lists/bulkList.ts'
-import { idle, idleInTransaction, serverProcess, session } from '../../support/builders.ts'
+import { idleOf, listMembers, matchesSweep, narrows } from '../../../src/domain/lists/bulkList.ts'
+import { idle, idleInTransaction, picture, serverProcess, session } from '../../support/builders.ts'
 
 describe('a sweep', () => {
   const match = { applicationName: 'web*', user: 'shop', state: 'idle', olderSeconds: 60 } as const
@@ -44,5 +44,45 @@ describe('what a holder does not use', () => {
     expect(nameless.isChosen(idle(1, 10, names))).toBe(false)
     expect(nameless.isChosen(idle(1, 10, { ...names, applicationName: '' }))).toBe(true)
     expect(nameless.chosenBy).toContain('app "",')
+  })
+})
+
+describe('filters', () => {
+  test.each([
+    [{}, false],
+    [{ user: undefined }, false],
+    [{ user: '*' }, false],
+    [{ user: '*', state: 'idle' }, true],
+    [{ olderSeconds: 0.9 }, false],
+    [{ olderSeconds: 1 }, true],
+    [{ user: '*', olderSeconds: 1 }, true],
+    [{ applicationName: 'web-*' }, true],
+  ] as const)('leave somebody out: %j is %s', (filters, expected) => expect(narrows(filters)).toBe(expected))
+})
+
+describe('a list', () => {
+  const list = (sessions: Parameters<typeof picture>[0], most = 50) =>
+    listMembers(picture(sessions), {
+      ...{ action: 'terminate', isChosen: ({ pid }) => pid !== 99, most, protected: [{ user: 'backup' }] },
+    })
+  const pids = ({ members }: ReturnType<typeof list>) => members.map(({ session: { pid } }) => pid)
+
+  it('has the oldest first, of one age by their numbers, and says whom it leaves out and why', () => {
+    const made = list(
+      [idle(3, 10), idle(2, 20), idle(1, 10), idle(4, 5), idle(5, 99, { usename: 'backup' }), idle(99, 99)],
+      3,
+    )
+    expect(pids(made)).toEqual([2, 1, 3])
+    expect(made.leftOut).toEqual([
+      { why: expect.stringMatching(/protected/), pids: [5] },
+      { why: 'There are more than the 3 of one card.', pids: [4] },
+    ])
+    expect(pids(list([idle(1, 10), idle(2, 10)], 2))).toEqual([1, 2])
+    expect(list([idle(1, 10), idle(2, 10)], 2).leftOut).toEqual([])
+  })
+
+  it('knows of each whether a pooler stands before it', () => {
+    const { members } = list([idle(1, 20, { applicationName: 'PgBouncer' }), idle(2, 10)])
+    expect(members.map(({ pooled }) => pooled)).toEqual([true, false])
   })
 })

@@ -57,7 +57,7 @@ describe('/pg rules', () => {
       1 | application pg_dump, user backup (this cluster) | 22:00-06:00 (UTC) | statement 6 h, idle in transaction never | 1
       2 | application web* | always | blocked 5 s, statement 6 s | 2
       everyone else | always | blocked 30 s, statement 1 h, idle in transaction 5 min, idle 30 min, vacuum held back 10 million transactions | 1
-      Connections: above 85 % of max_connections. Prepared transactions: 15 min. Wraparound: above 50 % of the way. Replication slots: 10 GB of WAL. As of 2026-03-01 03:00:00 UTC, just read."
+      Connections: above 85 % of max_connections. Waits in PgBouncer: 30 s. Prepared transactions: 15 min. Wraparound: above 50 % of the way. Replication slots: 10 GB of WAL. As of 2026-03-01 03:00:00 UTC, just read."
     `)
   })
 
@@ -69,7 +69,7 @@ describe('/pg rules', () => {
       1 | application pg_dump, user backup (this cluster) | 22:00-06:00 (UTC) | statement 6 h, idle in transaction never | 1 | holds: it matches, and it is in its hours
       2 | application web* | always | blocked 5 s, statement 6 s | 0 | no: one above holds
       everyone else | always | blocked 30 s, statement 1 h, idle in transaction 5 min, idle 30 min, vacuum held back 10 million transactions | 0 | no: a rule holds
-      Connections: above 85 % of max_connections. Prepared transactions: 15 min. Wraparound: above 50 % of the way. Replication slots: 10 GB of WAL. Now: sessions that match --user backup --app pg_dump. As of 2026-03-01 03:00:00 UTC, just read."
+      Connections: above 85 % of max_connections. Waits in PgBouncer: 30 s. Prepared transactions: 15 min. Wraparound: above 50 % of the way. Replication slots: 10 GB of WAL. Now: sessions that match --user backup --app pg_dump. As of 2026-03-01 03:00:00 UTC, just read."
     `)
     expect(await transcript({ app: 'pg_dump' })).toMatchInlineSnapshot(`
       "Rules on orders
@@ -78,7 +78,7 @@ describe('/pg rules', () => {
       1 | application pg_dump, user backup (this cluster) | 22:00-06:00 (UTC) | statement 6 h, idle in transaction never | 1 | depends on --user
       2 | application web* | always | blocked 5 s, statement 6 s | 0 | no: another name
       everyone else | always | blocked 30 s, statement 1 h, idle in transaction 5 min, idle 30 min, vacuum held back 10 million transactions | 0 | if none above does
-      Connections: above 85 % of max_connections. Prepared transactions: 15 min. Wraparound: above 50 % of the way. Replication slots: 10 GB of WAL. Now: sessions that match --app pg_dump. As of 2026-03-01 03:00:00 UTC, just read."
+      Connections: above 85 % of max_connections. Waits in PgBouncer: 30 s. Prepared transactions: 15 min. Wraparound: above 50 % of the way. Replication slots: 10 GB of WAL. Now: sessions that match --app pg_dump. As of 2026-03-01 03:00:00 UTC, just read."
     `)
   })
 
@@ -87,7 +87,7 @@ describe('/pg rules', () => {
       "Rules on orders
       No rules: the same limits hold for all sessions.
       all | always | blocked 30 s, statement 1 h, idle in transaction 5 min, idle 30 min, vacuum held back 10 million transactions | 4
-      Connections: above 85 % of max_connections. Prepared transactions: 15 min. Wraparound: above 50 % of the way. Replication slots: 10 GB of WAL. As of 2026-03-01 03:00:00 UTC, just read."
+      Connections: above 85 % of max_connections. Waits in PgBouncer: 30 s. Prepared transactions: 15 min. Wraparound: above 50 % of the way. Replication slots: 10 GB of WAL. As of 2026-03-01 03:00:00 UTC, just read."
     `)
   })
 

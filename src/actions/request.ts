@@ -209,10 +209,11 @@ function objectionTo(
 }
 
 /** Says why a program may not ask for anything on a cluster; null when it may. */
-const tokenRefusal = ({ token: { may, clusters } }: Program, cluster: string): Refusal | null =>
-  may.includes('propose') && (clusters?.includes(cluster) ?? true)
-    ? null
-    : refusalOf('notAllowed', 'this token may not ask for anything there')
+function tokenRefusal({ token: { name, may, clusters } }: Program, cluster: string): Refusal | null {
+  if (!may.includes('propose')) return refusalOf('notAllowed', `the token ${name} may not propose`)
+  if (clusters?.includes(cluster) ?? true) return null
+  return refusalOf('notAllowed', `the token ${name} is limited to other clusters`)
+}
 
 /** One decision stands on a card at a time: the asker says which of the two it is to be, and approvals of the one stay. */
 const otherAction = ({ action, key }: Proposal): string =>

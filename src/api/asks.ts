@@ -75,7 +75,8 @@ export function createAsks(deps: {
     },
 
     async proposal(token, { id, wait = 0 }, signal) {
-      const ends = AbortSignal.any([signal, stopping, AbortSignal.timeout(wait)])
+      const answered = new AbortController()
+      const ends = AbortSignal.any([signal, stopping, answered.signal, AbortSignal.timeout(wait)])
       const waiting = waits.get(token.name) ?? 0
       if (wait > 0 && waiting >= mostWaits)
         throw new ApiError(
@@ -83,7 +84,8 @@ export function createAsks(deps: {
           'tooMany',
           `This token waits ${mostWaits} times already. Ask again without \`wait\`.`,
         )
-      waits.set(token.name, waiting + 1)
+      const counts = wait > 0 ? 1 : 0
+      waits.set(token.name, waiting + counts)
       try {
         for (;;) {
           // Before it is read: no change in between is missed.
@@ -91,15 +93,17 @@ export function createAsks(deps: {
             () => true,
             () => false,
           )
-          tokens.still(token)
+          const now = tokens.still(token)
           const found = await proposals.get(id)
           if (!found) throw unknownProposal(id)
           // Who may not see the cluster may not know of it either.
-          tokens.demandCluster(token, found.key.cluster)
+          tokens.demandCluster(now, found.key.cluster)
           if (hasEnded(found) || ends.aborted || !(await change)) return documentOf(found)
         }
       } finally {
-        waits.set(token.name, (waits.get(token.name) ?? 1) - 1)
+        // Nothing listens any more for an answer that is there.
+        answered.abort()
+        waits.set(token.name, (waits.get(token.name) ?? 0) - counts)
       }
     },
   }

@@ -161,8 +161,9 @@ export type ClusterState = {
   /** False while nothing is seen of it, which is not calm. */
   readonly seen: boolean
   readonly why: string | null
-  /** Open incidents, worst first. */
+  /** Open incidents, worst first, and of all that are open so many are not here. */
   readonly incidents: readonly Incident[]
+  readonly incidentsLeftOut: number
 }
 export type ClustersPage = Page & { readonly clusters: readonly ClusterState[] }
 export const clustersDocument = object<ClustersPage>({
@@ -173,6 +174,7 @@ export const clustersDocument = object<ClustersPage>({
       seen: flag,
       why: orNull(anyText),
       incidents: listOf(incidentPart),
+      incidentsLeftOut: number,
     }).openapi('Cluster'),
   ),
 }).openapi('Clusters')

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { stateFilters } from '../domain/lists/filters.ts'
+import { clean, onOneLine } from '../domain/text/clean.ts'
 import { parseDuration } from '../domain/text/duration.ts'
 
 /** Inputs of programs: the same schemas parse them, over HTTP and MCP, and describe them. */
@@ -18,29 +19,37 @@ const duration = (most: number, words: string) =>
 const hour = 3_600_000
 const part = z.string().min(1).max(63).optional()
 
+/** A whole number, or its digits as a path or a query has them: nothing else that JavaScript takes for a number. */
+const whole = (most: number) =>
+  z.preprocess(
+    (given) => (typeof given === 'string' && /^\d{1,10}$/.test(given) ? Number(given) : given),
+    z.number().int().min(1).max(most),
+  )
+
+const clusterHint = 'Write the name of a cluster, as the list of clusters has it.'
 const cluster = z
   .string()
-  .min(1)
-  .max(32)
+  .regex(/^[\w.-]{1,32}$/, { error: clusterHint })
   .openapi({ example: 'orders' })
   .describe('Name of a cluster, as the list of clusters has it')
 
-const pid = z.coerce.number().int().min(1).max(2_147_483_647).describe('Process id of the session')
+const pid = whole(2_147_483_647).describe('Process id of the session')
 
+const limit = whole(longestPage).optional().describe('Entries of a page, 100 if absent')
+const next = '`next` of the page before; the first page if absent'
 const page = {
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(longestPage)
+  limit,
+  after: z
+    .string()
+    .regex(/^\d{1,10}$/, { error: 'Write what `next` of the page before says.' })
     .optional()
-    .describe('Entries of a page, 100 if absent'),
-  after: z.string().max(64).optional().describe('`next` of the page before; the first page if absent'),
+    .describe(next),
 }
 
 export const clustersInput = z.object({
   name: part.describe('Part of the names of clusters'),
-  ...page,
+  limit,
+  after: z.string().max(64).optional().describe(next),
 })
 
 export const sessionsInput = z.object({
@@ -80,7 +89,13 @@ export const atInput = z.object({
   ...page,
 })
 
-const words = (most: number) => z.string().trim().min(1).max(most)
+/** Words for people, on one line and without what cannot be seen: nothing is left of what is that alone. */
+const words = (most: number) =>
+  z
+    .string()
+    .overwrite((text) => onOneLine(clean(text)).trim())
+    .min(1)
+    .max(most)
 
 export const proposeInput = z.strictObject({
   cluster,
@@ -99,7 +114,10 @@ export const proposeInput = z.strictObject({
 export const idempotencyKey = z.string().min(1).max(200).optional()
 
 export const proposalInput = z.object({
-  id: z.string().min(1).max(64).describe('Id of the proposal'),
+  id: z
+    .string()
+    .regex(/^[\w-]{1,64}$/, { error: 'Write the id of a proposal.' })
+    .describe('Id of the proposal'),
   wait: duration(60_000, '60s')
     .optional()
     .openapi({ type: 'string' })

@@ -47,7 +47,11 @@ export type Looks = {
 const sharedMs = 1000
 const usualPage = 100
 /** Most of a statement that a program gets, in bytes. */
-const longestText = 1000
+export const longestText = 1000
+/** A page ends before it is larger than this, in bytes. One entry is a page, however large it is. */
+const largestPage = 1_000_000
+/** Open incidents of one cluster in the list of clusters: the worst ones. */
+const mostIncidents = 100
 const dayMs = 86_400_000
 
 export function createLooks(deps: {
@@ -67,18 +71,21 @@ export function createLooks(deps: {
   return {
     async clusters({ name = '', ...page }, { clusters: may }) {
       const names = [...clusters.keys()].filter((one) => one.includes(name) && (may?.includes(one) ?? true))
-      const shown = pageOf(names.sort(), page, byName)
       const open = Map.groupBy(await past.incidents.openOutside([]), ({ cluster }) => cluster)
-      return {
-        ...shown.page,
-        clusters: shown.items.map((one) => {
+      const shown = await pageOf(names.sort(), page, byName, async (some) =>
+        some.map((one) => {
           const incidents = (open.get(one) ?? []).toSorted(worstFirst)
           const blind = incidents.find(({ finding }) => finding.kind === 'unreachable')
           const why =
             clusters.get(one)?.cluster.failure()?.reason ?? (blind ? sentenceOf(blind.finding) : null)
-          return { name: one, seen: why === null, why, incidents: incidents.map(incidentOf) }
+          const worst = incidents.slice(0, mostIncidents)
+          return {
+            ...{ name: one, seen: why === null, why, incidents: worst.map(incidentOf) },
+            incidentsLeftOut: incidents.length - worst.length,
+          }
         }),
-      }
+      )
+      return { ...shown.page, clusters: shown.documents }
     },
 
     async sessions({ cluster: name, limit, after, older, ...filters }, token) {
@@ -89,12 +96,10 @@ export function createLooks(deps: {
       const matching = whole.sessions
         .filter((session) => matchesFilters(session, { ...filters, olderSeconds }))
         .toSorted((a, b) => a.pid - b.pid)
-      const shown = pageOf(matching, { limit, after }, byPid)
-      return {
-        ...whole,
-        ...shown.page,
-        sessions: (await withText(watched, shown.items)).map((session) => sessionJson(session, picture)),
-      }
+      const shown = await pageOf(matching, { limit, after }, byPid, async (some) =>
+        (await withText(watched, some)).map((session) => sessionJson(session, picture)),
+      )
+      return { ...whole, ...shown.page, sessions: shown.documents }
     },
 
     async blocking({ cluster: name, ...page }, token) {
@@ -148,18 +153,17 @@ export function createLooks(deps: {
     async history({ cluster: name, since = dayMs, ...page }, token) {
       clusterOf(name, token)
       const all = await eventsSince(past, [name], now() - since)
-      const shown = pageOf(all, page, byPlace)
-      const entries = await Promise.all(shown.items.map((one) => entryOf(past, one)))
-      return {
-        ...shown.page,
-        entries: entries.map(({ at, cluster, incident, proposals, link }) => ({
+      const shown = await pageOf(all, page, byPlace, async (some) => {
+        const entries = await Promise.all(some.map((one) => entryOf(past, one)))
+        return entries.map(({ at, cluster, incident, proposals, link }) => ({
           at: iso(at),
           cluster,
           permalink: link,
           incident: incident && incidentOf(incident),
           proposals: proposals.map((one) => proposalPartOf(one, facts)),
-        })),
-      }
+        }))
+      })
+      return { ...shown.page, entries: shown.documents }
     },
 
     async at({ cluster: name, time, ...page }, token) {
@@ -207,10 +211,7 @@ export function createLooks(deps: {
   }
 
   function masked(sessions: readonly Session[]): Session[] {
-    return sessions.map((session) => ({
-      ...session,
-      query: maskText(session.query)?.slice(0, longestText) ?? null,
-    }))
+    return sessions.map((session) => ({ ...session, query: maskText(session.query) }))
   }
 
   function incidentOf(incident: Incident) {
@@ -226,19 +227,20 @@ async function blockingPage(
   withText: (sessions: readonly Session[]) => Promise<Session[]>,
 ): Promise<BlockingPage> {
   const whole = blockingJson(picture, protectedSessions)
-  const roots = pageOf(whole.roots, page, byPlace)
+  const roots = await pageOf(whole.roots, page, byPlace, async (some) => some)
   const shown = new Set([
-    ...roots.items.flatMap(({ pid, victims }) => [pid, ...victims]),
+    ...roots.documents.flatMap(({ pid, victims }) => [pid, ...victims]),
     ...whole.cycles.flat(),
   ])
   const involved = whole.sessions.filter(({ pid }) => shown.has(pid))
-  const some = involved.slice(0, page.limit ?? usualPage)
+  const some = await withText(involved.slice(0, page.limit ?? usualPage))
+  const sessions = fitting(some.map((session) => sessionJson(session, picture)))
   return {
     ...whole,
     ...roots.page,
-    roots: roots.items,
-    sessions: (await withText(some)).map((session) => sessionJson(session, picture)),
-    sessionsLeftOut: involved.length - some.length,
+    roots: roots.documents,
+    sessions,
+    sessionsLeftOut: involved.length - sessions.length,
   }
 }
 
@@ -261,18 +263,35 @@ const byPlace: Order<unknown> = {
   isAfter: (_, after, index) => index >= Number(after),
 }
 
-/** Cuts one page out of a list that is in this order. */
-function pageOf<T>(
+/**
+ * Cuts one page out of a list that is in this order.
+ * @param documentsOf writes one document for each entry
+ */
+async function pageOf<T, D>(
   all: readonly T[],
   { limit = usualPage, after }: PageInput,
   { keyOf, isAfter }: Order<NoInfer<T>>,
-): { readonly items: readonly T[]; readonly page: Page } {
+  documentsOf: (some: readonly T[]) => Promise<readonly D[]>,
+): Promise<{ readonly documents: readonly D[]; readonly page: Page }> {
   const rest = all.map((item, index) => ({ item, index }))
   const some = after === undefined ? rest : rest.filter(({ item, index }) => isAfter(item, after, index))
-  const shown = some.slice(0, limit)
-  const last = shown.at(-1)
+  const documents = fitting(await documentsOf(some.slice(0, limit).map(({ item }) => item)))
+  const last = some[documents.length - 1]
   return {
-    items: shown.map(({ item }) => item),
-    page: { total: all.length, next: last && some.length > limit ? keyOf(last.item, last.index) : null },
+    documents,
+    page: {
+      total: all.length,
+      next: last && some.length > documents.length ? keyOf(last.item, last.index) : null,
+    },
   }
+}
+
+/** Returns the first of them that fit into one page. */
+function fitting<D>(documents: readonly D[]): readonly D[] {
+  let size = 0
+  const end = documents.findIndex((one, index) => {
+    size += Buffer.byteLength(JSON.stringify(one))
+    return index > 0 && size > largestPage
+  })
+  return end < 0 ? documents : documents.slice(0, end)
 }

@@ -23,8 +23,9 @@ export const operations = {
   health: { ...look, words: 'All that is wrong, with a health check that is made now' },
   history: { ...look, words: 'Incidents and requests, the newest first' },
   at: { ...look, words: 'Who blocked whom at a moment of the past; all null where nothing was seen' },
+  // Whoever may not is refused by the action itself, which writes that into the journal.
   propose: {
-    needs: 'propose',
+    needs: null,
     spends: 'propose',
     words: 'A card asks the approvers; the same call again leads to the same proposal',
   },

@@ -1,6 +1,10 @@
 import type { RefusalCode } from '../domain/approvals/access.ts'
+import { clean, onOneLine, truncate } from '../domain/text/clean.ts'
 import { ClusterError } from '../postgres/cluster.ts'
 import { storeFailureOf } from '../store/failure.ts'
+
+/** Most characters of a message: it may name what a stranger sent. */
+const longestMessage = 1000
 
 /** Reason why a program gets no answer, as it reads it: `{"error": {"code", "message"}}`, with a status of HTTP. */
 export class ApiError extends Error {
@@ -8,7 +12,7 @@ export class ApiError extends Error {
   readonly code: string
 
   constructor(status: ApiError['status'], code: string, message: string) {
-    super(message)
+    super(truncate(onOneLine(clean(message)), longestMessage))
     this.name = 'ApiError'
     this.status = status
     this.code = code

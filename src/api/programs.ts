@@ -9,7 +9,7 @@ import type { ApiToken } from '../config/api.ts'
 import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
 import { createAsks } from './asks.ts'
-import { createLooks } from './looks.ts'
+import { createLooks, longestText } from './looks.ts'
 import { createMcpEndpoint } from './mcp/endpoint.ts'
 import { createApi } from './routes.ts'
 import { createTokens } from './tokens.ts'
@@ -44,9 +44,13 @@ export function createPrograms(deps: {
   const changes = new EventEmitter<{ changed: [] }>().setMaxListeners(0)
   const stopping = new AbortController()
   const tokens = createTokens(deps.tokens)
-  const looks = createLooks({ ...deps, tokens })
+  const maskText = (text: string | null) => {
+    const masked = deps.maskText(text)
+    return masked === null ? null : shorten(masked)
+  }
+  const looks = createLooks({ ...deps, tokens, maskText })
   const asks = createAsks({
-    ...deps,
+    ...{ ...deps, maskText },
     ...{ tokens, changes, stopping: stopping.signal },
     proposals: store.proposals,
     messages: store.messages,
@@ -58,4 +62,12 @@ export function createPrograms(deps: {
     changed: () => void changes.emit('changed'),
     stop: async () => stopping.abort(),
   }
+}
+
+/** Cuts a statement to what programs get; a character that would be cut in two goes. */
+function shorten(statement: string): string {
+  const bytes = Buffer.from(statement)
+  return bytes.length <= longestText
+    ? statement
+    : new TextDecoder().decode(bytes.subarray(0, longestText), { stream: true })
 }

@@ -19,13 +19,12 @@ export type Tokens = {
   none(): boolean
   /** Finds the token of an Authorization header. Throws 401. */
   let(header: string | undefined): ApiToken
-  /** Throws 401 where the configuration has taken the token back, or changed it. */
-  still(token: ApiToken): void
-  /**
-   * Takes a call off the allowance of this replica. Throws 403 where the token does not have the right, at once 429 where
-   * nothing is left.
-   */
-  admit(token: ApiToken, operation: OperationName): Promise<Allowance>
+  /** Finds the token as the configuration has it now. Throws 401 where it has taken it back, or changed it. */
+  still(token: ApiToken): ApiToken
+  /** Takes a call off the allowance of this replica. Throws 429 where nothing is left. */
+  spend(token: ApiToken, allowance: TokenRight): Promise<Allowance>
+  /** Throws 403 where the token does not have the right. */
+  demandRight(token: ApiToken, operation: OperationName): void
   /** Throws 403 where the token is limited to other clusters. */
   demandCluster(token: ApiToken, cluster: string): void
 }
@@ -49,25 +48,30 @@ export function createTokens(tokens: () => readonly ApiToken[]): Tokens {
       return found[0]
     },
     still({ name, sha256 }) {
-      if (!tokens().some((one) => one.name === name && one.sha256 === sha256)) throw unknownToken()
+      const found = tokens().find((one) => one.name === name && one.sha256 === sha256)
+      if (!found) throw unknownToken()
+      return found
     },
-    async admit({ name, may }, operation) {
-      const { needs, spends } = operations[operation]
-      if (needs !== null && !may.includes(needs))
-        throw new ApiError(
-          403,
-          'notAllowed',
-          `The token ${name} may not ${needs}: it may ${may.join(' and ')}.`,
-        )
-      const { points: limit, duration } = limits[spends]
+    async spend({ name }, allowance) {
+      const { points: limit, duration } = limits[allowance]
+      // By a clock that somebody may set: it never takes longer than that.
+      const secondsOf = (ms: number) => Math.min(Math.max(Math.ceil(ms / 1000), 1), duration)
       try {
-        const { remainingPoints, msBeforeNext } = await spent[spends].consume(name)
-        return { limit, remaining: remainingPoints, resetSeconds: Math.ceil(msBeforeNext / 1000) }
+        const { remainingPoints, msBeforeNext } = await spent[allowance].consume(name)
+        return { limit, remaining: remainingPoints, resetSeconds: secondsOf(msBeforeNext) }
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error
-        const resetSeconds = Math.ceil(error.msBeforeNext / 1000) || duration
-        throw new TooManyCalls({ limit, remaining: 0, resetSeconds })
+        throw new TooManyCalls({ limit, remaining: 0, resetSeconds: secondsOf(error.msBeforeNext) })
       }
+    },
+    demandRight({ name, may }, operation) {
+      const { needs } = operations[operation]
+      if (needs === null || may.includes(needs)) return
+      throw new ApiError(
+        403,
+        'notAllowed',
+        `The token ${name} may not ${needs}: it may ${may.join(' and ')}.`,
+      )
     },
     demandCluster({ name, clusters }, cluster) {
       if (clusters === null || clusters.includes(cluster)) return

@@ -107,7 +107,8 @@ export function addTools(server: McpServer, { looks, asks, tokens, program, sign
     server.registerTool<z.ZodObject, z.ZodObject>(name, config, async (given) => {
       let code: string | null = null
       try {
-        await tokens.admit(token, name)
+        await tokens.spend(token, operations[name].spends)
+        tokens.demandRight(token, name)
         return await fitting(tool, given as z.output<I>)
       } catch (error) {
         const known = apiErrorOf(error)

@@ -44,7 +44,7 @@ export const hostileStatement = fc
   )
   .map(([verb, parts, cut]) => `${verb} ${parts.join(' ')} ${cut === `E${canary}` ? '' : cut}`)
 
-/** What the calls may name: sessions that there are, and proposals that were made. */
+/** Sessions that there are, and proposals that were made: what the calls may name. */
 export type Known = { readonly pids: readonly number[]; readonly proposals: readonly string[] }
 
 export type HostileCall = {

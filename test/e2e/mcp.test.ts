@@ -120,7 +120,11 @@ it('an agent hears of a denial, and is told to take it', async () => {
   expect((await root.client.query('SELECT 1')).rows).toHaveLength(1)
 })
 
-it('an agent is put out in the middle of a wait when its token is taken back', async () => {
+it.each([
+  ['taken back', [tokenOf('board', rights.board)]],
+  // The name has another secret now: who waits has the old one.
+  ['changed', [{ ...tokenOf('deploybot'), sha256: tokenOf('another').sha256 }]],
+])('an agent is put out in the middle of a wait when its token is %s', async (_, tokens) => {
   const bot = await start()
   const { root } = await jamOne(server, shop)
   const { call } = await agent(bot)
@@ -129,9 +133,8 @@ it('an agent is put out in the middle of a wait when its token is taken back', a
   })
   const waits = call('proposal', { id: asked.data.id, wait: '50s' })
   await call('clusters')
-  await bot.reload(() =>
-    parseConfig(JSON.stringify({ ...JSON.parse(room.yaml), ...withTokens(['board']) }), room.env),
-  )
+  const http = { port: 0, api: { tokens } }
+  await bot.reload(() => parseConfig(JSON.stringify({ ...JSON.parse(room.yaml), http }), room.env))
   expect(await waits).toMatchObject({ isError: true, words: expect.stringMatching(/not let in any more/) })
   await expect(call('clusters')).rejects.toMatchObject({ data: { status: 401 } })
 })

@@ -144,7 +144,7 @@ it('a token has over MCP the rights that it has over HTTP', async () => {
   const { root } = await jamOne(server, shop)
   const asking = { cluster: 'orders', pid: root.pid, action: 'terminate', reason: 'it waits' }
   const cases = [
-    ['board', 'propose', asking, /^The token board may not propose: it may look\./],
+    ['board', 'propose', asking, /^Refused: the token board may not propose\./],
     ['asker', 'blocking', { cluster: 'orders' }, /^The token asker may not look/],
     ['elsewhere', 'blocking', { cluster: 'orders' }, /^The token elsewhere is limited to: stock\./],
     ['elsewhere', 'session', { cluster: 'orders', pid: root.pid }, /is limited to: stock\./],

@@ -263,6 +263,21 @@ it('a limited token sees nothing of other clusters, also when it is limited in t
   expect(await waits).toMatchObject({ status: 403 })
 })
 
+it('who waits with a token that is another one now under the same name is put out', async () => {
+  const { app, call } = await start()
+  const { root } = await jamOne(server, shop)
+  const { id } = await propose(call, root.pid)
+  const waits = call(`/api/v1/proposals/${id}?wait=60s`)
+  await app.reload(() => {
+    const tokens = [{ ...tokenOf('rotated'), name: 'deploybot' }]
+    return parseConfig(
+      JSON.stringify({ ...JSON.parse(room.yaml), http: { port: 0, api: { tokens } } }),
+      room.env,
+    )
+  })
+  expect(await waits).toMatchObject({ status: 401 })
+})
+
 it('what it says reads as its words, whatever it says, and calls nobody', async () => {
   const notify = { mention: ['U0DANA'], from: 'warning', remindAfter: '1s' }
   const escalate = [{ after: '1s', mention: ['U0DEVI'] }]

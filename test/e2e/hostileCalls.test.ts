@@ -30,7 +30,7 @@ const atOnce = 32
 const harmless: ReadonlySet<string> = new Set([
   ...['requested', 'refused', 'withdrawn', 'expired', 'offered', 'configured', 'handedBack'],
   // On a busy machine a look comes too late.
-  ...['incidentOpened', 'incidentChanged', 'incidentResolved', 'blind', 'seesAgain'],
+  ...['incidentOpened', 'incidentReopened', 'incidentResolved', 'blind', 'seesAgain'],
 ])
 
 /** Answers that a stranger may get. */

@@ -73,7 +73,7 @@ describe('a program', () => {
     const outcome = call(`/proposals/${proposal.id}?wait=30s`)
     await room.press('U0DANA', card, 'approve_terminate')
     expect((await outcome).body).toMatchObject({
-      ...{ state: 'done', approvedBy: ['U0DANA'] },
+      ...{ state: 'done', approvedBy: ['U0DANA'], decision: null },
       outcome: { kind: 'effective', sentence: expect.stringMatching(/\.$/) },
     })
     await root.ended

@@ -176,7 +176,7 @@ describe.skipIf(!hasBrowser)('after a game day', () => {
     const { workspace, view, director, postgres } = room
     const { card, press, type, line } = converse(workspace)
     const page = await browser.newPage({ locale: 'en-GB', viewport: { width: 1440, height: 1000 } })
-    page.setDefaultTimeout(20_000)
+    page.setDefaultTimeout(60_000)
     const problems: string[] = []
     listenForProblems(page, problems)
     await page.goto(room.url)
@@ -189,9 +189,16 @@ describe.skipIf(!hasBrowser)('after a game day', () => {
     await waitFor(() => (checkout()?.seconds ?? 0) >= 13, 'checkout is idle for longer than the setting')
     await press('U0DANA', await card('approve_terminate', String(checkout()?.pid)), 'approve_terminate')
     const lesson = page.locator('.lesson')
-    await lesson.getByText(statement).waitFor()
+    // How long it lasted decides the limit: on a busy machine it is a longer one.
+    const shown = lesson.getByText(
+      /ALTER ROLE shop IN DATABASE orders SET idle_in_transaction_session_timeout = '\d+s';/,
+    )
+    const [advised = '', limit = ''] =
+      /ALTER ROLE .* SET idle_in_transaction_session_timeout = '(\d+s)'/.exec(
+        (await shown.first().textContent()) ?? '',
+      ) ?? []
     await type('U0RESP', 'advise')
-    expect(JSON.stringify(await line(/^What would have prevented/))).toContain(statement.slice(0, -1))
+    expect(JSON.stringify(await line(/^What would have prevented/))).toContain(advised)
     const admin = createAdmin(postgres.url)
     closers.push(admin.close)
     const settings = () =>
@@ -202,11 +209,11 @@ describe.skipIf(!hasBrowser)('after a game day', () => {
     await lesson.getByText(/plays again\. Hands off/).waitFor()
     expect(await page.locator('.report').count()).toBe(0)
     await waitFor(() => director.playing().some(({ waiting }) => waiting > 0), 'they wait')
-    expect(await settings()).toEqual([{ setconfig: ['idle_in_transaction_session_timeout=10s'] }])
-    await lesson.getByText(/^\s*With it the same trouble was over by itself after 1\d s/).waitFor()
+    expect(await settings()).toEqual([{ setconfig: [`idle_in_transaction_session_timeout=${limit}`] }])
+    await lesson.getByText(/^\s*With it the same trouble was over by itself after \d+ s/).waitFor()
     await waitFor(async () => (await settings()).length === 0, 'the setting is taken back')
     expect(await seriousFaults(page)).toEqual([])
     await button('Apply it once more').waitFor()
     expect(problems).toEqual([])
-  })
+  }, 150_000)
 })

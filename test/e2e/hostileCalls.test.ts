@@ -30,7 +30,7 @@ const atOnce = 32
 const harmless: ReadonlySet<string> = new Set([
   ...['requested', 'refused', 'withdrawn', 'expired', 'offered', 'configured', 'handedBack'],
   // On a busy machine a look comes too late.
-  ...['incidentOpened', 'incidentReopened', 'incidentResolved', 'blind', 'seesAgain'],
+  ...['incidentOpened', 'incidentReopened', 'incidentChanged', 'incidentResolved', 'blind', 'seesAgain'],
 ])
 
 /** Answers that a stranger may get. */

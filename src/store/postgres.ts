@@ -95,7 +95,9 @@ const ownFaults = /^(?:0A|2[1-367]|34|42)/
 function thrown(error: unknown): never {
   if (!(error instanceof ClusterError)) throw error
   const { code } = error
-  if (isSqlState(code) && ownFaults.test(code) && !Object.hasOwn(reasons, code)) throw error
+  // As an error of a cluster it would say that the one which was asked about cannot be seen.
+  if (isSqlState(code) && ownFaults.test(code) && !Object.hasOwn(reasons, code))
+    throw new Error('a statement for my own store is wrong', { cause: error })
   throw new StoreError(reasons[code] ?? `its server: ${clause(error.reason)}`, error)
 }
 

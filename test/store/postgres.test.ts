@@ -1,6 +1,8 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { apiErrorOf } from '../../src/api/problem.ts'
 import { createVerifier, type JournalEvent } from '../../src/domain/approvals/journal.ts'
+import { ClusterError } from '../../src/postgres/errors.ts'
 import { storeFailureOf } from '../../src/store/failure.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
@@ -30,6 +32,21 @@ it('has one chain without a gap, however many write at the same time', async () 
   expect(verifier.head()?.seq).toBe(120)
   expect(await stores[2]?.changes()).toBe(60)
   for (const store of stores) await store.close()
+})
+
+it('tells a wrong statement of ours from a cluster that cannot be seen, and from a store that cannot be used', async () => {
+  const store = await openStore(await emptyStoreOn(server))
+  const call = { token: 'deploybot', key: 'twice', fingerprint: '' }
+  const twice = store.atomically(async ({ idempotencyKeys }) => {
+    await idempotencyKeys.put(call, 'p', 1)
+    await idempotencyKeys.put(call, 'p', 2)
+  })
+  const error = await twice.catch((thrown: unknown) => thrown)
+  expect(error).toBeInstanceOf(Error)
+  expect(error).not.toBeInstanceOf(ClusterError)
+  expect(storeFailureOf(error)).toBeNull()
+  expect(apiErrorOf(error)).toBeNull()
+  await store.close()
 })
 
 it('loses a change in the middle of which it stops, and goes on with the next', async () => {

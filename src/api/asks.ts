@@ -75,17 +75,17 @@ export function createAsks(deps: {
     },
 
     async proposal(token, { id, wait = 0 }, signal) {
-      const answered = new AbortController()
-      const ends = AbortSignal.any([signal, stopping, answered.signal, AbortSignal.timeout(wait)])
+      if (wait === 0) return documentOf(await read(token, id))
       const waiting = waits.get(token.name) ?? 0
-      if (wait > 0 && waiting >= mostWaits)
+      if (waiting >= mostWaits)
         throw new ApiError(
           429,
           'tooMany',
           `This token waits ${mostWaits} times already. Ask again without \`wait\`.`,
         )
-      const counts = wait > 0 ? 1 : 0
-      waits.set(token.name, waiting + counts)
+      waits.set(token.name, waiting + 1)
+      const answered = new AbortController()
+      const ends = AbortSignal.any([signal, stopping, answered.signal, AbortSignal.timeout(wait)])
       try {
         for (;;) {
           // Before it is read: no change in between is missed.
@@ -93,19 +93,25 @@ export function createAsks(deps: {
             () => true,
             () => false,
           )
-          const now = tokens.still(token)
-          const found = await proposals.get(id)
-          if (!found) throw unknownProposal(id)
-          // Who may not see the cluster may not know of it either.
-          tokens.demandCluster(now, found.key.cluster)
-          if (hasEnded(found) || ends.aborted || !(await change)) return documentOf(found)
+          const found = await read(token, id)
+          if (hasEnded(found) || !(await change)) return documentOf(found)
         }
       } finally {
         // Nothing listens any more for an answer that is there.
         answered.abort()
-        waits.set(token.name, (waits.get(token.name) ?? 0) - counts)
+        waits.set(token.name, (waits.get(token.name) ?? 0) - 1)
       }
     },
+  }
+
+  /** Reads a proposal with what the token may now. */
+  async function read(token: ApiToken, id: string): Promise<Proposal> {
+    const now = tokens.still(token)
+    const found = await proposals.get(id)
+    if (!found) throw unknownProposal(id)
+    // Who may not see the cluster may not know of it either.
+    tokens.demandCluster(now, found.key.cluster)
+    return found
   }
 
   async function documentOf(proposal: Proposal): Promise<AskedDocument> {

@@ -5,7 +5,7 @@ import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { etag, RETAINED_304_HEADERS } from 'hono/etag'
 import { HTTPException } from 'hono/http-exception'
-import type { ApiToken, TokenRight } from '../config/api.ts'
+import type { ApiToken } from '../config/api.ts'
 import type { Log } from '../log.ts'
 import type { Asks } from './asks.ts'
 import {
@@ -34,7 +34,7 @@ import type { Looks } from './looks.ts'
 import type { McpEndpoint } from './mcp/endpoint.ts'
 import { operationNames, operations } from './operations.ts'
 import { ApiError, apiErrorOf, faultOfOurs } from './problem.ts'
-import { type Allowance, type Tokens, TooManyCalls } from './tokens.ts'
+import { type Allowance, type AllowanceName, type Tokens, TooManyCalls } from './tokens.ts'
 
 /** Set by the first steps of every request. */
 type Variables = { requestId: string; token: ApiToken }
@@ -191,7 +191,13 @@ export function createApi(deps: {
       tokens.demandRight(c.get('token'), name)
       await next()
     })
-  app.use(
+  app.use('/mcp', async (c, next) => {
+    await spend(c, 'message')
+    await next()
+  })
+  app.on(
+    'POST',
+    ['/api/v1/proposals', '/mcp'],
     bodyLimit({
       maxSize: largestBody,
       onError: () => {
@@ -239,7 +245,9 @@ export function createApi(deps: {
   app.all('/mcp', async (c) => {
     const program = { token: c.get('token'), requestId: c.get('requestId') }
     const body = c.req.method === 'POST' ? await c.req.json().catch(() => null) : undefined
-    return mcp(c.req.raw, body, program)
+    const answer = await mcp(c.req.raw, body, program)
+    // By the context, which has headers of its own.
+    return c.newResponse(answer.body, answer)
   })
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
   app.get('/api/v1/openapi.json', async (c) => {
@@ -268,7 +276,7 @@ export function createApi(deps: {
     })
   return app
 
-  async function spend(c: Context<{ Variables: Variables }>, allowance: TokenRight): Promise<void> {
+  async function spend(c: Context<{ Variables: Variables }>, allowance: AllowanceName): Promise<void> {
     tell(c, await tokens.spend(c.get('token'), allowance))
   }
 }

@@ -4,13 +4,19 @@ import type { ApiToken, TokenRight } from '../config/api.ts'
 import { type OperationName, operations } from './operations.ts'
 import { ApiError } from './problem.ts'
 
-/** Calls that a token may make, each second or minute: a program that goes round in a circle must not become the load. */
+/**
+ * Calls that a token may make, each second or minute: a program that goes round in a circle must not become the load.
+ * `message` is for those of MCP, of which clients send several before the first look. They cost no server anything.
+ */
 const limits = {
   look: { points: 5, duration: 1 },
   propose: { points: 10, duration: 60 },
-} as const satisfies Record<TokenRight, object>
+  message: { points: 20, duration: 1 },
+} as const satisfies Record<TokenRight | 'message', object>
 
-/** Allowance of a token for one right, after this call: calls in all, calls left, seconds until all are there again. */
+export type AllowanceName = keyof typeof limits
+
+/** Allowance of a token, after this call: calls in all, calls left, seconds until all are there again. */
 export type Allowance = { readonly limit: number; readonly remaining: number; readonly resetSeconds: number }
 
 /** Decides who is let in, and what they may. */
@@ -22,7 +28,7 @@ export type Tokens = {
   /** Finds the token as the configuration has it now. Throws 401 where it has taken it back, or changed it. */
   still(token: ApiToken): ApiToken
   /** Takes a call off the allowance of this replica. Throws 429 where nothing is left. */
-  spend(token: ApiToken, allowance: TokenRight): Promise<Allowance>
+  spend(token: ApiToken, allowance: AllowanceName): Promise<Allowance>
   /** Throws 403 where the token does not have the right. */
   demandRight(token: ApiToken, operation: OperationName): void
   /** Throws 403 where the token is limited to other clusters. */
@@ -34,6 +40,7 @@ export function createTokens(tokens: () => readonly ApiToken[]): Tokens {
   const spent = {
     look: new RateLimiterMemory(limits.look),
     propose: new RateLimiterMemory(limits.propose),
+    message: new RateLimiterMemory(limits.message),
   }
   return {
     none: () => tokens().length === 0,

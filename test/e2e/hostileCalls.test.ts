@@ -128,10 +128,7 @@ it(`${calls} hostile calls end nothing, decide nothing, see no constant, call no
       const isOurs = /^(?:\/api(?:\/.*)?|\/mcp)$/.test(URL.parse(path, 'http://x')?.pathname ?? '')
       is('a request id', !isOurs || reply.headers.has('x-request-id'))
       is('401 for a stranger', !isOurs || program !== null || reply.status === 401)
-      is(
-        'the allowance',
-        !isOurs || program === null || path.startsWith('/mcp') || reply.headers.has('ratelimit-remaining'),
-      )
+      is('the allowance', !isOurs || program === null || reply.headers.has('ratelimit-remaining'))
       if (reply.status === 201) proposals.push(JSON.parse(text).id)
     }
   }

@@ -229,6 +229,42 @@ it('answers fit a window, whatever waits, and next leads on', async () => {
   expect(pids).toContain(root.pid)
 })
 
+it('ends at once where somebody would listen, and where messages come too fast', async () => {
+  const call = callerOf(await start())
+  const message = (method: string, params: object) => ({
+    body: {
+      ...{ jsonrpc: '2.0', id: 1, method },
+      params: {
+        ...params,
+        _meta: {
+          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+          'io.modelcontextprotocol/clientInfo': { name: 'agent', version: '1' },
+          'io.modelcontextprotocol/clientCapabilities': {},
+        },
+      },
+    },
+    headers: {
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': method,
+    },
+  })
+  const listen = message('subscriptions/listen', { notifications: { toolsListChanged: true } })
+  expect((await call('/mcp', listen)).body).toMatchObject({
+    error: { message: expect.stringMatching(/limit/) },
+  })
+  const replies = await Promise.all(
+    Array.from({ length: 30 }, () => call('/mcp', { ...message('tools/list', {}), as: 'board' })),
+  )
+  expect(replies.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(20)
+  const late = replies.find(({ status }) => status === 429)
+  expect(late).toMatchObject({ body: { error: { code: 'tooMany' } } })
+  expect(late?.headers.get('ratelimit-remaining')).toBe('0')
+  expect(late?.headers.get('retry-after')).toBe('1')
+  // The looks of that program are another allowance.
+  expect(await call('/api/v1/clusters', { as: 'board' })).toMatchObject({ status: 200 })
+})
+
 it('lets no page of a browser in, and takes one message at a time', async () => {
   const call = callerOf(await start())
   const body = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
@@ -241,9 +277,12 @@ it('lets no page of a browser in, and takes one message at a time', async () => 
   const ours = await call('/mcp', { body, headers: { ...headers, origin: 'http://localhost:8080' } })
   expect(ours.status).toBe(200)
   expect(ours.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+  expect(ours.headers.get('ratelimit-limit')).toBe('20')
   expect(await call('/mcp', { body: [body, body], headers })).toMatchObject({ status: 400 })
   expect(await call('/mcp', { body: '{"jsonrpc":', headers })).toMatchObject({ status: 400 })
-  expect(await call('/mcp', { body: { x: 'x'.repeat(20_000) }, headers })).toMatchObject({ status: 413 })
+  const large = await call('/mcp', { body: { x: 'x'.repeat(20_000) }, headers })
+  expect(large).toMatchObject({ status: 413 })
+  expect(large.headers.get('ratelimit-limit')).toBe('20')
   expect(await call('/mcp', { as: null, body, headers })).toMatchObject({ status: 401 })
   expect(await call('/mcp', { headers })).toMatchObject({ status: 405 })
 })

@@ -40,6 +40,10 @@ const notOffered = {
     'resources-templates-read',
     'resources-unsubscribe',
   ],
+  'nothing changes that could be listened to, and a stream would hold a connection': [
+    'server-stateless: sep-2575-server-sends-subscription-ack',
+    'server-stateless: sep-2575-server-tags-subscription-id',
+  ],
   'there are no prompts: a person writes what a model is to do': [
     'prompts-get-embedded-resource',
     'prompts-get-simple',
@@ -72,6 +76,8 @@ const notOffered = {
     'tools-call-sampling',
   ],
 }
+/** The suite asks without a pause, with no token: each request comes as another program, with an allowance of its own. */
+const programs = Array.from({ length: 50 }, (_, place) => `suite-${place}`)
 const known = Object.values(notOffered).flat()
 
 let server: TestServer
@@ -83,13 +89,15 @@ beforeAll(async () => {
   results = await mkdtemp(join(tmpdir(), 'pg-marshal-conformance-'))
   server = await startTestServer()
   room = await openRoom(server.marshalUrl, {
-    over: { http: { port: 0, api: { tokens: [tokenOf('deploybot')] } } },
+    over: { http: { port: 0, api: { tokens: programs.map((name) => tokenOf(name)) } } },
   })
   const { port } = await room.start()
-  // The suite sends no token: this door adds one, and nothing else.
+  let turn = 0
+  // This door adds a token, and nothing else.
   door = createServer((incoming, outgoing) => {
     const { method, url: path, headers } = incoming
-    const forwarded = { ...headers, authorization: `Bearer ${secretOf('deploybot')}` }
+    const program = programs[turn++ % programs.length] ?? ''
+    const forwarded = { ...headers, authorization: `Bearer ${secretOf(program)}` }
     const ours = request({ host: '127.0.0.1', port, method, path, headers: forwarded }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
       answer.pipe(outgoing)

@@ -31,5 +31,6 @@ export const createMcpEndpoint =
       addHandbook(server)
       return server
     }
-    return createMcpHandler(createServer).fetch(request, { parsedBody })
+    // Nothing that could be listened to changes: a stream would hold a connection, also when the token is taken back.
+    return createMcpHandler(createServer, { maxSubscriptions: 0 }).fetch(request, { parsedBody })
   }

@@ -129,11 +129,13 @@ test('who waits behind the oldest transaction is as old as it, and not to blame'
   ]
   const changing = (id: number) => `UPDATE orders SET note = 'x' WHERE id = ${id}`
   await batch.query(`BEGIN; ${changing(1)}`)
-  void web.start(changing(1))
+  const first = web.start(changing(1))
   await server.untilWaiting(web)
   const cluster = await started()
   expect((await cluster.health()).vacuumHolders).toMatchObject([{ name: 'batch' }, { name: 'web' }])
   await batch.query('ROLLBACK')
+  // Until it is over, `web` still has the older transaction, and is seen to wait.
+  await first
 
   await payments.query(`BEGIN; ${changing(2)}; PREPARE TRANSACTION 'payment-9'`)
   try {

@@ -94,3 +94,21 @@ it.each([
     }
   },
 )
+
+it('a list whose cluster is not configured any more ends without a signal', async () => {
+  const store = await openTestStore()
+  try {
+    const claimed = bulkProposal<'claimed'>(listed.slice(0, 2), { state: 'claimed', claimedBy: 'first' })
+    await store.proposals.add(claimed)
+    const execute = createExecute({
+      ...{ cards: cardsOf(store), clusters: watching(), steady: () => 0 },
+      ...{ isStopping: () => false, log: createLog({ level: 'silent' }) },
+    })
+    const { state, bulk } = await execute(claimed)
+    expect(state).toBe('done')
+    const unreachable = { kind: 'unreachable', why: 'this cluster is not configured any more.' }
+    expect(bulk?.members.map(({ outcome }) => outcome)).toEqual([unreachable, unreachable])
+  } finally {
+    await store.close()
+  }
+})

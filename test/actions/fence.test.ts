@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createApprove } from '../../src/actions/approve.ts'
-import type { Authorization } from '../../src/actions/authorize.ts'
 import { createExecute } from '../../src/actions/execute.ts'
 import { reconcile } from '../../src/actions/reconcile.ts'
 import type { JournalEvent } from '../../src/domain/approvals/journal.ts'
@@ -12,6 +11,7 @@ import type { Cluster } from '../../src/postgres/cluster.ts'
 import { clusterErrorWith } from '../../src/postgres/errors.ts'
 import type { Proposals } from '../../src/store/proposals.ts'
 import { clusterConfig, pictureCluster, watching } from '../support/asking.ts'
+import { openToAll } from '../support/authorization.ts'
 import { idleInTransaction, picture } from '../support/builders.ts'
 import { madeAt, proposal } from '../support/proposals.ts'
 
@@ -154,12 +154,7 @@ function createReplica(name: string, plan: Plan, time: Time, world: World) {
     proposals,
     clusters,
     replica: name,
-    authorization: {
-      checkAccess: async () => null,
-      authorize: async () => null,
-      refuse: async (_, refusal) => refusal,
-      settleCounts: async () => {},
-    } satisfies Authorization,
+    authorization: openToAll,
     secondFactor: { hindrance: async () => null },
     execute: createExecute({ cards, clusters, steady: time.now, isStopping: () => false, log }),
     now,

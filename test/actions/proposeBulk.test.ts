@@ -1,16 +1,22 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { Authorization } from '../../src/actions/authorize.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createProposeBulk } from '../../src/actions/proposeBulk.ts'
+import type { WatchedCluster } from '../../src/commands/cluster.ts'
+import type { ProposalState } from '../../src/domain/approvals/proposal.ts'
+import type { Cluster } from '../../src/postgres/cluster.ts'
+import { clusterErrorWith } from '../../src/postgres/errors.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clusterConfig, pictureCluster, watching } from '../support/asking.ts'
+import { openToAll } from '../support/authorization.ts'
 import { idle, picture } from '../support/builders.ts'
 import { cardsOf } from '../support/cards.ts'
-import { madeAt } from '../support/proposals.ts'
+import { bulkProposal, madeAt, proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
 
 const config = clusterConfig('orders')
 const { expireAfterMs } = config.approvals
 const choice = { action: 'terminate', isChosen: () => true, chosenBy: '--app web', most: 50 } as const
+const leak = [idle(1, 600), idle(2, 600)]
+const ria = { userId: 'U0RIA', teamId: 'T0' }
 
 let store: Store
 let now: number
@@ -20,20 +26,22 @@ beforeEach(async () => {
 })
 afterEach(() => store.close())
 
-/** Asks for the same list in the name of somebody. */
-async function ask(userId: string) {
-  const { byHand } = createProposeBulk({
+/** A cluster of this name with two sessions to choose. */
+const watched = (name: string, over: Partial<Cluster> = {}): WatchedCluster => ({
+  config: clusterConfig(name),
+  cluster: pictureCluster(picture(leak), [], over),
+})
+
+const bulk = (...clusters: readonly WatchedCluster[]) =>
+  createProposeBulk({
+    ...{ proposals: store.proposals, clusters: watching(...clusters), authorization: openToAll },
     cards: cardsOf(store, { now: () => now }),
-    proposals: store.proposals,
-    clusters: watching({ config, cluster: pictureCluster(picture([idle(1, 600), idle(2, 600)])) }),
-    authorization: {
-      checkAccess: async () => null,
-      authorize: async () => null,
-      refuse: async (_, refusal) => refusal,
-      settleCounts: async () => {},
-    } satisfies Authorization,
     now: () => now,
   })
+
+/** Asks for the same list in the name of somebody. */
+async function ask(userId: string) {
+  const { byHand } = bulk(watched('orders'))
   const asked = await byHand({ userId, teamId: 'T0' }, 'orders', choice, 'leak')
   if (!('proposal' in asked)) throw new Error('it was not asked for')
   return asked
@@ -52,4 +60,109 @@ it('who asks for the same joins the request, until its time is up', async () => 
   expect(later.how).toBe('opened')
   expect(later.proposal).toMatchObject({ requestedBy: 'U0RIA', expiresAt: now + expireAfterMs })
   expect(later.proposal.cardId).not.toBe(proposal.cardId)
+})
+
+it('who cannot see the server asks for nobody, and a fault is no such thing', async () => {
+  const askWhere = (error: Error) =>
+    bulk(watched('orders', { snapshot: () => Promise.reject(error) })).byHand(ria, 'orders', choice, '')
+  const unseen = clusterErrorWith('DEADLINE')
+  expect(await askWhere(unseen)).toEqual({ refusal: { code: 'notSeen', reason: unseen.reason } })
+  const fault = new Error('a fault')
+  await expect(askWhere(fault)).rejects.toBe(fault)
+  expect(await store.proposals.madeSince(0)).toEqual([])
+})
+
+describe('a sweep', () => {
+  const [orders, shop] = [watched('orders'), watched('shop')]
+  const sweep = (of: WatchedCluster, name: string, over: { sessions?: boolean; claim?: boolean } = {}) =>
+    bulk(orders, shop).bySweep(
+      of,
+      { ...choice, isChosen: () => over.sessions ?? true, sweep: name },
+      async () => over.claim ?? true,
+    )
+  const made = async () =>
+    (await store.proposals.madeSince(0)).map(({ state, key, bulk }) => [state, bulk?.sweep, key.cluster])
+
+  it('withdraws its own older list on its own cluster, and no other', async () => {
+    await ask('U0RIA')
+    for (const of of [orders, shop]) for (const name of ['idle', 'old']) await sweep(of, name)
+    now += 1000
+    expect(await sweep(orders, 'idle')).toMatchObject({ how: 'opened' })
+    const all = await made()
+    expect(all.filter(([state]) => state !== 'open')).toEqual([['withdrawn', 'idle', 'orders']])
+    expect(all.filter(([state]) => state === 'open')).toHaveLength(5)
+  })
+
+  it.each([
+    ['somebody was faster', { claim: false }, null],
+    ['there is nobody to ask for', { sessions: false }, { how: 'nobody', leftOut: [] }],
+  ])('leaves the older list where %s', async (_, over, result) => {
+    await sweep(orders, 'idle')
+    expect(await sweep(orders, 'idle', over)).toEqual(result)
+    expect(await made()).toEqual([['open', 'idle', 'orders']])
+  })
+})
+
+describe('taking one off a list', () => {
+  const [one, other] = leak
+  const takeOff = ({ id }: { id: string }, session = one, ...clusters: readonly WatchedCluster[]) =>
+    bulk(...clusters).takeOff(ria, {
+      proposalId: id,
+      pid: session?.pid ?? 0,
+      backendStart: session?.backendStart ?? '',
+    })
+  const stored = async (state: ProposalState = 'open') => {
+    const list = { ...bulkProposal(leak), state }
+    await store.proposals.add(list)
+    return list
+  }
+
+  it('puts the shorter list on the same card', async () => {
+    const list = await stored()
+    expect(await takeOff(list, one, watched('orders'))).toEqual({ cardId: list.cardId })
+    const [left] = await store.proposals.inState('open')
+    expect(left?.cardId).toBe(list.cardId)
+    expect(left?.bulk?.members.map(({ session }) => session.pid)).toEqual([other?.pid])
+    expect(await store.proposals.get(list.id)).toMatchObject({ state: 'withdrawn' })
+  })
+
+  it.each([
+    ['its cluster is not configured any more', [], 'unknownProposal'],
+    ['it is not on the list', [idle(3, 600), watched('orders')], 'changed'],
+  ] as const)('is refused where %s', async (_, [session, ...clusters], code) => {
+    const list = await stored()
+    expect(await takeOff(list, session, ...clusters)).toMatchObject({ refusal: { code } })
+    expect(await store.proposals.get(list.id)).toMatchObject({ state: 'open' })
+  })
+
+  it('is refused when the list has expired', async () => {
+    const list = await stored()
+    now = list.expiresAt
+    expect(await takeOff(list, one, watched('orders'))).toMatchObject({ refusal: { code: 'expired' } })
+    expect(await store.proposals.get(list.id)).toMatchObject({ state: 'open' })
+  })
+
+  it.each(['claimed', 'done', 'denied', 'expired', 'withdrawn'] as const)(
+    'is refused when the list is %s',
+    async (state) => {
+      const list = await stored(state)
+      expect(await takeOff(list, one, watched('orders'))).toMatchObject({
+        refusal: { code: 'alreadyDecided' },
+      })
+      expect(await store.proposals.inState('open')).toEqual([])
+    },
+  )
+
+  it('is refused for a request of one session', async () => {
+    const single = proposal({}, one)
+    await store.proposals.add(single)
+    expect(await takeOff(single, one, watched('orders'))).toHaveProperty('refusal')
+    expect(await store.proposals.get(single.id)).toMatchObject({ state: 'open' })
+  })
+
+  it('is refused for one that nobody knows', async () => {
+    expect(await takeOff(proposal(), one, watched('orders'))).toMatchObject({
+      refusal: { code: 'unknownProposal' },
+    })
+  })
 })

@@ -4,6 +4,7 @@ import { createSweeper } from '../../src/actions/sweep.ts'
 import { createLog } from '../../src/log.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { clusterConfig, pictureCluster, watching } from '../support/asking.ts'
+import { openToAll } from '../support/authorization.ts'
 import { idle, picture } from '../support/builders.ts'
 import { cardsOf } from '../support/cards.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
@@ -31,13 +32,7 @@ function sweeper(store: Store, now: () => number): () => Promise<void> {
     ],
     ...{ clusters, store, cards, now },
     proposeBulk: createProposeBulk({
-      ...{ cards, proposals: store.proposals, clusters, now },
-      authorization: {
-        checkAccess: async () => null,
-        authorize: async () => null,
-        refuse: async (_, refusal) => refusal,
-        settleCounts: async () => {},
-      },
+      ...{ cards, proposals: store.proposals, clusters, now, authorization: openToAll },
     }),
     hasDesk: () => true,
     log: createLog({ level: 'silent' }),

@@ -63,8 +63,10 @@ it('what was ended with a list is noted once, for all of it that was the same', 
   expect(retriesOf(session(4, { query: 'SELECT 1' }))).toBeNull()
 })
 
-it('what its application does otherwise, or is gone before its text is read, is not what was ended', async () => {
+it.each([
+  ['does otherwise', 'UPDATE stock SET m = 1'],
+  ['no longer does when its text is read', null],
+])('what its application %s is not what was ended', async (_, query) => {
   const one = proposal({ ...justNow, outcome: effective }, ended[0])
-  const other = { ...again(20), query: 'UPDATE stock SET m = 1' }
-  expect((await followed(one, other)).events).toEqual([])
+  expect((await followed(one, { ...again(20), query })).events).toEqual([])
 })

@@ -1,25 +1,14 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { openRoom, type Room } from '../support/harness.ts'
-import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
+import { waitFor } from '../support/postgres.ts'
 import { run } from '../support/process.ts'
+import { useShop } from '../support/shop.ts'
 
-let server: TestServer
 let room: Room
-let shop: string
-
-beforeAll(async () => {
-  server = await startTestServer()
-  shop = await server.createRole('shop')
-})
-afterEach(async () => {
-  server.resume()
-  await room.close()
-  await server.closeAll()
-})
-afterAll(() => server.stop())
+const { server, shop } = await useShop(() => room)
 
 async function jam() {
   const [root, waiter] = [await server.open('checkout', shop), await server.open('web', shop)]

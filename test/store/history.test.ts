@@ -39,6 +39,14 @@ async function record(store: Store, looks: readonly PastLook[], cluster = 'order
   return recorder
 }
 
+/** Opens a store and records this many looks in it. */
+async function openRecorded(settings: StoreSettings, count: number) {
+  const store = await openStore(settings)
+  const looks = looksOf(start, count, 3, 0.5)
+  await record(store, looks)
+  return { store, looks }
+}
+
 const looksIn = async ({ history }: Pick<Store, 'history'>) =>
   (await history.between('orders', 0, far)).map(({ look }) => look)
 
@@ -62,9 +70,7 @@ describe.each(storePlaces)('the record in %s', (_, place) => {
 
   it('can be read beside the bot that writes it', async () => {
     const settings = await stores.empty()
-    const store = await openStore(settings)
-    const looks = looksOf(start, 70, 3, 0.5)
-    await record(store, looks)
+    const { store, looks } = await openRecorded(settings, 70)
     expect(await readStore(settings, looksIn)).toEqual(looks)
     await store.close()
     expect(await readStore(settings, looksIn)).toEqual(looks)
@@ -99,9 +105,7 @@ describe.each(storePlaces)('the record in %s', (_, place) => {
 
   it('leaves out, and says once, what another version wrote in a format of its own', async () => {
     const settings = await stores.empty()
-    const store = await openStore(settings)
-    const looks = looksOf(start, 130, 3, 0.5)
-    await record(store, looks)
+    const { store, looks } = await openRecorded(settings, 130)
     await store.close()
     const { history, close } = await openDatabase(settings, null)
     const other = zstdCompressSync('[{"version":1,"cluster":"orders"}]')
@@ -229,8 +233,7 @@ describe('the record beside a store in a file', () => {
   })
 
   it('finds what it needs by an index', async () => {
-    const store = await openStore(settings)
-    await record(store, looksOf(start, 130, 3, 0.5))
+    const { store } = await openRecorded(settings, 130)
     await store.close()
     const database = new DatabaseSync(`${path}-history`)
     const plan = (sql: string) =>

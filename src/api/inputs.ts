@@ -105,7 +105,8 @@ export const proposeInput = z.strictObject({
   onBehalfOf: words(80).optional().describe('For whom you ask; shown as what you say, and nothing more'),
   backendStart: z
     .string()
-    .max(64)
+    // What the operating system showed has up to about 100 characters.
+    .max(128)
     .optional()
     .describe('backendStart of the session that you saw: another session under the pid is then refused'),
 })

@@ -20,7 +20,9 @@ const count = z.int().min(0)
 
 const sessionPart = z.object({
   pid: z.int(),
-  backendStart: text.describe("pg_stat_activity's own text, with microseconds"),
+  backendStart: text.describe(
+    "pg_stat_activity's own text, with microseconds; where the operating system showed the session, what tells its process from others: boot … postmaster … process …",
+  ),
   user: text.nullable(),
   database: text.nullable(),
   applicationName: text,

@@ -3,15 +3,11 @@ import type { Execution } from '../domain/approvals/transitions.ts'
 import { hindranceOnHost } from '../domain/host/guard.ts'
 import { isOfBoot } from '../domain/host/identity.ts'
 import { createHost } from '../host/procfs.ts'
-import { signalOnHost } from '../host/signal.ts'
-import type { Cluster } from '../postgres/cluster.ts'
-import { attempt } from '../postgres/cluster.ts'
+import { signalOnHost, withinSeconds } from '../host/signal.ts'
+import { attempt, type Cluster } from '../postgres/cluster.ts'
 import { beginOrNot, type CarryOut, watchForMs } from './carryOut.ts'
 import { readProcess } from './freshProcess.ts'
 import { nothingSent } from './surely.ts'
-
-/** Seconds from the look to the signal. */
-const withinSeconds = 5
 
 /**
  * Carries out what was approved of a process, by the operating system: reads it again, sends it one guarded signal, and watches it. A server
@@ -53,8 +49,11 @@ const answers = async (cluster: Cluster): Promise<boolean> =>
 export const answersAgain = (pid: number): string =>
   `the server answers again, and knows more of ${pid} than the operating system: /pg session ${pid} shows it`
 
+/** Signal that may have gone out, and until when. */
+export type Begun = Pick<Proposal, 'key'> & { readonly signalBefore: string }
+
 /** Decides whether a time of the machine's clock has passed. On another machine, or after a restart of it, `otherwise` decides. */
-export function isPastOnHost({ key, signalBefore }: Proposal, otherwise: () => boolean): boolean {
+export function isPastOnHost({ key, signalBefore }: Begun, otherwise: () => boolean): boolean {
   const host = createHost()
   return isOfBoot(key, host.bootId()) ? host.seconds() > Number(signalBefore) : otherwise()
 }

@@ -1,12 +1,10 @@
 import { isBulk } from '../domain/approvals/bulk.ts'
 import type { Proposal, ProposalIn } from '../domain/approvals/proposal.ts'
 import { beginSignal, type Execution, finish } from '../domain/approvals/transitions.ts'
-import { isFromHost } from '../domain/host/identity.ts'
 import { advance } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
-import { carryOut } from './carryOut.ts'
-import { carryOutOnHost } from './carryOutOnHost.ts'
 import { createExecuteBulk } from './executeBulk.ts'
+import { signalWayOf } from './signalWay.ts'
 import { afterFault, type ExecuteDeps, notConfigured, surely } from './surely.ts'
 
 /**
@@ -33,14 +31,11 @@ export function createExecute(deps: ExecuteDeps): (claimed: ProposalIn<'claimed'
       return begun
     }
     const execution = watched
-      ? await carryOutBy(claimed)(claimed, { watched, begin, steady }).catch(afterFault(log))
+      ? await signalWayOf(claimed).carryOut(claimed, { watched, begin, steady }).catch(afterFault(log))
       : notConfigured
     return surely(() => writeOutcome(cards, current, execution), { outcome: execution.outcome.kind }, log)
   }
 }
-
-/** Picks the way by who showed the session when it was approved: its server, or the operating system. */
-const carryOutBy = ({ key }: Proposal) => (isFromHost(key) ? carryOutOnHost : carryOut)
 
 /** Writes down what became of a proposal that this process has claimed, unless another one has ended it meanwhile. */
 const writeOutcome = (

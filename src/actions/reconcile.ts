@@ -4,13 +4,10 @@ import { endMembers } from '../domain/approvals/bulkTransitions.ts'
 import type { Outcome } from '../domain/approvals/outcome.ts'
 import type { Proposal, ProposalIn } from '../domain/approvals/proposal.ts'
 import { finish } from '../domain/approvals/transitions.ts'
-import { isFromHost } from '../domain/host/identity.ts'
 import { advance } from '../notify/advance.ts'
 import type { Cards } from '../notify/cards.ts'
-import { attempt } from '../postgres/cluster.ts'
 import type { Proposals } from '../store/proposals.ts'
-import { describeNow } from './carryOut.ts'
-import { describeProcess, isPastOnHost } from './carryOutOnHost.ts'
+import { signalWayOf } from './signalWay.ts'
 
 /** Time after which a claim is ended although its server does not say what time it is. */
 const longestMs = 30_000
@@ -69,11 +66,7 @@ async function outcomeOf(
     }
   if (!watched) return { kind: 'unknown', now: `Cluster ${key.cluster} is not configured any more.` }
   const isLongAgo = () => now - (claimedAt ?? 0) > longestMs
-  if (isFromHost(key))
-    return isPastOnHost(claimed, isLongAgo)
-      ? { kind: 'unknown', now: await describeProcess(watched.config, claimed) }
-      : null
-  const isPast =
-    signalBefore === undefined || (await attempt(() => watched.cluster.isPast(signalBefore), isLongAgo))
-  return isPast ? { kind: 'unknown', now: await describeNow(watched.cluster, claimed) } : null
+  const way = signalWayOf(claimed)
+  const isPast = signalBefore === undefined || (await way.isPast(watched, { key, signalBefore }, isLongAgo))
+  return isPast ? { kind: 'unknown', now: await way.describe(watched, claimed) } : null
 }

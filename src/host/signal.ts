@@ -6,6 +6,9 @@ import type { Host } from './procfs.ts'
 /** Outcome of a signal of the system, with what a person would have typed for it; null where none was sent. */
 export type Signalled = { readonly outcome: Outcome; readonly command: string | null }
 
+/** Seconds from the look at a process to its signal. */
+export const withinSeconds = 5
+
 const lookEveryMs = 50
 
 /**

@@ -9,7 +9,7 @@ import type { Action } from '../domain/session/action.ts'
 import { objectionIn } from '../domain/session/allowedAction.ts'
 import { lookOnHost, type OnHost } from '../host/look.ts'
 import { createHost, type Host } from '../host/procfs.ts'
-import { signalOnHost } from '../host/signal.ts'
+import { signalOnHost, withinSeconds } from '../host/signal.ts'
 import { besideBot } from '../store/beside.ts'
 import { processWords, usageWords } from '../views/answers/processes.ts'
 import { channelLine } from '../views/card/lines.ts'
@@ -29,8 +29,6 @@ type HostInput = {
 
 /** Time for which a process is watched after its signal. */
 const watchMs = 10_000
-/** Seconds from the last look to the signal. */
-const withinSeconds = 5
 
 /**
  * `host sessions`: the processes of the server, without a connection to it.

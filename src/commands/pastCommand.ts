@@ -103,23 +103,26 @@ export const historyPage = ({ sinceMs, cluster }: HistoryQuestion, page: number)
 export const usualAdviseMs = 7 * 86_400_000
 
 export function parseAdvise(words: readonly Word[]): AdviseQuestion | CommandProblem {
-  const given = takeOptions('advise', words, ['since', 'cluster'])
-  if ('kind' in given) return given
-  if (given.others.length > 0)
-    return problem('`advise` takes `--since` and `--cluster`: type `/pg advise --since 30d`.')
-  const sinceMs = readSince(given.values, usualAdviseMs)
-  if (typeof sinceMs !== 'number') return sinceMs
-  return { kind: 'advise', sinceMs, cluster: given.values.get('cluster') ?? null }
+  const given = readLately('advise', words, usualAdviseMs)
+  return given.kind === 'advise' ? { ...given, cluster: given.cluster ?? null } : given
 }
 
 const usualStatsMs = 30 * 86_400_000
 
-export function parseStats(words: readonly Word[]): StatsQuestion | CommandProblem {
-  const given = takeOptions('stats', words, ['since', 'cluster'])
+export const parseStats = (words: readonly Word[]): StatsQuestion | CommandProblem =>
+  readLately('stats', words, usualStatsMs)
+
+/** Reads a command that is about some time until now, and takes nothing else but a cluster. */
+function readLately<K extends 'advise' | 'stats'>(
+  kind: K,
+  words: readonly Word[],
+  usualMs: number,
+): { readonly kind: K; readonly sinceMs: number; readonly cluster?: string } | CommandProblem {
+  const given = takeOptions(kind, words, ['since', 'cluster'])
   if ('kind' in given) return given
   if (given.others.length > 0)
-    return problem('`stats` takes `--since` and `--cluster`: type `/pg stats --since 30d`.')
-  const sinceMs = readSince(given.values, usualStatsMs)
+    return problem(`\`${kind}\` takes \`--since\` and \`--cluster\`: type \`/pg ${kind} --since 30d\`.`)
+  const sinceMs = readSince(given.values, usualMs)
   if (typeof sinceMs !== 'number') return sinceMs
-  return { kind: 'stats', sinceMs, ...optional('cluster', given.values.get('cluster')) }
+  return { kind, sinceMs, ...optional('cluster', given.values.get('cluster')) }
 }

@@ -38,6 +38,14 @@ const proposalFor = async (pid: number, action: 'cancel' | 'terminate' = 'termin
   const made = { id: 'p', cardId: 'c', action, key, session, victims: [], reason: '', requestedBy: 'U0RESP' }
   return openProposal(made, Date.now(), 60_000)
 }
+/** For a process that has ended since. */
+const proposalForGone = async (): Promise<Proposal> => {
+  const session = await server.open('web', shop)
+  const proposal = await proposalFor(session.pid)
+  await session.close()
+  await server.until('SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $1', [session.pid])
+  return proposal
+}
 const carryOut = (proposal: Proposal, watched = watchedWith(), begin: typeof begun = begun) =>
   carryOutOnHost(proposal, {
     watched,
@@ -125,12 +133,9 @@ describe('an approved process', () => {
   })
 
   it('that is gone is said to be', async () => {
-    const session = await server.open('web', shop)
-    const proposal = await proposalFor(session.pid)
-    await session.close()
-    await server.until('SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $1', [session.pid])
+    const proposal = await proposalForGone()
     expect(await carryOut(proposal)).toMatchObject({
-      outcome: { kind: 'changed', what: `${session.pid} was gone already` },
+      outcome: { kind: 'changed', what: `${proposal.key.pid} was gone already` },
     })
   })
 })
@@ -188,11 +193,9 @@ describe('a claim whose bot was killed', () => {
   })
 
   it('whose process is gone, says so', async () => {
-    const session = await server.open('web', shop)
-    const proposal = await proposalFor(session.pid)
-    await session.close()
-    await server.until('SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $1', [session.pid])
-    expect(await describeProcess(watchedWith().config, proposal)).toBe('The process is gone now.')
+    expect(await describeProcess(watchedWith().config, await proposalForGone())).toBe(
+      'The process is gone now.',
+    )
   })
 })
 

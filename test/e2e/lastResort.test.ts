@@ -73,6 +73,12 @@ async function fill(server: TestServer, url: string): Promise<void> {
 const isThere = async (server: TestServer, { pid }: { readonly pid: number }) =>
   (await server.admin.query('SELECT 1 FROM pg_stat_activity WHERE pid = $1', [pid])).rows.length === 1
 
+/** Asks for an action, and finds the card that asks the approvers. */
+async function askFor({ type, card }: Room, action: 'cancel' | 'terminate', { pid }: TestSession) {
+  await type('U0RESP', `${action} ${pid} it hangs`)
+  return card(`approve_${action}`, String(pid))
+}
+
 const journal = async () => {
   const path = `${room?.directory}/store.db`
   const read = await readStore({ kind: 'sqlite', path }, async ({ journal }) => {
@@ -228,8 +234,7 @@ describe('a postmaster that hangs', () => {
     const slept = session.start('SELECT pg_sleep(3600)')
     await server.until("SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1", [session.pid])
     await hang(server, at)
-    await at.type('U0RESP', `cancel ${session.pid} it hangs`)
-    const asked = await at.card('approve_cancel', String(session.pid))
+    const asked = await askFor(at, 'cancel', session)
     await at.press('U0DANA', asked, 'approve_cancel')
     await at.until(asked.ts, /The statement of \d+ ended after/)
     expect(await slept).toMatchObject({ code: '57014' })
@@ -252,8 +257,7 @@ describe('a postmaster that hangs', () => {
     await at.whisper('U0RESP', /Cancel has no effect on it/)
     await at.type('U0RESP', `terminate ${process.pid} it hangs`)
     await at.whisper('U0RESP', /this server has no process/)
-    await at.type('U0RESP', `terminate ${session.pid} it hangs`)
-    const asked = await at.card('approve_terminate', String(session.pid))
+    const asked = await askFor(at, 'terminate', session)
     await session.query('BEGIN')
     await at.press('U0DANA', asked, 'approve_terminate')
     await at.until(asked.ts, /Nothing was sent: \d+ is not what was approved: it is in use again/)
@@ -265,8 +269,7 @@ describe('a postmaster that hangs', () => {
     const { server, shop, at } = await atWork()
     const session = await server.open('web', shop)
     const blind = await hang(server, at)
-    await at.type('U0RESP', `terminate ${session.pid} it hangs`)
-    const asked = await at.card('approve_terminate', String(session.pid))
+    const asked = await askFor(at, 'terminate', session)
     process.kill(server.pid(), 'SIGCONT')
     await at.until(blind.ts, /^🟢 Resolved/)
     await at.until(asked.ts, /^⚪ Withdrawn: [\s\S]*the server answers again/)
@@ -279,8 +282,7 @@ describe('a server that is stopped (SIGSTOP)', () => {
   it('what was asked of the server sends nothing, and names the last resort', async () => {
     const { server, shop, at } = await atWork()
     const session = await server.open('web', shop)
-    await at.type('U0RESP', `terminate ${session.pid} it hangs`)
-    const asked = await at.card('approve_terminate', String(session.pid))
+    const asked = await askFor(at, 'terminate', session)
     server.suspend()
     await at.line(/^🔴 orders does not answer/)
     await at.press('U0DANA', asked, 'approve_terminate')
@@ -305,8 +307,7 @@ describe('a server that is stopped (SIGSTOP)', () => {
     const session = await server.open('web', shop)
     server.suspend()
     await at.line(/^🔴 orders does not answer/)
-    await at.type('U0RESP', `terminate ${session.pid} it hangs`)
-    const asked = await at.card('approve_terminate', String(session.pid))
+    const asked = await askFor(at, 'terminate', session)
     await at.press('U0DANA', asked, 'approve_terminate')
     await at.until(
       asked.ts,
@@ -325,8 +326,7 @@ describe('a server that is stopped (SIGSTOP)', () => {
     const session = await server.open('web', shop)
     server.suspend()
     await at.line(/^🔴 orders does not answer/)
-    await at.type('U0RESP', `terminate ${session.pid} it hangs`)
-    const asked = await at.card('approve_terminate', String(session.pid))
+    const asked = await askFor(at, 'terminate', session)
     await at.press('U0DANA', asked, 'approve_terminate')
     await at.until(asked.ts, /sending/)
     await bot.kill('SIGKILL')

@@ -97,10 +97,7 @@ describe.skipIf(!hasPgBouncer)('sessions behind PgBouncer', () => {
         await cluster.start()
         const first = await server.open('first', bouncer.through(shop))
         await first.query('BEGIN; SELECT 1')
-        await waitFor(
-          async () => clientOf(await cluster.snapshot(), 'first') === addressOf(first),
-          'the first client is named',
-        )
+        await untilNamed(cluster, 'first', first)
         forwarder.hold()
         await first.query('COMMIT')
         await first.close()
@@ -110,10 +107,7 @@ describe.skipIf(!hasPgBouncer)('sessions behind PgBouncer', () => {
         expect(seen.sessions.find(({ pid }) => pid === second.pid)?.state).toBe('idle in transaction')
         expect(seen.sessions.flatMap(({ pooler }) => pooler?.client ?? [])).toEqual([])
         forwarder.heal()
-        await waitFor(
-          async () => clientOf(await cluster.snapshot(), 'second') === addressOf(second),
-          'the second client is named',
-        )
+        await untilNamed(cluster, 'second', second)
       } finally {
         await forwarder.close()
       }
@@ -126,10 +120,7 @@ describe.skipIf(!hasPgBouncer)('sessions behind PgBouncer', () => {
         await cluster.start()
         const open = await server.open('open', bouncer.through(shop))
         await open.query('BEGIN; SELECT 1')
-        await waitFor(
-          async () => clientOf(await cluster.snapshot(), 'open') === addressOf(open),
-          'it is named',
-        )
+        await untilNamed(cluster, 'open', open)
         expect(new Set(spy.commands)).toEqual(new Set(['SHOW POOLS', 'SHOW SERVERS', 'SHOW CLIENTS']))
         expect(spy.kinds).toEqual(new Set(['Q']))
       } finally {
@@ -290,6 +281,13 @@ type Seen = Awaited<ReturnType<ReturnType<typeof openCluster>['snapshot']>>
 
 const clientOf = ({ sessions }: Seen, applicationName: string) =>
   sessions.find((one) => one.applicationName === applicationName)?.pooler?.client?.address
+
+/** Waits until a session that came through the pooler has its client's address. */
+const untilNamed = (cluster: ReturnType<typeof openCluster>, name: string, client: TestSession) =>
+  waitFor(
+    async () => clientOf(await cluster.snapshot(), name) === addressOf(client),
+    `the client ${name} is named`,
+  )
 
 const isUnread = ({ pooler }: Seen) => pooler !== undefined && 'unread' in pooler
 const unreadIn = ({ pooler }: Seen) => (pooler && 'unread' in pooler ? pooler.unread : '')

@@ -11,6 +11,7 @@ import { cardView } from '../../src/views/card/card.ts'
 import { detailsModal } from '../../src/views/card/details.ts'
 import { digestView } from '../../src/views/card/digest.ts'
 import { checkView } from '../support/asking.ts'
+import { cardState } from '../support/cards.ts'
 import { proposal } from '../support/proposals.ts'
 import { told } from '../support/render.ts'
 
@@ -55,16 +56,7 @@ describe('a store of 0.1.0', () => {
       for (const { state } of proposals) states.add(state)
       const [silence = null] = await store.silences.ofCluster('orders')
       const people = { cancel: 1, terminate: 2 }
-      const card = {
-        cluster: 'orders',
-        incident,
-        proposals,
-        people,
-        secondFactor: { cancel: false, terminate: false },
-        breakGlass: true,
-        silence,
-        approvers: [],
-      }
+      const card = cardState(proposals, { incident, people, breakGlass: true, silence })
       const view = cardView(card)
       checkView(view)
       const text = told(view.blocks)

@@ -1,5 +1,6 @@
 import { type Cards, createCards } from '../../src/notify/cards.ts'
 import type { Store } from '../../src/store/store.ts'
+import type { CardState } from '../../src/views/card/cardState.ts'
 import { clusterConfig } from './asking.ts'
 import { madeAt } from './proposals.ts'
 
@@ -17,3 +18,19 @@ export const cardsOf = (
     recorded: () => {},
     ...over,
   })
+
+/** State of a card of `orders` that began with a request by hand, where one person decides without a code. */
+export const cardState = (
+  proposals: CardState['proposals'],
+  over: Partial<Omit<CardState, 'proposals'>> = {},
+): CardState => ({
+  cluster: 'orders',
+  incident: null,
+  proposals,
+  people: { cancel: 1, terminate: 1 },
+  secondFactor: { cancel: false, terminate: false },
+  approvers: [],
+  breakGlass: false,
+  silence: null,
+  ...over,
+})

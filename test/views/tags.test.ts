@@ -3,13 +3,13 @@ import { checkBlocks } from 'slack-workspace'
 import { describe, expect, it } from 'vitest'
 import type { Session } from '../../src/domain/session/session.ts'
 import { cardView, target } from '../../src/views/card/card.ts'
-import type { CardState } from '../../src/views/card/cardState.ts'
 import { detailsModal } from '../../src/views/card/details.ts'
 import { countWords } from '../../src/views/card/fit.ts'
 import { plainWords } from '../../src/views/kit.ts'
 import { allTags, originLine } from '../../src/views/tags.ts'
 import { checkView, transcript } from '../support/asking.ts'
 import { idleInTransaction, picture, session, takenAt } from '../support/builders.ts'
+import { cardState } from '../support/cards.ts'
 import { proposal } from '../support/proposals.ts'
 import { told } from '../support/render.ts'
 
@@ -74,16 +74,7 @@ it('the details say all of it', () => {
 
 describe('a card and its details', () => {
   const whose = idleInTransaction(4312, 600, { query: 'UPDATE orders SET state = ?', tags })
-  const card = (session: Session): CardState => ({
-    cluster: 'orders',
-    incident: null,
-    proposals: [proposal({}, session)],
-    people: { cancel: 1, terminate: 1 },
-    approvers: [],
-    secondFactor: { cancel: false, terminate: false },
-    breakGlass: false,
-    silence: null,
-  })
+  const card = (session: Session) => cardState([proposal({}, session)])
   const modal = (session: Session) =>
     detailsModal({ card: card(session), locks: null, wait: null, history: [], sql: null, now: takenAt })
 

@@ -1,7 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { blockingForest, type Forest } from '../../../src/domain/locks/blocking.ts'
-import type { PreparedTransaction, Session } from '../../../src/domain/session/session.ts'
+import {
+  type PreparedTransaction,
+  type Session,
+  unknownSession,
+} from '../../../src/domain/session/session.ts'
 import type { LockGroup, LockTable, LockTarget } from '../../../src/domain/session/snapshot.ts'
 import { startCpu } from '../../support/cpu.ts'
 
@@ -70,29 +74,13 @@ const tableOf = (groups: readonly LockGroup[], more: Partial<LockTable> = {}): L
   ...more,
 })
 const session = (pid: number, more: Partial<Session> = {}): Session => ({
+  ...unknownSession,
   pid,
-  leaderPid: null,
-  backendType: 'client backend',
   backendStart: '2026-01-01 00:00:00.000001+00',
   datname: 'app',
   usename: 'app',
-  isSuperuser: false,
-  applicationName: '',
-  clientAddr: null,
   state: 'active',
-  waitEventType: null,
-  waitEvent: null,
-  xactStart: null,
-  queryStart: null,
-  stateChange: null,
-  backendXid: null,
-  backendXmin: null,
-  queryId: null,
-  xactSeconds: null,
-  querySeconds: null,
-  stateSeconds: null,
   backendSeconds: 1,
-  query: null,
   ...more,
 })
 const worker = (pid: number, leaderPid: number) => session(pid, { leaderPid, backendType: 'parallel worker' })

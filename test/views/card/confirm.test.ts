@@ -2,10 +2,10 @@ import type { ModalView } from '@slack/types'
 import { expect, test } from 'vitest'
 import type { Action } from '../../../src/domain/session/action.ts'
 import { decisions } from '../../../src/views/card/card.ts'
-import type { CardState } from '../../../src/views/card/cardState.ts'
 import { reasonModal } from '../../../src/views/card/reason.ts'
 import { codeModal } from '../../../src/views/secondFactor.ts'
 import { session } from '../../support/builders.ts'
+import { cardState } from '../../support/cards.ts'
 import { bulkProposal, proposal } from '../../support/proposals.ts'
 
 const buttonsOf = ({ submit, close }: ModalView) => [submit?.text, close?.text]
@@ -19,16 +19,7 @@ test.each<[Action, number | null, string, string, string]>([
 ])('to %s of %j is confirmed by "%s"', (action, many, confirm, deny, whom) => {
   const sessions = Array.from({ length: many ?? 1 }, (_, n) => session(n + 1))
   const one = many === null ? proposal({ action }, sessions[0]) : bulkProposal(sessions, { action })
-  const card: CardState = {
-    cluster: 'orders',
-    incident: null,
-    proposals: [one],
-    people: { cancel: 1, terminate: 1 },
-    approvers: ['Dana'],
-    secondFactor: { cancel: false, terminate: false },
-    breakGlass: true,
-    silence: null,
-  }
+  const card = cardState([one], { approvers: ['Dana'], breakGlass: true })
   expect(decisions(one, card)[0]?.confirm).toMatchObject({ confirm: { text: confirm }, deny: { text: deny } })
   expect(buttonsOf(codeModal('approve', one, card))).toEqual([confirm, deny])
   const glass = codeModal('breakGlass', one, card)

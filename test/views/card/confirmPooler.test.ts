@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { PoolerConnection } from '../../../src/domain/session/session.ts'
 import { consequenceFor } from '../../../src/views/card/card.ts'
-import type { CardState } from '../../../src/views/card/cardState.ts'
 import { session } from '../../support/builders.ts'
+import { cardState } from '../../support/cards.ts'
 import { proposal } from '../../support/proposals.ts'
 
 const client = { address: '10.0.3.4:51234', user: 'shop', applicationName: 'web' }
@@ -24,17 +24,7 @@ test.each<[boolean, PoolerConnection | undefined, RegExp]>([
   const one = session(1, pooler ? { pooler } : {})
   const words = (action: 'cancel' | 'terminate') => {
     const made = proposal({ action, pooled }, one)
-    const card: CardState = {
-      cluster: 'orders',
-      incident: null,
-      proposals: [made],
-      people: { cancel: 1, terminate: 1 },
-      approvers: ['Dana'],
-      secondFactor: { cancel: false, terminate: false },
-      breakGlass: true,
-      silence: null,
-    }
-    return consequenceFor(made, card).consequence
+    return consequenceFor(made, cardState([made])).consequence
   }
   expect(words('terminate')).toMatch(says)
   expect(words('cancel')).not.toMatch(/pool|PgBouncer/)
@@ -42,6 +32,5 @@ test.each<[boolean, PoolerConnection | undefined, RegExp]>([
 
 test('nothing is said of a pooler where none was seen', () => {
   const made = proposal({ action: 'terminate', pooled: false }, session(1))
-  const card = { cluster: 'orders', incident: null, proposals: [made] } as unknown as CardState
-  expect(consequenceFor(made, card).consequence).not.toMatch(/pool|PgBouncer/)
+  expect(consequenceFor(made, cardState([made])).consequence).not.toMatch(/pool|PgBouncer/)
 })

@@ -4,46 +4,43 @@ import { createActions } from './actions/actions.ts'
 import { createAuthenticator } from './actions/authenticator.ts'
 import { createAuthorization } from './actions/authorize.ts'
 import { createSweeper } from './actions/sweep.ts'
-import { createAnswers } from './answers/answer.ts'
-import { recordOf } from './answers/record.ts'
-import { createReports } from './answers/report.ts'
+import { createAnswering } from './answers/answering.ts'
 import { createFiguresReader } from './answers/stats.ts'
-import { createTop } from './answers/top.ts'
 import { createPrograms } from './api/programs.ts'
 import { createClock } from './clock.ts'
+import { createClosers } from './closers.ts'
 import { asksForCodes, type Config, requireSecret, type SlackSettings } from './config/config.ts'
 import { createDesk } from './desk.ts'
-import { bot } from './domain/approvals/journal.ts'
 import { clusterLease, deskLease, holdFor } from './domain/fleet/share.ts'
 import { createMasker, createOutwardMasker, createRememberingMasker } from './domain/text/mask.ts'
 import { createTagReader } from './domain/text/tags.ts'
 import { createMetrics } from './http/metrics.ts'
-import { readinessOf } from './http/readiness.ts'
+import { createReadiness } from './http/readiness.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
-import { createSlackLogger, type Log } from './log.ts'
-import { createLoop } from './loop.ts'
+import type { Log } from './log.ts'
 import { announceBroken } from './notify/brokenChannel.ts'
 import { createCards } from './notify/cards.ts'
 import { createOutbox, type Gaps } from './notify/outbox.ts'
 import { createStoreAlarm } from './notify/storeAlarm.ts'
 import { createWebhookQueue } from './notify/webhookQueue.ts'
-import { createWebhookDelivery } from './notify/webhooks.ts'
+import { createWebhookDelivery, giveUpIn } from './notify/webhooks.ts'
 import { bouncerOf } from './postgres/bouncerReader.ts'
 import { createCluster } from './postgres/cluster.ts'
 import { createReload } from './reload.ts'
-import { clientOptions, createSlack } from './slack/client.ts'
+import { createRounds } from './rounds.ts'
 import { createConversation } from './slack/conversation.ts'
 import { createAccessCheck } from './slack/identity.ts'
 import { createNames, namedBy } from './slack/names.ts'
+import { openOutward } from './slack/outward.ts'
 import { channelLinkTo, createLinkTo, createPatientLinkTo } from './slack/permalinks.ts'
-import { createRefusedBlocks } from './slack/refusedBlocks.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
-import { whoAmI } from './slack/whoAmI.ts'
+import { followChanges } from './store/changes.ts'
 import type { StoreWait } from './store/lock.ts'
 import { quietReads } from './store/quietReads.ts'
 import { openStore } from './store/store.ts'
 import { callDue } from './watch/calls.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
+import { createHooks } from './watch/hooks.ts'
 import { createLeads, type Leads, othersSee, watcherIn } from './watch/leads.ts'
 import { createRecording } from './watch/recording.ts'
 import { createRegistry } from './watch/registry.ts'
@@ -58,22 +55,6 @@ export type RunningApp = {
   /** Finishes and acknowledges what is under way, delivers what is left to say, closes everything. */
   stop(): Promise<void>
 }
-
-/** Longest interval of the checks whether the store works; and between the looks whether another replica wrote there. */
-const storeCheckMs = 1000
-const changesMs = 300
-/** Interval of the checks whether Slack still takes the token. */
-const tokenCheckMs = 60_000
-/** Interval of the looks whether something in the record of looks is too old, or too much. */
-const historyKeptMs = 300_000
-/** Interval between the look-ups of the approvers' names. */
-const nameCheckMs = 600_000
-/** Interval of the checks whether the open cards still stand. */
-const cardCheckMs = 60_000
-/** Interval between the looks whether something is due. */
-const choresMs = 1000
-/** Interval between the looks whether an App Home shows something old. */
-const homeMs = 1000
 
 /**
  * Wires the service together and starts it. Databases that cannot be reached do not keep it from starting.
@@ -96,18 +77,16 @@ export async function startApp(deps: {
   if (asksForCodes(config)) requireSecret(config)
   // Where no approval takes a code, no secret is ever opened; it may be asked for later.
   const authenticator = createAuthenticator(config.secret ?? '')
-  const closers: { readonly name: string; readonly close: () => Promise<void> }[] = []
-  const closing = (name: string, close: () => Promise<void>) => closers.push({ name, close })
+  const closers = createClosers(log)
+  const closing = closers.add
   let leads: Leads | null = null
   let stopping = false
   const stop = async () => {
     stopping = true
-    for (const { name, close } of closers.splice(0).reverse())
-      await close().catch((error: unknown) => log.error({ err: error }, `${name} did not close`))
+    await closers.close()
   }
 
   try {
-    const slackLogger = createSlackLogger(log)
     const maskText = createMasker(config.queryText)
     const readTags = createTagReader(config)
     const { keepMs } = config.history
@@ -126,41 +105,25 @@ export async function startApp(deps: {
       clusters: clusterNames,
       remembered: {
         openIncidents: async () =>
-          (await store.incidents.openOutside([])).map(({ cluster, finding: { kind } }) => ({
+          (await store.incidents.openOutside([])).map(({ cluster, finding }) => ({
             cluster,
-            kind,
+            kind: finding.kind,
           })),
         backlog: () => store.messages.backlog(),
         figures: () => figures(),
         webhooks: () => webhooks.waiting(),
-        ...(keepMs === null
-          ? {}
-          : {
-              history: () => ({
-                ...recording.counts(),
-                extent: leads?.hasDesk() ? recording.extent() : null,
-              }),
-            }),
+        ...(keepMs !== null && {
+          history: () => ({ ...recording.counts(), extent: turn() && recording.extent() }),
+        }),
       },
       now,
     })
-    const refusedBlocks = createRefusedBlocks({
-      now,
-      learned(kind, at) {
-        log.warn({ kind }, 'this workspace refuses blocks of a kind; for a day they go as plain text')
-        store.refusedBlocks
-          .put(kind, at)
-          .catch((err: unknown) => log.warn({ err, kind }, 'a refused kind of block was not remembered'))
-      },
-      bare: (kinds) =>
-        log.error({ kinds }, 'Slack took the bare text of a message, and neither its blocks nor its buttons'),
+    const outward = await openOutward({
+      ...{ settings, signal, now, log },
+      keep: (kind, at) => store.refusedBlocks.put(kind, at),
+      failed: metrics.countSlackError,
     })
-    const slack = createSlack({
-      token: settings.botToken,
-      options: clientOptions({ apiUrl: settings.apiUrl, logger: slackLogger, now, refusedBlocks }),
-      onError: ({ code }) => metrics.countSlackError(code),
-    })
-    const botIdentity = await whoAmI(slack, log, signal)
+    const { slack, botIdentity } = outward
 
     const alone: StoreWait = {
       signal,
@@ -171,7 +134,7 @@ export async function startApp(deps: {
     closing('store', store.close)
     const holdMs = holdFor(config.clusters.map(({ watch }) => watch.everyMs))
     const membership = store.join(hostname(), holdMs)
-    for (const { kind, at } of await store.refusedBlocks.all()) refusedBlocks.remember(kind, at)
+    for (const { kind, at } of await store.refusedBlocks.all()) outward.refusedBlocks.remember(kind, at)
     const figures = createFiguresReader({ past: store, clusters: clusterNames, now })
     closing('clusters', registry.close)
     await registry.start()
@@ -229,24 +192,16 @@ export async function startApp(deps: {
       table: store.webhooks,
       linkTo: patientLinkTo,
       channelLink: (channel) => channelLinkTo(botIdentity.teamId, channel),
-      giveUp: ({ id, receiver, document: { card, event }, code }) =>
-        cards.commit(card.id, async (tx) => {
-          await tx.webhooks.remove(id)
-          await tx.record({ kind: 'undelivered', actor: bot, receiver, what: event, reason: code })
-        }),
+      giveUp: giveUpIn(cards),
       tried: metrics.countWebhook,
       log,
       now,
     })
-    const top = createTop()
-    const past = { ...store, linkTo }
-    const record = recordOf({ ...store.history, settle: recording.settle }, config)
-    const directory = names.who
-    const reports = createReports({ past, record, maskText: maskOutward, clusters, directory, now })
-    const answers = createAnswers({
-      ...{ clusters, top, past, record, reports, directory, now },
+    const answering = createAnswering({
+      ...{ store, linkTo, recording, config, clusters, maskText: maskOutward, directory: names.who, now },
       watcherOf: (cluster) => watcherIn(leads?.last() ?? null, cluster),
     })
+    const { answers, past, record } = answering
     const programs = createPrograms({
       ...{ clusters, store, past, record, linkTo, patientLinkTo, maskText: maskOutward, now, steady, log },
       tokens: () => registry.config().http.tokens,
@@ -255,10 +210,10 @@ export async function startApp(deps: {
     })
     const sight = createSight(clusters)
     const { ingress, homes } = createConversation({
-      ...{ settings, botIdentity, slack, refusedBlocks, logger: slackLogger },
-      ...{ store, cards, clusters, channels, authorization, actions, answers, timeZoneOf },
+      ...outward,
+      ...{ settings, store, cards, clusters, channels, authorization, actions, answers, timeZoneOf },
       sweeps: () => registry.config().sweeps,
-      sharedReport: reports.shared,
+      sharedReport: answering.reports.shared,
       ...{ linkTo, patientLinkTo, unseen: sight.unseen, takes: membership.takes, now, steady, log },
     })
     const token = createTokenCheck({ slack, log })
@@ -302,31 +257,12 @@ export async function startApp(deps: {
       steady,
     })
 
-    let changes: number | null = null
+    const changes = followChanges(store, changed)
+    const hooksOf = createHooks({ top: answering.top, sight, metrics, recording, heartbeat, now })
     const watching = createWatching({
       ...{ clusters, cards, storeAlarm, membership, sight, log, now, steady },
-      store: quietReads(store, () => `${changes} ${store.writes()}`),
-      lastLook: recording.lastLook,
-      hooksOf: (name) => ({
-        saw: (picture, seconds) => {
-          top.saw(picture.snapshot)
-          sight.saw(picture.snapshot)
-          metrics.observeSnapshot(picture, seconds)
-          recording.saw(picture)
-        },
-        unseen: (why) => {
-          metrics.clusterUnseen(name)
-          recording.unseen(name, now(), why)
-        },
-        done: (well) => {
-          sight.looked(name)
-          heartbeat?.looked(name, well)
-        },
-        left: () => {
-          sight.left(name)
-          recording.left(name)
-        },
-      }),
+      ...{ lastLook: recording.lastLook, hooksOf },
+      store: quietReads(store, changes.version),
     })
     const { stands } = slack
     const desk = createDesk({ store, cards, clusters, receivers, outbox, webhooks, stands, turn, now, log })
@@ -338,10 +274,8 @@ export async function startApp(deps: {
       desk: desk.duty,
       after: ({ leases, replicas, takenOver }) => {
         const names = [deskLease, ...clusterNames().map(clusterLease)]
-        metrics.tellLeases({
-          replicas: replicas.length,
-          leases: names.map((name) => ({ name, takenAt: leases.get(name)?.takenAt ?? null })),
-        })
+        const held = names.map((name) => ({ name, takenAt: leases.get(name)?.takenAt ?? null }))
+        metrics.tellLeases({ replicas: replicas.length, leases: held })
         for (let count = 0; count < takenOver; count++) metrics.countTakeover()
         if (watching.led().length === 0) heartbeat?.idled()
       },
@@ -354,45 +288,34 @@ export async function startApp(deps: {
       hasDesk: () => turn() !== null,
     })
     const { last, renew, round } = leads
-    const loop = (name: string, everyMs: number, runOnce: () => Promise<void>) =>
-      createLoop({ name, everyMs, runOnce, steady, log })
-    const storeCheck = loop('store check', Math.min(storeCheckMs, holdMs / 5), storeAlarm.check)
-    const loops = [
-      storeCheck,
-      loop('changes', changesMs, async () => {
-        const before = changes
-        changes = await store.changes()
-        if (changes !== before) changed()
-      }),
-      loop('history', historyKeptMs, async () => {
+    const rounds = createRounds({
+      ...{ holdMs, desk, steady, log },
+      storeCheck: storeAlarm.check,
+      changes: changes.look,
+      async history() {
         if (turn()) await recording.keepLimits()
-      }),
-      loop('names', nameCheckMs, names.look),
-      loop('token check', tokenCheckMs, token.look),
-      loop('card check', cardCheckMs, desk.checkCards),
-      loop('calls of programs', historyKeptMs, desk.forgetCalls),
-      loop('chores', choresMs, desk.chores),
-      loop('calls', choresMs, async () => {
+      },
+      names: names.look,
+      token: token.look,
+      calls: async () => {
         const seen = watching.led().filter(({ config }) => sight.isKnown(config.name))
         await callDue({ store, clusters: seen, log })
-      }),
-      loop('sweeps', choresMs, sweeper.runOnce),
-      loop('homes', homeMs, homes.round),
-      loop('counts of refusals', choresMs, () => authorization.settleCounts()),
-    ]
+      },
+      sweeps: sweeper.runOnce,
+      homes: homes.round,
+      refusals: () => authorization.settleCounts(),
+    })
     await round()
     await desk.chores()
-    for (const loop of loops) loop.start()
-    closing('loops', async () => {
-      await Promise.all(loops.map((loop) => loop.stop()))
-    })
+    rounds.start()
+    closing('rounds', rounds.stop)
 
     const reload = createReload({
       async apply(config) {
         const changes = await registry.replace(config)
         await renew(changes.changed)
         desk.reconfigured()
-        storeCheck.hurry()
+        rounds.hurry()
         changed()
         void names.look()
         return changes
@@ -405,20 +328,10 @@ export async function startApp(deps: {
     })
     closing('reading of the configuration', reload.stop)
 
-    const ready = () =>
-      readinessOf({
-        store: { failure: storeAlarm.failure(), isWritable: cards.isWritable() },
-        slack: {
-          ingress: ingress.failure(),
-          refused: token.refused(),
-          silent: token.silent(),
-          untaken: outbox.failures(),
-          unreadable: access.unreadable(),
-        },
-        history: recording.failure(),
-        webhooks: webhooks.failures(),
-        clusters: watching.led().map(({ config: { name } }) => ({ name, unseen: sight.unseen(name) })),
-      })
+    const ready = createReadiness({
+      ...{ storeAlarm, cards, ingress, token, outbox, access, recording, webhooks },
+      watching: () => watching.led().map(({ config: { name } }) => ({ name, unseen: sight.unseen(name) })),
+    })
     const http: HttpServer = await startHttp({
       ...config.http,
       slack: ingress.requestListener,

@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Backoff, backoff } from '../backoff.ts'
+import { bot } from '../domain/approvals/journal.ts'
 import { type Webhook, webhookName } from '../domain/incidents/webhook.ts'
 import type { Log } from '../log.ts'
 import type { Delivery, Webhooks } from '../store/webhooks.ts'
 import { readDocument, type WebhookDocument } from '../views/webhooks/document.ts'
 import { pagerEvent } from '../views/webhooks/pagerduty.ts'
+import type { Cards } from './cards.ts'
 import { createPlanner } from './planner.ts'
 import {
   type DeliveryFate,
@@ -53,6 +55,15 @@ const usualPatience = {
   /** Nobody else sends what one process began to send so long ago. */
   leaseMs: 20_000,
 }
+
+/** Forgets a delivery that its receiver did not take, and says so on its card. */
+export const giveUpIn =
+  (cards: Pick<Cards, 'commit'>) =>
+  ({ id, receiver, document: { card, event }, code }: GivenUp): Promise<void> =>
+    cards.commit(card.id, async (tx) => {
+      await tx.webhooks.remove(id)
+      await tx.record({ kind: 'undelivered', actor: bot, receiver, what: event, reason: code })
+    })
 
 /**
  * Brings what receivers outside of Slack are to hear there: for each receiver one after the other, for each incident in

@@ -9,8 +9,8 @@ import type { Lease, Membership } from '../store/replicas.ts'
 import type { Store } from '../store/store.ts'
 import type { CalledCluster } from './calls.ts'
 import { createClusterWatch } from './clusterWatch.ts'
+import type { ClusterHooks } from './hooks.ts'
 import { type Duty, unlessLost } from './leads.ts'
-import type { WatchHooks } from './watcher.ts'
 
 /** The watching of the clusters that this replica leads. */
 export type Watching = {
@@ -28,8 +28,7 @@ export function createWatching(deps: {
   readonly membership: Pick<Membership, 'fence'>
   /** Reads the last look at a cluster that was recorded, by whomever; null where none is known. Never throws. */
   readonly lastLook: (cluster: string) => Promise<Snapshot | null>
-  /** Hooks for the looks at a cluster; `left`: it is not watched here any more. */
-  readonly hooksOf: (cluster: string) => WatchHooks & { readonly left: () => void }
+  readonly hooksOf: (cluster: string) => ClusterHooks
   readonly log: Log
   readonly now: () => number
   readonly steady: () => number

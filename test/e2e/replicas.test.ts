@@ -25,10 +25,11 @@ const process = async (): Promise<Bot> => {
   return bot
 }
 /** What stands in the channel itself, but for the lines about actions. */
+/** Cards of the jam. On a busy machine there may be one that the watching is behind. */
 const cards = () =>
   room.workspace
     .messages('C0INCIDENTS')
-    .flatMap(({ thread_ts, text }) => (thread_ts || /^Terminate /.test(text) ? [] : [text]))
+    .flatMap(({ thread_ts, text }) => (!thread_ts && /checkout block/.test(text) ? [text] : []))
 const watching = async ({ port }: RunningApp): Promise<string[]> =>
   ((await (await fetch(`http://127.0.0.1:${port}/readyz`)).json()) as { watching: string[] }).watching
 
@@ -72,6 +73,7 @@ describe('several replicas on one store', () => {
       expect(await workspace.sendRaw({ type: 'events_api', payload })).toMatchObject({ acked: true })
     // What comes after it was answered: by now a second answer stood there too.
     await room.thread(said('<@U0APP> clusters'), /cluster/)
+    await room.thread(ts, /cluster/)
     const inThread = workspace.messages('C0INCIDENTS').filter((message) => message.thread_ts === ts)
     expect(inThread.filter((message) => message.ts !== ts)).toHaveLength(1)
   })

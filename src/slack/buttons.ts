@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { HolderNames } from '../domain/incidents/finding.ts'
+import type { HolderNames } from '../domain/incidents/connectionHolders.ts'
 import type { Action } from '../domain/session/action.ts'
 import type { SessionKey } from '../domain/session/session.ts'
 import {

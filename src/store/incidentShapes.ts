@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Retries } from '../domain/approvals/retry.ts'
-import type { Finding, FindingKind, Holder } from '../domain/incidents/finding.ts'
+import type { Holder } from '../domain/incidents/connectionHolders.ts'
+import type { Finding, FindingKind } from '../domain/incidents/finding.ts'
 import type { Habit, Incident } from '../domain/incidents/incident.ts'
 import type { CallKey, Calls, Sent } from '../domain/incidents/ladder.ts'
 import type { WaitingPool } from '../domain/incidents/poolWaits.ts'

@@ -1,6 +1,6 @@
 import type { Button, Overflow } from '@slack/types'
 import type { Proposal } from '../domain/approvals/proposal.ts'
-import type { HolderNames } from '../domain/incidents/finding.ts'
+import type { HolderNames } from '../domain/incidents/connectionHolders.ts'
 import type { Action } from '../domain/session/action.ts'
 import type { SessionKey } from '../domain/session/session.ts'
 import { button, plainText, truncate } from './kit.ts'

@@ -1,4 +1,5 @@
-import type { Finding, Holder } from '../domain/incidents/finding.ts'
+import type { Holder } from '../domain/incidents/connectionHolders.ts'
+import type { Finding } from '../domain/incidents/finding.ts'
 import { kindNames, type Severity } from '../domain/incidents/severity.ts'
 import type { Silence } from '../domain/incidents/silence.ts'
 import { type LastSeen, obstacleOf, type Unreachable } from '../domain/incidents/unreachable.ts'

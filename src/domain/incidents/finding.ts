@@ -1,7 +1,6 @@
 import type { Forest, Root } from '../locks/blocking.ts'
 import { type LockCycle, lockCycleKey, lockCycles } from '../locks/cycle.ts'
 import type { Picture } from '../locks/picture.ts'
-import { isLoggingIn } from '../session/loggingIn.ts'
 import type { SessionThresholds, Thresholds } from '../session/policy.ts'
 import { thresholdsAt } from '../session/rules.ts'
 import {
@@ -13,6 +12,7 @@ import {
   waitsForLock,
 } from '../session/session.ts'
 import type { Snapshot } from '../session/snapshot.ts'
+import { type Holder, holdersOf } from './connectionHolders.ts'
 import {
   type HealthFinding,
   healthAmount,
@@ -53,23 +53,6 @@ export type Finding =
   | HealthFinding
 
 export type FindingKind = Finding['kind']
-
-/** Group that holds connections; a list has the largest first. */
-export type Holder = Pick<HolderNames, 'usename' | 'applicationName' | 'clientAddr'> & {
-  readonly count: number
-  /** Absent where an older version stored it, as `idle` is. */
-  readonly datname?: string
-  /** Number of them that are idle outside a transaction. */
-  readonly idle?: number
-}
-
-/** Names that tell one holder of connections from another. */
-export type HolderNames = {
-  readonly usename: string
-  readonly applicationName: string
-  readonly clientAddr: string
-  readonly datname: string
-}
 
 /** The session that a finding is about; null for a prepared transaction and for findings about the whole server. */
 export const subjectOf = (finding: Finding): Session | null => ('session' in finding ? finding.session : null)
@@ -236,38 +219,6 @@ function saturation(snapshot: Snapshot, thresholds: Thresholds, open: ReadonlySe
 /** Connections that count against max_connections: every client, and our own two, which are not among `sessions`. */
 export const connectionsUsed = (snapshot: Snapshot): number =>
   snapshot.sessions.filter(isClient).length + snapshot.ownConnections
-
-const holdersOf = (clients: readonly Session[]): Holder[] =>
-  [...Map.groupBy(clients, (session) => JSON.stringify(holderNamesOf(session))).values()]
-    .flatMap((all) => {
-      const [first] = all
-      const idle = all.filter(({ state }) => state === 'idle').length
-      return first ? [{ ...holderNamesOf(first), idle, count: all.length }] : []
-    })
-    .sort((a, b) => b.count - a.count)
-    .slice(0, 5)
-
-function holderNamesOf(session: Session): HolderNames {
-  const { usename, applicationName, clientAddr, datname } = session
-  return {
-    usename: usename ?? '',
-    applicationName,
-    // From wherever they come: of those that log in more is not known.
-    clientAddr: isLoggingIn(session) ? '' : (clientAddr ?? 'local'),
-    datname: datname ?? '',
-  }
-}
-
-/** Decides whether a session is one of exactly this holder. */
-export function isOfHolder(session: Session, holder: HolderNames): boolean {
-  const { usename, applicationName, clientAddr, datname } = holderNamesOf(session)
-  return (
-    usename === holder.usename &&
-    applicationName === holder.applicationName &&
-    clientAddr === holder.clientAddr &&
-    datname === holder.datname
-  )
-}
 
 function storm(snapshot: Snapshot): Finding[] {
   const { locks, sessions } = snapshot

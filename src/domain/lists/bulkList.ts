@@ -1,6 +1,6 @@
 import type { BulkMember, LeftOut } from '../approvals/members.ts'
 import { victimsAmong } from '../approvals/proposal.ts'
-import { type HolderNames, isOfHolder } from '../incidents/finding.ts'
+import { type HolderNames, isOfHolder } from '../incidents/connectionHolders.ts'
 import type { Picture } from '../locks/picture.ts'
 import type { Action } from '../session/action.ts'
 import { objection } from '../session/allowedAction.ts'

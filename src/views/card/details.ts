@@ -31,7 +31,7 @@ import type { CardState } from './cardState.ts'
 import { costOf, lostWith, workOf } from './cost.ts'
 import { sentenceOf, whyOfFinding } from './findings.ts'
 import { headlineOf } from './headline.ts'
-import { journalLine } from './lines.ts'
+import { journalLine } from './journalLine.ts'
 import { standing } from './standing.ts'
 
 /** The callback id of the modal. */

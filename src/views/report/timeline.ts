@@ -2,7 +2,7 @@ import type { JournalRow } from '../../domain/approvals/journal.ts'
 import type { Report } from '../../domain/history/report.ts'
 import { formatDuration } from '../../domain/text/duration.ts'
 import { mentions } from '../card/ask.ts'
-import { journalLine } from '../card/lines.ts'
+import { journalLine } from '../card/journalLine.ts'
 import { bold, type Line, user } from '../kit.ts'
 import { count, lockOf, nameOf, onOneLine } from '../words.ts'
 

@@ -193,6 +193,12 @@ export const areNamed = (rows: readonly ActivityRow[], names: CatalogNames): boo
       (!datid || names.databases.has(datid)) && (!usesysid || names.roles.has(usesysid)),
   )
 
+/** Finds the port of a client by the pid of its session. */
+export function portsIn(rows: readonly ActivityRow[]): (pid: number) => number | null {
+  const ports = new Map(rows.map(({ pid, client_port }) => [pid, client_port]))
+  return (pid) => ports.get(pid) ?? null
+}
+
 /** @param at the server's clock, microseconds */
 export function sessionFrom(row: ActivityRow, at: number, names: CatalogNames): Session {
   const role = row.usesysid ? names.roles.get(row.usesysid) : undefined

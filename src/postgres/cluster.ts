@@ -12,7 +12,7 @@ import type { RelationName } from '../domain/text/identifier.ts'
 import type { TagsRead } from '../domain/text/tags.ts'
 import type { Log } from '../log.ts'
 import { createActivityReader } from './activityReader.ts'
-import { sessionFrom } from './activityRows.ts'
+import { portsIn, sessionFrom } from './activityRows.ts'
 import type { BouncerReader } from './bouncerReader.ts'
 import { checked } from './checked.ts'
 import { ClusterError, clusterErrorWith } from './errors.ts'
@@ -198,8 +198,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     if (!seesOthers || facts.areOld()) void activityReader.learnAgain(rows)
 
     const others = rows.filter((row) => !own.has(row.pid)).map((row) => sessionFrom(row, at, facts.names()))
-    const ports = new Map(rows.map(({ pid, client_port }) => [pid, client_port]))
-    const pooled = bouncer?.follow(others, (pid) => ports.get(pid) ?? null)
+    const pooled = bouncer?.follow(others, portsIn(rows))
     const { sessions, seen } = followWaits(waitsSeen, others, takenAt)
     waitsSeen = seen
     const server = serverFrom(latest, seesOthers)

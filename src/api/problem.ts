@@ -27,7 +27,7 @@ export function refusalError({
   readonly code: RefusalCode
   readonly reason: string
 }): ApiError {
-  const message = `Refused: ${reason}.`
+  const message = `Refused: ${ended(reason)}`
   switch (code) {
     case 'notAllowed':
       return new ApiError(403, code, message)
@@ -43,11 +43,18 @@ export function refusalError({
   }
 }
 
+/** Ends a reason, which may be a clause or a sentence. */
+const ended = (reason: string): string => `${reason.replace(/\.$/, '')}.`
+
 /** Makes of any failure what a program may know of it; null where it is a fault of ours. */
 export function apiErrorOf(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error
   if (error instanceof ClusterError)
-    return new ApiError(503, 'notSeen', `The cluster cannot be seen: ${error.reason}. That is not calm.`)
+    return new ApiError(
+      503,
+      'notSeen',
+      `The cluster cannot be seen: ${ended(error.reason)} That is not calm.`,
+    )
   if (storeFailureOf(error) !== null)
     return new ApiError(503, 'storeUnavailable', 'My own memory cannot be reached. Try again in a moment.')
   return null

@@ -32,6 +32,12 @@ const start = async (over = withTokens()) => {
   return { app, call: (path: string, how?: Call) => call(`/api/v1${path}`, how) }
 }
 
+/** Asks for the end of a session; returns the id of the proposal. */
+async function ask({ call }: Awaited<ReturnType<typeof start>>, pid: number, as = 'deploybot') {
+  const body = { cluster: 'orders', pid, action: 'terminate', reason: 'it waits' }
+  return askedDocument.parse((await call('/proposals', { as, body })).body).id
+}
+
 const events = () => {
   const database = new DatabaseSync(join(room.directory, 'store.db'), { readOnly: true })
   const rows = database.prepare('SELECT event FROM journal ORDER BY seq').all()
@@ -114,10 +120,10 @@ describe('a program', () => {
   })
 
   it('hears of a denial, with why', async () => {
-    const { call } = await start()
+    const bot = await start()
+    const { call } = bot
     const { root } = await jamOne(server, shop)
-    const body = { cluster: 'orders', pid: root.pid, action: 'terminate', reason: 'it waits' }
-    const { id } = askedDocument.parse((await call('/proposals', { as: 'asker', body })).body)
+    const id = await ask(bot, root.pid, 'asker')
     const ended = call(`/proposals/${id}?wait=30s`, { as: 'asker' })
     await room.press('U0DANA', await room.card('approve_terminate'), 'deny_terminate')
     await room.workspace.waitFor(() => room.workspace.modal('U0DANA'), { what: 'the modal' })
@@ -130,10 +136,10 @@ describe('a program', () => {
   })
 
   it('is put out in the middle of a wait when its token is taken back', async () => {
-    const { app, call } = await start()
+    const bot = await start()
+    const { app, call } = bot
     const { root } = await jamOne(server, shop)
-    const body = { cluster: 'orders', pid: root.pid, action: 'terminate', reason: 'it waits' }
-    const { id } = askedDocument.parse((await call('/proposals', { body })).body)
+    const id = await ask(bot, root.pid)
     const waits = call(`/proposals/${id}?wait=60s`)
     await app.reload(() =>
       parseConfig(
@@ -147,10 +153,10 @@ describe('a program', () => {
   })
 
   it('that waits gets what there is when the bot stops', async () => {
-    const { app, call } = await start()
+    const bot = await start()
+    const { app, call } = bot
     const { root } = await jamOne(server, shop)
-    const body = { cluster: 'orders', pid: root.pid, action: 'terminate', reason: 'it waits' }
-    const { id } = askedDocument.parse((await call('/proposals', { body })).body)
+    const id = await ask(bot, root.pid)
     const waits = call(`/proposals/${id}?wait=60s`)
     await call('/clusters')
     await app.stop()

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, test } from 'vitest'
 import { exitOf } from '../../src/terminal/propose.ts'
+import { type Forwarder, startForwarder } from '../support/forwarder.ts'
 import { openRoom, type Room } from '../support/harness.ts'
 import { waitFor } from '../support/postgres.ts'
 import { run } from '../support/process.ts'
@@ -11,7 +12,8 @@ import { jamOne, useShop } from '../support/shop.ts'
 let room: Room
 const { server, shop } = await useShop(() => room)
 
-async function start(token = 'deploybot') {
+/** @param way from the port of the bot to the one that scripts know */
+async function start(token = 'deploybot', way = async (port: number) => port) {
   room = await openRoom(server.marshalUrl, {
     over: {
       http: { port: 0, api: { tokens: [tokenOf('deploybot'), tokenOf('board', { may: ['look'] })] } },
@@ -19,7 +21,8 @@ async function start(token = 'deploybot') {
     },
   })
   const { port } = await room.start()
-  const env = { PG_MARSHAL_URL: `http://127.0.0.1:${port}`, PG_MARSHAL_TOKEN: secretOf(token) }
+  const url = `http://127.0.0.1:${await way(port)}`
+  const env = { PG_MARSHAL_URL: url, PG_MARSHAL_TOKEN: secretOf(token) }
   /** Runs `propose` as a script does, on a machine that knows nothing of the bot but its address and a token. */
   return (...args: string[]) =>
     run({ ...room, env }, ['propose', ...args, '--cluster', 'orders', '--reason', 'migration 42'])
@@ -54,6 +57,25 @@ describe('a script', () => {
     await room.workspace.submitView({ userId: 'U0DANA', values: { reason: 'not now' } as never })
     expect(await script.ended).toBe(3)
     expect(script.output()).toMatch(/U0DANA says: not now/)
+  })
+
+  it('goes on when the bot was gone for a while, and gives up when its time is over', async () => {
+    let way: Forwarder | undefined
+    const propose = await start('deploybot', async (port) => {
+      way = await startForwarder(port)
+      return way.port
+    })
+    const { root } = await jamOne(server, shop)
+    const asked = ['terminate', String(root.pid), '--wait'] as const
+    const [short, long] = [await propose(...asked, '12s'), await propose(...asked, '1m')]
+    await waitFor(() => [short, long].every((script) => /Asked to/.test(script.output())), 'that they ask')
+    way?.cut()
+    expect(await short.ended).toBe(7)
+    expect(short.output()).toMatch(/cannot be reached/)
+    way?.heal()
+    await room.press('U0DANA', await room.card('approve_terminate'), 'approve_terminate')
+    expect(await long.ended).toBe(0)
+    await way?.close()
   })
 
   it('may begin again with the same key, and only ask', async () => {

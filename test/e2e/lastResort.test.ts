@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { askedDocument } from '../../src/api/documents.ts'
 import { readStore } from '../../src/store/reading.ts'
 import { hasButton, openRoom, type Room, wordsOf } from '../support/harness.ts'
 import {
@@ -9,6 +10,7 @@ import {
   waitFor,
 } from '../support/postgres.ts'
 import { type Bot, serve } from '../support/process.ts'
+import { callerOf, tokenOf } from '../support/programs.ts'
 
 /** The last resort: a server that nobody can ask, on the machine of the bot. */
 
@@ -239,6 +241,32 @@ describe('a postmaster that hangs', () => {
     await at.until(asked.ts, /The statement of \d+ ended after/)
     expect(await slept).toMatchObject({ code: '57014' })
     expect(await isThere(server, session)).toBe(true)
+  })
+
+  it('a program may ask for a process too, and means the same one by what it was answered', async () => {
+    const server = await testServer()
+    const shop = await server.createRole('shop')
+    const at = await roomOf(server)
+    const call = callerOf(await at.start({ http: { port: 0, api: { tokens: [tokenOf('deploybot')] } } }))
+    const session = await server.open('web', shop)
+    await hang(server, at)
+    const ask = (backendStart?: string) =>
+      call('/api/v1/proposals', {
+        body: {
+          ...{ cluster: 'orders', pid: session.pid, action: 'terminate' },
+          ...{ reason: 'it hangs', backendStart },
+        },
+      })
+    const made = await ask()
+    expect(made.status).toBe(201)
+    const asked = askedDocument.parse(made.body)
+    expect(asked.session.backendStart).toMatch(/^boot /)
+    const again = await ask(asked.session.backendStart)
+    expect(again).toMatchObject({ status: 201, body: { id: asked.id } })
+    await at.press('U0DANA', await at.card('approve_terminate', String(session.pid)), 'approve_terminate')
+    const ended = await call(`/api/v1/proposals/${asked.id}?wait=30s`)
+    expect(ended.body).toMatchObject({ state: 'done', outcome: { kind: 'effective' } })
+    await session.ended
   })
 
   it('one that changed meanwhile, or is protected, is left alone, and it is said why', async () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Rule, SessionThresholds } from '../domain/session/policy.ts'
 import { shadowOf } from '../domain/session/rules.ts'
 import { isTimeZone, parseHours } from '../domain/text/hours.ts'
 import { configSection, sessionMatch, threshold, transactions } from './parts.ts'
@@ -11,7 +12,18 @@ const limits = {
   vacuumHeldBackBy: transactions.optional(),
 }
 
-const ruleLimitNames = Object.keys(limits) as (keyof typeof limits)[]
+type LimitName = keyof typeof limits
+
+const limitNames = Object.keys(limits) as LimitName[]
+
+/** The same, as a rule has them once it is read. */
+const thresholdOf: Readonly<Record<LimitName, keyof SessionThresholds>> = {
+  blockedFor: 'blockedForSeconds',
+  queryLongerThan: 'queryLongerThanSeconds',
+  idleInTransactionLongerThan: 'idleInTransactionLongerThanSeconds',
+  idleLongerThan: 'idleLongerThanSeconds',
+  vacuumHeldBackBy: 'vacuumHeldBackBy',
+}
 
 const matchHint = 'Write for which sessions this holds, like match: { applicationName: pg_dump }.'
 
@@ -32,8 +44,8 @@ const rule = configSection({
     context.addIssue({ code: 'custom', message, path })
     return z.NEVER
   }
-  if (ruleLimitNames.every((name) => given[name] === undefined))
-    return fail(`Write at least one of ${ruleLimitNames.join(', ')}.`)
+  if (limitNames.every((name) => given[name] === undefined))
+    return fail(`Write at least one of ${limitNames.join(', ')}.`)
   if (timeZone !== undefined && text === undefined)
     return fail('This means nothing without hours.', 'timeZone')
   const parsed = text === undefined ? null : parseHours(text, timeZone ?? 'UTC')
@@ -61,3 +73,13 @@ export const rules = z
         })
     }
   })
+
+export const resolveRules = (all: z.output<typeof rules> | undefined, from: Rule['from']): Rule[] =>
+  (all ?? []).map(({ match, limits: given, hours }) => ({
+    match,
+    thresholds: Object.fromEntries(
+      limitNames.flatMap((name) => (given[name] === undefined ? [] : [[thresholdOf[name], given[name]]])),
+    ),
+    hours,
+    from,
+  }))

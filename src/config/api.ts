@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { shortName, someClusters } from './names.ts'
 import { configSection, required } from './parts.ts'
 import type { ConfigProblem } from './problem.ts'
 
@@ -20,11 +21,7 @@ const rightsHint = 'Write what it may do: [look], or [look, propose].'
 const hashHint = 'Write the token\'s SHA-256, 64 hexadecimal digits: `printf %s "$TOKEN" | sha256sum`.'
 
 const token = configSection({
-  name: z
-    .string(required('Give the token a short name, like deploybot.'))
-    .regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, {
-      error: 'Write a short name of lower-case letters, digits, - and _, at most 32, like deploybot.',
-    }),
+  name: shortName('token', 'deploybot'),
   sha256: z
     .string(required(hashHint))
     .regex(/^[0-9a-f]{64}$/i, { error: hashHint })
@@ -33,10 +30,7 @@ const token = configSection({
     .array(z.enum(tokenRights, { error: rightsHint }), required(rightsHint))
     .min(1, { error: rightsHint })
     .transform((rights) => [...new Set(rights)]),
-  clusters: z
-    .array(z.string(), { error: 'Write a list of names of clusters, like [orders].' })
-    .min(1, { error: 'An empty list is no cluster; leave it out for all.' })
-    .optional(),
+  clusters: someClusters.optional(),
 })
 
 export const api = configSection({
@@ -48,32 +42,17 @@ export const api = configSection({
 })
 
 export const resolveTokens = (file: z.output<typeof api> | undefined): ApiToken[] =>
-  (file?.tokens ?? []).map(({ clusters, ...token }) => ({
-    ...token,
-    clusters: clusters ? [...new Set(clusters)] : null,
-  }))
+  (file?.tokens ?? []).map(({ clusters, ...token }) => ({ ...token, clusters: clusters ?? null }))
 
-/** Finds names and tokens that stand twice, and clusters that are not there. */
-export const tokenProblems = (all: readonly ApiToken[], clusters: readonly string[]): ConfigProblem[] =>
-  all.flatMap(({ name, sha256, clusters: named }, index) => {
-    const at = (key: string | number, ...rest: number[]) => ['http', 'api', 'tokens', index, key, ...rest]
-    const isSecond = (same: (one: ApiToken) => boolean) => all.findIndex(same) < index
-    return [
-      ...(isSecond((one) => one.name === name)
-        ? [{ path: at('name'), sentence: 'Another token has this name already.' }]
-        : []),
-      ...(isSecond((one) => one.sha256 === sha256)
-        ? [
-            {
-              path: at('sha256'),
-              sentence: 'Another name has this token already: give each program its own.',
-            },
-          ]
-        : []),
-      ...(named ?? []).flatMap((one, place) =>
-        clusters.includes(one)
-          ? []
-          : [{ path: at('clusters', place), sentence: 'There is no cluster of this name.' }],
-      ),
-    ]
-  })
+/** Finds tokens that two programs have: the journal could not say which of them it was. */
+export const sharedTokens = (all: readonly ApiToken[]): ConfigProblem[] =>
+  all.flatMap(({ sha256 }, index) =>
+    all.findIndex((one) => one.sha256 === sha256) === index
+      ? []
+      : [
+          {
+            path: ['http', 'api', 'tokens', index, 'sha256'],
+            sentence: 'Another name has this token already: give each program its own.',
+          },
+        ],
+  )

@@ -1,12 +1,12 @@
 import { dirname } from 'node:path'
-import { tokenProblems } from './api.ts'
+import { sharedTokens } from './api.ts'
 import { badPasswordFiles, duplicateNames, missingApprovers, tooFewApprovers } from './clusterProblems.ts'
 import { readFileText } from './file.ts'
 import { disk, type Files, gatherFleet } from './fleet.ts'
+import { nameProblems } from './names.ts'
 import { ConfigError, type ConfigProblem, type Env, problemText } from './problem.ts'
 import { type Config, logLevels, resolveConfig } from './resolve.ts'
 import { fileSchema } from './schema.ts'
-import { sweepProblems } from './sweeps.ts'
 
 export { ConfigError, type Env } from './problem.ts'
 export type { ClusterConfig, Config } from './resolve.ts'
@@ -70,7 +70,12 @@ export function parseConfig(text: string, env: Env, source = defaultConfigPath, 
       const config = resolveConfig(parsed.data, directory, logLevel, env)
       problems.push(...tooFewApprovers(config, parsed.data).map(fleet.place))
       const names = config.clusters.map(({ name }) => name)
-      problems.push(...sweepProblems(config.sweeps, names), ...tokenProblems(config.http.tokens, names))
+      const { tokens } = config.http
+      problems.push(
+        ...nameProblems('sweep', ['sweeps'], config.sweeps, names),
+        ...nameProblems('token', ['http', 'api', 'tokens'], tokens, names),
+        ...sharedTokens(tokens),
+      )
       if (problems.length === 0) return config
     }
   }

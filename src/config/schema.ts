@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { People } from '../domain/session/policy.ts'
 import { readDatabaseUrl } from '../domain/text/databaseUrl.ts'
 import { api } from './api.ts'
+import { shortName } from './names.ts'
 import {
   configSection,
   day,
@@ -208,12 +209,7 @@ const passwordFileHint = 'Write the path of a file that holds the password alone
 const passwordFile = z.string({ error: passwordFileHint }).min(1, { error: passwordFileHint })
 
 const cluster = configSection({
-  name: z
-    .string(required('Give the cluster a short name, like orders.'))
-    .regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, {
-      error:
-        'Write a short name of lower-case letters, digits, - and _, at most 32, like orders or orders-eu.',
-    }),
+  name: shortName('cluster', 'orders', 'orders-eu'),
   template: z.string({ error: 'Write the name of one of the templates.' }).optional(),
   url: databaseUrl,
   passwordFile: passwordFile.optional(),

@@ -4,9 +4,10 @@ import { narrows, type SweepMatch, usualMost } from '../domain/lists/bulkList.ts
 import { stateFilters } from '../domain/lists/filters.ts'
 import type { NextTime } from '../domain/lists/sweepTimes.ts'
 import type { Action } from '../domain/session/action.ts'
+import { isTimeZone } from '../domain/text/hours.ts'
 import { placeClock } from '../domain/text/placeClock.ts'
+import { shortName, someClusters } from './names.ts'
 import { configSection, day, duration, pattern, required, second } from './parts.ts'
-import type { ConfigProblem } from './problem.ts'
 
 /** A standing proposal: at these times one bulk card for each of its clusters. */
 export type Sweep = {
@@ -68,16 +69,7 @@ function scheduleProblem(text: string): string | null {
 
 const zoneHint = 'Write the name of a time zone, like Europe/Berlin or UTC.'
 
-const timeZone = z.string({ error: zoneHint }).refine(
-  (name) => {
-    try {
-      return new Intl.DateTimeFormat('en', { timeZone: name }) !== null
-    } catch {
-      return false
-    }
-  },
-  { error: zoneHint },
-)
+const timeZone = z.string({ error: zoneHint }).refine(isTimeZone, { error: zoneHint })
 
 const match = configSection({
   applicationName: pattern.optional(),
@@ -100,17 +92,10 @@ const match = configSection({
 const mostHint = 'Write how many sessions one card may have: a whole number from 1 to 500.'
 
 export const sweep = configSection({
-  name: z
-    .string(required('Give the sweep a short name, like nightly-idle.'))
-    .regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, {
-      error: 'Write a short name of lower-case letters, digits, - and _, at most 32, like nightly-idle.',
-    }),
+  name: shortName('sweep', 'nightly-idle'),
   schedule,
   timeZone: timeZone.optional(),
-  clusters: z
-    .array(z.string(), { error: 'Write a list of names of clusters, like [orders].' })
-    .min(1, { error: 'An empty list is no cluster; leave it out for all.' })
-    .optional(),
+  clusters: someClusters.optional(),
   match,
   action: z.enum(['cancel', 'terminate'], { error: 'Write cancel or terminate.' }),
   most: z.int({ error: mostHint }).min(1, { error: mostHint }).max(500, { error: mostHint }).optional(),
@@ -127,22 +112,4 @@ export const resolveSweep = ({
   clusters,
   most = usualMost,
   ...rest
-}: z.output<typeof sweep>): Sweep => ({
-  ...rest,
-  timeZone,
-  clusters: clusters ? [...new Set(clusters)] : null,
-  most,
-})
-
-/** Finds names that two sweeps have, and clusters that are not there. */
-export const sweepProblems = (all: readonly Sweep[], clusters: readonly string[]): ConfigProblem[] =>
-  all.flatMap(({ name, clusters: named }, index) => [
-    ...(all.findIndex((one) => one.name === name) < index
-      ? [{ path: ['sweeps', index, 'name'], sentence: 'Another sweep has this name already.' }]
-      : []),
-    ...(named ?? []).flatMap((one, place) =>
-      clusters.includes(one)
-        ? []
-        : [{ path: ['sweeps', index, 'clusters', place], sentence: 'There is no cluster of this name.' }],
-    ),
-  ])
+}: z.output<typeof sweep>): Sweep => ({ ...rest, timeZone, clusters: clusters ?? null, most })

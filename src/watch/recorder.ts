@@ -1,16 +1,14 @@
-import { randomUUID } from 'node:crypto'
-import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Backoff, backoff } from '../backoff.ts'
-import type { Row } from '../domain/history/chunk.ts'
-import { jamIn, lookAt, type PastLook, reachOf } from '../domain/history/look.ts'
-import { type ChunkWriter, writeChunk } from '../domain/history/writeChunk.ts'
+import { jamIn, lookAt, reachOf } from '../domain/history/look.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import type { Log } from '../log.ts'
 import { storeFailureOf } from '../store/failure.ts'
-import { type HistoryPiece, longestChunkMs } from '../store/history/pieces.ts'
-import { markTextsMs } from '../store/history/texts.ts'
 import type { History } from '../store/history.ts'
+import { type Chunked, type ChunkState, intoChunks, type OpenChunk } from './intoChunks.ts'
+import { createLooksWaiting, type LooksOfOne, type WaitingLook } from './looksWaiting.ts'
+import { createTextMarks } from './textMarks.ts'
 
 /**
  * Recorder of each look. It is never in the way: what it is given waits in a queue, is written a moment later, and no failure
@@ -36,30 +34,8 @@ export type Recorder = {
 /** Milliseconds from a look to its writing: what comes together is written together. */
 const writeAfterMs = 1000
 const again: Backoff = { firstMs: writeAfterMs, longestMs: 30_000 }
-/** Looks that are taken into chunks at once, so that after a failure others get their turn. */
-const atOnce = 200
-/** Sessions in all looks that wait while the store takes none, about 30 MB; of more, the oldest looks are lost. */
-const mostWaiting = 30_000
 const stopMs = 5_000
 const settleMs = 1_000
-
-type Waiting = { readonly look: PastLook; readonly jam: string }
-
-type Open = {
-  readonly id: string
-  readonly writer: ChunkWriter
-  pieces: number
-  lastAt: number
-}
-
-type Recorded = {
-  waiting: Waiting[]
-  open: Open | null
-  /** Jam of the last look; null: not known. */
-  lastJam: string | null
-  readonly marked: Map<string, number>
-  hasLeft: boolean
-}
 
 export function createRecorder({
   history,
@@ -75,50 +51,25 @@ export function createRecorder({
   readonly log: Log
   readonly now: () => number
 }): Recorder {
-  const clusters = new Map<string, Recorded>()
+  const waiting = createLooksWaiting()
+  const marks = createTextMarks({ history, now })
+  const begun = new Map<string, ChunkState>()
+  /** Clusters that are not watched here any more, and not forgotten yet. */
+  const left = new Set<string>()
   let failure: string | null = null
   let failures = 0
   let written = 0
-  let lost = 0
-  let lostInFailure = 0
+  let unkept = 0
+  /** Looks that had been lost when the last ones were written. */
+  let lostBefore = 0
   let timer: NodeJS.Timeout | null = null
   let writing: Promise<void> | null = null
   let stopped = false
-  /** Sessions in all looks that wait. */
-  let weight = 0
 
-  const failed = (error: unknown) => {
-    failure = storeFailureOf(error) ?? 'a fault of mine, see the log'
-    if (failures++ === 0)
-      log.warn({ err: error }, 'looks cannot be recorded: what is seen now may be missing later')
-  }
-
-  function add(cluster: string, waiting: Waiting) {
-    const recorded: Recorded = clusters.get(cluster) ?? {
-      waiting: [],
-      open: null,
-      lastJam: null,
-      marked: new Map(),
-      hasLeft: false,
-    }
-    clusters.set(cluster, recorded)
-    recorded.hasLeft = false
-    recorded.waiting.push(waiting)
-    weight += weightOf(waiting)
-    dropTooMany()
+  function add(cluster: string, one: WaitingLook) {
+    left.delete(cluster)
+    waiting.add(cluster, one)
     schedule()
-  }
-
-  /** Drops the oldest looks of whoever has most of them. */
-  function dropTooMany() {
-    while (weight > mostWaiting) {
-      const all = [...clusters.values()]
-      const dropped = all.reduce((a, b) => (b.waiting.length > a.waiting.length ? b : a)).waiting.shift()
-      if (!dropped) return
-      weight -= weightOf(dropped)
-      lost++
-      lostInFailure++
-    }
   }
 
   function schedule() {
@@ -131,76 +82,51 @@ export function createRecorder({
   function writeNow(): Promise<void> {
     if (timer) clearTimeout(timer)
     timer = null
-    writing ??= write()
-      .catch(failed)
-      .finally(() => {
-        writing = null
-        if (isWaiting()) schedule()
-      })
+    writing ??= write().finally(() => {
+      writing = null
+      if (!waiting.isEmpty()) schedule()
+    })
     return writing
   }
 
-  const isWaiting = () => [...clusters.values()].some(({ waiting }) => waiting.length > 0)
-
+  /** Writes the first of what waits. Never throws. */
   async function write() {
-    const taken = take()
-    const takenIn: {
-      cluster: string
-      recorded: Recorded
-      done: Open[]
-      pieces: HistoryPiece[]
-      kept: number
-    }[] = []
+    const taken = waiting.take()
+    let full: readonly OpenChunk[]
     try {
-      for (const { cluster, recorded, looks } of taken) {
-        const [first] = looks
-        if (first && recorded.lastJam === null)
-          recorded.lastJam = await jamBefore(cluster, first.look.takenAt)
-        takenIn.push({ cluster, recorded, ...(await takeIn(cluster, recorded, looks)) })
-      }
-      for (const { cluster, recorded, done } of takenIn)
-        await markTexts(cluster, recorded, [...done, ...(recorded.open ? [recorded.open] : [])])
-      await history.addPieces(takenIn.flatMap(({ pieces }) => pieces))
+      full = await record(taken)
     } catch (error) {
       failed(error)
       // What of them is written already stays as it is: they begin again with a look that stands for itself.
-      for (const { recorded, looks } of taken) {
-        recorded.open = null
-        recorded.lastJam = null
-        recorded.waiting.unshift(...looks)
-        weight += weightOfAll(looks)
-      }
-      dropTooMany()
+      for (const { cluster } of taken) begun.delete(cluster)
+      waiting.putBack(taken)
       return
     }
-    written += takenIn.reduce((sum, { kept }) => sum + kept, 0)
     if (taken.length > 0) succeeded()
-    for (const one of takenIn.flatMap(({ done }) => done)) await complete(one)
-    await tidy()
+    for (const chunk of full) await complete(chunk)
+    for (const cluster of left) if (!waiting.has(cluster)) await forget(cluster)
   }
 
-  function succeeded() {
-    if (failures > 0)
-      log.info(
-        { lost: lostInFailure },
-        lostInFailure === 0
-          ? 'looks are recorded again'
-          : 'looks are recorded again; those that memory had no room for are lost',
-      )
-    failures = 0
-    lostInFailure = 0
-    failure = null
-  }
-
-  /** Takes looks out of the queues; of each as many in order as there is room for. */
-  function take() {
-    let room = atOnce
-    return [...clusters].flatMap(([cluster, recorded]) => {
-      const looks = recorded.waiting.splice(0, room)
-      room -= looks.length
-      weight -= weightOfAll(looks)
-      return looks.length === 0 ? [] : [{ cluster, recorded, looks }]
-    })
+  /** Writes looks, and before them the statements that they name. @returns the chunks that are full */
+  async function record(taken: readonly LooksOfOne[]): Promise<OpenChunk[]> {
+    const all: (LooksOfOne & Chunked)[] = []
+    for (const one of taken) {
+      const { cluster, looks } = one
+      const before = begun.get(cluster) ?? {
+        open: null,
+        jam: await jamBefore(cluster, looks[0].look.takenAt),
+      }
+      all.push({ ...one, ...(await intoChunks(one, everyMsOf(cluster), before)) })
+    }
+    for (const { cluster, texts } of all) await marks.mark(cluster, texts)
+    await history.addPieces(all.flatMap(({ pieces }) => pieces))
+    for (const { cluster, looks, after, faults } of all) {
+      begun.set(cluster, after)
+      written += looks.length - faults.length
+      unkept += faults.length
+      for (const error of faults) log.error({ err: error, cluster }, 'a look cannot be recorded')
+    }
+    return all.flatMap(({ full }) => full)
   }
 
   /** Reads what the look before showed, where it still speaks for this moment: a process before us may have written it. */
@@ -215,93 +141,39 @@ export function createRecorder({
     }
   }
 
-  /** Takes looks into chunks. Between two of them others have a turn. */
-  async function takeIn(cluster: string, recorded: Recorded, looks: readonly Waiting[]) {
-    const done: Open[] = []
-    const pieces: HistoryPiece[] = []
-    let rows: Row[] = []
-    let times: number[] = []
-    let changes: number[] = []
-    let kept = 0
-    const endPiece = () => {
-      const { open } = recorded
-      if (!open || times.length === 0) return
-      pieces.push({
-        ...{ chunk: open.id, piece: open.pieces++, cluster, changes, rows },
-        fromAt: times[0] ?? 0,
-        toAt: times.at(-1) ?? 0,
-      })
-      rows = []
-      times = []
-      changes = []
-    }
-    const everyMs = everyMsOf(cluster)
-    for (const { look, jam } of looks) {
-      await turn()
-      const { takenAt } = look
-      if (!recorded.open || !fits(recorded.open, takenAt, everyMs)) {
-        endPiece()
-        if (recorded.open) done.push(recorded.open)
-        const head = { cluster, everyMs, startedAt: takenAt } as const
-        recorded.open = { ...{ id: randomUUID(), pieces: 0, lastAt: takenAt }, writer: writeChunk(head) }
-        rows.push(head)
-      }
-      const row = rowOf(recorded.open, look)
-      if (row === null) {
-        endPiece()
-        done.push(recorded.open)
-        recorded.open = null
-        rows = []
-        continue
-      }
-      rows.push(row)
-      kept++
-      recorded.open.lastAt = takenAt
-      times.push(takenAt)
-      if (jam !== recorded.lastJam) changes.push(takenAt)
-      recorded.lastJam = jam
-    }
-    endPiece()
-    return { done, pieces, kept }
-  }
-
-  /** @returns null when it cannot be kept, which is a fault of ours: the next one is not to wait for it */
-  function rowOf({ writer }: Open, look: PastLook): Row | null {
-    try {
-      return writer.add(look)
-    } catch (error) {
-      log.error({ err: error, cluster: writer.head.cluster }, 'a look cannot be recorded')
-      lost++
-      return null
-    }
-  }
-
-  async function markTexts(cluster: string, { marked }: Recorded, chunks: readonly Open[]) {
-    const at = now()
-    const due = new Map(
-      chunks
-        .flatMap(({ writer }) => [...writer.texts])
-        .filter(([id]) => Math.abs(at - (marked.get(id) ?? Number.NEGATIVE_INFINITY)) > markTextsMs / 2),
-    )
-    if (due.size === 0) return
-    await history.addTexts(cluster, due, at)
-    for (const id of due.keys()) marked.set(id, at)
-    for (const [id, markedAt] of marked) if (Math.abs(at - markedAt) > 2 * markTextsMs) marked.delete(id)
-  }
-
   /** Joins the pieces of a chunk. Where that fails they stay, and say the same. */
-  async function complete({ id, pieces }: Open) {
+  async function complete({ id, pieces }: OpenChunk) {
     if (pieces < 2) return
     await history.join(id).catch((error: unknown) => log.debug({ err: error }, 'a chunk stays in pieces'))
   }
 
-  /** Forgets the clusters that are not watched here any more. */
-  async function tidy() {
-    for (const [cluster, recorded] of clusters) {
-      if (!recorded.hasLeft || recorded.waiting.length > 0) continue
-      clusters.delete(cluster)
-      if (recorded.open) await complete(recorded.open)
-    }
+  /** Completes the chunk of a cluster; of one that is watched again, the record begins as at the start. */
+  async function forget(cluster: string) {
+    const open = begun.get(cluster)?.open
+    begun.delete(cluster)
+    marks.forget(cluster)
+    left.delete(cluster)
+    if (open) await complete(open)
+  }
+
+  function succeeded() {
+    const lost = waiting.lost() - lostBefore
+    if (failures > 0)
+      log.info(
+        { lost },
+        lost === 0
+          ? 'looks are recorded again'
+          : 'looks are recorded again; those that memory had no room for are lost',
+      )
+    lostBefore = waiting.lost()
+    failures = 0
+    failure = null
+  }
+
+  function failed(error: unknown) {
+    failure = storeFailureOf(error) ?? 'a fault of mine, see the log'
+    if (failures++ === 0)
+      log.warn({ err: error }, 'looks cannot be recorded: what is seen now may be missing later')
   }
 
   /** A look that cannot be kept is a fault of ours, and none of whoever looks. */
@@ -325,13 +197,11 @@ export function createRecorder({
         add(cluster, { look, jam: jamIn(look) })
       }),
     left(cluster) {
-      const recorded = clusters.get(cluster)
-      if (!recorded) return
-      recorded.hasLeft = true
+      left.add(cluster)
       schedule()
     },
     failure: () => failure,
-    counts: () => ({ written, lost }),
+    counts: () => ({ written, lost: waiting.lost() + unkept }),
     async lastLook(cluster) {
       const read = async () => {
         const { found } = await history.at(cluster, now())
@@ -347,7 +217,7 @@ export function createRecorder({
     async settle() {
       const all = async () => {
         await writing
-        if (failures === 0 && isWaiting()) await writeNow()
+        if (failures === 0 && !waiting.isEmpty()) await writeNow()
       }
       await Promise.race([all(), pause(settleMs, undefined, { ref: false })])
     },
@@ -356,18 +226,11 @@ export function createRecorder({
       if (timer) clearTimeout(timer)
       const last = async () => {
         await writing
-        for (const recorded of clusters.values()) recorded.hasLeft = true
-        do await write().catch(failed)
-        while (isWaiting() && failures === 0)
+        do await write()
+        while (failures === 0 && !waiting.isEmpty())
+        for (const cluster of begun.keys()) await forget(cluster)
       }
       await Promise.race([last(), pause(stopMs, undefined, { ref: false })])
     },
   }
 }
-
-const weightOf = ({ look }: Waiting): number => 1 + ('snapshot' in look ? look.snapshot.sessions.length : 0)
-const weightOfAll = (looks: readonly Waiting[]): number => looks.reduce((sum, one) => sum + weightOf(one), 0)
-
-/** Decides whether a look may stand in this chunk. One from before it, after the clock was set back, may not. */
-const fits = ({ lastAt, writer: { head } }: Open, at: number, everyMs: number): boolean =>
-  at > lastAt && at - head.startedAt <= longestChunkMs && head.everyMs === everyMs

@@ -234,3 +234,18 @@ export const historyDocument = object<HistoryPage>({
     }),
   ),
 }).openapi('History')
+
+/** Answers by the name of the operation. */
+export const documents = {
+  clusters: clustersDocument,
+  sessions: sessionsDocument,
+  blocking: blockingDocument,
+  session: sessionDocument,
+  health: healthDocument,
+  history: historyDocument,
+  at: momentDocument,
+  propose: askedDocument,
+  proposal: askedDocument,
+}
+
+export type Documents = { readonly [N in keyof typeof documents]: z.output<(typeof documents)[N]> }

@@ -46,13 +46,13 @@ const page = {
     .describe(next),
 }
 
-export const clustersInput = z.object({
+const clustersInput = z.object({
   name: part.describe('Part of the names of clusters'),
   limit,
   after: z.string().max(64).optional().describe(next),
 })
 
-export const sessionsInput = z.object({
+const sessionsInput = z.object({
   cluster,
   db: part.describe('Part of the name of the database'),
   user: part.describe('Part of the name of the user'),
@@ -65,11 +65,11 @@ export const sessionsInput = z.object({
   ...page,
 })
 
-export const blockingInput = z.object({ cluster, ...page })
-export const sessionInput = z.object({ cluster, pid })
-export const healthInput = z.object({ cluster })
+const blockingInput = z.object({ cluster, ...page })
+const sessionInput = z.object({ cluster, pid })
+const healthInput = z.object({ cluster })
 
-export const historyInput = z.object({
+const historyInput = z.object({
   cluster,
   since: duration(31 * 24 * hour, '31d')
     .optional()
@@ -78,7 +78,7 @@ export const historyInput = z.object({
   ...page,
 })
 
-export const atInput = z.object({
+const atInput = z.object({
   cluster,
   time: z
     .string()
@@ -114,7 +114,7 @@ export const proposeInput = z.strictObject({
 /** Name of one call: the same call again leads to the same proposal. */
 export const idempotencyKey = z.string().min(1).max(200).optional()
 
-export const proposalInput = z.object({
+const proposalInput = z.object({
   id: z
     .string()
     .regex(/^[\w-]{1,64}$/, { error: 'Write the id of a proposal.' })
@@ -125,14 +125,17 @@ export const proposalInput = z.object({
     .describe('Answer when it has ended, or after so long, like 30s'),
 })
 
-export type Inputs = {
-  readonly clusters: z.output<typeof clustersInput>
-  readonly sessions: z.output<typeof sessionsInput>
-  readonly blocking: z.output<typeof blockingInput>
-  readonly session: z.output<typeof sessionInput>
-  readonly health: z.output<typeof healthInput>
-  readonly history: z.output<typeof historyInput>
-  readonly at: z.output<typeof atInput>
-  readonly propose: z.output<typeof proposeInput>
-  readonly proposal: z.output<typeof proposalInput>
+/** Inputs by the name of the operation. */
+export const inputs = {
+  clusters: clustersInput,
+  sessions: sessionsInput,
+  blocking: blockingInput,
+  session: sessionInput,
+  health: healthInput,
+  history: historyInput,
+  at: atInput,
+  propose: proposeInput,
+  proposal: proposalInput,
 }
+
+export type Inputs = { readonly [N in keyof typeof inputs]: z.output<(typeof inputs)[N]> }

@@ -18,29 +18,15 @@ import type { Session } from '../domain/session/session.ts'
 import { parsePastMoment } from '../domain/text/moment.ts'
 import { sentenceOf } from '../views/card/findings.ts'
 import { incidentPartOf, iso, proposalPartOf } from '../views/documentParts.ts'
-import type {
-  BlockingPage,
-  ClustersPage,
-  HealthDocument,
-  HistoryPage,
-  MomentDocument,
-  Page,
-  SessionDocument,
-  SessionsPage,
-} from './documents.ts'
+import type { BlockingPage, Documents, Page } from './documents.ts'
 import type { Inputs } from './inputs.ts'
+import type { LookName } from './operations.ts'
 import { ApiError } from './problem.ts'
 import type { Tokens } from './tokens.ts'
 
 /** Looks of programs: the same eyes as a person's, as data. Each throws what `apiErrorOf` knows. */
 export type Looks = {
-  clusters(input: Inputs['clusters'], token: ApiToken): Promise<ClustersPage>
-  sessions(input: Inputs['sessions'], token: ApiToken): Promise<SessionsPage>
-  blocking(input: Inputs['blocking'], token: ApiToken): Promise<BlockingPage>
-  session(input: Inputs['session'], token: ApiToken): Promise<SessionDocument>
-  health(input: Inputs['health'], token: ApiToken): Promise<HealthDocument>
-  history(input: Inputs['history'], token: ApiToken): Promise<HistoryPage>
-  at(input: Inputs['at'], token: ApiToken): Promise<MomentDocument>
+  [N in LookName]: (input: Inputs[N], token: ApiToken) => Promise<Documents[N]>
 }
 
 /** Programs that ask at the same time share a look, so that they cost a server no more than one a second. Milliseconds. */

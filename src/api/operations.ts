@@ -4,6 +4,9 @@ import type { Inputs } from './inputs.ts'
 /** Name of what a program can do. */
 export type OperationName = keyof Inputs
 
+/** Name of what shows, and asks for nothing. */
+export type LookName = Exclude<OperationName, 'propose' | 'proposal'>
+
 type Operation = {
   /** Right that a token must have; null: any token that is let in. */
   readonly needs: TokenRight | null

@@ -8,31 +8,11 @@ import { HTTPException } from 'hono/http-exception'
 import type { ApiToken } from '../config/api.ts'
 import type { Log } from '../log.ts'
 import type { Asks } from './asks.ts'
-import {
-  askedDocument,
-  blockingDocument,
-  clustersDocument,
-  healthDocument,
-  historyDocument,
-  momentDocument,
-  sessionDocument,
-  sessionsDocument,
-} from './documents.ts'
-import {
-  atInput,
-  blockingInput,
-  clustersInput,
-  healthInput,
-  historyInput,
-  idempotencyKey,
-  proposalInput,
-  proposeInput,
-  sessionInput,
-  sessionsInput,
-} from './inputs.ts'
+import { documents } from './documents.ts'
+import { idempotencyKey, inputs } from './inputs.ts'
 import type { Looks } from './looks.ts'
 import type { McpEndpoint } from './mcp/endpoint.ts'
-import { operationNames, operations } from './operations.ts'
+import { type OperationName, operationNames, operations } from './operations.ts'
 import { ApiError, apiErrorOf, faultOfOurs } from './problem.ts'
 import { type Allowance, type AllowanceName, type Tokens, TooManyCalls } from './tokens.ts'
 
@@ -52,70 +32,73 @@ const problemDocument = z
 const json = <S extends z.ZodType>(schema: S) => ({ 'application/json': { schema } })
 const security = [{ token: [] }]
 const otherwise = { description: 'Why there is no answer', content: json(problemDocument) }
-const answered = <S extends z.ZodType>(schema: S, description: string) => ({
+const answered = <N extends OperationName>(name: N) => ({
   security,
-  responses: { 200: { description, content: json(schema) }, default: otherwise },
+  responses: {
+    200: { description: operations[name].words, content: json(documents[name]) },
+    default: otherwise,
+  },
 })
 
 const inCluster = { cluster: true } as const
-const params = healthInput
+const params = inputs.health
 const clusterPath = '/api/v1/clusters/{cluster}'
 
 const routes = {
   clusters: createRoute({
     method: 'get',
     path: '/api/v1/clusters',
-    request: { query: clustersInput },
-    ...answered(clustersDocument, operations.clusters.words),
+    request: { query: inputs.clusters },
+    ...answered('clusters'),
   }),
   sessions: createRoute({
     method: 'get',
     path: `${clusterPath}/sessions`,
-    request: { params, query: sessionsInput.omit(inCluster) },
-    ...answered(sessionsDocument, operations.sessions.words),
+    request: { params, query: inputs.sessions.omit(inCluster) },
+    ...answered('sessions'),
   }),
   session: createRoute({
     method: 'get',
     path: `${clusterPath}/sessions/{pid}`,
-    request: { params: sessionInput },
-    ...answered(sessionDocument, operations.session.words),
+    request: { params: inputs.session },
+    ...answered('session'),
   }),
   blocking: createRoute({
     method: 'get',
     path: `${clusterPath}/blocking`,
-    request: { params, query: blockingInput.omit(inCluster) },
-    ...answered(blockingDocument, operations.blocking.words),
+    request: { params, query: inputs.blocking.omit(inCluster) },
+    ...answered('blocking'),
   }),
   health: createRoute({
     method: 'get',
     path: `${clusterPath}/health`,
     request: { params },
-    ...answered(healthDocument, operations.health.words),
+    ...answered('health'),
   }),
   history: createRoute({
     method: 'get',
     path: `${clusterPath}/history`,
-    request: { params, query: historyInput.omit(inCluster) },
-    ...answered(historyDocument, operations.history.words),
+    request: { params, query: inputs.history.omit(inCluster) },
+    ...answered('history'),
   }),
   at: createRoute({
     method: 'get',
     path: `${clusterPath}/at`,
-    request: { params, query: atInput.omit(inCluster) },
-    ...answered(momentDocument, operations.at.words),
+    request: { params, query: inputs.at.omit(inCluster) },
+    ...answered('at'),
   }),
   propose: createRoute({
     method: 'post',
     path: '/api/v1/proposals',
     request: {
       headers: z.object({ 'idempotency-key': idempotencyKey }),
-      body: { required: true, content: json(proposeInput) },
+      body: { required: true, content: json(inputs.propose) },
     },
     security,
     responses: {
       201: {
         description: operations.propose.words,
-        content: json(askedDocument),
+        content: json(documents.propose),
       },
       default: otherwise,
     },
@@ -123,8 +106,8 @@ const routes = {
   proposal: createRoute({
     method: 'get',
     path: '/api/v1/proposals/{id}',
-    request: { params: proposalInput.pick({ id: true }), query: proposalInput.omit({ id: true }) },
-    ...answered(askedDocument, operations.proposal.words),
+    request: { params: inputs.proposal.pick({ id: true }), query: inputs.proposal.omit({ id: true }) },
+    ...answered('proposal'),
   }),
 }
 

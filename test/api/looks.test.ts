@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest'
 import { createLooks } from '../../src/api/looks.ts'
 import { openedWith } from '../../src/domain/incidents/incident.ts'
+import type { Cluster } from '../../src/postgres/cluster.ts'
+import { clusterErrorWith } from '../../src/postgres/errors.ts'
 import { clusterConfig, pictureCluster } from '../support/asking.ts'
 import * as of from '../support/builders.ts'
 import { openTestStore } from '../support/store.ts'
@@ -8,9 +10,9 @@ import { openTestStore } from '../support/store.ts'
 const token = { name: 'deploybot', sha256: '', may: ['look'], clusters: null } as const
 const all = { demandCluster: () => {} }
 
-async function looksAt(picture: ReturnType<typeof of.picture>) {
+async function looksAt(picture: ReturnType<typeof of.picture>, over: Partial<Cluster> = {}) {
   const store = await openTestStore()
-  const watched = { config: clusterConfig('orders'), cluster: pictureCluster(picture) }
+  const watched = { config: clusterConfig('orders'), cluster: pictureCluster(picture, [], over) }
   const looks = createLooks({
     clusters: new Map([['orders', watched]]),
     past: { ...store, linkTo: async () => null },
@@ -75,5 +77,35 @@ it('a cluster with very many incidents names the worst, and counts the others', 
   const { clusters } = await looks.clusters({}, token)
   expect(clusters).toMatchObject([{ name: 'orders', seen: false, incidentsLeftOut: 30 }])
   expect(clusters[0]?.incidents).toHaveLength(100)
+  await store.close()
+})
+
+it('a look is shared for a second, and one that failed is not', async () => {
+  const picture = of.picture([])
+  const looked: boolean[] = []
+  const { looks, store } = await looksAt(picture, {
+    snapshot: async () => {
+      looked.push(true)
+      if (looked.length === 1) throw clusterErrorWith('DEADLINE')
+      return picture.snapshot
+    },
+  })
+  const look = () => looks.sessions({ cluster: 'orders' }, token)
+  await expect(look()).rejects.toMatchObject({ code: 'DEADLINE' })
+  await Promise.all([look(), look()])
+  await look()
+  expect(looked).toHaveLength(2)
+  await store.close()
+})
+
+it('what may be proposed for a session comes with why', async () => {
+  const { looks, store } = await looksAt(
+    of.picture([of.idleInTransaction(1, 90), of.session(2, { backendType: 'checkpointer' })]),
+  )
+  const propose = async (pid: number) => (await looks.session({ cluster: 'orders', pid }, token)).mayPropose
+  expect(await propose(1)).toMatchObject({ action: 'terminate', why: expect.stringMatching(/cancel/i) })
+  const none = await propose(2)
+  expect(none.action).toBeNull()
+  expect(none.why).toMatch(/\w/)
   await store.close()
 })

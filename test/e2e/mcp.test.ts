@@ -226,6 +226,15 @@ it('answers fit a window, whatever waits, and next leads on', async () => {
     after = data.next
   }
   expect(pids.size).toBeGreaterThan(40)
+  for (const [args, most] of [
+    [{ app: 'web' }, 1],
+    [{ limit: 3 }, 3],
+    [{}, 20],
+  ] as const) {
+    const { data } = await call('sessions', { cluster: 'orders', ...args })
+    expect((data.sessions as unknown[]).length).toBeGreaterThan(0)
+    expect((data.sessions as unknown[]).length).toBeLessThanOrEqual(most)
+  }
   expect(pids).toContain(root.pid)
 })
 

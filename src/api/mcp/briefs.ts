@@ -8,12 +8,14 @@ import {
   askedDocument,
   type BlockingPage,
   type ClustersPage,
+  type Documents,
   type HealthDocument,
   type HistoryPage,
   type MomentDocument,
   type SessionDocument,
   type SessionsPage,
 } from '../documents.ts'
+import type { OperationName } from '../operations.ts'
 
 /**
  * Short forms of the documents of the API, for the window of a model: the first of long lists with a count of all, and
@@ -144,7 +146,7 @@ const briefIncident = (incident: z.infer<typeof incidentPart>): z.infer<typeof i
   pid: incident.session?.pid ?? null,
 })
 
-export const clustersBrief = z.object({
+const clustersBrief = z.object({
   ...page,
   clusters: z.array(
     z.object({
@@ -157,7 +159,7 @@ export const clustersBrief = z.object({
   ),
 })
 
-export const briefClusters = ({ clusters, ...rest }: ClustersPage): z.infer<typeof clustersBrief> => ({
+const briefClusters = ({ clusters, ...rest }: ClustersPage): z.infer<typeof clustersBrief> => ({
   ...rest,
   clusters: clusters.map(({ name, seen, why, incidents }) => ({
     ...{ name, seen, why: shortOrNull(why), open: incidents.length },
@@ -165,7 +167,7 @@ export const briefClusters = ({ clusters, ...rest }: ClustersPage): z.infer<type
   })),
 })
 
-export const sessionsBrief = z.object({
+const sessionsBrief = z.object({
   ...head,
   ...page,
   totals: z
@@ -181,7 +183,7 @@ export const sessionsBrief = z.object({
   sessions: z.array(sessionBrief),
 })
 
-export const briefSessions = ({
+const briefSessions = ({
   sessions,
   cluster,
   takenAt,
@@ -203,9 +205,9 @@ const blocking = {
   sessions: z.array(sessionBrief).describe('those who block or wait'),
   sessionsLeftOut: count,
 }
-export const blockingBrief = z.object(blocking)
+const blockingBrief = z.object(blocking)
 
-export const briefBlocking = (document: BlockingPage): z.infer<typeof blockingBrief> => ({
+const briefBlocking = (document: BlockingPage): z.infer<typeof blockingBrief> => ({
   cluster: document.cluster,
   takenAt: document.takenAt,
   seesOthers: document.seesOthers,
@@ -225,18 +227,18 @@ const notSeen = z.object({
   after: text.nullable(),
 })
 
-export const momentBrief = z.object({
+const momentBrief = z.object({
   cluster: text,
   blocking: blockingBrief.nullable().describe('null where nothing was seen then, which is not calm'),
   notSeen: notSeen.nullable(),
 })
 
-export const briefMoment = (document: MomentDocument): z.infer<typeof momentBrief> =>
+const briefMoment = (document: MomentDocument): z.infer<typeof momentBrief> =>
   'notSeen' in document
     ? { cluster: document.cluster, blocking: null, notSeen: document.notSeen }
     : { cluster: document.cluster, blocking: briefBlocking(document), notSeen: null }
 
-export const sessionDetailsBrief = z.object({
+const sessionDetailsBrief = z.object({
   cluster: text,
   takenAt: text,
   session: sessionBrief,
@@ -246,7 +248,7 @@ export const sessionDetailsBrief = z.object({
   mayPropose: z.object({ action: z.enum(['cancel', 'terminate']).nullable(), why: text }),
 })
 
-export const briefSessionDetails = ({
+const briefSessionDetails = ({
   cluster,
   takenAt,
   session,
@@ -262,7 +264,7 @@ export const briefSessionDetails = ({
   mayPropose: { action: mayPropose.action, why: short(mayPropose.why, longestReason) },
 })
 
-export const healthBrief = z.object({
+const healthBrief = z.object({
   ...head,
   checkedAt: text.nullable(),
   unread: text.nullable().describe('why no health check could be made now'),
@@ -273,7 +275,7 @@ export const healthBrief = z.object({
   wraparoundPercent: z.number().nullable(),
 })
 
-export const briefHealth = ({ findings, ...document }: HealthDocument): z.infer<typeof healthBrief> => ({
+const briefHealth = ({ findings, ...document }: HealthDocument): z.infer<typeof healthBrief> => ({
   ...document,
   unread: shortOrNull(document.unread),
   found: findings.length,
@@ -293,7 +295,7 @@ const briefPart = <P extends z.infer<typeof proposalPart>>({ session, ...part }:
   outcome: part.outcome && { kind: part.outcome.kind, sentence: short(part.outcome.sentence, longestReason) },
 })
 
-export const historyBrief = z.object({
+const historyBrief = z.object({
   ...page,
   entries: z.array(
     z.object({
@@ -305,7 +307,7 @@ export const historyBrief = z.object({
   ),
 })
 
-export const briefHistory = ({ total, next, entries }: HistoryPage): z.infer<typeof historyBrief> => ({
+const briefHistory = ({ total, next, entries }: HistoryPage): z.infer<typeof historyBrief> => ({
   ...{ total, next },
   entries: entries.map(({ at, permalink, incident, proposals }) => ({
     ...{ at, permalink, incident: incident && briefIncident(incident) },
@@ -313,6 +315,24 @@ export const briefHistory = ({ total, next, entries }: HistoryPage): z.infer<typ
   })),
 })
 
-export const askedBrief = askedDocument.omit({ session: true }).extend({ pid })
+const askedBrief = askedDocument.omit({ session: true }).extend({ pid })
 
-export const briefAsked = (document: AskedDocument): z.infer<typeof askedBrief> => briefPart(document)
+const briefAsked = (document: AskedDocument): z.infer<typeof askedBrief> => briefPart(document)
+
+/** Short forms by the name of the operation: what they look like, and how a document becomes one. */
+export const briefs: {
+  readonly [N in OperationName]: {
+    readonly schema: z.ZodObject
+    readonly of: (document: Documents[N]) => Record<string, unknown>
+  }
+} = {
+  clusters: { schema: clustersBrief, of: briefClusters },
+  sessions: { schema: sessionsBrief, of: briefSessions },
+  blocking: { schema: blockingBrief, of: briefBlocking },
+  session: { schema: sessionDetailsBrief, of: briefSessionDetails },
+  health: { schema: healthBrief, of: briefHealth },
+  history: { schema: historyBrief, of: briefHistory },
+  at: { schema: momentBrief, of: briefMoment },
+  propose: { schema: askedBrief, of: briefAsked },
+  proposal: { schema: askedBrief, of: briefAsked },
+}

@@ -3,50 +3,14 @@ import type { CallToolResult, McpServer } from '@modelcontextprotocol/server'
 import type { Program } from '../../actions/authorize.ts'
 import type { Log } from '../../log.ts'
 import type { Asks } from '../asks.ts'
-import {
-  atInput,
-  blockingInput,
-  clustersInput,
-  healthInput,
-  historyInput,
-  idempotencyKey,
-  proposalInput,
-  proposeInput,
-  sessionInput,
-  sessionsInput,
-} from '../inputs.ts'
+import type { Documents } from '../documents.ts'
+import { type Inputs, idempotencyKey, inputs } from '../inputs.ts'
 import type { Looks } from '../looks.ts'
-import { type OperationName, operations } from '../operations.ts'
+import { type LookName, type OperationName, operations } from '../operations.ts'
 import { type ApiError, apiErrorOf, faultOfOurs } from '../problem.ts'
 import type { Tokens } from '../tokens.ts'
-import {
-  askedBrief,
-  blockingBrief,
-  briefAsked,
-  briefBlocking,
-  briefClusters,
-  briefHealth,
-  briefHistory,
-  briefMoment,
-  briefSessionDetails,
-  briefSessions,
-  clustersBrief,
-  healthBrief,
-  historyBrief,
-  momentBrief,
-  sessionDetailsBrief,
-  sessionsBrief,
-} from './briefs.ts'
-import {
-  wordsOfAsked,
-  wordsOfBlocking,
-  wordsOfClusters,
-  wordsOfHealth,
-  wordsOfHistory,
-  wordsOfMoment,
-  wordsOfSession,
-  wordsOfSessions,
-} from './words.ts'
+import { briefs } from './briefs.ts'
+import { words } from './words.ts'
 
 /** Surroundings of the tools, for one request of one program. */
 export type ToolDeps = {
@@ -83,23 +47,60 @@ const nextSteps: Partial<Record<ApiError['status'], string>> = {
   503: 'Try again in a moment, and tell a person if it stays so.',
 }
 
-type Tool<I extends z.ZodObject, D, B extends z.ZodObject> = {
+type Tool<N extends OperationName, I extends Inputs[N] = Inputs[N]> = {
   readonly title: string
   readonly hint: string
-  readonly input: I
-  readonly output: B
+  readonly input: z.ZodObject & z.ZodType<I>
   /** @param limit entries of the page, where there are pages */
-  readonly answer: (input: z.output<I>, limit: number) => Promise<D>
-  readonly brief: (document: D) => z.input<B>
-  readonly words: (document: D) => string
+  readonly answer: (input: I, limit: number) => Promise<Documents[N]>
+}
+
+/** Looks as tools, and when to use each. */
+const lookTools: { readonly [N in LookName]: Omit<Tool<N>, 'answer'> } = {
+  clusters: {
+    title: 'Clusters',
+    hint: 'Begin here: the other tools take the name of a cluster.',
+    input: inputs.clusters.extend({ limit }),
+  },
+  blocking: {
+    title: 'Who blocks whom',
+    hint: 'Use it first when something waits or hangs: it finds the root of a jam and the gentlest way out.',
+    input: inputs.blocking.extend({ limit }),
+  },
+  session: {
+    title: 'One session',
+    hint: 'Use it before you propose anything for a session, and to find out who keeps yours waiting.',
+    input: inputs.session,
+  },
+  sessions: {
+    title: 'Sessions',
+    hint: 'Filter it: a server has hundreds.',
+    input: inputs.sessions.extend({ limit }),
+  },
+  health: {
+    title: 'Health',
+    hint: 'Use it when nobody blocks anybody, and still something is wrong.',
+    input: inputs.health,
+  },
+  history: {
+    title: 'History',
+    hint: 'Use it for what went wrong before, and what people decided then.',
+    input: inputs.history.extend({ limit }),
+  },
+  at: {
+    title: 'A moment of the past',
+    hint: 'What it shows is over: propose nothing by it.',
+    input: inputs.at.extend({ limit }),
+  },
 }
 
 /** Adds the tools: the operations of the API, none of which decides. */
 export function addTools(server: McpServer, { looks, asks, tokens, program, signal, log }: ToolDeps): void {
   const { token, requestId } = program
 
-  function add<I extends z.ZodObject, D, B extends z.ZodObject>(name: OperationName, tool: Tool<I, D, B>) {
-    const { title, hint, input, output } = tool
+  function add<N extends OperationName, I extends Inputs[N]>(name: N, tool: Tool<N, I>) {
+    const { title, hint, input } = tool
+    const output = briefs[name].schema
     const changes = name === 'propose'
     const description = `${operations[name].words}. ${hint} ${strangers}`
     const annotations = { readOnlyHint: !changes, destructiveHint: false, idempotentHint: !changes }
@@ -109,7 +110,7 @@ export function addTools(server: McpServer, { looks, asks, tokens, program, sign
       try {
         await tokens.spend(token, operations[name].spends)
         tokens.demandRight(token, name)
-        return await fitting(tool, given as z.output<I>)
+        return await fitting(name, tool, given as I)
       } catch (error) {
         const known = apiErrorOf(error)
         if (!known) log.error({ err: error, requestId }, 'a program got no answer')
@@ -123,104 +124,42 @@ export function addTools(server: McpServer, { looks, asks, tokens, program, sign
     })
   }
 
-  add('clusters', {
-    title: 'Clusters',
-    hint: 'Begin here: the other tools take the name of a cluster.',
-    input: clustersInput.extend({ limit }),
-    output: clustersBrief,
-    answer: (input, limit) => looks.clusters({ ...input, limit }, token),
-    brief: briefClusters,
-    words: wordsOfClusters,
-  })
-  add('blocking', {
-    title: 'Who blocks whom',
-    hint: 'Use it first when something waits or hangs: it finds the root of a jam and the gentlest way out.',
-    input: blockingInput.extend({ limit }),
-    output: blockingBrief,
-    answer: (input, limit) => looks.blocking({ ...input, limit }, token),
-    brief: briefBlocking,
-    words: wordsOfBlocking,
-  })
-  add('session', {
-    title: 'One session',
-    hint: 'Use it before you propose anything for a session, and to find out who keeps yours waiting.',
-    input: sessionInput,
-    output: sessionDetailsBrief,
-    answer: (input) => looks.session(input, token),
-    brief: briefSessionDetails,
-    words: wordsOfSession,
-  })
-  add('sessions', {
-    title: 'Sessions',
-    hint: 'Filter it: a server has hundreds.',
-    input: sessionsInput.extend({ limit }),
-    output: sessionsBrief,
-    answer: (input, limit) => looks.sessions({ ...input, limit }, token),
-    brief: briefSessions,
-    words: wordsOfSessions,
-  })
-  add('health', {
-    title: 'Health',
-    hint: 'Use it when nobody blocks anybody, and still something is wrong.',
-    input: healthInput,
-    output: healthBrief,
-    answer: (input) => looks.health(input, token),
-    brief: briefHealth,
-    words: wordsOfHealth,
-  })
-  add('history', {
-    title: 'History',
-    hint: 'Use it for what went wrong before, and what people decided then.',
-    input: historyInput.extend({ limit }),
-    output: historyBrief,
-    answer: (input, limit) => looks.history({ ...input, limit }, token),
-    brief: briefHistory,
-    words: wordsOfHistory,
-  })
-  add('at', {
-    title: 'A moment of the past',
-    hint: 'What it shows is over: propose nothing by it.',
-    input: atInput.extend({ limit }),
-    output: momentBrief,
-    answer: (input, limit) => looks.at({ ...input, limit }, token),
-    brief: briefMoment,
-    words: wordsOfMoment,
-  })
+  function addLook<N extends LookName>(name: N) {
+    const tool = lookTools[name]
+    add(name, { ...tool, answer: (input, limit) => looks[name]({ ...input, limit }, token) })
+  }
+
+  for (const name of Object.keys(lookTools) as LookName[]) addLook(name)
   add('propose', {
     title: 'Ask people to end a statement or a session',
     hint: 'It ends nothing by itself: a person decides in Slack, and may say no. Send pid and backendStart as `blocking` or `session` has them, and take cancel where it helps. Where a card is open for the session already, you join it.',
-    input: proposeInput.extend({
+    input: inputs.propose.extend({
       idempotencyKey: idempotencyKey.describe(
         'A name for this call: sent again with the same name, within a week, it leads to the same proposal',
       ),
     }),
-    output: askedBrief,
     answer: ({ idempotencyKey = null, ...input }) => asks.propose(program, input, idempotencyKey),
-    brief: briefAsked,
-    words: wordsOfAsked,
   })
   add('proposal', {
     title: 'What became of a proposal',
     hint: 'People need minutes: wait again and again, 45s at a time, until it has ended.',
-    input: proposalInput,
-    output: askedBrief,
+    input: inputs.proposal,
     answer: (input) => asks.proposal(token, input, signal),
-    brief: briefAsked,
-    words: wordsOfAsked,
   })
 }
 
 /** Answers with a page that fits. A look is shared for a second, so that asking again costs no look at the server. */
-async function fitting<I extends z.ZodObject, D, B extends z.ZodObject>(
-  { input, answer, brief, words }: Tool<I, D, B>,
-  given: z.output<I>,
+async function fitting<N extends OperationName, I extends Inputs[N]>(
+  name: N,
+  { input, answer }: Tool<N, I>,
+  given: I,
 ): Promise<CallToolResult> {
-  const wanted = given.limit
+  const wanted = 'limit' in given ? given.limit : undefined
   for (let most = typeof wanted === 'number' ? wanted : usualPage; ; most = Math.floor(most / 2)) {
     const document = await answer(given, most)
-    const structuredContent = brief(document)
+    const structuredContent = briefs[name].of(document)
     const fits = JSON.stringify(structuredContent).length <= longestData
     if (fits || most === 1 || !('limit' in input.shape))
-      return { content: [{ type: 'text', text: words(document) }], structuredContent }
+      return { content: [{ type: 'text', text: words[name](document) }], structuredContent }
   }
 }

@@ -6,6 +6,7 @@ import type {
   AskedDocument,
   BlockingPage,
   ClustersPage,
+  Documents,
   HealthDocument,
   HistoryPage,
   MomentDocument,
@@ -13,8 +14,7 @@ import type {
   SessionDocument,
   SessionsPage,
 } from '../documents.ts'
-
-/** Answers in a few sentences, the most important first: what a model reads before it looks at the data. */
+import type { OperationName } from '../operations.ts'
 
 /** Most that one answer says in words, in characters. */
 const longest = 4000
@@ -70,7 +70,7 @@ function rootLine(cluster: string, root: RootJson): string {
 const toAsk =
   'To have it done, ask with `propose` (cluster, pid, action, backendStart, reason): a person decides in Slack.'
 
-export const wordsOfClusters = (document: ClustersPage): string =>
+const wordsOfClusters = (document: ClustersPage): string =>
   lines([
     document.total === 0 ? 'This token sees no cluster of that name.' : null,
     ...document.clusters.map(({ name, seen, why, incidents: [worst, ...others] }) => {
@@ -81,7 +81,7 @@ export const wordsOfClusters = (document: ClustersPage): string =>
     more(document, document.clusters.length),
   ])
 
-export const wordsOfSessions = (document: SessionsPage): string =>
+const wordsOfSessions = (document: SessionsPage): string =>
   lines([
     `${count(document.total, 'session')} on ${document.cluster}${document.totals ? `; ${document.totals.waiting} of all wait for a lock; ${document.totals.used} of ${document.totals.max} connections are used` : ''}.`,
     hidden(document),
@@ -89,7 +89,7 @@ export const wordsOfSessions = (document: SessionsPage): string =>
     more(document, document.sessions.length),
   ])
 
-export const wordsOfBlocking = (document: BlockingPage): string =>
+const wordsOfBlocking = (document: BlockingPage): string =>
   lines([
     document.locksUnread && `The locks could not be read: ${document.locksUnread}`,
     ...document.roots.map((root) => rootLine(document.cluster, root)),
@@ -105,7 +105,7 @@ export const wordsOfBlocking = (document: BlockingPage): string =>
     more(document, document.roots.length),
   ])
 
-export function wordsOfMoment(document: MomentDocument): string {
+function wordsOfMoment(document: MomentDocument): string {
   if (!('notSeen' in document)) return lines([`It was seen at ${document.takenAt}.`, wordsOfPast(document)])
   const { at, why, before, after } = document.notSeen
   return lines([
@@ -123,7 +123,7 @@ const wordsOfPast = ({ roots, cluster }: BlockingPage): string =>
         .map(({ pid, victims }) => `Session ${pid} kept ${count(victims.length, 'session')} waiting.`)
         .join(' ')
 
-export function wordsOfSession({ cluster, session, victims, jam, mayPropose }: SessionDocument): string {
+function wordsOfSession({ cluster, session, victims, jam, mayPropose }: SessionDocument): string {
   const { action, why } = mayPropose
   return lines([
     jam && rootLine(cluster, jam),
@@ -136,7 +136,7 @@ export function wordsOfSession({ cluster, session, victims, jam, mayPropose }: S
   ])
 }
 
-export const wordsOfHealth = (document: HealthDocument): string =>
+const wordsOfHealth = (document: HealthDocument): string =>
   lines([
     document.unread && `No health check could be made now: ${document.unread}`,
     document.findings.length === 0 && document.unread === null
@@ -146,7 +146,7 @@ export const wordsOfHealth = (document: HealthDocument): string =>
     ...document.findings.map(({ severity, summary }) => `${severity}: ${summary}`),
   ])
 
-export const wordsOfHistory = (document: HistoryPage): string =>
+const wordsOfHistory = (document: HistoryPage): string =>
   lines([
     document.total === 0 ? 'Nothing happened in that time that I know of.' : null,
     ...document.entries.map(({ at, incident, proposals: [proposal] }) => {
@@ -157,7 +157,7 @@ export const wordsOfHistory = (document: HistoryPage): string =>
     more(document, document.entries.length),
   ])
 
-export const wordsOfAsked = (document: AskedDocument): string =>
+const wordsOfAsked = (document: AskedDocument): string =>
   lines([endOf(document), document.card.permalink && `The card: ${document.card.permalink}`])
 
 function endOf({ id, state, action, session, cluster, ...rest }: AskedDocument): string {
@@ -178,4 +178,17 @@ function endOf({ id, state, action, session, cluster, ...rest }: AskedDocument):
     case 'withdrawn':
       return `It was taken back, because it is not needed any more: the ${what} is not done.${next}`
   }
+}
+
+/** Answers in a few sentences, the most important first: what a model reads before it looks at the data. */
+export const words: { readonly [N in OperationName]: (document: Documents[N]) => string } = {
+  clusters: wordsOfClusters,
+  sessions: wordsOfSessions,
+  blocking: wordsOfBlocking,
+  session: wordsOfSession,
+  health: wordsOfHealth,
+  history: wordsOfHistory,
+  at: wordsOfMoment,
+  propose: wordsOfAsked,
+  proposal: wordsOfAsked,
 }

@@ -1,7 +1,12 @@
+import { isDeepStrictEqual } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Authorization } from '../../src/actions/authorize.ts'
 import { createProposeBulk } from '../../src/actions/proposeBulk.ts'
 import type { WatchedCluster } from '../../src/commands/cluster.ts'
+import { refusalOf } from '../../src/domain/approvals/access.ts'
 import type { ProposalState } from '../../src/domain/approvals/proposal.ts'
+import type { People } from '../../src/domain/session/policy.ts'
+import type { Session } from '../../src/domain/session/session.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import { clusterErrorWith } from '../../src/postgres/errors.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -15,7 +20,8 @@ import { openTestStore } from '../support/store.ts'
 const config = clusterConfig('orders')
 const { expireAfterMs } = config.approvals
 const choice = { action: 'terminate', isChosen: () => true, chosenBy: '--app web', most: 50 } as const
-const leak = [idle(1, 600), idle(2, 600)]
+const [one, other] = [idle(1, 600), idle(2, 600)]
+const leak = [one, other]
 const ria = { userId: 'U0RIA', teamId: 'T0' }
 
 let store: Store
@@ -32,16 +38,16 @@ const watched = (name: string, over: Partial<Cluster> = {}): WatchedCluster => (
   cluster: pictureCluster(picture(leak), [], over),
 })
 
-const bulk = (...clusters: readonly WatchedCluster[]) =>
+const bulk = (clusters: readonly WatchedCluster[], authorization = openToAll) =>
   createProposeBulk({
-    ...{ proposals: store.proposals, clusters: watching(...clusters), authorization: openToAll },
+    ...{ proposals: store.proposals, clusters: watching(...clusters), authorization },
     cards: cardsOf(store, { now: () => now }),
     now: () => now,
   })
 
 /** Asks for the same list in the name of somebody. */
 async function ask(userId: string) {
-  const { byHand } = bulk(watched('orders'))
+  const { byHand } = bulk([watched('orders')])
   const asked = await byHand({ userId, teamId: 'T0' }, 'orders', choice, 'leak')
   if (!('proposal' in asked)) throw new Error('it was not asked for')
   return asked
@@ -64,7 +70,7 @@ it('who asks for the same joins the request, until its time is up', async () => 
 
 it('who cannot see the server asks for nobody, and a fault is no such thing', async () => {
   const askWhere = (error: Error) =>
-    bulk(watched('orders', { snapshot: () => Promise.reject(error) })).byHand(ria, 'orders', choice, '')
+    bulk([watched('orders', { snapshot: () => Promise.reject(error) })]).byHand(ria, 'orders', choice, '')
   const unseen = clusterErrorWith('DEADLINE')
   expect(await askWhere(unseen)).toEqual({ refusal: { code: 'notSeen', reason: unseen.reason } })
   const fault = new Error('a fault')
@@ -75,7 +81,7 @@ it('who cannot see the server asks for nobody, and a fault is no such thing', as
 describe('a sweep', () => {
   const [orders, shop] = [watched('orders'), watched('shop')]
   const sweep = (of: WatchedCluster, name: string, over: { sessions?: boolean; claim?: boolean } = {}) =>
-    bulk(orders, shop).bySweep(
+    bulk([orders, shop]).bySweep(
       of,
       { ...choice, isChosen: () => over.sessions ?? true, sweep: name },
       async () => over.claim ?? true,
@@ -104,13 +110,24 @@ describe('a sweep', () => {
 })
 
 describe('taking one off a list', () => {
-  const [one, other] = leak
-  const takeOff = ({ id }: { id: string }, session = one, ...clusters: readonly WatchedCluster[]) =>
-    bulk(...clusters).takeOff(ria, {
-      proposalId: id,
-      pid: session?.pid ?? 0,
-      backendStart: session?.backendStart ?? '',
-    })
+  const takeOff = (
+    { id: proposalId }: { id: string },
+    {
+      session: { pid, backendStart } = one,
+      clusters = [watched('orders')],
+      authorization = openToAll,
+    }: { session?: Session; clusters?: readonly WatchedCluster[]; authorization?: Authorization } = {},
+  ) => bulk(clusters, authorization).takeOff(ria, { proposalId, pid, backendStart })
+  /** Lets in who stands on these lists alone. */
+  const only = (lists: readonly People[]): Authorization => {
+    const checkAccess: Authorization['checkAccess'] = async (_, allowed) =>
+      lists.some((list) => isDeepStrictEqual(list, allowed)) ? null : refusalOf('notAllowed', 'you may not')
+    return {
+      ...openToAll,
+      checkAccess,
+      authorize: ({ caller }, allowed, fresh) => checkAccess(caller, allowed, fresh),
+    }
+  }
   const stored = async (state: ProposalState = 'open') => {
     const list = { ...bulkProposal(leak), state }
     await store.proposals.add(list)
@@ -119,26 +136,35 @@ describe('taking one off a list', () => {
 
   it('puts the shorter list on the same card', async () => {
     const list = await stored()
-    expect(await takeOff(list, one, watched('orders'))).toEqual({ cardId: list.cardId })
+    expect(await takeOff(list)).toEqual({ cardId: list.cardId })
     const [left] = await store.proposals.inState('open')
     expect(left?.cardId).toBe(list.cardId)
-    expect(left?.bulk?.members.map(({ session }) => session.pid)).toEqual([other?.pid])
+    expect(left?.bulk?.members.map(({ session }) => session.pid)).toEqual([other.pid])
     expect(await store.proposals.get(list.id)).toMatchObject({ state: 'withdrawn' })
   })
 
   it.each([
-    ['its cluster is not configured any more', [], 'unknownProposal'],
-    ['it is not on the list', [idle(3, 600), watched('orders')], 'changed'],
-  ] as const)('is refused where %s', async (_, [session, ...clusters], code) => {
+    ['ask', config.access.requesters],
+    ['approve', config.access.approvers],
+  ])('is open to who may only %s', async (_, people) => {
     const list = await stored()
-    expect(await takeOff(list, session, ...clusters)).toMatchObject({ refusal: { code } })
+    expect(await takeOff(list, { authorization: only([people]) })).toEqual({ cardId: list.cardId })
+  })
+
+  it.each([
+    ['its cluster is not configured any more', { clusters: [] }, 'unknownProposal'],
+    ['it is not on the list', { session: idle(3, 600) }, 'changed'],
+    ['the caller may neither ask nor approve', { authorization: only([]) }, 'notAllowed'],
+  ])('is refused where %s', async (_, over, code) => {
+    const list = await stored()
+    expect(await takeOff(list, over)).toMatchObject({ refusal: { code } })
     expect(await store.proposals.get(list.id)).toMatchObject({ state: 'open' })
   })
 
   it('is refused when the list has expired', async () => {
     const list = await stored()
     now = list.expiresAt
-    expect(await takeOff(list, one, watched('orders'))).toMatchObject({ refusal: { code: 'expired' } })
+    expect(await takeOff(list)).toMatchObject({ refusal: { code: 'expired' } })
     expect(await store.proposals.get(list.id)).toMatchObject({ state: 'open' })
   })
 
@@ -146,7 +172,7 @@ describe('taking one off a list', () => {
     'is refused when the list is %s',
     async (state) => {
       const list = await stored(state)
-      expect(await takeOff(list, one, watched('orders'))).toMatchObject({
+      expect(await takeOff(list)).toMatchObject({
         refusal: { code: 'alreadyDecided' },
       })
       expect(await store.proposals.inState('open')).toEqual([])
@@ -156,12 +182,12 @@ describe('taking one off a list', () => {
   it('is refused for a request of one session', async () => {
     const single = proposal({}, one)
     await store.proposals.add(single)
-    expect(await takeOff(single, one, watched('orders'))).toHaveProperty('refusal')
+    expect(await takeOff(single)).toHaveProperty('refusal')
     expect(await store.proposals.get(single.id)).toMatchObject({ state: 'open' })
   })
 
   it('is refused for one that nobody knows', async () => {
-    expect(await takeOff(proposal(), one, watched('orders'))).toMatchObject({
+    expect(await takeOff(proposal())).toMatchObject({
       refusal: { code: 'unknownProposal' },
     })
   })

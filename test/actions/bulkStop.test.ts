@@ -69,6 +69,25 @@ it('what takes five minutes and no more is carried out', async () => {
   expect((await carriedOut(1, { lateMs: 300_000 })).signalled).toEqual([1, 2, 3, 4])
 })
 
+it('between two signals there is a gap, so that an application connects again one session after the other', async () => {
+  const store = await openTestStore()
+  try {
+    const claimed = bulkProposal<'claimed'>(listed, { state: 'claimed', claimedAt: 0, claimedBy: 'first' })
+    await store.proposals.add(claimed)
+    const { cluster } = obeying(listed)
+    const execute = createExecute({
+      ...{ cards: cardsOf(store), clusters: watching({ config, cluster }), steady: () => performance.now() },
+      ...{ isStopping: () => false, log: createLog({ level: 'silent' }) },
+    })
+    const begun = (await execute(claimed)).bulk?.members.map(({ begunAt = 0 }) => begunAt) ?? []
+    const gaps = begun.slice(1).map((at, index) => at - (begun[index] ?? at))
+    expect(gaps).toHaveLength(3)
+    expect(Math.min(...gaps)).toBeGreaterThan(45)
+  } finally {
+    await store.close()
+  }
+})
+
 it.each([
   ['claimed', 'another'],
   ['done', 'first'],

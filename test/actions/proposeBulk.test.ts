@@ -7,8 +7,10 @@ import { refusalOf } from '../../src/domain/approvals/access.ts'
 import type { ProposalState } from '../../src/domain/approvals/proposal.ts'
 import type { People } from '../../src/domain/session/policy.ts'
 import type { Session } from '../../src/domain/session/session.ts'
+import type { Cards } from '../../src/notify/cards.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
 import { clusterErrorWith } from '../../src/postgres/errors.ts'
+import type { Proposals } from '../../src/store/proposals.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clusterConfig, pictureCluster, watching } from '../support/asking.ts'
 import { openToAll } from '../support/authorization.ts'
@@ -38,16 +40,20 @@ const watched = (name: string, over: Partial<Cluster> = {}): WatchedCluster => (
   cluster: pictureCluster(picture(leak), [], over),
 })
 
-const bulk = (clusters: readonly WatchedCluster[], authorization = openToAll) =>
+const bulk = (
+  clusters: readonly WatchedCluster[],
+  over: Partial<Omit<Parameters<typeof createProposeBulk>[0], 'clusters'>> = {},
+) =>
   createProposeBulk({
-    ...{ proposals: store.proposals, clusters: watching(...clusters), authorization },
+    ...{ proposals: store.proposals, clusters: watching(...clusters), authorization: openToAll },
     cards: cardsOf(store, { now: () => now }),
     now: () => now,
+    ...over,
   })
 
 /** Asks for the same list in the name of somebody. */
-async function ask(userId: string) {
-  const { byHand } = bulk([watched('orders')])
+async function ask(userId: string, over: Parameters<typeof bulk>[1] = {}) {
+  const { byHand } = bulk([watched('orders')], over)
   const asked = await byHand({ userId, teamId: 'T0' }, 'orders', choice, 'leak')
   if (!('proposal' in asked)) throw new Error('it was not asked for')
   return asked
@@ -66,6 +72,23 @@ it('who asks for the same joins the request, until its time is up', async () => 
   expect(later.how).toBe('opened')
   expect(later.proposal).toMatchObject({ requestedBy: 'U0RIA', expiresAt: now + expireAfterMs })
   expect(later.proposal.cardId).not.toBe(proposal.cardId)
+})
+
+it('who is not as fast as another looks again at what stands', async () => {
+  const { proposal } = await ask('U0RIA')
+  const cards = cardsOf(store)
+  let isFaster = true
+  const commit: Cards['commit'] = (cardId, run) =>
+    cards.commit(cardId, (tx) => {
+      const { swap } = tx.proposals
+      const swapOnce: typeof swap = async (before, next) => (isFaster ? null : swap(before, next))
+      return run({ ...tx, proposals: { ...tx.proposals, swap: swapOnce } }).finally(() => {
+        isFaster = false
+      })
+    })
+  const joined = await ask('U0RESP', { cards: { ...cards, commit } })
+  expect(joined).toMatchObject({ how: 'joined', proposal: { id: proposal.id } })
+  expect((await store.proposals.get(proposal.id))?.joined).toHaveLength(1)
 })
 
 it('who cannot see the server asks for nobody, and a fault is no such thing', async () => {
@@ -115,9 +138,9 @@ describe('taking one off a list', () => {
     {
       session: { pid, backendStart } = one,
       clusters = [watched('orders')],
-      authorization = openToAll,
-    }: { session?: Session; clusters?: readonly WatchedCluster[]; authorization?: Authorization } = {},
-  ) => bulk(clusters, authorization).takeOff(ria, { proposalId, pid, backendStart })
+      ...over
+    }: { session?: Session; clusters?: readonly WatchedCluster[] } & Parameters<typeof bulk>[1] = {},
+  ) => bulk(clusters, over).takeOff(ria, { proposalId, pid, backendStart })
   /** Lets in who stands on these lists alone. */
   const only = (lists: readonly People[]): Authorization => {
     const checkAccess: Authorization['checkAccess'] = async (_, allowed) =>
@@ -178,6 +201,20 @@ describe('taking one off a list', () => {
       expect(await store.proposals.inState('open')).toEqual([])
     },
   )
+
+  it('is refused when it is decided meanwhile', async () => {
+    const list = await stored()
+    let reads = 0
+    const get: Proposals['get'] = async (id) => {
+      const found = await store.proposals.get(id)
+      if (++reads === 2 && found) await store.proposals.swap(found, { ...list, state: 'denied' })
+      return found
+    }
+    expect(await takeOff(list, { proposals: { ...store.proposals, get } })).toMatchObject({
+      refusal: { code: 'alreadyDecided' },
+    })
+    expect(await store.proposals.madeSince(0)).toHaveLength(1)
+  })
 
   it('is refused for a request of one session', async () => {
     const single = proposal({}, one)

@@ -62,14 +62,14 @@ it.each(storePlaces)('a jam is shown afterwards as it was, over a restart (%s)',
   const jammed = Date.now()
   await recorded(open, jammed + 300)
   const during = Date.now()
+  // A look in the middle of the end would show who waits still, and nobody who holds.
+  await bot.stop()
   await root.query('ROLLBACK')
   await server.until("SELECT wait_event_type IS DISTINCT FROM 'Lock' FROM pg_stat_activity WHERE pid = $1", [
     victim.pid,
   ])
-  const over = Date.now()
-  await recorded(open, over + 300)
-  await bot.stop()
   bot = await open.start(masked)
+  await recorded(open, Date.now())
 
   await open.type('U0RESP', `at ${iso(during)}`)
   const answer = await open.line(/^Who blocks whom on orders at \d/)

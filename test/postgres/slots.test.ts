@@ -169,12 +169,18 @@ test('only the connection that sees is lost: it takes the slot of the other one 
   await holder.query('SELECT pg_advisory_lock(7)')
   void waiter.start('SELECT pg_advisory_lock(7)')
   await server.untilWaiting(waiter)
-  const picture = await cluster.snapshot()
+  let picture = await cluster.snapshot()
+  // While the one that sees was not back, the other one did not find out for itself.
+  await waitFor(
+    async () => {
+      picture = await cluster.snapshot()
+      const { locks } = picture
+      return locks.kind === 'jammed' && locks.why.startsWith('Every connection slot is taken')
+    },
+    'it is told that every slot is taken',
+    { seen: () => picture.locks },
+  )
   expect(picture.ownConnections).toBe(1)
-  expect(picture.locks).toMatchObject({
-    kind: 'jammed',
-    why: expect.stringMatching(/^Every connection slot is taken/),
-  })
 
   // It sees, so it can act; and with a free slot both are there again.
   const victim = picture.sessions.find(({ pid }) => pid === third.pid)

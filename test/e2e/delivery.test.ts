@@ -172,7 +172,7 @@ describe('a channel that was archived', () => {
       await jam()
       await room.line(/^I cannot post to <#C0RANDOM> \(is_archived\)/)
       // Slack's line may be here before the log has come through its pipe.
-      await waitFor(() => bot.output().includes('"code":"is_archived"'), 'the log says so')
+      await bot.says('"code":"is_archived"')
       const { port } = JSON.parse(/^.*pg-marshal is ready.*$/m.exec(bot.output())?.[0] ?? '')
       const readiness = await fetch(`http://127.0.0.1:${port}/readyz`)
       expect(await readiness.json()).toMatchObject({

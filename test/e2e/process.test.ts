@@ -1,7 +1,7 @@
 import { startPostgres } from 'temporary-postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openRoom, type Room, wordsOf } from '../support/harness.ts'
-import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
+import { startTestServer, type TestServer } from '../support/postgres.ts'
 import { type Bot, run, serve } from '../support/process.ts'
 import { jamOne, openShop } from '../support/shop.ts'
 
@@ -101,9 +101,9 @@ describe('a second process on the same store', () => {
     const first = await started()
     const second = await run(room)
     bots.push(second)
-    await waitFor(() => second.output().includes('waiting up to 15 s for it to end'), 'the second waits')
+    await second.says('waiting up to 15 s for it to end')
     expect(await first.kill('SIGTERM')).toBe(0)
-    await waitFor(() => second.output().includes('pg-marshal is ready'), 'the second is ready')
+    await second.says('pg-marshal is ready')
   })
 })
 
@@ -113,7 +113,7 @@ describe('asked to stop while it waits for Slack', () => {
     room.workspace.fault({ method: 'auth.test', kind: 'error500', times: 100 })
     const bot = await run(room)
     bots.push(bot)
-    await waitFor(() => bot.output().includes('Slack cannot be reached yet'), 'it waits')
+    await bot.says('Slack cannot be reached yet')
     expect(await bot.kill('SIGTERM')).toBe(0)
   })
 })

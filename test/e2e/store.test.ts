@@ -19,7 +19,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { channel, openRoom, type Room } from '../support/harness.ts'
-import { startTestServer, type TestServer, waitFor } from '../support/postgres.ts'
+import { startTestServer, type TestServer } from '../support/postgres.ts'
 import { type Bot, run, serve } from '../support/process.ts'
 import { jamOne, openShop } from '../support/shop.ts'
 
@@ -217,6 +217,6 @@ it.each([
   const yaml = JSON.stringify({ ...JSON.parse(room.yaml), store: { url: `sqlite:${other}` } })
   const second = await run({ ...room, yaml })
   bots.push(second)
-  await waitFor(() => second.output().includes('waiting up to 15 s'), 'it waits for the first')
+  await second.says('waiting up to 15 s')
   expect(second.output()).not.toContain('is ready')
 })

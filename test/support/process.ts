@@ -9,10 +9,15 @@ export type Bot = {
   readonly child: ChildProcess
   /** Everything it said so far, on both streams. */
   output(): string
+  /** Resolves when it has said these words. */
+  says(words: string, boundMs?: number): Promise<void>
   /** Resolves with the exit code, or with the name of the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals | null>
   kill(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
 }
+
+/** Deadline of what a process does: its start alone is a second of work, and a busy machine has many to start. */
+const processMs = 45_000
 
 const mainOfNow = resolve(import.meta.dirname, '../../src/main.ts')
 
@@ -39,14 +44,28 @@ export async function run(
     stream?.setEncoding('utf8').on('data', (text: string) => {
       output += text
     })
+  const name = args.join(' ') || 'the bot'
+  let isOver = false
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) =>
-    child.once('close', (code, signal) => resolve(code ?? signal)),
+    child.once('close', (code, signal) => {
+      isOver = true
+      resolve(code ?? signal)
+    }),
   )
-  const end = (what: string) =>
-    within(ended, `${args.join(' ') || 'the bot'} ${what}`, { seen: () => output })
+  const end = (what: string) => within(ended, `${name} ${what}`, { boundMs: processMs, seen: () => output })
   return {
     child,
     output: () => output,
+    says: (words, boundMs = processMs) =>
+      waitFor(
+        () => {
+          if (output.includes(words)) return true
+          if (isOver) throw new Error(`${name} ended before it said "${words}":\n${output}`)
+          return false
+        },
+        `${name} says "${words}"`,
+        { boundMs, seen: () => output },
+      ),
     get ended() {
       return end('ends')
     },
@@ -70,15 +89,7 @@ export async function serve(
 ): Promise<Bot> {
   const bot = await run(room, [], nodeArgs)
   begun(bot)
-  await waitFor(
-    () => {
-      if (bot.child.exitCode !== null || bot.child.signalCode !== null)
-        throw new Error(`it ended before it was ready:\n${bot.output()}`)
-      return bot.output().includes('pg-marshal is ready')
-    },
-    'the bot is ready',
-    { seen: bot.output, ...(boundMs !== undefined && { boundMs }) },
-  ).catch((error: unknown) => {
+  await bot.says('pg-marshal is ready', boundMs).catch((error: unknown) => {
     // Whoever waits for it never gets it, and could not end it.
     bot.child.kill('SIGKILL')
     throw error

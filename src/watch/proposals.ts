@@ -18,7 +18,7 @@ import { hasOwnCard, type Incident } from '../domain/incidents/incident.ts'
 import type { Recommendation } from '../domain/incidents/recommend.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import { poolerBefore } from '../domain/session/pooler.ts'
-import { type Session, sessionKeyOf } from '../domain/session/session.ts'
+import { type Session, type SessionKey, sessionKeyOf } from '../domain/session/session.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import { advance, begin } from '../notify/advance.ts'
 import type { Cards, CardsTx } from '../notify/cards.ts'
@@ -135,7 +135,7 @@ export function createProposalSync(deps: {
 
 /** Says why there is nothing left to do of what was requested; null where there is. */
 function staleBecause(open: OpenProposal, sessions: readonly Session[]): string | null {
-  if (isFromHost(open.key)) return serverAnswers
+  if (isFromHost(open.key)) return serverAnswers(open.key)
   const whys = eachOf(open).map((one) => {
     const session = sessions.find(({ pid }) => pid === one.key.pid)
     return session ? (differences(one, session)[0] ?? null) : `${one.key.pid} is gone`
@@ -145,7 +145,8 @@ function staleBecause(open: OpenProposal, sessions: readonly Session[]): string 
 }
 
 /** Reason for which what was asked of the operating system is taken back: the server shows more, and has the stricter guard. */
-const serverAnswers = 'the server answers again: ask once more, with what it shows'
+const serverAnswers = ({ pid }: SessionKey): string =>
+  `the server answers again: ask once more, with what /pg session ${pid} shows`
 
 /** Reason for which a request leaves its own card. */
 const goesOnThere = 'it stands on the card of the trouble now'

@@ -300,7 +300,12 @@ describe('a postmaster that hangs', () => {
     const asked = await askFor(at, 'terminate', session)
     process.kill(server.pid(), 'SIGCONT')
     await at.until(blind.ts, /^🟢 Resolved/)
-    await at.until(asked.ts, /^⚪ Withdrawn: [\s\S]*the server answers again/)
+    await at.until(
+      asked.ts,
+      new RegExp(
+        `^⚪ Withdrawn: [\\s\\S]*the server answers again: ask once more, with what /pg session ${session.pid} shows\\.`,
+      ),
+    )
     expect(hasButton(await at.until(asked.ts, /Withdrawn/), 'approve_terminate')).toBe(false)
     expect((await session.query('SELECT 1 AS alive')).rows).toEqual([{ alive: 1 }])
   })

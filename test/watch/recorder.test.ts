@@ -279,6 +279,38 @@ describe('the recorder', () => {
     expect(lines.filter((line) => line.includes('"lost":11'))).toHaveLength(1)
   })
 
+  it('tries again by itself, also when no look comes any more', async () => {
+    let isBroken = true
+    lines.length = 0
+    const recorder = recorderOn(
+      broken(() => isBroken),
+      { log },
+    )
+    const looks = looksOf(start, 2, 2, 0.5)
+    for (const look of looks) tell(recorder, look)
+    await expect.poll(recorder.failure, { timeout: 5_000 }).toBe('its disk is full')
+    isBroken = false
+    await expect.poll(recorder.failure, { timeout: 10_000 }).toBeNull()
+    expect(await read()).toEqual(looks)
+    expect(lines.filter((line) => line.includes('looks are recorded again"'))).toHaveLength(1)
+    await recorder.stop()
+  })
+
+  it('goes on in the chunk of a cluster that is left and watched again at once', async () => {
+    const joined: string[] = []
+    const recorder = recorderOn({
+      history: { ...store.history, join: async (chunk) => void joined.push(chunk) },
+    })
+    for (const look of looksOf(start, 3, 2, 0.5)) {
+      recorder.left('orders')
+      tell(recorder, look)
+      await recorder.settle()
+    }
+    expect(joined).toEqual([])
+    await recorder.stop()
+    expect(joined).toHaveLength(1)
+  })
+
   it('keeps nobody waiting while the store hangs, not even the one who stops it', async () => {
     const never = new Promise<void>(() => {})
     const recorder = recorderOn({ history: { ...store.history, addPieces: () => never } })

@@ -187,6 +187,18 @@ describe('a request by hand for a session that an open card offers', () => {
   })
 })
 
+it('a request gives way to a new one where its session does something else now', async () => {
+  room = await openRoom(server.marshalUrl, { over: { watch: { every: '60s', blockedFor: '1h' } } })
+  const session = await forgotten()
+  await room.start()
+  await room.type('U0RESP', `terminate ${session.pid} forgotten`)
+  await room.card('approve_terminate')
+  await session.query('COMMIT; BEGIN; SELECT 2')
+  await room.type('U0RESP', `terminate ${session.pid} forgotten again`)
+  await room.workspace.waitFor(() => kinds('requested').length === 2, { what: 'another request' })
+  expect(kinds('withdrawn')).toMatchObject([{ reason: expect.stringMatching(/transaction ended/) }])
+})
+
 describe('"Offer again"', () => {
   it('is gone from the card once its session is', async () => {
     room = await openRoom(server.marshalUrl, { over: { approvals: { expireAfter: '1s' } } })

@@ -161,8 +161,8 @@ const clustersBrief = z.object({
 
 const briefClusters = ({ clusters, ...rest }: ClustersPage): z.infer<typeof clustersBrief> => ({
   ...rest,
-  clusters: clusters.map(({ name, seen, why, incidents }) => ({
-    ...{ name, seen, why: shortOrNull(why), open: incidents.length },
+  clusters: clusters.map(({ name, seen, why, incidents, incidentsLeftOut }) => ({
+    ...{ name, seen, why: shortOrNull(why), open: incidents.length + incidentsLeftOut },
     incidents: incidents.slice(0, mostParts).map(briefIncident),
   })),
 })

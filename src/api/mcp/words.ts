@@ -73,10 +73,11 @@ const toAsk =
 const wordsOfClusters = (document: ClustersPage): string =>
   lines([
     document.total === 0 ? 'This token sees no cluster of that name.' : null,
-    ...document.clusters.map(({ name, seen, why, incidents: [worst, ...others] }) => {
+    ...document.clusters.map(({ name, seen, why, incidents: [worst, ...others], incidentsLeftOut }) => {
       if (!seen) return `${name} cannot be seen, which is not calm: ${why ?? 'nothing is known of it yet'}`
       if (!worst) return `${name}: no open incidents.`
-      return `${name}: ${worst.severity}: ${worst.summary}${others.length > 0 ? `, and ${others.length} more` : ''}`
+      const rest = others.length + incidentsLeftOut
+      return `${name}: ${worst.severity}: ${worst.summary}${rest > 0 ? `, and ${rest} more` : ''}`
     }),
     more(document, document.clusters.length),
   ])

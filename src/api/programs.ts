@@ -1,18 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { RequestListener } from 'node:http'
-import { getRequestListener } from '@hono/node-server'
-import type { Requests } from '../actions/request.ts'
-import type { Past } from '../answers/openCards.ts'
-import type { PastLooks } from '../answers/record.ts'
-import type { WatchedCluster } from '../commands/cluster.ts'
-import type { ApiToken } from '../config/api.ts'
-import type { Log } from '../log.ts'
-import type { Store } from '../store/store.ts'
-import { createAsks } from './asks.ts'
-import { createLooks, longestText } from './looks.ts'
-import { createMcpEndpoint } from './mcp/endpoint.ts'
-import { createApi } from './routes.ts'
-import { createTokens } from './tokens.ts'
+import type { ForPrograms } from './listener.ts'
 
 /** All that programs do with the bot: they look and ask, over HTTP. */
 export type Programs = {
@@ -23,51 +11,22 @@ export type Programs = {
   stop(): Promise<void>
 }
 
-export function createPrograms(deps: {
-  /** Returns the tokens of the configuration that holds now. */
-  readonly tokens: () => readonly ApiToken[]
-  readonly clusters: ReadonlyMap<string, WatchedCluster>
-  readonly requests: Pick<Requests, 'byProgram'>
-  readonly store: Store
-  readonly past: Past
-  readonly record: PastLooks | null
-  readonly maskText: (text: string | null) => string | null
-  readonly linkTo: (cardId: string) => Promise<string | null>
-  /** Finds the address also of a card that is on its way. */
-  readonly patientLinkTo: (cardId: string) => Promise<string | null>
-  readonly version: string
-  readonly now: () => number
-  readonly steady: () => number
-  readonly log: Log
-}): Programs {
-  const { store } = deps
+/** Most bots have no program that asks: what answers one takes 10 MB of memory, and is loaded with the first request. */
+export function createPrograms(deps: ForPrograms): Programs {
   const changes = new EventEmitter<{ changed: [] }>().setMaxListeners(0)
   const stopping = new AbortController()
-  const tokens = createTokens(deps.tokens)
-  const maskText = (text: string | null) => {
-    const masked = deps.maskText(text)
-    return masked === null ? null : shorten(masked)
+  let loading: Promise<RequestListener> | null = null
+  const load = async () => {
+    const { createProgramListener } = await import('./listener.ts')
+    return createProgramListener({ ...deps, changes, stopping: stopping.signal })
   }
-  const looks = createLooks({ ...deps, tokens, maskText })
-  const asks = createAsks({
-    ...{ ...deps, maskText },
-    ...{ tokens, changes, stopping: stopping.signal },
-    proposals: store.proposals,
-    messages: store.messages,
-  })
-  const mcp = createMcpEndpoint({ ...deps, tokens, looks, asks })
-  const api = createApi({ ...deps, tokens, looks, asks, mcp })
   return {
-    requestListener: getRequestListener(api.fetch),
+    requestListener: async (request, response) => {
+      loading ??= load()
+      const listen = await loading
+      listen(request, response)
+    },
     changed: () => void changes.emit('changed'),
     stop: async () => stopping.abort(),
   }
-}
-
-/** Cuts a statement to what programs get; a character that would be cut in two goes. */
-function shorten(statement: string): string {
-  const bytes = Buffer.from(statement)
-  return bytes.length <= longestText
-    ? statement
-    : new TextDecoder().decode(bytes.subarray(0, longestText), { stream: true })
 }

@@ -10,7 +10,7 @@ import { historyAt } from './historyAt.ts'
 import { askOnTerminal, hostSessions, hostSignal } from './host.ts'
 import { look } from './look.ts'
 import type { Out } from './out.ts'
-import { type ProposeExit, propose } from './propose.ts'
+import type { ProposeExit } from './propose.ts'
 import { report, reportFormats } from './report.ts'
 import { storeCopy } from './storeCopy.ts'
 import { waits } from './waits.ts'
@@ -87,7 +87,8 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
   const { env, out, err, now, steady } = terminal
   // Monitoring understands one line and its own exit codes, whatever is wrong.
   if (args[0] === 'check') return check(args.slice(1), () => loadConfig({ env }), out, now)
-  if (args[0] === 'propose') return propose(args.slice(1), terminal)
+  // The service needs none of what calls it.
+  if (args[0] === 'propose') return (await import('./propose.ts')).propose(args.slice(1), terminal)
   const { values, positionals } = readArgs(args)
   if (values.version) {
     out.write(`pg-marshal ${packageJson.version} (Node ${process.versions.node})\n`)
@@ -153,7 +154,6 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
       return waits({ ...onCluster(), options, timeZone })
     }
     case 'mcp':
-      // The service needs none of it.
       return (await import('./mcp.ts')).mcp(env)
     case 'advise':
       return advise({ ...onCluster(), since })

@@ -135,7 +135,7 @@ async function weekOf(settings: StoreSettings, pictures: readonly Picture[]) {
   const head = { cluster: 'orders', everyMs, startedAt: looks[0]?.takenAt ?? 0 }
   const writer = writeChunk(head)
   const rows = looks.map(writer.add)
-  await history.addTexts('orders', writer.texts, start)
+  await history.addTexts('orders', writer.takeTexts(), start)
   for (let from = start; from < start + weekMs; from += longestChunkMs)
     await history.addPieces([
       {

@@ -27,7 +27,7 @@ export type Chunked = {
   readonly pieces: readonly HistoryPiece[]
   /** Chunks that get no more looks. */
   readonly full: readonly OpenChunk[]
-  /** All statements that these chunks name, by id. */
+  /** Statements that these chunks name for the first time, by id. */
   readonly texts: ReadonlyMap<string, string>
   /** Faults of ours, one for each look that cannot be kept: the others are not to wait for it. */
   readonly faults: readonly unknown[]
@@ -76,7 +76,7 @@ export async function intoChunks(
     after: { open: part?.chunk ?? null, jam: lastJam },
     pieces: parts.flatMap((one) => pieceOf(cluster, one) ?? []),
     full: parts.filter((one) => one !== part).map(({ chunk }) => chunk),
-    texts: new Map(parts.flatMap(({ chunk }) => [...chunk.writer.texts])),
+    texts: new Map(parts.flatMap(({ chunk }) => [...chunk.writer.takeTexts()])),
     faults,
   }
 }

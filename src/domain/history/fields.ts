@@ -36,10 +36,17 @@ export const timeFields = [
 export const clocksOf = (server: number, takenAt: number): readonly number[] =>
   timeFields.map(([start]) => (start === null ? takenAt * 1000 : server))
 
-/** Returns the moment that a time of a session is counted back from. */
-export function momentFor(index: number, times: readonly Time[], clocks: readonly number[]): number {
+/**
+ * Returns the moment that a time of a session is counted back from.
+ * @param startAt the start of another time of it, by its place; null: it has none
+ */
+export function momentFor(
+  index: number,
+  startAt: (time: number) => number | null,
+  clocks: readonly number[],
+): number {
   const from = timeFields[index]?.[2] ?? null
-  return (from === null ? null : times[from]?.start) ?? clocks[index] ?? 0
+  return (from === null ? null : startAt(from)) ?? clocks[index] ?? 0
 }
 
 /** Tags are read together with a statement, and looks have none: the record keeps their texts without comments. */

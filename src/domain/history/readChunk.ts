@@ -91,7 +91,8 @@ function change(one: Reread, field: number, value: unknown, clocks: readonly num
   else if (field === statementField) one.statement = Number(value)
   else {
     const index = (field - firstTimeField) >> 1
-    one.times[index] = timeOfCode(value as TimeCode, momentFor(index, one.times, clocks))
+    const startAt = (time: number) => one.times[time]?.start ?? null
+    one.times[index] = timeOfCode(value as TimeCode, momentFor(index, startAt, clocks))
   }
 }
 

@@ -1,19 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { Session } from '../session/session.ts'
-import { type ChunkHead, firstTimeField, type Row, type StatementKey, statementField } from './chunk.ts'
-import {
-  clockOf,
-  clocksOf,
-  codeOfTime,
-  momentFor,
-  noTime,
-  plainFields,
-  type Time,
-  timeFields,
-  timeFrom,
-} from './fields.ts'
+import { type ChunkHead, firstTimeField, type Row, statementField } from './chunk.ts'
+import { clockOf, clocksOf, codeOfTime, momentFor, plainFields, timeFields, timeFrom } from './fields.ts'
 import type { PastLook } from './look.ts'
+import { createStatements, createWords } from './numbered.ts'
 import { restOf } from './rest.ts'
+import { createWrittenSessions } from './writtenSessions.ts'
 
 /** Id of a statement in the table of texts: the same for all looks of a cluster. */
 export const textId = (text: string): string =>
@@ -21,65 +13,28 @@ export const textId = (text: string): string =>
 
 export type ChunkWriter = {
   readonly head: ChunkHead
-  /** Returns the row of a look. Its time must be later than that of the one before. */
+  /** Returns the row of a look, of which it keeps nothing but texts. Its time must be later than that of the one before. */
   add(look: PastLook): Row
-  /** Statements that the chunk names, by id. */
-  readonly texts: ReadonlyMap<string, string>
+  /** Returns the statements that the rows since the last time name, and none before them, by id. */
+  takeTexts(): ReadonlyMap<string, string>
 }
 
-/** A session as it was when something of it changed last: since then it has only grown older. */
-type Written = {
-  readonly session: Session
+/** Statement of a session, clocks of the look, and where the values go. */
+type Noting = {
   readonly text: string | undefined
-  /** Clocks of that look. */
   readonly clocks: readonly number[]
-}
-
-/** Numbers what is met, in the order in which it is. */
-function numbered<T>() {
-  const numbers = new Map<string, number>()
-  let added: T[] = []
-  return {
-    of(key: string, value: T): number {
-      const known = numbers.get(key)
-      if (known !== undefined) return known
-      added.push(value)
-      numbers.set(key, numbers.size)
-      return numbers.size - 1
-    },
-    /** Returns those that are new since the last time. */
-    takeNew(): readonly T[] {
-      const taken = added
-      added = []
-      return taken
-    },
-  }
+  readonly values: number[]
 }
 
 /** Writes only what differs, and keeps no more of a look than that: hundreds of clusters are recorded at the same time. */
 export function writeChunk(head: ChunkHead): ChunkWriter {
-  let written: readonly Written[] = []
+  const written = createWrittenSessions()
+  const words = createWords()
+  const statements = createStatements(textId)
   let rest: readonly string[] = []
-  const words = numbered<unknown>()
-  const statements = numbered<StatementKey>()
-  const wordOf = (value: unknown) => words.of(JSON.stringify(value), value)
-  const ids = new Map<string, string>()
-  const texts = new Map<string, string>()
-  const idOf = (text: string) => {
-    const known = ids.get(text)
-    if (known !== undefined) return known
-    const id = textId(text)
-    ids.set(text, id)
-    texts.set(id, text)
-    return id
-  }
-  const statementOf = (text: string | undefined, queryId: string | null) => {
-    const id = text === undefined ? null : idOf(text)
-    return statements.of(`${id} ${queryId}`, [id, queryId])
-  }
   return {
     head,
-    texts,
+    takeTexts: statements.takeTexts,
     add(look) {
       const ms = look.takenAt - head.startedAt
       if (!('snapshot' in look)) return [ms, look.unseen]
@@ -91,43 +46,14 @@ export function writeChunk(head: ChunkHead): ChunkWriter {
       const masks: number[] = []
       const values: number[] = []
       let lastSlot = 0
-      const { kept, gone } = stay(written, sessions)
-      const came: [number, number][] = []
-      written = sessions.map((session, slot) => {
-        const before = kept[slot]
-        const was = before?.session
-        if (!was) came.push([slot, session.pid])
-        let mask = 0
-        const note = (field: number, value: number) => {
-          mask |= 1 << field
-          values.push(value)
-        }
-        plainFields.forEach((name, field) => {
-          const value = session[name] ?? null
-          if (value !== (was?.[name] ?? null)) note(field, wordOf(value))
-        })
-        const text = snapshot.texts?.get(session.pid)
-        if (!before || text !== before.text || session.queryId !== before.session.queryId)
-          note(statementField, statementOf(text, session.queryId))
-        const times: Time[] = []
-        for (const index of timeFields.keys()) {
-          const clock = clocks[index] ?? base
-          const time = timeAt(index, session, clock)
-          times.push(time)
-          const timeBefore = before ? timeAt(index, before.session, before.clocks[index] ?? 0) : noTime
-          if (timeBefore.text === time.text && timeBefore.start === time.start && timeBefore.age === time.age)
-            continue
-          const code = codeOfTime(time, momentFor(index, times, clocks))
-          const field = firstTimeField + 2 * index
-          if (typeof code === 'number' && code >= 0) note(field, code)
-          else note(field + 1, wordOf(code))
-        }
-        if (before && mask === 0) return before
+      const { gone, came } = written.arrange(sessions)
+      for (const [slot, session] of sessions.entries()) {
+        const mask = note(slot, session, { text: snapshot.texts?.get(session.pid), clocks, values })
+        if (mask === 0) continue
         slots.push(slot - lastSlot)
         masks.push(mask)
         lastSlot = slot
-        return { session, text, clocks }
-      })
+      }
       const now = restOf(snapshot)
       const changed = now.flatMap((json, index) =>
         json === rest[index] ? [] : [[index, JSON.parse(json)] as const],
@@ -145,29 +71,35 @@ export function writeChunk(head: ChunkHead): ChunkWriter {
       ]
     },
   }
-}
 
-/** Returns a time of a session, which was read at this moment of the clock that its ages go by. */
-function timeAt(index: number, session: Session, clock: number): Time {
-  const [start, age] = timeFields[index] ?? [null, null]
-  return timeFrom(start === null ? null : session[start], (age === null ? null : session[age]) ?? null, clock)
-}
-
-/** Finds those of before that are still there, in the same order, for each place; the others are gone, or come again. */
-function stay(written: readonly Written[], sessions: readonly Session[]) {
-  const places = new Map<number, number>()
-  written.forEach(({ session }, index) => {
-    places.set(session.pid, index)
-  })
-  const isKept = new Array<boolean>(written.length).fill(false)
-  let last = -1
-  const kept = sessions.map(({ pid, backendStart }) => {
-    const index = places.get(pid) ?? -1
-    const one = written[index]
-    if (!one || index <= last || one.session.backendStart !== backendStart) return undefined
-    last = index
-    isKept[index] = true
-    return one
-  })
-  return { kept, gone: isKept.flatMap((here, index) => (here ? [] : [index])) }
+  /** Notes what differs of a session. @returns those fields as bits; their values follow those before */
+  function note(slot: number, session: Session, { text, clocks, values }: Noting): number {
+    let mask = 0
+    for (const [field, name] of plainFields.entries()) {
+      const value = session[name] ?? null
+      if (value === words.at(written.numberAt(slot, field))) continue
+      const word = words.of(value)
+      written.setNumber(slot, field, word)
+      mask |= 1 << field
+      values.push(word)
+    }
+    if (!statements.isAt(written.numberAt(slot, statementField), text, session.queryId)) {
+      const statement = statements.of(text, session.queryId)
+      written.setNumber(slot, statementField, statement)
+      mask |= 1 << statementField
+      values.push(statement)
+    }
+    for (const [index, [startName, ageName]] of timeFields.entries()) {
+      const start = startName === null ? null : session[startName]
+      const time = timeFrom(start, session[ageName] ?? null, clocks[index] ?? 0)
+      if (!written.setTime(slot, index, time)) continue
+      const moment = momentFor(index, (from) => written.startAt(slot, from), clocks)
+      const code = codeOfTime(time, moment)
+      const field = firstTimeField + 2 * index
+      const isWord = typeof code !== 'number' || code < 0
+      mask |= 1 << (isWord ? field + 1 : field)
+      values.push(isWord ? words.of(code) : code)
+    }
+    return mask
+  }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Row } from '../../../src/domain/history/chunk.ts'
+import type { LookRow, Row } from '../../../src/domain/history/chunk.ts'
 import type { PastLook } from '../../../src/domain/history/look.ts'
 import { packRows, unpackRows } from '../../../src/domain/history/packing.ts'
 import { readChunk } from '../../../src/domain/history/readChunk.ts'
@@ -20,14 +20,78 @@ function again(looks: readonly PastLook[], from?: number, to?: number): PastLook
     (piece) => unpackRows(Buffer.from(packRows(piece))) ?? [],
   )
   expect(read).toEqual(rows)
-  return readChunk(read, (id) => writer.texts.get(id), from, to)
+  const texts = writer.takeTexts()
+  expect(writer.takeTexts().size).toBe(0)
+  return readChunk(read, (id) => texts.get(id), from, to)
 }
+
+/** Times that are none, that no age fits, or of which there is the age alone. */
+const oddTimes: readonly Partial<Session>[] = [
+  { xactStart: 'infinity', xactSeconds: null },
+  { stateChange: '-infinity', stateSeconds: 0.25 },
+  { queryStart: '10000-01-01 00:00:00+00', querySeconds: 0 },
+  { queryStart: serverTimeOf(head.startedAt * 1000), querySeconds: null },
+  { xactStart: null, xactSeconds: 3.25 },
+  { xactStart: null, xactSeconds: 1e12 },
+  { stateChange: '2026-03-01 03:00:00.500000+00', stateSeconds: 1e12 },
+  { stateChange: '2026-03-01 03:00:00.500000+00', stateSeconds: 2e12 },
+  { queryStart: null, querySeconds: 0.123_456_78 },
+  { sameWaitSeconds: 1e12 },
+  { leaves: 'a table' },
+]
+
+/** Random looks in which some sessions have such times. */
+const oddLooks: fc.Arbitrary<PastLook[]> = fc
+  .tuple(
+    randomLooks(head.startedAt),
+    fc.array(fc.constantFrom({}, ...oddTimes), { minLength: 1, maxLength: 20 }),
+  )
+  .map(([looks, overs]) => {
+    let at = 0
+    return looks.map((look) =>
+      'snapshot' in look
+        ? withSessions(look, (session) => ({ ...session, ...overs[at++ % overs.length] }))
+        : look,
+    )
+  })
+
+type Seen = Extract<PastLook, { readonly snapshot: unknown }>
+
+const withSessions = (look: Seen, change: (session: Session) => Session): Seen => ({
+  ...look,
+  snapshot: { ...look.snapshot, sessions: look.snapshot.sessions.map(change) },
+})
 
 describe('chunks', () => {
   it('give each look back as it was', () => {
     fc.assert(
       fc.property(randomLooks(head.startedAt), (looks) => {
         expect(again(looks)).toEqual(looks)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('give each look back with times that are none, and ages that fit to no moment', () => {
+    fc.assert(
+      fc.property(oddLooks, (looks) => {
+        expect(again(looks)).toEqual(looks)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('say nothing twice', () => {
+    fc.assert(
+      fc.property(oddLooks, (looks) => {
+        const writer = writeChunk(head)
+        for (const look of looks) {
+          if (!('snapshot' in look)) continue
+          const still = withSessions(look, ({ sameWaitSeconds: _, ...session }) => session)
+          writer.add(still)
+          const [, changed, , ...others] = writer.add({ ...still, takenAt: look.takenAt + 1 }) as LookRow
+          expect([changed, ...others]).toEqual([[[], [], []], [], [], [], [], []])
+        }
       }),
       { numRuns: 300 },
     )

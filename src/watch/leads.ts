@@ -69,8 +69,7 @@ export function createLeads(deps: {
         if (lease) begin(lease, () => watch(cluster, lease))
       }
       const lease = round.leases.get(deskLease)
-      // It is the same work each time: what is under way from before has to end first.
-      if (lease && ending.size === 0) begin(lease, () => desk)
+      if (lease) begin(lease, () => desk)
       after(round)
     },
     last: () => last,
@@ -95,6 +94,7 @@ export function createLeads(deps: {
   }
 
   function begin(lease: Lease, make: () => Duty) {
+    // What is under way from before has to end first.
     if (duties.has(lease.name) || ending.has(lease.name)) return
     const duty = make()
     duties.set(lease.name, { lease, duty })
@@ -105,10 +105,10 @@ export function createLeads(deps: {
   function end(name: string, duty: Duty, isLast = false) {
     duties.delete(name)
     log.info({ lease: name }, 'this replica leads no longer')
-    const ended = duty.stop(isLast).finally(() => {
-      if (ending.get(name) === ended) ending.delete(name)
-    })
-    ending.set(name, ended)
+    ending.set(
+      name,
+      duty.stop(isLast).finally(() => ending.delete(name)),
+    )
   }
 }
 

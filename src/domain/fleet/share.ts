@@ -23,12 +23,12 @@ export type Holders = ReadonlyMap<string, string | null>
 export function share(members: readonly Member[], holders: Holders): Map<string, string> {
   const knows = new Map(members.map(({ id, clusters }) => [id, new Set(clusters)]))
   const clusters = [...new Set(members.flatMap((member) => member.clusters))].sort()
-  const candidatesOf = (cluster: string) =>
-    members.map(({ id }) => id).filter((id) => knows.get(id)?.has(cluster))
+  // Of two that are equally busy the first by name: the sorts below keep this order.
+  const ids = members.map(({ id }) => id).sort()
+  const candidatesOf = (cluster: string) => ids.filter((id) => knows.get(id)?.has(cluster))
   const load = new Map(members.map(({ id }) => [id, new Set<string>()]))
   const of = (id: string): Set<string> => load.get(id) ?? new Set()
-  const leastBusy = (ids: readonly string[]) =>
-    ids.toSorted((a, b) => of(a).size - of(b).size || (a < b ? -1 : 1))[0]
+  const leastBusy = (some: readonly string[]) => some.toSorted((a, b) => of(a).size - of(b).size)[0]
 
   const free: string[] = []
   for (const cluster of clusters) {
@@ -43,9 +43,8 @@ export function share(members: readonly Member[], holders: Holders): Map<string,
   // Each move makes the counts more even, so it ends.
   for (let moved = true; moved; ) {
     moved = false
-    for (const giver of members
-      .map(({ id }) => id)
-      .sort((a, b) => of(b).size - of(a).size || (a < b ? -1 : 1)))
+    // The busiest first: another one could have to take back what it gave.
+    for (const giver of ids.toSorted((a, b) => of(b).size - of(a).size))
       for (const cluster of [...of(giver)].sort().reverse()) {
         const taker = leastBusy(candidatesOf(cluster))
         if (taker === undefined || of(giver).size - of(taker).size < 2) continue

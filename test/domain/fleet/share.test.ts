@@ -26,6 +26,29 @@ describe('what replicas that know the same share', () => {
     )
   })
 
+  it('takes nothing from anybody that they could keep', () => {
+    fc.assert(
+      fc.property(clusters, ids, holders, (all, living, before) => {
+        const members = living.map((id) => ({ id, clusters: all }))
+        const held = new Map(
+          Object.entries(before).filter(
+            ([cluster, id]) => all.includes(cluster) && living.includes(id ?? ''),
+          ),
+        )
+        const shares = share(members, held)
+        const moved = [...held].filter(([cluster, id]) => shares.get(cluster) !== id)
+        const least = Math.floor(all.length / living.length)
+        const withOneMore = all.length % living.length
+        const tooMany = living
+          .map((id) => [...held.values()].filter((holder) => holder === id).length)
+          .sort((a, b) => b - a)
+          .map((has, place) => Math.max(0, has - least - (place < withOneMore ? 1 : 0)))
+        expect(moved).toHaveLength(tooMany.reduce((sum, one) => sum + one, 0))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
   it('moves no more than it has to when one joins or leaves', () => {
     fc.assert(
       fc.property(clusters, ids, fc.nat(), (all, living, pick) => {

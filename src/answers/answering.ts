@@ -32,7 +32,7 @@ export function createAnswering(deps: {
   readonly now: () => number
 }): Answering {
   const { store, linkTo, recording, config } = deps
-  const top = createTop()
+  const top = createTop(deps)
   const past = { ...store, linkTo }
   const record = recordOf({ ...store.history, settle: recording.settle }, config)
   const reports = createReports({ ...deps, past, record })

@@ -20,6 +20,7 @@ import { attempt, type Cluster, unreadable } from '../postgres/cluster.ts'
 import type { AnswerContext } from '../views/answers/page.ts'
 import { type StatementsSeen, topView } from '../views/answers/top.ts'
 import type { View } from '../views/kit.ts'
+import type { WatcherOf } from './clusters.ts'
 import { shortStatement, textsOf } from './statements.ts'
 
 /** Rows of the table: with cells as long as they may be it keeps within what Slack takes. */
@@ -39,10 +40,15 @@ export type TopAnswers = {
   ): Promise<View>
   /** Notes who waits at a look, so that waiting does not count as work. */
   saw(snapshot: Snapshot): void
+  /** Forgets who waited on a cluster that is not watched here any more: from now on it is not known. */
+  left(cluster: string): void
 }
 
-/** Remembers the last looks at each cluster, so that a later one shows what ran since, and for how long statements waited. */
-export function createTop(): TopAnswers {
+/**
+ * Remembers the last looks at each cluster, so that a later one shows what ran since, and for how long statements waited.
+ * @param deps names who watches a cluster, and so knows how long one waited; if absent, one process watches all
+ */
+export function createTop({ watcherOf = () => null }: { readonly watcherOf?: WatcherOf } = {}): TopAnswers {
   const looksAt = new Map<string, readonly StatementReading[]>()
   const waitsAt = new Map<string, StatementWaits>()
 
@@ -50,6 +56,7 @@ export function createTop(): TopAnswers {
     saw({ cluster, sessions, takenAt }) {
       waitsAt.set(cluster, noteWaits(waitsAt.get(cluster) ?? noWaits, sessions, takenAt))
     },
+    left: (cluster) => void waitsAt.delete(cluster),
     async answer(question, { cluster, config }, picture, asked) {
       const running = runningIn(picture, asked.filters)
       const shown = running.slice(0, mostRunning)
@@ -80,7 +87,8 @@ export function createTop(): TopAnswers {
     looksAt.set(cluster.name, looksToKeep(looks, reading))
     const baseline = sinceReset ? null : baselineAmong(looks, reading)
     const waits = waitsAt.get(cluster.name) ?? noWaits
-    const waitedMs = waitedSince(waits, 1000 * (baseline?.readAt ?? reading.resetAt))
+    const countedFrom = 1000 * (baseline?.readAt ?? reading.resetAt)
+    const waitedMs = waitedSince(waits, countedFrom)
     const top: Top = topOf(reading, baseline, (statement) => namesMatch(statement, filters), waitedMs)
     const texts = await attempt(
       () => cluster.statementStats.texts(top.statements.slice(0, mostRead), shortStatement),
@@ -93,7 +101,8 @@ export function createTop(): TopAnswers {
       kind: 'read',
       top,
       folded: foldStatements(top.statements, (one) => !all && isOwn(one), mostStatements),
-      waitsSince: waits.since,
+      waitsSince: waits.since !== null && waits.since > countedFrom ? waits.since : null,
+      waitsKnownTo: waits.since === null ? watcherOf(cluster.name) : null,
       texts,
       isRecording,
     }

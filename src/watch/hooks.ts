@@ -18,7 +18,7 @@ export const createHooks =
     heartbeat,
     now,
   }: {
-    readonly top: { saw(snapshot: Snapshot): void }
+    readonly top: { saw(snapshot: Snapshot): void; left(cluster: string): void }
     readonly sight: Sight
     readonly metrics: {
       observeSnapshot(picture: Picture, seconds: number): void
@@ -44,6 +44,7 @@ export const createHooks =
       heartbeat?.looked(cluster, well)
     },
     left() {
+      top.left(cluster)
       sight.left(cluster)
       recording.left(cluster)
     },

@@ -25,8 +25,10 @@ export type StatementsSeen =
       readonly kind: 'read'
       readonly top: Top
       readonly folded: Folded
-      /** Since when waits were looked for, milliseconds since the epoch; null: not yet. */
+      /** Since when waits were looked for, where that was later than what was counted began, milliseconds since the epoch; null: it was not. */
       readonly waitsSince: number | null
+      /** Name of the replica that looks for waits, where this one does not; null where it does. */
+      readonly waitsKnownTo: string | null
       readonly texts: ReadonlyMap<string, { readonly shown: string | null }> | null
       readonly isRecording: boolean
     }
@@ -79,12 +81,12 @@ function statementPieces(seen: StatementsSeen, asked: AnswerContext): Piece[] {
 }
 
 function read(
-  { top, folded, waitsSince, texts, isRecording }: StatementsSeen & { kind: 'read' },
+  { top, folded, waitsSince, waitsKnownTo, texts, isRecording }: StatementsSeen & { kind: 'read' },
   asked: AnswerContext,
 ): Piece[] {
   const { shown, small, leftOut } = folded
   const rows = shown.map((statement) => row(statement, texts))
-  const beginsLater = top.since === 'reset' && shown.some(({ waitedMs }) => waitedMs > 0)
+  const beginsLater = top.since === 'lastLook' || shown.some(({ waitedMs }) => waitedMs > 0)
   return [
     lines(...headlines(top, asked)),
     ...(rows.length > 0
@@ -114,6 +116,13 @@ function read(
         : []),
       ...(beginsLater && waitsSince !== null
         ? [['How long one waited is known since I watch, ', moment(waitsSince), '.']]
+        : []),
+      ...(rows.length > 0 && waitsKnownTo !== null
+        ? [
+            [
+              `${truncate(clean(waitsKnownTo), 63)} watches ${asked.cluster}, and I do not know how long one waited: waits count as work here.`,
+            ],
+          ]
         : []),
       ...(texts === null ? [['Their texts could not be read.']] : []),
       ...(top.evictions > 0

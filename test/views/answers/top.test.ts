@@ -267,3 +267,69 @@ describe('topView', () => {
     expect(blocks).toContain('42 more: ')
   })
 })
+
+describe('how long statements waited', () => {
+  const second = 1000
+  const readAt = of.takenAt / second
+  /** Two looks of the watcher, between which it waits for a lock for 20 s, and a third, at which that is over. */
+  const looks = [0, 20, 40].map((at) => {
+    const waiting = of.session(10, {
+      ...{ queryId: '1', usename: 'shop', datname: 'orders' },
+      ...{ waitEventType: 'Lock', waitEvent: 'transactionid', querySeconds: at },
+    })
+    return of.snapshot(at === 40 ? [] : [waiting], { takenAt: of.takenAt + at * second })
+  })
+  const from = (at: number, resetAt: number, totalMs: number) =>
+    reading({ readAt: readAt + at, resetAt, statements: [statement('1', 1, totalMs)] })
+  /** What one replica answers, by the readings that its own questions see. */
+  const replicaWith = (readings: readonly StatementReading[]) => {
+    const cluster = pictureCluster(picture, [], counting(readings))
+    const top = createTop({ watcherOf: () => 'web-2' })
+    const answers = createAnswers({
+      ...{ clusters: watching({ config: clusterConfig('orders'), cluster }), past: null, top },
+      ...{ directory: null, now: () => of.takenAt },
+    })
+    const look = async (typed = 'top total') => {
+      const { view } = await answers(parseCommand(typed) as Question, null)
+      checkView(view)
+      return view.text
+    }
+    return { top, look }
+  }
+  const unknown = 'web-2 watches orders, and I do not know how long one waited: waits count as work here.'
+  const later = 'How long one waited is known since I watch, '
+
+  it('is known to who watches, and for others it says who does', async () => {
+    const { top, look } = replicaWith([from(60, readAt - 10, 30_000)])
+    const elsewhere = await look()
+    expect(elsewhere).toContain(unknown)
+    expect(elsewhere).toContain('30 s | 100 % | 1')
+    for (const snapshot of looks) top.saw(snapshot)
+    const here = await look()
+    expect(here).not.toContain('web-2')
+    expect(here).toContain('10 s | 100 % | 20 s | 1')
+    // It was there before it was watched here.
+    expect(here).toContain(`${later}2026-03-01 03:00:00 UTC.`)
+    // Another one watches it now: what was seen before says nothing of what waits since.
+    top.left('billing')
+    expect(await look()).toBe(here)
+    top.left('orders')
+    expect(await look()).toBe(elsewhere)
+  })
+
+  it('says since when it is known only where that is not all the time that is counted', async () => {
+    const all = replicaWith([from(60, readAt, 30_000)])
+    for (const snapshot of looks) all.top.saw(snapshot)
+    expect(await all.look()).not.toContain(later)
+    // The last look was before the takeover, and nothing has waited since.
+    const taken = replicaWith([from(-30, 0, 100), from(60, 0, 30_000)])
+    expect(await taken.look('top')).toContain(unknown)
+    taken.top.saw(of.snapshot([], { takenAt: of.takenAt }))
+    expect(await taken.look('top')).toContain(later)
+  })
+
+  it('matters only where something ran', async () => {
+    const { look } = replicaWith([reading({ statements: [] })])
+    expect(await look()).not.toContain('web-2')
+  })
+})

@@ -443,6 +443,9 @@ describe('outbox', () => {
     outbox.start()
     await outbox.idle()
     await put('card', { text: 'one' })
+    // Not at the moment either at which it was posted.
+    await outbox.idle()
+    expect(slack.calls).toEqual(['post C1: card'])
     await seconds(1)
     await put('card', { text: 'two' })
     await seconds(1)
@@ -467,6 +470,24 @@ describe('outbox', () => {
     expect(slack.calls).toEqual([])
     await seconds(1)
     expect(slack.calls).toEqual(['update ts1: five'])
+  })
+
+  it('wakes by itself for the first that has to wait, whatever waits longer', async () => {
+    outbox = createOutbox({
+      ...{ messages: store.messages, poster: slack.poster, log: createLog({ level: 'silent' }) },
+      ...{ now: Date.now, gaps: { postMs: 0, sameMs: 0, editMs: 0 } },
+    })
+    outbox.start()
+    for (const [channel, ms] of [
+      ['C1', 600_000],
+      ['C2', 200],
+    ] as const) {
+      slack.fail(new SlackError('ratelimited', ms))
+      await put(`in ${channel}`, { channel })
+      await outbox.idle()
+    }
+    await waitFor(() => slack.calls.includes('post C2: in C2'), 'the one that waits for less is posted')
+    expect(slack.calls).toHaveLength(3)
   })
 
   it('is not held by a clock that was set back', async () => {

@@ -1,11 +1,19 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { clusterLease, deskLease } from '../../src/domain/fleet/share.ts'
 import { createLog } from '../../src/log.ts'
 import { LeaseLost, type Membership, type Round } from '../../src/store/replicas.ts'
 import { createLeads, type Duty, othersSee, unlessLost, watcherIn } from '../../src/watch/leads.ts'
 
-const log = createLog({ level: 'silent' })
+/** What an operator reads of all this. */
+const said: { lease?: string; epoch?: number; reason?: string; msg: string }[] = []
+const log = createLog({
+  level: 'info',
+  destination: { write: (line) => void said.push(JSON.parse(line)) },
+})
+beforeEach(() => {
+  said.length = 0
+})
 
 /** Lets everything go on that waits for nothing but its turn. */
 const settled = () => new Promise(setImmediate)
@@ -221,6 +229,16 @@ describe('what one replica leads', () => {
     )
   })
 
+  it('is said where it begins and where it ends', async () => {
+    const one = replica(clusters)
+    one.gets({ 'cluster:a': 7 })
+    await one.leads.round()
+    expect(said).toMatchObject([{ lease: 'cluster:a', epoch: 7, msg: 'this replica leads' }])
+    one.gets({})
+    await one.leads.round()
+    expect(said.slice(1)).toMatchObject([{ lease: 'cluster:a', msg: 'this replica leads no longer' }])
+  })
+
   it('is nothing that is not configured any more, though the lease is still there', async () => {
     const one = replica(['a', 'b'])
     one.gets({ 'cluster:a': 1, 'cluster:b': 1 }, { clusters: ['b'] })
@@ -245,7 +263,9 @@ describe('a round of a duty', () => {
   it('that lost its lease is no fault; any other failure is', async () => {
     const failing = (error: Error) => unlessLost(log, () => Promise.reject(error))()
     await expect(failing(new LeaseLost('cluster:a'))).resolves.toBeUndefined()
+    expect(said).toMatchObject([{ reason: 'another replica has cluster:a now' }])
     await expect(failing(new Error('disk full'))).rejects.toThrow('disk full')
+    expect(said).toHaveLength(1)
   })
 })
 

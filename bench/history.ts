@@ -15,7 +15,7 @@ import { type Picture, pictureOf } from '../src/domain/locks/picture.ts'
 import { maskQuery } from '../src/domain/text/mask.ts'
 import { createLog } from '../src/log.ts'
 import { createCluster } from '../src/postgres/cluster.ts'
-import { longestChunkMs, whole } from '../src/store/history/pieces.ts'
+import { longestChunkMs, packPiece, whole } from '../src/store/history/pieces.ts'
 import { openStore, type StoreSettings } from '../src/store/store.ts'
 import { createRecorder } from '../src/watch/recorder.ts'
 import { connect } from './sessions.ts'
@@ -140,7 +140,7 @@ async function weekOf(settings: StoreSettings, pictures: readonly Picture[]) {
     await history.addPieces([
       {
         ...{ chunk: `week ${from}`, piece: whole, cluster: 'orders', changes: [from] },
-        rows: [{ ...head, startedAt: from }, ...rows],
+        data: packPiece([{ ...head, startedAt: from }, ...rows]),
         fromAt: from,
         toAt: from + (looks.length - 1) * everyMs,
       },
@@ -180,7 +180,13 @@ async function fleetOf(settings: StoreSettings) {
   const chunks = dayMs / longestChunkMs
   for (let at = 0; at < chunks; at++) {
     const fromAt = start + at * longestChunkMs
-    const one = { piece: 0, changes: [], rows: [], fromAt, toAt: fromAt + longestChunkMs - everyMs }
+    const one = {
+      piece: 0,
+      changes: [],
+      data: packPiece([]),
+      fromAt,
+      toAt: fromAt + longestChunkMs - everyMs,
+    }
     await history.addPieces(
       Array.from({ length: fleetClusters }, (_, index) => ({
         ...{ chunk: `${at * 7919} ${index}`, cluster: `cluster-${index}` },

@@ -1,18 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Backoff, backoff } from '../backoff.ts'
-import { jamIn, lookAt, reachOf } from '../domain/history/look.ts'
+import { jamIn, lookAt, type PastLook, reachOf } from '../domain/history/look.ts'
 import type { Picture } from '../domain/locks/picture.ts'
 import type { Snapshot } from '../domain/session/snapshot.ts'
 import type { Log } from '../log.ts'
 import { storeFailureOf } from '../store/failure.ts'
+import type { HistoryPiece } from '../store/history/pieces.ts'
 import type { History } from '../store/history.ts'
-import { type Chunked, type ChunkState, intoChunks, type OpenChunk } from './intoChunks.ts'
-import { createLooksWaiting, type LooksOfOne, type WaitingLook } from './looksWaiting.ts'
+import { createIntoPieces, type LookPiece } from './intoPieces.ts'
+import { createPiecesWaiting, type LostChunk } from './piecesWaiting.ts'
 import { createTextMarks } from './textMarks.ts'
 
 /**
- * Recorder of each look. It is never in the way: what it is given waits in a queue, is written a moment later, and no failure
- * of it reaches whoever looks.
+ * Recorder of each look. It is never in the way: what it is given is packed at once, waits in a queue, is written a moment later,
+ * and no failure of it reaches whoever looks.
  */
 export type Recorder = {
   saw(picture: Picture): void
@@ -51,9 +52,9 @@ export function createRecorder({
   readonly log: Log
   readonly now: () => number
 }): Recorder {
-  const waiting = createLooksWaiting()
+  const waiting = createPiecesWaiting()
+  const pieces = createIntoPieces(everyMsOf)
   const marks = createTextMarks({ history, now })
-  const begun = new Map<string, ChunkState>()
   /** Clusters that are not watched here any more, and not forgotten yet. */
   const left = new Set<string>()
   let failure: string | null = null
@@ -66,10 +67,20 @@ export function createRecorder({
   let writing: Promise<void> | null = null
   let stopped = false
 
-  function add(cluster: string, one: WaitingLook) {
-    left.delete(cluster)
-    waiting.add(cluster, one)
-    schedule()
+  /** Packs a look at once, so that nothing of it is held until it is written. That it cannot be kept is no fault of who looks. */
+  function keep(cluster: string, lookAndJam: () => readonly [PastLook, string]) {
+    try {
+      left.delete(cluster)
+      giveUp(waiting.add(pieces.add(cluster, ...lookAndJam())))
+      schedule()
+    } catch (error) {
+      unkept++
+      log.error({ err: error, cluster }, 'a look cannot be recorded')
+    }
+  }
+
+  function giveUp(lost: readonly LostChunk[]) {
+    for (const { cluster, chunk } of lost) pieces.lost(cluster, chunk)
   }
 
   function schedule() {
@@ -92,41 +103,30 @@ export function createRecorder({
   /** Writes the first of what waits. Never throws. */
   async function write() {
     const taken = waiting.take()
-    let full: readonly OpenChunk[]
     try {
-      full = await record(taken)
+      await record(taken)
     } catch (error) {
       failed(error)
-      // What of them is written already stays as it is: they begin again with a look that stands for itself.
-      for (const { cluster } of taken) begun.delete(cluster)
-      waiting.putBack(taken)
+      // Those of them that are written already are not written twice.
+      giveUp(waiting.putBack(taken))
       return
     }
+    written += taken.length
     if (taken.length > 0) succeeded()
-    for (const chunk of full) await complete(chunk)
-    for (const cluster of left) if (!waiting.has(cluster)) await forget(cluster)
+    for (const cluster of left) if (!waiting.hasOf(cluster)) forget(cluster)
+    await completeFull()
   }
 
-  /** Writes looks, and before them the statements that they name. @returns the chunks that are full */
-  async function record(taken: readonly LooksOfOne[]): Promise<OpenChunk[]> {
-    const all: (LooksOfOne & Chunked)[] = []
-    for (const one of taken) {
-      const { cluster, looks } = one
-      const before = begun.get(cluster) ?? {
-        open: null,
-        jam: await jamBefore(cluster, looks[0].look.takenAt),
-      }
-      all.push({ ...one, ...(await intoChunks(one, everyMsOf(cluster), before)) })
+  /** Writes looks, and before them the statements that they name. */
+  async function record(taken: readonly LookPiece[]) {
+    for (const [cluster, some] of Map.groupBy(taken, ({ piece }) => piece.cluster))
+      await marks.mark(cluster, new Map(some.flatMap(({ texts }) => [...texts])))
+    const all: HistoryPiece[] = []
+    for (const { piece, jam } of taken) {
+      const isAnother = jam !== null && jam !== (await jamBefore(piece.cluster, piece.fromAt))
+      all.push(isAnother ? { ...piece, changes: [piece.fromAt] } : piece)
     }
-    for (const { cluster, texts } of all) await marks.mark(cluster, texts)
-    await history.addPieces(all.flatMap(({ pieces }) => pieces))
-    for (const { cluster, looks, after, faults } of all) {
-      begun.set(cluster, after)
-      written += looks.length - faults.length
-      unkept += faults.length
-      for (const error of faults) log.error({ err: error, cluster }, 'a look cannot be recorded')
-    }
-    return all.flatMap(({ full }) => full)
+    await history.addPieces(all)
   }
 
   /** Reads what the look before showed, where it still speaks for this moment: a process before us may have written it. */
@@ -141,19 +141,22 @@ export function createRecorder({
     }
   }
 
-  /** Joins the pieces of a chunk. Where that fails they stay, and say the same. */
-  async function complete({ id, pieces }: OpenChunk) {
-    if (pieces < 2) return
-    await history.join(id).catch((error: unknown) => log.debug({ err: error }, 'a chunk stays in pieces'))
+  /** Joins the pieces of each chunk that gets no more of them. Where that fails they stay, and say the same. */
+  async function completeFull() {
+    for (const chunk of pieces.full) {
+      if (waiting.has(chunk)) continue
+      pieces.joined(chunk)
+      await history
+        .join(chunk)
+        .catch((error: unknown) => log.debug({ err: error }, 'a chunk stays in pieces'))
+    }
   }
 
-  /** Completes the chunk of a cluster; of one that is watched again, the record begins as at the start. */
-  async function forget(cluster: string) {
-    const open = begun.get(cluster)?.open
-    begun.delete(cluster)
+  /** Ends the chunk of a cluster; of one that is watched again, the record begins as at the start. */
+  function forget(cluster: string) {
+    pieces.forget(cluster)
     marks.forget(cluster)
     left.delete(cluster)
-    if (open) await complete(open)
   }
 
   function succeeded() {
@@ -176,25 +179,16 @@ export function createRecorder({
       log.warn({ err: error }, 'looks cannot be recorded: what is seen now may be missing later')
   }
 
-  /** A look that cannot be kept is a fault of ours, and none of whoever looks. */
-  const guarded = (run: () => void) => {
-    try {
-      run()
-    } catch (error) {
-      failed(error)
-    }
-  }
-
   return {
     saw: (picture) =>
-      guarded(() => {
+      keep(picture.snapshot.cluster, () => {
         const look = lookAt(picture, maskText)
-        add(picture.snapshot.cluster, { look, jam: jamIn(look, picture) })
+        return [look, jamIn(look, picture)]
       }),
     unseen: (cluster, at, why) =>
-      guarded(() => {
+      keep(cluster, () => {
         const look = { takenAt: at, unseen: why }
-        add(cluster, { look, jam: jamIn(look) })
+        return [look, jamIn(look)]
       }),
     left(cluster) {
       left.add(cluster)
@@ -228,7 +222,8 @@ export function createRecorder({
         await writing
         do await write()
         while (failures === 0 && !waiting.isEmpty())
-        for (const cluster of begun.keys()) await forget(cluster)
+        pieces.forgetAll()
+        await completeFull()
       }
       await Promise.race([last(), pause(stopMs, undefined, { ref: false })])
     },

@@ -6,11 +6,12 @@ import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { zstdCompressSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Row } from '../../src/domain/history/chunk.ts'
 import type { PastLook } from '../../src/domain/history/look.ts'
 import { pictureOf } from '../../src/domain/locks/picture.ts'
 import { createLog } from '../../src/log.ts'
 import { openDatabase } from '../../src/store/database.ts'
-import { longestChunkMs } from '../../src/store/history/pieces.ts'
+import { longestChunkMs, packPiece } from '../../src/store/history/pieces.ts'
 import { historyIn } from '../../src/store/history.ts'
 import { readStore } from '../../src/store/reading.ts'
 import { openStore, type Store, type StoreSettings } from '../../src/store/store.ts'
@@ -83,7 +84,7 @@ describe.each(storePlaces)('the record in %s', (_, place) => {
     const changeIn = (index: number) => fromAt(index) + 5_000
     const piecesOf = (cluster: string, hasChange: (index: number) => boolean) =>
       Array.from({ length: 60 }, (_, index) => ({
-        ...{ chunk: `${cluster} ${index}`, piece: 0, cluster, rows: [] },
+        ...{ chunk: `${cluster} ${index}`, piece: 0, cluster, data: packPiece([]) },
         ...{ fromAt: fromAt(index), toAt: fromAt(index) + 15_000 },
         changes: hasChange(index) ? [changeIn(index)] : [],
       }))
@@ -100,6 +101,22 @@ describe.each(storePlaces)('the record in %s', (_, place) => {
       const found = [await changeBefore(cluster, at), await changeAfter(cluster, at)]
       expect(found).toEqual([before, after].map((index) => (index === null ? null : changeIn(index))))
     }
+    await store.close()
+  })
+
+  it('keeps a piece that is written again as it was', async () => {
+    const { store, looks } = await openRecorded(await stores.empty(), 3)
+    const head = { cluster: 'orders', everyMs: 5_000, startedAt: far - 2 }
+    const piece = (piece: number, rows: readonly Row[]) => ({
+      ...{ chunk: 'c1', piece, cluster: 'orders', fromAt: far - 2 + piece, toAt: far - 2 + piece },
+      ...{ changes: [], data: packPiece(rows) },
+    })
+    const first = piece(0, [head, [0, 'no answer']])
+    await store.history.addPieces([first])
+    await store.history.addPieces([{ ...first, changes: [far - 2] }, piece(1, [[1, 'no answer']])])
+    const unseen = [far - 2, far - 1].map((takenAt) => ({ takenAt, unseen: 'no answer' }))
+    expect(await looksIn(store)).toEqual([...looks, ...unseen])
+    expect(await store.history.changeAfter('orders', far - 1_000)).toBeNull()
     await store.close()
   })
 

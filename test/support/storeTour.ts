@@ -1,6 +1,8 @@
 import { freshMemory } from '../../src/domain/approvals/secondFactor.ts'
+import type { Row } from '../../src/domain/history/chunk.ts'
 import { noCalls } from '../../src/domain/incidents/ladder.ts'
 import type { Silence } from '../../src/domain/incidents/silence.ts'
+import { packPiece } from '../../src/store/history/pieces.ts'
 import type { Store, Tables } from '../../src/store/store.ts'
 import { incident as incidentOf } from './builders.ts'
 import { madeAt, proposal } from './proposals.ts'
@@ -180,9 +182,9 @@ async function programs({ idempotencyKeys }: Tables) {
 
 async function history({ history }: Store) {
   const head = { cluster: 'orders', everyMs: 5000, startedAt: madeAt } as const
-  const piece = (piece: number, rows: Parameters<typeof history.addPieces>[0][number]['rows']) => ({
+  const piece = (piece: number, rows: readonly Row[]) => ({
     ...{ chunk: 'c1', piece, cluster: 'orders', fromAt: madeAt + piece * 5000, toAt: madeAt + piece * 5000 },
-    ...{ changes: [madeAt + piece * 5000], rows },
+    ...{ changes: [madeAt + piece * 5000], data: packPiece(rows) },
   })
   await history.addTexts('orders', new Map([['t1', 'SELECT ?']]), madeAt)
   await history.addTexts('orders', new Map([['t1', 'SELECT ?']]), madeAt + 1)

@@ -15,7 +15,8 @@ export type HistoryPiece = {
   readonly toAt: number
   /** Times of the looks that show another jam than the one before. */
   readonly changes: readonly number[]
-  readonly rows: readonly Row[]
+  /** Its rows, packed. */
+  readonly data: Uint8Array
 }
 
 /** Number of a piece that is the whole chunk. */
@@ -42,17 +43,18 @@ const optionsFor = (bytes: Uint8Array, level: number) => ({
 })
 
 /** Packs a piece at once: it is small, and to hand it to another thread costs several times of the work. */
-export function pieceRow(piece: HistoryPiece) {
-  const bytes = packRows(piece.rows)
-  return rowOf(piece, zstdCompressSync(bytes, optionsFor(bytes, pieceLevel)))
+export function packPiece(rows: readonly Row[]): Uint8Array {
+  const bytes = packRows(rows)
+  // A copy: what zstd returns lies in a piece of memory that is many times as large.
+  return new Uint8Array(zstdCompressSync(bytes, optionsFor(bytes, pieceLevel)))
 }
 
-export async function wholeRow(piece: HistoryPiece) {
-  const bytes = packRows(piece.rows)
-  return rowOf(piece, await compress(bytes, optionsFor(bytes, wholeLevel)))
+export async function packWhole(rows: readonly Row[]): Promise<Uint8Array> {
+  const bytes = packRows(rows)
+  return compress(bytes, optionsFor(bytes, wholeLevel))
 }
 
-const rowOf = ({ chunk, piece, cluster, fromAt, toAt, changes }: HistoryPiece, data: Uint8Array) => ({
+export const rowOf = ({ chunk, piece, cluster, fromAt, toAt, changes, data }: HistoryPiece) => ({
   ...{ chunk, piece, cluster, from_at: fromAt, to_at: toAt },
   ...{ changes: JSON.stringify(changes), bytes: data.byteLength, data },
 })

@@ -1,11 +1,11 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import type { HistoryDatabase } from '../database.ts'
-import { batch, type HistoryPiece, pieceRow, rowsIn, whole, wholeRow } from './pieces.ts'
+import { batch, type HistoryPiece, packWhole, rowOf, rowsIn, whole } from './pieces.ts'
 import { textsIn } from './texts.ts'
 
 export type HistoryWriting = {
   /** Writes statements by id, which the pieces that follow name. */
   addTexts(cluster: string, texts: ReadonlyMap<string, string>, at: number): Promise<void>
+  /** Writes pieces, but for those that are there: where it is not known whether they were written, they are written again. */
   addPieces(pieces: readonly HistoryPiece[]): Promise<void>
   /** Puts one row in the place of the pieces of a chunk that nothing is added to any more. */
   join(chunk: string): Promise<void>
@@ -15,16 +15,12 @@ export function writingIn(use: HistoryDatabase): HistoryWriting {
   return {
     addTexts: textsIn(use).add,
     async addPieces(pieces) {
-      const rows: ReturnType<typeof pieceRow>[] = []
-      for (const piece of pieces) {
-        await turn()
-        rows.push(pieceRow(piece))
-      }
-      for (let from = 0; from < rows.length; from += batch)
+      for (let from = 0; from < pieces.length; from += batch)
         await use((db) =>
           db
             .insertInto('history_chunks')
-            .values(rows.slice(from, from + batch))
+            .values(pieces.slice(from, from + batch).map(rowOf))
+            .onConflict((conflict) => conflict.columns(['chunk', 'piece']).doNothing())
             .execute(),
         )
     },
@@ -42,8 +38,8 @@ export function writingIn(use: HistoryDatabase): HistoryWriting {
       if (!first || pieces.length < 2) return
       const rows = await rowsIn(chunk, pieces)
       if (!rows) return
-      const joined = await wholeRow({
-        ...{ chunk, piece: whole, cluster: first.cluster, rows },
+      const joined = rowOf({
+        ...{ chunk, piece: whole, cluster: first.cluster, data: await packWhole(rows) },
         fromAt: Number(first.from_at),
         toAt: Number(pieces.at(-1)?.to_at),
         changes: pieces.flatMap(({ changes }) => JSON.parse(changes) as number[]),

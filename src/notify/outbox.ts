@@ -116,7 +116,7 @@ export function createOutbox(deps: {
     let wake = Number.POSITIVE_INFINITY
     let going = 0
     for (const [channel, queue] of Map.groupBy(pending, (message) => message.channel)) {
-      const state = channels.get(channel) ?? { busy: false, postNotBefore: 0, notBefore: 0 }
+      const state = channels.get(channel) ?? { busy: false, claimed: 0, postNotBefore: 0, notBefore: 0 }
       channels.set(channel, state)
       if (state.busy) {
         going++
@@ -173,6 +173,7 @@ export function createOutbox(deps: {
   }
 
   async function deliver(message: Pending, state: ChannelState) {
+    state.claimed = message.notBefore
     try {
       const content = await messages.content(message.id)
       if (!content) return
@@ -189,7 +190,7 @@ export function createOutbox(deps: {
       failing[kindOf(message)].delete(message.channel)
       reported.delete(message.id)
     } catch (error) {
-      if (error instanceof SearchError) return postpone(message, error.cause, null)
+      if (error instanceof SearchError) return postpone(message, error.cause, state, null)
       if (error instanceof SlackError) return explain(message, error, state)
       throw error
     }
@@ -212,7 +213,9 @@ export function createOutbox(deps: {
     }
     const begun = now()
     state.postNotBefore = begun + gaps.postMs
-    if (!(await messages.posting(id, notBefore, begun + postedWithinMs))) return null
+    const until = begun + postedWithinMs
+    if (!(await messages.posting(id, notBefore, until))) return null
+    state.claimed = until
     if (now() - begun > callWithinMs) return null
     return poster.post(channel, threadTs, { ...content, broadcast: message.broadcast }, id)
   }
@@ -238,19 +241,24 @@ export function createOutbox(deps: {
       if (ts) editsHeldUntil = until
       else state.postNotBefore = until
     }
-    await postpone(message, failure, failure.code)
+    await postpone(message, failure, state, failure.code)
     if (!news) return
     reported.add(id)
     await onBroken?.(channel, failure)
   }
 
   /** @param error what came of the post or the edit; null: it was not tried, and what is known of the last one stays */
-  async function postpone(message: Pending, failure: SlackError, error: string | null) {
+  async function postpone(
+    message: Pending,
+    failure: SlackError,
+    { claimed }: ChannelState,
+    error: string | null,
+  ) {
     const { id, channel } = message
     failing[kindOf(message)].set(channel, failure)
     const pause = pauseAfter(message, failure)
     log.warn({ code: failure.code, channel, retryInMs: pause }, 'Slack did not take a message')
-    await messages.failed(id, now() + pause, error)
+    await messages.failed(id, claimed, now() + pause, error)
   }
 }
 
@@ -288,6 +296,8 @@ class SearchError extends Error {
 type ChannelState = {
   /** A call is under way. */
   busy: boolean
+  /** `notBefore` of the message that is under way, as we left it: where it is another one, somebody else posts it now. */
+  claimed: number
   /** For posts. */
   postNotBefore: number
   /** For any call. */

@@ -81,8 +81,12 @@ export type Messages = {
    * @returns where it stands; null when no such message belongs into this channel
    */
   seenAt(id: string, channel: string, ts: string): Promise<string | null>
-  /** It could not be delivered; not to be tried again before that time. `error` null: as it was. */
-  failed(id: string, notBefore: number, error: string | null): Promise<void>
+  /**
+   * It could not be delivered; not to be tried again before that time. What somebody else posts now stays theirs.
+   * @param claimed `notBefore` as who tried it left it
+   * @param error null: as it was
+   */
+  failed(id: string, claimed: number, notBefore: number, error: string | null): Promise<void>
   /** Takes back a message that was never posted, and is not being posted now. */
   drop(id: string): Promise<void>
   /** Returns true for a message that is to be posted, and does not stand in Slack. */
@@ -120,12 +124,13 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         }
         const known = await db
           .selectFrom('messages')
-          .select(['text', 'blocks', 'revision', 'sent_revision', 'urgent', 'wanted_at'])
+          .select(['text', 'blocks', 'revision', 'sent_revision', 'urgent', 'wanted_at', 'ts', 'error'])
           .where('id', '=', message.id)
           .executeTakeFirst()
         if (known && known.text === content.text && known.blocks === content.blocks) return
         if (known) {
           const waits = known.sent_revision < known.revision
+          const isBeingPosted = known.ts === null && known.error === posting
           await db
             .updateTable('messages')
             .set({
@@ -133,7 +138,7 @@ export function messagesIn(db: Kysely<Schema>): Messages {
               revision: known.revision + 1,
               urgent: message.urgent || (waits && known.urgent === 1) ? 1 : 0,
               wanted_at: waits ? known.wanted_at : now,
-              not_before: 0,
+              ...(!isBeingPosted && { not_before: 0 }),
             })
             .where('id', '=', message.id)
             .execute()
@@ -263,7 +268,7 @@ export function messagesIn(db: Kysely<Schema>): Messages {
         await db.updateTable('messages').set({ ts }).where('id', '=', id).execute()
         return ts
       }),
-    async failed(id, notBefore, error) {
+    async failed(id, claimed, notBefore, error) {
       await db
         .updateTable('messages')
         .set({
@@ -272,6 +277,14 @@ export function messagesIn(db: Kysely<Schema>): Messages {
           ...(error !== null && { error }),
         })
         .where('id', '=', id)
+        .where((where) =>
+          where.or([
+            where('ts', 'is not', null),
+            where('error', 'is', null),
+            where('error', '!=', posting),
+            where('not_before', '=', claimed),
+          ]),
+        )
         .execute()
     },
     async drop(id) {

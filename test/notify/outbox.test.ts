@@ -260,12 +260,16 @@ describe('outbox', () => {
     await put('card')
     outbox.start()
     await outbox.idle()
+    await put('another')
+    await outbox.idle()
     await put('card', { text: 'two' })
     for (let attempt = 0; attempt < 3; attempt++) {
       slack.fail(new SlackError('edit_window_closed'))
       await outbox.idle()
       await put(`other ${attempt}`)
+      await put('another', { text: `edited ${attempt}` })
       await outbox.idle()
+      expect(outbox.failures().size).toBe(0)
       time += 60_000
     }
     const refused = slack.calls.filter((call) => call.endsWith('✗ edit_window_closed'))
@@ -404,6 +408,33 @@ describe('outbox', () => {
     await heir.stop()
     resolve()
     expect(next.calls).toEqual(['find C1: card', 'update ts7: card'])
+  })
+
+  it('writes down later what stands in Slack and could not be written down, and asks Slack no more', async () => {
+    let fails = true
+    const writing = outboxOf(slack.poster, undefined, {
+      ...store.messages,
+      async delivered(...given) {
+        if (fails) throw new Error('disk full')
+        return store.messages.delivered(...given)
+      },
+    })
+    await put('card')
+    writing.start()
+    await writing.idle()
+    time += 7000
+    await writing.idle()
+    expect(await store.messages.standing(['card'])).toEqual([])
+    fails = false
+    time += 7000
+    await writing.idle()
+    expect(await store.messages.standing(['card'])).toMatchObject([{ ts: 'ts1' }])
+    expect(slack.calls).toEqual(['post C1: card'])
+    // What it says later is an edit as any other.
+    await put('card', { text: 'two' })
+    await writing.empty()
+    await writing.stop()
+    expect(slack.calls).toEqual(['post C1: card', 'update ts1: two'])
   })
 
   it('leaves a post to another replica that was faster', async () => {

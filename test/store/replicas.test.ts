@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { deskLease } from '../../src/domain/fleet/share.ts'
-import { LeaseLost, type Membership, type Round } from '../../src/store/replicas.ts'
+import { aloneWith, LeaseLost, type Membership, type Round } from '../../src/store/replicas.ts'
 import { openStore, type Store, type StoreSettings } from '../../src/store/store.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
 import { emptyStoreOn } from '../support/store.ts'
@@ -135,6 +135,22 @@ describe('a process that gives no sign', () => {
     await silence(one)
     await silence(two)
     expect((await round(two)).isGone(one.id)).toBe(false)
+  })
+})
+
+describe('a process that works alone', () => {
+  it('has all there is, and takes every other one for gone', async () => {
+    let probes = 0
+    const one = aloneWith(async () => void probes++)
+    const led = await round(one)
+    expect(has(led)).toEqual(['cluster:a', 'cluster:b', 'cluster:c', 'cluster:d', deskLease])
+    expect(new Set(led.leaders.values())).toEqual(new Set([one.id]))
+    expect([led.isGone(one.id), led.isGone('another'), await one.takes('Ev1')]).toEqual([false, true, true])
+    expect([probes, led.storeNow, led.takenOver]).toEqual([1, null, 0])
+  })
+
+  it('throws what keeps it from the store', async () => {
+    await expect(round(aloneWith(() => Promise.reject(new Error('disk full'))))).rejects.toThrow('disk full')
   })
 })
 

@@ -215,9 +215,34 @@ describe.each(storePlaces)('a store in %s', (_, makePlace) => {
       expect(await store.messages.posting('seen', 0, madeAt + 7)).toBe(false)
     })
 
+    it('is left to who posts it, until it must have come', async () => {
+      const { messages } = store
+      const until = madeAt + 7000
+      await messages.put(message(), madeAt)
+      expect(await messages.posting('card', 0, until)).toBe(true)
+      const isTheirs = { notBefore: until, attempts: 0, lastError: 'posting' }
+      // Its words change; and one hears late that it failed what the other one tries again.
+      await messages.put(message({ text: 'two' }), madeAt)
+      await messages.failed('card', 0, madeAt + 500, 'unreachable')
+      expect(await messages.pending()).toMatchObject([isTheirs])
+      await messages.failed('card', until, until + 500, 'unreachable')
+      expect(await messages.pending()).toMatchObject([
+        { notBefore: until + 500, attempts: 1, lastError: 'unreachable' },
+      ])
+      // Nobody posts it now, so what is new goes at once; and so where it stands.
+      await messages.put(message({ text: 'three' }), madeAt)
+      expect(await messages.pending()).toMatchObject([{ notBefore: 0 }])
+      await messages.posting('card', 0, until)
+      await messages.seenAt('card', message().channel, 'ts1')
+      await messages.put(message({ text: 'four' }), madeAt)
+      expect(await messages.pending()).toMatchObject([{ ts: 'ts1', notBefore: 0, lastError: 'posting' }])
+      await messages.failed('card', until, madeAt + 500, 'ratelimited')
+      expect(await messages.pending()).toMatchObject([{ notBefore: madeAt + 500, attempts: 2 }])
+    })
+
     it('counts the attempts', async () => {
       await store.messages.put(message(), madeAt)
-      await store.messages.failed('card', madeAt + 500, 'ratelimited')
+      await store.messages.failed('card', 0, madeAt + 500, 'ratelimited')
       expect(await store.messages.pending()).toMatchObject([{ attempts: 1, notBefore: madeAt + 500 }])
     })
   })

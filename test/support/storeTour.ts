@@ -97,7 +97,7 @@ async function messages({ messages }: Tables) {
   await messages.delivered('m1', 2, '1.2', madeAt)
   await messages.pending()
   await messages.delivered('m2', 1, '1.3', madeAt)
-  await messages.failed('m3', madeAt + 500, 'ratelimited')
+  await messages.failed('m3', 0, madeAt + 500, 'ratelimited')
   await messages.isWaiting('m3')
   await messages.standing(['m1', 'm3'])
   await messages.lost('m1', '1.2')

@@ -2,7 +2,7 @@ import { type Picture, pictureOf } from '../../src/domain/locks/picture.ts'
 import { loginsUnseenMs } from '../../src/domain/session/loggingIn.ts'
 import { isClient, type Session } from '../../src/domain/session/session.ts'
 import type { Log } from '../../src/log.ts'
-import { activityFrom, areNamed, sessionFrom } from '../../src/postgres/activityRows.ts'
+import { activityFrom, afresh, areNamed, sessionFrom } from '../../src/postgres/activityRows.ts'
 import { createConnection } from '../../src/postgres/connection.ts'
 import { clusterErrorOf } from '../../src/postgres/errors.ts'
 import { createLockReader } from '../../src/postgres/lockReader.ts'
@@ -59,7 +59,7 @@ export async function watchTruth(options: {
 
   const look = async (): Promise<Picture> => {
     const takenAt = Date.now()
-    const { rows, at } = await activityFrom(await activity.query(statements.activity, [null, null, 0]))
+    const { rows, at } = await activityFrom(await activity.query(statements.activity, afresh(null)))
     if (!areNamed(rows, known.names())) await known.learn(activity.query)
     const facts = known.latest()
     if (facts === null) throw activity.failure()

@@ -1,11 +1,12 @@
+import { randomInt } from 'node:crypto'
 import type { Session } from '../domain/session/session.ts'
 import type { Log } from '../log.ts'
 import {
   type ActivityRead,
   type ActivityRow,
   activityFrom,
+  afresh,
   areNamed,
-  type SeenBefore,
   sessionFrom,
 } from './activityRows.ts'
 import { badRows } from './checked.ts'
@@ -19,6 +20,8 @@ import type { TwoConnections } from './twoConnections.ts'
 export type ActivityReader = {
   /** Reads every process, and with `texts` the statements for the record; null where none is kept. Throws ClusterError. */
   all(): Promise<ActivityRead & { readonly texts: ReadonlyMap<number, string> | null }>
+  /** Asks for everything at the next look: another server may be at the other end by then. */
+  forget(): void
   /** Reads sessions by pid. Throws ClusterError. */
   sessions(pids: readonly number[]): Promise<Session[]>
   /** Reads the facts again, after a look at these; those who ask at the same time share one reading. Never throws. */
@@ -40,7 +43,10 @@ export function createActivityReader({
   readonly log: Log
 }): ActivityReader {
   const recorded = createRecordedTexts(recordText)
-  const before: SeenBefore = new Map()
+  /** Nobody else knows it: with that number of his own choice a stranger could look as if nothing had changed. */
+  const seed = randomInt(2 ** 48 - 1)
+  let rows: readonly ActivityRow[] = []
+  let known: string | null = null
 
   /** A server with rows that cannot be read cannot be seen: the connection counts as made again when they can be read. */
   const blindIfOdd = async <T>(read: () => Promise<T>): Promise<T> => {
@@ -68,22 +74,27 @@ export function createActivityReader({
 
   return {
     all: async () => {
+      // A look that is under way when the connection changes may still ask with what it knows: by their numbers, the rows are right there too.
+      const before = rows
+      const asked = [null, recorded.since(), longestRecorded, recorded.isMissing() ? null : known, seed]
       const read = await blindIfOdd(async () =>
-        activityFrom(
-          await activity.query(statements.activity, [null, recorded.since(), longestRecorded]),
-          before,
-        ),
+        activityFrom(await activity.query(statements.activity, asked), before),
       )
-      if (!areNamed(read.rows, facts.names())) await learn(isCalm(read.rows))
+      rows = read.rows
+      known = read.known
+      if (!areNamed(rows, facts.names())) await learn(isCalm(rows))
       return { ...read, texts: recorded.take(read) }
     },
+    forget: () => {
+      known = null
+    },
     sessions: async (pids) => {
-      const { rows, at } = await blindIfOdd(async () =>
-        activityFrom(await activity.query(statements.activity, [pids, null, 0])),
+      const read = await blindIfOdd(async () =>
+        activityFrom(await activity.query(statements.activity, afresh(pids))),
       )
       // A few rows do not show how the server is.
-      if (!areNamed(rows, facts.names())) await learn(false)
-      return rows.map((row) => sessionFrom(row, at, facts.names()))
+      if (!areNamed(read.rows, facts.names())) await learn(false)
+      return read.rows.map((row) => sessionFrom(row, read.at, facts.names()))
     },
     learnAgain: (all) => learn(isCalm(all)),
   }

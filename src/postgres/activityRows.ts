@@ -6,13 +6,21 @@ import { checked, oddRows } from './checked.ts'
 import type { CatalogNames } from './rows.ts'
 
 /**
- * Rows of activity.sql. Most sessions say at a look what they said at the one before: such a row is the same object, so with
- * hundreds of clusters it is neither read nor checked again, and nothing new has to be kept of it.
+ * Rows of activity.sql. Most processes say at a look what they said at the one before. The server knows them by their numbers and leaves
+ * them out: so with hundreds of clusters they are neither sent nor read again, and nothing new has to be kept of them.
  */
 
-const answer = z.array(
-  z.object({ pid: z.number(), said: z.string(), now: z.number(), query: z.instanceof(Buffer).nullable() }),
+const overview = z.object({
+  now: z.number().nullable(),
+  pids: z.string().nullable(),
+  known: z.string().nullable(),
+})
+const changes = z.array(
+  z.object({ pid: z.number(), said: z.string(), query: z.instanceof(Buffer).nullable() }),
 )
+
+/** Values for activity.sql by which everything is read afresh. */
+export const afresh = (pids: readonly number[] | null): readonly unknown[] => [pids, null, 0, null, 0]
 
 type Column = string | null
 
@@ -24,8 +32,6 @@ const width = 17
  * the epoch.
  */
 export type ActivityRow = {
-  /** All columns, as the server said them. */
-  readonly said: string
   readonly pid: number
   readonly leader_pid: number | null
   readonly backend_type: Column
@@ -48,48 +54,59 @@ export type ActivityRow = {
   readonly xactAt: number | null
   readonly queryAt: number | null
   readonly stateAt: number | null
-  /** Its statement as the record keeps it, once that is known. */
-  recorded: string | undefined
+  /** Its statement as the record keeps it, once that is known; null: it keeps none of it. */
+  recorded: string | null | undefined
 }
 
 export type ActivityRead = {
+  /** One for each process, in the order of the server. */
   readonly rows: readonly ActivityRow[]
   /** The server's clock, microseconds since the epoch; 0 without any row. */
   readonly at: number
   /** Statements by pid, as far as they were asked for. */
   readonly queries: ReadonlyMap<number, Buffer>
+  /** Numbers to tell the server at the next look, for it to leave out who says the same; null without any row. */
+  readonly known: string | null
 }
-
-/** Processes at the look before, by pid. */
-export type SeenBefore = Map<number, ActivityRow>
 
 /** Rows that are read in one go: between two times others have a turn. */
 const atOnce = 1_000
+/** No server has room in one message for the numbers of so many. Of pids alone, a bad one might send more. */
+const mostProcesses = 50_000
 
 /**
  * Reads an answer. Throws ClusterError.
- * @param before is brought up to date
+ * @param before the rows of the look whose `known` the server was told; none: it was told nothing
  */
 export async function activityFrom(
   answered: readonly unknown[],
-  before: SeenBefore = new Map(),
+  before: readonly ActivityRow[] = [],
 ): Promise<ActivityRead> {
-  const rows: ActivityRow[] = []
+  const { now, pids, known } = checked(overview, answered[0])
   const queries = new Map<number, Buffer>()
-  let at = 0
-  for (let from = 0; from < answered.length; from += atOnce) {
-    if (from > 0) await turn()
-    for (const { pid, said, now, query } of checked(answer, answered.slice(from, from + atOnce))) {
-      at = Math.round(now * 1e6)
+  const byPid = new Map<number, ActivityRow>()
+  for (const row of before) byPid.set(row.pid, row)
+  for (let from = 1; from < answered.length; from += atOnce) {
+    if (from > 1) await turn()
+    for (const { pid, said, query } of checked(changes, answered.slice(from, from + atOnce))) {
       if (query !== null) queries.set(pid, query)
-      const known = before.get(pid)
-      const row = known?.said === said ? known : rowFrom(pid, said, known)
-      if (row !== known) before.set(pid, row)
-      rows.push(row)
+      byPid.set(pid, rowFrom(pid, said, byPid.get(pid)))
     }
   }
-  forgetGone(before, rows)
-  return { rows, at, queries }
+  const rows = pidsIn(pids).map((pid) => {
+    const row = byPid.get(pid)
+    if (row === undefined) throw oddRows('said', 'expected one of each new process')
+    return row
+  })
+  return { rows, at: Math.round((now ?? 0) * 1e6), queries, known }
+}
+
+function pidsIn(list: string | null): readonly number[] {
+  if (list === null) return []
+  if (!/^\{\d+(?:,\d+)*\}$/.test(list)) throw oddRows('pids', 'expected a list of numbers')
+  const pids = list.slice(1, -1).split(',').map(Number)
+  if (pids.length <= mostProcesses) return pids
+  throw oddRows('pids', `expected no more than ${mostProcesses}`)
 }
 
 /** @param before what was kept of this pid: where it says the same, its text and its time are taken from there */
@@ -103,7 +120,6 @@ function rowFrom(pid: number, said: string, before: ActivityRow | undefined): Ac
   const state_change = same(at(12), before?.state_change)
   const isSameStatement = before?.backend_start === backend_start && before.query_start === query_start
   return {
-    said,
     pid,
     leader_pid: numberIn('leader_pid', at(0)),
     backend_type: heldOnce(at(1)),
@@ -177,13 +193,6 @@ function timeIn(
   const time = microsecondsIn(text)
   if (time !== null) return time
   throw oddRows(column, 'expected a timestamp')
-}
-
-/** Forgets the processes that are gone. */
-function forgetGone(before: SeenBefore, rows: readonly ActivityRow[]): void {
-  if (before.size <= rows.length) return
-  const here = new Set(rows.map(({ pid }) => pid))
-  for (const pid of before.keys()) if (!here.has(pid)) before.delete(pid)
 }
 
 /** Returns true when every database and role of these rows has its name. Oid 0: a process that has none. */

@@ -142,7 +142,13 @@ export function createCluster(options: ClusterOptions): Cluster {
   const log = options.log.child({ cluster: name })
   const deadlines = { connect: 5_000, activity: 3_000, locks: 1_000, ...options.deadlines }
   const facts = createServerFacts({ log, now })
-  const connections = createTwoConnections({ url, passwordFile, log, deadlines, prepare: facts.learn })
+  const connections = createTwoConnections({
+    ...{ url, passwordFile, log, deadlines },
+    prepare: (query) => {
+      activityReader.forget()
+      return facts.learn(query)
+    },
+  })
   const { activity, locks } = connections
   const statementStats = createStatementStats({
     connection: locks,

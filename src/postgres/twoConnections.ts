@@ -1,5 +1,5 @@
 import type { Log } from '../log.ts'
-import { activityFrom } from './activityRows.ts'
+import { activityFrom, afresh } from './activityRows.ts'
 import { type Connection, createConnection } from './connection.ts'
 import { statements } from './statements.ts'
 
@@ -38,7 +38,7 @@ export function createTwoConnections({
     prepare: async (query) => {
       await prepare(query)
       // What a statement looks up at its first use comes from shared catalogs, and in a storm that may take seconds.
-      await activityFrom(await query(statements.activity, [null, null, 0]))
+      await activityFrom(await query(statements.activity, afresh(null)))
       await query(statements.text, [[], 0, 0])
       await query(statements.signalTime, [null])
       await query(statements.cancel, [0, null, null, null, null, null])

@@ -205,6 +205,22 @@ describe('rows of another content make the cluster blind, with the reason in wor
       /\(said: expected a list/,
     ],
     ['no statement', ['activity', 'query', null], /\(query: /],
+    ['no list of pids', ['activity', 'pids', null], /\(pids: expected string/],
+    [
+      'another list',
+      ['activity', 'pids', ['pids', 25, '{4711,sesame}']],
+      /\(pids: expected a list of numbers/,
+    ],
+    [
+      'nothing of a new process',
+      ['activity', 'pids', ['pids', 25, '{4711,4712}']],
+      /\(said: expected one of/,
+    ],
+    [
+      'more pids than processes can be',
+      ['activity', 'pids', ['pids', 25, `{4711${',4711'.repeat(50_000)}}`]],
+      /\(pids: expected no more than 50000/,
+    ],
     ['a clock that is none', ['activity', 'now', ['now', 701, 'sesame']], /\(now: expected number/],
     ['another shape of facts', ['facts', 'datid', ['datid', 3802, '["sesame"]']], /\(datid: expected number/],
     ['a kind that is none', ['names', 'kind', ['kind', 25, 'sesame']], /\(kind: expected one of/],

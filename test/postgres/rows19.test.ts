@@ -35,9 +35,9 @@ it('a slot of a REPACK (CONCURRENTLY) is told from one of a subscriber by its pl
 it('who reads for a REPACK is a worker of its leader', async () => {
   const at = '2026-11-29 10:00:00.123456+00'
   const { rows } = await activityFrom([
+    { now: Date.UTC(2026, 10, 29, 11) / 1000, pids: '{20}', known: '{}' },
     {
       pid: 20,
-      now: Date.UTC(2026, 10, 29, 11) / 1000,
       said: saidWith({
         leader_pid: '10',
         backend_type: 'REPACK decoding worker',

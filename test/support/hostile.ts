@@ -128,6 +128,28 @@ const said = {
 export const saidWith = (over: Readonly<Partial<Record<keyof typeof said, unknown>>>): string =>
   JSON.stringify(Object.values({ ...said, ...over }))
 
+/** Rows of activity.sql: the clock and all pids, then what each says. */
+export function activityRows(
+  now: string,
+  processes: readonly (readonly [pid: number, said: string])[],
+): readonly (readonly Column[])[] {
+  const columns = (over: Readonly<Record<string, string>>): readonly Column[] =>
+    (
+      [
+        ['pid', int4],
+        ['said', text],
+        ['query', bytea],
+        ['now', float8],
+        ['pids', text],
+        ['known', text],
+      ] as const
+    ).map(([name, oid]) => [name, oid, over[name] ?? null])
+  return [
+    columns({ now, pids: `{${processes.map(([pid]) => pid).join(',')}}`, known: '{}' }),
+    ...processes.map(([pid, said]) => columns({ pid: String(pid), said })),
+  ]
+}
+
 /** Rows that a calm PostgreSQL 18 with one session answers. */
 export const goodRows = {
   facts: [
@@ -159,14 +181,7 @@ export const goodRows = {
       ['is_superuser', bool, 'f'],
     ],
   ],
-  activity: [
-    [
-      ['pid', int4, '4711'],
-      ['said', text, saidWith({})],
-      ['now', float8, '1767261609.5'],
-      ['query', bytea, null],
-    ],
-  ],
+  activity: activityRows('1767261609.5', [[4711, saidWith({})]]),
 } satisfies Record<string, readonly (readonly Column[])[]>
 
 /** Good rows with one column of one statement changed; `null` in its place leaves the column out. */

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import {
+  activityRows,
   answerStatements,
   type Column,
   goodRows,
@@ -56,33 +57,25 @@ const slowly: Answer = (socket, phase, received) => {
   }, 1)
 }
 
-const [one = []] = goodRows.activity
-/** More sessions than anybody's server has, and something is wrong with each. */
-const crowd = (over: Readonly<Record<string, string>>): readonly (readonly Column[])[] =>
-  Array.from({ length: 8_000 }, (_, index) =>
-    one.map(
-      ([name, oid, text]): Column => [
-        name,
-        oid,
-        name === 'pid' ? String(1000 + index) : (over[name] ?? text),
-      ],
-    ),
+/** More sessions than anybody's server has, and something is wrong with each. It sends all of them each time. */
+const crowd = (count: number, said: string) =>
+  activityRows(
+    now,
+    Array.from({ length: count }, (_, index) => [1000 + index, said]),
   )
 const began = '2026-01-01 10:00:00.123456+00'
 /** So much later that it is a trouble. */
 const now = String(Date.UTC(2026, 0, 1, 12, 30) / 1000)
-const idle = crowd({
-  said: saidWith({ state: 'idle in transaction', xact_start: began, state_change: began }),
-  now,
-})
-const waiting = crowd({
-  said: saidWith({
-    state: 'active',
-    ...{ wait_event_type: 'Lock', wait_event: 'transactionid' },
-    ...{ query_start: began, xact_start: began },
-  }),
-  now,
-}).slice(0, 1_000)
+const idle = crowd(8_000, saidWith({ state: 'idle in transaction', xact_start: began, state_change: began }))
+const waiters = (count: number) =>
+  crowd(
+    count,
+    saidWith({
+      state: 'active',
+      ...{ wait_event_type: 'Lock', wait_event: 'transactionid' },
+      ...{ query_start: began, xact_start: began },
+    }),
+  )
 const lock = (id: number, granted: boolean, pids: readonly number[]): readonly Column[] => [
   ['target', 25, `(transactionid,,,,,,${id},,,)`],
   ['mode', 25, granted ? 'ExclusiveLock' : 'ShareLock'],
@@ -92,10 +85,10 @@ const lock = (id: number, granted: boolean, pids: readonly number[]): readonly C
   ['read_at', 701, '1767261609'],
 ]
 /** Each waits for the one before it. */
-const chain = waiting.flatMap((_, index) => [
+const chain = Array.from({ length: 1_000 }, (_, index) => [
   lock(index, true, [1000 + index]),
   lock(index, false, [1001 + index]),
-])
+]).flat()
 const longList = [
   lock(1, true, [1000]),
   lock(
@@ -136,19 +129,19 @@ const answers: Readonly<Record<string, Answer>> = {
   'shows a crowd of idle transactions': answerStatements({ ...goodRows, activity: idle }),
   'shows a crowd that waits in a row': answerStatements({
     ...goodRows,
-    activity: waiting,
+    activity: waiters(1_000),
     locks: chain,
     multixacts: [noMultixacts],
   }),
   'names millions who wait for one lock': answerStatements({
     ...goodRows,
-    activity: waiting.slice(0, 50),
+    activity: waiters(50),
     locks: longList,
     multixacts: [noMultixacts],
   }),
   'names many who wait for each lock': answerStatements({
     ...goodRows,
-    activity: waiting.slice(0, 50),
+    activity: waiters(50),
     locks: longLists,
     multixacts: [noMultixacts],
   }),

@@ -1,5 +1,5 @@
 import type { Session } from '../session/session.ts'
-import { microsecondsOf, serverTimeOf } from './serverTime.ts'
+import { isServerTimeOf, microsecondsOf, serverTimeOf } from './serverTime.ts'
 
 /** Fields of a session that are kept as they are. */
 export const plainFields = [
@@ -91,7 +91,7 @@ export const ageAt = (start: number, base: number): number => (base - start) / 1
 
 export function codeOfTime({ text, start, age }: Time, moment: number): TimeCode {
   if (start === null) return text === null && age === null ? null : [text, null, age]
-  return text !== null && serverTimeOf(start) === text ? moment - start : [text, moment - start]
+  return text !== null && isServerTimeOf(start, text) ? moment - start : [text, moment - start]
 }
 
 export function timeOfCode(code: TimeCode, moment: number): Time {

@@ -37,17 +37,21 @@ export function packRows(rows: readonly Row[]): Uint8Array {
     for (const [index, mask] of masks.entries()) {
       put(slotList, slots[index] ?? 0)
       put(maskList, mask)
-      for (const field of fieldsIn(mask)) put(listOf(field), values[at++] ?? 0)
+      for (let field = 0; mask >> field > 0; field++)
+        if ((mask >> field) & 1) put(listOf(field), values[at++] ?? 0)
     }
     return [ms, masks.length, ...rest] as const
   })
   const sizes = lists.map((list) => [list.length, widthOf(list)] as const)
   const packed: Packed = { rows: withoutNumbers, sizes }
   const json = Buffer.from(JSON.stringify(packed))
-  const head = Buffer.alloc(headBytes)
-  head.writeUInt8(version)
-  head.writeUInt32LE(json.length, 1)
-  return Buffer.concat([head, json, ...lists.map((list, index) => bytesOf(list, sizes[index]?.[1] ?? 0))])
+  const size = sizes.reduce((sum, [count, width]) => sum + count * width, headBytes + json.length)
+  const bytes = Buffer.allocUnsafe(size)
+  bytes.writeUInt8(version)
+  bytes.writeUInt32LE(json.length, 1)
+  let end = headBytes + json.copy(bytes, headBytes)
+  for (const [index, list] of lists.entries()) end = writeNumbers(bytes, end, list, sizes[index]?.[1] ?? 0)
+  return bytes
 }
 
 /** @returns null where they are in another format */
@@ -78,17 +82,21 @@ export function unpackRows(bytes: Buffer): Row[] | null {
 }
 
 function widthOf(numbers: readonly number[]): number {
+  let most = 0
+  for (const number of numbers) if (number > most) most = number
   let width = 0
-  for (const number of numbers) while (number >= 256 ** width) width++
+  while (most >= 256 ** width) width++
   return width
 }
 
-function bytesOf(numbers: readonly number[], width: number): Uint8Array {
-  const bytes = new Uint8Array(numbers.length * width)
-  for (let place = 0; place < width; place++)
-    for (const [index, number] of numbers.entries())
-      bytes[place * numbers.length + index] = Math.floor(number / 256 ** place) % 256
-  return bytes
+/** Writes them from this place on. @returns the place after them */
+function writeNumbers(bytes: Uint8Array, from: number, numbers: readonly number[], width: number): number {
+  let at = from
+  for (let place = 0; place < width; place++) {
+    const unit = 256 ** place
+    for (const number of numbers) bytes[at++] = Math.floor(number / unit) % 256
+  }
+  return at
 }
 
 function numbersIn(bytes: Uint8Array, count: number, width: number): number[] {

@@ -42,11 +42,15 @@ const optionsFor = (bytes: Uint8Array, level: number) => ({
   params: { [constants.ZSTD_c_compressionLevel]: level },
 })
 
+/** Bytes by which zstd makes something larger that cannot be compressed, at most, unless it is large itself. */
+const mostAdded = 1024
+
 /** Packs a piece at once: it is small, and to hand it to another thread costs several times of the work. */
 export function packPiece(rows: readonly Row[]): Uint8Array {
   const bytes = packRows(rows)
-  // A copy: what zstd returns lies in a piece of memory that is many times as large.
-  return new Uint8Array(zstdCompressSync(bytes, optionsFor(bytes, pieceLevel)))
+  // Without this size it makes room for 64 KB. What it returns lies in all of the room: so a copy.
+  const room = { chunkSize: bytes.length + mostAdded }
+  return new Uint8Array(zstdCompressSync(bytes, { ...optionsFor(bytes, pieceLevel), ...room }))
 }
 
 export async function packWhole(rows: readonly Row[]): Promise<Uint8Array> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Session } from '../session/session.ts'
 import { type ChunkHead, firstTimeField, type Row, statementField } from './chunk.ts'
-import { clockOf, clocksOf, codeOfTime, momentFor, plainFields, timeFields, timeFrom } from './fields.ts'
+import { clockOf, clocksOf, codeOfTime, momentFor, plainFields, timeFields } from './fields.ts'
 import type { PastLook } from './look.ts'
 import { createStatements, createWords } from './numbered.ts'
 import { restOf } from './rest.ts'
@@ -89,10 +89,9 @@ export function writeChunk(head: ChunkHead): ChunkWriter {
       mask |= 1 << statementField
       values.push(statement)
     }
-    for (const [index, [startName, ageName]] of timeFields.entries()) {
-      const start = startName === null ? null : session[startName]
-      const time = timeFrom(start, session[ageName] ?? null, clocks[index] ?? 0)
-      if (!written.setTime(slot, index, time)) continue
+    for (let index = 0; index < timeFields.length; index++) {
+      const time = written.setTime(slot, index, session, clocks)
+      if (!time) continue
       const moment = momentFor(index, (from) => written.startAt(slot, from), clocks)
       const code = codeOfTime(time, moment)
       const field = firstTimeField + 2 * index

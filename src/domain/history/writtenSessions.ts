@@ -1,5 +1,5 @@
 import type { Session } from '../session/session.ts'
-import { plainFields, type Time, timeFields } from './fields.ts'
+import { ageAt, plainFields, type Time, timeFields, timeFrom } from './fields.ts'
 
 /** Number in the place of a word or a statement while no row has said anything of it. */
 export const unsaid = -1
@@ -16,8 +16,8 @@ export type WrittenSessions = {
   setNumber(slot: number, field: number, number: number): void
   /** Returns the moment that an age counts from, µs; null where it counts from none. */
   startAt(slot: number, time: number): number | null
-  /** Takes a time over. @returns false where it is the same as before */
-  setTime(slot: number, time: number, now: Time): boolean
+  /** Takes a time of a session over, whose ages go by these clocks. @returns null where it is the same as before */
+  setTime(slot: number, time: number, session: Session, clocks: readonly number[]): Time | null
 }
 
 type Arranged = {
@@ -91,6 +91,21 @@ export function createWrittenSessions(): WrittenSessions {
     while (texts.length < length * textCount) texts.push(null)
   }
 
+  function startAt(slot: number, time: number): number | null {
+    const moment = moments[slot * timeCount + time] ?? Number.NaN
+    return Number.isNaN(moment) || isAge(slot, time) ? null : moment
+  }
+
+  const isAge = (slot: number, time: number) =>
+    (((numbers[slot * numberCount + agesPlace] ?? 0) >> time) & 1) === 1
+
+  /** Returns the age that the rows until now give a time at this clock. */
+  function ageBefore(slot: number, time: number, clock: number): number | null {
+    const moment = moments[slot * timeCount + time] ?? Number.NaN
+    if (isAge(slot, time)) return moment
+    return Number.isNaN(moment) ? null : ageAt(moment, clock)
+  }
+
   return {
     arrange(sessions) {
       if (sessions.length === count && sessions.every((session, slot) => isAt(slot, session)))
@@ -120,25 +135,22 @@ export function createWrittenSessions(): WrittenSessions {
     setNumber(slot, field, number) {
       numbers[slot * numberCount + firstField + field] = number
     },
-    startAt(slot, time) {
-      const moment = moments[slot * timeCount + time] ?? Number.NaN
-      const isAge = ((numbers[slot * numberCount + agesPlace] ?? 0) >> time) & 1
-      return isAge || Number.isNaN(moment) ? null : moment
-    },
-    setTime(slot, time, { text, start, age }) {
-      const at = slot * timeCount + time
-      const moment = start ?? age ?? Number.NaN
-      const bits = numbers[slot * numberCount + agesPlace] ?? 0
-      const bitsNow = age === null ? bits & ~(1 << time) : bits | (1 << time)
-      const isSame =
-        bits === bitsNow &&
-        Object.is(moments[at], moment) &&
-        (time >= textCount || texts[slot * textCount + time] === text)
-      moments[at] = moment
-      numbers[slot * numberCount + agesPlace] = bitsNow
+    startAt,
+    setTime(slot, time, session, clocks) {
+      const [startName, ageName] = timeFields[time] ?? timeFields[0]
+      const text = startName === null ? null : session[startName]
+      const age = session[ageName] ?? null
+      const clock = clocks[time] ?? 0
+      const textPlace = slot * textCount + time
+      const isSame = ageBefore(slot, time, clock) === age && (time >= textCount || texts[textPlace] === text)
       // Also where it says the same: of two texts the older one is to become garbage.
-      if (time < textCount) texts[slot * textCount + time] = text
-      return !isSame
+      if (time < textCount) texts[textPlace] = text
+      if (isSame) return null
+      const now = timeFrom(text, age, clock)
+      moments[slot * timeCount + time] = now.start ?? now.age ?? Number.NaN
+      const bits = numbers[slot * numberCount + agesPlace] ?? 0
+      numbers[slot * numberCount + agesPlace] = now.age === null ? bits & ~(1 << time) : bits | (1 << time)
+      return now
     },
   }
 }

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { z } from 'zod'
-import { microsecondsIn } from '../domain/history/serverTime.ts'
 import type { Session } from '../domain/session/session.ts'
+import { microsecondsAt } from '../domain/text/times.ts'
 import { checked, oddRows } from './checked.ts'
 import type { CatalogNames } from './rows.ts'
 
@@ -27,10 +27,7 @@ type Column = string | null
 /** Number of columns in `said`. */
 const width = 17
 
-/**
- * All that is kept of one process from look to look. The times are there as the server writes them, and in microseconds since
- * the epoch.
- */
+/** All that is kept of one process from look to look. The times are as the server writes them, and can be read. */
 export type ActivityRow = {
   readonly pid: number
   readonly leader_pid: number | null
@@ -50,10 +47,6 @@ export type ActivityRow = {
   readonly backend_xmin: Column
   readonly query_id: Column
   readonly client_port: number | null
-  readonly backendAt: number | null
-  readonly xactAt: number | null
-  readonly queryAt: number | null
-  readonly stateAt: number | null
   /** Its statement as the record keeps it, once that is known; null: it keeps none of it. */
   recorded: string | null | undefined
 }
@@ -109,15 +102,14 @@ function pidsIn(list: string | null): readonly number[] {
   throw oddRows('pids', `expected no more than ${mostProcesses}`)
 }
 
-/** @param before what was kept of this pid: where it says the same, its text and its time are taken from there */
+/** @param before what was kept of this pid: where it says the same, its texts are taken from there */
 function rowFrom(pid: number, said: string, before: ActivityRow | undefined): ActivityRow {
   const columns = columnsOf(said)
   const at = (index: number): Column => columns[index] ?? null
-  const same = (text: Column, was: Column | undefined): Column => (text === was ? was : text)
-  const backend_start = same(at(2), before?.backend_start)
-  const xact_start = same(at(10), before?.xact_start)
-  const query_start = same(at(11), before?.query_start)
-  const state_change = same(at(12), before?.state_change)
+  const backend_start = timeIn('backend_start', at(2), before?.backend_start)
+  const xact_start = timeIn('xact_start', at(10), before?.xact_start)
+  const query_start = timeIn('query_start', at(11), before?.query_start)
+  const state_change = timeIn('state_change', at(12), before?.state_change)
   const isSameStatement = before?.backend_start === backend_start && before.query_start === query_start
   return {
     pid,
@@ -138,10 +130,6 @@ function rowFrom(pid: number, said: string, before: ActivityRow | undefined): Ac
     backend_xmin: at(14),
     query_id: heldOnce(at(15)),
     client_port: portIn('client_port', at(16)),
-    backendAt: timeIn('backend_start', backend_start, before?.backend_start, before?.backendAt),
-    xactAt: timeIn('xact_start', xact_start, before?.xact_start, before?.xactAt),
-    queryAt: timeIn('query_start', query_start, before?.query_start, before?.queryAt),
-    stateAt: timeIn('state_change', state_change, before?.state_change, before?.stateAt),
     recorded: isSameStatement ? before.recorded : undefined,
   }
 }
@@ -182,16 +170,11 @@ function portIn(column: string, text: Column): number | null {
   return text === '-1' ? -1 : numberIn(column, text)
 }
 
-function timeIn(
-  column: string,
-  text: Column,
-  wasText: Column | undefined,
-  was: number | null | undefined,
-): number | null {
+/** Returns a time that can be read: the text from before where it is the same. */
+function timeIn(column: string, text: Column, was: Column | undefined): Column {
   if (text === null) return null
-  if (text === wasText && was != null) return was
-  const time = microsecondsIn(text)
-  if (time !== null) return time
+  if (text === was) return was
+  if (microsecondsAt(text) !== null) return text
   throw oddRows(column, 'expected a timestamp')
 }
 
@@ -231,14 +214,16 @@ export function sessionFrom(row: ActivityRow, at: number, names: CatalogNames): 
     backendXid: row.backend_xid,
     backendXmin: row.backend_xmin,
     queryId: row.query_id,
-    xactSeconds: secondsSince(row.xactAt, at),
-    querySeconds: secondsSince(row.queryAt, at),
-    stateSeconds: secondsSince(row.stateAt, at),
-    backendSeconds: secondsSince(row.backendAt, at) ?? 0,
+    xactSeconds: secondsSince(row.xact_start, at),
+    querySeconds: secondsSince(row.query_start, at),
+    stateSeconds: secondsSince(row.state_change, at),
+    backendSeconds: secondsSince(row.backend_start, at) ?? 0,
     query: null,
   }
 }
 
 /** Ages go by the server's clock, which may stand still or step back by a little. */
-const secondsSince = (start: number | null, at: number): number | null =>
-  start === null ? null : Math.max(0, at - start) / 1e6
+function secondsSince(start: Column, at: number): number | null {
+  const time = start === null ? null : microsecondsAt(start)
+  return time === null ? null : Math.max(0, at - time) / 1e6
+}

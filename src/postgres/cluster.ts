@@ -212,10 +212,9 @@ export function createCluster(options: ClusterOptions): Cluster {
     const lockTable = await readLocks(sessions, latest.datid, unseenMs)
     const followed = followRowWaits(rowWaits, { sessions, locks: lockTable, takenAt })
     rowWaits = followed.seen
-    const inActivity = new Set(rows.map(({ pid }) => pid))
     const unseen =
       lockTable.kind === 'read' && unseenMs !== null
-        ? loggingInOf(lockTable.table, inActivity, (now() - takenAt) / 1000)
+        ? loggingInOf(lockTable.table, new Set(rows.map(({ pid }) => pid)), (now() - takenAt) / 1000)
         : []
     const all = [...sessions, ...unseen]
     const followedPools = await pooled

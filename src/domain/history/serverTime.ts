@@ -1,9 +1,9 @@
 /** Times as the server writes them to our connections: ISO, in UTC, with up to six digits of a second. */
 const shape = /^(\d{4,6})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?\+00$/
 
-/** The last minute that was read, and the last one that was written: the times of a session lie close together. */
+/** The last minute that was read, and some that were written: the times of a session lie close together, but for its start. */
 let read = { text: 'none', micros: 0 }
-let written = { minute: Number.NaN, text: '' }
+const written = Array.from({ length: 16 }, () => ({ minute: Number.NaN, text: '' }))
 
 const minuteMicros = 60_000_000
 /** Characters up to the seconds, in a year of four digits. */
@@ -68,10 +68,12 @@ export function isServerTimeOf(micros: number, text: string): boolean {
 
 /** Returns a time up to its seconds; an empty text for one before or after the years of four digits. */
 function minuteOf(minute: number): string {
-  if (minute === written.minute) return written.text
+  const place = minute & (written.length - 1)
+  const known = written[place]
+  if (known?.minute === minute) return known.text
   const date = new Date(minute * 60_000)
   const iso = Number.isNaN(date.getTime()) ? '' : date.toISOString()
   const text = /^\d{4}-/.test(iso) ? iso.slice(0, minuteLength).replace('T', ' ') : ''
-  written = { minute, text }
+  written[place] = { minute, text }
   return text
 }

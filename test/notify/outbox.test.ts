@@ -52,12 +52,15 @@ let outbox: Outbox
 let slack: ReturnType<typeof fakeSlack>
 let time = 0
 let broken: string[]
+let said: { msg: string; code?: string; message?: string; retryInMs?: number }[]
+const log = createLog({ level: 'warn', destination: { write: (line) => void said.push(JSON.parse(line)) } })
 
 beforeEach(async () => {
   store = await openTestStore()
   slack = fakeSlack()
   time = 1_000_000
   broken = []
+  said = []
   outbox = outboxOf(slack.poster)
 })
 afterEach(async () => {
@@ -74,7 +77,7 @@ const outboxOf = (
   createOutbox({
     messages,
     poster,
-    log: createLog({ level: 'silent' }),
+    log,
     now: () => time,
     ...(gaps && { gaps }),
     onBroken: async (channel, { code }) => {
@@ -250,6 +253,9 @@ describe('outbox', () => {
     outbox.start()
     await outbox.idle()
     expect(outbox.failures().get('C1')?.code).toBe('not_in_channel')
+    expect(said).toMatchObject([
+      { msg: 'Slack did not take a message', code: 'not_in_channel', channel: 'C1', retryInMs: 500 },
+    ])
     time += 60_000
     await outbox.idle()
     expect(outbox.failures().size).toBe(0)
@@ -280,6 +286,22 @@ describe('outbox', () => {
     await put('card', { text: 'three' })
     await outbox.idle()
     expect(broken).toHaveLength(2)
+  })
+
+  it('reports a channel once, whether it refuses posts or edits', async () => {
+    await put('old')
+    outbox.start()
+    await outbox.idle()
+    slack.fail(new SlackError('not_in_channel'), new SlackError('not_in_channel'))
+    await put('card')
+    await outbox.idle()
+    await put('old', { text: 'edited' })
+    await outbox.idle()
+    expect(slack.calls.slice(1)).toEqual([
+      'post C1: card ✗ not_in_channel',
+      'update ts1: edited ✗ not_in_channel',
+    ])
+    expect(broken).toEqual(['C1 not_in_channel'])
   })
 
   it('reports no other channel that the token is refused: it could hear of it only when that is over', async () => {
@@ -425,6 +447,9 @@ describe('outbox', () => {
     time += 7000
     await writing.idle()
     expect(await store.messages.standing(['card'])).toEqual([])
+    expect(said).toMatchObject(
+      Array(2).fill({ msg: 'a delivery could not be written down', message: 'card' }),
+    )
     fails = false
     time += 7000
     await writing.idle()

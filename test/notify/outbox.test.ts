@@ -25,9 +25,10 @@ function fakeSlack() {
       await step(`find ${channel}: ${id}`)
       return found
     },
-    async post(channel, threadTs, { text }) {
+    async post(channel, threadTs, { text, broadcast }) {
       const ts = `ts${++next}`
-      await step(`post ${channel}${threadTs ? ` in ${threadTs}` : ''}: ${text}`)
+      const where = `${threadTs ? ` in ${threadTs}` : ''}${broadcast ? ' and beside it' : ''}`
+      await step(`post ${channel}${where}: ${text}`)
       return ts
     },
     async update(_, ts, { text }) {
@@ -152,7 +153,7 @@ describe('outbox', () => {
 
   it('posts a card before its thread, urgent messages first, and a thread in order', async () => {
     await put('note 1', { threadOf: 'card', priority: 0 })
-    await put('note 2', { threadOf: 'card', priority: 0 })
+    await put('note 2', { threadOf: 'card', priority: 0, broadcast: true })
     await put('small', { priority: 0 })
     await put('card')
     outbox.start()
@@ -160,7 +161,7 @@ describe('outbox', () => {
     expect(slack.calls).toEqual([
       'post C1: card',
       'post C1 in ts1: note 1',
-      'post C1 in ts1: note 2',
+      'post C1 in ts1 and beside it: note 2',
       'post C1: small',
     ])
   })

@@ -219,7 +219,9 @@ describe.each(storePlaces)('a store in %s', (_, makePlace) => {
       const { messages } = store
       const until = madeAt + 7000
       await messages.put(message(), madeAt)
+      expect(await messages.isWaiting('card')).toBe(true)
       expect(await messages.posting('card', 0, until)).toBe(true)
+      expect(await messages.isWaiting('card')).toBe(false)
       const isTheirs = { notBefore: until, attempts: 0, lastError: 'posting' }
       // Its words change; and one hears late that it failed what the other one tries again.
       await messages.put(message({ text: 'two' }), madeAt)
@@ -229,6 +231,7 @@ describe.each(storePlaces)('a store in %s', (_, makePlace) => {
       expect(await messages.pending()).toMatchObject([
         { notBefore: until + 500, attempts: 1, lastError: 'unreachable' },
       ])
+      expect(await messages.isWaiting('card')).toBe(true)
       // Nobody posts it now, so what is new goes at once; and so where it stands.
       await messages.put(message({ text: 'three' }), madeAt)
       expect(await messages.pending()).toMatchObject([{ notBefore: 0 }])
@@ -236,6 +239,7 @@ describe.each(storePlaces)('a store in %s', (_, makePlace) => {
       await messages.seenAt('card', message().channel, 'ts1')
       await messages.put(message({ text: 'four' }), madeAt)
       expect(await messages.pending()).toMatchObject([{ ts: 'ts1', notBefore: 0, lastError: 'posting' }])
+      expect(await messages.isWaiting('card')).toBe(false)
       await messages.failed('card', until, madeAt + 500, 'ratelimited')
       expect(await messages.pending()).toMatchObject([{ notBefore: madeAt + 500, attempts: 2 }])
     })

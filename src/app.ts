@@ -264,8 +264,10 @@ export async function startApp(deps: {
       ...{ lastLook: recording.lastLook, hooksOf },
       store: quietReads(store, changes.version),
     })
-    const { stands } = slack
-    const desk = createDesk({ store, cards, clusters, receivers, outbox, webhooks, stands, turn, now, log })
+    const desk = createDesk({
+      ...{ store, cards, membership, clusters, receivers, outbox, webhooks, turn, now, log },
+      stands: slack.stands,
+    })
     leads = createLeads({
       membership,
       clock,

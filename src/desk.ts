@@ -2,14 +2,15 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expireDue } from './actions/expire.ts'
 import { reconcile } from './actions/reconcile.ts'
 import type { WatchedCluster } from './commands/cluster.ts'
+import { deskLease } from './domain/fleet/share.ts'
 import type { Log } from './log.ts'
 import type { Cards } from './notify/cards.ts'
 import type { Outbox } from './notify/outbox.ts'
 import { restoreDeleted } from './notify/repost.ts'
-import type { Round } from './store/replicas.ts'
+import type { Membership, Round } from './store/replicas.ts'
 import type { Store } from './store/store.ts'
 import { closeAbandoned } from './watch/abandoned.ts'
-import type { Duty } from './watch/leads.ts'
+import { type Duty, unlessLost } from './watch/leads.ts'
 
 /** Work that one replica does for all: it brings what there is to say, finishes what was cut off, closes what is over. */
 export type Desk = {
@@ -33,6 +34,7 @@ const callsKeptMs = 7 * 86_400_000
 export function createDesk(deps: {
   readonly store: Store
   readonly cards: Cards
+  readonly membership: Pick<Membership, 'fence'>
   readonly clusters: ReadonlyMap<string, WatchedCluster>
   /** Receivers of webhooks, by their ids. */
   readonly receivers: ReadonlyMap<string, unknown>
@@ -45,7 +47,7 @@ export function createDesk(deps: {
   readonly now: () => number
   readonly log: Log
 }): Desk {
-  const { store, cards, clusters, receivers, outbox, webhooks, stands, turn, now, log } = deps
+  const { store, membership, clusters, receivers, outbox, webhooks, stands, turn, now, log } = deps
   const { proposals } = store
   let isNew = true
 
@@ -62,16 +64,19 @@ export function createDesk(deps: {
         await Promise.all([outbox.stop(), webhooks.stop()])
       },
     },
-    async chores() {
+    chores: unlessLost(log, async () => {
       const round = turn()
-      if (!round) return
+      const lease = round?.leases.get(deskLease)
+      if (!round || !lease) return
+      // Who was stopped for a while knows of no cluster, and of no decision, that came since.
+      const cards = deps.cards.fencedBy(membership.fence(lease))
       if (isNew) await store.webhooks.keepOnly([...receivers.keys()])
       isNew = false
       await reconcile({ cards, proposals, clusters, isGone: round.isGone, now })
       const known = new Set(round.replicas.flatMap((replica) => replica.clusters))
       await closeAbandoned({ cards, store, clusters: [...known], now })
       await expireDue({ cards, proposals, now })
-    },
+    }),
     async checkCards() {
       if (turn()) await restoreDeleted({ store, stands, outbox, clusters: [...clusters.keys()], log })
     },

@@ -118,7 +118,7 @@ export const unlessLost = (log: Log, runOnce: () => Promise<void>) => async (): 
     await runOnce()
   } catch (error) {
     if (!(error instanceof LeaseLost)) throw error
-    log.info({ reason: error.message }, 'what was seen is left to another replica')
+    log.info({ reason: error.message }, 'what was to be written is left to another replica')
   }
 }
 

@@ -32,11 +32,11 @@ afterEach(async () => {
 })
 
 /** One replica, as far as it works for all. */
-async function replica(name: string, over: { receivers?: string[]; known?: string[] } = {}) {
-  const { known = ['orders'], receivers = [] } = over
+async function replica(name: string, over: { receivers?: string[]; known?: string[]; holdMs?: number } = {}) {
+  const { known = ['orders'], receivers = [], holdMs = 3_600_000 } = over
   const store = await openStore(settings)
   open.push(store)
-  const membership = store.join(name, 3_600_000)
+  const membership = store.join(name, holdMs)
   const did: string[] = []
   const kept: (readonly string[])[] = []
   let last: Round | null = null
@@ -92,10 +92,10 @@ describe('the duty of the desk', () => {
     const { desk, outbox, store, did } = await replica('one')
     await put(store, 'first')
     desk.duty.start()
-    await expect.poll(() => did).toEqual(['webhooks start', 'post first'])
+    await expect.poll(() => did, { timeout: 15_000 }).toEqual(['webhooks start', 'post first'])
     await put(store, 'second')
     desk.duty.hurry()
-    await expect.poll(() => did.at(-1)).toBe('post second')
+    await expect.poll(() => did.at(-1), { timeout: 15_000 }).toBe('post second')
     await outbox.idle()
     await put(store, 'third')
     await desk.duty.stop(false)
@@ -156,6 +156,21 @@ describe('the chores', () => {
     await desk.chores()
     await desk.duty.stop(false)
     expect(kept).toEqual([['r1'], ['r1'], ['r1']])
+  })
+
+  it('end what a process had claimed that is gone', async () => {
+    const { desk, round, store } = await replica('one', { holdMs: 300 })
+    await store.proposals.add(proposal({ state: 'claimed', claimedAt: madeAt, claimedBy: 'gone' }))
+    await round()
+    await desk.chores()
+    // It has not been there itself for long enough to know.
+    expect(await kindsOf(store, 'card-1')).toEqual([])
+    const chores = async () => {
+      await round()
+      await desk.chores()
+      return kindsOf(store, 'card-1')
+    }
+    await expect.poll(chores, { interval: 50, timeout: 15_000 }).toEqual(['outcome'])
   })
 
   it('close what no replica knows any more, and nothing that another one knows', async () => {

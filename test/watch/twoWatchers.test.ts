@@ -17,7 +17,9 @@ import { startTestServer, type TestServer, waitFor } from '../support/postgres.t
 import { emptyStoreOn } from '../support/store.ts'
 
 const minute = 60_000
-const log = createLog({ level: 'silent' })
+/** What went wrong. */
+const said: string[] = []
+const log = createLog({ level: 'warn', destination: { write: (line) => void said.push(line) } })
 const config = clusterConfig('orders', {
   notify: {
     ...{ mention: ['U0DANA'], from: 'warning', remindAfterMs: minute, webhooks: [] },
@@ -31,6 +33,8 @@ let server: TestServer
 let settings: StoreSettings & { kind: 'postgres' }
 let now: number
 let sessions: Session[]
+/** No look ends before this. */
+let held: Promise<void>
 const open: { close(): Promise<void> }[] = []
 beforeAll(async () => {
   server = await startTestServer()
@@ -40,6 +44,8 @@ beforeEach(async () => {
   settings = await emptyStoreOn(server)
   now = of.takenAt
   sessions = []
+  held = Promise.resolve()
+  said.length = 0
 })
 afterEach(async () => {
   for (const one of open.splice(0)) await one.close()
@@ -51,9 +57,15 @@ async function replica(name: string) {
   const membership = store.join(name, 3_600_000)
   let looks = 0
   let writes = 0
+  let begun = 0
+  const heard: string[] = []
   const left: string[] = []
   const cluster = pictureCluster(of.picture([]), [], {
-    snapshot: async () => of.snapshot(sessions, { takenAt: now }),
+    async snapshot() {
+      begun++
+      await held
+      return of.snapshot(sessions, { takenAt: now })
+    },
     health: async () => of.health(),
   })
   const clusters = new Map([['orders', { config, cluster }]])
@@ -61,11 +73,16 @@ async function replica(name: string) {
     ...{ cardSettings: new Map([['orders', config]]), now: () => now },
     changed: () => void writes++,
   })
+  const sight = createSight(clusters)
   const hooksOf = createHooks({
-    top: { saw: () => {}, left: (cluster) => void left.push(`top ${cluster}`) },
-    sight: createSight(clusters),
-    metrics: { observeSnapshot: () => {}, clusterUnseen: () => {} },
-    recording: { saw: () => {}, unseen: () => {}, left: (cluster) => void left.push(`record ${cluster}`) },
+    top: { saw: () => void heard.push('top'), left: (cluster) => void left.push(`top ${cluster}`) },
+    sight,
+    metrics: { observeSnapshot: () => void heard.push('metrics'), clusterUnseen: () => {} },
+    recording: {
+      saw: () => void heard.push('record'),
+      unseen: () => {},
+      left: (cluster) => void left.push(`record ${cluster}`),
+    },
     heartbeat: { looked: () => void looks++ },
     now: () => now,
   })
@@ -91,7 +108,8 @@ async function replica(name: string) {
     },
   })
   return {
-    ...{ store, membership, leads, left },
+    ...{ store, membership, leads, heard, left, sight },
+    begun: () => begun,
     writes: () => writes,
     isWatching: () => watching.led().length === 1,
     call: () => callDue({ store, clusters: watching.led(), log }),
@@ -140,6 +158,8 @@ it('two watchers of one cluster cost a second look, and no second card, reminder
   const second = await replica('two')
   sessions = [of.idleInTransaction(1, 600)]
   await first.lead()
+  expect(first.heard).toEqual(['top', 'metrics', 'record'])
+  expect([first.sight.isKnown('orders'), second.sight.isKnown('orders')]).toEqual([true, false])
   await silence(first.membership)
   await second.lead()
   // The first one does not know yet.
@@ -162,6 +182,28 @@ it('two watchers of one cluster cost a second look, and no second card, reminder
   await waitFor(() => first.left.length === 2, 'it has noticed')
   expect(first.left).toEqual(['top orders', 'record orders'])
   expect([first.isWatching(), second.isWatching()]).toEqual([false, true])
+  // It makes no calls before it has looked again, should it get it back.
+  expect([first.sight.isKnown('orders'), second.sight.isKnown('orders')]).toEqual([false, true])
+  expect(said).toEqual([])
+})
+
+it('a look that is under way when the lease is lost ends before the next watching begins', async () => {
+  const one = await replica('one')
+  await one.lead()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  held = promise
+  await waitFor(() => {
+    one.leads.hurry()
+    return one.begun() === 2
+  }, 'a look is under way')
+  const renewed = one.leads.renew(['orders'])
+  await one.leads.round()
+  expect([one.left, one.isWatching(), one.begun()]).toEqual([[], false, 2])
+  resolve()
+  await renewed
+  expect(one.left).toHaveLength(2)
+  await one.lead()
+  expect([one.isWatching(), one.begun()]).toEqual([true, 3])
 })
 
 it('what both see first while one takes over from the other has one card', async () => {

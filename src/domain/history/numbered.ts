@@ -5,7 +5,7 @@ import type { StatementKey } from './chunk.ts'
 export type Words = {
   /** Returns the number of a word: what is said in JSON. */
   of(word: unknown): number
-  /** Returns the word with this number; null: none has it. */
+  /** Returns the word with this number; null: none has it, or it is a list. */
   at(number: number): unknown
   /** Returns those that are new since the last time. */
   takeNew(): readonly unknown[]
@@ -16,12 +16,13 @@ export function createWords(): Words {
   /** Numbers of lists, which are the same where their JSON is. */
   const listNumbers = new Map<string, number>()
   const words: unknown[] = []
-  let taken = 0
+  let added: unknown[] = []
   function numberIn<K>(known: Map<K, number>, key: K, word: unknown): number {
     const number = known.get(key)
     if (number !== undefined) return number
     known.set(key, words.length)
-    return words.push(word) - 1
+    added.push(word)
+    return words.push(typeof word === 'object' ? null : word) - 1
   }
   return {
     of: (word) =>
@@ -30,9 +31,9 @@ export function createWords(): Words {
         : numberIn(numbers, word, word),
     at: (number) => words[number] ?? null,
     takeNew() {
-      const added = words.slice(taken)
-      taken = words.length
-      return added
+      const taken = added
+      added = []
+      return taken
     },
   }
 }

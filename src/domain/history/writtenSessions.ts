@@ -41,11 +41,11 @@ export function createWrittenSessions(): WrittenSessions {
   let numbers = new Int32Array(0)
   /** The start of each time, or an age that fits to none; NaN: neither. */
   let moments = new Float64Array(0)
-  /** Texts of the times. Whoever reads the sessions has them as well. */
+  /** Texts of the times, of these sessions alone. Whoever reads the sessions has them as well. */
   const texts: (string | null)[] = []
 
   const isAt = (slot: number, { pid, backendStart }: Session) =>
-    slot < count && numbers[slot * numberCount + pidPlace] === pid && texts[slot * textCount] === backendStart
+    numbers[slot * numberCount + pidPlace] === pid && texts[slot * textCount] === backendStart
 
   /** Finds those that are still there, in the same order: for each session its position before, or -1. */
   function stay(sessions: readonly Session[]): number[] {

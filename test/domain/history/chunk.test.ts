@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { LookRow, Row } from '../../../src/domain/history/chunk.ts'
+import { fieldsIn, firstTimeField, type LookRow, type Row } from '../../../src/domain/history/chunk.ts'
 import type { PastLook } from '../../../src/domain/history/look.ts'
 import { packRows, unpackRows } from '../../../src/domain/history/packing.ts'
 import { readChunk } from '../../../src/domain/history/readChunk.ts'
@@ -113,6 +113,42 @@ describe('chunks', () => {
     if (!first || !second) throw new Error('no looks')
     writer.add(first)
     expect(JSON.stringify(writer.add(second)).length).toBeLessThan(60)
+  })
+
+  it('write of who comes what is not null, and of who stays nothing', () => {
+    const [look] = looksOf(head.startedAt, 1, 1, 0)
+    if (!look || !('snapshot' in look)) throw new Error('no look')
+    const noTimes = { stateChange: null, stateSeconds: null, queryStart: null, querySeconds: null }
+    const still = withSessions(look, (session) => ({
+      ...session,
+      ...noTimes,
+      xactStart: null,
+      xactSeconds: null,
+    }))
+    const [first] = still.snapshot.sessions
+    if (!first) throw new Error('no session')
+    const waits = (pid: number, sameWaitSeconds: number) => ({ ...first, pid, sameWaitSeconds })
+    const looks = [
+      [first],
+      [first, waits(7, 3.001)],
+      // Another one in its place, which waits since the same moment.
+      [first, waits(8, 3.002)],
+    ].map((sessions, index): Seen => {
+      const takenAt = look.takenAt + index
+      return { takenAt, snapshot: { ...still.snapshot, takenAt, sessions } }
+    })
+    const writer = writeChunk(head)
+    const fields = looks
+      .map((one) => (writer.add(one) as LookRow)[1])
+      .map(([slots, [mask]]) => [slots, fieldsIn(mask ?? 0)])
+    const time = (index: number) => firstTimeField + 2 * index
+    const isTime = (field: number) => field >= firstTimeField
+    expect(fields.map(([slots, mask]) => [slots, mask?.filter(isTime)])).toEqual([
+      [[0], [time(0)]],
+      [[1], [time(0), time(4) + 1]],
+      [[1], [time(0), time(4) + 1]],
+    ])
+    expect(again(looks)).toEqual(looks)
   })
 
   it('keep microseconds, and a time that is none', () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createExecute } from '../../src/actions/execute.ts'
 import { reconcile } from '../../src/actions/reconcile.ts'
 import type { ProposalFields } from '../../src/domain/approvals/proposal.ts'
+import type { Session } from '../../src/domain/session/session.ts'
 import { createLog } from '../../src/log.ts'
 import type { Cards } from '../../src/notify/cards.ts'
 import type { Cluster } from '../../src/postgres/cluster.ts'
@@ -9,7 +10,7 @@ import { clusterErrorWith } from '../../src/postgres/errors.ts'
 import { StoreError } from '../../src/store/failure.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clusterConfig, pictureCluster, watching } from '../support/asking.ts'
-import { idleInTransaction, picture } from '../support/builders.ts'
+import { idleInTransaction, locksRead, picture, rowQueue, waiting } from '../support/builders.ts'
 import { cardsOf } from '../support/cards.ts'
 import { bulkProposal, madeAt, proposal } from '../support/proposals.ts'
 import { openTestStore } from '../support/store.ts'
@@ -147,11 +148,11 @@ describe('a process that carries out its claim', () => {
       look: async () => [],
       ...over,
     })
-  const execute = (cluster: Cluster, with_: Cards = cards) =>
+  const execute = (cluster: Cluster, with_: Cards = cards, steady = () => 0) =>
     createExecute({
       cards: with_,
       clusters: watching({ config, cluster }),
-      steady: () => 0,
+      steady,
       isStopping: () => false,
       log: createLog({ level: 'silent' }),
     })
@@ -230,5 +231,70 @@ describe('a process that carries out its claim', () => {
     })
     expect(sent).toEqual([])
     expect(await outcomes()).toHaveLength(1)
+  })
+
+  it.each([
+    ['waits until it is a second old, and looks again', 'pgbouncer', 2, 200],
+    ['need not wait where no pooler gives the session to another', 'web', 1, 0],
+  ])('of a young transaction %s', async (_, applicationName, looks, leastMs) => {
+    const lookedAt: number[] = []
+    let sentAt = 0
+    const cluster = whole({
+      async snapshot() {
+        lookedAt.push(performance.now())
+        return picture([{ ...session, applicationName, xactSeconds: lookedAt.length === 1 ? 0.8 : 2 }])
+          .snapshot
+      },
+      signal: async () => {
+        sentAt = performance.now()
+        return { kind: 'sent', returned: true, sql: 'SELECT' }
+      },
+    })
+    await execute(cluster)(await claim({ claimedBy: 'this' }))
+    expect(lookedAt).toHaveLength(looks)
+    // A timer may be early by a millisecond.
+    expect(sentAt - (lookedAt[0] ?? 0)).toBeGreaterThanOrEqual(leastMs - 1)
+  })
+
+  describe('and looks what comes of it', () => {
+    const waiter = waiting(4313, 30)
+    const another = idleInTransaction(4314, 60)
+    const behind = (pid: number, ...sessions: Session[]) =>
+      picture(sessions, locksRead(rowQueue(pid, [[waiter.pid, 30]])))
+    /** @param looks the last of them again and again, each after so many milliseconds */
+    const seenBy = async (looks: readonly Session[][], everyMs: number, later = behind(4312, waiter)) => {
+      let made = 0
+      const cluster = whole({
+        snapshot: async () => (made === 0 ? behind(4312, session, waiter) : later).snapshot,
+        look: async () => [...(looks[Math.min(made++, looks.length - 1)] ?? [])],
+      })
+      return (await execute(cluster, cards, () => made * everyMs)(await claim({ claimedBy: 'this' }))).outcome
+    }
+
+    it('sees when it was gone, and that who waited for it has moved on', async () => {
+      const gone = [[session, waiter], [waiter], [{ ...waiter, waitEventType: null }]]
+      expect(await seenBy(gone, 100)).toEqual({
+        ...{ kind: 'effective', afterMs: 200, victims: 1, movedOn: 1, expected: 1 },
+      })
+    })
+
+    it('says who keeps those waiting that should have moved on', async () => {
+      const outcome = await seenBy([[waiter]], 600, behind(4314, another, waiter))
+      expect(outcome).toEqual({
+        ...{ kind: 'effective', afterMs: 600, victims: 1, movedOn: 0, expected: 1, heldBy: [4314] },
+      })
+    })
+
+    it('expects nothing where nobody waited', async () => {
+      const done = await execute(whole())(await claim({ claimedBy: 'this' }))
+      expect(done.outcome).toEqual({ kind: 'effective', afterMs: 0, victims: 0, movedOn: 0 })
+    })
+
+    it('gives up after five seconds', async () => {
+      expect(await seenBy([[session, waiter]], 2500)).toEqual({
+        ...{ kind: 'still', afterMs: 5000, state: 'idle in transaction' },
+        ...{ waitEventType: 'Client', waitEvent: 'ClientRead' },
+      })
+    })
   })
 })

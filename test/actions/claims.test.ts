@@ -233,6 +233,17 @@ describe('a process that carries out its claim', () => {
     expect(await outcomes()).toHaveLength(1)
   })
 
+  it('says that nothing was sent only where the server refused to send it', async () => {
+    const fails = (code: string) => () => Promise.reject(clusterErrorWith(code))
+    const kindOf = async (over: Partial<Cluster>, id: string) =>
+      (await execute(whole(over))(await claim({ claimedBy: 'this', id }))).outcome?.kind
+    expect(await kindOf({ signal: fails('42501') }, '1')).toBe('refused')
+    expect(await kindOf({ signal: fails('ECONNRESET') }, '2')).toBe('unknown')
+    // The signal went out, and then nobody may look any more.
+    expect(await kindOf({ look: fails('42501') }, '3')).toBe('unknown')
+    expect(sent).toEqual(['signal'])
+  })
+
   it.each([
     ['waits until it is a second old, and looks again', 'pgbouncer', 2, 200],
     ['need not wait where no pooler gives the session to another', 'web', 1, 0],

@@ -233,6 +233,16 @@ describe('a process that carries out its claim', () => {
     expect(await outcomes()).toHaveLength(1)
   })
 
+  it('tells a session that is gone from one that cannot be seen', async () => {
+    const outcomeOf = async (snapshot: Cluster['snapshot'], id: string) =>
+      (await execute(whole({ snapshot }))(await claim({ claimedBy: 'this', id }))).outcome
+    const gone = await outcomeOf(async () => picture([]).snapshot, '1')
+    expect(gone).toEqual({ kind: 'changed', what: '4312 was gone already' })
+    const unseen = await outcomeOf(() => Promise.reject(clusterErrorWith('ECONNREFUSED')), '2')
+    expect(unseen).toMatchObject({ kind: 'unreachable' })
+    expect(sent).toEqual([])
+  })
+
   it('says that nothing was sent only where the server refused to send it', async () => {
     const fails = (code: string) => () => Promise.reject(clusterErrorWith(code))
     const kindOf = async (over: Partial<Cluster>, id: string) =>

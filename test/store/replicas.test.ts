@@ -78,6 +78,16 @@ describe('what one replica leads', () => {
       expect(epoch).toBeGreaterThan(after.leases.get(name)?.epoch ?? 0)
   })
 
+  it('is led by nobody as long as who has it is gone and who it comes to has not taken it', async () => {
+    const [one, two, three] = [join(), join('two'), join('three')]
+    for (const member of [one, two, three]) await round(member)
+    await silence(one)
+    const after = await round(two)
+    const taken = has(after)
+    expect(taken.length).toBeLessThan(5)
+    expect([...after.leaders].sort()).toEqual(taken.map((name) => [name, two.id]))
+  })
+
   it('is what it knows: a cluster that it does not have goes to one that has', async () => {
     const [one, two] = [join(), join('two')]
     await round(one, ['a'])

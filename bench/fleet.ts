@@ -100,8 +100,14 @@ async function measured(clusters: number): Promise<Measured> {
         store: { url: `sqlite:${join(home, 'store.db')}` },
       }),
     )
-    bot = spawn(process.execPath, [...nodeArguments(), main], {
-      env: { PATH: process.env.PATH, ...workspace.env, LOG_LEVEL: 'info', PG_MARSHAL_CONFIG: config },
+    bot = spawn(process.execPath, [main], {
+      env: {
+        PATH: process.env.PATH,
+        ...startEnv(),
+        ...workspace.env,
+        LOG_LEVEL: 'info',
+        PG_MARSHAL_CONFIG: config,
+      },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const port = await portOf(bot)
@@ -191,9 +197,11 @@ async function openShop(url: string): Promise<Shop> {
 }
 
 /** As `npm start` runs it. */
-function nodeArguments(): string[] {
+function startEnv(): Record<string, string> {
   const { scripts } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../package.json'), 'utf8'))
-  return /^exec node (.*)src\/main\.ts$/.exec(scripts.start)?.[1]?.trim().split(' ').filter(Boolean) ?? []
+  return Object.fromEntries(
+    [...scripts.start.matchAll(/(\w+)=(\S+) /g)].map(([, name, value]) => [name, value]),
+  )
 }
 
 async function portOf(bot: ChildProcess): Promise<number> {

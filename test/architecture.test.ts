@@ -73,7 +73,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'api',
   ],
   'patience.ts': [...own, 'store'],
-  'main.ts': ['log.ts', 'config', 'store', 'notify', 'terminal', 'patience.ts', 'app.ts'],
+  'process.ts': ['log.ts', 'config', 'store', 'notify', 'terminal', 'patience.ts', 'app.ts'],
+  'main.ts': ['process.ts'],
 }
 
 /** Who may speak to the world outside. What is not listed here, anybody but the domain may import. */
@@ -143,7 +144,7 @@ const arrows = (wrong: readonly Import[]) => wrong.map(({ from, to }) => `${from
 describe('imports', () => {
   it('are found at all', () => {
     expect(arrows(imports)).toEqual(
-      expect.arrayContaining(['main.ts → app.ts', 'store/migrations.ts → kysely/migration']),
+      expect.arrayContaining(['process.ts → app.ts', 'store/migrations.ts → kysely/migration']),
     )
     expect(namesIn("import {\n  a,\n} from './a.ts'\nexport * from './b.ts'\nimport './c.ts'\n")).toEqual([
       './a.ts',
@@ -331,7 +332,7 @@ describe('functions', () => {
 describe('the clock', () => {
   it('is a parameter, but where all is wired', () => {
     const clocks = /\bDate\.now\b|\bperformance\.now\b|\bnew Date\(\)/
-    const wired = ['app.ts', 'main.ts']
+    const wired = ['app.ts', 'process.ts']
     expect(sources.filter(({ source }) => clocks.test(source)).map(({ path }) => path)).toEqual(wired)
   })
 })

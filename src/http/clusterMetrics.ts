@@ -111,8 +111,12 @@ export function createClusterMetrics({ registry, gauge, counter }: Meters): Clus
       databases.reduce((sum, database) => sum + database.deadlocks, 0),
     )
   }
+  const forgetHealth = (cluster: string) => {
+    for (const gauge of slow) gauge.remove({ cluster })
+  }
   const forget = (cluster: string) => {
-    for (const gauge of [waiting, oldestWait, longestTransaction, ...slow]) gauge.remove({ cluster })
+    for (const gauge of [waiting, oldestWait, longestTransaction]) gauge.remove({ cluster })
+    forgetHealth(cluster)
     for (const state of [...states, 'unknown']) sessions.remove({ cluster, state })
   }
   const forgetAll = (cluster: string) => {
@@ -126,14 +130,13 @@ export function createClusterMetrics({ registry, gauge, counter }: Meters): Clus
     observeSnapshot({ snapshot, ...picture }, seconds) {
       const { cluster, server, takenAt } = snapshot
       if (!reported.has(cluster)) return
-      forget(cluster)
       duration.observe({ cluster }, seconds)
       seenAt.set({ cluster }, takenAt / 1000)
       used.set({ cluster }, connectionsUsed(snapshot))
       max.set({ cluster }, server.maxConnections)
       reserved.set({ cluster }, server.reservedConnections)
       up.set({ cluster }, server.seesOthers ? 1 : 0)
-      if (!server.seesOthers) return
+      if (!server.seesOthers) return forget(cluster)
       const clients = snapshot.sessions.filter(isClient)
       const counts = Map.groupBy(clients, ({ state }) => states.find((known) => known === state) ?? 'unknown')
       for (const state of [...states, 'unknown'] as const)
@@ -141,9 +144,11 @@ export function createClusterMetrics({ registry, gauge, counter }: Meters): Clus
       waiting.set({ cluster }, clients.filter(waitsForLock).length)
       longestTransaction.set({ cluster }, longestTransactionSeconds(snapshot))
       const wait = oldestWaitSeconds({ snapshot, ...picture })
-      if (wait !== null) oldestWait.set({ cluster }, wait)
+      if (wait === null) oldestWait.remove({ cluster })
+      else oldestWait.set({ cluster }, wait)
       if (snapshot.health && takenAt - snapshot.health.takenAt <= healthHoldsMs)
         tellHealth(cluster, snapshot.health)
+      else forgetHealth(cluster)
     },
     clusterUnseen(cluster) {
       if (!reported.has(cluster)) return

@@ -25,9 +25,9 @@ export function createOwnConnections({
    */
   let idleLooks = 0
   const freeLocksConnection = (rows: readonly ActivityRow[]) => {
-    const backend = rows.find((row) => row.pid === locks.pid())
-    const lost = isLate() && locks.pid() !== null && backend?.state !== 'active'
-    idleLooks = lost ? idleLooks + 1 : 0
+    const pid = locks.pid()
+    const isAtWork = () => rows.find((row) => row.pid === pid)?.state === 'active'
+    idleLooks = isLate() && pid !== null && !isAtWork() ? idleLooks + 1 : 0
     if (idleLooks >= 2) locks.drop(clusterErrorWith('DEADLINE'))
   }
 
@@ -36,17 +36,19 @@ export function createOwnConnections({
    * not those of these sessions. Through a pooler our pids are not the server's, and say nothing about it.
    */
   const dropStrayLocks = (rows: readonly ActivityRow[]) => {
-    const backendOf = (pid: number | null) => rows.find((row) => row.pid === pid)
-    const own = backendOf(activity.pid())
-    if (locks.pid() === null || own === undefined) return
-    if (backendOf(locks.pid())?.application_name !== own.application_name)
+    const [activityPid, locksPid] = [activity.pid(), locks.pid()]
+    if (locksPid === null) return
+    const own = rows.find(({ pid }) => pid === activityPid)
+    const other = rows.find(({ pid }) => pid === locksPid)
+    if (own !== undefined && other?.application_name !== own.application_name)
       locks.drop(clusterErrorWith('CONNECTION_LOST'))
   }
 
   /** Finds ours, and those of other replicas and of commands: the same role under the same name. Idle as they are, they are nobody's trouble. */
   const ownAmong = (rows: readonly ActivityRow[]): ReadonlySet<number> => {
-    const mine = [activity.pid(), locks.pid()].filter((pid) => pid !== null)
-    const first = rows.find(({ pid }) => pid === activity.pid())
+    const activityPid = activity.pid()
+    const mine = [activityPid, locks.pid()].filter((pid) => pid !== null)
+    const first = rows.find(({ pid }) => pid === activityPid)
     const alike = rows.filter(
       (row) =>
         first !== undefined &&

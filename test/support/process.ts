@@ -21,9 +21,6 @@ const processMs = 45_000
 
 const mainOfNow = resolve(import.meta.dirname, '../../src/main.ts')
 
-/** Our code as Node compiled it: many short-lived processes would each spend most of their time on that. */
-const compiled = resolve(import.meta.dirname, '../../node_modules/.cache/pg-marshal/compiled')
-
 /** Surroundings of a process. `main` is that of another version of the code. */
 export type Place = Pick<Room, 'directory' | 'env' | 'yaml'> & { readonly main?: string }
 
@@ -39,13 +36,7 @@ export async function run(
   const config = join(room.directory, 'pg-marshal.yaml')
   await writeFile(config, room.yaml)
   const child = spawn(process.execPath, [...nodeArgs, room.main ?? mainOfNow, ...args], {
-    env: {
-      PATH: process.env.PATH,
-      NODE_COMPILE_CACHE: compiled,
-      ...room.env,
-      LOG_LEVEL: 'info',
-      PG_MARSHAL_CONFIG: config,
-    },
+    env: { PATH: process.env.PATH, ...room.env, LOG_LEVEL: 'info', PG_MARSHAL_CONFIG: config },
     stdio: ['ignore', 'pipe', 'pipe', ...(nodeArgs.length > 0 ? (['ipc'] as const) : [])],
   })
   let output = ''

@@ -41,6 +41,8 @@ export function followRowWaits(
   const table = locks.kind === 'read' ? locks.table : locks.kind === 'jammed' ? locks.last : null
   const waits = table ? rowWaitsIn(table) : new Map<number, OwnWait>()
   const waitingSince = new Map<number, number>()
+  // As a rule nobody waits, and nobody did.
+  if (waits.size === 0 && before.size === 0) return { locks: withSince(locks, waitingSince), seen }
   for (const session of sessions) {
     const { queryStart: statement } = session
     if (isUntold(session) || statement === null) continue

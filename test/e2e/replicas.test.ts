@@ -90,6 +90,7 @@ describe('several replicas on one store', () => {
       await server.closeAll()
     }
     expect(apps).toHaveLength(3)
+    await room.line(/checkout block/)
     // The row is the same, so it is the same trouble, which comes back.
     expect(cards()).toHaveLength(1)
   })

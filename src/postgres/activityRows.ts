@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Session } from '../domain/session/session.ts'
-import { microsecondsAt } from '../domain/text/times.ts'
+import { microsecondsAt } from '../domain/text/serverTime.ts'
 import { checked, oddRows } from './checked.ts'
 import type { CatalogNames } from './rows.ts'
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import type { PastLook } from '../../src/domain/history/look.ts'
-import { serverTimeOf } from '../../src/domain/history/serverTime.ts'
 import type { Session } from '../../src/domain/session/session.ts'
 import type { Locks, Snapshot } from '../../src/domain/session/snapshot.ts'
+import { serverTimeOf } from '../../src/domain/text/serverTime.ts'
 import { held, relation, session, snapshot, lockTable as table, transaction, wanted } from './builders.ts'
 
 /** A time of the server and the age since, both to the microsecond. */

@@ -1,5 +1,5 @@
 import type { Session } from '../session/session.ts'
-import { isServerTimeOf, microsecondsOf, serverTimeOf } from './serverTime.ts'
+import { isServerTimeOf, microsecondsOf, serverTimeOf } from '../text/serverTime.ts'
 
 /** Fields of a session that are kept as they are. */
 export const plainFields = [

@@ -4,9 +4,9 @@ import { fieldsIn, firstTimeField, type LookRow, type Row } from '../../../src/d
 import type { PastLook } from '../../../src/domain/history/look.ts'
 import { packRows, unpackRows } from '../../../src/domain/history/packing.ts'
 import { readChunk } from '../../../src/domain/history/readChunk.ts'
-import { serverTimeOf } from '../../../src/domain/history/serverTime.ts'
 import { writeChunk } from '../../../src/domain/history/writeChunk.ts'
 import type { Session } from '../../../src/domain/session/session.ts'
+import { serverTimeOf } from '../../../src/domain/text/serverTime.ts'
 import { looksOf, randomLooks } from '../../support/looks.ts'
 
 const head = { cluster: 'orders', everyMs: 5_000, startedAt: 1_772_334_000_000 } as const

@@ -8,6 +8,8 @@ export type PiecesWaiting = {
   /** Puts what was taken in front again. */
   putBack(taken: readonly LookPiece[]): readonly LostChunk[]
   isEmpty(): boolean
+  /** Decides whether more waits than is taken at once. */
+  isLong(): boolean
   /** Decides whether something of this chunk waits. */
   has(chunk: string): boolean
   hasOf(cluster: string): boolean
@@ -85,6 +87,7 @@ export function createPiecesWaiting(): PiecesWaiting {
       return makeRoom()
     },
     isEmpty: () => chunks.size === 0,
+    isLong: () => [...chunks.values()].reduce((count, pieces) => count + pieces.length, 0) > atOnce,
     has: (chunk) => chunks.has(chunk),
     hasOf: (cluster) => [...chunks.values()].some(([first]) => first?.piece.cluster === cluster),
     lost: () => lost,

@@ -85,7 +85,7 @@ export function createRecorder({
 
   function schedule() {
     if (timer || writing || stopped) return
-    const waitMs = failures === 0 ? writeAfterMs : backoff(failures - 1, again)
+    const waitMs = failures > 0 ? backoff(failures - 1, again) : waiting.isLong() ? 0 : writeAfterMs
     timer = setTimeout(() => void writeNow(), waitMs).unref()
   }
 
@@ -211,7 +211,11 @@ export function createRecorder({
     async settle() {
       const all = async () => {
         await writing
-        if (failures === 0 && !waiting.isEmpty()) await writeNow()
+        let goesOn = !waiting.isEmpty()
+        while (goesOn && failures === 0) {
+          goesOn = waiting.isLong()
+          await writeNow()
+        }
       }
       await Promise.race([all(), pause(settleMs, undefined, { ref: false })])
     },

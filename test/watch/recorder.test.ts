@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { PastLook } from '../../src/domain/history/look.ts'
 import { type Picture, pictureOf } from '../../src/domain/locks/picture.ts'
 import { createLog, type Log } from '../../src/log.ts'
@@ -342,6 +342,46 @@ describe('the recorder', () => {
     expect(await read()).toEqual(looks)
     expect(lines.filter((line) => line.includes('looks are recorded again"'))).toHaveLength(1)
     await recorder.stop()
+  })
+
+  describe('with more looks than one write takes', () => {
+    /** Looks that each write took. */
+    const sizes: number[] = []
+    const recorderOfMany = () => {
+      sizes.length = 0
+      const recorder = recorderOn({
+        history: {
+          ...store.history,
+          at: async () => ({ found: null, before: null, after: null }),
+          addPieces: async (pieces) => void sizes.push(pieces.length),
+        },
+      })
+      for (let index = 0; index < 450; index++) recorder.unseen(`cluster-${index}`, start, 'down')
+      return recorder
+    }
+    afterEach(() => void vi.useRealTimers())
+
+    it('writes all of them for who wants to read', async () => {
+      const recorder = recorderOfMany()
+      await recorder.settle()
+      expect(sizes).toEqual([200, 200, 50])
+      await recorder.stop()
+    })
+
+    it('goes on at once, and waits for more where less is left', async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      const recorder = recorderOfMany()
+      await vi.advanceTimersByTimeAsync(999)
+      expect(sizes).toEqual([])
+      await vi.advanceTimersByTimeAsync(1)
+      await vi.advanceTimersByTimeAsync(1)
+      expect(sizes).toEqual([200, 200])
+      await vi.advanceTimersByTimeAsync(990)
+      expect(sizes).toEqual([200, 200])
+      await vi.advanceTimersByTimeAsync(10)
+      expect(sizes).toEqual([200, 200, 50])
+      await recorder.stop()
+    })
   })
 
   it('goes on in the chunk of a cluster that is left and watched again at once', async () => {

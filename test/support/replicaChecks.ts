@@ -117,7 +117,11 @@ export async function faultsOf(ground: Ground, fleet: Fleet, jams: readonly Jam[
     events.filter((event) => event.kind === 'called'),
     ({ cardId, why }) => `${why} of ${cardId}`,
   )
-  for (const [call, same] of calls) holds(same.length === 1, `${call} was called ${same.length} times`)
+  // What was over and came back calls anew.
+  const returnsOf = (cardId: string | undefined) =>
+    events.filter((event) => event.kind === 'incidentReopened' && event.cardId === cardId).length
+  for (const [call, same] of calls)
+    holds(same.length <= 1 + returnsOf(same[0]?.cardId), `${call} was called ${same.length} times`)
 
   const posted = ground.watched.flatMap(({ name }) => fleet.messages(name))
   const copies = Map.groupBy(posted, (message) => idOf(message.metadata))

@@ -11,8 +11,8 @@ import { createClock } from './clock.ts'
 import { createClosers } from './closers.ts'
 import { asksForCodes, type Config, requireSecret, type SlackSettings } from './config/config.ts'
 import { createDesk } from './desk.ts'
-import { clusterLease, deskLease, holdFor } from './domain/fleet/share.ts'
-import { createMasker, createOutwardMasker, createRememberingMasker } from './domain/text/mask.ts'
+import { holdFor } from './domain/fleet/share.ts'
+import { createMaskers } from './domain/text/mask.ts'
 import { createTagReader } from './domain/text/tags.ts'
 import { createMetrics } from './http/metrics.ts'
 import { createReadiness } from './http/readiness.ts'
@@ -35,13 +35,12 @@ import { openOutward } from './slack/outward.ts'
 import { channelLinkTo, createLinkTo, createPatientLinkTo } from './slack/permalinks.ts'
 import { createTokenCheck } from './slack/tokenCheck.ts'
 import { followChanges } from './store/changes.ts'
-import type { StoreWait } from './store/lock.ts'
 import { quietReads } from './store/quietReads.ts'
 import { openStore } from './store/store.ts'
 import { callDue } from './watch/calls.ts'
 import { createHeartbeat } from './watch/heartbeat.ts'
 import { createHooks } from './watch/hooks.ts'
-import { createLeads, type Leads, othersSee, watcherIn } from './watch/leads.ts'
+import { createLeads, type Leads, leadershipIn, othersSee, watcherIn } from './watch/leads.ts'
 import { createRecording } from './watch/recording.ts'
 import { createRegistry } from './watch/registry.ts'
 import { createSight } from './watch/sight.ts'
@@ -87,10 +86,9 @@ export async function startApp(deps: {
   }
 
   try {
-    const maskText = createMasker(config.queryText)
+    const isRecorded = config.history.keepMs !== null
+    const { maskText, maskOutward, recordText } = createMaskers({ ...config, isRecorded })
     const readTags = createTagReader(config)
-    const { keepMs } = config.history
-    const recordText = config.queryText === 'hidden' || keepMs === null ? null : createRememberingMasker()
     const registry = createRegistry({
       config,
       connect: (one) => {
@@ -112,7 +110,7 @@ export async function startApp(deps: {
         backlog: () => store.messages.backlog(),
         figures: () => figures(),
         webhooks: () => webhooks.waiting(),
-        ...(keepMs !== null && {
+        ...(isRecorded && {
           history: () => ({ ...recording.counts(), extent: turn() && recording.extent() }),
         }),
       },
@@ -125,12 +123,9 @@ export async function startApp(deps: {
     })
     const { slack, botIdentity } = outward
 
-    const alone: StoreWait = {
-      signal,
-      onWait: (seconds) =>
-        log.info(`another pg-marshal works with the store; waiting up to ${seconds} s for it to end`),
-    }
-    const store = await openStore(config.store, alone, (sentence) => log.warn(sentence))
+    const onWait = (seconds: number) =>
+      log.info(`another pg-marshal works with the store; waiting up to ${seconds} s for it to end`)
+    const store = await openStore(config.store, { signal, onWait }, (sentence) => log.warn(sentence))
     closing('store', store.close)
     const holdMs = holdFor(config.clusters.map(({ watch }) => watch.everyMs))
     const membership = store.join(hostname(), holdMs)
@@ -140,10 +135,7 @@ export async function startApp(deps: {
     await registry.start()
 
     const outbox = createOutbox({
-      messages: store.messages,
-      poster: slack,
-      log,
-      now,
+      ...{ messages: store.messages, poster: slack, log, now },
       ...(gaps && { gaps }),
       onBroken: async (broken, { code }) => {
         await announceBroken({ messages: store.messages, channels, broken, code, now: now() })
@@ -159,7 +151,6 @@ export async function startApp(deps: {
     // Each gives back what it leads when what it does for it has ended.
     closing('leads', async () => leads?.stop())
     const names = createNames({ slack, ids: () => namedBy(registry.config().clusters), log })
-    const maskOutward = createOutwardMasker(config.queryText)
     const changed = () => {
       outbox.kick()
       homes.changed()
@@ -225,21 +216,18 @@ export async function startApp(deps: {
     /** Returns the last round while this replica has the desk. */
     const turn = () => (leads?.hasDesk() ? leads.last() : null)
     const unseen = () => clusterNames().filter((name) => sight.unseen(name) !== null)
-    const heartbeat =
-      config.heartbeatUrl === null
-        ? null
-        : createHeartbeat({
-            url: config.heartbeatUrl,
-            clusters: () => watching.led().map(({ config }) => config.name),
-            // One replica reports for all, as long as somebody sees each of the other clusters.
-            allElse: () => {
-              const round = turn()
-              return slackWorks() && round !== null && othersSee(round, clusterNames(), membership.id)
-            },
-            log,
-            steady,
-          })
-    closing('heartbeat', async () => heartbeat?.stop())
+    const heartbeat = createHeartbeat({
+      url: config.heartbeatUrl,
+      clusters: () => watching.led().map(({ config }) => config.name),
+      // One replica reports for all, as long as somebody sees each of the other clusters.
+      allElse: () => {
+        const round = turn()
+        return slackWorks() && round !== null && othersSee(round, clusterNames(), membership.id)
+      },
+      log,
+      steady,
+    })
+    closing('heartbeat', heartbeat.stop)
 
     const storeAlarm = createStoreAlarm({
       probe: async () => {
@@ -274,12 +262,10 @@ export async function startApp(deps: {
       about: () => ({ clusters: clusterNames(), unseen: unseen() }),
       watch: watching.duty,
       desk: desk.duty,
-      after: ({ leases, replicas, takenOver }) => {
-        const names = [deskLease, ...clusterNames().map(clusterLease)]
-        const held = names.map((name) => ({ name, takenAt: leases.get(name)?.takenAt ?? null }))
-        metrics.tellLeases({ replicas: replicas.length, leases: held })
-        for (let count = 0; count < takenOver; count++) metrics.countTakeover()
-        if (watching.led().length === 0) heartbeat?.idled()
+      after: (round) => {
+        metrics.tellLeases(leadershipIn(round, clusterNames()))
+        for (let count = 0; count < round.takenOver; count++) metrics.countTakeover()
+        if (watching.led().length === 0) heartbeat.idled()
       },
       log,
     })

@@ -67,10 +67,10 @@ const isTaken = (reply: HeartbeatReply): boolean =>
   'status' in reply && reply.status >= 200 && reply.status < 300
 
 /**
- * @param url is asked for with a plain GET; a redirect is not followed. It is a secret and never logged.
+ * @param url is asked for with a plain GET; a redirect is not followed. It is a secret and never logged. Null: nobody listens
  */
 export function createHeartbeat(deps: {
-  readonly url: string
+  readonly url: string | null
   /** Returns the clusters that this process watches now. */
   readonly clusters: () => readonly string[]
   /** Returns true while messages reach Slack, and every other cluster is seen. */
@@ -80,6 +80,7 @@ export function createHeartbeat(deps: {
   readonly steady: () => number
 }): Heartbeat {
   const { url, clusters, allElse, log, steady } = deps
+  if (url === null) return { looked: () => {}, idled: () => {}, stop: async () => {} }
   const stopping = new AbortController()
   // What is watched here is known at the first look.
   let pulse: Pulse = { missing: new Set(), failures: 0, notBefore: 0 }

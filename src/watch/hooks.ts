@@ -25,7 +25,7 @@ export const createHooks =
       clusterUnseen(cluster: string): void
     }
     readonly recording: Pick<Recording, 'saw' | 'unseen' | 'left'>
-    readonly heartbeat: Pick<Heartbeat, 'looked'> | null
+    readonly heartbeat: Pick<Heartbeat, 'looked'>
     readonly now: () => number
   }) =>
   (cluster: string): ClusterHooks => ({
@@ -41,7 +41,7 @@ export const createHooks =
     },
     done(well) {
       sight.looked(cluster)
-      heartbeat?.looked(cluster, well)
+      heartbeat.looked(cluster, well)
     },
     left() {
       top.left(cluster)

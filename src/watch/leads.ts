@@ -130,6 +130,15 @@ export const othersSee = (round: Round, clusters: readonly string[], ownId: stri
       id === ownId || unseen.every((cluster) => round.leaders.get(clusterLease(cluster)) !== id),
   )
 
+/** Returns how many replicas live, and every lease with since when this one has it: milliseconds since the epoch, or null. */
+export const leadershipIn = ({ replicas, leases }: Round, clusters: readonly string[]) => ({
+  replicas: replicas.length,
+  leases: [deskLease, ...clusters.map(clusterLease)].map((name) => ({
+    name,
+    takenAt: leases.get(name)?.takenAt ?? null,
+  })),
+})
+
 /** Finds the name of the replica that watches a cluster; null where one process watches all, or nobody this one. */
 export function watcherIn(round: Round | null, cluster: string): string | null {
   const { replicas = [], leaders } = round ?? {}

@@ -212,3 +212,19 @@ describe('a heartbeat', () => {
     }, 'the next one goes')
   })
 })
+
+it('a heartbeat goes nowhere where nobody listens', async () => {
+  const asked = () => {
+    throw new Error('nobody has to ask')
+  }
+  const none = createHeartbeat({
+    url: null,
+    clusters: asked,
+    allElse: asked,
+    log: logTo([]),
+    steady: asked,
+  })
+  none.looked('a', true)
+  none.idled()
+  await expect(none.stop()).resolves.toBeUndefined()
+})

@@ -3,7 +3,14 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { clusterLease, deskLease } from '../../src/domain/fleet/share.ts'
 import { createLog } from '../../src/log.ts'
 import { LeaseLost, type Membership, type Round } from '../../src/store/replicas.ts'
-import { createLeads, type Duty, othersSee, unlessLost, watcherIn } from '../../src/watch/leads.ts'
+import {
+  createLeads,
+  type Duty,
+  leadershipIn,
+  othersSee,
+  unlessLost,
+  watcherIn,
+} from '../../src/watch/leads.ts'
 
 /** What an operator reads of all this. */
 const said: { lease?: string; epoch?: number; reason?: string; msg: string }[] = []
@@ -295,6 +302,19 @@ describe('the others', () => {
     // What somebody does not see who does not watch it is no matter, nor is what this one does not see itself.
     expect(see(both, of('this'), of('other', ['a']))).toBe(true)
     expect(see(both, of('this', ['a']), of('other'))).toBe(true)
+  })
+})
+
+it('leadership is told of every lease that there is, also of those that another one has', () => {
+  const lease = { name: clusterLease('b'), epoch: 3, takenAt: 17 }
+  const round = roundWith({ replicas: [of('this'), of('other')], leases: new Map([[lease.name, lease]]) })
+  expect(leadershipIn(round, ['a', 'b'])).toEqual({
+    replicas: 2,
+    leases: [
+      { name: deskLease, takenAt: null },
+      { name: clusterLease('a'), takenAt: null },
+      { name: clusterLease('b'), takenAt: 17 },
+    ],
   })
 })
 

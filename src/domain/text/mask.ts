@@ -70,6 +70,29 @@ export const createOutwardMasker = (mode: QueryText) => createMasker(mode === 'h
 /** Masks statements and remembers them: most come again and again, and then all that keep one share the same text. */
 export const createRememberingMasker = (): ((text: string) => string) => remembering(maskQuery, 2_000)
 
+/** Maskers of statements, for each place that they go to. */
+export type Maskers = {
+  /** For the channel of a cluster, as its configuration says. */
+  readonly maskText: (text: string | null) => string | null
+  /** For what leaves the channel. */
+  readonly maskOutward: (text: string | null) => string | null
+  /** For the record; null where it keeps no statements. */
+  readonly recordText: ((text: string) => string) | null
+}
+
+export function createMaskers(settings: {
+  readonly queryText: QueryText
+  /** Looks are recorded. */
+  readonly isRecorded: boolean
+}): Maskers {
+  const { queryText, isRecorded } = settings
+  return {
+    maskText: createMasker(queryText),
+    maskOutward: createOutwardMasker(queryText),
+    recordText: queryText === 'hidden' || !isRecorded ? null : createRememberingMasker(),
+  }
+}
+
 /**
  * The tokens of a statement, without gaps, in one pass. It follows PostgreSQL's scanner (src/backend/parser/scan.l, 14
  * to 18) where that keeps something, and where versions or settings differ it masks what any of them may take for a

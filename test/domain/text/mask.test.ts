@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { createMasker, createRememberingMasker, maskQuery } from '../../../src/domain/text/mask.ts'
+import {
+  createMasker,
+  createMaskers,
+  createRememberingMasker,
+  maskQuery,
+} from '../../../src/domain/text/mask.ts'
 import { startCpu } from '../../support/cpu.ts'
 
 describe('maskQuery', () => {
@@ -170,4 +175,17 @@ it('remembers what it has masked, and no more than it may', () => {
   for (let round = 0; round < 2; round++)
     for (let number = 0; number < 2_100; number++)
       expect(mask(`SELECT t${number}, 4711`)).toBe(`SELECT t${number}, ?`)
+})
+
+it.each([
+  ['masked', 'SELECT ?', 'SELECT ?', 'SELECT ?'],
+  ['full', 'SELECT 4711', 'SELECT ?', 'SELECT ?'],
+  ['hidden', null, null, undefined],
+] as const)('where statements are %s, masks them for each place that they go to', (queryText, ...shown) => {
+  const of = (isRecorded: boolean) => {
+    const { maskText, maskOutward, recordText } = createMaskers({ queryText, isRecorded })
+    return [maskText('SELECT 4711'), maskOutward('SELECT 4711'), recordText?.('SELECT 4711')]
+  }
+  expect(of(true)).toEqual(shown)
+  expect(of(false)).toEqual([...shown.slice(0, 2), undefined])
 })
